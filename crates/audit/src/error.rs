@@ -1,0 +1,22 @@
+/// Why an event was not recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The record's medium failed or is full.
+    #[error("the audit record cannot be written")]
+    Io(#[from] std::io::Error),
+    /// The store behind the record failed.
+    #[error("the audit record cannot be written")]
+    Store(#[from] arqueta_store::Error),
+    /// The sink is shutting down.
+    #[error("the audit sink is closed")]
+    Closed,
+}
+
+impl Error {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self, Self::Closed)
+    }
+}

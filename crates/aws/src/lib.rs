@@ -1,0 +1,1 @@
+//! The other AWS protocol edges: KMS JSON, STS and IAM Query, CloudTrail JSON.

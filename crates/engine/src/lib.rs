@@ -1,0 +1,1 @@
+//! The use cases: put, get, copy, multipart, list, delete, versions.

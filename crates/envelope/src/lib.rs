@@ -1,0 +1,1 @@
+//! Data-key policy and the bucket-key cache.

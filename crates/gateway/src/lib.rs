@@ -1,0 +1,1 @@
+//! Configuration, wiring, run: the arqueta binary.

@@ -1,0 +1,1 @@
+//! Identities, access keys, roles and sessions.

@@ -1,0 +1,21 @@
+//! The key service: the contract that the gateway calls, and the embedded service behind it.
+//!
+//! **Purpose.** [`Kms`] is what object encryption needs of any key service. The embedded service
+//! adds key administration, which is not part of the contract.
+//!
+//! **Refuses to do** without authorization: every call names its [`Caller`], and the service
+//! decides as that caller, also on behalf of S3.
+//!
+//! **Invariants.** A backing key never leaves the service. Every call by a user is an event in
+//! the record before its answer leaves.
+//!
+//! **Threat notes.** See `docs/threats.md`.
+
+mod contract;
+mod error;
+
+pub use contract::{
+    Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeySpec, KeyState, KeyUsage, Kms,
+    Operation, ReEncrypt, ReEncrypted,
+};
+pub use error::Error;

@@ -1,0 +1,29 @@
+//! Values only: the words that every other crate speaks.
+//!
+//! **Purpose.** One validated type for each noun of the field: ARNs, principals, bucket names,
+//! object keys, version ids, encryption contexts, time. A value that exists is well-formed, so
+//! no later layer checks it again.
+//!
+//! **Refuses to do** I/O, policy decisions, serialization formats of the store, and cryptography
+//! beyond drawing random identifiers.
+//!
+//! **Invariants.** [`EncryptionContext::canonical`] is injective: two different contexts never
+//! serialise alike. [`ObjectId`] is drawn once from the operating system and never reused.
+//!
+//! **Threat notes.** Nothing here is secret. `Debug` of every type may be logged.
+
+mod arn;
+mod caller;
+mod clock;
+mod context;
+mod id;
+mod name;
+
+pub use arn::{AccountId, Arn, KeyArn, ParseArnError, Partition, Region};
+pub use caller::{Principal, PrincipalKind, RequestInfo, Requester, ScopeDigest, SessionContext};
+pub use clock::{Clock, SystemClock, Timestamp};
+#[cfg(any(test, feature = "testing"))]
+pub use clock::ManualClock;
+pub use context::{ContextError, EncryptionContext, BUCKET_CONTEXT_KEY};
+pub use id::{BlobId, BucketKeyId, ObjectId, PartId, RequestId, UploadId, VersionId};
+pub use name::{BucketName, NameError, ObjectKey};

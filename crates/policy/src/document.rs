@@ -1,0 +1,5 @@
+//! Policy documents.
+
+/// A parsed policy document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {}

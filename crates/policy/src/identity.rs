@@ -1,0 +1,40 @@
+//! Who a request acts as, with everything that limits it.
+
+use std::sync::Arc;
+
+use arqueta_model::{Principal, Requester, ScopeDigest};
+
+use crate::Policy;
+
+/// An authenticated principal with the policies that apply to it, resolved once per request.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The principal.
+    pub principal: Principal,
+    /// Inline and managed policies of the user (and its groups) or role. Root has none and needs none.
+    pub policies: Arc<[Arc<Policy>]>,
+    /// Permissions boundary of the user or role.
+    pub boundary: Option<Arc<Policy>>,
+    /// Session policies; `None` where the credentials are not a scoped-down session. An empty
+    /// list allows nothing.
+    pub session: Option<Arc<[Arc<Policy>]>>,
+    /// Digest of the session policies; zeros for `None`.
+    pub scope: ScopeDigest,
+    /// Moves whenever a policy, group membership or key of this identity changes; a remembered
+    /// decision is void when it differs.
+    pub epoch: u64,
+}
+
+impl Identity {
+    /// An identity without any policy: root, a service of ours, or nobody.
+    #[must_use]
+    pub fn bare(principal: Principal) -> Self {
+        Self { principal, policies: Arc::new([]), boundary: None, session: None, scope: ScopeDigest::default(), epoch: 0 }
+    }
+
+    /// The unit that bucket keys belong to.
+    #[must_use]
+    pub fn requester(&self) -> Requester {
+        Requester { arn: self.principal.identity_arn().clone(), scope: self.scope }
+    }
+}

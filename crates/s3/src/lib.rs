@@ -1,0 +1,1 @@
+//! The S3 protocol edge on s3s.

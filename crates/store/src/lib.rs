@@ -1,0 +1,22 @@
+//! Where things are kept: ordered metadata and write-once blobs.
+//!
+//! **Purpose.** Two contracts, [`MetaStore`] and [`BlobStore`], and their adapters.
+//!
+//! **Refuses to do** anything that knows what a bucket, an object or a key is: keys and values
+//! are bytes here, and every blob byte was sealed before it arrived.
+//!
+//! **Invariants.** Acknowledged means durable: when `commit` or `finish` returns `Ok`, data and
+//! directory entries are synced. A batch happens whole or not at all. A blob appears under its
+//! id only when complete, and never changes.
+//!
+//! **Threat notes.** A reader of the disk sees object names, sizes and metadata in the clear and
+//! bodies sealed. Records carry a checksum against decay, not against an attacker; integrity
+//! against an attacker is the envelope's work.
+
+mod blob;
+mod error;
+mod meta;
+
+pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
+pub use error::Error;
+pub use meta::{Batch, Change, MetaStore, Pair, Position, Precondition, Scan, Write};
