@@ -15,8 +15,12 @@
 
 mod blob;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+mod memory;
 mod meta;
 
 pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
 pub use error::Error;
+#[cfg(any(test, feature = "testing"))]
+pub use memory::{MemoryBlobs, MemoryMeta};
 pub use meta::{Batch, Change, MetaStore, Pair, Position, Precondition, Scan, Write};

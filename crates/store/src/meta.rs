@@ -105,6 +105,13 @@ impl Batch {
         self
     }
 
+    /// Appends to the change feed.
+    #[must_use]
+    pub fn announce(mut self, body: impl Into<Bytes>) -> Self {
+        self.writes.push(Write::Announce(body.into()));
+        self
+    }
+
     /// Removes a key.
     #[must_use]
     pub fn delete(mut self, key: impl Into<Bytes>) -> Self {
@@ -132,4 +139,8 @@ pub trait MetaStore: Send + Sync {
 
     /// Up to `limit` announced changes after `since`, in commit order.
     async fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, Error>;
+
+    /// Forgets the changes up to and including `through`. Positions are never reused. Need not be
+    /// durable on return: a crash may bring trimmed changes back.
+    async fn trim(&self, through: Position) -> Result<(), Error>;
 }
