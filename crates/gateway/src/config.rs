@@ -1,0 +1,279 @@
+//! Configuration: embedded defaults, then the file, then `ARQUETA_*`, then the command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use arqueta_model::{AccountId, Region};
+use serde::Deserialize;
+
+use crate::Error;
+use crate::cli::ServeArgs;
+
+/// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder for metadata, bodies, keys and the record.
+    pub data_dir: PathBuf,
+    /// Address of the S3/KMS/IAM/STS port.
+    pub listen: SocketAddr,
+    /// Address of the administration port.
+    pub admin_listen: SocketAddr,
+    /// Region served.
+    pub region: Region,
+    /// Account that owns everything at first.
+    pub account_id: AccountId,
+    /// Domains for virtual-host style.
+    pub domains: Vec<String>,
+    /// Log filter.
+    pub log: String,
+    /// TLS files; both or none.
+    pub tls: Option<Tls>,
+    /// Window of a bucket key.
+    pub bucket_key: BucketKey,
+    /// Object defaults.
+    pub objects: Objects,
+    /// Embedded key service.
+    pub kms: Kms,
+    /// Bounds on what a client may hold open.
+    pub limits: Limits,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM certificate chain.
+    pub cert: PathBuf,
+    /// PEM private key.
+    pub key: PathBuf,
+}
+
+/// `[bucket_key]`: a window ends at whichever comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BucketKey {
+    /// Seconds, 1 to 86,400.
+    pub window_seconds: u64,
+    /// New objects sealed under one bucket key.
+    pub max_objects: u64,
+    /// Plaintext bytes sealed under one bucket key.
+    pub max_bytes: u64,
+}
+
+/// `[objects]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Objects {
+    /// Encrypt (SSE-S3) where neither request nor bucket asks for more, as AWS since 2023.
+    pub default_encryption: bool,
+}
+
+/// `[kms]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kms {
+    /// Ids of symmetric keys that are created at start if they do not exist.
+    pub ensure_keys: Vec<String>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections served at once; further ones wait in the listen queue.
+    pub connections: usize,
+    /// Seconds a client may take for a request's head.
+    pub header_seconds: u64,
+    /// Seconds an upload may stand still before it is answered RequestTimeout.
+    pub body_idle_seconds: u64,
+    /// Seconds that in-flight requests get after SIGTERM.
+    pub drain_seconds: u64,
+    /// Bytes of metadata kept in memory.
+    pub metadata_cache_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 9000)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 9001)),
+            region: "us-east-1".parse().expect("a literal region is valid"),
+            account_id: "000000000000".parse().expect("a literal account id is valid"),
+            domains: vec!["localhost".to_owned()],
+            log: "warn".to_owned(),
+            tls: None,
+            bucket_key: BucketKey::default(),
+            objects: Objects::default(),
+            kms: Kms::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for BucketKey {
+    fn default() -> Self {
+        Self { window_seconds: 300, max_objects: 1_000_000, max_bytes: 1 << 40 }
+    }
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        Self { default_encryption: true }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            header_seconds: 30,
+            body_idle_seconds: 60,
+            drain_seconds: 30,
+            metadata_cache_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// The configuration that `args` describe.
+    ///
+    /// # Errors
+    /// [`Error::Config`], one line that names the key or option and what it accepts.
+    pub fn load(args: &ServeArgs) -> Result<Self, Error> {
+        let mut config = match &args.config {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        config.apply(args)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::Config(format!("cannot read the configuration {}: {error}", path.display())))?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            Error::Config(format!("{} line {line}: {}", path.display(), error.message().replace('\n', " ")))
+        })
+    }
+
+    fn apply(&mut self, args: &ServeArgs) -> Result<(), Error> {
+        fn set<T: Clone>(target: &mut T, value: Option<&T>) {
+            if let Some(value) = value {
+                *target = value.clone();
+            }
+        }
+        set(&mut self.data_dir, args.data_dir.as_ref());
+        set(&mut self.listen, args.listen.as_ref());
+        set(&mut self.admin_listen, args.admin_listen.as_ref());
+        set(&mut self.domains, args.domains.as_ref());
+        set(&mut self.log, args.log.as_ref());
+        if let Some(region) = &args.region {
+            self.region = region.parse().map_err(|error| Error::Config(format!("--region {region:?}: {error}")))?;
+        }
+        if let Some(account) = &args.account_id {
+            self.account_id =
+                account.parse().map_err(|error| Error::Config(format!("--account-id {account:?}: {error}")))?;
+        }
+        let from_file = self.tls.take();
+        let cert = args.tls_cert.clone().or_else(|| from_file.as_ref().map(|tls| tls.cert.clone()));
+        let key = args.tls_key.clone().or_else(|| from_file.map(|tls| tls.key));
+        self.tls = match (cert, key) {
+            (Some(cert), Some(key)) => Some(Tls { cert, key }),
+            (None, None) => None,
+            _ => return Err(Error::Config("TLS needs both a certificate (--tls-cert) and a key (--tls-key)".to_owned())),
+        };
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let refuse = |what: &str| Err(Error::Config(what.to_owned()));
+        if !(1..=86_400).contains(&self.bucket_key.window_seconds) {
+            return refuse("bucket_key.window_seconds must be 1 to 86400");
+        }
+        if self.bucket_key.max_objects == 0 || self.bucket_key.max_bytes == 0 {
+            return refuse("bucket_key.max_objects and bucket_key.max_bytes must be at least 1");
+        }
+        if self.limits.connections == 0 {
+            return refuse("limits.connections must be at least 1");
+        }
+        if [self.limits.header_seconds, self.limits.body_idle_seconds, self.limits.drain_seconds].contains(&0) {
+            return refuse("limits.header_seconds, body_idle_seconds and drain_seconds must be at least 1");
+        }
+        if self.limits.metadata_cache_bytes < 1 << 20 {
+            return refuse("limits.metadata_cache_bytes must be at least 1048576");
+        }
+        if self.listen == self.admin_listen && self.listen.port() != 0 {
+            return refuse("listen and admin_listen must be different addresses");
+        }
+        if self.domains.iter().any(|domain| domain.is_empty() || domain.contains(['/', ':', ' '])) {
+            return refuse("a domain is a host name without scheme and port, such as s3.example.com");
+        }
+        Ok(())
+    }
+
+    /// The bucket-key window.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.bucket_key.window_seconds)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::NamedTempFile, ServeArgs) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let args = ServeArgs { config: Some(file.path().to_owned()), ..ServeArgs::default() };
+        (file, args)
+    }
+
+    #[test]
+    fn the_documented_file_says_the_defaults() {
+        let documented = include_str!("../../../config/arqueta.toml");
+        let active: Config = toml::from_str(documented).unwrap();
+        assert_eq!(active, Config::default());
+        for line in documented.lines().filter(|line| line.starts_with("# ") && line.contains(" = ")) {
+            let section = ["cert = ", "key = "].iter().any(|key| line[2..].starts_with(key));
+            assert!(section || line.ends_with(" (example)"), "an undocumented commented-out key: {line}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let (_file, mut args) = file("region = \"eu-west-1\"\nlog = \"info\"\n");
+        args.region = Some("ap-south-1".to_owned());
+        let config = Config::load(&args).unwrap();
+        assert_eq!((config.region.as_str(), config.log.as_str()), ("ap-south-1", "info"));
+    }
+
+    #[test]
+    fn refusals_are_one_line_that_names_the_culprit() {
+        for (text, culprit) in [
+            ("regoin = \"x\"", "regoin"),
+            ("account_id = \"12\"", "twelve decimal digits"),
+            ("[bucket_key]\nwindow_seconds = 0", "window_seconds"),
+            ("[limits]\nconnections = 0", "limits.connections"),
+            ("[tls]\ncert = \"a.pem\"", "key"),
+            ("domains = [\"http://x\"]", "domain"),
+            ("listen = \"127.0.0.1\"", "listen"),
+        ] {
+            let (_file, args) = file(text);
+            let line = Config::load(&args).unwrap_err().line();
+            assert!(line.contains(culprit) && !line.contains('\n'), "{text:?} gave {line:?}");
+        }
+    }
+
+    #[test]
+    fn half_of_tls_is_refused() {
+        let args = ServeArgs { tls_cert: Some("a.pem".into()), ..ServeArgs::default() };
+        assert!(Config::load(&args).unwrap_err().line().contains("--tls-key"));
+    }
+}

@@ -1,0 +1,75 @@
+use std::path::PathBuf;
+
+/// Why the gateway did not start or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A bad option, variable or file key.
+    #[error("{0}")]
+    Config(String),
+    /// The data folder cannot be used.
+    #[error("cannot use the data folder {}", path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// TLS files do not make a server.
+    #[error("cannot use the TLS certificate {} and its key", cert.display())]
+    Tls {
+        /// The certificate file.
+        cert: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A part of the gateway did not open.
+    #[error("cannot open the {part}")]
+    Open {
+        /// Which part.
+        part: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The runtime failed.
+    #[error("the runtime failed")]
+    Runtime(#[from] std::io::Error),
+}
+
+impl Error {
+    /// For `map_err`: part `part` did not open.
+    pub(crate) fn open<E>(part: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Self::Open { part, source: Box::new(source) }
+    }
+
+    /// The error and its causes in one line, for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !line.contains(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
+            cause = error.source();
+        }
+        line.replace('\n', " ")
+    }
+}

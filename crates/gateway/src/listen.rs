@@ -1,0 +1,176 @@
+//! The listening ports: accept, TLS, HTTP/1.1 and HTTP/2, bounded connections, draining.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::Error;
+
+/// Largest head of a request. AWS answers above 8 KiB of headers; user metadata and presigned
+/// queries need some room beside them.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// The peer of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether it came by TLS.
+    pub secure: bool,
+}
+
+/// Bounds of one port.
+#[derive(Debug, Clone, Copy)]
+pub struct PortLimits {
+    /// Connections served at once.
+    pub connections: usize,
+    /// Time for a request's head.
+    pub header: Duration,
+    /// Time for requests in flight once asked to stop.
+    pub drain: Duration,
+}
+
+/// A bound port.
+#[derive(Debug)]
+pub struct Port {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Port {
+    /// Binds; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] names the address.
+    pub async fn bind(address: SocketAddr) -> Result<Self, Error> {
+        let failed = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// The address that was bound.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` turns true, then lets requests in flight finish for `limits.drain`.
+    pub async fn serve<S, F, B>(self, tls: Option<TlsAcceptor>, limits: PortLimits, mut stop: watch::Receiver<bool>, service: S)
+    where
+        S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let graceful = Arc::new(GracefulShutdown::new());
+        let slots = Arc::new(Semaphore::new(limits.connections));
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        // `Date` and keep-alive are hyper's; writing head and small body in one segment needs
+        // `writev`, which hyper picks when the body is known at once.
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(MAX_HEAD_BYTES.max(512 << 10));
+        builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32).max_concurrent_streams(256);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                accepted = accept(&self.listener, &slots) => accepted,
+            };
+            let Some((stream, address, slot)) = accepted else { continue };
+            let connection = Connection { builder: builder.clone(), graceful: graceful.clone(), service: service.clone() };
+            let tls = tls.clone();
+            let header = limits.header;
+            tokio::spawn(async move {
+                let _slot = slot;
+                match tls {
+                    None => connection.run(stream, Peer { address, secure: false }).await,
+                    Some(tls) => match tokio::time::timeout(header, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => connection.run(stream, Peer { address, secure: true }).await,
+                        Ok(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
+                        Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+                    },
+                }
+            });
+        }
+        drop(self.listener);
+        if let Some(graceful) = Arc::into_inner(graceful) {
+            finish(graceful, limits.drain).await;
+        } else {
+            // Handshakes that still hold a handle count as in flight: their slots tell.
+            let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+            let _ = tokio::time::timeout(limits.drain, slots.acquire_many(all)).await;
+        }
+    }
+}
+
+async fn finish(graceful: GracefulShutdown, drain: Duration) {
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests still in flight after {}s were cut", drain.as_secs());
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = slots.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => {
+            // Nagle's algorithm and delayed acknowledgements together cost 40 ms per small answer.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%address, %error, "cannot set TCP_NODELAY");
+            }
+            Some((stream, address, slot))
+        }
+        Err(error) => {
+            // Out of file descriptors, mostly: others must finish first, so spinning would only hurt.
+            tracing::warn!(%error, "cannot accept a connection");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// One connection with what serves it.
+struct Connection<S> {
+    builder: auto::Builder<TokioExecutor>,
+    graceful: Arc<GracefulShutdown>,
+    service: S,
+}
+
+impl<S> Connection<S> {
+    async fn run<I, F, B>(self, io: I, peer: Peer)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Self { builder, graceful, service } = self;
+        let service = service_fn(move |request| {
+            let answer = service(request, peer);
+            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(io), service);
+        let watched = graceful.watch(connection.into_owned());
+        drop(graceful);
+        if let Err(error) = watched.await {
+            tracing::debug!(peer = %peer.address, %error, "connection ended with an error");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The house rules that a tool can check: who may depend on whom, and how long a file may grow.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{CargoOpt, DependencyKind, MetadataCommand};
+
+/// CONTRIBUTING.md holds the same table for people; `the_table_for_people_is_this_one` compares.
+const MAY_DEPEND_ON: &[(&str, &str)] = &[
+    ("model", ""),
+    ("seal", "model"),
+    ("policy", "model"),
+    ("store", "model"),
+    ("audit", "model store"),
+    ("kms", "model seal policy store audit"),
+    ("envelope", "model seal kms"),
+    ("iam", "model policy store"),
+    ("engine", "model envelope store iam audit"),
+    ("s3", "model engine iam"),
+    ("aws", "model kms iam audit"),
+    ("gateway", "model seal policy store audit kms envelope iam engine s3 aws"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+#[test]
+fn crates_depend_only_on_what_the_table_allows() {
+    let metadata = MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
+        .no_deps()
+        .exec()
+        .unwrap();
+    let table: BTreeMap<_, _> = MAY_DEPEND_ON.iter().copied().collect();
+    let mut seen = BTreeSet::new();
+    for package in &metadata.packages {
+        let name = package.name.as_str().strip_prefix("arqueta-").unwrap();
+        let Some(allowed) = table.get(name) else {
+            assert!(["bench", "tests"].contains(&name), "{name} is not in the table");
+            continue;
+        };
+        seen.insert(name);
+        let allowed: BTreeSet<_> = allowed.split_whitespace().collect();
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            if let Some(ours) = dependency.name.strip_prefix("arqueta-") {
+                assert!(allowed.contains(ours), "{name} must not depend on {ours}");
+            }
+        }
+    }
+    assert_eq!(seen, table.keys().copied().collect(), "the table names crates that are gone");
+}
+
+#[test]
+fn the_table_for_people_is_this_one() {
+    let text = std::fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    for (name, allowed) in MAY_DEPEND_ON {
+        let allowed = if allowed.is_empty() { "nothing of ours".to_owned() } else { allowed.replace(' ', ", ") };
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        assert!(row.is_some_and(|row| row.ends_with(&format!("| {allowed} |"))), "{name}: {row:?}");
+    }
+}
+
+#[test]
+fn no_file_passes_600_lines_before_its_tests() {
+    let mut long = Vec::new();
+    let mut folders = vec![root().join("crates"), root().join("benches"), root().join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with(".venv") && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
+                if lines > 600 {
+                    long.push((lines, path));
+                }
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:?}");
+}
