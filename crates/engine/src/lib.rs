@@ -1,1 +1,29 @@
-//! The use cases: put, get, copy, multipart, list, delete, versions.
+//! The use cases: buckets, put, get, copy, multipart, list, delete, versions, object lock.
+//!
+//! **Purpose.** [`Engine`] turns S3's semantics into commits of a [`arqueta_store::MetaStore`] and
+//! blobs of a [`arqueta_store::BlobStore`], with every body sealed by the envelope on its way.
+//!
+//! **Refuses to do** HTTP (no header, status or XML appears here) and the authorization of S3
+//! actions: the edge decides both before it calls. The use of KMS keys is authorized inside the key
+//! service, as the caller.
+//!
+//! **Invariants.**
+//! - A version exists only together with everything it refers to: bodies are durable before the one
+//!   metadata commit that names them, and that commit carries every precondition.
+//! - A key that has any version has a current one under `c/`, possibly a delete marker.
+//! - A record is removed in the same commit that hands its blobs to the garbage (`g/`).
+//! - A body's manifest is verified before its first byte leaves; a stream that cannot be
+//!   authenticated ends in an error, never in a clean end.
+//!
+//! **Threat notes.** Plaintext of an encrypted object reaches neither store nor any error. Who can
+//! replace whole metadata records with older ones can roll an object back (design, section 10).
+
+pub mod api;
+mod engine;
+mod error;
+pub mod record;
+pub mod schema;
+
+pub use arqueta_envelope::{Caller, CustomerKey, Envelope, SseMode};
+pub use engine::{Config, Engine};
+pub use error::{BodyError, Condition, Error};
