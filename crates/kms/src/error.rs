@@ -63,12 +63,33 @@ pub enum Error {
     /// The call could not be recorded, so it did not happen.
     #[error("the call cannot be recorded")]
     Audit(#[from] arqueta_audit::Error),
+    /// The root key cannot be had, or is not the one that sealed the stored material.
+    #[error("the root key of the key service cannot be used")]
+    RootKey(#[from] crate::RootKeyError),
     /// The service's own store failed.
     #[error("the key store failed")]
     Store(#[from] arqueta_store::Error),
 }
 
 impl Error {
+    /// The error code of the KMS API that this error is answered with.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "NotFoundException",
+            Self::Disabled { .. } => "DisabledException",
+            Self::InvalidState { .. } => "KMSInvalidStateException",
+            Self::Denied { .. } => "AccessDeniedException",
+            Self::InvalidKeyUsage { .. } => "InvalidKeyUsageException",
+            Self::InvalidCiphertext => "InvalidCiphertextException",
+            Self::IncorrectKey => "IncorrectKeyException",
+            Self::Refused { code, .. } => code,
+            Self::Throttled => "ThrottlingException",
+            Self::Unavailable(_) => "DependencyTimeoutException",
+            Self::Audit(_) | Self::Store(_) | Self::RootKey(_) => "KMSInternalException",
+        }
+    }
+
     /// Whether the same call may succeed later without anyone's help. Denials never do.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -11,11 +11,14 @@
 //!
 //! **Threat notes.** See `docs/threats.md`.
 
+pub mod api;
 mod contract;
 mod error;
+mod root;
 
 pub use contract::{
     Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeySpec, KeyState, KeyUsage, Kms,
     Operation, ReEncrypt, ReEncrypted,
 };
 pub use error::Error;
+pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};

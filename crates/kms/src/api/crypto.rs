@@ -1,0 +1,204 @@
+//! Cryptographic operations.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Blob;
+
+/// `GenerateDataKey`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GenerateDataKeyRequest {
+    /// Key id, key ARN, alias name or alias ARN.
+    pub key_id: String,
+    /// Authenticated beside the wrapped form.
+    pub encryption_context: BTreeMap<String, String>,
+    /// 1 to 1,024; exactly one of this and `key_spec`.
+    pub number_of_bytes: Option<i64>,
+    /// `AES_256` or `AES_128`.
+    pub key_spec: Option<String>,
+    /// Up to 10.
+    pub grant_tokens: Vec<String>,
+    /// Not supported (Nitro enclaves).
+    pub recipient: Option<Value>,
+    /// Answers `DryRunOperationException` where the call would have succeeded.
+    pub dry_run: bool,
+}
+
+/// Answer to [`GenerateDataKeyRequest`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GenerateDataKeyResponse {
+    /// The wrapped data key.
+    pub ciphertext_blob: Blob,
+    /// The data key.
+    pub plaintext: Blob,
+    /// ARN of the KMS key.
+    pub key_id: String,
+    /// Id of the material that wrapped it.
+    pub key_material_id: String,
+}
+
+/// `GenerateDataKeyWithoutPlaintext`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GenerateDataKeyWithoutPlaintextRequest {
+    /// Key id, key ARN, alias name or alias ARN.
+    pub key_id: String,
+    /// Authenticated beside the wrapped form.
+    pub encryption_context: BTreeMap<String, String>,
+    /// 1 to 1,024; exactly one of this and `key_spec`.
+    pub number_of_bytes: Option<i64>,
+    /// `AES_256` or `AES_128`.
+    pub key_spec: Option<String>,
+    /// Up to 10.
+    pub grant_tokens: Vec<String>,
+    /// Answers `DryRunOperationException` where the call would have succeeded.
+    pub dry_run: bool,
+}
+
+/// Answer to [`GenerateDataKeyWithoutPlaintextRequest`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GenerateDataKeyWithoutPlaintextResponse {
+    /// The wrapped data key.
+    pub ciphertext_blob: Blob,
+    /// ARN of the KMS key.
+    pub key_id: String,
+    /// Id of the material that wrapped it.
+    pub key_material_id: String,
+}
+
+/// `Encrypt`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct EncryptRequest {
+    /// Key id, key ARN, alias name or alias ARN.
+    pub key_id: String,
+    /// 1 to 4,096 bytes.
+    pub plaintext: Blob,
+    /// Authenticated beside the ciphertext.
+    pub encryption_context: BTreeMap<String, String>,
+    /// Up to 10.
+    pub grant_tokens: Vec<String>,
+    /// `SYMMETRIC_DEFAULT`, or absent.
+    pub encryption_algorithm: Option<String>,
+    /// Answers `DryRunOperationException` where the call would have succeeded.
+    pub dry_run: bool,
+}
+
+/// Answer to [`EncryptRequest`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EncryptResponse {
+    /// The ciphertext.
+    pub ciphertext_blob: Blob,
+    /// ARN of the KMS key.
+    pub key_id: String,
+    /// `SYMMETRIC_DEFAULT`.
+    pub encryption_algorithm: String,
+}
+
+/// `Decrypt`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DecryptRequest {
+    /// 1 to 6,144 bytes.
+    pub ciphertext_blob: Blob,
+    /// The same context as at encryption.
+    pub encryption_context: BTreeMap<String, String>,
+    /// Up to 10.
+    pub grant_tokens: Vec<String>,
+    /// The key it must be encrypted under; any, if absent.
+    pub key_id: Option<String>,
+    /// `SYMMETRIC_DEFAULT`, or absent.
+    pub encryption_algorithm: Option<String>,
+    /// Not supported (Nitro enclaves).
+    pub recipient: Option<Value>,
+    /// Answers `DryRunOperationException` where the call would have succeeded.
+    pub dry_run: bool,
+    /// Not supported.
+    pub dry_run_modifiers: Vec<String>,
+}
+
+/// Answer to [`DecryptRequest`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DecryptResponse {
+    /// ARN of the KMS key.
+    pub key_id: String,
+    /// The plaintext.
+    pub plaintext: Blob,
+    /// `SYMMETRIC_DEFAULT`.
+    pub encryption_algorithm: String,
+    /// Id of the material that opened it.
+    pub key_material_id: String,
+}
+
+/// `ReEncrypt`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ReEncryptRequest {
+    /// 1 to 6,144 bytes.
+    pub ciphertext_blob: Blob,
+    /// Context of `ciphertext_blob`.
+    pub source_encryption_context: BTreeMap<String, String>,
+    /// The key it must be encrypted under; any, if absent.
+    pub source_key_id: Option<String>,
+    /// Key id, key ARN, alias name or alias ARN.
+    pub destination_key_id: String,
+    /// Context of the new ciphertext.
+    pub destination_encryption_context: BTreeMap<String, String>,
+    /// `SYMMETRIC_DEFAULT`, or absent.
+    pub source_encryption_algorithm: Option<String>,
+    /// `SYMMETRIC_DEFAULT`, or absent.
+    pub destination_encryption_algorithm: Option<String>,
+    /// Up to 10.
+    pub grant_tokens: Vec<String>,
+    /// Answers `DryRunOperationException` where the call would have succeeded.
+    pub dry_run: bool,
+    /// Not supported.
+    pub dry_run_modifiers: Vec<String>,
+}
+
+/// Answer to [`ReEncryptRequest`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReEncryptResponse {
+    /// The new ciphertext.
+    pub ciphertext_blob: Blob,
+    /// ARN of the key of the old ciphertext.
+    pub source_key_id: String,
+    /// ARN of the key of the new one.
+    pub key_id: String,
+    /// `SYMMETRIC_DEFAULT`.
+    pub source_encryption_algorithm: String,
+    /// `SYMMETRIC_DEFAULT`.
+    pub destination_encryption_algorithm: String,
+    /// Material that opened the old one.
+    pub source_key_material_id: String,
+    /// Material that sealed the new one.
+    pub destination_key_material_id: String,
+}
+
+/// `GenerateRandom`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GenerateRandomRequest {
+    /// 1 to 1,024.
+    pub number_of_bytes: Option<i64>,
+    /// Not supported.
+    pub custom_key_store_id: Option<String>,
+    /// Not supported (Nitro enclaves).
+    pub recipient: Option<Value>,
+}
+
+/// Answer to [`GenerateRandomRequest`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GenerateRandomResponse {
+    /// Random bytes of the operating system.
+    pub plaintext: Blob,
+}
