@@ -19,11 +19,14 @@
 //! replace whole metadata records with older ones can roll an object back (design, section 10).
 
 pub mod api;
+pub mod checksum;
 mod engine;
 mod error;
+mod key_locks;
 pub mod record;
 pub mod schema;
+mod sequence;
 
-pub use arqueta_envelope::{Caller, CustomerKey, Envelope, SseMode};
+pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, SseMode};
 pub use engine::{Config, Engine};
 pub use error::{BodyError, Condition, Error};

@@ -1,0 +1,85 @@
+//! The engine itself: what every use case stands on. The use cases are `impl Engine` blocks in
+//! their own modules.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arqueta_envelope::Envelope;
+use arqueta_model::{Clock, Region};
+use arqueta_store::{BlobStore, MetaStore};
+
+use crate::Error;
+use crate::key_locks::KeyLocks;
+use crate::sequence::Sequencer;
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Region of the gateway.
+    pub region: Region,
+    /// Whether a bucket without default encryption uses SSE-S3, as in AWS since 2023. Off leaves
+    /// objects there unencrypted unless a request says otherwise.
+    pub encrypt_by_default: bool,
+    /// Largest sealed body that travels inside the metadata commit, in bytes.
+    pub inline_limit: usize,
+    /// Largest body of one put, part or copy, in bytes.
+    pub put_limit: u64,
+    /// Smallest part other than the last, in bytes.
+    pub part_minimum: u64,
+}
+
+impl Config {
+    /// S3's own limits, for `region`.
+    #[must_use]
+    pub fn new(region: Region) -> Self {
+        Self {
+            region,
+            encrypt_by_default: true,
+            inline_limit: 16 * 1024,
+            put_limit: 5 * 1024 * 1024 * 1024,
+            part_minimum: 5 * 1024 * 1024,
+        }
+    }
+}
+
+/// The use cases.
+pub struct Engine {
+    pub(crate) meta: Arc<dyn MetaStore>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) envelope: Arc<Envelope>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
+    pub(crate) sequence: Sequencer,
+    pub(crate) locks: KeyLocks,
+}
+
+impl Engine {
+    /// An engine over these stores. Work left over by an earlier run is the sweeper's.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for limits that cannot work together.
+    pub fn open(
+        meta: Arc<dyn MetaStore>,
+        blobs: Arc<dyn BlobStore>,
+        envelope: Arc<Envelope>,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Result<Self, Error> {
+        if config.part_minimum > config.put_limit {
+            return Err(Error::argument("the smallest part is larger than the largest put"));
+        }
+        Ok(Self { meta, blobs, envelope, clock, config, sequence: Sequencer::default(), locks: KeyLocks::default() })
+    }
+
+    /// Settings in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}

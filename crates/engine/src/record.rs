@@ -1,0 +1,361 @@
+//! Records of the metadata store and the manifest inside an object's record.
+//!
+//! A stored record is one format byte and then MessagePack with named fields, so that a later
+//! version may add optional ones.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use arqueta_envelope::SealedKeys;
+use arqueta_model::{
+    AccountId, BlobId, BucketName, ObjectId, ObjectKey, PartId, Principal, Region, Timestamp, UploadId, VersionId,
+};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::Error;
+use crate::api::{Checksum, ChecksumAlgorithm, ChecksumType, ContentHeaders, DefaultEncryption, Tags, UserMetadata};
+use crate::api::{BlockedEncryption, LegalHold, Retention, ObjectLockConfiguration, StorageClass, Versioning};
+
+/// The format byte of every record that this version writes.
+pub const FORMAT: u8 = 1;
+
+/// A record of the store: its format byte, then MessagePack.
+pub trait Record: Serialize + DeserializeOwned {
+    /// What errors call it.
+    const NAME: &'static str;
+
+    /// Its stored form.
+    #[must_use]
+    fn encode(&self) -> Bytes {
+        let mut out = vec![FORMAT];
+        rmp_serde::encode::write_named(&mut out, self).expect("writing to memory cannot fail and all fields serialise");
+        out.into()
+    }
+
+    /// From its stored form.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], [`Error::Damaged`].
+    fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        match bytes.split_first() {
+            Some((&FORMAT, body)) => rmp_serde::from_slice(body).map_err(|_| Error::Damaged { what: Self::NAME }),
+            Some((&version, _)) => Err(Error::UnknownFormat { version }),
+            None => Err(Error::Damaged { what: Self::NAME }),
+        }
+    }
+}
+
+/// A configuration that the engine keeps as the text it was given; the edge parses and enforces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum BucketDocument {
+    /// The bucket policy, JSON.
+    Policy,
+    /// The CORS rules.
+    Cors,
+    /// The public access block.
+    PublicAccessBlock,
+    /// Object ownership.
+    OwnershipControls,
+    /// Lifecycle rules.
+    Lifecycle,
+    /// Replication rules.
+    Replication,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BucketRecord {
+    /// Its name.
+    pub name: BucketName,
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Where it was made.
+    pub region: Region,
+    /// Versioning.
+    #[serde(default)]
+    pub versioning: Versioning,
+    /// Default encryption as set; `None` until someone sets it.
+    #[serde(default)]
+    pub encryption: Option<DefaultEncryption>,
+    /// Kinds of encryption that writes may not use.
+    #[serde(default)]
+    pub blocked: Vec<BlockedEncryption>,
+    /// Object lock; `None` where it is not enabled.
+    #[serde(default)]
+    pub object_lock: Option<ObjectLockConfiguration>,
+    /// Tags of the bucket.
+    #[serde(default)]
+    pub tags: Option<Tags>,
+    /// Configurations kept as text.
+    #[serde(default)]
+    pub documents: BTreeMap<BucketDocument, String>,
+}
+
+impl Record for BucketRecord {
+    const NAME: &'static str = "bucket";
+}
+
+/// One version of an object: content, or a delete marker.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ObjectRecord {
+    /// Its version id; `null` for versions written while versioning is off or suspended.
+    pub version: VersionId,
+    /// Commit order among the versions of a key; milliseconds << 20 and a counter. The first eight
+    /// bytes of a non-null version id are its sequence, so that an id is found with one read.
+    pub sequence: u64,
+    /// When it was written.
+    pub last_modified: Timestamp,
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// Content; `None` for a delete marker.
+    pub content: Option<Content>,
+    /// In a current version: sequence of the noncurrent null version, if there may be one. It may
+    /// point at a version that is gone; never does one exist that it does not point at.
+    #[serde(default)]
+    pub null_sequence: Option<u64>,
+    /// Replication state.
+    #[serde(default)]
+    pub replication: Option<ReplicationState>,
+}
+
+impl Record for ObjectRecord {
+    const NAME: &'static str = "object";
+}
+
+impl ObjectRecord {
+    /// Whether this is a delete marker.
+    #[must_use]
+    pub fn is_delete_marker(&self) -> bool {
+        self.content.is_none()
+    }
+}
+
+/// What an object version holds.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Content {
+    /// Names the content in every sealed byte; never reused.
+    pub id: ObjectId,
+    /// [`Manifest`], exactly the bytes that `tag` authenticates.
+    pub manifest: ByteBuf,
+    /// HMAC over the manifest under the body key; absent where nothing is encrypted.
+    pub tag: Option<ByteBuf>,
+    /// The keys; `None` for an unencrypted object.
+    pub keys: Option<SealedKeys>,
+    /// Where each part of the manifest lies, in the same order.
+    pub places: Vec<Place>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+    /// Retention.
+    #[serde(default)]
+    pub retention: Option<Retention>,
+    /// Legal hold; `None` if never set.
+    #[serde(default)]
+    pub legal_hold: Option<LegalHold>,
+    /// Storage class.
+    #[serde(default)]
+    pub storage_class: StorageClass,
+}
+
+impl Content {
+    /// The manifest, decoded. Its authentication is the cipher's work.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::UnknownFormat`].
+    pub fn manifest(&self) -> Result<Manifest, Error> {
+        Manifest::decode(&self.manifest)
+    }
+}
+
+/// Where a sealed part lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Which blob.
+    pub blob: Blob,
+    /// Size as stored, in bytes.
+    pub sealed_size: u64,
+}
+
+/// A body: inside the metadata or in the blob store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Blob {
+    /// Under `i/` in the metadata.
+    Inline(BlobId),
+    /// In the blob store.
+    File(BlobId),
+}
+
+/// What never changes about an object's content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Parts in order; a plain PUT has one.
+    pub parts: Vec<ManifestPart>,
+    /// Whether it was made by a multipart upload.
+    pub multipart: bool,
+    /// Entity tag, unquoted.
+    pub etag: String,
+    /// Checksums of the object.
+    pub checksums: Vec<Checksum>,
+    /// Content headers.
+    pub headers: ContentHeaders,
+    /// User metadata.
+    pub metadata: UserMetadata,
+}
+
+impl Record for Manifest {
+    const NAME: &'static str = "manifest";
+}
+
+impl Manifest {
+    /// Size of the object in bytes of plaintext.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.parts.iter().map(|part| part.size).sum()
+    }
+}
+
+/// One part of a manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ManifestPart {
+    /// Its number, 1 to 10,000.
+    pub number: u16,
+    /// Names its sealed stream.
+    pub id: PartId,
+    /// Size in bytes of plaintext.
+    pub size: u64,
+    /// Checksums of the part, where it has its own.
+    pub checksums: Vec<Checksum>,
+}
+
+/// Whether and how far a version was replicated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplicationState {
+    /// Waiting.
+    Pending,
+    /// Done.
+    Completed,
+    /// Refused by the destination.
+    Failed,
+    /// This version is a replica itself.
+    Replica,
+}
+
+/// A multipart upload under way.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct UploadRecord {
+    /// Its id.
+    pub id: UploadId,
+    /// Bucket of the object to be.
+    pub bucket: BucketName,
+    /// Key of the object to be.
+    pub key: ObjectKey,
+    /// Id of the content to be; all parts are sealed under it.
+    pub object: ObjectId,
+    /// Who started it.
+    pub initiator: Principal,
+    /// The account that will own the object.
+    pub owner: AccountId,
+    /// When.
+    pub started: Timestamp,
+    /// The keys; `None` for an unencrypted object.
+    pub keys: Option<SealedKeys>,
+    /// Content headers.
+    pub headers: ContentHeaders,
+    /// User metadata.
+    pub metadata: UserMetadata,
+    /// Tags.
+    pub tags: Tags,
+    /// Retention asked for.
+    pub retention: Option<Retention>,
+    /// Legal hold asked for.
+    pub legal_hold: Option<LegalHold>,
+    /// Storage class.
+    pub storage_class: StorageClass,
+    /// Checksum asked for, and how the whole object's value is made.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+}
+
+impl Record for UploadRecord {
+    const NAME: &'static str = "multipart upload";
+}
+
+/// An uploaded part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// Its number, 1 to 10,000.
+    pub number: u16,
+    /// Names its sealed stream.
+    pub id: PartId,
+    /// Size in bytes of plaintext.
+    pub size: u64,
+    /// Where it lies.
+    pub place: Place,
+    /// Entity tag of the part, unquoted.
+    pub etag: String,
+    /// Checksums of the part.
+    pub checksums: Vec<Checksum>,
+    /// When it was written.
+    pub last_modified: Timestamp,
+}
+
+impl Record for PartRecord {
+    const NAME: &'static str = "part";
+}
+
+impl fmt::Debug for ObjectRecord {
+    /// Key material is wrapped, yet a log has no use for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectRecord")
+            .field("version", &self.version)
+            .field("sequence", &self.sequence)
+            .field("content", &self.content.as_ref().map(|content| content.id))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn marker() -> ObjectRecord {
+        ObjectRecord {
+            version: VersionId::random(),
+            sequence: 7,
+            last_modified: Timestamp::from_millis(1),
+            owner: "111122223333".parse().unwrap(),
+            content: None,
+            null_sequence: Some(3),
+            replication: None,
+        }
+    }
+
+    #[test]
+    fn records_round_trip() {
+        let record = marker();
+        let read = ObjectRecord::decode(&record.encode()).unwrap();
+        assert_eq!((read.version, read.sequence, read.null_sequence), (record.version, 7, Some(3)));
+        assert!(read.is_delete_marker());
+    }
+
+    #[test]
+    fn an_unknown_format_is_named_and_not_guessed_at() {
+        let mut bytes = marker().encode().to_vec();
+        bytes[0] = 9;
+        assert!(matches!(ObjectRecord::decode(&bytes), Err(Error::UnknownFormat { version: 9 })));
+    }
+
+    #[test]
+    fn cut_records_are_damaged() {
+        let bytes = marker().encode();
+        for end in [0, 1, 2, bytes.len() / 2, bytes.len() - 1] {
+            assert!(matches!(ObjectRecord::decode(&bytes[..end]), Err(Error::Damaged { what: "object" })), "{end}");
+        }
+    }
+}
