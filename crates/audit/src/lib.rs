@@ -12,8 +12,12 @@
 
 mod error;
 mod event;
+mod json_lines;
 mod sink;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use error::Error;
 pub use event::{Event, EventBuilder, Resource, SessionIssuer, UserIdentity};
+pub use json_lines::{Events, JsonLines};
 pub use sink::AuditSink;

@@ -1,0 +1,136 @@
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Duration;
+
+use arqueta_model::ManualClock;
+
+use super::*;
+use crate::testing::{self, event};
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn read(folder: &Path) -> Vec<Event> {
+    Events::open(folder, None).unwrap().map(Result::unwrap).collect()
+}
+
+async fn open(folder: &Path) -> JsonLines {
+    JsonLines::open(folder, Arc::new(ManualClock::default())).await.unwrap()
+}
+
+#[tokio::test]
+async fn keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = open(folder.path()).await;
+    testing::contract(&sink, || async { read(folder.path()) }).await;
+}
+
+#[tokio::test]
+async fn files_are_private_and_named_by_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("a/audit");
+    open(&record).await.append(event("One")).await.unwrap();
+    assert_eq!(names(&record), ["events-2026-01-01-000.jsonl"]);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&record), mode(&record.join("events-2026-01-01-000.jsonl"))), (0o700, 0o600));
+}
+
+#[tokio::test]
+async fn a_new_file_begins_with_the_day_and_at_the_size_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::default());
+    let sink = JsonLines::with_file_size(folder.path(), clock.clone(), 1).await.unwrap();
+    for name in ["One", "Two"] {
+        sink.append(event(name)).await.unwrap();
+    }
+    clock.advance(Duration::from_secs(86_400));
+    sink.append(event("Three")).await.unwrap();
+    assert_eq!(
+        names(folder.path()),
+        ["events-2026-01-01-000.jsonl", "events-2026-01-01-001.jsonl", "events-2026-01-02-000.jsonl"]
+    );
+    let order: Vec<_> = read(folder.path()).into_iter().map(|e| e.event_name).collect();
+    assert_eq!(order, ["One", "Two", "Three"]);
+    let since = Events::open(folder.path(), Some(clock.now())).unwrap().count();
+    assert_eq!(since, 1, "earlier days are not read");
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_back_does_not_reorder_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let later = Arc::new(ManualClock::new(ManualClock::default().now().plus(Duration::from_secs(86_400))));
+    JsonLines::open(folder.path(), later).await.unwrap().append(event("One")).await.unwrap();
+    open(folder.path()).await.append(event("Two")).await.unwrap();
+    assert_eq!(names(folder.path()), ["events-2026-01-02-000.jsonl"]);
+    assert_eq!(read(folder.path())[1].event_name, "Two");
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_cut_and_the_rest_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.append(event("One")).await.unwrap();
+    let path = folder.path().join("events-2026-01-01-000.jsonl");
+    let whole = std::fs::read(&path).unwrap();
+    for cut in 1..whole.len() {
+        std::fs::write(&path, [&whole, &whole[..cut]].concat()).unwrap();
+        assert_eq!(read(folder.path()).len(), 1, "a reader leaves a torn line out");
+        drop(open(folder.path()).await);
+        assert_eq!(std::fs::read(&path).unwrap(), whole, "cut after {cut} bytes");
+    }
+    open(folder.path()).await.append(event("Two")).await.unwrap();
+    assert_eq!(read(folder.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn a_damaged_line_is_an_error_not_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.append(event("One")).await.unwrap();
+    let path = folder.path().join("events-2026-01-01-000.jsonl");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[0] = b'x';
+    std::fs::write(&path, bytes).unwrap();
+    assert!(Events::open(folder.path(), None).unwrap().next().unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_and_the_record_goes_on_in_the_next_file() {
+    let folder = tempfile::tempdir().unwrap();
+    symlink("/dev/full", folder.path().join("events-2026-01-01-000.jsonl")).unwrap();
+    let sink = open(folder.path()).await;
+    let error = sink.append(event("Lost")).await.unwrap_err();
+    assert!(matches!(&error, Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull), "{error:?}");
+    assert!(error.is_retryable());
+    sink.append(event("Kept")).await.unwrap();
+    std::fs::remove_file(folder.path().join("events-2026-01-01-000.jsonl")).unwrap();
+    let kept: Vec<_> = read(folder.path()).into_iter().map(|e| e.event_name).collect();
+    assert_eq!(kept, ["Kept"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_fails_the_append() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("audit");
+    let sink = open(&record).await;
+    std::fs::remove_dir(&record).unwrap();
+    assert!(matches!(sink.append(event("Lost")).await, Err(Error::Io(_))));
+}
+
+#[tokio::test]
+async fn dropping_the_sink_loses_nothing_that_was_handed_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Arc::new(open(folder.path()).await);
+    let appends: Vec<_> = (0..500)
+        .map(|n| {
+            let sink = sink.clone();
+            tokio::spawn(async move { sink.append(event(&format!("E{n}"))).await })
+        })
+        .collect();
+    for append in appends {
+        append.await.unwrap().unwrap();
+    }
+    drop(sink);
+    assert_eq!(read(folder.path()).len(), 500);
+}
