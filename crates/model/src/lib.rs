@@ -18,6 +18,7 @@ mod clock;
 mod context;
 mod id;
 mod name;
+mod sse;
 
 pub use arn::{AccountId, Arn, KeyArn, ParseArnError, Partition, Region};
 pub use caller::{Principal, PrincipalKind, RequestInfo, Requester, ScopeDigest, SessionContext};
@@ -27,3 +28,4 @@ pub use clock::ManualClock;
 pub use context::{ContextError, EncryptionContext, BUCKET_CONTEXT_KEY};
 pub use id::{BlobId, BucketKeyId, ObjectId, PartId, RequestId, UploadId, VersionId};
 pub use name::{BucketName, NameError, ObjectKey};
+pub use sse::SseMode;
