@@ -1,0 +1,152 @@
+"""Fixtures of the end-to-end suites: the real binary, real clients, loopback only."""
+
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("ARQUETA_BIN", str(ROOT / "target/debug/arqueta"))
+ACCESS_KEY = "AKIAARQUETATESTROOT1"
+SECRET_KEY = "arqueta/test/secret/not/for/production/01"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+
+class Gateway:
+    """One process on a free port; `data` outlives it, so it can be started again."""
+
+    def __init__(self, data, *options, env=None):
+        self.data = Path(data)
+        self.options = options
+        self.env = env or {}
+        self.process = None
+        self.start()
+
+    def start(self):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ARQUETA_", "AWS_"))}
+        environment |= {
+            "ARQUETA_ROOT_ACCESS_KEY_ID": ACCESS_KEY,
+            "ARQUETA_ROOT_SECRET_ACCESS_KEY": SECRET_KEY,
+        } | self.env
+        self.stderr_path = self.data.parent / (self.data.name + ".stderr")
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+             "--data-dir", str(self.data), *self.options],
+            stdout=subprocess.PIPE, stderr=open(self.stderr_path, "ab"), env=environment, text=True)
+        self.url = self.admin_url = None
+        self.banner = []
+        for line in self.process.stdout:
+            self.banner.append(line.rstrip("\n"))
+            if match := re.match(r"listening on (\S+)", line):
+                self.url = match[1]
+            if match := re.match(r"administration on (\S+)", line):
+                self.admin_url = match[1]
+            if self.url and self.admin_url:
+                break
+        else:
+            raise AssertionError(f"the gateway did not start: {self.stderr_path.read_text()}")
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(timeout=60)
+
+    def restart(self, how=signal.SIGTERM):
+        self.stop(how)
+        self.start()
+
+    def client(self, service, key=ACCESS_KEY, secret=SECRET_KEY, token=None, region=REGION, **config):
+        config = {"retries": {"max_attempts": 1, "mode": "standard"}, "max_pool_connections": 80} | config
+        if service == "s3":
+            config.setdefault("s3", {"addressing_style": "path"})
+        return boto3.client(
+            service, endpoint_url=self.url, aws_access_key_id=key, aws_secret_access_key=secret,
+            aws_session_token=token, region_name=region, verify=False, config=Config(**config))
+
+    def metrics(self):
+        """Metric name with labels -> value."""
+        text = urllib.request.urlopen(self.admin_url + "/metrics", timeout=10).read().decode()
+        rows = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, value in rows}
+
+    def kms_calls(self, operation, outcome="ok"):
+        """How many calls of users this gateway made to its key service."""
+        wanted = {f'operation="{operation}"', f'outcome="{outcome}"'}
+        return sum(int(value) for name, value in self.metrics().items()
+                   if name.startswith("arqueta_kms_requests_total{") and all(w in name for w in wanted))
+
+    def events(self, name=None):
+        """The record, oldest first."""
+        events = []
+        for path in sorted((self.data / "audit").rglob("*.jsonl")):
+            events += [json.loads(line) for line in path.read_text().splitlines() if line]
+        return [event for event in events if name is None or event["eventName"] == name]
+
+    def environment(self):
+        """What the AWS CLI and other tools need to reach this gateway."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ARQUETA_", "AWS_"))}
+        return clean | {
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.url, "AWS_PAGER": "",
+            "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory):
+    """Starts gateways of one's own; all end with the session."""
+    started = []
+
+    def start(*options, data=None, env=None):
+        gateway = Gateway(data or tmp_path_factory.mktemp("gateway") / "data", *options, env=env)
+        started.append(gateway)
+        return gateway
+
+    yield start
+    for gateway in started:
+        gateway.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def gateway(start):
+    """A gateway that the tests of one worker share."""
+    return start()
+
+
+@pytest.fixture(scope="session")
+def s3(gateway):
+    return gateway.client("s3")
+
+
+@pytest.fixture(scope="session")
+def kms(gateway):
+    return gateway.client("kms")
+
+
+@pytest.fixture(scope="session")
+def iam(gateway):
+    return gateway.client("iam")
+
+
+@pytest.fixture
+def bucket(s3):
+    """A fresh bucket of the shared gateway."""
+    name = "b-" + secrets.token_hex(8)
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def key(kms):
+    """The ARN of a fresh customer managed key."""
+    return kms.create_key(Description="test")["KeyMetadata"]["Arn"]
