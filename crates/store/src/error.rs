@@ -1,3 +1,6 @@
+use std::io;
+use std::path::PathBuf;
+
 /// What can go wrong in a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,7 +16,7 @@ pub enum Error {
     OutOfRange,
     /// The medium is full; what was there is untouched.
     #[error("no space left on the storage device")]
-    Full(#[source] std::io::Error),
+    Full(#[source] io::Error),
     /// A stored record or blob is not what was written.
     #[error("stored data is damaged: {what}")]
     Damaged {
@@ -22,13 +25,28 @@ pub enum Error {
     },
     /// The operating system or the database failed. The write may or may not have happened.
     #[error("storage failed")]
-    Io(#[from] std::io::Error),
+    Io(#[source] io::Error),
     /// The embedded database failed.
     #[error("the metadata database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another process has the store open.
+    #[error("{} is in use by another process", path.display())]
+    InUse {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error),
+            _ => Self::Io(error),
+        }
+    }
 }
 
 impl Error {

@@ -14,13 +14,21 @@
 //! against an attacker is the envelope's work.
 
 mod blob;
+mod disk;
+mod embedded;
 mod error;
+mod fs;
+mod group;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod meta;
+mod os_disk;
+mod record;
 
 pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
+pub use embedded::{RedbOptions, RedbStore};
 pub use error::Error;
+pub use fs::FsBlobs;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryBlobs, MemoryMeta};
 pub use meta::{Batch, Change, MetaStore, Pair, Position, Precondition, Scan, Write};

@@ -1,0 +1,194 @@
+//! [`MetaStore`] on redb: the embedded default (docs/adr/0003).
+//!
+//! Reads run on the calling thread against the snapshot of the last durable commit, so they wait
+//! for no lock, no thread and no sync. Writes go to one committing thread.
+
+mod commit;
+mod failure;
+mod open;
+
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use redb::{ReadOnlyTable, TableDefinition};
+
+use crate::disk::Disk;
+use crate::embedded::commit::Writer;
+use crate::embedded::failure::Failure;
+use crate::embedded::open::Opener;
+use crate::group::{Committer, Request};
+use crate::os_disk::OsDisk;
+use crate::{Batch, Change, Error, MetaStore, Pair, Position, Scan, record};
+
+/// The pairs; values are records with a checksum.
+const PAIRS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("pairs");
+/// The change feed by position; values are records with a checksum over the position too.
+const FEED: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("feed");
+/// Numbers of the store itself.
+const COUNTERS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("counters");
+/// Counter: the last position given to a change. Kept apart from the feed, which may be trimmed
+/// down to nothing.
+const LAST_POSITION: &str = "last-position";
+
+/// How a [`RedbStore`] is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct RedbOptions {
+    /// Most bytes of pages kept in memory. Default: 64 MiB.
+    pub cache_bytes: usize,
+}
+
+impl Default for RedbOptions {
+    fn default() -> Self {
+        Self { cache_bytes: 64 << 20 }
+    }
+}
+
+/// The embedded metadata store.
+///
+/// Dropping it waits until all accepted commits are durable.
+#[derive(Debug)]
+pub struct RedbStore {
+    view: Arc<View>,
+    committer: Committer,
+}
+
+/// What readers see; replaced after each commit.
+#[derive(Debug, Default)]
+struct View(RwLock<Option<Arc<Snapshot>>>);
+
+/// The state after one durable commit.
+struct Snapshot {
+    /// Which opening of the file this belongs to.
+    generation: u64,
+    pairs: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    feed: ReadOnlyTable<u64, &'static [u8]>,
+}
+
+impl RedbStore {
+    /// Opens the store in the file at `path`, or creates it there. Blocks; call it at start.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] while another process has it open, [`Error::Damaged`] when the file is
+    /// not what redb wrote, [`Error::Full`], [`Error::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, RedbOptions::default())
+    }
+
+    /// [`RedbStore::open`] with options.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: RedbOptions) -> Result<Self, Error> {
+        Self::open_on(Arc::new(OsDisk), path.as_ref(), options)
+    }
+
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, path: &Path, options: RedbOptions) -> Result<Self, Error> {
+        let view = Arc::new(View::default());
+        let writer = Writer::new(Opener::new(disk, path, options), view.clone())?;
+        let committer = Committer::start("meta-commit", writer)?;
+        Ok(Self { view, committer })
+    }
+
+    /// Reads from the current snapshot. A database that failed before is opened again once: an
+    /// input/output error, a full disk say, makes redb refuse everything from then on.
+    async fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, Failure>) -> Result<T, Error> {
+        let seen = {
+            let snapshot = self.view.current();
+            match snapshot.as_deref().map(&read) {
+                Some(Ok(found)) => return Ok(found),
+                Some(Err(failure)) if !failure.is_latched() => return Err(failure.into()),
+                _ => snapshot.map_or(0, |snapshot| snapshot.generation),
+            }
+        };
+        self.committer.submit(Request::Reopen(seen)).await?;
+        let snapshot = self.view.current().ok_or(Error::Closed)?;
+        Ok(read(&snapshot)?)
+    }
+}
+
+impl View {
+    fn current(&self) -> Option<Arc<Snapshot>> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, snapshot: Option<Snapshot>) {
+        let before = std::mem::replace(
+            &mut *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner),
+            snapshot.map(Arc::new),
+        );
+        // Outside the lock: the last holder of a snapshot releases pages.
+        drop(before);
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
+        match self.pairs.get(key)? {
+            Some(found) => Ok(Some(Bytes::copy_from_slice(record::decode(key, found.value())?))),
+            None => Ok(None),
+        }
+    }
+
+    fn page(&self, scan: &Scan) -> Result<Vec<Pair>, Failure> {
+        let start = &scan.start[..];
+        if scan.end.as_ref().is_some_and(|end| end[..] <= *start) {
+            return Ok(Vec::new());
+        }
+        let range = match &scan.end {
+            Some(end) => self.pairs.range::<&[u8]>(start..&end[..])?,
+            None => self.pairs.range::<&[u8]>(start..)?,
+        };
+        let mut page = Vec::with_capacity(scan.limit.min(1024));
+        for pair in range.take(scan.limit) {
+            let (key, found) = pair?;
+            let body = record::decode(key.value(), found.value())?;
+            page.push((Bytes::copy_from_slice(key.value()), Bytes::copy_from_slice(body)));
+        }
+        Ok(page)
+    }
+
+    fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, Failure> {
+        let Some(first) = since.0.checked_add(1) else { return Ok(Vec::new()) };
+        let mut changes = Vec::new();
+        for entry in self.feed.range(first..)?.take(limit) {
+            let (at, found) = entry?;
+            let body = record::decode(&at.value().to_be_bytes(), found.value())?;
+            changes.push(Change { position: Position(at.value()), body: Bytes::copy_from_slice(body) });
+        }
+        Ok(changes)
+    }
+}
+
+#[async_trait]
+impl MetaStore for RedbStore {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.read(|snapshot| failure::guarded(|| snapshot.get(key))).await
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
+        self.read(|snapshot| failure::guarded(|| snapshot.page(&scan))).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), Error> {
+        self.committer.submit(Request::Commit(batch)).await
+    }
+
+    async fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, Error> {
+        self.read(|snapshot| failure::guarded(|| snapshot.changes(since, limit))).await
+    }
+
+    async fn trim(&self, through: Position) -> Result<(), Error> {
+        self.committer.submit(Request::Trim(through)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Group commit: one thread takes all the requests that wait, has them applied together, and
+//! answers each, so that concurrent writers share one sync.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use crate::{Batch, Error, Position};
+
+/// Most requests in one group: bounds how long the first of them waits.
+const MOST: usize = 1024;
+/// How often the thread yields for writers of the group before, who are just being woken. Without
+/// it the first to come back would sync alone and groups would alternate between one and all.
+/// Counted, not timed, and skipped when the group before had one member: a single writer never
+/// waits for company.
+const YIELDS: usize = 32;
+
+/// What a committer is asked for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Commit(Batch),
+    Trim(Position),
+    /// The database of this generation failed a reader.
+    Reopen(u64),
+}
+
+/// Applies groups.
+pub(crate) trait Apply: Send + 'static {
+    /// Applies the requests in order, syncs once, and answers each in the same order.
+    fn apply(&mut self, group: &[Request]) -> Vec<Result<(), Error>>;
+}
+
+struct Waiting {
+    request: Request,
+    reply: oneshot::Sender<Result<(), Error>>,
+}
+
+/// The handle of the committing thread. Dropping it waits until everything accepted is applied.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    queue: Option<Sender<Waiting>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Starts the thread.
+    pub(crate) fn start(name: &str, apply: impl Apply) -> io::Result<Self> {
+        let (queue, requests) = mpsc::channel();
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(apply, &requests))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Submits a request and waits for its answer. Once submitted it is applied, even if the
+    /// caller stops waiting. The queue is bounded by its callers, each of whom waits for one
+    /// answer.
+    pub(crate) async fn submit(&self, request: Request) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        queue.send(Waiting { request, reply }).map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been told to its callers by their dropped channels.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(mut apply: impl Apply, requests: &Receiver<Waiting>) {
+    let mut before = 1;
+    while let Ok(first) = requests.recv() {
+        let (group, replies) = gather(requests, first, before);
+        before = group.len();
+        for (reply, answer) in replies.into_iter().zip(apply.apply(&group)) {
+            // Nobody listening means that the caller gave up: the outcome stands all the same.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+type Group = (Vec<Request>, Vec<oneshot::Sender<Result<(), Error>>>);
+
+fn gather(requests: &Receiver<Waiting>, first: Waiting, before: usize) -> Group {
+    let (mut group, mut replies) = (vec![first.request], vec![first.reply]);
+    let mut yields = if before > 1 { YIELDS } else { 0 };
+    loop {
+        while group.len() < MOST
+            && let Ok(next) = requests.try_recv()
+        {
+            group.push(next.request);
+            replies.push(next.reply);
+        }
+        if group.len() >= before.min(MOST) || yields == 0 {
+            return (group, replies);
+        }
+        yields -= 1;
+        std::thread::yield_now();
+    }
+}
