@@ -120,3 +120,6 @@ impl fmt::Debug for ObjectCipher {
         write!(f, "ObjectCipher({:?}, {} layers)", self.object, self.layers.len())
     }
 }
+
+#[cfg(test)]
+mod tests;
