@@ -1,6 +1,7 @@
 //! The blob contract: written once, never changed, durable before it is visible.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arqueta_model::{BlobId, Timestamp};
 use async_trait::async_trait;
@@ -53,4 +54,20 @@ pub trait BlobStore: Send + Sync {
 
     /// Up to `limit` finished blobs with ids after `after`, in id order.
     async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>, Error>;
+}
+
+#[async_trait]
+impl<S: BlobStore + ?Sized> BlobStore for Arc<S> {
+    async fn create(&self, id: BlobId) -> Result<Box<dyn BlobWriter>, Error> {
+        (**self).create(id).await
+    }
+    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
+        (**self).read(id, range).await
+    }
+    async fn delete(&self, id: BlobId) -> Result<(), Error> {
+        (**self).delete(id).await
+    }
+    async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>, Error> {
+        (**self).list(after, limit).await
+    }
 }

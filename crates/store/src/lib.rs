@@ -14,7 +14,11 @@
 //! against an attacker is the envelope's work.
 
 mod blob;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 mod disk;
+#[cfg(any(test, feature = "testing"))]
+mod doubles;
 mod embedded;
 mod error;
 mod fs;
@@ -26,6 +30,8 @@ mod os_disk;
 mod record;
 
 pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
+#[cfg(any(test, feature = "testing"))]
+pub use doubles::{Counting, Fault, Faulty, Slow};
 pub use embedded::{RedbOptions, RedbStore};
 pub use error::Error;
 pub use fs::FsBlobs;

@@ -1,5 +1,7 @@
 //! The metadata contract: ordered keys, snapshot pages, atomic batches, a change feed.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -143,4 +145,23 @@ pub trait MetaStore: Send + Sync {
     /// Forgets the changes up to and including `through`. Positions are never reused. Need not be
     /// durable on return: a crash may bring trimmed changes back.
     async fn trim(&self, through: Position) -> Result<(), Error>;
+}
+
+#[async_trait]
+impl<S: MetaStore + ?Sized> MetaStore for Arc<S> {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        (**self).get(key).await
+    }
+    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
+        (**self).scan(scan).await
+    }
+    async fn commit(&self, batch: Batch) -> Result<(), Error> {
+        (**self).commit(batch).await
+    }
+    async fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, Error> {
+        (**self).changes(since, limit).await
+    }
+    async fn trim(&self, through: Position) -> Result<(), Error> {
+        (**self).trim(through).await
+    }
 }

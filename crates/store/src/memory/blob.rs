@@ -106,3 +106,13 @@ impl BlobStore for MemoryBlobs {
         Ok(page.map(|(id, s)| BlobEntry { id: *id, size: s.body.len() as u64, finished: s.finished }).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn keeps_the_contract() {
+        crate::contract::blob_store(async || MemoryBlobs::default()).await;
+    }
+}

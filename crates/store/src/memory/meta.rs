@@ -96,3 +96,13 @@ impl MetaStore for MemoryMeta {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn keeps_the_contract() {
+        crate::contract::meta_store(async || MemoryMeta::new()).await;
+    }
+}
