@@ -94,6 +94,16 @@ impl FromStr for AccountId {
     }
 }
 
+impl AccountId {
+    /// The account's other name in S3, 64 hexadecimal digits: owner ids, ACL grantees and
+    /// `CanonicalUser` principals. A digest of the account id, so that it needs no record.
+    #[must_use]
+    pub fn canonical_user_id(&self) -> String {
+        use sha2::Digest as _;
+        hex::encode(sha2::Sha256::digest(format!("arqueta/canonical-user/{self}")))
+    }
+}
+
 text_newtype!(
     /// A region name such as `us-east-1`.
     Region

@@ -1,5 +1,230 @@
-//! Policy documents.
+//! Policy documents: parsed, validated for their kind and compiled in one step (IAM User Guide,
+//! "Grammar of the IAM JSON policy language").
+
+use crate::ParseError;
+use crate::condition::Condition;
+use crate::json::Json;
+use crate::keys::Environment;
+use crate::pattern::{ArnPattern, Case, Outcome, Pattern, Syntax};
+use crate::principal::{PrincipalClause, Reach};
+
+/// Where a policy stands, which decides what it may contain and how large it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PolicyKind {
+    /// Attached to a user, group or role, or managed. No Principal. At most 10,240 characters,
+    /// the largest of IAM's quotas; the tighter ones are for whoever stores it.
+    Identity,
+    /// Attached to a bucket. Principal required. At most 20 KiB.
+    Resource,
+    /// A role's trust policy. Principal required, no Resource, `sts:` actions. At most 2,048 characters.
+    Trust,
+    /// A KMS key policy. Principal required. At most 32 KiB.
+    Key,
+    /// Passed with AssumeRole or GetFederationToken. No Principal. At most 2,048 characters.
+    Session,
+    /// A permissions boundary. No Principal. At most 6,144 characters.
+    Boundary,
+}
+
+impl PolicyKind {
+    /// Largest size, in the unit of [`Policy::size`].
+    #[must_use]
+    pub const fn limit(self) -> usize {
+        match self {
+            Self::Identity => 10_240,
+            Self::Resource => 20 * 1024,
+            Self::Trust | Self::Session => 2048,
+            Self::Key => 32 * 1024,
+            Self::Boundary => 6144,
+        }
+    }
+
+    pub(crate) const fn has_principal(self) -> bool {
+        matches!(self, Self::Resource | Self::Trust | Self::Key)
+    }
+
+    /// Bytes for policies of resources, characters without white space for IAM's.
+    fn measure(self, text: &str) -> usize {
+        match self {
+            Self::Resource | Self::Key => text.len(),
+            _ => text.chars().filter(|c| !c.is_whitespace()).count(),
+        }
+    }
+}
+
+/// What a statement does when it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Grants.
+    Allow,
+    /// Forbids, whatever grants.
+    Deny,
+}
 
 /// A parsed policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {}
+pub struct Policy {
+    kind: PolicyKind,
+    id: Option<Box<str>>,
+    statements: Box<[Statement]>,
+    size: usize,
+}
+
+impl Policy {
+    /// Parses and validates a document of `kind`.
+    ///
+    /// # Errors
+    /// [`ParseError`], whose message is AWS's followed by what to change.
+    pub fn parse(json: &str, kind: PolicyKind) -> Result<Self, ParseError> {
+        let size = kind.measure(json);
+        if size > kind.limit() {
+            return Err(ParseError::TooLarge { size, limit: kind.limit() });
+        }
+        crate::grammar::policy(Json::parse(json)?, kind, size)
+    }
+
+    pub(crate) fn new(kind: PolicyKind, id: Option<Box<str>>, statements: Box<[Statement]>, size: usize) -> Self {
+        Self { kind, id, statements, size }
+    }
+
+    /// What it was parsed as.
+    #[must_use]
+    pub fn kind(&self) -> PolicyKind {
+        self.kind
+    }
+
+    /// The Id element.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Size as AWS counts it: bytes for bucket and key policies, characters without white space
+    /// for all others.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The statements in order.
+    #[must_use]
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// Whether S3 calls the policy public: some Allow lets an open set of principals in without
+    /// a condition that fixes who or from where (S3 User Guide, "The meaning of 'public'").
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.statements.iter().any(Statement::is_public)
+    }
+}
+
+/// One statement, compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    pub(crate) principals: Option<PrincipalClause>,
+    pub(crate) actions: Actions,
+    /// Absent in trust policies, which are about their own role.
+    pub(crate) resources: Option<Resources>,
+    pub(crate) conditions: Box<[Condition]>,
+}
+
+/// Action or NotAction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Actions {
+    pub(crate) inverted: bool,
+    pub(crate) texts: Box<[Box<str>]>,
+    pub(crate) patterns: Box<[Pattern]>,
+}
+
+/// Resource or NotResource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resources {
+    pub(crate) inverted: bool,
+    pub(crate) texts: Box<[Box<str>]>,
+    pub(crate) patterns: Box<[ArnPattern]>,
+}
+
+/// The syntax of action names: wildcards, never variables.
+pub(crate) const ACTION_SYNTAX: Syntax = Syntax { wildcards: true, variables: false };
+
+impl Statement {
+    /// The Sid element.
+    #[must_use]
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+
+    /// Allow or Deny.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// The Action or NotAction texts as written.
+    pub fn actions(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.actions.texts.iter().map(|text| &**text)
+    }
+
+    /// The Resource or NotResource texts as written; none in a trust policy.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().flat_map(|resources| resources.texts.iter().map(|text| &**text))
+    }
+
+    /// How close the statement comes to the principal if it applies to the request at all.
+    /// Policies without principals reach whoever they are attached to.
+    pub(crate) fn reach(&self, action: &str, resource: &str, env: &Environment<'_>) -> Reach {
+        if !self.covers_action(action) || !self.covers_resource(resource, env) {
+            return Reach::None;
+        }
+        let reach = self.principals.as_ref().map_or(Reach::Direct, |clause| clause.reach(self.effect, env));
+        if reach > Reach::None && self.conditions.iter().all(|condition| condition.holds(self.effect, env)) {
+            reach
+        } else {
+            Reach::None
+        }
+    }
+
+    fn covers_action(&self, action: &str) -> bool {
+        let listed = self.actions.patterns.iter().any(|pattern| pattern.matches_plain(action, Case::Ignore));
+        listed != self.actions.inverted
+    }
+
+    fn covers_resource(&self, resource: &str, env: &Environment<'_>) -> bool {
+        let Some(resources) = &self.resources else { return true };
+        let listed = Outcome::any(resources.patterns.iter().map(|pattern| pattern.matches(resource, env)));
+        match (listed, resources.inverted) {
+            (Outcome::Match, inverted) => !inverted,
+            (Outcome::Differ, inverted) => inverted,
+            // A variable without a value: an Allow shrinks, a Deny grows.
+            (Outcome::Unresolved, inverted) => inverted && self.effect == Effect::Deny,
+        }
+    }
+
+    fn is_public(&self) -> bool {
+        let open = self.principals.as_ref().is_some_and(PrincipalClause::is_open);
+        let fixed = |condition: &Condition| FIXING_KEYS.contains(&condition.key_name()) && condition.is_fixed();
+        self.effect == Effect::Allow && open && !self.conditions.iter().any(fixed)
+    }
+}
+
+/// Keys whose fixed values keep a policy with an open principal from being public.
+const FIXING_KEYS: [&str; 14] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourceowner",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:userid",
+    "s3:dataaccesspointaccount",
+    "s3:dataaccesspointarn",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+];

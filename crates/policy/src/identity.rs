@@ -9,7 +9,8 @@ use crate::Policy;
 /// An authenticated principal with the policies that apply to it, resolved once per request.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// The principal.
+    /// The principal. For [`PrincipalKind::Service`](arqueta_model::PrincipalKind::Service) its
+    /// id is the service's name, such as `cloudtrail.amazonaws.com`.
     pub principal: Principal,
     /// Inline and managed policies of the user (and its groups) or role. Root has none and needs none.
     pub policies: Arc<[Arc<Policy>]>,
@@ -20,6 +21,10 @@ pub struct Identity {
     pub session: Option<Arc<[Arc<Policy>]>>,
     /// Digest of the session policies; zeros for `None`.
     pub scope: ScopeDigest,
+    /// Tags of the user or role, session tags in place of equal ones (`aws:PrincipalTag/…`).
+    pub tags: Arc<[(String, String)]>,
+    /// Identity provider that vouched for a caller without AWS credentials (`Federated` principals).
+    pub provider: Option<Arc<str>>,
     /// Moves whenever a policy, group membership or key of this identity changes; a remembered
     /// decision is void when it differs.
     pub epoch: u64,
@@ -29,7 +34,16 @@ impl Identity {
     /// An identity without any policy: root, a service of ours, or nobody.
     #[must_use]
     pub fn bare(principal: Principal) -> Self {
-        Self { principal, policies: Arc::new([]), boundary: None, session: None, scope: ScopeDigest::default(), epoch: 0 }
+        Self {
+            principal,
+            policies: Arc::new([]),
+            boundary: None,
+            session: None,
+            scope: ScopeDigest::default(),
+            tags: Arc::new([]),
+            provider: None,
+            epoch: 0,
+        }
     }
 
     /// The unit that bucket keys belong to.

@@ -1,7 +1,36 @@
 //! The IAM policy language: parse, validate, evaluate. Pure, no I/O.
+//!
+//! **Purpose.** One parser ([`Policy::parse`]) and one evaluator ([`evaluate`]) for every kind of
+//! policy: identity-based, boundaries, session policies, bucket policies, key policies, role
+//! trust. The global condition keys get their values here and nowhere else, so that every
+//! service means the same by `aws:SourceIp`.
+//!
+//! **Refuses to do** I/O and guessing: an unknown element, operator or malformed value is an
+//! error when the policy is stored, never a statement that silently does not apply. It does not
+//! know which actions exist.
+//!
+//! **Invariants.** An explicit deny wins wherever it stands. Adding an Allow never takes access
+//! away, adding a Deny never gives any, order never matters. A variable without a value narrows
+//! an Allow and widens a Deny.
+//!
+//! **Threat notes.** Policies are written by tenants: parsing is bounded by the kind's size limit,
+//! matching by pattern times text. Values from requests are compared as plain text; a `*` in a
+//! user's name is not a wildcard in a policy that mentions `${aws:username}`.
 
+mod condition;
 mod document;
+mod error;
+mod evaluate;
+mod grammar;
 mod identity;
+mod json;
+mod keys;
+mod operand;
+mod pattern;
+mod principal;
 
-pub use document::Policy;
+pub use document::{Effect, Policy, PolicyKind, Statement};
+pub use error::ParseError;
+pub use evaluate::{Decision, Evaluation, PolicyType, Request, ResourcePolicy, ResourceRole, evaluate};
 pub use identity::Identity;
+pub use keys::ConditionKeys;

@@ -1,0 +1,311 @@
+//! Condition keys: what a request says about itself, and the one place where the global keys of
+//! principals and requests get their values (IAM User Guide, "AWS global condition context keys").
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use arqueta_model::{AccountId, Arn, PrincipalKind, Region, RequestInfo, Timestamp};
+
+use crate::Identity;
+
+/// Condition keys of one request beside those of its principal, which the evaluator takes from
+/// the [`Identity`].
+///
+/// From the [`RequestInfo`]: `aws:SourceIp`, `aws:SecureTransport`, `aws:CurrentTime`,
+/// `aws:EpochTime`, `aws:UserAgent`, `aws:ViaAWSService`, `aws:RequestedRegion`,
+/// `kms:ViaService`. The service adds its own with [`ConditionKeys::insert`].
+#[derive(Debug, Clone, Default)]
+pub struct ConditionKeys<'a> {
+    request: Option<(&'a RequestInfo, &'a Region)>,
+    /// Lower-case names.
+    own: Vec<(Box<str>, Vec<String>)>,
+}
+
+impl<'a> ConditionKeys<'a> {
+    /// The keys of a request that `region` serves.
+    #[must_use]
+    pub fn of_request(request: &'a RequestInfo, region: &'a Region) -> Self {
+        Self { request: Some((request, region)), own: Vec::new() }
+    }
+
+    /// No request behind the question, as in tests and simulations.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a value. Names ignore case; a name given before becomes multivalued.
+    pub fn insert(&mut self, name: &str, value: impl Into<String>) {
+        self.values(name).push(value.into());
+    }
+
+    /// Adds a multivalued key such as `aws:TagKeys`; no values at all count as absent.
+    pub fn insert_all(&mut self, name: &str, values: impl IntoIterator<Item = impl Into<String>>) {
+        let into = self.values(name);
+        into.extend(values.into_iter().map(Into::into));
+    }
+
+    /// As [`Self::insert`], for building in one expression.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.insert(name, value);
+        self
+    }
+
+    fn values(&mut self, name: &str) -> &mut Vec<String> {
+        let name = name.to_lowercase();
+        let at = self.own.iter().position(|(own, _)| **own == *name).unwrap_or_else(|| {
+            self.own.push((name.into(), Vec::new()));
+            self.own.len() - 1
+        });
+        &mut self.own[at].1
+    }
+}
+
+/// The value of a key in one request.
+#[derive(Debug)]
+pub(crate) enum Values<'a> {
+    Missing,
+    One(Cow<'a, str>),
+    Many(&'a [String]),
+}
+
+impl Values<'_> {
+    /// The value, if there is exactly one.
+    pub(crate) fn single(&self) -> Option<&str> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::Many([value]) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let (one, many): (Option<&str>, &[String]) = match self {
+            Self::Missing => (None, &[]),
+            Self::One(value) => (Some(value), &[]),
+            Self::Many(values) => (None, values),
+        };
+        one.into_iter().chain(many.iter().map(String::as_str))
+    }
+}
+
+/// A key's name, compiled: lower case, and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    name: Box<str>,
+    global: Global,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Global {
+    CurrentTime,
+    EpochTime,
+    SourceIp,
+    SecureTransport,
+    UserAgent,
+    ViaAwsService,
+    KmsViaService,
+    RequestedRegion,
+    ResourceAccount,
+    UserName,
+    UserId,
+    PrincipalArn,
+    PrincipalAccount,
+    PrincipalType,
+    PrincipalIsAwsService,
+    PrincipalServiceName,
+    PrincipalTag(Box<str>),
+    TokenIssueTime,
+    MfaPresent,
+    MfaAge,
+    FederatedProvider,
+    /// A key of the service.
+    Other,
+}
+
+impl Key {
+    pub(crate) fn parse(name: &str) -> Self {
+        let lower = name.to_lowercase();
+        let global = match lower.as_str() {
+            "aws:currenttime" => Global::CurrentTime,
+            "aws:epochtime" => Global::EpochTime,
+            "aws:sourceip" => Global::SourceIp,
+            "aws:securetransport" => Global::SecureTransport,
+            "aws:useragent" => Global::UserAgent,
+            "aws:viaawsservice" => Global::ViaAwsService,
+            "kms:viaservice" => Global::KmsViaService,
+            "aws:requestedregion" => Global::RequestedRegion,
+            "aws:resourceaccount" => Global::ResourceAccount,
+            "aws:username" => Global::UserName,
+            "aws:userid" => Global::UserId,
+            "aws:principalarn" => Global::PrincipalArn,
+            "aws:principalaccount" => Global::PrincipalAccount,
+            "aws:principaltype" => Global::PrincipalType,
+            "aws:principalisawsservice" => Global::PrincipalIsAwsService,
+            "aws:principalservicename" => Global::PrincipalServiceName,
+            "aws:tokenissuetime" => Global::TokenIssueTime,
+            "aws:multifactorauthpresent" => Global::MfaPresent,
+            "aws:multifactorauthage" => Global::MfaAge,
+            "aws:federatedprovider" => Global::FederatedProvider,
+            other => match other.strip_prefix("aws:principaltag/") {
+                Some(tag) => Global::PrincipalTag(tag.into()),
+                None => Global::Other,
+            },
+        };
+        Self { name: lower.into(), global }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Everything that one evaluation can ask about, and what it did ask.
+#[derive(Debug)]
+pub(crate) struct Environment<'a> {
+    pub(crate) identity: &'a Identity,
+    pub(crate) keys: &'a ConditionKeys<'a>,
+    /// Account that owns the resource.
+    pub(crate) owner: &'a AccountId,
+    volatile: Cell<bool>,
+}
+
+impl<'a> Environment<'a> {
+    pub(crate) fn new(identity: &'a Identity, keys: &'a ConditionKeys<'a>, owner: &'a AccountId) -> Self {
+        Self { identity, keys, owner, volatile: Cell::new(false) }
+    }
+
+    /// Whether anything was asked that may differ in the requester's next request.
+    pub(crate) fn is_volatile(&self) -> bool {
+        self.volatile.get()
+    }
+
+    /// Notes that the outcome depends on the moment or the connection.
+    fn of_the_moment(&self) {
+        self.volatile.set(true);
+    }
+
+    /// Notes that the outcome depends on which session of the identity asks.
+    pub(crate) fn of_the_session(&self) {
+        let principal = &self.identity.principal;
+        if principal.session.is_some() || principal.kind == PrincipalKind::FederatedUser {
+            self.volatile.set(true);
+        }
+    }
+
+    /// The values of `key`; those that the service gave come first.
+    pub(crate) fn values(&self, key: &Key) -> Values<'a> {
+        let own = self.keys.own.iter().find(|(name, _)| *name == key.name);
+        match own.map(|(_, values)| values.as_slice()) {
+            Some([]) => Values::Missing,
+            Some([value]) => Values::One(Cow::Borrowed(value)),
+            Some(values) => Values::Many(values),
+            None => self.global(&key.global).map_or(Values::Missing, Values::One),
+        }
+    }
+
+    fn global(&self, global: &Global) -> Option<Cow<'a, str>> {
+        match global {
+            Global::UserName
+            | Global::UserId
+            | Global::PrincipalArn
+            | Global::PrincipalAccount
+            | Global::PrincipalType
+            | Global::PrincipalIsAwsService
+            | Global::PrincipalServiceName
+            | Global::PrincipalTag(_)
+            | Global::TokenIssueTime
+            | Global::MfaPresent
+            | Global::MfaAge
+            | Global::FederatedProvider => self.principal_key(global),
+            Global::ResourceAccount => Some(self.owner.as_str().into()),
+            _ => self.request_key(global),
+        }
+    }
+
+    fn request_key(&self, global: &Global) -> Option<Cow<'a, str>> {
+        let (request, region) = self.keys.request?;
+        match global {
+            Global::RequestedRegion => return Some(region.as_str().into()),
+            // Part of who is asking: a service's call on behalf of a principal is asked about apart.
+            Global::ViaAwsService => return Some(boolean(request.via_service.is_some())),
+            Global::KmsViaService => return request.via_service.as_deref().map(Cow::Borrowed),
+            _ => {}
+        }
+        let value = match global {
+            Global::CurrentTime => request.received.rfc3339().into(),
+            Global::EpochTime => request.received.seconds().to_string().into(),
+            Global::SourceIp => request.source_ip.to_canonical().to_string().into(),
+            Global::SecureTransport => boolean(request.secure_transport),
+            Global::UserAgent => Cow::Borrowed(&*request.user_agent),
+            _ => return None,
+        };
+        self.of_the_moment();
+        Some(value)
+    }
+
+    fn principal_key(&self, global: &Global) -> Option<Cow<'a, str>> {
+        let principal = &self.identity.principal;
+        let known = principal.kind != PrincipalKind::Anonymous;
+        match global {
+            Global::UserName if principal.kind == PrincipalKind::User => Some(last_segment(&principal.arn).into()),
+            Global::PrincipalArn => known.then(|| principal.identity_arn().as_str().into()),
+            Global::PrincipalAccount => known.then(|| principal.account.as_str().into()),
+            Global::PrincipalType => principal_type(principal.kind).map(Cow::Borrowed),
+            Global::PrincipalIsAwsService => Some(boolean(principal.kind == PrincipalKind::Service)),
+            Global::PrincipalServiceName => {
+                (principal.kind == PrincipalKind::Service).then(|| principal.id.as_str().into())
+            }
+            Global::FederatedProvider => self.identity.provider.as_deref().map(Cow::Borrowed),
+            Global::UserId => {
+                self.of_the_session();
+                Some(if known { principal.id.as_str().into() } else { "anonymous".into() })
+            }
+            Global::PrincipalTag(name) => {
+                self.of_the_session();
+                let tag = self.identity.tags.iter().find(|(key, _)| key.to_lowercase() == **name);
+                tag.map(|(_, value)| value.as_str().into())
+            }
+            _ => self.session_key(global),
+        }
+    }
+
+    /// Keys that only temporary credentials have.
+    fn session_key(&self, global: &Global) -> Option<Cow<'a, str>> {
+        self.of_the_session();
+        let session = self.identity.principal.session.as_ref()?;
+        match global {
+            Global::TokenIssueTime => Some(session.created.rfc3339().into()),
+            Global::MfaPresent => Some(boolean(session.mfa)),
+            Global::MfaAge if session.mfa => {
+                let (request, _) = self.keys.request?;
+                Some(age(session.created, request.received).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn age(since: Timestamp, now: Timestamp) -> String {
+    now.since(since).as_secs().to_string()
+}
+
+fn boolean(value: bool) -> Cow<'static, str> {
+    Cow::Borrowed(if value { "true" } else { "false" })
+}
+
+fn last_segment(arn: &Arn) -> &str {
+    arn.resource().rsplit('/').next().unwrap_or_default()
+}
+
+fn principal_type(kind: PrincipalKind) -> Option<&'static str> {
+    match kind {
+        PrincipalKind::Root => Some("Account"),
+        PrincipalKind::User => Some("User"),
+        PrincipalKind::AssumedRole => Some("AssumedRole"),
+        PrincipalKind::FederatedUser => Some("FederatedUser"),
+        PrincipalKind::Anonymous => Some("Anonymous"),
+        PrincipalKind::Service => None,
+    }
+}

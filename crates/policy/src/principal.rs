@@ -1,0 +1,214 @@
+//! The Principal and NotPrincipal elements (IAM User Guide, "AWS JSON policy elements: Principal"
+//! and "NotPrincipal").
+
+use arqueta_model::{Arn, PrincipalKind};
+
+use crate::ParseError;
+use crate::document::Effect;
+use crate::json::Json;
+use crate::keys::Environment;
+
+/// How close a principal element comes to the principal of a request. Each kind of grant obeys
+/// different limits, so the order matters: a later one is limited by less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// Does not name it.
+    None,
+    /// Names its account, which passes the decision on to the account's identity-based policies.
+    Account,
+    /// Names the role or user behind its session: boundary and session policies still limit it.
+    Issuer,
+    /// Names exactly it, or everyone: nothing but an explicit deny limits it in its own account.
+    Direct,
+}
+
+/// Which principals a statement is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PrincipalClause {
+    /// NotPrincipal.
+    inverted: bool,
+    entries: Box<[Entry]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Entry {
+    /// `"*"`: everyone, services and anonymous callers too.
+    Everyone,
+    /// `{"AWS": "*"}`: everyone but services.
+    EveryoneAws,
+    Account(Box<str>),
+    /// A user, role or federated user.
+    Arn(Box<str>),
+    /// One session of a role.
+    SessionArn(Box<str>),
+    /// `AIDA…` or `AROA…`.
+    Id(Box<str>),
+    Service(Box<str>),
+    Federated(Box<str>),
+    Canonical(Box<str>),
+}
+
+impl PrincipalClause {
+    pub(crate) fn parse(value: &Json, inverted: bool) -> Result<Self, ParseError> {
+        let mut entries = Vec::new();
+        match value {
+            Json::Text(text) if text == "*" => entries.push(Entry::Everyone),
+            Json::Object(kinds) if !kinds.is_empty() => {
+                for (kind, values) in kinds {
+                    for text in texts(kind, values)? {
+                        entries.push(entry(kind, text)?);
+                    }
+                }
+            }
+            other => {
+                return Err(invalid(&format!(
+                    "write \"*\" or an object such as {{\"AWS\": \"arn:aws:iam::111122223333:root\"}}, found {}",
+                    other.noun()
+                )));
+            }
+        }
+        Ok(Self { inverted, entries: entries.into() })
+    }
+
+    /// How close the clause comes to the request's principal under `effect`.
+    pub(crate) fn reach(&self, effect: Effect, env: &Environment<'_>) -> Reach {
+        match (self.inverted, effect) {
+            (false, _) => self.entries.iter().map(|entry| entry.reach(env)).max().unwrap_or(Reach::None),
+            (true, Effect::Allow) => {
+                let listed = self.entries.iter().any(|entry| entry.reach(env) > Reach::None);
+                if listed { Reach::None } else { Reach::Direct }
+            }
+            (true, Effect::Deny) => {
+                if self.spares(env) {
+                    Reach::None
+                } else {
+                    Reach::Direct
+                }
+            }
+        }
+    }
+
+    /// Whether a Deny with NotPrincipal leaves the principal alone: every level of it must be
+    /// listed, account, then role, then session.
+    fn spares(&self, env: &Environment<'_>) -> bool {
+        let reaches = |wanted: Reach| self.entries.iter().any(|entry| entry.reach(env) == wanted);
+        match env.identity.principal.kind {
+            PrincipalKind::Root | PrincipalKind::Service | PrincipalKind::Anonymous => reaches(Reach::Direct),
+            PrincipalKind::User => self.is_everyone() || reaches(Reach::Direct) && reaches(Reach::Account),
+            PrincipalKind::AssumedRole | PrincipalKind::FederatedUser => {
+                self.is_everyone() || reaches(Reach::Direct) && reaches(Reach::Issuer) && reaches(Reach::Account)
+            }
+        }
+    }
+
+    fn is_everyone(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry, Entry::Everyone | Entry::EveryoneAws))
+    }
+
+    /// Whether the clause lets an open set of principals in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.inverted || self.is_everyone()
+    }
+}
+
+impl Entry {
+    fn reach(&self, env: &Environment<'_>) -> Reach {
+        let principal = &env.identity.principal;
+        let direct = |is: bool| if is { Reach::Direct } else { Reach::None };
+        match (self, principal.kind) {
+            (Self::Everyone, _) => return Reach::Direct,
+            (Self::EveryoneAws, kind) => return direct(kind != PrincipalKind::Service),
+            (Self::Service(name), kind) => return direct(kind == PrincipalKind::Service && **name == *principal.id),
+            (Self::Federated(name), _) => return direct(env.identity.provider.as_deref() == Some(name)),
+            (_, PrincipalKind::Service | PrincipalKind::Anonymous) => return Reach::None,
+            _ => {}
+        }
+        let issuer = principal.session.as_ref().filter(|_| principal.kind != PrincipalKind::User);
+        let of_account = |is: bool| match (is, principal.kind) {
+            (false, _) => Reach::None,
+            (true, PrincipalKind::Root) => Reach::Direct,
+            (true, _) => Reach::Account,
+        };
+        match self {
+            Self::Account(account) => of_account(**account == *principal.account.as_str()),
+            Self::Canonical(id) => of_account(**id == *principal.account.canonical_user_id()),
+            Self::Arn(arn) if issuer.is_some_and(|session| session.issuer.as_str() == &**arn) => Reach::Issuer,
+            Self::Arn(arn) => direct(principal.arn.as_str() == &**arn),
+            Self::SessionArn(arn) => {
+                env.of_the_session();
+                direct(principal.arn.as_str() == &**arn)
+            }
+            Self::Id(id) if issuer.is_some_and(|session| session.issuer_id == **id) => Reach::Issuer,
+            Self::Id(id) => direct(principal.id == **id),
+            Self::Everyone | Self::EveryoneAws | Self::Service(_) | Self::Federated(_) => Reach::None,
+        }
+    }
+}
+
+fn entry(kind: &str, text: &str) -> Result<Entry, ParseError> {
+    let plain = !text.is_empty() && !text.contains(['*', '?', ' ']);
+    match kind {
+        "AWS" => aws(text),
+        "Service" if plain && text.contains('.') => Ok(Entry::Service(text.into())),
+        "Service" => Err(invalid(&format!("{text:?} is not a service such as \"cloudtrail.amazonaws.com\""))),
+        "Federated" if plain => Ok(Entry::Federated(text.into())),
+        "Federated" => Err(invalid(&format!("{text:?} does not name an identity provider"))),
+        "CanonicalUser" if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Ok(Entry::Canonical(text.to_ascii_lowercase().into()))
+        }
+        "CanonicalUser" => Err(invalid("a canonical user id is 64 hexadecimal digits")),
+        _ => Err(invalid(&format!("unknown kind {kind:?}; use AWS, Service, Federated or CanonicalUser"))),
+    }
+}
+
+fn aws(text: &str) -> Result<Entry, ParseError> {
+    if text == "*" {
+        return Ok(Entry::EveryoneAws);
+    }
+    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    if is_account(text) {
+        return Ok(Entry::Account(text.into()));
+    }
+    let unique_id = (16..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if unique_id && (text.starts_with("AIDA") || text.starts_with("AROA")) {
+        return Ok(Entry::Id(text.into()));
+    }
+    if text.contains(['*', '?']) {
+        return Err(invalid(&format!(
+            "{text:?}: wildcards cannot stand for part of a name or ARN; use \"*\" with a condition on aws:PrincipalArn"
+        )));
+    }
+    let arn: Option<Arn> =
+        text.parse().ok().filter(|arn: &Arn| text.starts_with("arn:aws:") && is_account(arn.account()));
+    let entry = arn.and_then(|arn| {
+        let (kind, name) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
+        match (arn.service(), kind) {
+            ("iam", "root") if name.is_empty() => Some(Entry::Account(arn.account().into())),
+            ("iam", "user" | "role") | ("sts", "federated-user") if !name.is_empty() => Some(Entry::Arn(text.into())),
+            ("sts", "assumed-role") if name.contains('/') => Some(Entry::SessionArn(text.into())),
+            _ => None,
+        }
+    });
+    entry.ok_or_else(|| {
+        invalid(&format!("{text:?} is not an account id or the ARN of an account, user, role or session"))
+    })
+}
+
+fn texts<'a>(kind: &str, value: &'a Json) -> Result<Vec<&'a str>, ParseError> {
+    let wrong = || invalid(&format!("{kind} must hold a string or a non-empty list of strings"));
+    match value {
+        Json::Text(text) => Ok(vec![text]),
+        Json::List(items) if !items.is_empty() => items
+            .iter()
+            .map(|item| match item {
+                Json::Text(text) => Ok(text.as_str()),
+                _ => Err(wrong()),
+            })
+            .collect(),
+        _ => Err(wrong()),
+    }
+}
+
+fn invalid(what: &str) -> ParseError {
+    ParseError::malformed(format!("Invalid principal in policy: {what}."))
+}
