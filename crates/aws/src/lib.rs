@@ -1,3 +1,11 @@
 //! The other AWS protocol edges: KMS JSON, STS and IAM Query, CloudTrail JSON.
 
+mod answer;
+mod error;
+mod json;
+mod query;
+mod request;
 pub mod signature;
+
+pub use error::Error;
+pub use request::Peer;

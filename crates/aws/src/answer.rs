@@ -1,0 +1,57 @@
+//! Answers in the two protocols: a status, a body, and a request id on every one.
+
+use arqueta_model::RequestId;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+use crate::error::Fault;
+use crate::query::xml;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const XML: HeaderValue = HeaderValue::from_static("text/xml");
+
+/// A protocol, as far as answers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// AWS JSON 1.1.
+    Json,
+    /// AWS Query, with the namespace of the service's documents.
+    Query(&'static str),
+}
+
+/// A successful answer with a whole document as its body.
+pub(crate) fn success(protocol: Protocol, body: Vec<u8>, id: RequestId) -> Response<Full<Bytes>> {
+    respond(protocol, StatusCode::OK, body, id)
+}
+
+/// An error answer in the protocol's form.
+pub(crate) fn failure(protocol: Protocol, fault: &Fault, id: RequestId) -> Response<Full<Bytes>> {
+    match protocol {
+        Protocol::Json => {
+            let body = serde_json::json!({ "__type": fault.code, "message": fault.message });
+            let mut response = respond(protocol, fault.status, body.to_string().into_bytes(), id);
+            if let Ok(code) = HeaderValue::from_str(&fault.code) {
+                response.headers_mut().insert("x-amzn-errortype", code);
+            }
+            response
+        }
+        Protocol::Query(namespace) => {
+            let sender = fault.status.is_client_error();
+            let body = xml::error(namespace, sender, &fault.code, &fault.message, &id.to_string()).unwrap_or_default();
+            respond(protocol, fault.status, body, id)
+        }
+    }
+}
+
+fn respond(protocol: Protocol, status: StatusCode, body: Vec<u8>, id: RequestId) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, if protocol == Protocol::Json { JSON } else { XML });
+    // Answers carry data keys and secret access keys.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate, private"));
+    let id = HeaderValue::from_str(&id.to_string()).expect("a request id is hex");
+    headers.insert("x-amzn-requestid", id);
+    response
+}

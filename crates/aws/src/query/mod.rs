@@ -1,0 +1,6 @@
+//! The Query protocol of IAM and STS.
+
+mod form;
+pub(crate) mod xml;
+
+pub use form::Form;

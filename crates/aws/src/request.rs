@@ -1,0 +1,187 @@
+//! What is read of a request before anyone knows who sent it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arqueta_model::{Clock, RequestId, RequestInfo};
+use bytes::Buf;
+use http::request::Parts;
+use http::{Method, Request, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// Largest body: several times the largest policy, or plaintext, that any operation takes.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Signing names of the services that this edge answers for.
+const SERVICES: [&str; 4] = ["kms", "iam", "sts", "cloudtrail"];
+
+/// The other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+}
+
+/// Whether a request is for this edge rather than for S3: by the service in its credential
+/// scope; without one, by an `X-Amz-Target` header or a form for `/`.
+pub(crate) fn matches<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    if let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
+        return value.split_once("Credential=").and_then(|(_, scope)| service_of(scope)).is_some_and(is_ours);
+    }
+    let query = request.uri().query().unwrap_or_default();
+    if let Some(scope) = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential=")) {
+        let scope = scope.replace("%2F", "/").replace("%2f", "/");
+        return service_of(&scope).is_some_and(is_ours);
+    }
+    let form = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    let root = request.uri().path() == "/";
+    let action = query.split('&').any(|pair| pair.starts_with("Action="));
+    headers.contains_key("x-amz-target")
+        || (root && form && request.method() == Method::POST)
+        || (root && action && request.method() == Method::GET)
+}
+
+/// `<access key>/<day>/<region>/<service>/aws4_request`.
+fn service_of(scope: &str) -> Option<&str> {
+    scope.split('/').nth(3)
+}
+
+fn is_ours(service: &str) -> bool {
+    SERVICES.contains(&service)
+}
+
+/// What the record and condition keys need of a request.
+pub(crate) fn info(parts: &Parts, peer: Peer, id: RequestId, clock: &dyn Clock) -> RequestInfo {
+    let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let agent: String = agent.unwrap_or_default().chars().take(512).collect();
+    RequestInfo {
+        id,
+        source_ip: peer.ip,
+        user_agent: Arc::from(agent),
+        secure_transport: peer.secure,
+        received: clock.now(),
+        via_service: None,
+    }
+}
+
+/// The whole body, which may hold a plaintext.
+pub(crate) async fn body<B>(body: B, clock: &dyn Clock) -> Result<Zeroizing<Vec<u8>>, Error>
+where
+    B: Body,
+{
+    tokio::select! {
+        body = collect(body) => body,
+        () = clock.sleep(BODY_TIME) => Err(Error::Body),
+    }
+}
+
+async fn collect<B: Body>(body: B) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let announced = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(Error::TooLarge);
+    }
+    let mut whole = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(4096).min(MAX_BODY)));
+    let mut body = std::pin::pin!(body);
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.map_err(|_| Error::Body)?.into_data() else { continue };
+        if whole.len() + data.remaining() > MAX_BODY {
+            return Err(Error::TooLarge);
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            whole.extend_from_slice(chunk);
+            let taken = chunk.len();
+            data.advance(taken);
+        }
+    }
+    Ok(whole)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use arqueta_model::ManualClock;
+    use bytes::Bytes;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+
+    fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    fn signed(service: &str) -> String {
+        format!("AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0")
+    }
+
+    #[test]
+    fn the_signed_service_decides() {
+        for service in SERVICES {
+            assert!(matches(&request("POST", "/", &[("authorization", &signed(service))])), "{service}");
+            let uri = format!("/?X-Amz-Credential=AK%2F20260101%2Fus-east-1%2F{service}%2Faws4_request");
+            assert!(matches(&request("GET", &uri, &[])), "{service}");
+        }
+        let target = ("x-amz-target", "TrentService.ListKeys");
+        assert!(!matches(&request("POST", "/", &[("authorization", &signed("s3")), target])));
+        assert!(!matches(&request("GET", "/?Action=x&X-Amz-Credential=AK/20260101/us-east-1/s3/aws4_request", &[])));
+        assert!(!matches(&request("POST", "/", &[("authorization", "AWS AK:sig"), target])));
+    }
+
+    #[test]
+    fn unsigned_requests_are_told_by_their_form() {
+        let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        assert!(matches(&request("POST", "/", &[form])));
+        assert!(matches(&request("POST", "/", &[("x-amz-target", "TrentService.ListKeys")])));
+        assert!(matches(&request("GET", "/?Action=GetCallerIdentity", &[])));
+        for other in [
+            request("GET", "/", &[]),
+            request("GET", "/bucket?Action=x", &[]),
+            request("POST", "/bucket", &[form]),
+            request("POST", "/", &[("content-type", "multipart/form-data; boundary=x")]),
+            request("PUT", "/", &[form]),
+        ] {
+            assert!(!matches(&other), "{other:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
+        let clock = ManualClock::default();
+        let whole = Full::new(Bytes::from(vec![0; MAX_BODY]));
+        assert_eq!(body(whole, &clock).await.unwrap().len(), MAX_BODY);
+        let larger = Full::new(Bytes::from(vec![0; MAX_BODY + 1]));
+        assert!(matches!(body(larger, &clock).await, Err(Error::TooLarge)));
+        let frames = (0..1025).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(vec![0; 1024]))));
+        assert!(matches!(body(StreamBody::new(futures::stream::iter(frames)), &clock).await, Err(Error::TooLarge)));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_comes_is_given_up() {
+        let clock = Arc::new(ManualClock::default());
+        let waiting = tokio::spawn({
+            let clock = clock.clone();
+            let never = futures::stream::pending::<Result<http_body::Frame<Bytes>, std::io::Error>>();
+            async move { body(StreamBody::new(never), &*clock).await.map(|_| ()) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        clock.advance(BODY_TIME);
+        assert!(matches!(waiting.await.unwrap(), Err(Error::Body)));
+    }
+}

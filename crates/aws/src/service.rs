@@ -1,0 +1,189 @@
+//! One request from its bytes to its answer: read, verify, perform, encode.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arqueta_audit::AuditSink;
+use arqueta_iam::Iam;
+use arqueta_kms::{Caller, Embedded};
+use arqueta_model::{AccountId, Clock, Region, RequestId, RequestInfo};
+use arqueta_policy::Identity;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+
+use crate::answer::{self, Protocol};
+use crate::query::{self, Api, Form};
+use crate::request::{self, Peer};
+use crate::signature::{Presented, Scope, SigningKeys};
+use crate::{Error, cloudtrail, kms};
+
+/// IAM and STS are global in AWS: their clients may sign for this region wherever they are.
+const GLOBAL_REGION: &str = "us-east-1";
+
+/// What the edge stands on.
+#[derive(Clone)]
+pub struct Services {
+    /// The embedded key service.
+    pub kms: Arc<Embedded>,
+    /// Identities.
+    pub iam: Arc<Iam>,
+    /// Takes the events of IAM and STS calls; those of KMS calls are the key service's own.
+    pub audit: Arc<dyn AuditSink>,
+    /// Folder of the record, for LookupEvents; `None` where it is kept elsewhere.
+    pub record: Option<PathBuf>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Region of this gateway.
+    pub region: Region,
+    /// Account that the record belongs to.
+    pub account: AccountId,
+}
+
+/// The edge for the AWS protocols beside S3.
+pub struct AwsEdge {
+    services: Services,
+    keys: SigningKeys,
+}
+
+/// Which service a request speaks to, and in which protocol.
+enum Target<'a> {
+    Kms(&'a str),
+    CloudTrail(&'a str),
+    UnknownJson,
+    Query(Api),
+}
+
+impl AwsEdge {
+    /// An edge over `services`.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services, keys: SigningKeys::new() }
+    }
+
+    /// Whether a request is for this edge; all others are S3's.
+    #[must_use]
+    pub fn matches<B>(request: &Request<B>) -> bool {
+        request::matches(request)
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an AWS error answer, and every answer
+    /// carries `x-amzn-requestid`.
+    pub async fn call<B: Body>(&self, request: Request<B>, peer: Peer) -> Response<Full<Bytes>> {
+        let id = RequestId::random();
+        let (parts, body) = request.into_parts();
+        let target = Target::of(&parts);
+        let protocol = target.protocol();
+        match self.perform(&parts, body, target, peer, id).await {
+            Ok(document) => answer::success(protocol, document, id),
+            Err(error) => {
+                let fault = error.fault(protocol);
+                if fault.status.is_server_error() {
+                    tracing::error!(request = %id, error = &error as &dyn std::error::Error, "an AWS call failed");
+                }
+                answer::failure(protocol, &fault, id)
+            }
+        }
+    }
+
+    async fn perform<B: Body>(
+        &self,
+        parts: &Parts,
+        body: B,
+        target: Target<'_>,
+        peer: Peer,
+        id: RequestId,
+    ) -> Result<Vec<u8>, Error> {
+        let info = request::info(parts, peer, id, &*self.services.clock);
+        let body = request::body(body, &*self.services.clock).await?;
+        let (presented, identity) = self.authenticate(parts, &body, &target).await?;
+        match target {
+            Target::Kms(operation) => {
+                let caller = Caller::new(identity, Arc::new(info));
+                kms::call(&self.services.kms, &caller, operation, &body).await
+            }
+            Target::CloudTrail(operation) => cloudtrail::call(&self.services, &identity, &info, operation, &body).await,
+            Target::UnknownJson => Err(Error::UnknownOperation),
+            Target::Query(api) => {
+                let form = form(parts, &presented, &body)?;
+                self.query(api, &form, &identity, &info).await
+            }
+        }
+    }
+
+    async fn query(&self, api: Api, form: &Form, identity: &Arc<Identity>, info: &RequestInfo) -> Result<Vec<u8>, Error> {
+        let call = query::Call { services: &self.services, form, identity, info };
+        query::perform(api, &call).await
+    }
+
+    /// Who sent the request, proven by its signature.
+    async fn authenticate(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        target: &Target<'_>,
+    ) -> Result<(Presented, Arc<Identity>), Error> {
+        let here = self.services.region.as_str();
+        let regions = [here, GLOBAL_REGION];
+        let (service, regions) = match target {
+            Target::Kms(_) => ("kms", &regions[..1]),
+            Target::CloudTrail(_) => ("cloudtrail", &regions[..1]),
+            // Whatever it is, it is answered only to someone who is known.
+            Target::UnknownJson => ("kms", &regions[..1]),
+            Target::Query(api) => (api.signing_name(), &regions[..]),
+        };
+        let presented = Presented::parse(parts, Scope { services: &[service], regions }, self.services.clock.now())?;
+        let credential = self.services.iam.credential(&presented.access_key_id, presented.token.as_deref()).await?;
+        let key = self.keys.key(
+            &presented.access_key_id,
+            credential.secret.expose(),
+            &presented.date,
+            &presented.region,
+            &presented.service,
+        );
+        presented.verify(parts, body, &key)?;
+        Ok((presented, credential.identity))
+    }
+}
+
+impl<'a> Target<'a> {
+    fn of(parts: &'a Parts) -> Self {
+        let Some(target) = parts.headers.get("x-amz-target") else {
+            return Self::Query(Api::of(parts));
+        };
+        let Ok(target) = target.to_str() else { return Self::UnknownJson };
+        if parts.method != Method::POST || parts.uri.path() != "/" {
+            return Self::UnknownJson;
+        }
+        if let Some(operation) = target.strip_prefix(kms::TARGET) {
+            Self::Kms(operation)
+        } else if let Some(operation) = target.strip_prefix(cloudtrail::TARGET) {
+            Self::CloudTrail(operation)
+        } else {
+            Self::UnknownJson
+        }
+    }
+
+    fn protocol(&self) -> Protocol {
+        match self {
+            Self::Query(api) => Protocol::Query(api.namespace()),
+            Self::Kms(_) | Self::CloudTrail(_) | Self::UnknownJson => Protocol::Json,
+        }
+    }
+}
+
+/// The parameters of a Query call: the form body and the query string, without what signs it.
+fn form(parts: &Parts, presented: &Presented, body: &[u8]) -> Result<Form, Error> {
+    let is_form = parts
+        .headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if !body.is_empty() && !is_form {
+        return Err(Error::MalformedInput("The body of a Query request is application/x-www-form-urlencoded."));
+    }
+    let signing = |name: &str| presented.is_presigned() && name.starts_with("X-Amz-");
+    let query = presented.query.iter().filter(|(name, _)| !signing(name)).cloned();
+    Form::parse(body)?.with(query)
+}
