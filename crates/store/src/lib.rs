@@ -27,6 +27,8 @@ mod group;
 mod memory;
 mod meta;
 mod os_disk;
+#[cfg(any(test, feature = "testing"))]
+pub mod power;
 mod record;
 
 pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};

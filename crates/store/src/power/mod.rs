@@ -1,0 +1,109 @@
+//! Simulated power loss (feature `testing`).
+//!
+//! A [`Recorder`] is a disk in memory. Stores opened on it write one ordered log of file
+//! operations; [`Recorder::crash`] gives the disk as it might be found after the power went at
+//! any point of that log. Only what was synced is sure to be there: file content by a sync of the
+//! file, names by a sync of their directory.
+//!
+//! The model is harsher than a journaling file system: pages of one file survive independently of
+//! each other and of the file's length, and a rename may have removed the old name without having
+//! made the new one. It knows no torn sectors within a 4 KiB page.
+
+mod crash;
+mod dice;
+mod tape;
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use self::dice::Dice;
+use self::tape::{Image, SimDisk, Tape};
+use crate::{Error, FsBlobs, RedbOptions, RedbStore};
+
+/// Where the metadata lives on a recorder, and in an exported folder.
+const META: &str = "meta.redb";
+/// Where the blobs live on a recorder, and in an exported folder.
+const BLOBS: &str = "blobs";
+
+/// What becomes of writes that were not synced when the power went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// All are lost.
+    Everything,
+    /// Each page is found in any of the states it had since the last sync; of the directory
+    /// changes a random number of first ones is kept.
+    Random,
+}
+
+/// A disk in memory that remembers every operation. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub struct Recorder {
+    tape: Arc<Mutex<Tape>>,
+}
+
+impl Recorder {
+    /// An empty disk without a limit.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Limits the disk to so many bytes, in pages of 4 KiB, or lifts the limit. What is beyond a
+    /// new limit stays; writes to fresh pages then fail with `StorageFull`.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.tape().set_capacity(bytes);
+    }
+
+    /// Opens the metadata store on this disk.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    pub fn meta(&self) -> Result<RedbStore, Error> {
+        RedbStore::open_on(Arc::new(SimDisk(self.tape.clone())), Path::new(META), RedbOptions::default())
+    }
+
+    /// Opens the blob store on this disk.
+    ///
+    /// # Errors
+    /// As [`FsBlobs::open`].
+    pub fn blobs(&self) -> Result<FsBlobs, Error> {
+        FsBlobs::open_on(Arc::new(SimDisk(self.tape.clone())), Path::new(BLOBS))
+    }
+
+    /// Operations recorded so far. Whatever was acknowledged before this was read must be found
+    /// after every crash at this position or later.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.tape().position()
+    }
+
+    /// The disk as found after the power went right after the first `at` operations. The same
+    /// `seed` gives the same disk.
+    #[must_use]
+    pub fn crash(&self, at: usize, loss: Loss, seed: u64) -> Self {
+        let image = crash::image(&self.tape(), at, loss, &mut Dice::new(seed));
+        Self::from(image)
+    }
+
+    /// Writes the disk's files below `dir`, for a process that reads a real folder.
+    ///
+    /// # Errors
+    /// Those of writing files.
+    pub fn export(&self, dir: &Path) -> io::Result<()> {
+        self.tape().live().export(dir)
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Image> for Recorder {
+    fn from(image: Image) -> Self {
+        Self { tape: Arc::new(Mutex::new(Tape::new(image))) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

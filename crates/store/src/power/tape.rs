@@ -1,0 +1,320 @@
+//! The recording disk: its live content and the log of everything done to it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arqueta_model::Timestamp;
+use bytes::Bytes;
+
+use crate::disk::{DirLock, Disk, DiskFile, Stat, parent};
+
+/// Unit of writing back and of space.
+pub(super) const PAGE: usize = 4096;
+
+/// A file's content, whatever its name.
+pub(super) type FileId = u64;
+
+/// Directories, names and contents.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Image {
+    pub(super) dirs: BTreeSet<PathBuf>,
+    pub(super) names: BTreeMap<PathBuf, FileId>,
+    pub(super) files: BTreeMap<FileId, Vec<u8>>,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub(super) enum Op {
+    CreateDir(PathBuf),
+    Create(PathBuf, FileId),
+    Rename(PathBuf, PathBuf),
+    Remove(PathBuf),
+    SyncDir(PathBuf),
+    Write(FileId, usize, Bytes),
+    SetLen(FileId, usize),
+    Sync(FileId),
+}
+
+/// The live disk and how it came about.
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    base: Image,
+    live: Image,
+    log: Vec<Op>,
+    capacity: Option<usize>,
+    /// Pages that take up space.
+    allocated: HashSet<(FileId, usize)>,
+    next_file: FileId,
+}
+
+impl Image {
+    pub(super) fn export(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)?;
+        self.dirs.iter().try_for_each(|path| fs::create_dir_all(dir.join(path)))?;
+        self.names.iter().try_for_each(|(path, id)| fs::write(dir.join(path), &self.files[id]))
+    }
+}
+
+impl Tape {
+    pub(super) fn new(image: Image) -> Self {
+        let next_file = image.files.keys().next_back().map_or(0, |last| last + 1);
+        let pages = |(id, content): (&FileId, &Vec<u8>)| (0..content.len().div_ceil(PAGE)).map(|page| (*id, page)).collect::<Vec<_>>();
+        let allocated = image.files.iter().flat_map(pages).collect();
+        Self { base: image.clone(), live: image, allocated, next_file, ..Self::default() }
+    }
+
+    pub(super) fn position(&self) -> usize {
+        self.log.len()
+    }
+
+    pub(super) fn base(&self) -> &Image {
+        &self.base
+    }
+
+    pub(super) fn live(&self) -> &Image {
+        &self.live
+    }
+
+    pub(super) fn log(&self) -> &[Op] {
+        &self.log
+    }
+
+    pub(super) fn set_capacity(&mut self, bytes: Option<u64>) {
+        self.capacity = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX) / PAGE);
+    }
+
+    /// As if no sync had ever been asked for.
+    #[cfg(test)]
+    pub(super) fn forget_syncs(&mut self) {
+        self.log.retain(|op| !matches!(op, Op::Sync(_) | Op::SyncDir(_)));
+    }
+
+    fn named(&self, path: &Path) -> io::Result<FileId> {
+        self.live.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn ensure_parent(&self, path: &Path) -> io::Result<()> {
+        let parent = parent(path);
+        if parent == Path::new(".") || self.live.dirs.contains(parent) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<FileId> {
+        self.ensure_parent(path)?;
+        if self.live.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let id = self.next_file;
+        self.next_file += 1;
+        self.live.names.insert(path.to_owned(), id);
+        self.live.files.insert(id, Vec::new());
+        self.log.push(Op::Create(path.to_owned(), id));
+        Ok(id)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.ensure_parent(to)?;
+        let id = self.named(from)?;
+        if self.live.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.live.names.remove(from);
+        self.live.names.insert(to.to_owned(), id);
+        self.log.push(Op::Rename(from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        let id = self.named(path)?;
+        self.live.names.remove(path);
+        self.allocated.retain(|(file, _)| *file != id);
+        self.log.push(Op::Remove(path.to_owned()));
+        Ok(())
+    }
+
+    fn content(&mut self, id: FileId) -> &mut Vec<u8> {
+        self.live.files.entry(id).or_default()
+    }
+
+    fn write(&mut self, id: FileId, at: usize, bytes: Bytes) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let end = at + bytes.len();
+        let fresh: Vec<_> = (at / PAGE..end.div_ceil(PAGE)).map(|page| (id, page)).filter(|page| !self.allocated.contains(page)).collect();
+        if self.capacity.is_some_and(|most| self.allocated.len() + fresh.len() > most) && !fresh.is_empty() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.allocated.extend(fresh);
+        let content = self.content(id);
+        if content.len() < end {
+            content.resize(end, 0);
+        }
+        content[at..end].copy_from_slice(&bytes);
+        self.log.push(Op::Write(id, at, bytes));
+        Ok(())
+    }
+
+    fn set_len(&mut self, id: FileId, len: usize) {
+        self.content(id).resize(len, 0);
+        self.allocated.retain(|(file, page)| *file != id || page * PAGE < len);
+        self.log.push(Op::SetLen(id, len));
+    }
+
+    fn read(&mut self, id: FileId, at: usize, len: usize) -> Vec<u8> {
+        let content = self.content(id);
+        let end = content.len().min(at.saturating_add(len));
+        content.get(at..end).unwrap_or_default().to_vec()
+    }
+}
+
+fn usize_of(offset: u64) -> io::Result<usize> {
+    usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
+}
+
+/// The recorder as a [`Disk`].
+#[derive(Debug)]
+pub(super) struct SimDisk(pub(super) Arc<Mutex<Tape>>);
+
+impl SimDisk {
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self, id: FileId) -> SimFile {
+        SimFile { tape: self.0.clone(), id }
+    }
+}
+
+impl Disk for SimDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let id = self.tape().create(path)?;
+        Ok(Arc::new(self.file(id)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let id = self.tape().named(path)?;
+        Ok(Arc::new(self.file(id)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.tape().rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.tape().remove(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut tape = self.tape();
+        tape.ensure_parent(path)?;
+        if tape.live.dirs.insert(path.to_owned()) {
+            tape.log.push(Op::CreateDir(path.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.tape().log.push(Op::SyncDir(path.to_owned()));
+        Ok(())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let tape = self.tape();
+        let entries = tape.live.names.keys().chain(&tape.live.dirs).filter(|entry| parent(entry) == path);
+        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.file_name()?.to_str()?.to_owned())).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let mut tape = self.tape();
+        let modified = Timestamp::from_millis(0);
+        if path == Path::new(".") || tape.live.dirs.contains(path) {
+            return Ok(Stat { size: 0, modified });
+        }
+        let id = tape.named(path)?;
+        Ok(Stat { size: tape.content(id).len() as u64, modified })
+    }
+
+    fn lock(&self, _path: &Path) -> io::Result<DirLock> {
+        // No other process can see this disk.
+        Ok(Box::new(()))
+    }
+
+    fn database(&self, builder: &redb::Builder, path: &Path) -> Result<redb::Database, redb::DatabaseError> {
+        let id = {
+            let mut tape = self.tape();
+            tape.named(path).or_else(|_| tape.create(path))?
+        };
+        builder.create_with_backend(self.file(id))
+    }
+}
+
+/// An open file of the recorder.
+#[derive(Debug)]
+struct SimFile {
+    tape: Arc<Mutex<Tape>>,
+    id: FileId,
+}
+
+impl SimFile {
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl DiskFile for SimFile {
+    fn write(&self, at: u64, chunks: &[Bytes]) -> io::Result<()> {
+        let mut at = usize_of(at)?;
+        for chunk in chunks {
+            self.tape().write(self.id, at, chunk.clone())?;
+            at += chunk.len();
+        }
+        Ok(())
+    }
+
+    fn read(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        Ok(self.tape().read(self.id, usize_of(at)?, len))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.tape().log.push(Op::Sync(self.id));
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.tape().content(self.id).len() as u64)
+    }
+}
+
+/// No locks: no other process can see this disk.
+impl redb::StorageBackend for SimFile {
+    fn len(&self) -> io::Result<u64> {
+        self.size()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let found = DiskFile::read(self, offset, out.len())?;
+        if found.len() < out.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        out.copy_from_slice(&found);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.tape().set_len(self.id, usize_of(len)?);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        DiskFile::write(self, offset, &[Bytes::copy_from_slice(data)])
+    }
+}
