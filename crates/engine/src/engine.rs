@@ -5,12 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use arqueta_envelope::Envelope;
-use arqueta_model::{Clock, Region};
+use arqueta_model::{BucketName, Clock, Region};
 use arqueta_store::{BlobStore, MetaStore};
+use moka::sync::Cache;
 
 use crate::Error;
+use crate::buckets::StoredBucket;
 use crate::key_locks::KeyLocks;
 use crate::sequence::Sequencer;
+
+/// Commits tried before a use case gives up on a record that others keep changing.
+pub(crate) const ATTEMPTS: usize = 16;
+
+/// Decoded bucket records kept.
+const DECODED_BUCKETS: u64 = 10_000;
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]
@@ -51,6 +59,7 @@ pub struct Engine {
     pub(crate) config: Config,
     pub(crate) sequence: Sequencer,
     pub(crate) locks: KeyLocks,
+    pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
 }
 
 impl Engine {
@@ -68,7 +77,16 @@ impl Engine {
         if config.part_minimum > config.put_limit {
             return Err(Error::argument("the smallest part is larger than the largest put"));
         }
-        Ok(Self { meta, blobs, envelope, clock, config, sequence: Sequencer::default(), locks: KeyLocks::default() })
+        Ok(Self {
+            meta,
+            blobs,
+            envelope,
+            clock,
+            config,
+            sequence: Sequencer::default(),
+            locks: KeyLocks::default(),
+            decoded_buckets: Cache::new(DECODED_BUCKETS),
+        })
     }
 
     /// Settings in force.

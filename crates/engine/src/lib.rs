@@ -19,14 +19,24 @@
 //! replace whole metadata records with older ones can roll an object back (design, section 10).
 
 pub mod api;
+mod bucket_keys;
+mod buckets;
 pub mod checksum;
+mod conditions;
+mod content;
 mod engine;
 mod error;
+mod ingest;
 mod key_locks;
+pub mod listing;
+mod objects;
+mod protection;
 pub mod record;
 pub mod schema;
 mod sequence;
+mod versions;
 
 pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, SseMode};
+pub use bucket_keys::BucketKeyTable;
 pub use engine::{Config, Engine};
 pub use error::{BodyError, Condition, Error};

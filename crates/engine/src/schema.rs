@@ -127,9 +127,10 @@ pub fn escaped(key: &str) -> Vec<u8> {
 /// Like [`escaped`] without the end mark: what every escaped key that begins with `prefix` begins
 /// with.
 #[must_use]
-pub fn escaped_prefix(prefix: &str) -> Vec<u8> {
+pub fn escaped_prefix(prefix: impl AsRef<[u8]>) -> Vec<u8> {
+    let prefix = prefix.as_ref();
     let mut out = Vec::with_capacity(prefix.len() + 2);
-    for &byte in prefix.as_bytes() {
+    for &byte in prefix {
         out.push(byte);
         if byte == 0 {
             out.push(0xff);

@@ -21,7 +21,7 @@ pub enum RequestedMode {
     Default,
     /// `AES256`.
     S3,
-    /// `aws:kms`; without a key the bucket's default key, if it is one of SSE-KMS, else `aws/s3`.
+    /// `aws:kms`; without a key `aws/s3`, whatever the bucket's default.
     Kms {
         /// Key id, key ARN, alias or alias ARN, as given.
         key: Option<String>,

@@ -1,0 +1,142 @@
+use arqueta_model::BucketName;
+use arqueta_store::Batch;
+
+use crate::api::{ObjectLockConfiguration, RetentionPeriod, Tags, Versioning};
+use crate::engine::ATTEMPTS;
+use crate::record::{BucketDocument, BucketRecord, Record};
+use crate::{Engine, Error, schema};
+
+/// Longest default retention, in days and in years.
+const MAX_DAYS: u32 = 36_500;
+const MAX_YEARS: u32 = 100;
+
+impl Engine {
+    /// Changes a bucket's record. `change` may run more than once.
+    pub(crate) async fn update_bucket(
+        &self,
+        name: &BucketName,
+        mut change: impl FnMut(&mut BucketRecord) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let key = schema::bucket(name);
+        for _ in 0..ATTEMPTS {
+            let stored = self.stored_bucket(name).await?;
+            let mut record = (*stored.record).clone();
+            change(&mut record)?;
+            let batch = Batch::default().unchanged(key.clone(), Some(stored.bytes)).put(key.clone(), record.encode());
+            match self.meta.commit(batch).await {
+                Err(arqueta_store::Error::Conflict) => {}
+                result => return Ok(result?),
+            }
+        }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+
+    /// Enables or suspends versioning.
+    ///
+    /// # Errors
+    /// [`Error::InvalidBucketState`] for suspending it under object lock; [`Error::NoSuchBucket`].
+    pub async fn put_versioning(&self, name: &BucketName, versioning: Versioning) -> Result<(), Error> {
+        self.update_bucket(name, |bucket| {
+            if bucket.object_lock.is_some() && versioning != Versioning::Enabled {
+                return Err(Error::InvalidBucketState {
+                    message: "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+                });
+            }
+            // A bucket that once had versioning never returns to `Off`: it may hold versions.
+            bucket.versioning = match (bucket.versioning, versioning) {
+                (Versioning::Off, Versioning::Off) => Versioning::Off,
+                (_, Versioning::Off) => Versioning::Suspended,
+                (_, wanted) => wanted,
+            };
+            Ok(())
+        })
+        .await
+    }
+
+    /// Tags of a bucket.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTagSet`], [`Error::NoSuchBucket`].
+    pub async fn bucket_tags(&self, name: &BucketName) -> Result<Tags, Error> {
+        self.bucket(name).await?.tags.clone().ok_or(Error::NoSuchTagSet)
+    }
+
+    /// Sets the tags of a bucket, or removes them.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn put_bucket_tags(&self, name: &BucketName, tags: Option<Tags>) -> Result<(), Error> {
+        self.update_bucket(name, |bucket| {
+            bucket.tags.clone_from(&tags);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Object lock of a bucket.
+    ///
+    /// # Errors
+    /// [`Error::NoObjectLockConfiguration`], [`Error::NoSuchBucket`].
+    pub async fn object_lock(&self, name: &BucketName) -> Result<ObjectLockConfiguration, Error> {
+        self.bucket(name).await?.object_lock.ok_or(Error::NoObjectLockConfiguration)
+    }
+
+    /// Sets object lock. It needs versioning, and cannot be switched off again.
+    ///
+    /// # Errors
+    /// [`Error::InvalidBucketState`] without versioning; [`Error::InvalidArgument`] for a period of
+    /// nothing or beyond 36,500 days or 100 years.
+    pub async fn put_object_lock(&self, name: &BucketName, lock: ObjectLockConfiguration) -> Result<(), Error> {
+        let too_long = |period| match period {
+            RetentionPeriod::Days(days) => days > MAX_DAYS,
+            RetentionPeriod::Years(years) => years > MAX_YEARS,
+        };
+        if let Some(default) = lock.default {
+            if default.period.days() == 0 {
+                return Err(Error::argument("Default retention period must be a positive integer value."));
+            }
+            if too_long(default.period) {
+                return Err(Error::argument("Default retention period too large."));
+            }
+        }
+        self.update_bucket(name, |bucket| {
+            if bucket.versioning != Versioning::Enabled {
+                return Err(Error::InvalidBucketState {
+                    message: "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+                });
+            }
+            bucket.object_lock = Some(lock);
+            Ok(())
+        })
+        .await
+    }
+
+    /// A configuration that is kept as text.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`], [`Error::NoSuchBucket`].
+    pub async fn bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<String, Error> {
+        let bucket = self.bucket(name).await?;
+        bucket.documents.get(&kind).cloned().ok_or(Error::NoSuchDocument(kind))
+    }
+
+    /// Sets or removes a configuration that is kept as text; the edge has validated it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn put_bucket_document(
+        &self,
+        name: &BucketName,
+        kind: BucketDocument,
+        text: Option<String>,
+    ) -> Result<(), Error> {
+        self.update_bucket(name, |bucket| {
+            match &text {
+                Some(text) => bucket.documents.insert(kind, text.clone()),
+                None => bucket.documents.remove(&kind),
+            };
+            Ok(())
+        })
+        .await
+    }
+}

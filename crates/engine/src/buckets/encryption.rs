@@ -1,0 +1,59 @@
+use arqueta_model::BucketName;
+
+use crate::api::{BlockedEncryption, DefaultEncryption};
+use crate::record::BucketRecord;
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Default encryption in force in a bucket, and the kinds it does not accept. `None` only where
+    /// nobody set one and the gateway does not encrypt by default.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn bucket_encryption(
+        &self,
+        name: &BucketName,
+    ) -> Result<(Option<DefaultEncryption>, Vec<BlockedEncryption>), Error> {
+        let bucket = self.bucket(name).await?;
+        Ok((self.default_encryption(&bucket), bucket.blocked.clone()))
+    }
+
+    pub(crate) fn default_encryption(&self, bucket: &BucketRecord) -> Option<DefaultEncryption> {
+        let fallback = || self.config.encrypt_by_default.then(DefaultEncryption::default);
+        bucket.encryption.clone().or_else(fallback)
+    }
+
+    /// Sets default encryption. Existing objects keep what they have. `blocked: None` leaves the
+    /// blocked kinds as they are.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn put_bucket_encryption(
+        &self,
+        name: &BucketName,
+        encryption: DefaultEncryption,
+        blocked: Option<Vec<BlockedEncryption>>,
+    ) -> Result<(), Error> {
+        self.update_bucket(name, |bucket| {
+            bucket.encryption = Some(encryption.clone());
+            if let Some(blocked) = &blocked {
+                bucket.blocked.clone_from(blocked);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Returns a bucket to what it had before anyone set default encryption.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn delete_bucket_encryption(&self, name: &BucketName) -> Result<(), Error> {
+        self.update_bucket(name, |bucket| {
+            bucket.encryption = None;
+            bucket.blocked.clear();
+            Ok(())
+        })
+        .await
+    }
+}

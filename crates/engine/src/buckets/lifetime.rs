@@ -1,0 +1,114 @@
+use arqueta_model::BucketName;
+use arqueta_store::{Batch, Precondition, Scan};
+use bytes::Bytes;
+
+use crate::api::{
+    CreateBucket, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, Versioning,
+};
+use crate::engine::ATTEMPTS;
+use crate::record::{BucketRecord, Record};
+use crate::{Engine, Error, schema};
+
+/// The region whose endpoint answers a repeated CreateBucket with success (S3 API Reference,
+/// CreateBucket, "BucketAlreadyOwnedByYou").
+const LENIENT_REGION: &str = "us-east-1";
+
+/// Records read at once while listing buckets.
+const PAGE: usize = 1000;
+
+impl Engine {
+    /// Makes a bucket. In `us-east-1` making one's own bucket again succeeds and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::BucketAlreadyExists`], [`Error::BucketAlreadyOwnedByYou`].
+    pub async fn create_bucket(&self, input: CreateBucket) -> Result<(), Error> {
+        let record = BucketRecord {
+            name: input.bucket.clone(),
+            owner: input.owner.clone(),
+            created: self.clock.now(),
+            region: self.config.region.clone(),
+            versioning: if input.object_lock { Versioning::Enabled } else { Versioning::Off },
+            encryption: None,
+            blocked: Vec::new(),
+            object_lock: input.object_lock.then(ObjectLockConfiguration::default),
+            tags: input.tags,
+            documents: Default::default(),
+        };
+        let key = schema::bucket(&input.bucket);
+        let batch = Batch::default().unchanged(key.clone(), None).put(key, record.encode());
+        match self.meta.commit(batch).await {
+            Err(arqueta_store::Error::Conflict) => {
+                let existing = self.bucket(&input.bucket).await?;
+                if existing.owner != input.owner {
+                    Err(Error::BucketAlreadyExists)
+                } else if self.config.region.as_str() == LENIENT_REGION {
+                    Ok(())
+                } else {
+                    Err(Error::BucketAlreadyOwnedByYou)
+                }
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Removes a bucket that holds no version, no delete marker and no upload.
+    ///
+    /// Wrapped bucket keys stay: an open window could still name one of them if a bucket of the
+    /// same name is made again, and losing it would lose those objects.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`], [`Error::BucketNotEmpty`].
+    pub async fn delete_bucket(&self, name: &BucketName) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let bucket = self.stored_bucket(name).await?;
+            let empty = [schema::currents(name), schema::noncurrents(name), schema::uploads(name)];
+            let key = schema::bucket(name);
+            let mut batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes.clone())).delete(key);
+            batch = empty.into_iter().fold(batch, |batch, prefix| batch.require(Precondition::NoneUnder(prefix)));
+            match self.meta.commit(batch).await {
+                Err(arqueta_store::Error::Conflict) => {
+                    if self.stored_bucket(name).await?.bytes == bucket.bytes {
+                        return Err(Error::BucketNotEmpty);
+                    }
+                }
+                result => {
+                    result?;
+                    self.decoded_buckets.invalidate(name);
+                    return Ok(());
+                }
+            }
+        }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+
+    /// Lists the buckets of an account by name.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn list_buckets(&self, input: ListBuckets) -> Result<ListedBuckets, Error> {
+        let mut page = ListedBuckets { buckets: Vec::new(), next: None };
+        let prefix = Scan::prefix(&[schema::BUCKETS, input.prefix.as_bytes()].concat(), PAGE);
+        let after = input.after.map(|name| Bytes::from([schema::BUCKETS, name.as_bytes(), b"\0"].concat()));
+        let mut start = after.map_or(prefix.start.clone(), |after| after.max(prefix.start.clone()));
+        loop {
+            let pairs = self.meta.scan(Scan { start, ..prefix.clone() }).await?;
+            let Some((last, _)) = pairs.last() else { return Ok(page) };
+            let complete = pairs.len() < PAGE;
+            start = [last, &b"\0"[..]].concat().into();
+            for (_, value) in &pairs {
+                let record = BucketRecord::decode(value)?;
+                if record.owner != input.owner {
+                    continue;
+                }
+                if page.buckets.len() == input.limit {
+                    page.next = page.buckets.last().map(|bucket| bucket.name.to_string());
+                    return Ok(page);
+                }
+                page.buckets.push(ListedBucket { name: record.name, created: record.created, region: record.region });
+            }
+            if complete {
+                return Ok(page);
+            }
+        }
+    }
+}

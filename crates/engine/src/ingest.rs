@@ -1,0 +1,207 @@
+//! A body on its way in: checked, sealed, stored, in one pass.
+//!
+//! Plaintext of an encrypted body leaves this module only as sealed bytes.
+
+use std::sync::Arc;
+
+use arqueta_envelope::{ObjectCipher, PartSealer};
+use arqueta_model::{BlobId, PartId};
+use arqueta_store::{Batch, BlobStore, BlobWriter};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+
+use crate::api::{ChecksumRequest, ChecksumValue};
+use crate::checksum::{Hasher, Md5, Wanted};
+use crate::record::{Blob, Place};
+use crate::{BodyError, Engine, Error, schema};
+
+/// Sealed bytes gathered before a write to the blob store.
+const WRITE_CHUNK: usize = 256 * 1024;
+
+/// What a body must be and what it becomes.
+pub(crate) struct Intake {
+    /// Seals it; `None` stores it as it is.
+    pub cipher: Option<Arc<ObjectCipher>>,
+    /// Its declared length.
+    pub size: Option<u64>,
+    /// Its declared MD5.
+    pub md5: Option<[u8; 16]>,
+    /// Whether the MD5 is needed for an ETag.
+    pub md5_wanted: bool,
+    /// Its checksum.
+    pub checksum: ChecksumRequest,
+}
+
+/// A body that is stored, though nothing refers to it yet.
+pub(crate) struct Stowed {
+    /// Names its sealed stream.
+    pub part: PartId,
+    /// Size of the plaintext in bytes.
+    pub size: u64,
+    /// Where it lies.
+    pub place: Place,
+    /// The sealed body, if it is to travel in the metadata commit.
+    pub body: Option<Bytes>,
+    /// Its MD5, where it was computed.
+    pub md5: Option<[u8; 16]>,
+    /// Its checksum.
+    pub checksum: ChecksumValue,
+}
+
+impl Stowed {
+    /// The writes that make the body belong to a record written in the same batch.
+    pub fn keep(&self, batch: Batch) -> Batch {
+        match (self.place.blob, &self.body) {
+            (Blob::Inline(id), Some(body)) => batch.put(schema::inline(id), body.clone()),
+            (Blob::Inline(_), None) => batch,
+            (Blob::File(id), _) => batch.put(schema::referenced(id), Bytes::new()),
+        }
+    }
+}
+
+impl Engine {
+    /// Takes a body in. Dropping the future abandons what was written so far.
+    ///
+    /// # Errors
+    /// Those of the body itself; [`Error::EntityTooLarge`], [`Error::IncompleteBody`],
+    /// [`Error::BadDigest`], [`Error::ChecksumMismatch`]; failures of the store.
+    pub(crate) async fn take_in<S>(&self, mut body: S, intake: Intake) -> Result<Stowed, Error>
+    where
+        S: Stream<Item = Result<Bytes, Error>> + Send + Unpin,
+    {
+        let limit = self.config.put_limit;
+        if intake.size.is_some_and(|size| size > limit) {
+            return Err(Error::EntityTooLarge { limit });
+        }
+        let part = PartId::random();
+        let mut hasher = Hasher::new(Wanted::only(intake.checksum.algorithm()));
+        let mut md5 = (intake.md5_wanted || intake.md5.is_some()).then(Md5::default);
+        let mut sealing = Sealing::new(intake.cipher.as_deref(), part);
+        let mut spool = Spool::new(self.blobs.as_ref(), self.config.inline_limit);
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk?;
+            hasher.update(&chunk);
+            if hasher.size() > limit {
+                return Err(Error::EntityTooLarge { limit });
+            }
+            if intake.size.is_some_and(|size| hasher.size() > size) {
+                return Err(BodyError::TooLarge.into());
+            }
+            if let Some(md5) = &mut md5 {
+                md5.update(&chunk).await;
+            }
+            sealing.push(&chunk, &mut spool.pending)?;
+            spool.flush_full().await?;
+        }
+        if intake.size.is_some_and(|size| hasher.size() < size) {
+            return Err(Error::IncompleteBody);
+        }
+        sealing.finish(&mut spool.pending)?;
+        let md5 = match md5 {
+            Some(md5) => Some(md5.finish().await),
+            None => None,
+        };
+        if intake.md5.is_some() && intake.md5 != md5 {
+            return Err(Error::BadDigest);
+        }
+        let size = hasher.size();
+        let checksum = checked(intake.checksum, hasher)?;
+        let (place, body) = spool.finish().await?;
+        Ok(Stowed { part, size, place, body, md5, checksum })
+    }
+
+    /// Removes the file of a body that certainly no record refers to. A failure leaves it to the
+    /// sweeper.
+    pub(crate) async fn abandon(&self, stowed: &Stowed) {
+        if let Blob::File(id) = stowed.place.blob
+            && let Err(error) = self.blobs.delete(id).await
+        {
+            tracing::warn!(%id, %error, "an abandoned blob is left to the sweeper");
+        }
+    }
+}
+
+/// The checksum of the whole body, held against the declared one.
+fn checked(request: ChecksumRequest, hasher: Hasher) -> Result<ChecksumValue, Error> {
+    let algorithm = request.algorithm();
+    let declared = match request {
+        ChecksumRequest::Default | ChecksumRequest::Compute(_) => None,
+        ChecksumRequest::Declared(value) => Some(value),
+        ChecksumRequest::Trailer(_, value) => {
+            let missing = || Error::request("The trailer that was announced is missing.");
+            Some(value()?.ok_or_else(missing)?)
+        }
+    };
+    let computed = hasher.finish().value(algorithm).ok_or(Error::ChecksumMismatch { algorithm })?;
+    if declared.is_some_and(|declared| declared != computed) {
+        return Err(Error::ChecksumMismatch { algorithm });
+    }
+    Ok(computed)
+}
+
+/// Plaintext to stored bytes, sealed or as they are.
+struct Sealing(Option<PartSealer>);
+
+impl Sealing {
+    fn new(cipher: Option<&ObjectCipher>, part: PartId) -> Self {
+        Self(cipher.map(|cipher| cipher.sealer(part)))
+    }
+
+    fn push(&mut self, plain: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+        match &mut self.0 {
+            Some(sealer) => sealer.push(plain, out).map_err(|_| Error::EntityTooLarge { limit: u64::MAX }),
+            None => {
+                out.extend_from_slice(plain);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self, out: &mut BytesMut) -> Result<(), Error> {
+        match self.0 {
+            Some(sealer) => sealer.finish(out).map_err(|_| Error::EntityTooLarge { limit: u64::MAX }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Stored bytes on their way: kept while they are few, a file once they are many.
+struct Spool<'a> {
+    blobs: &'a dyn BlobStore,
+    inline_limit: usize,
+    pending: BytesMut,
+    file: Option<(BlobId, Box<dyn BlobWriter>)>,
+}
+
+impl<'a> Spool<'a> {
+    fn new(blobs: &'a dyn BlobStore, inline_limit: usize) -> Self {
+        Self { blobs, inline_limit, pending: BytesMut::new(), file: None }
+    }
+
+    async fn flush_full(&mut self) -> Result<(), Error> {
+        if self.pending.len() < WRITE_CHUNK.max(self.inline_limit + 1) { Ok(()) } else { self.flush().await }
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        let (_, writer) = match &mut self.file {
+            Some(file) => file,
+            empty => {
+                let id = BlobId::random();
+                empty.insert((id, self.blobs.create(id).await?))
+            }
+        };
+        Ok(writer.write(self.pending.split().freeze()).await?)
+    }
+
+    async fn finish(mut self) -> Result<(Place, Option<Bytes>), Error> {
+        if self.file.is_none() && self.pending.len() <= self.inline_limit {
+            let place = Place { blob: Blob::Inline(BlobId::random()), sealed_size: self.pending.len() as u64 };
+            return Ok((place, Some(self.pending.freeze())));
+        }
+        if !self.pending.is_empty() {
+            self.flush().await?;
+        }
+        let (id, writer) = self.file.expect("a body beyond the inline limit has been flushed");
+        Ok((Place { blob: Blob::File(id), sealed_size: writer.finish().await? }, None))
+    }
+}

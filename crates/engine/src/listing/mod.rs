@@ -1,0 +1,72 @@
+//! Listings: pages of objects, versions and multipart uploads.
+//!
+//! A page is read in chunks and jumps over what a common prefix stands for. Order is that of the
+//! keys' UTF-8 bytes.
+
+mod brief;
+mod cursor;
+mod group;
+mod objects;
+mod token;
+mod uploads;
+mod versions;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod model_tests;
+
+use arqueta_model::ObjectKey;
+
+pub use token::{continuation_token, continue_after};
+
+use crate::api::{
+    ListMultipartUploads, ListObjectVersions, ListObjects, ListedObjects, ListedUploads, ListedVersions,
+};
+use crate::record::{ObjectRecord, Record as _};
+use crate::{Engine, Error};
+
+/// Most entries of a page, whatever the request says.
+const MOST: usize = 1000;
+
+impl Engine {
+    /// ListObjects and ListObjectsV2.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn list_objects(&self, mut input: ListObjects) -> Result<ListedObjects, Error> {
+        self.bucket(&input.bucket).await?;
+        input.limit = input.limit.min(MOST);
+        objects::page(&*self.meta, &input, objects::BUDGET).await
+    }
+
+    /// ListObjectVersions.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`]; [`Error::InvalidArgument`] for a version marker without a key marker.
+    pub async fn list_object_versions(&self, mut input: ListObjectVersions) -> Result<ListedVersions, Error> {
+        self.bucket(&input.bucket).await?;
+        if input.version_marker.is_some() && input.key_marker.is_none() {
+            return Err(Error::argument("A version-id marker cannot be specified without a key marker."));
+        }
+        input.limit = input.limit.min(MOST);
+        versions::page(&*self.meta, &input).await
+    }
+
+    /// ListMultipartUploads. An upload marker without a key marker is ignored, as in S3.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn list_multipart_uploads(&self, mut input: ListMultipartUploads) -> Result<ListedUploads, Error> {
+        self.bucket(&input.bucket).await?;
+        input.limit = input.limit.min(MOST);
+        uploads::page(&*self.meta, &input).await
+    }
+}
+
+fn text(stored: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(stored).map_err(|_| Error::Damaged { what: ObjectRecord::NAME })
+}
+
+fn object_key(text: &str) -> Result<ObjectKey, Error> {
+    text.parse().map_err(|_| Error::Damaged { what: ObjectRecord::NAME })
+}

@@ -1,0 +1,66 @@
+//! ListObjects: current versions in key order.
+
+use arqueta_store::MetaStore;
+use bytes::Bytes;
+
+use super::brief::Brief;
+use super::cursor::{Cursor, after_all, just_after};
+use super::group::{Shape, Start};
+use super::{object_key, text};
+use crate::api::{ListObjects, ListedObjects};
+use crate::{Error, schema};
+
+/// Records that one page may read. Delete markers are no entries, so a page over very many of them
+/// stops here, short or even empty, and says where to go on. Within a common prefix it goes on
+/// reading, because no marker names a place there.
+pub(super) const BUDGET: usize = 50_000;
+
+/// First chunk of a walk with a delimiter: the first key often decides for a jump.
+const FIRST_WITH_DELIMITER: usize = 64;
+
+/// Reads one page.
+pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjects, budget: usize) -> Result<ListedObjects, Error> {
+    let mut page = ListedObjects::default();
+    let shape = Shape::new(&input.prefix, input.delimiter.as_deref());
+    let base = schema::currents(&input.bucket);
+    let Some(mut cursor) = start(meta, &base, shape, input).filter(|_| input.limit > 0) else { return Ok(page) };
+    let mut last = None;
+    while let Some((key, record)) = cursor.next().await? {
+        let key = text(&key[base.len()..])?;
+        let brief = Brief::decode(&record)?;
+        let group = shape.group(key);
+        if brief.content.is_none() {
+            if cursor.examined >= budget && group.is_none() {
+                page.next = Some(key.to_owned());
+                break;
+            }
+            continue;
+        }
+        if page.objects.len() + page.prefixes.len() == input.limit {
+            page.next = last;
+            break;
+        }
+        last = Some(group.unwrap_or(key).to_owned());
+        if let Some(group) = group {
+            cursor.jump(after_all(&under(&base, group)));
+            page.prefixes.push(group.to_owned());
+        } else {
+            page.objects.extend(brief.object(object_key(key)?));
+        }
+    }
+    Ok(page)
+}
+
+fn start<'m>(meta: &'m dyn MetaStore, base: &[u8], shape: Shape<'_>, input: &ListObjects) -> Option<Cursor<'m>> {
+    let start = match shape.start(input.after.as_deref())? {
+        Start::At(text) => under(base, text),
+        Start::After(text) => just_after(&under(base, text)),
+        Start::Beyond(text) => after_all(&under(base, text))?,
+    };
+    let first = if shape.delimiter.is_some() { FIRST_WITH_DELIMITER } else { input.limit + 1 };
+    Some(Cursor::new(meta, start, after_all(&under(base, shape.prefix)), first))
+}
+
+fn under(base: &[u8], text: &str) -> Bytes {
+    [base, text.as_bytes()].concat().into()
+}

@@ -1,0 +1,68 @@
+//! Changes to what a version's manifest does not cover: tags, locks, keys.
+
+use arqueta_model::VersionId;
+use arqueta_store::Batch;
+
+use super::read::{Purpose, Reading};
+use crate::api::{Conditions, ObjectName, Tags};
+use crate::engine::ATTEMPTS;
+use crate::record::{Content, ObjectRecord, Record};
+use crate::versions::Stored;
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Tags of a version, and its id.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
+    pub async fn object_tags(&self, name: &ObjectName) -> Result<(Tags, VersionId), Error> {
+        let reading = self.peek(name).await?;
+        Ok((reading.content.tags, reading.stored.record.version))
+    }
+
+    /// Replaces the tags of a version; empty tags remove them. Returns the version's id.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
+    pub async fn put_object_tags(&self, name: &ObjectName, tags: Tags) -> Result<VersionId, Error> {
+        self.amend(name, |content| {
+            content.tags = tags.clone();
+            Ok(())
+        })
+        .await
+    }
+
+    /// The version that a name means, unconditionally.
+    pub(crate) async fn peek(&self, name: &ObjectName) -> Result<Reading, Error> {
+        self.find(name, &Conditions::default(), Purpose::Answer).await
+    }
+
+    /// Changes a version in place; its last-modified time stays. `change` may run more than once.
+    pub(crate) async fn amend(
+        &self,
+        name: &ObjectName,
+        mut change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
+    ) -> Result<VersionId, Error> {
+        let _held = self.locks.lock(&name.bucket, &name.key).await;
+        for _ in 0..ATTEMPTS {
+            let Reading { stored, mut content, .. } = self.peek(name).await?;
+            change(&mut content)?;
+            let version = stored.record.version;
+            if self.replace_content(stored, content).await? {
+                return Ok(version);
+            }
+        }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+
+    /// Writes a version back with other content; `false` if it was changed meanwhile.
+    pub(crate) async fn replace_content(&self, stored: Stored, content: Content) -> Result<bool, Error> {
+        let record = ObjectRecord { content: Some(content), ..stored.record };
+        let batch = Batch::default().unchanged(stored.key.clone(), Some(stored.bytes)).put(stored.key, record.encode());
+        match self.meta.commit(batch).await {
+            Ok(()) => Ok(true),
+            Err(arqueta_store::Error::Conflict) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! CopyObject: from any mode to any other, through memory in pieces and never in the clear on disk.
+
+use super::put::Description;
+use super::read::{Purpose, Reading};
+use crate::api::{
+    ChecksumRequest, ContentHeaders, CopiedObject, CopyObject, CopySource, MetadataDirective, ObjectStream,
+    RequestedMode, TagDirective, UserMetadata,
+};
+use crate::ingest::Intake;
+use crate::versions::check_write;
+use crate::{Caller, Engine, Error};
+
+/// Times a copy starts over because its source was replaced under it.
+const RESTARTS: usize = 4;
+
+impl Engine {
+    /// Copies an object. Tags, headers and metadata come along unless replaced; protection, locks
+    /// and the website redirect never do.
+    ///
+    /// # Errors
+    /// As [`Engine::get_object`] for the source and [`Engine::put_object`] for the destination;
+    /// [`Error::InvalidRequest`] for a copy onto itself that changes nothing and for a source
+    /// larger than one put may be.
+    pub async fn copy_object(&self, caller: &Caller, input: CopyObject) -> Result<CopiedObject, Error> {
+        let bucket = self.bucket(&input.bucket).await?;
+        let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
+        if !input.conditions.is_empty() {
+            check_write(&input.conditions, self.current(&input.bucket, &input.key).await?.as_ref())?;
+        }
+        let (source, body) = self.open_source(caller, &input.source, |source| {
+            if source.manifest.size() > self.config.put_limit {
+                return Err(Error::request(format!(
+                    "The specified copy source is larger than the maximum allowable size for a copy source: {}",
+                    self.config.put_limit
+                )));
+            }
+            if changes_nothing(&input) { Err(Error::request(ONTO_ITSELF)) } else { Ok(()) }
+        }).await?;
+        let protection = self.protection(&bucket, &input.encryption)?;
+        let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
+        draft.tags = match input.tags {
+            TagDirective::Copy => source.content.tags.clone(),
+            TagDirective::Replace(tags) => tags,
+        };
+        draft.retention = retention;
+        draft.legal_hold = input.legal_hold;
+        draft.storage_class = input.storage_class.unwrap_or_default();
+        let known_md5 = (draft.etag_is_md5() && has_md5_etag(&source)).then(|| source.manifest.etag.clone());
+        let algorithm = input.checksum.or_else(|| Some(source.manifest.checksums.first()?.value.algorithm()));
+        let intake = Intake {
+            cipher: draft.cipher.clone(),
+            size: Some(source.manifest.size()),
+            md5: None,
+            md5_wanted: draft.etag_is_md5() && known_md5.is_none(),
+            checksum: algorithm.map_or(ChecksumRequest::Default, ChecksumRequest::Compute),
+        };
+        let stowed = self.take_in(body, intake).await?;
+        let (mut headers, metadata) = described(input.metadata, &source)?;
+        headers.website_redirect = input.website_redirect;
+        let described = Description { headers, metadata, etag: known_md5 };
+        let object = self.publish(&input.bucket, &input.key, &input.conditions, draft, described, stowed).await?;
+        Ok(CopiedObject { object, source_version: source.stored.record.version })
+    }
+
+    /// Opens the source of a copy, all of it, after `permit` has seen it.
+    pub(crate) async fn open_source(
+        &self,
+        caller: &Caller,
+        source: &CopySource,
+        permit: impl Fn(&Reading) -> Result<(), Error> + Send + Sync,
+    ) -> Result<(Reading, ObjectStream), Error> {
+        for _ in 0..RESTARTS {
+            let reading = self.find(&source.name, &source.conditions, Purpose::Source).await?;
+            permit(&reading)?;
+            let cipher = self.unlock(caller, &source.name, &reading, source.customer_key.as_deref()).await?;
+            let all = 0..reading.manifest.size();
+            if let Some(body) = self.read(&reading, cipher, all).await? {
+                return Ok((reading, body));
+            }
+        }
+        Err(Error::Damaged { what: "body" })
+    }
+}
+
+const ONTO_ITSELF: &str = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
+
+fn changes_nothing(input: &CopyObject) -> bool {
+    let source = &input.source.name;
+    source.bucket == input.bucket
+        && source.key == input.key
+        && source.version.is_none()
+        && matches!(input.metadata, MetadataDirective::Copy)
+        && matches!(input.tags, TagDirective::Copy)
+        && matches!(input.encryption.mode, RequestedMode::Default)
+        && input.encryption.bucket_key.is_none()
+        && input.storage_class.is_none()
+        && input.website_redirect.is_none()
+        && input.checksum.is_none()
+}
+
+/// Whether a source's entity tag is the MD5 of its content: it is authenticated with the content,
+/// so the copy need not compute it again.
+fn has_md5_etag(source: &Reading) -> bool {
+    let mode_has = source.content.keys.as_ref().is_none_or(|keys| keys.mode() == crate::SseMode::S3);
+    mode_has && !source.manifest.multipart
+}
+
+fn described(directive: MetadataDirective, source: &Reading) -> Result<(ContentHeaders, UserMetadata), Error> {
+    match directive {
+        MetadataDirective::Copy => Ok((source.manifest.headers.clone(), source.manifest.metadata.clone())),
+        MetadataDirective::Replace(_, metadata) if metadata.size() > UserMetadata::MAX_BYTES => {
+            Err(Error::MetadataTooLarge)
+        }
+        MetadataDirective::Replace(headers, metadata) => Ok((headers, metadata)),
+    }
+}

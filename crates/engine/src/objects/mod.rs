@@ -1,0 +1,14 @@
+//! Objects: put, read, copied, amended, removed.
+
+mod amend;
+mod attributes;
+mod copy;
+mod delete;
+mod lock;
+mod put;
+mod range;
+mod read;
+mod rekey;
+
+pub(crate) use put::Draft;
+pub(crate) use read::{Purpose, Reading};

@@ -1,0 +1,196 @@
+//! Reading: find the version, hold the conditions against it, open the keys, verify the manifest,
+//! then let bytes out.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arqueta_envelope::{CustomerKey, ObjectCipher, SseMode};
+
+use super::range;
+use crate::api::{
+    ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, ObjectInfo, ObjectName, ObjectStream,
+};
+use crate::content::Unreadable;
+use crate::record::{Content, Manifest};
+use crate::versions::{Stored, subject};
+use crate::{Caller, Engine, Error, conditions};
+
+/// Times a read starts over because the version it found was replaced under it.
+const RESTARTS: usize = 4;
+
+/// What a read is for: it decides how failures are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An answer to a reader.
+    Answer,
+    /// The source of a copy.
+    Source,
+}
+
+/// A version that was found and may be read under the request's conditions. Nothing of its content
+/// is authenticated yet.
+pub(crate) struct Reading {
+    pub stored: Stored,
+    pub content: Content,
+    pub manifest: Manifest,
+}
+
+impl Engine {
+    /// Reads an object, or a range of it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`] for a delete
+    /// marker named by its version, [`Error::NotModified`], [`Error::PreconditionFailed`],
+    /// [`Error::InvalidRange`], [`Error::CustomerKey`], [`Error::Encryption`],
+    /// [`Error::Integrity`] when already the manifest or the first body is not authentic.
+    pub async fn get_object(&self, caller: &Caller, input: GetObject) -> Result<GotObject, Error> {
+        for _ in 0..RESTARTS {
+            let reading = self.find(&input.name, &input.conditions, Purpose::Answer).await?;
+            let bytes = range::resolve(input.range, &reading.manifest)?;
+            let cipher = self.unlock(caller, &input.name, &reading, input.customer_key.as_deref()).await?;
+            if let Some(body) = self.read(&reading, cipher, bytes.clone()).await? {
+                let info = info(reading, input.range, bytes);
+                return Ok(GotObject { info, body });
+            }
+        }
+        Err(Error::Damaged { what: "body" })
+    }
+
+    /// What is known of an object, without its content. Only SSE-C needs a key for that.
+    ///
+    /// # Errors
+    /// As [`Engine::get_object`], less what only content can do wrong.
+    pub async fn head_object(&self, caller: &Caller, input: GetObject) -> Result<ObjectInfo, Error> {
+        let reading = self.find(&input.name, &input.conditions, Purpose::Answer).await?;
+        let bytes = range::resolve(input.range, &reading.manifest)?;
+        self.unlock_customer(caller, &input.name, &reading, input.customer_key.as_deref()).await?;
+        Ok(info(reading, input.range, bytes))
+    }
+
+    /// Finds the version that a name means.
+    pub(crate) async fn find(&self, name: &ObjectName, held: &Conditions, purpose: Purpose) -> Result<Reading, Error> {
+        let found = match name.version {
+            None => self.current(&name.bucket, &name.key).await?,
+            Some(version) => self.version(&name.bucket, &name.key, version).await?,
+        };
+        let Some(stored) = found else {
+            self.require_bucket(&name.bucket).await?;
+            return Err(match name.version {
+                None => Error::NoSuchKey { delete_marker: None },
+                Some(_) => Error::NoSuchVersion,
+            });
+        };
+        let Some(content) = stored.record.content.clone() else {
+            let marker = stored.record.version;
+            return Err(match (name.version, purpose) {
+                (None, _) => Error::NoSuchKey { delete_marker: Some(marker) },
+                (Some(_), Purpose::Answer) => {
+                    Error::MethodNotAllowed { delete_marker: marker, last_modified: stored.record.last_modified }
+                }
+                (Some(_), Purpose::Source) => Error::request(
+                    "The source of a copy request may not specifically refer to a delete marker by version id.",
+                ),
+            });
+        };
+        let manifest = content.manifest()?;
+        let subject = subject(&stored.record, &manifest);
+        match purpose {
+            Purpose::Answer => conditions::of_read(held, subject)?,
+            Purpose::Source => conditions::of_source(held, subject)?,
+        }
+        Ok(Reading { stored, content, manifest })
+    }
+
+    /// Opens the keys of an object and verifies its manifest; `None` for an unencrypted one.
+    pub(crate) async fn unlock(
+        &self,
+        caller: &Caller,
+        name: &ObjectName,
+        reading: &Reading,
+        customer: Option<&CustomerKey>,
+    ) -> Result<Option<Arc<ObjectCipher>>, Error> {
+        let content = &reading.content;
+        let Some(keys) = &content.keys else {
+            return if customer.is_some() { Err(NOT_APPLICABLE) } else { Ok(None) };
+        };
+        match (keys.mode(), customer) {
+            (SseMode::Customer, None) => return Err(CUSTOMER_KEY_MISSING),
+            (SseMode::Customer, Some(_)) | (_, None) => {}
+            (_, Some(_)) => return Err(NOT_APPLICABLE),
+        }
+        let cipher = self.envelope.open(caller, &name.bucket, &name.key, content.id, keys, customer).await?;
+        let tag = content.tag.as_ref().and_then(|tag| tag.as_slice().try_into().ok()).ok_or(Error::Integrity)?;
+        cipher.verify_manifest(&content.manifest, tag).map_err(|_| Error::Integrity)?;
+        Ok(Some(cipher))
+    }
+
+    /// Like [`Engine::unlock`] where only a customer's key must be checked.
+    pub(crate) async fn unlock_customer(
+        &self,
+        caller: &Caller,
+        name: &ObjectName,
+        reading: &Reading,
+        customer: Option<&CustomerKey>,
+    ) -> Result<(), Error> {
+        let is_customers = reading.content.keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
+        if is_customers || customer.is_some() {
+            self.unlock(caller, name, reading, customer).await?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a verified version; `None` if it was replaced and its bodies are gone.
+    pub(crate) async fn read(
+        &self,
+        reading: &Reading,
+        cipher: Option<Arc<ObjectCipher>>,
+        bytes: Range<u64>,
+    ) -> Result<Option<ObjectStream>, Error> {
+        match self.content(&reading.content, &reading.manifest, cipher, bytes).await {
+            Ok(body) => Ok(Some(body)),
+            Err(Unreadable::Failed(error)) => Err(error),
+            Err(Unreadable::Gone) => {
+                let now = self.meta.get(&reading.stored.key).await?;
+                if now.as_ref() == Some(&reading.stored.bytes) { Err(Error::Damaged { what: "body" }) } else { Ok(None) }
+            }
+        }
+    }
+}
+
+const CUSTOMER_KEY_MISSING: Error = Error::CustomerKey {
+    message: "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
+};
+
+const NOT_APPLICABLE: Error =
+    Error::CustomerKey { message: "The encryption parameters are not applicable to this object." };
+
+/// What is told of a version.
+pub(crate) fn info(reading: Reading, asked: Option<ByteRange>, bytes: Range<u64>) -> ObjectInfo {
+    let Reading { stored: Stored { record, .. }, content, manifest } = reading;
+    let size = manifest.size();
+    let parts = manifest.multipart.then(|| u16::try_from(manifest.parts.len()).unwrap_or(u16::MAX));
+    let checksum = match asked {
+        Some(ByteRange::Part(number)) if manifest.multipart => {
+            manifest.parts.iter().find(|part| part.number == number).and_then(|part| part.checksums.first().copied())
+        }
+        _ => manifest.checksums.first().copied(),
+    };
+    ObjectInfo {
+        version: record.version,
+        size,
+        range: asked.map(|_| bytes),
+        last_modified: record.last_modified,
+        owner: record.owner,
+        checksum,
+        encryption: content.keys.as_ref().map(EncryptionInfo::of),
+        parts,
+        tags: content.tags.len(),
+        retention: content.retention,
+        legal_hold: content.legal_hold,
+        storage_class: content.storage_class,
+        replication: record.replication,
+        etag: manifest.etag,
+        headers: manifest.headers,
+        metadata: manifest.metadata,
+    }
+}

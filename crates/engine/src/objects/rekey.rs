@@ -1,0 +1,47 @@
+//! UpdateObjectEncryption: new keys around the same sealed body.
+
+use arqueta_envelope::{KeyRef, Protection, SseMode};
+use arqueta_model::EncryptionContext;
+
+use super::lock;
+use super::read::Reading;
+use crate::api::{EncryptionInfo, UpdateObjectEncryption};
+use crate::engine::ATTEMPTS;
+use crate::{Caller, Engine, Error};
+
+impl Engine {
+    /// Re-wraps the keys of an SSE-S3 or SSE-KMS version. Content, entity tag and last-modified
+    /// time stay; metadata is all that is written.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for unencrypted, SSE-C and DSSE-KMS objects;
+    /// [`Error::ObjectLocked`] for protected ones; [`Error::Encryption`].
+    pub async fn update_object_encryption(
+        &self,
+        caller: &Caller,
+        input: &UpdateObjectEncryption,
+    ) -> Result<EncryptionInfo, Error> {
+        let name = &input.name;
+        let to = Protection::Kms {
+            key: KeyRef::Named(input.key.clone()),
+            context: EncryptionContext::default(),
+            bucket_key: input.bucket_key,
+        };
+        let _held = self.locks.lock(&name.bucket, &name.key).await;
+        for _ in 0..ATTEMPTS {
+            let Reading { stored, mut content, .. } = self.peek(name).await?;
+            lock::permit_removal(&stored.record, false, self.clock.now())?;
+            let keys = content.keys.as_ref().filter(|keys| matches!(keys.mode(), SseMode::S3 | SseMode::Kms));
+            let keys = keys.ok_or_else(|| {
+                Error::request("The encryption type of the source object does not support changing its encryption.")
+            })?;
+            let rewrapped = self.envelope.rewrap(caller, &name.bucket, &name.key, content.id, keys, &to).await?;
+            let info = EncryptionInfo::of(&rewrapped);
+            content.keys = Some(rewrapped);
+            if self.replace_content(stored, content).await? {
+                return Ok(info);
+            }
+        }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+}

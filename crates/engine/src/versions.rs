@@ -1,0 +1,216 @@
+//! The versions of one key: how a commit adds one, removes one, and keeps the rest in order.
+//!
+//! Every function here plans writes from records as read; the commit repeats all of it as
+//! preconditions, so a plan made on old records changes nothing.
+
+use arqueta_model::{BucketName, ObjectKey, Timestamp, VersionId};
+use arqueta_store::{Batch, Scan};
+use bytes::Bytes;
+
+use crate::api::{Conditions, Versioning};
+use crate::buckets::StoredBucket;
+use crate::conditions::{self, Subject};
+use crate::engine::ATTEMPTS;
+use crate::record::{Blob, Content, Manifest, ObjectRecord, Record};
+use crate::sequence::{sequence_in, version_id};
+use crate::{Engine, Error, schema};
+
+/// A record and the pair it was read from.
+pub(crate) struct Stored {
+    pub key: Bytes,
+    pub bytes: Bytes,
+    pub record: ObjectRecord,
+}
+
+/// A version to be added.
+pub(crate) struct NewVersion {
+    /// Content; `None` for a delete marker.
+    pub content: Option<Content>,
+    /// What goes into the same commit: the bodies, the end of an upload.
+    pub along: Batch,
+}
+
+/// Decides about a write by the version it would replace.
+pub(crate) type Permit<'a> = &'a (dyn Fn(Option<&Stored>) -> Result<(), Error> + Sync);
+
+/// A version that was added.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Added {
+    /// Its id, where the bucket has versioning.
+    pub version: Option<VersionId>,
+    pub last_modified: Timestamp,
+}
+
+impl Engine {
+    /// The current version of a key.
+    pub(crate) async fn current(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Stored>, Error> {
+        self.stored(schema::current(bucket, key)).await
+    }
+
+    /// One version of a key, current or not.
+    pub(crate) async fn version(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: VersionId,
+    ) -> Result<Option<Stored>, Error> {
+        let Some(current) = self.current(bucket, key).await? else { return Ok(None) };
+        if current.record.version == version {
+            return Ok(Some(current));
+        }
+        let Some(sequence) = sequence_in(version).or(current.record.null_sequence) else { return Ok(None) };
+        let found = self.stored(schema::noncurrent(bucket, key, sequence)).await?;
+        Ok(found.filter(|found| found.record.version == version))
+    }
+
+    async fn stored(&self, key: Bytes) -> Result<Option<Stored>, Error> {
+        let Some(bytes) = self.meta.get(&key).await? else { return Ok(None) };
+        Ok(Some(Stored { record: ObjectRecord::decode(&bytes)?, key, bytes }))
+    }
+
+    /// Adds a version, which becomes the current one, if `permit` agrees to what it replaces; what
+    /// `permit` saw is what the commit finds.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`], [`Error::NoSuchBucket`]. After a failure of the store the
+    /// outcome may be unknown; the bodies then stay for the sweeper to decide about.
+    pub(crate) async fn add_version(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        permit: Permit<'_>,
+        new: &NewVersion,
+    ) -> Result<Added, Error> {
+        let _held = self.locks.lock(bucket, key).await;
+        for _ in 0..ATTEMPTS {
+            let stored_bucket = self.stored_bucket(bucket).await?;
+            let current = self.current(bucket, key).await?;
+            permit(current.as_ref())?;
+            let (batch, added) = self.plan_addition(&stored_bucket, key, current, new).await?;
+            match self.meta.commit(batch).await {
+                Err(arqueta_store::Error::Conflict) => {}
+                result => return result.map(|()| added).map_err(Error::from),
+            }
+        }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+
+    async fn plan_addition(
+        &self,
+        bucket: &StoredBucket,
+        key: &ObjectKey,
+        current: Option<Stored>,
+        new: &NewVersion,
+    ) -> Result<(Batch, Added), Error> {
+        let name = &bucket.record.name;
+        let versioning = bucket.record.versioning;
+        let now = self.clock.now();
+        let sequence = self.sequence.next(now, current.as_ref().map_or(0, |current| current.record.sequence));
+        let version = if versioning == Versioning::Enabled { version_id(sequence) } else { VersionId::Null };
+        let mut record = ObjectRecord {
+            version,
+            sequence,
+            last_modified: now,
+            owner: bucket.record.owner.clone(),
+            content: new.content.clone(),
+            null_sequence: None,
+            replication: None,
+        };
+        let at = schema::current(name, key);
+        let mut batch = new.along.clone();
+        batch = batch.unchanged(schema::bucket(name), Some(bucket.bytes.clone()));
+        batch = batch.unchanged(at.clone(), current.as_ref().map(|current| current.bytes.clone()));
+        if let Some(Stored { record: old, .. }) = current {
+            let replaced = version.is_null() && old.version.is_null();
+            if replaced {
+                batch = release(batch, &old, now);
+            } else {
+                let null_below = old.null_sequence;
+                record.null_sequence = if old.version.is_null() { Some(old.sequence) } else { null_below };
+                if let (VersionId::Null, Some(sequence)) = (version, null_below) {
+                    batch = self.remove_noncurrent(batch, name, key, sequence, now).await?;
+                    record.null_sequence = None;
+                }
+                batch = retire(batch, name, key, old);
+            }
+        }
+        let added = Added { version: (versioning != Versioning::Off).then_some(version), last_modified: now };
+        Ok((batch.put(at, record.encode()), added))
+    }
+
+    /// Removes the noncurrent null version, if it is still there.
+    async fn remove_noncurrent(
+        &self,
+        batch: Batch,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Result<Batch, Error> {
+        match self.stored(schema::noncurrent(bucket, key, sequence)).await? {
+            Some(old) => Ok(release(batch.unchanged(old.key.clone(), Some(old.bytes)).delete(old.key), &old.record, now)),
+            None => Ok(batch),
+        }
+    }
+
+    /// Plans the removal of one version for good. The newest noncurrent one takes the place of a
+    /// removed current one.
+    pub(crate) async fn plan_removal(&self, bucket: &BucketName, key: &ObjectKey, old: Stored) -> Result<Batch, Error> {
+        let now = self.clock.now();
+        let at = schema::current(bucket, key);
+        let mut batch = Batch::default().unchanged(old.key.clone(), Some(old.bytes));
+        batch = release(batch, &old.record, now);
+        if old.key != at {
+            return Ok(batch.delete(old.key));
+        }
+        let prefix = schema::noncurrents_of(bucket, key);
+        let Some((heir_key, heir_bytes)) = self.meta.scan(Scan::prefix(&prefix, 1)).await?.into_iter().next() else {
+            return Ok(batch.delete(at));
+        };
+        let mut heir = ObjectRecord::decode(&heir_bytes)?;
+        heir.null_sequence = if heir.version.is_null() { None } else { old.record.null_sequence };
+        Ok(batch.unchanged(heir_key.clone(), Some(heir_bytes)).delete(heir_key).put(at, heir.encode()))
+    }
+}
+
+/// Moves a current version to the noncurrent ones.
+fn retire(batch: Batch, bucket: &BucketName, key: &ObjectKey, mut old: ObjectRecord) -> Batch {
+    old.null_sequence = None;
+    batch.put(schema::noncurrent(bucket, key, old.sequence), old.encode())
+}
+
+/// Hands the bodies of a version that goes away to the garbage.
+fn release(batch: Batch, old: &ObjectRecord, now: Timestamp) -> Batch {
+    let places = old.content.iter().flat_map(|content| &content.places);
+    places.fold(batch, |batch, place| release_blob(batch, place.blob, now))
+}
+
+/// Hands one body to the garbage: small ones go at once, files when no reader can be left.
+pub(crate) fn release_blob(batch: Batch, blob: Blob, now: Timestamp) -> Batch {
+    match blob {
+        Blob::Inline(id) => batch.delete(schema::inline(id)),
+        Blob::File(id) => batch
+            .delete(schema::referenced(id))
+            .put(schema::garbage(id), Bytes::copy_from_slice(&now.millis().to_be_bytes())),
+    }
+}
+
+/// Holds the conditions of a write against the current version.
+pub(crate) fn check_write(conditions: &Conditions, current: Option<&Stored>) -> Result<(), Error> {
+    if conditions.is_empty() {
+        return Ok(());
+    }
+    let content = current.and_then(|current| Some((current, current.record.content.as_ref()?)));
+    match content {
+        None => conditions::of_write(conditions, None),
+        Some((current, content)) => {
+            let manifest = content.manifest()?;
+            conditions::of_write(conditions, Some(subject(&current.record, &manifest)))
+        }
+    }
+}
+
+/// What conditions are held against.
+pub(crate) fn subject<'a>(record: &ObjectRecord, manifest: &'a Manifest) -> Subject<'a> {
+    Subject { etag: &manifest.etag, size: manifest.size(), last_modified: record.last_modified }
+}
