@@ -104,3 +104,81 @@ fn gather(requests: &Receiver<Waiting>, first: Waiting, before: usize) -> Group 
         std::thread::yield_now();
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Applies nothing, waits for a permit before each group, and notes the groups' sizes.
+    struct Gate {
+        permits: Receiver<()>,
+        sizes: Arc<Mutex<Vec<usize>>>,
+    }
+
+    impl Apply for Gate {
+        fn apply(&mut self, group: &[Request]) -> Vec<Result<(), Error>> {
+            self.permits.recv().unwrap();
+            self.sizes.lock().unwrap().push(group.len());
+            let answer = |request: &Request| match request {
+                Request::Trim(Position(n)) if n % 2 == 1 => Err(Error::Conflict),
+                _ => Ok(()),
+            };
+            group.iter().map(answer).collect()
+        }
+    }
+
+    fn start() -> (Committer, Sender<()>, Arc<Mutex<Vec<usize>>>) {
+        let (permit, permits) = mpsc::channel();
+        let sizes = Arc::default();
+        let committer = Committer::start("test", Gate { permits, sizes: Arc::clone(&sizes) }).unwrap();
+        (committer, permit, sizes)
+    }
+
+    #[tokio::test]
+    async fn requests_that_wait_share_a_group() {
+        let (committer, permit, sizes) = start();
+        let submit = |n| committer.submit(Request::Trim(Position(n)));
+        let mut first = Box::pin(submit(0));
+        assert!(futures::poll!(&mut first).is_pending());
+        // All of these arrive before the second permit is given.
+        permit.send(()).unwrap();
+        first.await.unwrap();
+        let mut second = Box::pin(submit(2));
+        assert!(futures::poll!(&mut second).is_pending());
+        let mut rest: Vec<_> = (3..66).map(|n| Box::pin(submit(n))).collect();
+        for waiting in &mut rest {
+            assert!(futures::poll!(waiting).is_pending());
+        }
+        (0..2).for_each(|_| permit.send(()).unwrap());
+        second.await.unwrap();
+        for (n, answer) in (3..66u64).zip(futures::future::join_all(rest).await) {
+            assert_eq!(answer.is_ok(), n % 2 == 0, "{n}: an answer went to somebody else");
+        }
+        let sizes = sizes.lock().unwrap().clone();
+        assert_eq!((sizes[0], sizes.iter().sum::<usize>()), (1, 65));
+        assert!(sizes.len() <= 3, "{sizes:?}: 64 waiting requests need at most two groups");
+    }
+
+    #[tokio::test]
+    async fn dropping_the_committer_applies_what_was_accepted() {
+        let (committer, permit, sizes) = start();
+        let mut waiting = Box::pin(committer.submit(Request::Trim(Position(0))));
+        assert!(futures::poll!(&mut waiting).is_pending());
+        drop(waiting);
+        permit.send(()).unwrap();
+        drop(committer);
+        assert_eq!(*sizes.lock().unwrap(), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_dead_thread_is_an_error_not_a_hang() {
+        let (committer, permit, _) = start();
+        drop(permit);
+        let answer = committer.submit(Request::Trim(Position(0))).await;
+        assert!(matches!(answer, Err(Error::Closed)));
+        assert!(matches!(committer.submit(Request::Trim(Position(0))).await, Err(Error::Closed)));
+    }
+}

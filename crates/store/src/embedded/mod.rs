@@ -37,11 +37,16 @@ const LAST_POSITION: &str = "last-position";
 pub struct RedbOptions {
     /// Most bytes of pages kept in memory. Default: 64 MiB.
     pub cache_bytes: usize,
+    /// Verifies the checksum of every page when opening, which reads the whole file. Default: no.
+    ///
+    /// Without it a damaged value is still never returned, and a scan notices a damaged key; but
+    /// a lookup that a damaged key or inner page leads astray may answer that nothing is there.
+    pub verify: bool,
 }
 
 impl Default for RedbOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20 }
+        Self { cache_bytes: 64 << 20, verify: false }
     }
 }
 

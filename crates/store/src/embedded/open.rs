@@ -56,6 +56,7 @@ impl Opener {
         let opened = guarded(|| {
             let mut builder = Builder::new();
             builder.set_cache_size(self.options.cache_bytes);
+            builder.set_check_integrity_on_open(self.options.verify);
             Ok(self.disk.database(&builder, path))
         });
         match opened {

@@ -86,10 +86,10 @@ impl Tape {
         self.capacity = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX) / PAGE);
     }
 
-    /// As if no sync had ever been asked for.
+    /// As if these operations had never happened.
     #[cfg(test)]
-    pub(super) fn forget_syncs(&mut self) {
-        self.log.retain(|op| !matches!(op, Op::Sync(_) | Op::SyncDir(_)));
+    pub(super) fn forget(&mut self, forgotten: impl Fn(&Op) -> bool) {
+        self.log.retain(|op| !forgotten(op));
     }
 
     fn named(&self, path: &Path) -> io::Result<FileId> {

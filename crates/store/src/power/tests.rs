@@ -6,6 +6,7 @@ use arqueta_model::BlobId;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
+use super::tape::Op;
 use super::*;
 use crate::{Batch, BlobStore, MetaStore, Position, Scan, Write};
 
@@ -188,15 +189,12 @@ async fn concurrent_writers_keep_their_promises() {
     }
 }
 
-/// The test of the test: a disk whose syncs do nothing must be found out.
-#[tokio::test]
-async fn a_store_that_does_not_sync_is_found_out() {
+/// The tests of the test: a disk whose syncs do nothing must be found out.
+async fn is_found_out(forgotten: impl Fn(&Op) -> bool) {
     let disk = Recorder::new();
     let promises = run(&disk, 2, 20).await;
-    disk.tape().forget_syncs();
+    disk.tape().forget(forgotten);
     let at = disk.position();
-    let lost = disk.crash(at, Loss::Everything, 0);
-    assert!(lost.tape().live().names.is_empty(), "names survived without a sync of their directory");
     let mut noticed = 0;
     for seed in 0..20 {
         let crashed = disk.crash(at, Loss::Random, seed);
@@ -205,6 +203,16 @@ async fn a_store_that_does_not_sync_is_found_out() {
         noticed += usize::from(check.await.is_err());
     }
     assert_eq!(noticed, 20);
+}
+
+#[tokio::test]
+async fn unsynced_files_are_found_out() {
+    is_found_out(|op| matches!(op, Op::Sync(_))).await;
+}
+
+#[tokio::test]
+async fn unsynced_directories_are_found_out() {
+    is_found_out(|op| matches!(op, Op::SyncDir(_))).await;
 }
 
 #[tokio::test]
