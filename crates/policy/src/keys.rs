@@ -249,7 +249,7 @@ impl<'a> Environment<'a> {
         let principal = &self.identity.principal;
         let known = principal.kind != PrincipalKind::Anonymous;
         match global {
-            Global::UserName if principal.kind == PrincipalKind::User => Some(last_segment(&principal.arn).into()),
+            Global::UserName => (principal.kind == PrincipalKind::User).then(|| last_segment(&principal.arn).into()),
             Global::PrincipalArn => known.then(|| principal.identity_arn().as_str().into()),
             Global::PrincipalAccount => known.then(|| principal.account.as_str().into()),
             Global::PrincipalType => principal_type(principal.kind).map(Cow::Borrowed),

@@ -1,0 +1,12 @@
+//! Documented AWS behaviour as tables, one module per chapter, and the laws that no policy breaks.
+#![allow(clippy::unwrap_used)]
+
+mod conditions;
+mod documents;
+mod evaluation;
+mod harness;
+mod keys;
+mod matching;
+mod principals;
+mod properties;
+mod public;
