@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arqueta_model::{EncryptionContext, KeyArn, Region, RequestInfo, Requester};
+use arqueta_model::{
+    AccountId, Arn, EncryptionContext, KeyArn, Principal, PrincipalKind, Region, RequestInfo, Requester,
+};
 use arqueta_policy::Identity;
 use arqueta_seal::SourceKey;
 use async_trait::async_trait;
@@ -35,6 +37,22 @@ impl Caller {
         let mut request = (*self.request).clone();
         request.via_service = Some(format!("s3.{region}.amazonaws.com").into());
         Self { request: Arc::new(request), ..self.clone() }
+    }
+
+    /// S3 of `region` itself, using the service-owned key for the same request. One identity for
+    /// all users, so that they share its bucket keys.
+    #[must_use]
+    pub fn s3_itself(&self, region: &Region) -> Self {
+        let account: AccountId = "000000000000".parse().expect("twelve digits are an account id");
+        let principal = Principal {
+            arn: Arn::new("iam", "", account.as_str(), "service/s3.amazonaws.com"),
+            account,
+            id: "s3.amazonaws.com".to_owned(),
+            kind: PrincipalKind::Service,
+            access_key_id: String::new(),
+            session: None,
+        };
+        Self::new(Arc::new(Identity::bare(principal)), self.request.clone()).via_s3(region)
     }
 
     /// The unit that bucket keys belong to.
