@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arqueta_envelope::{WrappedBucketKey, WrappedBucketKeys};
+use arqueta_envelope::{BucketKeyStoreError, WrappedBucketKey, WrappedBucketKeys};
 use arqueta_model::{BucketKeyId, BucketName};
 use arqueta_store::{Batch, MetaStore};
 use async_trait::async_trait;
@@ -26,22 +26,30 @@ impl BucketKeyTable {
 
 #[async_trait]
 impl WrappedBucketKeys for BucketKeyTable {
-    async fn store(&self, bucket: &BucketName, id: BucketKeyId, key: &WrappedBucketKey) -> Result<(), BoxError> {
-        // Fresh ids never meet; a meeting would be a broken generator, and is a conflict.
+    async fn store(
+        &self,
+        bucket: &BucketName,
+        id: BucketKeyId,
+        key: &WrappedBucketKey,
+    ) -> Result<(), BucketKeyStoreError> {
+        // Fresh ids never meet; if two did, the later one must not replace the earlier.
         let at = schema::bucket_key(bucket, id);
         let batch = Batch::default().unchanged(at.clone(), None).put(at, key.encode());
-        Ok(self.meta.commit(batch).await?)
+        self.meta.commit(batch).await.map_err(failed)
     }
 
-    async fn load(&self, bucket: &BucketName, id: BucketKeyId) -> Result<Option<WrappedBucketKey>, BoxError> {
-        match self.meta.get(&schema::bucket_key(bucket, id)).await? {
-            Some(bytes) => Ok(Some(WrappedBucketKey::decode(&bytes)?)),
+    async fn load(&self, bucket: &BucketName, id: BucketKeyId) -> Result<Option<WrappedBucketKey>, BucketKeyStoreError> {
+        match self.meta.get(&schema::bucket_key(bucket, id)).await.map_err(failed)? {
+            Some(bytes) => WrappedBucketKey::decode(&bytes).map(Some).map_err(|error| BucketKeyStoreError::new(error, false)),
             None => Ok(None),
         }
     }
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+fn failed(error: arqueta_store::Error) -> BucketKeyStoreError {
+    let retryable = error.is_retryable();
+    BucketKeyStoreError::new(error, retryable)
+}
 
 impl Record for WrappedBucketKey {
     const NAME: &'static str = "wrapped bucket key";
