@@ -12,6 +12,7 @@ use moka::sync::Cache;
 use crate::Error;
 use crate::buckets::StoredBucket;
 use crate::key_locks::KeyLocks;
+use crate::multipart::UploadCiphers;
 use crate::sequence::Sequencer;
 
 /// Commits tried before a use case gives up on a record that others keep changing.
@@ -59,6 +60,7 @@ pub struct Engine {
     pub(crate) config: Config,
     pub(crate) sequence: Sequencer,
     pub(crate) locks: KeyLocks,
+    pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
 }
 
@@ -85,6 +87,7 @@ impl Engine {
             config,
             sequence: Sequencer::default(),
             locks: KeyLocks::default(),
+            upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),
         })
     }

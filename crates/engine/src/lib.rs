@@ -29,14 +29,17 @@ mod error;
 mod ingest;
 mod key_locks;
 pub mod listing;
+mod multipart;
 mod objects;
 mod protection;
 pub mod record;
 pub mod schema;
 mod sequence;
+mod sweep;
 mod versions;
 
 pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, SseMode};
 pub use bucket_keys::BucketKeyTable;
 pub use engine::{Config, Engine};
+pub use sweep::{SweepSchedule, Swept};
 pub use error::{BodyError, Condition, Error};

@@ -19,6 +19,8 @@ pub const INLINE: &[u8] = b"i/";
 pub const UPLOADS: &[u8] = b"u/";
 /// Prefix of all parts.
 pub const PARTS: &[u8] = b"p/";
+/// Prefix of all uploads that were completed or aborted a while ago.
+pub const FINISHED: &[u8] = b"f/";
 
 fn join(pieces: &[&[u8]]) -> Bytes {
     pieces.concat().into()
@@ -107,6 +109,12 @@ pub fn parts(id: UploadId) -> Bytes {
 #[must_use]
 pub fn part(id: UploadId, number: u16) -> Bytes {
     join(&[PARTS, id.as_bytes(), &number.to_be_bytes()])
+}
+
+/// `f/<upload id>`: an upload that was completed or aborted, kept for a while.
+#[must_use]
+pub fn finished(id: UploadId) -> Bytes {
+    join(&[FINISHED, id.as_bytes()])
 }
 
 /// `k/<bucket>\0<bucket-key id>`: a wrapped bucket key.

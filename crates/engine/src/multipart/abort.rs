@@ -1,0 +1,36 @@
+//! AbortMultipartUpload.
+
+use arqueta_store::Batch;
+
+use super::FinishedUpload;
+use crate::api::AbortMultipartUpload;
+use crate::record::Record as _;
+use crate::{Condition, Engine, Error, schema};
+
+impl Engine {
+    /// Gives up an upload and frees its parts. A part that is being stored meanwhile fails or is
+    /// freed, too.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUpload`]; [`Error::PreconditionFailed`] if it was not started in the second
+    /// asked for.
+    pub async fn abort_multipart_upload(&self, input: AbortMultipartUpload) -> Result<(), Error> {
+        let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
+        if input.if_started.is_some_and(|at| at.seconds() != upload.record.started.seconds()) {
+            return Err(Error::PreconditionFailed { condition: Condition::IfMatch });
+        }
+        let finished =
+            FinishedUpload { bucket: input.bucket, key: input.key, at: self.clock.now(), completed: None };
+        let batch = Batch::default()
+            .unchanged(upload.key.clone(), Some(upload.bytes))
+            .delete(upload.key)
+            .put(schema::finished(input.upload), finished.encode());
+        match self.meta.commit(batch).await {
+            // An upload's record never changes, so it has ended.
+            Err(arqueta_store::Error::Conflict) => return Err(Error::NoSuchUpload),
+            result => result?,
+        }
+        self.upload_ciphers.forget(input.upload);
+        self.remove_parts(input.upload).await
+    }
+}

@@ -1,0 +1,190 @@
+//! CompleteMultipartUpload: parts become an object in one commit.
+
+use std::sync::Arc;
+
+use arqueta_envelope::{Caller, ObjectCipher, SseMode};
+use arqueta_model::Timestamp;
+use arqueta_store::{Batch, Scan};
+use bytes::Bytes;
+
+use super::finished::{Completed, fingerprint};
+use super::selection::{md5_of_md5s, object_checksum, select};
+use super::{FinishedUpload, PARTS, Upload};
+use crate::api::{CompleteMultipartUpload, CompletedUpload, EncryptionInfo};
+use crate::engine::ATTEMPTS;
+use crate::objects::Draft;
+use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord};
+use crate::versions::{NewVersion, Stored, check_write, release_blob};
+use crate::{Engine, Error, schema};
+
+/// Every part of an upload: the pair as read, and decoded.
+struct Parts {
+    pairs: Vec<(Bytes, Bytes)>,
+    records: Vec<PartRecord>,
+}
+
+impl Engine {
+    /// Makes an object of the listed parts; the others are freed. Repeated, the same request gets
+    /// the same answer for a day.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUpload`]; [`Error::InvalidPart`], [`Error::InvalidPartOrder`],
+    /// [`Error::EntityTooSmall`]; [`Error::ChecksumMismatch`]; [`Error::InvalidRequest`] for a
+    /// size, checksum or checksum type that is not the upload's; [`Error::PreconditionFailed`];
+    /// [`Error::CustomerKey`] if an SSE-C upload's key is neither sent nor remembered;
+    /// [`Error::Encryption`]. The upload stays as it was.
+    pub async fn complete_multipart_upload(
+        &self,
+        caller: &Caller,
+        input: CompleteMultipartUpload,
+    ) -> Result<CompletedUpload, Error> {
+        for _ in 0..ATTEMPTS {
+            let Some(upload) = self.find_upload(&input.bucket, &input.key, input.upload).await? else {
+                return self.repeated(&input).await;
+            };
+            match self.try_complete(caller, &input, &upload).await {
+                // A part was replaced, or somebody else ended the upload.
+                Err(Error::Store(arqueta_store::Error::Conflict)) => {}
+                result => return result,
+            }
+        }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+
+    async fn try_complete(
+        &self,
+        caller: &Caller,
+        input: &CompleteMultipartUpload,
+        upload: &Upload,
+    ) -> Result<CompletedUpload, Error> {
+        let parts = self.parts(input).await?;
+        let selected = select(&input.parts, &upload.record, &parts.records, self.config.part_minimum)?;
+        let checksum = object_checksum(input, &upload.record, &selected)?;
+        check_size(input, &selected)?;
+        let draft = self.finishing_draft(caller, input, &upload.record).await?;
+        let manifest = Manifest {
+            parts: selected.iter().map(|part| manifest_part(part)).collect(),
+            multipart: true,
+            etag: etag(&draft, &selected)?,
+            checksums: checksum.into_iter().collect(),
+            headers: upload.record.headers.clone(),
+            metadata: upload.record.metadata.clone(),
+        };
+        let now = self.clock.now();
+        let encryption = draft.keys.as_ref().map(EncryptionInfo::of);
+        let completed = Completed {
+            parts: fingerprint(&input.parts),
+            object: draft.id,
+            etag: manifest.etag.clone(),
+            size: manifest.size(),
+            checksum,
+            encryption: encryption.clone().map(Into::into),
+        };
+        let along = end(upload, completed, now);
+        let new = NewVersion {
+            content: Some(draft.finish(&manifest, selected.iter().map(|part| part.place).collect())),
+            along: parts.consume(along, &selected, now),
+        };
+        let permit = |current: Option<&Stored>| check_write(&input.conditions, current);
+        let added = self.add_version(&input.bucket, &input.key, &permit, &new).await?;
+        self.upload_ciphers.forget(input.upload);
+        if let Err(error) = self.remove_parts(input.upload).await {
+            tracing::warn!(upload = %input.upload, %error, "parts that came late stay until they are swept");
+        }
+        Ok(CompletedUpload {
+            etag: manifest.etag.clone(),
+            version: added.version,
+            size: manifest.size(),
+            last_modified: added.last_modified,
+            checksum,
+            encryption,
+        })
+    }
+
+    async fn parts(&self, input: &CompleteMultipartUpload) -> Result<Parts, Error> {
+        let pairs = self.meta.scan(Scan::prefix(&schema::parts(input.upload), usize::from(PARTS))).await?;
+        let records = pairs.iter().map(|(_, bytes)| PartRecord::decode(bytes)).collect::<Result<_, _>>()?;
+        Ok(Parts { pairs, records })
+    }
+
+    async fn finishing_draft(
+        &self,
+        caller: &Caller,
+        input: &CompleteMultipartUpload,
+        upload: &UploadRecord,
+    ) -> Result<Draft, Error> {
+        Ok(Draft {
+            id: upload.object,
+            cipher: self.finishing_cipher(caller, input, upload).await?,
+            keys: upload.keys.clone(),
+            tags: upload.tags.clone(),
+            retention: upload.retention,
+            legal_hold: upload.legal_hold,
+            storage_class: upload.storage_class,
+        })
+    }
+
+    /// The cipher that authenticates the manifest. An SSE-C client need not send its key again.
+    async fn finishing_cipher(
+        &self,
+        caller: &Caller,
+        input: &CompleteMultipartUpload,
+        upload: &UploadRecord,
+    ) -> Result<Option<Arc<ObjectCipher>>, Error> {
+        let customers = upload.keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
+        if customers
+            && input.customer_key.is_none()
+            && let Some(remembered) = self.upload_ciphers.find(upload.id, self.clock.now())
+        {
+            return Ok(Some(remembered));
+        }
+        self.upload_cipher(caller, upload, input.customer_key.as_deref()).await
+    }
+}
+
+impl Parts {
+    /// Plans that all parts go: the selected ones into the object, the others to the garbage. All
+    /// must still be as they were read.
+    fn consume(&self, along: Batch, selected: &[&PartRecord], now: Timestamp) -> Batch {
+        let mut selected = selected.iter().peekable();
+        self.pairs.iter().zip(&self.records).fold(along, |batch, ((key, bytes), part)| {
+            let batch = batch.unchanged(key.clone(), Some(bytes.clone())).delete(key.clone());
+            match selected.next_if(|next| next.number == part.number) {
+                Some(_) => batch,
+                None => release_blob(batch, part.place.blob, now),
+            }
+        })
+    }
+}
+
+/// Plans the end of the upload, and what is remembered of it.
+fn end(upload: &Upload, completed: Completed, at: Timestamp) -> Batch {
+    let UploadRecord { id, bucket, key, .. } = &upload.record;
+    let finished = FinishedUpload { bucket: bucket.clone(), key: key.clone(), at, completed: Some(completed) };
+    Batch::default()
+        .unchanged(upload.key.clone(), Some(upload.bytes.clone()))
+        .delete(upload.key.clone())
+        .put(schema::finished(*id), finished.encode())
+}
+
+fn manifest_part(part: &PartRecord) -> ManifestPart {
+    ManifestPart { number: part.number, id: part.id, size: part.size, checksums: part.checksums.clone() }
+}
+
+/// An MD5 of MD5s, or derived from the body key where entity tags are not to be MD5s.
+fn etag(draft: &Draft, selected: &[&PartRecord]) -> Result<String, Error> {
+    match &draft.cipher {
+        Some(cipher) if !draft.etag_is_md5() => Ok(format!("{}-{}", hex::encode(cipher.etag(None)), selected.len())),
+        _ => md5_of_md5s(selected).ok_or(Error::Damaged { what: PartRecord::NAME }),
+    }
+}
+
+fn check_size(input: &CompleteMultipartUpload, selected: &[&PartRecord]) -> Result<(), Error> {
+    let size: u64 = selected.iter().map(|part| part.size).sum();
+    match input.size {
+        Some(declared) if declared != size => Err(Error::request(format!(
+            "The provided 'x-amz-mp-object-size' header value {declared} does not match what was computed: {size}",
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,120 @@
+//! CreateMultipartUpload.
+
+use arqueta_envelope::{Caller, SseMode};
+use arqueta_model::{Timestamp, UploadId};
+use arqueta_store::{Batch, Precondition};
+
+use crate::api::{
+    ChecksumAlgorithm, ChecksumType, CreateMultipartUpload, CreatedUpload, EncryptionInfo, UserMetadata,
+};
+use crate::record::{Record as _, UploadRecord};
+use crate::{Engine, Error, schema};
+
+impl Engine {
+    /// Starts an upload: its object id and keys are drawn here, once for all parts.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`]; [`Error::MetadataTooLarge`]; [`Error::InvalidRequest`] for a
+    /// checksum type that its algorithm does not permit, or a lock on a bucket without object
+    /// lock; [`Error::Encryption`].
+    pub async fn create_multipart_upload(
+        &self,
+        caller: &Caller,
+        input: CreateMultipartUpload,
+    ) -> Result<CreatedUpload, Error> {
+        if input.metadata.size() > UserMetadata::MAX_BYTES {
+            return Err(Error::MetadataTooLarge);
+        }
+        let checksum = checksum(input.checksum, input.checksum_type)?;
+        let bucket = self.bucket(&input.bucket).await?;
+        let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
+        let protection = self.protection(&bucket, &input.encryption)?;
+        let draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
+        let started = self.clock.now();
+        let upload = UploadRecord {
+            id: upload_id(started),
+            bucket: input.bucket,
+            key: input.key,
+            object: draft.id,
+            initiator: caller.identity.principal.clone(),
+            owner: bucket.owner.clone(),
+            started,
+            keys: draft.keys,
+            headers: input.headers,
+            metadata: input.metadata,
+            tags: input.tags,
+            retention,
+            legal_hold: input.legal_hold,
+            storage_class: input.storage_class,
+            checksum,
+        };
+        let batch = Batch::default()
+            .require(Precondition::Present(schema::bucket(&upload.bucket)))
+            .put(schema::upload(&upload.bucket, &upload.key, upload.id), upload.encode());
+        match self.meta.commit(batch).await {
+            Err(arqueta_store::Error::Conflict) => return Err(Error::NoSuchBucket),
+            result => result?,
+        }
+        let customers = upload.keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
+        if let Some(cipher) = draft.cipher.filter(|_| customers) {
+            self.upload_ciphers.keep(upload.id, cipher, started);
+        }
+        let encryption = upload.keys.as_ref().map(EncryptionInfo::of);
+        Ok(CreatedUpload { id: upload.id, encryption, checksum })
+    }
+}
+
+/// A fresh upload id that begins with its time, so that uploads of a key lie in the order in which
+/// they were started. The 80 bits after it are random.
+fn upload_id(started: Timestamp) -> UploadId {
+    let mut bytes = *UploadId::random().as_bytes();
+    bytes[..6].copy_from_slice(&started.millis().to_be_bytes()[2..]);
+    UploadId::from_bytes(bytes)
+}
+
+fn checksum(
+    algorithm: Option<ChecksumAlgorithm>,
+    kind: Option<ChecksumType>,
+) -> Result<Option<(ChecksumAlgorithm, ChecksumType)>, Error> {
+    let Some(algorithm) = algorithm else {
+        return match kind {
+            None => Ok(None),
+            Some(_) => Err(Error::request(
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            )),
+        };
+    };
+    let kind = kind.unwrap_or(algorithm.default_type());
+    if !algorithm.permits(kind) {
+        return Err(Error::request(format!(
+            "The {} checksum type cannot be used with the {} checksum algorithm.",
+            kind.name(),
+            algorithm.name().to_lowercase(),
+        )));
+    }
+    Ok(Some((algorithm, kind)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upload_ids_lie_in_the_order_of_their_start() {
+        let ids: Vec<_> = (0..200).map(|n| upload_id(Timestamp::from_millis(1_700_000_000_000 + n * 77))).collect();
+        assert!(ids.is_sorted());
+        assert_ne!(upload_id(Timestamp::from_millis(5)), upload_id(Timestamp::from_millis(5)));
+    }
+
+    #[test]
+    fn checksum_types_that_do_not_fit() {
+        use ChecksumAlgorithm::{Crc32, Crc64Nvme, Sha256};
+        use ChecksumType::{Composite, FullObject};
+        assert_eq!(checksum(Some(Crc32), None).unwrap(), Some((Crc32, Composite)));
+        assert_eq!(checksum(Some(Crc64Nvme), None).unwrap(), Some((Crc64Nvme, FullObject)));
+        for (algorithm, kind) in [(Some(Crc64Nvme), Composite), (Some(Sha256), FullObject), (None, FullObject)] {
+            assert!(matches!(checksum(algorithm, Some(kind)), Err(Error::InvalidRequest { .. })), "{algorithm:?}");
+        }
+    }
+}

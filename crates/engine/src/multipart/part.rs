@@ -1,0 +1,194 @@
+//! UploadPart and UploadPartCopy.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arqueta_envelope::{Caller, ObjectCipher};
+use arqueta_store::{Batch, Precondition};
+use futures::TryStreamExt;
+
+use super::{PARTS, Upload, etag_is_md5};
+use crate::api::{
+    ByteRange, Checksum, ChecksumRequest, EncryptionInfo, ObjectStream, UploadPart, UploadPartCopy, UploadedPart,
+};
+use crate::engine::ATTEMPTS;
+use crate::ingest::{Intake, Stowed};
+use crate::objects::{Purpose, Reading};
+use crate::record::{PartRecord, Record as _, UploadRecord};
+use crate::versions::release_blob;
+use crate::{Engine, Error, schema};
+
+/// Times a copy starts over because its source was replaced under it.
+const RESTARTS: usize = 4;
+
+impl Engine {
+    /// Stores a part. A part of that number that is there already is replaced. The keys are
+    /// opened as the caller, which needs `kms:Decrypt` beside `kms:GenerateDataKey`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUpload`], also if the upload ends meanwhile; [`Error::InvalidArgument`] for
+    /// a number outside 1 to 10,000; [`Error::InvalidRequest`] for another checksum algorithm than
+    /// the upload's; [`Error::CustomerKey`]; [`Error::Encryption`]; those of the body.
+    pub async fn upload_part(&self, caller: &Caller, input: UploadPart) -> Result<UploadedPart, Error> {
+        check_number(input.number)?;
+        let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
+        let checksum = part_checksum(&upload.record, input.checksum)?;
+        let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
+        let intake = Intake {
+            cipher: cipher.clone(),
+            size: input.size,
+            md5: input.md5,
+            md5_wanted: etag_is_md5(upload.record.keys.as_ref()),
+            checksum,
+        };
+        let stowed = self.take_in(input.body.map_err(Error::from), intake).await?;
+        self.store_part(&upload, input.number, &stowed, cipher).await
+    }
+
+    /// Stores a part that is read from an object, or from a range of it.
+    ///
+    /// # Errors
+    /// As [`Engine::upload_part`]; those of reading the source; [`Error::InvalidArgument`] for a
+    /// range that does not lie within the source.
+    pub async fn upload_part_copy(&self, caller: &Caller, input: UploadPartCopy) -> Result<UploadedPart, Error> {
+        check_number(input.number)?;
+        let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
+        let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
+        let (source, bytes, body) = self.part_source(caller, &input).await?;
+        let intake = Intake {
+            cipher: cipher.clone(),
+            size: Some(bytes.end - bytes.start),
+            md5: None,
+            md5_wanted: etag_is_md5(upload.record.keys.as_ref()),
+            checksum: part_checksum(&upload.record, ChecksumRequest::Default)?,
+        };
+        let stowed = self.take_in(body, intake).await?;
+        let part = self.store_part(&upload, input.number, &stowed, cipher).await?;
+        Ok(UploadedPart { source_version: Some(source.stored.record.version), ..part })
+    }
+
+    /// Opens the source of a part.
+    async fn part_source(
+        &self,
+        caller: &Caller,
+        input: &UploadPartCopy,
+    ) -> Result<(Reading, Range<u64>, ObjectStream), Error> {
+        let source = &input.source;
+        for _ in 0..RESTARTS {
+            let reading = self.find(&source.name, &source.conditions, Purpose::Source).await?;
+            let bytes = source_bytes(input.range, reading.manifest.size(), self.config.put_limit)?;
+            let cipher = self.unlock(caller, &source.name, &reading, source.customer_key.as_deref()).await?;
+            if let Some(body) = self.read(&reading, cipher, bytes.clone()).await? {
+                return Ok((reading, bytes, body));
+            }
+        }
+        Err(Error::Damaged { what: "body" })
+    }
+
+    /// Commits the record of a part, in place of an earlier one of its number.
+    async fn store_part(
+        &self,
+        upload: &Upload,
+        number: u16,
+        stowed: &Stowed,
+        cipher: Option<Arc<ObjectCipher>>,
+    ) -> Result<UploadedPart, Error> {
+        let keys = upload.record.keys.as_ref();
+        let derived = || cipher.as_ref().map(|cipher| hex::encode(cipher.etag(Some(stowed.part))));
+        let etag = match stowed.md5.filter(|_| etag_is_md5(keys)) {
+            Some(md5) => hex::encode(md5),
+            None => derived().ok_or(Error::Damaged { what: UploadRecord::NAME })?,
+        };
+        let checksum = Checksum::full_object(stowed.checksum);
+        let part = PartRecord {
+            number,
+            id: stowed.part,
+            size: stowed.size,
+            place: stowed.place,
+            etag,
+            checksums: vec![checksum],
+            last_modified: self.clock.now(),
+        };
+        if let Err(error) = self.commit_part(upload, &part, stowed).await {
+            // After any other failure the commit may have happened after all.
+            if matches!(error, Error::NoSuchUpload | Error::Store(arqueta_store::Error::Conflict)) {
+                self.abandon(stowed).await;
+            }
+            return Err(error);
+        }
+        Ok(UploadedPart {
+            etag: part.etag,
+            checksum: Some(checksum),
+            last_modified: part.last_modified,
+            encryption: keys.map(EncryptionInfo::of),
+            source_version: None,
+        })
+    }
+
+    async fn commit_part(&self, upload: &Upload, part: &PartRecord, stowed: &Stowed) -> Result<(), Error> {
+        let key = schema::part(upload.record.id, part.number);
+        for _ in 0..ATTEMPTS {
+            let before = self.meta.get(&key).await?;
+            let mut batch = Batch::default()
+                .require(Precondition::Present(upload.key.clone()))
+                .unchanged(key.clone(), before.clone())
+                .put(key.clone(), part.encode());
+            if let Some(before) = before {
+                batch = release_blob(batch, PartRecord::decode(&before)?.place.blob, self.clock.now());
+            }
+            match self.meta.commit(stowed.keep(batch)).await {
+                Err(arqueta_store::Error::Conflict) if self.meta.get(&upload.key).await?.is_none() => {
+                    return Err(Error::NoSuchUpload);
+                }
+                Err(arqueta_store::Error::Conflict) => {}
+                result => return Ok(result?),
+            }
+        }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+}
+
+fn check_number(number: u16) -> Result<(), Error> {
+    if (1..=PARTS).contains(&number) {
+        Ok(())
+    } else {
+        Err(Error::argument("Part number must be an integer between 1 and 10000, inclusive"))
+    }
+}
+
+/// The bytes of a source of `size` bytes. Unlike a reader's range, one that reaches beyond the end
+/// is refused.
+fn source_bytes(range: Option<ByteRange>, size: u64, limit: u64) -> Result<Range<u64>, Error> {
+    let bytes = match range {
+        None => 0..size,
+        Some(ByteRange::FromTo(first, last)) if first <= last && last < size => first..last + 1,
+        Some(ByteRange::FromTo(..)) => {
+            return Err(Error::argument(format!("Range specified is not valid for source object of size: {size}")));
+        }
+        Some(_) => {
+            return Err(Error::argument(
+                "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
+            ));
+        }
+    };
+    if bytes.end - bytes.start > limit {
+        return Err(Error::request(format!(
+            "The specified copy source is larger than the maximum allowable size for a copy source: {limit}"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// A part has the upload's checksum, computed if the client does not declare it. Where the upload
+/// has none, the client may declare any.
+fn part_checksum(upload: &UploadRecord, request: ChecksumRequest) -> Result<ChecksumRequest, Error> {
+    match (upload.checksum, &request) {
+        (Some((wanted, _)), ChecksumRequest::Default) => Ok(ChecksumRequest::Compute(wanted)),
+        (Some((wanted, _)), _) if wanted != request.algorithm() => Err(Error::request(format!(
+            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+            wanted.name().to_lowercase(),
+            request.algorithm().name().to_lowercase(),
+        ))),
+        _ => Ok(request),
+    }
+}

@@ -1,0 +1,183 @@
+//! Work that no request waits for: garbage is deleted, orphans are found, ended uploads forgotten.
+//!
+//! Everything here may be interrupted anywhere and run again: a blob is deleted before the record
+//! that says so, and deleting a missing blob is fine.
+
+use std::time::Duration;
+
+use arqueta_model::{BlobId, Timestamp, UploadId};
+use arqueta_store::{Batch, Scan};
+
+use crate::multipart::{FINISHED_KEPT, FinishedUpload};
+use crate::record::Record as _;
+use crate::{Engine, Error, schema};
+
+/// Records handled at a time.
+const CHUNK: usize = 1000;
+
+/// When to sweep.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepSchedule {
+    /// Time between two rounds.
+    pub every: Duration,
+    /// How long a released blob stays for readers that are still at it.
+    pub garbage_kept: Duration,
+    /// Age at which a blob that nothing refers to is an orphan and not about to be committed.
+    pub orphan_age: Duration,
+    /// Rounds between two searches for orphans, which list every blob.
+    pub orphans_every: u32,
+}
+
+impl Default for SweepSchedule {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(60),
+            garbage_kept: Duration::from_secs(10 * 60),
+            orphan_age: Duration::from_secs(24 * 60 * 60),
+            orphans_every: 24 * 60,
+        }
+    }
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Blobs deleted because their record went away.
+    pub garbage: u64,
+    /// Blobs deleted because no record ever named them.
+    pub orphans: u64,
+    /// Ended uploads forgotten.
+    pub uploads: u64,
+}
+
+impl Engine {
+    /// Deletes garbage that was released before `before`.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was done stays done.
+    pub async fn sweep_garbage(&self, before: Timestamp) -> Result<u64, Error> {
+        let (mut swept, mut scan) = (0, Scan::prefix(schema::GARBAGE, CHUNK));
+        loop {
+            let page = self.meta.scan(scan.clone()).await?;
+            let Some((last, _)) = page.last() else { return Ok(swept) };
+            scan.start = [last, &[0][..]].concat().into();
+            let mut forget = Batch::default();
+            for (key, released) in &page {
+                let released = released.first_chunk().map(|bytes| Timestamp::from_millis(i64::from_be_bytes(*bytes)));
+                let id = blob_of(key, schema::GARBAGE).ok_or(Error::Damaged { what: "garbage" })?;
+                if released.ok_or(Error::Damaged { what: "garbage" })? >= before {
+                    continue;
+                }
+                if self.meta.get(&schema::referenced(id)).await?.is_some() {
+                    // Never seen, and if ever, data goes before space.
+                    tracing::error!(%id, "a referenced blob is marked as garbage and is kept");
+                    continue;
+                }
+                self.blobs.delete(id).await?;
+                forget = forget.delete(key.clone());
+                swept += 1;
+            }
+            if !forget.writes.is_empty() {
+                self.meta.commit(forget).await?;
+            }
+        }
+    }
+
+    /// Deletes blobs that were finished before `before` and that nothing refers to: left by a
+    /// crash, or by a commit whose outcome was unknown, between the blob and its record.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was done stays done.
+    pub async fn sweep_orphans(&self, before: Timestamp) -> Result<u64, Error> {
+        let (mut swept, mut after) = (0, None);
+        loop {
+            let page = self.blobs.list(after, CHUNK).await?;
+            let Some(last) = page.last() else { return Ok(swept) };
+            after = Some(last.id);
+            for blob in page.into_iter().filter(|blob| blob.finished < before) {
+                let named = self.meta.get(&schema::referenced(blob.id)).await?.is_some()
+                    || self.meta.get(&schema::garbage(blob.id)).await?.is_some();
+                if !named {
+                    self.blobs.delete(blob.id).await?;
+                    tracing::info!(id = %blob.id, size = blob.size, "an orphaned blob was removed");
+                    swept += 1;
+                }
+            }
+        }
+    }
+
+    /// Frees parts that arrived while their upload ended, and forgets uploads that ended before
+    /// `before`.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Damaged`]; what was done stays done.
+    pub async fn sweep_uploads(&self, before: Timestamp) -> Result<u64, Error> {
+        let (mut swept, mut scan) = (0, Scan::prefix(schema::FINISHED, CHUNK));
+        loop {
+            let page = self.meta.scan(scan.clone()).await?;
+            let Some((last, _)) = page.last() else { return Ok(swept) };
+            scan.start = [last, &[0][..]].concat().into();
+            let mut forget = Batch::default();
+            for (key, bytes) in &page {
+                let id = key.strip_prefix(schema::FINISHED).and_then(|id| id.try_into().ok());
+                self.remove_parts(UploadId::from_bytes(id.ok_or(Error::Damaged { what: FinishedUpload::NAME })?)).await?;
+                if FinishedUpload::decode(bytes)?.at < before {
+                    forget = forget.delete(key.clone());
+                    swept += 1;
+                }
+            }
+            if !forget.writes.is_empty() {
+                self.meta.commit(forget).await?;
+            }
+        }
+    }
+
+    /// Sweeps until `stop` resolves. The first round takes every blob finished before now and not
+    /// referred to for an orphan: call this when no other process writes to the stores, and before
+    /// requests are served or right after.
+    pub async fn run_sweeper(&self, schedule: SweepSchedule, stop: impl Future<Output = ()> + Send) {
+        let mut stop = std::pin::pin!(stop);
+        let mut orphans_before = Some(self.clock.now());
+        for round in 1u32.. {
+            let work = async {
+                self.sweep_round(&schedule, orphans_before).await;
+                self.clock.sleep(schedule.every).await;
+            };
+            tokio::select! {
+                () = work => {}
+                () = &mut stop => return,
+            }
+            let due = round.is_multiple_of(schedule.orphans_every.max(1));
+            orphans_before = due.then(|| earlier(self.clock.now(), schedule.orphan_age));
+        }
+    }
+
+    /// One round. A failure is told and the next round tries again.
+    async fn sweep_round(&self, schedule: &SweepSchedule, orphans_before: Option<Timestamp>) {
+        let now = self.clock.now();
+        let round = async {
+            let mut swept = Swept {
+                uploads: self.sweep_uploads(earlier(now, FINISHED_KEPT)).await?,
+                garbage: self.sweep_garbage(earlier(now, schedule.garbage_kept)).await?,
+                orphans: 0,
+            };
+            if let Some(before) = orphans_before {
+                swept.orphans = self.sweep_orphans(before).await?;
+            }
+            Ok::<_, Error>(swept)
+        };
+        match round.await {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(swept) => tracing::debug!(?swept, "swept"),
+            Err(error) => tracing::warn!(%error, "sweeping failed and will be tried again"),
+        }
+    }
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_millis(at.millis().saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+}
+
+fn blob_of(key: &[u8], prefix: &[u8]) -> Option<BlobId> {
+    Some(BlobId::from_bytes(key.strip_prefix(prefix)?.try_into().ok()?))
+}
