@@ -30,6 +30,8 @@ mod os_disk;
 #[cfg(any(test, feature = "testing"))]
 pub mod power;
 mod record;
+#[cfg(feature = "sled")]
+mod sled_store;
 
 pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
 #[cfg(any(test, feature = "testing"))]
@@ -40,3 +42,5 @@ pub use fs::FsBlobs;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryBlobs, MemoryMeta};
 pub use meta::{Batch, Change, MetaStore, Pair, Position, Precondition, Scan, Write};
+#[cfg(feature = "sled")]
+pub use sled_store::SledStore;

@@ -1,0 +1,294 @@
+//! [`MetaStore`] on sled 0.34 (feature `sled`): for comparison and by request, not the default.
+//!
+//! What was measured (docs/adr/0003): sled's own `flush` calls `sync_file_range`, which on Linux
+//! does not make a file durable; alone it lost acknowledged data in 60 of 60 simulated power
+//! cuts. This adapter syncs sled's files itself after each flush.
+//!
+//! sled has no snapshots and no preconditions on ranges. So one committing thread evaluates
+//! preconditions, and readers wait while it applies and syncs a group: a page is one state, and
+//! nothing is seen that a power cut could take back.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::RwLock;
+
+use crate::disk::{create_dirs, parent};
+use crate::group::{Apply, Committer, Request};
+use crate::os_disk::OsDisk;
+use crate::{Batch, Change, Error, MetaStore, Pair, Position, Precondition, Scan, Write, record};
+
+/// First byte of the sled key of a pair.
+const PAIR: u8 = b'p';
+/// First byte of the sled key of a change; its position follows, big-endian.
+const CHANGE: u8 = b'f';
+/// The sled key of the last position given to a change.
+const LAST_POSITION: &[u8] = b"n";
+
+/// Bytes of pages that sled keeps in memory.
+const CACHE: u64 = 64 << 20;
+
+/// The metadata store on sled.
+#[derive(Debug)]
+pub struct SledStore {
+    database: Arc<RwLock<sled::Db>>,
+    committer: Committer,
+}
+
+impl SledStore {
+    /// Opens the store in the folder `path`, or creates it there. Blocks; call it at start.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] while another process has it open, [`Error::Damaged`] when sled cannot
+    /// make sense of its files, [`Error::Full`], [`Error::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        create_dirs(&OsDisk, parent(path))?;
+        let config = sled::Config::default().path(path).cache_capacity(CACHE).flush_every_ms(None);
+        let database = guarded(|| config.open()).map_err(|error| in_use_or(error, path))?;
+        let writer = Writer { database: Arc::new(RwLock::new(database.clone())), plain: database, path: path.to_owned() };
+        writer.sync().map_err(Error::from)?;
+        File::open(parent(path))?.sync_all()?;
+        let database = writer.database.clone();
+        Ok(Self { database, committer: Committer::start("meta-commit", writer)? })
+    }
+}
+
+/// sled reports damage by panicking as often as by an error.
+fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
+    let damaged = || Error::Damaged { what: "the metadata database is inconsistent".to_owned() };
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| damaged())?.map_err(Error::from)
+}
+
+impl From<sled::Error> for Error {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) => error.into(),
+            sled::Error::Corruption { .. } => Self::Damaged { what: "the metadata database".to_owned() },
+            other => Self::Database(Box::new(other)),
+        }
+    }
+}
+
+fn in_use_or(error: Error, path: &Path) -> Error {
+    match error {
+        // The only way sled 0.34 tells of a lock that it did not get.
+        Error::Io(error) if error.to_string().contains("could not acquire lock") => Error::InUse { path: path.to_owned() },
+        other => other,
+    }
+}
+
+fn pair_key(key: &[u8]) -> Vec<u8> {
+    [&[PAIR], key].concat()
+}
+
+fn change_key(position: u64) -> Vec<u8> {
+    [&[CHANGE][..], &position.to_be_bytes()].concat()
+}
+
+fn sealed(key: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut sealed = vec![0; body.len() + record::OVERHEAD];
+    record::encode_into(key, body, &mut sealed);
+    sealed
+}
+
+/// A position from eight big-endian bytes; anything else is damage.
+fn position(bytes: &[u8]) -> Result<u64, Error> {
+    let bytes = bytes.try_into().map_err(|_| Error::Damaged { what: "a position of the change feed".to_owned() })?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+fn page(database: &sled::Db, scan: &Scan) -> Result<Vec<Pair>, Error> {
+    if scan.end.as_ref().is_some_and(|end| *end <= scan.start) {
+        return Ok(Vec::new());
+    }
+    let end = scan.end.as_ref().map_or_else(|| vec![PAIR + 1], |end| pair_key(end));
+    let pairs = database.range(pair_key(&scan.start)..end).take(scan.limit).map(|pair| {
+        let (key, found) = pair?;
+        let key = Bytes::copy_from_slice(&key[1..]);
+        let body = Bytes::copy_from_slice(record::decode(&key, &found)?);
+        Ok((key, body))
+    });
+    pairs.collect()
+}
+
+fn feed(database: &sled::Db, since: Position, limit: usize) -> Result<Vec<Change>, Error> {
+    let from = (Bound::Excluded(change_key(since.0)), Bound::Excluded(vec![CHANGE + 1]));
+    let changes = database.range::<Vec<u8>, _>(from).take(limit).map(|change| {
+        let (key, found) = change?;
+        let at = position(&key[1..])?;
+        let body = Bytes::copy_from_slice(record::decode(&at.to_be_bytes(), &found)?);
+        Ok(Change { position: Position(at), body })
+    });
+    changes.collect()
+}
+
+#[async_trait]
+impl MetaStore for SledStore {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        let database = self.database.read().await;
+        let found = guarded(|| database.get(pair_key(key)))?;
+        found.map(|found| Ok(Bytes::copy_from_slice(record::decode(key, &found)?))).transpose()
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
+        let database = self.database.read().await;
+        guarded(|| Ok(page(&database, &scan)))?
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), Error> {
+        self.committer.submit(Request::Commit(batch)).await
+    }
+
+    async fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, Error> {
+        let database = self.database.read().await;
+        guarded(|| Ok(feed(&database, since, limit)))?
+    }
+
+    async fn trim(&self, through: Position) -> Result<(), Error> {
+        self.committer.submit(Request::Trim(through)).await
+    }
+}
+
+/// The committing thread's side.
+struct Writer {
+    /// Locked for writing while a group is applied and synced.
+    database: Arc<RwLock<sled::Db>>,
+    /// The same database, for reading while nobody else writes.
+    plain: sled::Db,
+    path: PathBuf,
+}
+
+/// What a group will have written, by sled key; `None` for a removal.
+type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+impl Writer {
+    /// Makes everything written so far durable: the log, what sled keeps outside of it, and their
+    /// names.
+    fn sync(&self) -> io::Result<()> {
+        File::open(self.path.join("db"))?.sync_all()?;
+        let blobs = self.path.join("blobs");
+        for entry in blobs.read_dir().into_iter().flatten() {
+            File::open(entry?.path())?.sync_data()?;
+        }
+        for dir in [&blobs, &self.path] {
+            File::open(dir)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn found(&self, pending: &Pending, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        match pending.get(key) {
+            Some(found) => Ok(found.clone()),
+            None => Ok(self.plain.get(key)?.map(|found| found.to_vec())),
+        }
+    }
+
+    fn holds(&self, pending: &Pending, precondition: &Precondition) -> Result<bool, Error> {
+        match precondition {
+            Precondition::Unchanged { key, value } => {
+                let found = self.found(pending, &pair_key(key))?;
+                let found = found.as_deref().map(|found| record::decode(key, found)).transpose()?;
+                Ok(found == value.as_deref())
+            }
+            Precondition::Present(key) => Ok(self.found(pending, &pair_key(key))?.is_some()),
+            Precondition::NoneUnder(prefix) => {
+                let prefix = pair_key(prefix);
+                let mut written = pending.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
+                if written.any(|(_, value)| value.is_some()) {
+                    return Ok(false);
+                }
+                for pair in self.plain.scan_prefix(&prefix) {
+                    if !pending.contains_key(&pair?.0[..]) {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    fn commit(&self, pending: &mut Pending, batch: &Batch) -> Result<(), Error> {
+        for precondition in &batch.preconditions {
+            if !self.holds(pending, precondition)? {
+                return Err(Error::Conflict);
+            }
+        }
+        for write in &batch.writes {
+            match write {
+                Write::Put(key, body) => drop(pending.insert(pair_key(key), Some(sealed(key, body)))),
+                Write::Delete(key) => drop(pending.insert(pair_key(key), None)),
+                Write::Announce(body) => {
+                    let last = self.found(pending, LAST_POSITION)?;
+                    let at = last.as_deref().map_or(Ok(0), position)? + 1;
+                    pending.insert(LAST_POSITION.to_vec(), Some(at.to_be_bytes().to_vec()));
+                    pending.insert(change_key(at), Some(sealed(&at.to_be_bytes(), body)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn trim(&self, pending: &mut Pending, through: Position) -> Result<(), Error> {
+        for change in self.plain.range(change_key(0)..=change_key(through.0)) {
+            pending.insert(change?.0.to_vec(), None);
+        }
+        let queued = pending.range_mut(change_key(0)..=change_key(through.0));
+        queued.for_each(|(_, change)| *change = None);
+        Ok(())
+    }
+
+    fn write(&self, pending: Pending) -> Result<(), Error> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in pending {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        let database = self.database.blocking_write();
+        database.apply_batch(batch)?;
+        database.flush()?;
+        Ok(self.sync()?)
+    }
+
+    fn apply_all(&self, group: &[Request]) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut pending = Pending::new();
+        let answers = group.iter().map(|request| match request {
+            Request::Commit(batch) => self.commit(&mut pending, batch),
+            Request::Trim(through) => self.trim(&mut pending, *through),
+            Request::Reopen(_) => Ok(()),
+        });
+        let answers = answers.collect();
+        if !pending.is_empty() {
+            self.write(pending)?;
+        }
+        Ok(answers)
+    }
+}
+
+impl Apply for Writer {
+    fn apply(&mut self, group: &[Request]) -> Vec<Result<(), Error>> {
+        match guarded(|| Ok(self.apply_all(group))).flatten() {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::error!(%error, batches = group.len(), "a metadata commit failed");
+                let (kind, text) = match &error {
+                    Error::Full(error) | Error::Io(error) => (error.kind(), error.to_string()),
+                    other => (io::ErrorKind::Other, other.to_string()),
+                };
+                group.iter().map(|_| Err(io::Error::new(kind, text.clone()).into())).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
