@@ -216,6 +216,19 @@ pub enum KeyUsage {
     KeyAgreement,
 }
 
+impl KeyUsage {
+    /// The AWS name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EncryptDecrypt => "ENCRYPT_DECRYPT",
+            Self::SignVerify => "SIGN_VERIFY",
+            Self::GenerateVerifyMac => "GENERATE_VERIFY_MAC",
+            Self::KeyAgreement => "KEY_AGREEMENT",
+        }
+    }
+}
+
 /// What S3 must know of a key before it uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyDescription {

@@ -13,6 +13,7 @@
 
 pub mod api;
 mod contract;
+mod embedded;
 mod error;
 mod root;
 
@@ -20,5 +21,6 @@ pub use contract::{
     Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeySpec, KeyState, KeyUsage, Kms,
     Operation, ReEncrypt, ReEncrypted,
 };
+pub use embedded::{Config, Embedded};
 pub use error::Error;
 pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};

@@ -1,0 +1,249 @@
+//! Who may do what: the one place where the embedded service decides.
+
+use std::sync::Arc;
+
+use arqueta_model::{AccountId, EncryptionContext, PrincipalKind};
+use arqueta_policy::{ConditionKeys, Decision, Evaluation, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate};
+
+use super::Embedded;
+use super::directory::Key;
+use super::limits::refused;
+use super::record::GrantRecord;
+use super::resolve::Target;
+use crate::{Caller, Error, KeyManager};
+
+/// Operations that a principal of another account can be allowed
+/// (KMS Developer Guide, "Allowing users in other accounts to use a KMS key").
+const CROSS_ACCOUNT: &[&str] = &[
+    "CreateGrant",
+    "Decrypt",
+    "DescribeKey",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "GetKeyRotationStatus",
+    "ListGrants",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "RetireGrant",
+    "RevokeGrant",
+];
+
+/// One question: may `caller` do `operation`?
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub caller: &'a Caller,
+    /// Name of the permission, without `kms:`.
+    pub operation: &'static str,
+    /// The request's encryption context, for operations that have one.
+    pub context: Option<&'a EncryptionContext>,
+    /// Further condition keys of the request; an empty list is an absent key.
+    pub conditions: &'a [(&'a str, &'a [String])],
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn new(caller: &'a Caller, operation: &'static str) -> Self {
+        Self { caller, operation, context: None, conditions: &[] }
+    }
+
+    pub(super) fn context(self, context: &'a EncryptionContext) -> Self {
+        Self { context: Some(context), ..self }
+    }
+
+    pub(super) fn conditions(self, conditions: &'a [(&'a str, &'a [String])]) -> Self {
+        Self { conditions, ..self }
+    }
+
+    fn action(&self) -> String {
+        ["kms:", self.operation].concat()
+    }
+}
+
+impl Embedded {
+    /// Whether the caller may do this with the key: key policy, identity policies, boundary and
+    /// session, then grants. An explicit deny is final.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] in AWS's words. A principal of another account cannot tell a key that
+    /// does not exist from one that it may not use.
+    pub(super) fn authorize(&self, ask: Ask<'_>, target: &Target) -> Result<Arc<Key>, Error> {
+        let Target { key, named, alias } = target;
+        let (Some(key), false) = (key, ask.caller.identity.principal.kind == PrincipalKind::Anonymous) else {
+            return Err(self.denied_without_key(ask, named, &target.account()));
+        };
+        self.decide(ask, key, named, alias.as_deref()).map(|()| key.clone())
+    }
+
+    fn decide(&self, ask: Ask<'_>, key: &Key, named: &str, alias: Option<&str>) -> Result<(), Error> {
+        let identity = &*ask.caller.identity;
+        let Some(policy) = key.policy.as_deref() else { return Ok(()) };
+        let foreign = identity.principal.account != key.record.account;
+        let conditions = self.key_conditions(ask, key, alias);
+        let action = ask.action();
+        let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
+        let evaluation = evaluate(identity, &request, ResourcePolicy::required(policy, &key.record.account));
+        if foreign && !CROSS_ACCOUNT.contains(&ask.operation) {
+            return Err(denial(identity, &action, named, NO_ORACLE));
+        }
+        match evaluation.decision {
+            Decision::Allow => Ok(()),
+            Decision::ImplicitDeny { .. } if granted(ask, key, &request, foreign) => Ok(()),
+            _ => Err(refusal(identity, &action, named, evaluation)),
+        }
+    }
+
+    /// Whether the caller may do something that concerns no key, such as `ListKeys`, or an alias:
+    /// identity policies decide.
+    pub(super) fn authorize_account(&self, ask: Ask<'_>, resource: &str) -> Result<(), Error> {
+        let identity = &*ask.caller.identity;
+        let mut conditions = self.conditions(ask);
+        conditions.insert("kms:CallerAccount", identity.principal.account.as_str());
+        let action = ask.action();
+        let request = Request { action: &action, resource, keys: &conditions };
+        let evaluation = evaluate(identity, &request, ResourcePolicy::additive(None, &identity.principal.account));
+        if evaluation.is_allowed() && identity.principal.kind != PrincipalKind::Anonymous {
+            return Ok(());
+        }
+        // There is no resource-based policy that could have allowed it.
+        let evaluation = match evaluation.decision {
+            Decision::ExplicitDeny { .. } => evaluation,
+            _ => Evaluation { decision: Decision::ImplicitDeny { why: PolicyType::Identity }, ..evaluation },
+        };
+        Err(refusal(identity, &action, resource, evaluation))
+    }
+
+    /// Whether `caller` could put a policy again if `policy` were the key's.
+    pub(super) fn keeps_control(&self, caller: &Caller, key: &Key, policy: &Policy) -> bool {
+        let ask = Ask::new(caller, "PutKeyPolicy");
+        let conditions = self.key_conditions(ask, key, None);
+        let action = ask.action();
+        let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
+        evaluate(&caller.identity, &request, ResourcePolicy::required(policy, &key.record.account)).is_allowed()
+    }
+
+    fn denied_without_key(&self, ask: Ask<'_>, named: &str, owner: &AccountId) -> Error {
+        let identity = &*ask.caller.identity;
+        let conditions = self.conditions(ask);
+        let action = ask.action();
+        let request = Request { action: &action, resource: named, keys: &conditions };
+        // The caller's own side is told, as it would be for a key that exists.
+        let own = evaluate(identity, &request, ResourcePolicy::additive(None, owner));
+        match own.decision {
+            Decision::ExplicitDeny { .. }
+            | Decision::ImplicitDeny { why: PolicyType::Identity | PolicyType::Boundary | PolicyType::Session } => {
+                refusal(identity, &action, named, own)
+            }
+            _ => denial(identity, &action, named, NO_ORACLE),
+        }
+    }
+
+    fn conditions<'a>(&'a self, ask: Ask<'a>) -> ConditionKeys<'a> {
+        let mut keys = ConditionKeys::of_request(&ask.caller.request, &self.state.region);
+        for (name, values) in ask.conditions {
+            keys.insert_all(name, values.iter().map(String::as_str));
+        }
+        if let Some(context) = ask.context {
+            for (name, value) in context.pairs() {
+                keys.insert(&["kms:EncryptionContext:", name].concat(), value);
+            }
+            keys.insert_all("kms:EncryptionContextKeys", context.pairs().map(|(name, _)| name));
+        }
+        keys
+    }
+
+    /// The condition keys of KMS (Service Authorization Reference, "Condition keys for AWS Key
+    /// Management Service").
+    fn key_conditions<'a>(&'a self, ask: Ask<'a>, key: &Key, alias: Option<&str>) -> ConditionKeys<'a> {
+        let mut keys = self.conditions(ask);
+        keys.insert("kms:CallerAccount", ask.caller.identity.principal.account.as_str());
+        keys.insert("kms:KeySpec", key.record.spec.0.as_str());
+        keys.insert("kms:KeyUsage", key.record.usage.name());
+        keys.insert("kms:KeyOrigin", "AWS_KMS");
+        keys.insert("kms:MultiRegion", "false");
+        keys.insert_all("kms:ResourceAliases", key.aliases.iter().map(String::as_str));
+        if let Some(alias) = alias {
+            keys.insert("kms:RequestAlias", alias);
+        }
+        if ask.context.is_some() {
+            keys.insert("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
+        }
+        for (name, value) in &key.record.tags {
+            keys.insert(&["aws:ResourceTag/", name].concat(), value.as_str());
+        }
+        keys
+    }
+}
+
+/// AWS's wording for "you will not learn whether it exists".
+const NO_ORACLE: &str = "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access";
+
+fn denial(identity: &Identity, action: &str, resource: &str, because: &str) -> Error {
+    let who = match identity.principal.kind {
+        PrincipalKind::Anonymous => "Anonymous",
+        _ => identity.principal.arn.as_str(),
+    };
+    Error::Denied { message: format!("User: {who} is not authorized to perform: {action} on resource: {resource} {because}") }
+}
+
+/// The evaluator's reason, unless it is the other account's business.
+fn refusal(identity: &Identity, action: &str, named: &str, evaluation: Evaluation) -> Error {
+    let resources_own = matches!(
+        evaluation.decision,
+        Decision::ImplicitDeny { why: PolicyType::Resource } | Decision::ExplicitDeny { why: PolicyType::Resource }
+    );
+    let because = match evaluation.decision.because(action) {
+        Some(because) if !(evaluation.cross_account && resources_own) => because,
+        _ => NO_ORACLE.to_owned(),
+    };
+    denial(identity, action, named, &because)
+}
+
+/// Whether a grant allows what no policy does. A session's policies still bound it, and a
+/// principal of another account needs its own account's permission as well.
+fn granted(ask: Ask<'_>, key: &Key, request: &Request<'_>, foreign: bool) -> bool {
+    let identity = &*ask.caller.identity;
+    if !key.grants.values().any(|grant| covers(grant, ask)) {
+        return false;
+    }
+    let own = |identity: &Identity| {
+        evaluate(identity, request, ResourcePolicy::additive(None, &identity.principal.account)).is_allowed()
+    };
+    match &identity.session {
+        _ if foreign => own(identity),
+        Some(session) => own(&Identity { policies: session.clone(), session: None, boundary: None, ..identity.clone() }),
+        None => true,
+    }
+}
+
+fn covers(grant: &GrantRecord, ask: Ask<'_>) -> bool {
+    grant.operations.contains(ask.operation) && is_principal(&grant.grantee, &ask.caller.identity) && fits(grant, ask.context)
+}
+
+/// Whether `arn` names who is asking: the principal itself, or the role behind its session.
+pub(super) fn is_principal(arn: &str, identity: &Identity) -> bool {
+    let principal = &identity.principal;
+    principal.kind != PrincipalKind::Anonymous
+        && (arn == principal.arn.as_str() || arn == principal.identity_arn().as_str())
+}
+
+/// Constraints bind only operations that have an encryption context.
+fn fits(grant: &GrantRecord, context: Option<&EncryptionContext>) -> bool {
+    let Some(context) = context else { return true };
+    grant.equals.as_ref().is_none_or(|equals| equals == context)
+        && grant.subset.as_ref().is_none_or(|subset| subset.pairs().all(|(k, v)| context.value(k) == Some(v)))
+}
+
+/// A key policy.
+///
+/// # Errors
+/// `MalformedPolicyDocumentException`.
+pub(super) fn parse_policy(text: &str) -> Result<Policy, Error> {
+    Policy::parse(text, PolicyKind::Key).map_err(|error| refused("MalformedPolicyDocumentException", error.to_string()))
+}
+
+impl Key {
+    /// Whether only the service itself may see the key.
+    pub(super) fn is_owned(&self) -> bool {
+        self.record.manager == KeyManager::Owned
+    }
+}

@@ -1,0 +1,102 @@
+//! One call by a user, and its event in the record.
+
+use arqueta_audit::EventBuilder;
+use arqueta_model::{EncryptionContext, KeyArn};
+use serde_json::{Map, Value};
+
+use super::Embedded;
+use crate::{Caller, Error};
+
+/// What the record will say of a call. Built while the call goes on; holds no secret, because
+/// nothing that builds it is given one.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) caller: &'a Caller,
+    name: &'static str,
+    read_only: bool,
+    parameters: Map<String, Value>,
+    response: Value,
+    keys: Vec<KeyArn>,
+}
+
+impl<'a> Call<'a> {
+    /// A call that changes nothing.
+    pub(super) fn reads(caller: &'a Caller, name: &'static str) -> Self {
+        Self { caller, name, read_only: true, parameters: Map::new(), response: Value::Null, keys: Vec::new() }
+    }
+
+    /// A call that changes something.
+    pub(super) fn writes(caller: &'a Caller, name: &'static str) -> Self {
+        Self { read_only: false, ..Self::reads(caller, name) }
+    }
+
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.parameters.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// As [`Self::with`], where absent parameters are left out.
+    pub(super) fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn context(mut self, name: &str, context: &EncryptionContext) -> Self {
+        self.notes_context(name, context);
+        self
+    }
+
+    /// As [`Self::context`], while the call goes on.
+    pub(super) fn notes_context(&mut self, name: &str, context: &EncryptionContext) {
+        if !context.is_empty() {
+            self.parameters.insert(name.to_owned(), pairs(context));
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Notes a key that the call touches.
+    pub(super) fn touches(&mut self, key: &KeyArn) {
+        if !self.keys.contains(key) {
+            self.keys.push(key.clone());
+        }
+    }
+
+    /// Elements of the answer, for calls that change something.
+    pub(super) fn answers(&mut self, response: Value) {
+        self.response = response;
+    }
+}
+
+fn pairs(context: &EncryptionContext) -> Value {
+    context.pairs().map(|(k, v)| (k.to_owned(), Value::from(v))).collect::<Map<_, _>>().into()
+}
+
+impl Embedded {
+    /// Records the call with its outcome, durably, and only then lets the outcome go. What cannot
+    /// be recorded is not answered: a plaintext inside `outcome` is dropped, and wiped, here.
+    pub(super) async fn finish<T>(&self, call: Call<'_>, outcome: Result<T, Error>) -> Result<T, Error> {
+        let Caller { identity, request, .. } = call.caller;
+        let mut event =
+            EventBuilder::new("kms.amazonaws.com", call.name, &self.state.region, &identity.principal, request)
+                .parameters(call.parameters);
+        if !call.read_only {
+            event = event.writes();
+        }
+        for key in &call.keys {
+            event = event.resource("AWS::KMS::Key", key.as_str(), key.account());
+        }
+        event = match &outcome {
+            Ok(_) => event.response(call.response),
+            // CloudTrail's spelling of this one differs from the API's.
+            Err(error @ Error::Denied { .. }) => event.error("AccessDenied", &error.to_string()),
+            Err(error) => event.error(error.code(), &error.to_string()),
+        };
+        self.state.audit.append(event.build()).await?;
+        outcome
+    }
+}

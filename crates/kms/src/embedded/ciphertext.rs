@@ -1,0 +1,191 @@
+//! The service's ciphertext.
+//!
+//! | bytes | meaning |
+//! | --- | --- |
+//! | 1 | format version, `01` |
+//! | 12 | account, decimal digits |
+//! | 1 | length of the key id |
+//! | n | key id |
+//! | 4 | number of the material version, big-endian |
+//! | 4 | CRC-32C of everything before, big-endian |
+//! | rest | message sealed under the material (salt, ciphertext, tag), AAD = all of the above ‖ canonical encryption context |
+//!
+//! The region is not part of it: a key may live in several. The CRC tells damage from a
+//! well-formed name of a key that does not exist here; it protects nothing, the AAD does.
+
+use arqueta_model::{AccountId, EncryptionContext};
+use arqueta_seal::message;
+use zeroize::Zeroizing;
+
+use super::material::Material;
+use crate::Error;
+
+const VERSION: u8 = 1;
+const ACCOUNT: usize = 12;
+/// Longest key id, so that its length fits one byte.
+pub(super) const MAX_KEY_ID: usize = 128;
+/// Longest ciphertext that the KMS API takes.
+pub(super) const MAX: usize = 6144;
+
+/// What a ciphertext says of itself. Nothing is authenticated before [`Parsed::open`].
+#[derive(Debug)]
+pub(super) struct Parsed<'a> {
+    pub(super) account: AccountId,
+    pub(super) key_id: &'a str,
+    pub(super) version: usize,
+    header: &'a [u8],
+    message: &'a [u8],
+}
+
+/// Seals `plaintext` under version `version` of a key.
+pub(super) fn seal(
+    material: &Material,
+    account: &AccountId,
+    key_id: &str,
+    version: usize,
+    context: &EncryptionContext,
+    plaintext: &[u8],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128 + plaintext.len() + message::OVERHEAD);
+    out.push(VERSION);
+    out.extend_from_slice(account.as_str().as_bytes());
+    out.push(u8::try_from(key_id.len()).expect("key ids are at most MAX_KEY_ID bytes"));
+    out.extend_from_slice(key_id.as_bytes());
+    out.extend_from_slice(&u32::try_from(version).expect("a key has few versions").to_be_bytes());
+    out.extend_from_slice(&crc(&out).to_be_bytes());
+    let sealed = message::seal(material.expose(), &aad(&out, context), plaintext);
+    out.extend_from_slice(&sealed);
+    out
+}
+
+/// Reads the header.
+///
+/// # Errors
+/// [`Error::InvalidCiphertext`].
+pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Error> {
+    parse_header(bytes).ok_or(Error::InvalidCiphertext)
+}
+
+fn parse_header(bytes: &[u8]) -> Option<Parsed<'_>> {
+    let (&version, rest) = bytes.split_first()?;
+    let (account, rest) = rest.split_at_checked(ACCOUNT)?;
+    let (&id_length, rest) = rest.split_first()?;
+    let (id, rest) = rest.split_at_checked(id_length.into())?;
+    let (number, rest) = rest.split_first_chunk::<4>()?;
+    let (sum, message) = rest.split_first_chunk::<4>()?;
+    let header = &bytes[..bytes.len() - message.len()];
+    if version != VERSION || crc(&header[..header.len() - 4]) != u32::from_be_bytes(*sum) {
+        return None;
+    }
+    Some(Parsed {
+        account: std::str::from_utf8(account).ok()?.parse().ok()?,
+        key_id: std::str::from_utf8(id).ok()?,
+        version: usize::try_from(u32::from_be_bytes(*number)).ok()?,
+        header,
+        message,
+    })
+}
+
+impl Parsed<'_> {
+    /// Opens the message.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCiphertext`] for anything that does not authenticate.
+    pub(super) fn open(&self, material: &Material, context: &EncryptionContext) -> Result<Zeroizing<Vec<u8>>, Error> {
+        message::open(material.expose(), &aad(self.header, context), self.message).map_err(|_| Error::InvalidCiphertext)
+    }
+}
+
+/// The header tells its own length, so that it and the injective context join without ambiguity.
+fn aad(header: &[u8], context: &EncryptionContext) -> Vec<u8> {
+    [header, &context.canonical()].concat()
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    // The checksum of a 32-bit algorithm fits 32 bits.
+    u32::try_from(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use arqueta_model::Timestamp;
+    use proptest::prelude::*;
+
+    use super::super::material;
+    use super::super::record::Cause;
+    use super::*;
+    use crate::RootSecret;
+
+    fn slot() -> OnceLock<Material> {
+        let slot = OnceLock::new();
+        let root = RootSecret::from_bytes(&[1; 32]);
+        let arn = "arn:aws:kms:us-east-1:111122223333:key/k".parse().unwrap();
+        material::open(&slot, &root, &arn, 0, &material::generate(&root, &arn, 0, Timestamp::from_millis(0), Cause::Creation))
+            .unwrap();
+        slot
+    }
+
+    fn context(pairs: &[(&str, &str)]) -> EncryptionContext {
+        EncryptionContext::new(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()).unwrap()
+    }
+
+    fn account() -> AccountId {
+        "111122223333".parse().unwrap()
+    }
+
+    #[test]
+    fn a_header_names_account_key_and_version() {
+        let slot = slot();
+        let sealed = seal(slot.get().unwrap(), &account(), "testkey-1", 7, &context(&[]), b"x");
+        let parsed = parse(&sealed).unwrap();
+        assert_eq!((&parsed.account, parsed.key_id, parsed.version), (&account(), "testkey-1", 7));
+    }
+
+    #[test]
+    fn a_moved_boundary_in_the_context_does_not_open() {
+        let slot = slot();
+        let material = slot.get().unwrap();
+        let sealed = seal(material, &account(), "k", 0, &context(&[("ab", "c")]), b"x");
+        let parsed = parse(&sealed).unwrap();
+        assert!(parsed.open(material, &context(&[("ab", "c")])).is_ok());
+        for other in [&[("a", "bc")][..], &[], &[("ab", "C")], &[("ab", "c"), ("d", "")]] {
+            assert!(matches!(parsed.open(material, &context(other)), Err(Error::InvalidCiphertext)), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_another_key_does_not_open_this_message() {
+        let slot = slot();
+        let material = slot.get().unwrap();
+        let one = seal(material, &account(), "k", 0, &context(&[]), b"x");
+        let two = seal(material, &account(), "k", 1, &context(&[]), b"x");
+        let cut = one.len() - parse(&one).unwrap().message.len();
+        let spliced = [&two[..cut], &one[cut..]].concat();
+        assert!(parse(&spliced).unwrap().open(material, &context(&[])).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_flip_cut_or_extension_is_the_one_opaque_error(plain: Vec<u8>, at: prop::sample::Index, bit in 0..8u8) {
+            let slot = slot();
+            let material = slot.get().unwrap();
+            let context = context(&[("k", "v")]);
+            let sealed = seal(material, &account(), "testkey-1", 0, &context, &plain);
+            let opens = |bytes: &[u8]| parse(bytes).and_then(|p| p.open(material, &context));
+            prop_assert_eq!(opens(&sealed).unwrap().as_slice(), plain.as_slice());
+            let mut flipped = sealed.clone();
+            flipped[at.index(sealed.len())] ^= 1 << bit;
+            prop_assert!(matches!(opens(&flipped), Err(Error::InvalidCiphertext)));
+            prop_assert!(matches!(opens(&sealed[..at.index(sealed.len())]), Err(Error::InvalidCiphertext)));
+            prop_assert!(matches!(opens(&[&sealed[..], b"\0"].concat()), Err(Error::InvalidCiphertext)));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Cryptographic operations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arqueta_model::EncryptionContext;
+use arqueta_seal::SourceKey;
+use zeroize::Zeroizing;
+
+use super::Embedded;
+use super::access::Ask;
+use super::call::Call;
+use super::ciphertext::{self, Parsed};
+use super::directory::Key;
+use super::grants::dry_run;
+use super::keys::usable;
+use super::limits::{self, unsupported};
+use super::material;
+use super::resolve::{Names, Target};
+use crate::api::{
+    Blob, DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, GenerateDataKeyRequest,
+    GenerateDataKeyResponse, GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse,
+    GenerateRandomRequest, GenerateRandomResponse, ReEncryptRequest, ReEncryptResponse,
+};
+use crate::{Caller, Error};
+
+const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
+const MAX_PLAINTEXT: usize = 4096;
+
+/// A plaintext with the key that sealed or opened it.
+pub(super) struct Opened {
+    pub plaintext: Zeroizing<Vec<u8>>,
+    pub key: Arc<Key>,
+    pub material_id: String,
+}
+
+/// A ciphertext with the key that sealed it.
+pub(super) struct Sealed {
+    pub bytes: Vec<u8>,
+    pub key: Arc<Key>,
+    pub material_id: String,
+}
+
+/// Size of a data key, as asked for.
+#[derive(Clone, Copy)]
+struct Size<'a> {
+    bytes: Option<i64>,
+    spec: Option<&'a str>,
+}
+
+impl Embedded {
+    /// `GenerateDataKey`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn generate_data_key(
+        &self,
+        caller: &Caller,
+        request: GenerateDataKeyRequest,
+    ) -> Result<GenerateDataKeyResponse, Error> {
+        let mut call = Call::reads(caller, "GenerateDataKey")
+            .with("keyId", request.key_id.as_str())
+            .maybe("keySpec", request.key_spec.as_deref())
+            .maybe("numberOfBytes", request.number_of_bytes);
+        let outcome = async {
+            refuse_recipient(request.recipient.is_some())?;
+            limits::grant_tokens(&request.grant_tokens)?;
+            let size = Size { bytes: request.number_of_bytes, spec: request.key_spec.as_deref() };
+            let context = noted(&mut call, "encryptionContext", &request.encryption_context)?;
+            self.data_key(&mut call, &request.key_id, size, &context, request.dry_run).await
+        }
+        .await;
+        let outcome = outcome.map(|(plaintext, sealed)| GenerateDataKeyResponse {
+            ciphertext_blob: Blob::new(sealed.bytes),
+            plaintext: plaintext.into(),
+            key_id: sealed.key.arn.as_str().to_owned(),
+            key_material_id: sealed.material_id,
+        });
+        self.finish(call, outcome).await
+    }
+
+    /// `GenerateDataKeyWithoutPlaintext`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn generate_data_key_without_plaintext(
+        &self,
+        caller: &Caller,
+        request: GenerateDataKeyWithoutPlaintextRequest,
+    ) -> Result<GenerateDataKeyWithoutPlaintextResponse, Error> {
+        let mut call = Call::reads(caller, "GenerateDataKeyWithoutPlaintext")
+            .with("keyId", request.key_id.as_str())
+            .maybe("keySpec", request.key_spec.as_deref())
+            .maybe("numberOfBytes", request.number_of_bytes);
+        let outcome = async {
+            limits::grant_tokens(&request.grant_tokens)?;
+            let size = Size { bytes: request.number_of_bytes, spec: request.key_spec.as_deref() };
+            let context = noted(&mut call, "encryptionContext", &request.encryption_context)?;
+            self.data_key(&mut call, &request.key_id, size, &context, request.dry_run).await
+        }
+        .await;
+        let outcome = outcome.map(|(_, sealed)| GenerateDataKeyWithoutPlaintextResponse {
+            ciphertext_blob: Blob::new(sealed.bytes),
+            key_id: sealed.key.arn.as_str().to_owned(),
+            key_material_id: sealed.material_id,
+        });
+        self.finish(call, outcome).await
+    }
+
+    async fn data_key(
+        &self,
+        call: &mut Call<'_>,
+        name: &str,
+        size: Size<'_>,
+        context: &EncryptionContext,
+        dry: bool,
+    ) -> Result<(Zeroizing<Vec<u8>>, Sealed), Error> {
+        let size = checked_size(size)?;
+        let ask = Ask::new(call.caller, call.name()).context(context);
+        let key = self.admit(call, name, Names::Aliases, ask).await?;
+        usable(&key)?;
+        if dry {
+            return Err(dry_run());
+        }
+        let plaintext = random(size);
+        let sealed = self.seal(key, context, &plaintext)?;
+        Ok((plaintext, sealed))
+    }
+
+    /// `Encrypt`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn encrypt(&self, caller: &Caller, request: EncryptRequest) -> Result<EncryptResponse, Error> {
+        let mut call = Call::reads(caller, "Encrypt")
+            .with("keyId", request.key_id.as_str())
+            .with("encryptionAlgorithm", request.encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
+        let outcome = self.encrypt_in(&mut call, &request).await;
+        let outcome = outcome.map(|sealed| EncryptResponse {
+            ciphertext_blob: Blob::new(sealed.bytes),
+            key_id: sealed.key.arn.as_str().to_owned(),
+            encryption_algorithm: ALGORITHM.to_owned(),
+        });
+        self.finish(call, outcome).await
+    }
+
+    async fn encrypt_in(&self, call: &mut Call<'_>, request: &EncryptRequest) -> Result<Sealed, Error> {
+        limits::grant_tokens(&request.grant_tokens)?;
+        let context = noted(call, "encryptionContext", &request.encryption_context)?;
+        blob(&request.plaintext, "plaintext", MAX_PLAINTEXT)?;
+        let ask = Ask::new(call.caller, "Encrypt").context(&context);
+        let key = self.admit(call, &request.key_id, Names::Aliases, ask).await?;
+        algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
+        usable(&key)?;
+        if request.dry_run {
+            return Err(dry_run());
+        }
+        self.seal(key, &context, request.plaintext.expose())
+    }
+
+    /// `Decrypt`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn decrypt(&self, caller: &Caller, request: DecryptRequest) -> Result<DecryptResponse, Error> {
+        let mut call = Call::reads(caller, "Decrypt")
+            .maybe("keyId", request.key_id.as_deref())
+            .with("encryptionAlgorithm", request.encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
+        let outcome = self.decrypt_in(&mut call, &request).await;
+        let outcome = outcome.map(|opened| DecryptResponse {
+            key_id: opened.key.arn.as_str().to_owned(),
+            plaintext: opened.plaintext.into(),
+            encryption_algorithm: ALGORITHM.to_owned(),
+            key_material_id: opened.material_id,
+        });
+        self.finish(call, outcome).await
+    }
+
+    async fn decrypt_in(&self, call: &mut Call<'_>, request: &DecryptRequest) -> Result<Opened, Error> {
+        refuse_recipient(request.recipient.is_some())?;
+        refuse_modifiers(&request.dry_run_modifiers)?;
+        limits::grant_tokens(&request.grant_tokens)?;
+        let context = noted(call, "encryptionContext", &request.encryption_context)?;
+        blob(&request.ciphertext_blob, "ciphertextBlob", ciphertext::MAX)?;
+        let parsed = ciphertext::parse(request.ciphertext_blob.expose())?;
+        let ask = Ask::new(call.caller, "Decrypt").context(&context);
+        let key = self.source(call, request.key_id.as_deref(), &parsed, ask).await?;
+        algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
+        let opened = self.open_parsed(key, &parsed, &context)?;
+        if request.dry_run { Err(dry_run()) } else { Ok(opened) }
+    }
+
+    /// `ReEncrypt`. The plaintext stays inside the service.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn re_encrypt(&self, caller: &Caller, request: ReEncryptRequest) -> Result<ReEncryptResponse, Error> {
+        let mut call = Call::reads(caller, "ReEncrypt")
+            .maybe("sourceKeyId", request.source_key_id.as_deref())
+            .with("destinationKeyId", request.destination_key_id.as_str())
+            .with("sourceEncryptionAlgorithm", request.source_encryption_algorithm.as_deref().unwrap_or(ALGORITHM))
+            .with("destinationEncryptionAlgorithm", request.destination_encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
+        let outcome = self.re_encrypt_in(&mut call, &request).await;
+        let outcome = outcome.map(|(from, to)| ReEncryptResponse {
+            ciphertext_blob: Blob::new(to.bytes),
+            source_key_id: from.key.arn.as_str().to_owned(),
+            key_id: to.key.arn.as_str().to_owned(),
+            source_encryption_algorithm: ALGORITHM.to_owned(),
+            destination_encryption_algorithm: ALGORITHM.to_owned(),
+            source_key_material_id: from.material_id,
+            destination_key_material_id: to.material_id,
+        });
+        self.finish(call, outcome).await
+    }
+
+    async fn re_encrypt_in(&self, call: &mut Call<'_>, request: &ReEncryptRequest) -> Result<(Opened, Sealed), Error> {
+        refuse_modifiers(&request.dry_run_modifiers)?;
+        limits::grant_tokens(&request.grant_tokens)?;
+        let from_context = noted(call, "sourceEncryptionContext", &request.source_encryption_context)?;
+        let to_context = noted(call, "destinationEncryptionContext", &request.destination_encryption_context)?;
+        blob(&request.ciphertext_blob, "ciphertextBlob", ciphertext::MAX)?;
+        let parsed = ciphertext::parse(request.ciphertext_blob.expose())?;
+        let ask = Ask::new(call.caller, "ReEncryptFrom").context(&from_context);
+        let from = self.source(call, request.source_key_id.as_deref(), &parsed, ask).await?;
+        algorithm(&from, request.source_encryption_algorithm.as_deref(), "sourceEncryptionAlgorithm")?;
+        let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context);
+        let to = self.admit(call, &request.destination_key_id, Names::Aliases, ask).await?;
+        algorithm(&to, request.destination_encryption_algorithm.as_deref(), "destinationEncryptionAlgorithm")?;
+        let opened = self.open_parsed(from, &parsed, &from_context)?;
+        usable(&to)?;
+        if request.dry_run {
+            return Err(dry_run());
+        }
+        let sealed = self.seal(to, &to_context, &opened.plaintext)?;
+        Ok((opened, sealed))
+    }
+
+    /// `GenerateRandom`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn generate_random(
+        &self,
+        caller: &Caller,
+        request: GenerateRandomRequest,
+    ) -> Result<GenerateRandomResponse, Error> {
+        let call = Call::reads(caller, "GenerateRandom").maybe("numberOfBytes", request.number_of_bytes);
+        let outcome = (|| {
+            refuse_recipient(request.recipient.is_some())?;
+            if request.custom_key_store_id.is_some() {
+                return Err(unsupported("CustomKeyStoreId"));
+            }
+            let Some(size) = request.number_of_bytes else {
+                return Err(limits::invalid("NumberOfBytes is required."));
+            };
+            let size = limits::range(size, "numberOfBytes", 1, 1024)?;
+            self.authorize_account(Ask::new(caller, "GenerateRandom"), "*")?;
+            Ok(GenerateRandomResponse { plaintext: random(size).into() })
+        })();
+        self.finish(call, outcome).await
+    }
+
+    /// The key of a ciphertext, open to the caller: the one that the caller names, which must be
+    /// the ciphertext's, or the one that the ciphertext names.
+    pub(super) async fn source(&self, call: &mut Call<'_>, named: Option<&str>, parsed: &Parsed<'_>, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+        if let Some(name) = named {
+            let key = self.admit(call, name, Names::Aliases, ask).await?;
+            return if is_under(&key, parsed) { Ok(key) } else { Err(Error::IncorrectKey) };
+        }
+        self.up_to_date().await?;
+        let own = parsed.account == call.caller.identity.principal.account;
+        let Some(key) = self.find(&parsed.account, parsed.key_id) else { return Err(not_for_you()) };
+        let outcome = self.admit_target(call, &Target::of(key), ask);
+        match outcome {
+            Err(Error::Denied { .. }) if !own => Err(not_for_you()),
+            other => other,
+        }
+    }
+
+    pub(super) fn seal(&self, key: Arc<Key>, context: &EncryptionContext, plaintext: &[u8]) -> Result<Sealed, Error> {
+        let number = key.current();
+        let version = &key.record.versions[number];
+        let material = material::open(&key.slots[number], &self.state.root, &key.arn, number, version)?;
+        let bytes =
+            ciphertext::seal(material, &key.record.account, &key.record.id, number, context, plaintext);
+        Ok(Sealed { bytes, material_id: version.id.clone(), key })
+    }
+
+    pub(super) fn open_parsed(&self, key: Arc<Key>, parsed: &Parsed<'_>, context: &EncryptionContext) -> Result<Opened, Error> {
+        usable(&key)?;
+        let number = parsed.version;
+        let version = key.record.versions.get(number).ok_or(Error::InvalidCiphertext)?;
+        let material = material::open(&key.slots[number], &self.state.root, &key.arn, number, version)?;
+        let plaintext = parsed.open(material, context)?;
+        Ok(Opened { plaintext, material_id: version.id.clone(), key })
+    }
+}
+
+/// Whether a ciphertext says that it is under `key`.
+pub(super) fn is_under(key: &Key, parsed: &Parsed<'_>) -> bool {
+    key.record.account == parsed.account && key.record.id == parsed.key_id
+}
+
+/// AWS's one answer to a ciphertext whose key is not there or is another account's secret.
+pub(super) fn not_for_you() -> Error {
+    Error::Denied {
+        message: "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.".to_owned(),
+    }
+}
+
+/// Random bytes of the operating system, 1 to 1,024.
+pub(super) fn random(size: usize) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size.next_multiple_of(SourceKey::LEN)));
+    while bytes.len() < size {
+        bytes.extend_from_slice(SourceKey::random().expose());
+    }
+    bytes.truncate(size);
+    bytes
+}
+
+fn noted(call: &mut Call<'_>, name: &str, pairs: &BTreeMap<String, String>) -> Result<EncryptionContext, Error> {
+    let context = EncryptionContext::new(pairs.clone()).map_err(|error| limits::invalid(error.to_string()))?;
+    call.notes_context(name, &context);
+    Ok(context)
+}
+
+fn checked_size(size: Size<'_>) -> Result<usize, Error> {
+    match (size.bytes, size.spec) {
+        (Some(bytes), None) => limits::range(bytes, "numberOfBytes", 1, 1024),
+        (None, Some(spec)) => {
+            limits::member_of(spec, "keySpec", &["AES_256", "AES_128"])?;
+            Ok(if spec == "AES_128" { 16 } else { 32 })
+        }
+        _ => Err(limits::invalid("Please specify either number of bytes or key spec.")),
+    }
+}
+
+fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> {
+    let bound = |words: &str, bound: usize| {
+        Err(limits::constraint("…", member, &format!("Member must have length {words} than or equal to {bound}")))
+    };
+    match bytes.len() {
+        0 => bound("greater", 1),
+        length if length > max => bound("less", max),
+        _ => Ok(()),
+    }
+}
+
+fn algorithm(key: &Key, wanted: Option<&str>, member: &str) -> Result<(), Error> {
+    let known = ["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"];
+    let wanted = wanted.unwrap_or(ALGORITHM);
+    limits::member_of(wanted, member, &known)?;
+    if wanted == ALGORITHM {
+        return Ok(());
+    }
+    Err(Error::InvalidKeyUsage {
+        message: format!("The request was rejected because {wanted} is not a valid algorithm for the key {}.", key.arn),
+    })
+}
+
+fn refuse_recipient(given: bool) -> Result<(), Error> {
+    if given { Err(unsupported("Recipient")) } else { Ok(()) }
+}
+
+fn refuse_modifiers(modifiers: &[String]) -> Result<(), Error> {
+    if modifiers.is_empty() { Ok(()) } else { Err(unsupported("DryRunModifiers")) }
+}

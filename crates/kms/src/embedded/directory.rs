@@ -1,0 +1,211 @@
+//! All keys, aliases and grants in memory, as immutable snapshots that administration replaces.
+//!
+//! Reading is a lock and an `Arc`; deciding about a key needs nothing else. A hundred thousand
+//! keys are some hundred megabytes at most, and usually there are a few.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use arqueta_model::{AccountId, KeyArn, Region, Timestamp};
+use arqueta_policy::Policy;
+use arqueta_store::{MetaStore, Scan};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::access::parse_policy;
+use super::material::Slot;
+use super::record::{self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle};
+use crate::{Error, KeyManager, KeyState};
+
+/// One key as it is at one moment.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub arn: KeyArn,
+    pub record: KeyRecord,
+    /// The parsed policy; the service-owned key has none.
+    pub policy: Option<Arc<Policy>>,
+    /// By grant id.
+    pub grants: BTreeMap<String, Arc<GrantRecord>>,
+    /// Names of aliases that stand for it.
+    pub aliases: Vec<String>,
+    /// Moves with every change of anything above, across the whole service: a decision made
+    /// under one epoch is void under another.
+    pub epoch: u64,
+    /// One for each version.
+    pub slots: Vec<Slot>,
+    /// The stored form, as precondition of the next change.
+    pub stored: Bytes,
+}
+
+impl Key {
+    /// A snapshot; the opened material of an earlier one is taken over.
+    pub(super) fn new(region: &Region, record: KeyRecord, stored: Bytes, epoch: u64, before: Option<&Self>) -> Result<Self, Error> {
+        let policy = match record.manager {
+            KeyManager::Owned => None,
+            _ => Some(Arc::new(parse_policy(&record.policy)?)),
+        };
+        let mut slots = before.map(|key| key.slots.clone()).unwrap_or_default();
+        slots.resize_with(record.versions.len(), || Arc::new(OnceLock::new()));
+        Ok(Self {
+            arn: record.arn(region),
+            record,
+            policy,
+            grants: before.map(|key| key.grants.clone()).unwrap_or_default(),
+            aliases: before.map(|key| key.aliases.clone()).unwrap_or_default(),
+            epoch,
+            slots,
+            stored,
+        })
+    }
+
+    /// The same key with other grants or aliases.
+    fn again(&self, epoch: u64) -> Self {
+        Self {
+            arn: self.arn.clone(),
+            record: self.record.clone(),
+            policy: self.policy.clone(),
+            grants: self.grants.clone(),
+            aliases: self.aliases.clone(),
+            epoch,
+            slots: self.slots.clone(),
+            stored: self.stored.clone(),
+        }
+    }
+
+    /// Its state.
+    pub(super) fn state(&self) -> KeyState {
+        match self.record.lifecycle {
+            Lifecycle::Enabled => KeyState::Enabled,
+            Lifecycle::Disabled => KeyState::Disabled,
+            Lifecycle::PendingDeletion { .. } => KeyState::PendingDeletion,
+        }
+    }
+
+    /// Whether its waiting period is over: it no longer exists, even if nobody has cleaned up yet.
+    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
+        matches!(self.record.lifecycle, Lifecycle::PendingDeletion { at } if at <= now)
+    }
+
+    /// Index of the version that encrypts.
+    pub(super) fn current(&self) -> usize {
+        self.record.versions.len() - 1
+    }
+}
+
+/// Everything the service knows.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    pub keys: BTreeMap<AccountId, BTreeMap<String, Arc<Key>>>,
+    pub aliases: BTreeMap<AccountId, BTreeMap<String, Arc<AliasRecord>>>,
+    epoch: u64,
+}
+
+impl Directory {
+    /// Reads everything. Epochs go on after `epoch`, so that a reload voids what was decided before.
+    pub(super) async fn load(meta: &dyn MetaStore, region: &Region, epoch: u64) -> Result<Self, Error> {
+        let mut directory = Self { epoch: epoch + 1, ..Self::default() };
+        for (stored, record) in scan::<KeyRecord>(meta, KEYS).await? {
+            let (account, id) = (record.account.clone(), record.id.clone());
+            let key = Key::new(region, record, stored, directory.epoch, None)?;
+            directory.keys.entry(account).or_default().insert(id, Arc::new(key));
+        }
+        for (_, alias) in scan::<AliasRecord>(meta, ALIASES).await? {
+            directory.put_alias(alias);
+        }
+        for (_, grant) in scan::<GrantRecord>(meta, GRANTS).await? {
+            directory.put_grant(grant);
+        }
+        Ok(directory)
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(super) fn next_epoch(&mut self) -> u64 {
+        self.epoch += 1;
+        self.epoch
+    }
+
+    pub(super) fn key(&self, account: &AccountId, id: &str) -> Option<&Arc<Key>> {
+        self.keys.get(account)?.get(id)
+    }
+
+    pub(super) fn alias(&self, account: &AccountId, name: &str) -> Option<&Arc<AliasRecord>> {
+        self.aliases.get(account)?.get(name)
+    }
+
+    pub(super) fn put_key(&mut self, region: &Region, record: KeyRecord, stored: Bytes) -> Result<Arc<Key>, Error> {
+        let epoch = self.next_epoch();
+        let before = self.key(&record.account, &record.id).cloned();
+        let (account, id) = (record.account.clone(), record.id.clone());
+        let key = Arc::new(Key::new(region, record, stored, epoch, before.as_deref())?);
+        self.keys.entry(account).or_default().insert(id, key.clone());
+        Ok(key)
+    }
+
+    /// Forgets a key with its aliases and grants; its opened material is wiped with the last call
+    /// that still uses it.
+    pub(super) fn remove_key(&mut self, account: &AccountId, id: &str) {
+        self.next_epoch();
+        if let Some(keys) = self.keys.get_mut(account) {
+            keys.remove(id);
+        }
+        if let Some(aliases) = self.aliases.get_mut(account) {
+            aliases.retain(|_, alias| alias.target != id);
+        }
+    }
+
+    pub(super) fn put_alias(&mut self, alias: AliasRecord) {
+        self.remove_alias(&alias.account, &alias.name);
+        self.change(&alias.account, &alias.target, |key| key.aliases.push(alias.name.clone()));
+        let aliases = self.aliases.entry(alias.account.clone()).or_default();
+        aliases.insert(alias.name.clone(), Arc::new(alias));
+    }
+
+    pub(super) fn remove_alias(&mut self, account: &AccountId, name: &str) {
+        let Some(old) = self.aliases.get_mut(account).and_then(|aliases| aliases.remove(name)) else { return };
+        self.change(account, &old.target, |key| key.aliases.retain(|alias| alias != name));
+    }
+
+    pub(super) fn put_grant(&mut self, grant: GrantRecord) {
+        let grant = Arc::new(grant);
+        self.change(&grant.account, &grant.key_id, |key| {
+            key.grants.insert(grant.id.clone(), grant.clone());
+        });
+    }
+
+    pub(super) fn remove_grant(&mut self, grant: &GrantRecord) {
+        self.change(&grant.account, &grant.key_id, |key| {
+            key.grants.remove(&grant.id);
+        });
+    }
+
+    fn change(&mut self, account: &AccountId, id: &str, change: impl FnOnce(&mut Key)) {
+        let epoch = self.next_epoch();
+        if let Some(slot) = self.keys.get_mut(account).and_then(|keys| keys.get_mut(id)) {
+            let mut key = slot.again(epoch);
+            change(&mut key);
+            *slot = Arc::new(key);
+        }
+    }
+}
+
+/// All records under a prefix, page by page.
+async fn scan<T: DeserializeOwned>(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<(Bytes, T)>, Error> {
+    const PAGE: usize = 1000;
+    let mut found = Vec::new();
+    let mut next = Scan::prefix(prefix.as_bytes(), PAGE);
+    loop {
+        let page = meta.scan(next.clone()).await?;
+        let full = page.len() == PAGE;
+        for (key, value) in page {
+            found.push((value.clone(), record::decode(&key, &value)?));
+            // The smallest key behind this one.
+            next.start = [&key[..], b"\0"].concat().into();
+        }
+        if !full {
+            return Ok(found);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What happens by the clock: material is destroyed, keys rotate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arqueta_audit::EventBuilder;
+use arqueta_model::{Arn, Principal, PrincipalKind, RequestId, RequestInfo, Timestamp};
+
+use super::Embedded;
+use super::directory::Key;
+use super::record::{Cause, Lifecycle};
+use super::rotation::days;
+use super::state::Change;
+use crate::Error;
+
+/// Longest time between two looks at the clock, in case it was set forward.
+const LOOK: Duration = Duration::from_secs(3600);
+
+enum Due {
+    Destroy,
+    Rotate,
+}
+
+impl Embedded {
+    /// Destroys and rotates what is due, for ever. For a task of its own; it is woken when
+    /// something changes.
+    pub async fn run(self) {
+        loop {
+            let woken = self.state.wake.notified();
+            let wait = match self.run_due().await {
+                Ok(()) => self.next_due(),
+                Err(error) => {
+                    tracing::error!(%error, "scheduled work on keys failed and will be tried again");
+                    Duration::from_secs(60)
+                }
+            };
+            tokio::select! {
+                () = self.state.clock.sleep(wait) => {}
+                () = woken => {}
+            }
+        }
+    }
+
+    /// Destroys the material of keys whose waiting period is over and rotates those whose time
+    /// has come. Each is an event of its own, recorded before it happens.
+    ///
+    /// # Errors
+    /// The first failure; the rest is left for the next run.
+    pub async fn run_due(&self) -> Result<(), Error> {
+        self.up_to_date().await?;
+        let now = self.state.clock.now();
+        let keys: Vec<_> = self.state.directory().keys.values().flat_map(|keys| keys.values().cloned()).collect();
+        for key in keys.iter().filter(|key| due(key, now).is_some()) {
+            self.act(key, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn act(&self, key: &Key, now: Timestamp) -> Result<(), Error> {
+        let turn = self.turn().await?;
+        let current = self.state.directory().key(&key.record.account, &key.record.id).cloned();
+        // Another look, now that nobody else can change it.
+        let Some((key, due)) = current.and_then(|key| due(&key, now).map(|due| (key, due))) else { return Ok(()) };
+        let (name, change) = match due {
+            Due::Destroy => ("DeleteKey", Change::Destroy(key.clone())),
+            Due::Rotate => {
+                let mut record = key.record.clone();
+                self.add_version(&key, &mut record, Cause::Automatic);
+                record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
+                ("RotateKey", Change::Key(record))
+            }
+        };
+        self.record_own(&key, name, now).await?;
+        self.commit(turn, vec![change]).await
+    }
+
+    /// An event of the service itself.
+    async fn record_own(&self, key: &Arc<Key>, name: &str, now: Timestamp) -> Result<(), Error> {
+        let principal = Principal {
+            account: key.record.account.clone(),
+            arn: Arn::new("iam", "", key.record.account.as_str(), "root"),
+            id: String::new(),
+            kind: PrincipalKind::Service,
+            access_key_id: String::new(),
+            session: None,
+        };
+        let request = RequestInfo {
+            id: RequestId::random(),
+            source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
+            user_agent: "AWS Internal".into(),
+            secure_transport: true,
+            received: now,
+            via_service: Some("AWS Internal".into()),
+        };
+        let builder = EventBuilder::new("kms.amazonaws.com", name, &self.state.region, &principal, &request);
+        let mut event = builder.writes().resource("AWS::KMS::Key", key.arn.as_str(), key.arn.account()).build();
+        event.event_type = "AwsServiceEvent".to_owned();
+        event.source_ip_address = "AWS Internal".to_owned();
+        event.user_identity.arn = None;
+        event.user_identity.kind = "AWSService".to_owned();
+        Ok(self.state.audit.append(event).await?)
+    }
+
+    fn next_due(&self) -> Duration {
+        let now = self.state.clock.now();
+        let directory = self.state.directory();
+        let times = directory.keys.values().flat_map(|keys| keys.values()).filter_map(|key| match key.record.lifecycle {
+            Lifecycle::PendingDeletion { at } => Some(at),
+            Lifecycle::Enabled => key.record.rotation.next,
+            Lifecycle::Disabled => None,
+        });
+        times.map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
+    }
+}
+
+/// A disabled key rotates when it is enabled again.
+fn due(key: &Key, now: Timestamp) -> Option<Due> {
+    match key.record.lifecycle {
+        Lifecycle::PendingDeletion { at } => (at <= now).then_some(Due::Destroy),
+        Lifecycle::Enabled => key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate),
+        Lifecycle::Disabled => None,
+    }
+}

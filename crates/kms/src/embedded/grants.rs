@@ -1,0 +1,331 @@
+//! Grants: permissions that are given and taken one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arqueta_model::{Arn, EncryptionContext, ObjectId};
+use serde_json::json;
+
+use super::Embedded;
+use super::access::{Ask, is_principal};
+use super::call::Call;
+use super::directory::Key;
+use super::keys::usable;
+use super::limits::{self, refused};
+use super::page::page;
+use super::record::GrantRecord;
+use super::resolve::{Names, Target};
+use super::state::Change;
+use crate::api::{
+    CreateGrantRequest, CreateGrantResponse, EpochSeconds, GrantConstraints, GrantListEntry, ListGrantsRequest,
+    ListGrantsResponse, ListRetirableGrantsRequest, RetireGrantRequest, RevokeGrantRequest,
+};
+use crate::{Caller, Error};
+
+/// KMS Developer Guide, "Resource quotas".
+const MAX_PER_KEY: usize = 50_000;
+/// Most pairs of one constraint.
+const MAX_PAIRS: usize = 8;
+/// Operations that a grant can allow.
+const OPERATIONS: &[&str] = &[
+    "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "Sign",
+    "Verify", "GetPublicKey", "CreateGrant", "RetireGrant", "DescribeKey", "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext", "GenerateMac", "VerifyMac", "DeriveSharedSecret",
+];
+/// Those of them that a symmetric encryption key has.
+const SYMMETRIC: &[&str] = &[
+    "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo",
+    "CreateGrant", "RetireGrant", "DescribeKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+];
+
+impl Embedded {
+    /// `CreateGrant`. The grant takes effect at once.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn create_grant(&self, caller: &Caller, request: CreateGrantRequest) -> Result<CreateGrantResponse, Error> {
+        let mut call = Call::writes(caller, "CreateGrant")
+            .with("keyId", request.key_id.as_str())
+            .with("granteePrincipal", request.grantee_principal.as_str())
+            .with("operations", json!(request.operations))
+            .maybe("retiringPrincipal", request.retiring_principal.as_deref())
+            .maybe("constraints", request.constraints.as_ref().map(|constraints| json!(constraints)))
+            .maybe("name", request.name.as_deref());
+        let outcome = self.create_grant_in(&mut call, request).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn create_grant_in(&self, call: &mut Call<'_>, request: CreateGrantRequest) -> Result<CreateGrantResponse, Error> {
+        let (equals, subset) = checked(&request)?;
+        let turn = self.turn().await?;
+        let conditions = grant_conditions(&request);
+        let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
+        let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions);
+        let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
+        usable(&key)?;
+        if let Some(wrong) = request.operations.iter().find(|operation| !SYMMETRIC.contains(&operation.as_str())) {
+            return Err(limits::invalid(format!("Grant operation {wrong} is not valid for a key of spec {}", key.record.spec.0)));
+        }
+        let grant = GrantRecord {
+            account: key.record.account.clone(),
+            key_id: key.record.id.clone(),
+            id: format!("{}{}", ObjectId::random(), ObjectId::random()),
+            name: request.name.unwrap_or_default(),
+            created: self.state.clock.now(),
+            grantee: request.grantee_principal,
+            retiring: request.retiring_principal,
+            issuer: call.caller.identity.principal.account.clone(),
+            operations: request.operations.into_iter().collect(),
+            equals,
+            subset,
+        };
+        if request.dry_run {
+            return Err(dry_run());
+        }
+        if let Some(same) = key.grants.values().find(|existing| is_repeated(existing, &grant)) {
+            return Ok(answer(call, same));
+        }
+        if key.grants.len() >= MAX_PER_KEY {
+            return Err(refused("LimitExceededException", format!("{} already has {MAX_PER_KEY} grants.", key.arn)));
+        }
+        let answer = answer(call, &grant);
+        self.commit(turn, vec![Change::Grant(grant)]).await?;
+        Ok(answer)
+    }
+
+    /// `ListGrants`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn list_grants(&self, caller: &Caller, request: ListGrantsRequest) -> Result<ListGrantsResponse, Error> {
+        let mut call = Call::reads(caller, "ListGrants")
+            .with("keyId", request.key_id.as_str())
+            .maybe("grantId", request.grant_id.as_deref())
+            .maybe("granteePrincipal", request.grantee_principal.as_deref());
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListGrants")).await;
+        let outcome = outcome.and_then(|key| {
+            let wanted = |grant: &&Arc<GrantRecord>| {
+                request.grant_id.as_ref().is_none_or(|id| grant.id == *id)
+                    && request.grantee_principal.as_ref().is_none_or(|grantee| grant.grantee == *grantee)
+            };
+            let listed = key.grants.values().filter(wanted).map(|grant| (grant.id.as_str(), entry(&key, grant)));
+            listing(page(listed, request.limit, (50, 100), request.marker.as_deref())?)
+        });
+        self.finish(call, outcome).await
+    }
+
+    /// `ListRetirableGrants` for a principal of the caller's account, over keys of all accounts.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn list_retirable_grants(
+        &self,
+        caller: &Caller,
+        request: ListRetirableGrantsRequest,
+    ) -> Result<ListGrantsResponse, Error> {
+        let call =
+            Call::reads(caller, "ListRetirableGrants").with("retiringPrincipal", request.retiring_principal.as_str());
+        let outcome = self.list_retirable_grants_in(caller, &request).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn list_retirable_grants_in(
+        &self,
+        caller: &Caller,
+        request: &ListRetirableGrantsRequest,
+    ) -> Result<ListGrantsResponse, Error> {
+        self.up_to_date().await?;
+        principal(&request.retiring_principal, "retiringPrincipal")?;
+        self.authorize_account(Ask::new(caller, "ListRetirableGrants"), "*")?;
+        let account = request.retiring_principal.parse::<Arn>().map(|arn| arn.account().to_owned());
+        if account.as_deref() != Ok(caller.identity.principal.account.as_str()) {
+            return Err(limits::invalid("The retiring principal must belong to the caller's account."));
+        }
+        let now = self.state.clock.now();
+        let directory = self.state.directory();
+        let keys = directory.keys.values().flat_map(|keys| keys.values()).filter(|key| !key.is_gone(now));
+        let mut found = BTreeMap::new();
+        for key in keys {
+            let retirable = key.grants.values().filter(|grant| grant.retiring.as_ref() == Some(&request.retiring_principal));
+            found.extend(retirable.map(|grant| (grant.id.as_str(), entry(key, grant))));
+        }
+        listing(page(found.into_iter(), request.limit, (50, 100), request.marker.as_deref())?)
+    }
+
+    /// `RetireGrant`: by the retiring principal, the grantee if the grant says so, the issuing
+    /// account's root user, or whom the key's policy lets.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn retire_grant(&self, caller: &Caller, request: RetireGrantRequest) -> Result<(), Error> {
+        let mut call = Call::writes(caller, "RetireGrant")
+            .maybe("keyId", request.key_id.as_deref())
+            .maybe("grantId", request.grant_id.as_deref());
+        let outcome = self.retire_grant_in(&mut call, &request).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn retire_grant_in(&self, call: &mut Call<'_>, request: &RetireGrantRequest) -> Result<(), Error> {
+        let turn = self.turn().await?;
+        let (target, id) = match request {
+            RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => self.by_token(token)?,
+            RetireGrantRequest { grant_token: None, key_id: Some(key), grant_id: Some(id), .. } => {
+                (self.resolve(call.caller, key, Names::Keys, "keyId").await?, id.clone())
+            }
+            _ => return Err(limits::invalid("Specify either a grant token, or both a key ARN and a grant ID.")),
+        };
+        let grant = target.key.as_ref().and_then(|key| key.grants.get(&id)).cloned();
+        if !grant.as_ref().is_some_and(|grant| may_retire(grant, call.caller)) {
+            self.admit_target(call, &target, Ask::new(call.caller, "RetireGrant"))?;
+        }
+        let grant = grant.ok_or_else(|| no_such_grant(&id))?;
+        if let Some(key) = &target.key {
+            call.touches(&key.arn);
+        }
+        if request.dry_run {
+            return Err(dry_run());
+        }
+        self.commit(turn, vec![Change::DropGrant(grant)]).await
+    }
+
+    /// `RevokeGrant`. Takes effect with the next call under the key.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn revoke_grant(&self, caller: &Caller, request: RevokeGrantRequest) -> Result<(), Error> {
+        let mut call = Call::writes(caller, "RevokeGrant")
+            .with("keyId", request.key_id.as_str())
+            .with("grantId", request.grant_id.as_str());
+        let outcome = self.revoke_grant_in(&mut call, &request).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn revoke_grant_in(&self, call: &mut Call<'_>, request: &RevokeGrantRequest) -> Result<(), Error> {
+        limits::length(&request.grant_id, "grantId", 1, 128)?;
+        let turn = self.turn().await?;
+        let key = self.admit(call, &request.key_id, Names::Keys, Ask::new(call.caller, "RevokeGrant")).await?;
+        let grant = key.grants.get(&request.grant_id).cloned().ok_or_else(|| no_such_grant(&request.grant_id))?;
+        if request.dry_run {
+            return Err(dry_run());
+        }
+        self.commit(turn, vec![Change::DropGrant(grant)]).await
+    }
+
+    fn by_token(&self, token: &str) -> Result<(Target, String), Error> {
+        let directory = self.state.directory();
+        let mut keys = directory.keys.values().flat_map(|keys| keys.values());
+        let key = token.strip_prefix(TOKEN).and_then(|id| keys.find(|key| key.grants.contains_key(id)));
+        let key = key.ok_or_else(|| refused("InvalidGrantTokenException", "The grant token is not valid."))?;
+        Ok((Target::of(key.clone()), token[TOKEN.len()..].to_owned()))
+    }
+}
+
+/// Grants take effect at once, so a token has nothing to carry but the grant's random id.
+const TOKEN: &str = "arqueta-grant-";
+
+fn answer(call: &mut Call<'_>, grant: &GrantRecord) -> CreateGrantResponse {
+    call.answers(json!({ "grantId": grant.id }));
+    CreateGrantResponse { grant_token: format!("{TOKEN}{}", grant.id), grant_id: grant.id.clone() }
+}
+
+/// A named grant that is asked for twice is one grant.
+fn is_repeated(existing: &GrantRecord, new: &GrantRecord) -> bool {
+    !new.name.is_empty()
+        && *existing == GrantRecord { id: existing.id.clone(), created: existing.created, ..new.clone() }
+}
+
+fn may_retire(grant: &GrantRecord, caller: &Caller) -> bool {
+    let identity = &caller.identity;
+    grant.retiring.as_ref().is_some_and(|retiring| is_principal(retiring, identity))
+        || (grant.operations.contains("RetireGrant") && is_principal(&grant.grantee, identity))
+        || is_principal(&format!("arn:aws:iam::{}:root", grant.issuer), identity)
+}
+
+/// Limits of the request; the constraints as contexts.
+fn checked(request: &CreateGrantRequest) -> Result<(Option<EncryptionContext>, Option<EncryptionContext>), Error> {
+    principal(&request.grantee_principal, "granteePrincipal")?;
+    request.retiring_principal.as_deref().map_or(Ok(()), |text| principal(text, "retiringPrincipal"))?;
+    limits::grant_tokens(&request.grant_tokens)?;
+    if request.operations.is_empty() {
+        return Err(limits::constraint("[]", "operations", "Member must have length greater than or equal to 1"));
+    }
+    for operation in &request.operations {
+        limits::member_of(operation, "operations", OPERATIONS)?;
+    }
+    if let Some(name) = &request.name {
+        limits::length(name, "name", 1, 256)?;
+        limits::pattern(name, "name", "^[a-zA-Z0-9:/_-]+$", limits::is_name_char)?;
+    }
+    let Some(constraints) = &request.constraints else { return Ok((None, None)) };
+    if constraints.encryption_context_equals.is_some() && constraints.encryption_context_subset.is_some() {
+        return Err(limits::invalid("A grant has either an EncryptionContextEquals or an EncryptionContextSubset constraint."));
+    }
+    let context = |pairs: &Option<BTreeMap<String, String>>| -> Result<_, Error> {
+        let Some(pairs) = pairs.as_ref() else { return Ok(None) };
+        if pairs.len() > MAX_PAIRS {
+            return Err(limits::invalid(format!("A grant constraint has at most {MAX_PAIRS} encryption context pairs.")));
+        }
+        EncryptionContext::new(pairs.clone()).map(Some).map_err(|error| limits::invalid(error.to_string()))
+    };
+    Ok((context(&constraints.encryption_context_equals)?, context(&constraints.encryption_context_subset)?))
+}
+
+/// An ARN of a principal or an account's root.
+fn principal(text: &str, member: &str) -> Result<(), Error> {
+    limits::length(text, member, 1, 256)?;
+    let named = text.parse::<Arn>().is_ok_and(|arn| matches!(arn.service(), "iam" | "sts") && arn.account().len() == 12);
+    if named { Ok(()) } else { Err(refused("InvalidArnException", format!("ARN does not refer to a valid principal: {text}"))) }
+}
+
+fn grant_conditions(request: &CreateGrantRequest) -> Vec<(&'static str, Vec<String>)> {
+    let account = |arn: &str| arn.parse::<Arn>().map(|arn| arn.account().to_owned()).unwrap_or_default();
+    let kind = request.constraints.as_ref().and_then(|constraints| {
+        if constraints.encryption_context_equals.is_some() {
+            Some("EncryptionContextEquals")
+        } else {
+            constraints.encryption_context_subset.as_ref().map(|_| "EncryptionContextSubset")
+        }
+    });
+    vec![
+        ("kms:GrantOperations", request.operations.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()),
+        ("kms:GranteePrincipal", vec![request.grantee_principal.clone()]),
+        ("kms:GranteeAccount", vec![account(&request.grantee_principal)]),
+        ("kms:RetiringPrincipal", request.retiring_principal.clone().into_iter().collect()),
+        ("kms:GrantConstraintType", kind.map(str::to_owned).into_iter().collect()),
+        ("kms:GrantIsForAWSResource", vec!["false".to_owned()]),
+    ]
+}
+
+fn entry(key: &Key, grant: &GrantRecord) -> GrantListEntry {
+    let pairs = |context: &Option<EncryptionContext>| {
+        context.as_ref().map(|c| c.pairs().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>())
+    };
+    let constraints = GrantConstraints {
+        encryption_context_subset: pairs(&grant.subset),
+        encryption_context_equals: pairs(&grant.equals),
+    };
+    GrantListEntry {
+        key_id: key.arn.as_str().to_owned(),
+        grant_id: grant.id.clone(),
+        name: grant.name.clone(),
+        creation_date: EpochSeconds(grant.created),
+        grantee_principal: grant.grantee.clone(),
+        retiring_principal: grant.retiring.clone(),
+        issuing_account: format!("arn:aws:iam::{}:root", grant.issuer),
+        operations: grant.operations.iter().cloned().collect(),
+        constraints: (constraints != GrantConstraints::default()).then_some(constraints),
+    }
+}
+
+fn listing(page: super::page::Page<GrantListEntry>) -> Result<ListGrantsResponse, Error> {
+    Ok(ListGrantsResponse { truncated: page.next.is_some(), grants: page.items, next_marker: page.next })
+}
+
+fn no_such_grant(id: &str) -> Error {
+    Error::NotFound { message: format!("Grant ID {id} not found") }
+}
+
+/// What a dry run answers where the call would have succeeded.
+pub(super) fn dry_run() -> Error {
+    refused("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+}

@@ -1,0 +1,211 @@
+//! The contract of object encryption, on the embedded service.
+
+use std::sync::Arc;
+
+use arqueta_model::{AccountId, EncryptionContext, KeyArn, PrincipalKind};
+use arqueta_seal::SourceKey;
+use async_trait::async_trait;
+
+use super::Embedded;
+use super::access::Ask;
+use super::call::Call;
+use super::ciphertext;
+use super::crypto::{Opened, is_under};
+use super::directory::Key;
+use super::keys::usable;
+use super::resolve::{AWS_S3, Names, Target, no_such_key};
+use crate::{
+    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyRef, Kms, Operation, ReEncrypt, ReEncrypted,
+};
+
+#[async_trait]
+impl Kms for Embedded {
+    async fn generate_data_key(&self, caller: &Caller, request: GenerateDataKey<'_>) -> Result<DataKey, Error> {
+        let plaintext = SourceKey::random();
+        if *request.key == KeyRef::ServiceOwned {
+            let key = self.owned_for(caller)?;
+            let sealed = self.seal(key, request.context, plaintext.expose())?;
+            return Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() });
+        }
+        let mut call = Call::reads(caller, "GenerateDataKey")
+            .with("keyId", request.key.to_string())
+            .with("keySpec", "AES_256")
+            .context("encryptionContext", request.context);
+        let outcome = async {
+            let ask = Ask::new(caller, "GenerateDataKey").context(request.context);
+            let key = self.admit_ref(&mut call, request.key, ask).await?;
+            usable(&key)?;
+            let sealed = self.seal(key, request.context, plaintext.expose())?;
+            Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() })
+        }
+        .await;
+        self.finish(call, outcome).await
+    }
+
+    async fn decrypt(&self, caller: &Caller, request: Decrypt<'_>) -> Result<SourceKey, Error> {
+        if let Some(key) = self.owned_behind(caller, &request) {
+            return self.open_under(key, &request).and_then(source_key);
+        }
+        let mut call = Call::reads(caller, "Decrypt")
+            .maybe("keyId", request.key.map(KeyArn::as_str))
+            .with("encryptionAlgorithm", "SYMMETRIC_DEFAULT")
+            .context("encryptionContext", request.context);
+        let ask = Ask::new(caller, "Decrypt").context(request.context);
+        let outcome = self.open_as(&mut call, &request, ask).await.and_then(source_key);
+        self.finish(call, outcome).await
+    }
+
+    async fn re_encrypt(&self, caller: &Caller, request: ReEncrypt<'_>) -> Result<ReEncrypted, Error> {
+        let from = self.owned_behind(caller, &request.from);
+        if let (Some(from), KeyRef::ServiceOwned) = (&from, request.to) {
+            let opened = self.open_under(from.clone(), &request.from)?;
+            let sealed = self.seal(self.owned_for(caller)?, request.context, &opened.plaintext)?;
+            return Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() });
+        }
+        let mut call = Call::reads(caller, "ReEncrypt")
+            .maybe("sourceKeyId", request.from.key.filter(|_| from.is_none()).map(KeyArn::as_str))
+            .maybe("destinationKeyId", (*request.to != KeyRef::ServiceOwned).then(|| request.to.to_string()))
+            .context("sourceEncryptionContext", request.from.context)
+            .context("destinationEncryptionContext", request.context);
+        let outcome = async {
+            let opened = match from {
+                Some(from) => self.open_under(from, &request.from)?,
+                None => {
+                    let ask = Ask::new(caller, "ReEncryptFrom").context(request.from.context);
+                    self.open_as(&mut call, &request.from, ask).await?
+                }
+            };
+            let ask = Ask::new(caller, "ReEncryptTo").context(request.context);
+            let to = match request.to {
+                KeyRef::ServiceOwned => self.owned_for(caller)?,
+                to => self.admit_ref(&mut call, to, ask).await?,
+            };
+            usable(&to)?;
+            let sealed = self.seal(to, request.context, &opened.plaintext)?;
+            Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() })
+        }
+        .await;
+        self.finish(call, outcome).await
+    }
+
+    async fn describe(&self, caller: &Caller, key: &KeyRef) -> Result<KeyDescription, Error> {
+        let key = match key {
+            KeyRef::ServiceOwned => self.owned_for(caller)?,
+            other => {
+                let target = self.resolve(caller, name_of(other), Names::Aliases, "keyId").await?;
+                match target.key {
+                    // What S3 may know of another account's key, the call itself will decide.
+                    Some(key) => key,
+                    None => return Err(no_such_key(&target.named)),
+                }
+            }
+        };
+        Ok(KeyDescription {
+            key: key.arn.clone(),
+            state: key.state(),
+            usage: key.record.usage,
+            spec: key.record.spec.clone(),
+            manager: key.record.manager,
+        })
+    }
+
+    async fn recheck(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        key: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<(), Error> {
+        self.up_to_date().await?;
+        let target = self.target(caller, key);
+        if target.as_ref().is_ok_and(|target| target.key.as_ref().is_some_and(|key| key.is_owned())) {
+            return Ok(());
+        }
+        let outcome = target.and_then(|target| {
+            for permission in permissions(operation) {
+                let ask = Ask::new(caller, permission).context(context);
+                usable(&*self.authorize(ask, &target)?)?;
+            }
+            Ok(())
+        });
+        if outcome.is_ok() {
+            return outcome;
+        }
+        // A denied hit is the operation that did not happen.
+        let mut call = Call::reads(caller, operation.name())
+            .with("keyId", key.as_str())
+            .context("encryptionContext", context);
+        call.touches(key);
+        self.finish(call, outcome).await
+    }
+}
+
+/// The permissions that an operation needs.
+fn permissions(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::GenerateDataKey => &["GenerateDataKey"],
+        Operation::Decrypt => &["Decrypt"],
+        Operation::ReEncrypt => &["ReEncryptFrom", "ReEncryptTo"],
+        Operation::DescribeKey => &["DescribeKey"],
+    }
+}
+
+impl Embedded {
+    /// The service-owned key, for the gateway's own calls. The protocol edge cannot name it.
+    fn owned_for(&self, caller: &Caller) -> Result<Arc<Key>, Error> {
+        self.owned().filter(|_| is_own_call(caller)).ok_or_else(|| no_such_key("(service-owned key)"))
+    }
+
+    /// The service-owned key, if it is what a ciphertext of the gateway's own is under.
+    fn owned_behind(&self, caller: &Caller, request: &Decrypt<'_>) -> Option<Arc<Key>> {
+        let key = self.owned().filter(|_| is_own_call(caller))?;
+        let named = request.key.is_none_or(|named| key.is(named));
+        (named && ciphertext::parse(request.wrapped).is_ok_and(|parsed| is_under(&key, &parsed))).then_some(key)
+    }
+
+    fn open_under(&self, key: Arc<Key>, request: &Decrypt<'_>) -> Result<Opened, Error> {
+        let parsed = ciphertext::parse(request.wrapped)?;
+        self.open_parsed(key, &parsed, request.context)
+    }
+
+    async fn open_as(&self, call: &mut Call<'_>, request: &Decrypt<'_>, ask: Ask<'_>) -> Result<Opened, Error> {
+        let parsed = ciphertext::parse(request.wrapped)?;
+        let key = self.source(call, request.key.map(KeyArn::as_str), &parsed, ask).await?;
+        self.open_parsed(key, &parsed, request.context)
+    }
+
+    async fn admit_ref(&self, call: &mut Call<'_>, key: &KeyRef, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+        self.admit(call, name_of(key), Names::Aliases, ask).await
+    }
+
+    /// What an ARN names, without waiting for anything.
+    fn target(&self, caller: &Caller, arn: &KeyArn) -> Result<Target, Error> {
+        let account: AccountId = arn.account().parse().map_err(|_| no_such_key(arn.as_str()))?;
+        let key = self.find_any(&account, arn.key_id()).filter(|key| key.is(arn));
+        let key = key.filter(|key| !key.is_owned() || is_own_call(caller));
+        if key.is_none() && account == caller.identity.principal.account {
+            return Err(no_such_key(arn.as_str()));
+        }
+        Ok(Target { key, named: arn.as_str().to_owned(), alias: None })
+    }
+}
+
+/// Whether the gateway calls, for itself or on a principal's behalf. The protocol edge never
+/// fills in `via_service`.
+fn is_own_call(caller: &Caller) -> bool {
+    caller.request.via_service.is_some() || caller.identity.principal.kind == PrincipalKind::Service
+}
+
+fn name_of(key: &KeyRef) -> &str {
+    match key {
+        KeyRef::Named(name) => name,
+        KeyRef::AwsManagedS3 => AWS_S3,
+        KeyRef::ServiceOwned => "",
+    }
+}
+
+/// Source keys are 32 bytes; anything else was not made by `generate_data_key`.
+fn source_key(opened: Opened) -> Result<SourceKey, Error> {
+    let bytes: &[u8; 32] = opened.plaintext.as_slice().try_into().map_err(|_| Error::InvalidCiphertext)?;
+    Ok(SourceKey::from_bytes(bytes))
+}

@@ -1,0 +1,116 @@
+//! Key material: drawn once, sealed at rest under the root key, opened into memory on first use.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use arqueta_model::{KeyArn, ObjectId, Timestamp};
+use arqueta_seal::{SourceKey, message};
+use zeroize::Zeroizing;
+
+use super::record::{Cause, VersionRecord};
+use crate::{Error, RootKeyError, RootSecret};
+
+/// 32 bytes that never leave the service. Wiped on drop.
+pub(super) struct Material(Zeroizing<[u8; 32]>);
+
+impl Material {
+    pub(super) fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Material(32 bytes)")
+    }
+}
+
+/// The opened form of one version, shared by all snapshots of its key; empty until first used.
+pub(super) type Slot = Arc<OnceLock<Material>>;
+
+/// New material for version `number` of `key`.
+pub(super) fn generate(root: &RootSecret, key: &KeyArn, number: usize, made: Timestamp, cause: Cause) -> VersionRecord {
+    let bytes = SourceKey::random();
+    let sealed = message::seal(root.expose(), &aad(key, number), bytes.expose());
+    VersionRecord { id: format!("{}{}", ObjectId::random(), ObjectId::random()), made, cause, sealed }
+}
+
+/// The material of a version, opened at most once while its key stays as it is.
+pub(super) fn open<'a>(
+    slot: &'a OnceLock<Material>,
+    root: &RootSecret,
+    key: &KeyArn,
+    number: usize,
+    version: &VersionRecord,
+) -> Result<&'a Material, Error> {
+    if let Some(material) = slot.get() {
+        return Ok(material);
+    }
+    let opened = message::open(root.expose(), &aad(key, number), &version.sealed).map_err(|_| RootKeyError::Wrong)?;
+    let bytes: &[u8; 32] = opened.as_slice().try_into().map_err(|_| RootKeyError::Wrong)?;
+    Ok(slot.get_or_init(|| Material(Zeroizing::new(*bytes))))
+}
+
+/// Bound to whose it is: material cannot be put under another key or at another position. The
+/// number has a fixed width, so the end of the ARN is unambiguous.
+fn aad(key: &KeyArn, number: usize) -> Vec<u8> {
+    [b"arqueta/1/material", key.as_str().as_bytes(), &(number as u64).to_be_bytes()].concat()
+}
+
+const ROOT_CHECK: &[u8] = b"arqueta/1/root-check";
+
+/// What [`is_root`] recognises the root key by.
+pub(super) fn root_check(root: &RootSecret) -> Vec<u8> {
+    message::seal(root.expose(), ROOT_CHECK, b"")
+}
+
+/// Whether `check` was made under this root key.
+pub(super) fn is_root(root: &RootSecret, check: &[u8]) -> bool {
+    message::open(root.expose(), ROOT_CHECK, check).is_ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn arn(id: &str) -> KeyArn {
+        format!("arn:aws:kms:us-east-1:111122223333:key/{id}").parse().unwrap()
+    }
+
+    fn version(root: &RootSecret) -> VersionRecord {
+        generate(root, &arn("a"), 1, Timestamp::from_millis(0), Cause::Creation)
+    }
+
+    #[test]
+    fn material_opens_under_its_root_key_name_and_number_only() {
+        let root = RootSecret::from_bytes(&[1; 32]);
+        let version = version(&root);
+        let opens = |root: &RootSecret, key: &str, number| open(&OnceLock::new(), root, &arn(key), number, &version).is_ok();
+        assert!(opens(&root, "a", 1));
+        assert!(!opens(&RootSecret::from_bytes(&[2; 32]), "a", 1));
+        assert!(!opens(&root, "b", 1));
+        assert!(!opens(&root, "a", 0));
+    }
+
+    #[test]
+    fn each_version_is_new_material_with_a_new_id() {
+        let root = RootSecret::from_bytes(&[1; 32]);
+        let (one, two) = (version(&root), version(&root));
+        assert_ne!(one.id, two.id);
+        assert_eq!(one.id.len(), 64);
+        let (a, b) = (OnceLock::new(), OnceLock::new());
+        assert_ne!(
+            open(&a, &root, &arn("a"), 1, &one).unwrap().expose(),
+            open(&b, &root, &arn("a"), 1, &two).unwrap().expose()
+        );
+    }
+
+    #[test]
+    fn another_root_key_is_recognised() {
+        let check = root_check(&RootSecret::from_bytes(&[1; 32]));
+        assert!(is_root(&RootSecret::from_bytes(&[1; 32]), &check));
+        assert!(!is_root(&RootSecret::from_bytes(&[2; 32]), &check));
+        assert!(!is_root(&RootSecret::from_bytes(&[1; 32]), b""));
+    }
+}

@@ -1,0 +1,102 @@
+//! The embedded key service.
+//!
+//! Everything that AWS documents of keys, aliases, policies, grants and states is enforced here,
+//! for the JSON protocol edge (the operations in [`crate::api`]) and for object encryption
+//! ([`crate::Kms`]) alike.
+
+mod access;
+mod aliases;
+mod call;
+mod ciphertext;
+mod crypto;
+mod directory;
+mod due;
+mod grants;
+mod keys;
+mod kms;
+mod limits;
+mod managed;
+mod material;
+mod page;
+mod policies;
+mod record;
+mod resolve;
+mod rotation;
+mod state;
+mod tags;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arqueta_audit::AuditSink;
+use arqueta_model::{AccountId, Clock, Region};
+use arqueta_store::{Batch, MetaStore};
+
+use crate::{Error, RootKey, RootKeyError, RootSecret};
+use directory::Directory;
+use state::State;
+
+/// How to open the service.
+#[derive(Clone)]
+pub struct Config {
+    /// Account that the service-owned key is kept under.
+    pub account: AccountId,
+    /// The one region served.
+    pub region: Region,
+    /// What seals key material at rest.
+    pub root: Arc<dyn RootKey>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("account", &self.account).field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+/// The key service inside the gateway. Cheap to clone; clones are the same service.
+#[derive(Clone)]
+pub struct Embedded {
+    state: Arc<State>,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("region", &self.state.region).finish_non_exhaustive()
+    }
+}
+
+impl Embedded {
+    /// Opens the service over its records in `meta`, which it alone changes.
+    ///
+    /// # Errors
+    /// [`Error::RootKey`] if keys exist and the root key is missing or another one;
+    /// [`Error::Store`] if the records cannot be read.
+    pub async fn open(
+        meta: Arc<dyn MetaStore>,
+        audit: Arc<dyn AuditSink>,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Result<Self, Error> {
+        let root = unlock(&*meta, &*config.root).await?;
+        let directory = Directory::load(&*meta, &config.region, 0).await?;
+        let state = State::new((meta, audit, clock), (config.account, config.region), root, directory);
+        let service = Self { state: Arc::new(state) };
+        service.ensure_owned().await?;
+        Ok(service)
+    }
+}
+
+/// The root key, checked against the store. A new one is made only for a store that never had one.
+async fn unlock(meta: &dyn MetaStore, protector: &dyn RootKey) -> Result<RootSecret, Error> {
+    if let Some(check) = meta.get(record::ROOT).await? {
+        let root = protector.unlock().await?;
+        return if material::is_root(&root, &check) { Ok(root) } else { Err(RootKeyError::Wrong.into()) };
+    }
+    let root = protector.create().await?;
+    let check = material::root_check(&root);
+    meta.commit(Batch::default().unchanged(record::ROOT, None).put(record::ROOT, check)).await?;
+    Ok(root)
+}

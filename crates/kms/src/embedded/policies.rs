@@ -1,0 +1,84 @@
+//! Key policies.
+
+use super::Embedded;
+use super::access::{Ask, parse_policy};
+use super::call::Call;
+use super::limits::{self, refused};
+use super::resolve::Names;
+use crate::api::{
+    GetKeyPolicyRequest, GetKeyPolicyResponse, ListKeyPoliciesRequest, ListKeyPoliciesResponse, PutKeyPolicyRequest,
+};
+use crate::{Caller, Error};
+
+/// The only name a policy can have.
+const NAME: &str = "default";
+
+impl Embedded {
+    /// `PutKeyPolicy`. Takes effect with the next call under the key.
+    ///
+    /// # Errors
+    /// As the API names them; a policy that its author could not replace is
+    /// `MalformedPolicyDocumentException` unless the check is bypassed.
+    pub async fn put_key_policy(&self, caller: &Caller, request: PutKeyPolicyRequest) -> Result<(), Error> {
+        let bypass = request.bypass_policy_lockout_safety_check;
+        let mut call = Call::writes(caller, "PutKeyPolicy")
+            .with("keyId", request.key_id.as_str())
+            .with("policyName", request.policy_name.as_deref().unwrap_or(NAME))
+            .with("policy", request.policy.as_str())
+            .with("bypassPolicyLockoutSafetyCheck", bypass);
+        let bypasses = [bypass.to_string()];
+        let conditions = [("kms:BypassPolicyLockoutSafetyCheck", &bypasses[..])];
+        let ask = Ask::new(caller, "PutKeyPolicy").conditions(&conditions);
+        let outcome = self
+            .change_key_in(&mut call, &request.key_id, ask, |_, record| {
+                named_default(request.policy_name.as_deref())?;
+                limits::length(&request.policy, "policy", 1, 131_072)?;
+                parse_policy(&request.policy)?;
+                record.policy.clone_from(&request.policy);
+                if bypass { Ok(()) } else { self.check_lockout(caller, record) }
+            })
+            .await;
+        self.finish(call, outcome).await
+    }
+
+    /// `GetKeyPolicy`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn get_key_policy(&self, caller: &Caller, request: GetKeyPolicyRequest) -> Result<GetKeyPolicyResponse, Error> {
+        let mut call = Call::reads(caller, "GetKeyPolicy")
+            .with("keyId", request.key_id.as_str())
+            .with("policyName", request.policy_name.as_deref().unwrap_or(NAME));
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyPolicy")).await;
+        let outcome = outcome.and_then(|key| {
+            named_default(request.policy_name.as_deref())?;
+            Ok(GetKeyPolicyResponse { policy: key.record.policy.clone(), policy_name: NAME.to_owned() })
+        });
+        self.finish(call, outcome).await
+    }
+
+    /// `ListKeyPolicies`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn list_key_policies(
+        &self,
+        caller: &Caller,
+        request: ListKeyPoliciesRequest,
+    ) -> Result<ListKeyPoliciesResponse, Error> {
+        let mut call = Call::reads(caller, "ListKeyPolicies").with("keyId", request.key_id.as_str());
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyPolicies")).await;
+        let outcome = outcome.and_then(|_| {
+            request.limit.map_or(Ok(0), |limit| limits::range(limit, "limit", 1, 1000))?;
+            Ok(ListKeyPoliciesResponse { policy_names: vec![NAME.to_owned()], truncated: false })
+        });
+        self.finish(call, outcome).await
+    }
+}
+
+fn named_default(name: Option<&str>) -> Result<(), Error> {
+    match name {
+        None | Some(NAME) => Ok(()),
+        Some(_) => Err(refused("NotFoundException", "No such policy exists")),
+    }
+}

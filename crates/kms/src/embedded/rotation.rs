@@ -1,0 +1,155 @@
+//! Rotation: new material for new ciphertext; the old one opens old ciphertext for ever.
+
+use std::time::Duration;
+
+use super::Embedded;
+use super::access::Ask;
+use super::call::Call;
+use super::directory::Key;
+use super::keys::usable;
+use super::limits::{self, refused};
+use super::material;
+use super::page::page;
+use super::record::{Cause, KeyRecord};
+use super::resolve::Names;
+use crate::api::{
+    DisableKeyRotationRequest, EnableKeyRotationRequest, EpochSeconds, GetKeyRotationStatusRequest,
+    GetKeyRotationStatusResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
+    RotateKeyOnDemandResponse, RotationsListEntry,
+};
+use crate::{Caller, Error};
+
+/// Rotations on demand in a key's life (KMS Developer Guide, "Resource quotas").
+const MAX_ON_DEMAND: usize = 25;
+
+impl Embedded {
+    /// `RotateKeyOnDemand`. New ciphertext is under new material as soon as this returns.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn rotate_key_on_demand(
+        &self,
+        caller: &Caller,
+        request: RotateKeyOnDemandRequest,
+    ) -> Result<RotateKeyOnDemandResponse, Error> {
+        self.change_key(Call::writes(caller, "RotateKeyOnDemand"), &request.key_id, |key, record| {
+            usable(key)?;
+            if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
+                let message = format!("{} has reached the limit of {MAX_ON_DEMAND} on-demand rotations.", key.arn);
+                return Err(refused("LimitExceededException", message));
+            }
+            self.add_version(key, record, Cause::OnDemand);
+            Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
+        })
+        .await
+    }
+
+    /// `EnableKeyRotation`. Rotations are made by [`Embedded::run_due`].
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn enable_key_rotation(&self, caller: &Caller, request: EnableKeyRotationRequest) -> Result<(), Error> {
+        let now = self.state.clock.now();
+        let call =
+            Call::writes(caller, "EnableKeyRotation").maybe("rotationPeriodInDays", request.rotation_period_in_days);
+        self.change_key(call, &request.key_id, |key, record| {
+            let period = match request.rotation_period_in_days {
+                Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
+                None => record.rotation.period_days.into(),
+            };
+            usable(key)?;
+            record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
+            record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
+            Ok(())
+        })
+        .await
+    }
+
+    /// `DisableKeyRotation`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn disable_key_rotation(&self, caller: &Caller, request: DisableKeyRotationRequest) -> Result<(), Error> {
+        self.change_key(Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
+            usable(key)?;
+            record.rotation.next = None;
+            Ok(())
+        })
+        .await
+    }
+
+    /// `GetKeyRotationStatus`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn get_key_rotation_status(
+        &self,
+        caller: &Caller,
+        request: GetKeyRotationStatusRequest,
+    ) -> Result<GetKeyRotationStatusResponse, Error> {
+        let mut call = Call::reads(caller, "GetKeyRotationStatus").with("keyId", request.key_id.as_str());
+        let ask = Ask::new(caller, "GetKeyRotationStatus");
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, ask).await;
+        let outcome = outcome.map(|key| GetKeyRotationStatusResponse {
+            key_rotation_enabled: key.record.rotation.next.is_some(),
+            key_id: key.arn.as_str().to_owned(),
+            rotation_period_in_days: key.record.rotation.next.map(|_| key.record.rotation.period_days.into()),
+            next_rotation_date: key.record.rotation.next.map(EpochSeconds),
+        });
+        self.finish(call, outcome).await
+    }
+
+    /// `ListKeyRotations`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn list_key_rotations(
+        &self,
+        caller: &Caller,
+        request: ListKeyRotationsRequest,
+    ) -> Result<ListKeyRotationsResponse, Error> {
+        let mut call = Call::reads(caller, "ListKeyRotations")
+            .with("keyId", request.key_id.as_str())
+            .maybe("includeKeyMaterial", request.include_key_material.as_deref());
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyRotations")).await;
+        let outcome = outcome.and_then(|key| rotations(&key, &request));
+        self.finish(call, outcome).await
+    }
+
+    /// New material; it encrypts from the next call on.
+    pub(super) fn add_version(&self, key: &Key, record: &mut KeyRecord, cause: Cause) {
+        let number = record.versions.len();
+        let made = self.state.clock.now();
+        record.versions.push(material::generate(&self.state.root, &key.arn, number, made, cause));
+    }
+}
+
+fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRotationsResponse, Error> {
+    let include = request.include_key_material.as_deref().unwrap_or("ROTATIONS_ONLY");
+    limits::member_of(include, "includeKeyMaterial", &["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"])?;
+    let versions = &key.record.versions;
+    // Newest first; markers need names that ascend in that order.
+    let numbered = versions.iter().enumerate().rev().map(|(number, version)| {
+        let rotated = version.cause != Cause::Creation;
+        let entry = RotationsListEntry {
+            key_id: key.arn.as_str().to_owned(),
+            key_material_id: version.id.clone(),
+            key_material_state: if number == key.current() { "CURRENT" } else { "NON_CURRENT" }.to_owned(),
+            rotation_date: rotated.then_some(EpochSeconds(version.made)),
+            rotation_type: match version.cause {
+                Cause::Creation => None,
+                Cause::Automatic => Some("AUTOMATIC".to_owned()),
+                Cause::OnDemand => Some("ON_DEMAND".to_owned()),
+            },
+        };
+        (format!("{:010}", u32::MAX as usize - number), rotated, entry)
+    });
+    let listed: Vec<_> = numbered.filter(|(_, rotated, _)| *rotated || include == "ALL_KEY_MATERIAL").collect();
+    let listed = listed.iter().map(|(name, _, entry)| (name.as_str(), entry.clone()));
+    let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
+    Ok(ListKeyRotationsResponse { truncated: page.next.is_some(), rotations: page.items, next_marker: page.next })
+}
+
+pub(super) fn days(days: u16) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
+}

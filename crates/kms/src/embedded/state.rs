@@ -1,0 +1,180 @@
+//! The service's state: the directory, and the one way to change it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use arqueta_audit::AuditSink;
+use arqueta_model::{AccountId, Clock, Region};
+use arqueta_store::{Batch, MetaStore};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+
+use super::directory::{Directory, Key};
+use super::record::{self, AliasRecord, GrantRecord, KeyRecord};
+use super::Embedded;
+use crate::{Error, RootSecret};
+
+pub(super) struct State {
+    pub meta: Arc<dyn MetaStore>,
+    pub audit: Arc<dyn AuditSink>,
+    pub clock: Arc<dyn Clock>,
+    pub account: AccountId,
+    pub region: Region,
+    pub root: RootSecret,
+    directory: RwLock<Directory>,
+    /// Held while something changes: changes happen one after the other.
+    turn: Arc<Mutex<()>>,
+    /// The store may hold something else than the directory; nothing is decided before it is read again.
+    stale: AtomicBool,
+    /// Rings when something has become due earlier than before.
+    pub wake: Notify,
+}
+
+/// The right to change something.
+pub(super) struct Turn(OwnedMutexGuard<()>);
+
+/// One change of the state. A batch of them happens whole or not at all.
+pub(super) enum Change {
+    Key(KeyRecord),
+    /// The key with its material, aliases and grants.
+    Destroy(Arc<Key>),
+    Alias(AliasRecord),
+    DropAlias(Arc<AliasRecord>),
+    Grant(GrantRecord),
+    DropGrant(Arc<GrantRecord>),
+}
+
+impl State {
+    pub(super) fn new(
+        parts: (Arc<dyn MetaStore>, Arc<dyn AuditSink>, Arc<dyn Clock>),
+        (account, region): (AccountId, Region),
+        root: RootSecret,
+        directory: Directory,
+    ) -> Self {
+        let (meta, audit, clock) = parts;
+        Self {
+            meta,
+            audit,
+            clock,
+            account,
+            region,
+            root,
+            directory: RwLock::new(directory),
+            turn: Arc::default(),
+            stale: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
+    /// The directory now. Not to be held across an await.
+    pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        // Writers do not panic half-way: they replace values whole.
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change_directory<T>(&self, change: impl FnOnce(&mut Directory) -> T) -> T {
+        change(&mut self.directory.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn reload(&self) -> Result<(), Error> {
+        let epoch = self.directory().epoch();
+        let fresh = Directory::load(&*self.meta, &self.region, epoch).await?;
+        self.change_directory(|directory| *directory = fresh);
+        self.stale.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<(), Error> {
+        let batch = self.batch(&changes);
+        if let Err(error) = self.meta.commit(batch).await {
+            // It may have happened, or someone else was faster.
+            self.stale.store(true, Ordering::Release);
+            return Err(error.into());
+        }
+        let applied = self.change_directory(|directory| {
+            changes.into_iter().try_for_each(|change| change.enter(directory, &self.region))
+        });
+        if applied.is_err() {
+            self.stale.store(true, Ordering::Release);
+        }
+        self.wake.notify_one();
+        applied
+    }
+
+    fn batch(&self, changes: &[Change]) -> Batch {
+        let directory = self.directory();
+        let mut batch = Batch::default();
+        for change in changes {
+            batch = match change {
+                Change::Key(key) => {
+                    let before = directory.key(&key.account, &key.id).map(|key| key.stored.clone());
+                    batch.unchanged(key.store_key(), before).put(key.store_key(), record::encode(key))
+                }
+                Change::Destroy(key) => {
+                    let aliases = directory.aliases.get(&key.record.account).into_iter().flat_map(|all| all.values());
+                    let aliases = aliases.filter(|alias| alias.target == key.record.id).map(|alias| alias.store_key());
+                    let grants = key.grants.values().map(|grant| grant.store_key());
+                    aliases.chain(grants).fold(
+                        batch.unchanged(key.record.store_key(), Some(key.stored.clone())).delete(key.record.store_key()),
+                        Batch::delete,
+                    )
+                }
+                Change::Alias(alias) => {
+                    let before = directory.alias(&alias.account, &alias.name).map(|alias| record::encode(&**alias));
+                    batch.unchanged(alias.store_key(), before).put(alias.store_key(), record::encode(alias))
+                }
+                Change::DropAlias(alias) => batch.delete(alias.store_key()),
+                Change::Grant(grant) => batch.put(grant.store_key(), record::encode(grant)),
+                Change::DropGrant(grant) => batch.delete(grant.store_key()),
+            };
+        }
+        batch
+    }
+}
+
+impl Change {
+    fn enter(self, directory: &mut Directory, region: &Region) -> Result<(), Error> {
+        match self {
+            Self::Key(key) => {
+                let stored = record::encode(&key);
+                directory.put_key(region, key, stored)?;
+            }
+            Self::Destroy(key) => directory.remove_key(&key.record.account, &key.record.id),
+            Self::Alias(alias) => directory.put_alias(alias),
+            Self::DropAlias(alias) => directory.remove_alias(&alias.account, &alias.name),
+            Self::Grant(grant) => directory.put_grant(grant),
+            Self::DropGrant(grant) => directory.remove_grant(&grant),
+        }
+        Ok(())
+    }
+}
+
+impl Embedded {
+    /// Waits for the right to change something. What was read before may be old by then.
+    pub(super) async fn turn(&self) -> Result<Turn, Error> {
+        let turn = Turn(self.state.turn.clone().lock_owned().await);
+        if self.state.stale.load(Ordering::Acquire) {
+            self.state.reload().await?;
+        }
+        Ok(turn)
+    }
+
+    /// Makes changes durable, then visible. Runs to its end even if the caller goes away, so
+    /// that store and directory never differ.
+    pub(super) async fn commit(&self, turn: Turn, changes: Vec<Change>) -> Result<(), Error> {
+        let state = self.state.clone();
+        let done = tokio::spawn(async move {
+            let outcome = state.apply(changes).await;
+            drop(turn.0);
+            outcome
+        });
+        done.await.unwrap_or_else(|panic| Err(Error::Unavailable(panic.into())))
+    }
+
+    /// Reads the store again if it may differ from the directory.
+    pub(super) async fn up_to_date(&self) -> Result<(), Error> {
+        if self.state.stale.load(Ordering::Acquire) {
+            self.turn().await?;
+        }
+        Ok(())
+    }
+}
