@@ -46,3 +46,6 @@ pub use error::Error;
 pub use keys::SealedKeys;
 pub use protection::{CustomerKey, Protection};
 pub use windows::OUTAGE_MEMORY;
+
+#[cfg(test)]
+mod tests;

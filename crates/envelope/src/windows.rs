@@ -187,13 +187,6 @@ where
         .boxed()
         .shared()
     }
-
-    /// Forgets the window of `key`, as eviction does.
-    #[cfg(test)]
-    pub(crate) fn evict(&self, key: &K) {
-        self.flights.invalidate(key);
-        self.flights.run_pending_tasks();
-    }
 }
 
 /// Whether a flight's answer is not to be handed out any more.
@@ -211,5 +204,24 @@ async fn close_at_end<T>(window: Weak<Window<T>>, clock: Arc<dyn Clock>, after: 
     clock.sleep(after).await;
     if let Some(window) = window.upgrade() {
         window.close();
+    }
+}
+
+#[cfg(test)]
+impl<K, T> Windows<K, T>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    T: PartialEq + Send + Sync + 'static,
+{
+    /// Forgets all windows, as eviction does one by one.
+    pub(crate) fn evict_all(&self) {
+        self.flights.invalidate_all();
+        self.flights.run_pending_tasks();
+    }
+
+    /// The window that carries `detail`.
+    pub(crate) fn peek(&self, detail: T) -> Arc<Window<T>> {
+        let windows = self.flights.iter().filter_map(|(_, flight)| flight.peek().cloned()?.ok());
+        windows.into_iter().find(|window| window.detail == detail).expect("the window is open")
     }
 }

@@ -1,4 +1,4 @@
-//! Google Tink's AES-GCM-HKDF Streaming AEAD, byte for byte (F-10 … F-19; Tink documentation,
+//! Google Tink's AES-GCM-HKDF Streaming AEAD, byte for byte (F-10 … F-18; Tink documentation,
 //! "AES-GCM-HKDF Streaming AEAD"), with 64 KiB segments, a 32-byte derived key and HKDF-SHA-256.
 
 mod geometry;

@@ -1,4 +1,4 @@
-//! Wrapping of body keys under source keys (F-30 … F-36).
+//! Wrapping of body keys under source keys (F-30 … F-33).
 
 use std::fmt;
 
