@@ -1,0 +1,156 @@
+//! The sweeper: what it removes, what it must never remove, and that it stops.
+#![allow(clippy::unwrap_used)]
+
+mod rig;
+mod uploads;
+
+use std::time::Duration;
+
+use arqueta_engine::api::{GetObject, Versioning};
+use arqueta_engine::{SweepSchedule, schema};
+use arqueta_model::{BlobId, Clock};
+use arqueta_store::{Batch, BlobStore, Fault, MemoryBlobs, MetaStore};
+use bytes::Bytes;
+use rig::{Mode, Rig, collect, name, pattern};
+use uploads::listed;
+
+async fn blob(rig: &Rig) -> BlobId {
+    let id = BlobId::random();
+    let mut writer = rig.blobs.create(id).await.unwrap();
+    writer.write(Bytes::from_static(b"sealed")).await.unwrap();
+    writer.finish().await.unwrap();
+    id
+}
+
+async fn has(rig: &Rig, id: BlobId) -> bool {
+    rig.blobs.read(id, 0..1).await.is_ok()
+}
+
+#[tokio::test]
+async fn garbage_stays_for_its_time_and_then_goes() {
+    let rig = Rig::new(Versioning::Off).await;
+    rig.put_mode("k", pattern(100_000), Mode::S3).await;
+    let reader = rig.get(GetObject::new(name("k"))).await.unwrap();
+    rig.put_mode("k", pattern(50_000), Mode::S3).await;
+    assert_eq!(rig.engine.sweep_garbage(rig.clock.now()).await.unwrap(), 0, "released at this very instant");
+    assert!(collect(reader).await.unwrap() == pattern(100_000), "a reader finishes what it began");
+    rig.clock.advance(Duration::from_secs(1));
+    assert_eq!(rig.engine.sweep_garbage(rig.clock.now()).await.unwrap(), 1);
+    rig.assert_consistent().await;
+    assert_eq!(rig.under(schema::GARBAGE).await, 0);
+    assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
+}
+
+#[tokio::test]
+async fn many_pages_of_garbage_and_orphans_go() {
+    let rig = Rig::new(Versioning::Off).await;
+    rig.put_mode("k", pattern(50_000), Mode::S3).await;
+    let mut batch = Batch::default();
+    for n in 0..2_500 {
+        let id = blob(&rig).await;
+        if n % 2 == 0 {
+            batch = batch.put(schema::garbage(id), 0i64.to_be_bytes().to_vec());
+        }
+    }
+    rig.meta.commit(batch).await.unwrap();
+    assert_eq!(rig.engine.sweep_garbage(rig.later()).await.unwrap(), 1_250);
+    assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 1_250);
+    rig.assert_consistent().await;
+    assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
+}
+
+#[tokio::test]
+async fn a_blob_about_to_be_committed_is_no_orphan() {
+    let clock = std::sync::Arc::new(arqueta_model::ManualClock::default());
+    let blobs = MemoryBlobs::new(clock.clone());
+    let rig = Rig::over(Default::default(), blobs, Default::default(), |_| {});
+    let id = blob(&rig).await;
+    assert_eq!(rig.engine.sweep_orphans(clock.now()).await.unwrap(), 0, "finished at this very instant");
+    assert!(has(&rig, id).await);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(rig.engine.sweep_orphans(clock.now()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_referenced_blob_is_never_deleted_even_if_it_is_marked_as_garbage() {
+    let rig = Rig::new(Versioning::Off).await;
+    rig.put_mode("k", pattern(50_000), Mode::S3).await;
+    let id = rig.blobs.list(None, 1).await.unwrap()[0].id;
+    rig.meta.commit(Batch::default().put(schema::garbage(id), 0i64.to_be_bytes().to_vec())).await.unwrap();
+    assert_eq!(rig.engine.sweep_garbage(rig.later()).await.unwrap(), 0);
+    assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 0);
+    assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
+}
+
+#[tokio::test]
+async fn a_sweep_that_fails_anywhere_can_be_repeated() {
+    for nth in 1..12 {
+        for fault in [Fault::Refused, Fault::Unacknowledged] {
+            for blobs in [false, true] {
+                let rig = Rig::new(Versioning::Off).await;
+                rig.put_mode("k", pattern(50_000), Mode::S3).await;
+                rig.put_mode("k", pattern(60_000), Mode::S3).await;
+                rig.put_mode("k", pattern(70_000), Mode::S3).await;
+                blob(&rig).await;
+                if blobs { rig.faulty_blobs.fail_nth(nth, fault) } else { rig.faulty_meta.fail_nth(nth, fault) }
+                let _ = rig.engine.sweep_garbage(rig.later()).await;
+                let _ = rig.engine.sweep_orphans(rig.later()).await;
+                let rig = rig.restarted();
+                rig.sweep_and_check().await;
+                assert!(rig.body(name("k")).await.unwrap() == pattern(70_000));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn parts_left_by_a_crash_after_the_upload_ended_are_freed() {
+    let rig = uploads::rig();
+    rig.make_bucket(Versioning::Off).await;
+    let upload = rig.start("k", Mode::S3).await;
+    let one = rig.part("k", upload, 1, pattern(50_000)).await.unwrap();
+    rig.part("k", upload, 2, pattern(60_000)).await.unwrap();
+    // A part that was committed between the scan and the commit of Complete, and then the crash.
+    let (late_key, late) = {
+        let key = schema::part(upload, 2);
+        (key.clone(), rig.meta.get(&key).await.unwrap().unwrap())
+    };
+    rig.complete("k", upload, vec![listed(1, &one)]).await.unwrap();
+    let garbage = rig.meta.scan(arqueta_store::Scan::prefix(schema::GARBAGE, 9)).await.unwrap();
+    let id = BlobId::from_bytes(garbage[0].0[2..].try_into().unwrap());
+    let undone = Batch::default().put(late_key, late).delete(schema::garbage(id)).put(schema::referenced(id), "");
+    rig.meta.commit(undone).await.unwrap();
+    assert_eq!(rig.under(schema::PARTS).await, 1);
+    rig.sweep_and_check().await;
+    assert_eq!(rig.under(schema::PARTS).await, 0);
+    assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
+}
+
+#[tokio::test]
+async fn the_sweeper_works_by_the_clock_and_stops_when_told() {
+    let rig = Rig::new(Versioning::Off).await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let schedule = SweepSchedule { garbage_kept: Duration::from_secs(100), ..SweepSchedule::default() };
+    let (engine, clock) = (rig.engine.clone(), rig.clock.clone());
+    let sweeper = tokio::spawn(async move {
+        let stopped = async { drop(stopped.await) };
+        engine.run_sweeper(schedule, stopped).await;
+    });
+    rig.put_mode("k", pattern(50_000), Mode::S3).await;
+    rig.put_mode("k", pattern(60_000), Mode::S3).await;
+    let settle = || async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    };
+    settle().await;
+    clock.advance(schedule.every);
+    settle().await;
+    assert_eq!(rig.under(schema::GARBAGE).await, 1, "not old enough");
+    clock.advance(schedule.every);
+    settle().await;
+    assert_eq!(rig.under(schema::GARBAGE).await, 0);
+    rig.assert_consistent().await;
+    stop.send(()).unwrap();
+    sweeper.await.unwrap();
+}
