@@ -72,5 +72,6 @@ pub trait WrappedBucketKeys: Send + Sync {
     ) -> Result<(), BucketKeyStoreError>;
 
     /// The bucket key `id` of `bucket`, if the bucket has it.
-    async fn load(&self, bucket: &BucketName, id: BucketKeyId) -> Result<Option<WrappedBucketKey>, BucketKeyStoreError>;
+    async fn load(&self, bucket: &BucketName, id: BucketKeyId)
+    -> Result<Option<WrappedBucketKey>, BucketKeyStoreError>;
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arqueta_kms::{Caller, KeyRef, Kms};
-use arqueta_model::{
-    Arn, BucketName, Clock, EncryptionContext, KeyArn, ObjectId, ObjectKey, Region, SseMode,
-};
+use arqueta_model::{Arn, BucketName, Clock, EncryptionContext, KeyArn, ObjectId, ObjectKey, Region, SseMode};
 use arqueta_seal::{BodyKey, ObjectCipher, SourceKey, WrapAad, WrapName, require_format};
 use futures::future::try_join_all;
 
@@ -185,7 +183,8 @@ impl Envelope {
             _ => caller.via_s3(&self.region),
         };
         let key = keys.key.as_ref().ok_or(arqueta_seal::Error::Authentication)?;
-        let opened = try_join_all(keys.layers.iter().map(|layer| self.open_source(&caller, place, layer, key, keys))).await?;
+        let opened =
+            try_join_all(keys.layers.iter().map(|layer| self.open_source(&caller, place, layer, key, keys))).await?;
         opened.iter().enumerate().map(|(at, source)| unwrap_layer(keys, at, source, &name)).collect()
     }
 

@@ -82,7 +82,10 @@ impl Sources {
         Self {
             writing: Windows::new(clock.clone(), limits),
             // What a bucket key may seal is bounded when it seals; reading ends by time alone.
-            reading: Windows::new(clock.clone(), BucketKeyConfig { max_objects: u64::MAX, max_bytes: u64::MAX, ..limits }),
+            reading: Windows::new(
+                clock.clone(),
+                BucketKeyConfig { max_objects: u64::MAX, max_bytes: u64::MAX, ..limits },
+            ),
             by_id: Cache::new(REMEMBERED),
             resolved: Cache::new(REMEMBERED),
             counters: Counters::default(),

@@ -20,13 +20,7 @@ pub trait Aead: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Authentication`]; what `buffer` then holds is unspecified and must not be used.
-    fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        buffer: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> Result<(), Error>;
+    fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG_LEN]) -> Result<(), Error>;
 }
 
 /// The backend of this build.
@@ -58,13 +52,7 @@ impl Aead for AwsLc {
         tag
     }
 
-    fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        buffer: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> Result<(), Error> {
+    fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG_LEN]) -> Result<(), Error> {
         use aws_lc_rs::aead::{Aad, Nonce};
         let nonce = Nonce::assume_unique_for_key(*nonce);
         self.0
@@ -92,17 +80,9 @@ impl Aead for Portable {
             .into()
     }
 
-    fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        buffer: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> Result<(), Error> {
+    fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG_LEN]) -> Result<(), Error> {
         use aes_gcm::AeadInOut;
-        self.0
-            .decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag.into())
-            .map_err(|_| Error::Authentication)
+        self.0.decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag.into()).map_err(|_| Error::Authentication)
     }
 }
 
@@ -114,8 +94,10 @@ mod tests {
     /// NIST SP 800-38D validation, "The Galois/Counter Mode of Operation" (McGrew and Viega),
     /// test case 16: AES-256, 60 bytes of plaintext, 20 bytes of AAD.
     fn test_case_16<A: Aead>() {
-        let key: [u8; 32] =
-            hex::decode("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308").unwrap().try_into().unwrap();
+        let key: [u8; 32] = hex::decode("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308")
+            .unwrap()
+            .try_into()
+            .unwrap();
         let nonce: [u8; 12] = hex::decode("cafebabefacedbaddecaf888").unwrap().try_into().unwrap();
         let aad = hex::decode("feedfacedeadbeeffeedfacedeadbeefabaddad2").unwrap();
         let plain = hex::decode(

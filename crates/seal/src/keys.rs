@@ -5,7 +5,6 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-
 /// 32 bytes that the key service generated: a bucket key or a single object's data key.
 pub struct SourceKey(Box<Zeroizing<[u8; 32]>>);
 

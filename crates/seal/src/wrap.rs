@@ -169,7 +169,8 @@ mod tests {
     fn a_wrapped_key_opens_to_itself_and_never_repeats_a_salt() {
         let case = Case::new();
         let key = BodyKey::random();
-        let (a, b) = (key.wrap(&case.source, &case.name(), &case.aad()), key.wrap(&case.source, &case.name(), &case.aad()));
+        let (a, b) =
+            (key.wrap(&case.source, &case.name(), &case.aad()), key.wrap(&case.source, &case.name(), &case.aad()));
         assert_eq!(a.bytes.len(), WRAPPED_LEN);
         assert_ne!(a.salt, b.salt);
         assert_ne!(a.bytes, b.bytes);
@@ -210,8 +211,11 @@ mod tests {
         let case = Case::new();
         let (long, short) = (Arn::new("s3", "", "", "bucketa"), Arn::new("s3", "", "", "bucket"));
         let (b, ab): (ObjectKey, ObjectKey) = ("b".parse().unwrap(), "ab".parse().unwrap());
-        let wrapped =
-            BodyKey::random().wrap(&case.source, &WrapName { bucket_arn: &long, object_key: &b, ..case.name() }, &case.aad());
+        let wrapped = BodyKey::random().wrap(
+            &case.source,
+            &WrapName { bucket_arn: &long, object_key: &b, ..case.name() },
+            &case.aad(),
+        );
         let moved = WrapName { bucket_arn: &short, object_key: &ab, ..case.name() };
         assert!(BodyKey::unwrap(&wrapped, &case.source, &moved, &case.aad()).is_err());
     }
@@ -224,7 +228,11 @@ mod tests {
         for bit in 0..(SALT_LEN + WRAPPED_LEN) * 8 {
             let mut bad = wrapped.clone();
             let at = bit / 8;
-            if at < SALT_LEN { bad.salt[at] ^= 1 << (bit % 8) } else { bad.bytes[at - SALT_LEN] ^= 1 << (bit % 8) }
+            if at < SALT_LEN {
+                bad.salt[at] ^= 1 << (bit % 8)
+            } else {
+                bad.bytes[at - SALT_LEN] ^= 1 << (bit % 8)
+            }
             assert_eq!(open(&bad).unwrap_err(), Error::Authentication, "bit {bit}");
         }
         for len in [0, 12, 28, 59, 61, 120] {
@@ -240,7 +248,8 @@ mod tests {
         let key: KeyArn = "arn:aws:kms:r:111122223333:key/k".parse().unwrap();
         let bucket_key = Some(BucketKeyId::from_bytes([0xbb; 16]));
         let aad = WrapAad { mode: SseMode::Kms, layer: 0, key_arn: Some(&key), bucket_key };
-        let expected = [b"\x01\x02\x00\x01\x00\x00\x00\x20".as_slice(), key.as_str().as_bytes(), &[1], &[0xbb; 16]].concat();
+        let expected =
+            [b"\x01\x02\x00\x01\x00\x00\x00\x20".as_slice(), key.as_str().as_bytes(), &[1], &[0xbb; 16]].concat();
         assert_eq!(aad.encode(), expected);
         let aad = WrapAad { mode: SseMode::Customer, layer: 0, key_arn: None, bucket_key: None };
         assert_eq!(aad.encode(), [1, 4, 0, 0, 0]);

@@ -13,7 +13,9 @@ async fn a_thousand_cold_writes_of_one_requester_are_one_call() {
         .map(|_| {
             let (envelope, alice) = (world.envelope.clone(), alice.clone());
             let (bucket, key) = (world.bucket.clone(), world.key.clone());
-            tokio::spawn(async move { envelope.seal(&alice, &bucket, &key, ObjectId::random(), &under("a", true)).await })
+            tokio::spawn(
+                async move { envelope.seal(&alice, &bucket, &key, ObjectId::random(), &under("a", true)).await },
+            )
         })
         .collect();
     settle().await;
@@ -218,7 +220,8 @@ async fn disabling_a_key_takes_effect_on_the_next_request() {
     let object = world.seal(&alice, &under("a", true)).await.unwrap();
     world.open(&alice, &object).await.unwrap();
     world.kms.set_state(&key_arn("a"), KeyState::Disabled);
-    let is_disabled = |error: Error| matches!(&error, Error::Kms(error) if matches!(**error, arqueta_kms::Error::Disabled { .. }));
+    let is_disabled =
+        |error: Error| matches!(&error, Error::Kms(error) if matches!(**error, arqueta_kms::Error::Disabled { .. }));
     assert!(is_disabled(world.open(&alice, &object).await.unwrap_err()));
     assert!(is_disabled(world.seal(&alice, &under("a", true)).await.err().unwrap()));
     world.kms.set_state(&key_arn("a"), KeyState::Enabled);
@@ -229,7 +232,8 @@ async fn disabling_a_key_takes_effect_on_the_next_request() {
 async fn a_retargeted_alias_is_noticed_by_the_next_write() {
     let world = World::new();
     let alice = user("alice");
-    let protection = Protection::Kms { key: named("alias/it"), context: EncryptionContext::default(), bucket_key: true };
+    let protection =
+        Protection::Kms { key: named("alias/it"), context: EncryptionContext::default(), bucket_key: true };
     world.kms.alias("alias/it", key_arn("a"));
     let first = world.seal(&alice, &protection).await.unwrap();
     // The alias and the key itself are one key.

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arqueta_kms::{
-    Caller, DataKey, Decrypt, Error as KmsError, GenerateDataKey, Identity, KeyDescription, KeyManager, KeyRef, KeySpec,
-    KeyState, KeyUsage, Kms, Operation, ReEncrypt, ReEncrypted,
+    Caller, DataKey, Decrypt, Error as KmsError, GenerateDataKey, Identity, KeyDescription, KeyManager, KeyRef,
+    KeySpec, KeyState, KeyUsage, Kms, Operation, ReEncrypt, ReEncrypted,
 };
 use arqueta_model::{
-    AccountId, Arn, BucketKeyId, BucketName, EncryptionContext, KeyArn, Principal, PrincipalKind, RequestId, RequestInfo,
-    ScopeDigest, Timestamp,
+    AccountId, Arn, BucketKeyId, BucketName, EncryptionContext, KeyArn, Principal, PrincipalKind, RequestId,
+    RequestInfo, ScopeDigest, Timestamp,
 };
 use arqueta_seal::{SourceKey, message};
 use async_trait::async_trait;
@@ -271,7 +271,11 @@ impl WrappedBucketKeys for Shelf {
         Ok(())
     }
 
-    async fn load(&self, bucket: &BucketName, id: BucketKeyId) -> Result<Option<WrappedBucketKey>, BucketKeyStoreError> {
+    async fn load(
+        &self,
+        bucket: &BucketName,
+        id: BucketKeyId,
+    ) -> Result<Option<WrappedBucketKey>, BucketKeyStoreError> {
         self.well()?;
         Ok(self.keys.lock().unwrap().get(&(bucket.clone(), id)).cloned())
     }

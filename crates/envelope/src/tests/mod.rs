@@ -57,7 +57,12 @@ impl World {
         self.open_with(caller, object, None).await
     }
 
-    async fn open_with(&self, caller: &Caller, object: &Object, customer: Option<&CustomerKey>) -> Result<Vec<u8>, Error> {
+    async fn open_with(
+        &self,
+        caller: &Caller,
+        object: &Object,
+        customer: Option<&CustomerKey>,
+    ) -> Result<Vec<u8>, Error> {
         let opened = self.envelope.open(caller, &self.bucket, &self.key, object.id, &object.keys, customer).await;
         Ok(read(&*opened?, object))
     }

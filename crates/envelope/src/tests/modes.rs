@@ -10,9 +10,14 @@ async fn every_mode_opens_again_from_its_stored_record() {
     let dual = Protection::DualKms { key: KeyRef::AwsManagedS3, context: pairs.clone() };
     let with_pairs = Protection::Kms { key: KeyRef::AwsManagedS3, context: pairs, bucket_key: true };
     let key = customer(7);
-    for protection in
-        [Protection::ServiceKey, under("a", true), under("a", false), with_pairs, dual, Protection::Customer(key.clone())]
-    {
+    for protection in [
+        Protection::ServiceKey,
+        under("a", true),
+        under("a", false),
+        with_pairs,
+        dual,
+        Protection::Customer(key.clone()),
+    ] {
         let mut object = world.seal(&alice, &protection).await.unwrap();
         assert_eq!(object.keys.mode(), protection.mode());
         // As the metadata store keeps it.
@@ -183,7 +188,8 @@ async fn rewrapping_changes_the_keys_and_nothing_else() {
     let alice = user("alice");
     let mut object = world.seal(&alice, &Protection::ServiceKey).await.unwrap();
     let etag = async |object: &Object| {
-        let cipher = world.envelope.open(&alice, &world.bucket, &world.key, object.id, &object.keys, None).await.unwrap();
+        let cipher =
+            world.envelope.open(&alice, &world.bucket, &world.key, object.id, &object.keys, None).await.unwrap();
         (cipher.etag(None), cipher.manifest_tag(b"manifest"))
     };
     let before = etag(&object).await;

@@ -124,13 +124,25 @@ fn derived_values_are_those_of_the_format() {
     let key = || BodyKey::from_box(Box::new(Zeroizing::new(bytes)));
     let part = PartId::from_bytes([0xbb; 16]);
     let cipher = ObjectCipher::new(ObjectId::from_bytes([0xaa; 16]), vec![key()]);
-    assert_eq!(hex::encode(*cipher.streams(part).next().unwrap()), "7084df098ebc1abb30054c4fc21d8e8b7d3aeffcb048a8c132b4c871e775ea46");
-    assert_eq!(hex::encode(cipher.manifest_tag(b"manifest")), "576634723a3cf639e51e112492a3c74bea4ca05501ae85fbe78770d69147bde3");
+    assert_eq!(
+        hex::encode(*cipher.streams(part).next().unwrap()),
+        "7084df098ebc1abb30054c4fc21d8e8b7d3aeffcb048a8c132b4c871e775ea46"
+    );
+    assert_eq!(
+        hex::encode(cipher.manifest_tag(b"manifest")),
+        "576634723a3cf639e51e112492a3c74bea4ca05501ae85fbe78770d69147bde3"
+    );
     assert_eq!(hex::encode(cipher.etag(None)), "f2aa1f0ddb48b93eaf5771820adbdcd0");
     assert_eq!(hex::encode(cipher.etag(Some(part))), "737309ebbf3947e107342a337d09982e");
     assert_eq!(cipher.part_aad(part), [&[1][..], &[0xaa; 16], &[0xbb; 16]].concat()[..]);
-    let two = ObjectCipher::new(ObjectId::from_bytes([0xaa; 16]), vec![key(), BodyKey::from_box(Box::new(Zeroizing::new([0xcc; 32])))]);
-    assert_eq!(hex::encode(two.manifest_tag(b"manifest")), "4ceb23fa47a659db896e855211ff045319f98d267b21cef41323962e3d998563");
+    let two = ObjectCipher::new(
+        ObjectId::from_bytes([0xaa; 16]),
+        vec![key(), BodyKey::from_box(Box::new(Zeroizing::new([0xcc; 32])))],
+    );
+    assert_eq!(
+        hex::encode(two.manifest_tag(b"manifest")),
+        "4ceb23fa47a659db896e855211ff045319f98d267b21cef41323962e3d998563"
+    );
 }
 
 #[test]

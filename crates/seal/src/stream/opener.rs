@@ -21,8 +21,14 @@ pub struct Opener<A> {
 }
 
 enum Expects<A> {
-    Header { ikm: Box<Zeroizing<[u8; 32]>>, aad: Vec<u8> },
-    Segment { key: Box<StreamKey<A>>, number: u64 },
+    Header {
+        ikm: Box<Zeroizing<[u8; 32]>>,
+        aad: Vec<u8>,
+    },
+    Segment {
+        key: Box<StreamKey<A>>,
+        number: u64,
+    },
     End,
     /// Something did not authenticate; nothing opens any more.
     Failed,

@@ -27,12 +27,7 @@ impl<A: Aead> Sealer<A> {
 
     /// A stream with a given salt and prefix: for comparing backends, never for storing, since
     /// the same salt twice under one key and AAD gives up both plaintexts.
-    pub(crate) fn with_header(
-        ikm: &[u8; 32],
-        aad: &[u8],
-        salt: &[u8; SALT_LEN],
-        prefix: &[u8; PREFIX_LEN],
-    ) -> Self {
+    pub(crate) fn with_header(ikm: &[u8; 32], aad: &[u8], salt: &[u8; SALT_LEN], prefix: &[u8; PREFIX_LEN]) -> Self {
         let mut header = [HEADER_LEN as u8; HEADER_LEN];
         header[1..=SALT_LEN].copy_from_slice(salt);
         header[1 + SALT_LEN..].copy_from_slice(prefix);
