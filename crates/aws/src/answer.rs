@@ -31,14 +31,12 @@ pub(crate) fn failure(protocol: Protocol, fault: &Fault, id: RequestId) -> Respo
         Protocol::Json => {
             let body = serde_json::json!({ "__type": fault.code, "message": fault.message });
             let mut response = respond(protocol, fault.status, body.to_string().into_bytes(), id);
-            if let Ok(code) = HeaderValue::from_str(&fault.code) {
-                response.headers_mut().insert("x-amzn-errortype", code);
-            }
+            response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(fault.code));
             response
         }
         Protocol::Query(namespace) => {
             let sender = fault.status.is_client_error();
-            let body = xml::error(namespace, sender, &fault.code, &fault.message, &id.to_string()).unwrap_or_default();
+            let body = xml::error(namespace, sender, fault.code, &fault.message, &id.to_string()).unwrap_or_default();
             respond(protocol, fault.status, body, id)
         }
     }

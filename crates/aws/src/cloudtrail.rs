@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use arqueta_audit::{Event, Events};
 use arqueta_model::{RequestInfo, Timestamp};
-use arqueta_policy::Identity;
+use arqueta_iam::Identity;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::json;
 use crate::service::Services;
-use crate::{Error, access};
+use crate::access::{self, Wish};
+use crate::Error;
 
 /// Target prefix of the service.
 pub(crate) const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
@@ -115,7 +116,8 @@ pub(crate) async fn call(
         _ => return Err(Error::UnknownOperation),
     };
     let request: LookupEventsRequest = json::decoded(body)?;
-    access::check(services, identity, info, "cloudtrail:LookupEvents", "*", &[])?;
+    let wish = Wish { action: "cloudtrail:LookupEvents", resource: "*", owner: &services.account, keys: &[] };
+    access::check(services, identity, info, &wish)?;
     let lookup = Lookup::new(request, services.clock.now())?;
     let response = tokio::task::spawn_blocking(move || lookup.read(folder))
         .await

@@ -1,7 +1,5 @@
 //! Everything that a call can end in, and the only map from it to AWS's codes.
 
-use std::borrow::Cow;
-
 use http::StatusCode;
 
 use crate::answer::Protocol;
@@ -14,9 +12,17 @@ pub enum Error {
     /// The request does not prove who sent it.
     #[error(transparent)]
     Signature(#[from] signature::Error),
-    /// Policy forbids an IAM or STS operation.
+    /// Policy forbids an IAM, STS or CloudTrail operation.
     #[error("{0}")]
     Denied(String),
+    /// A refusal that only CloudTrail's API names.
+    #[error("{message}")]
+    CloudTrail {
+        /// Its code, such as `InvalidTimeRangeException`.
+        code: &'static str,
+        /// AWS's message.
+        message: String,
+    },
     /// The key service refused.
     #[error(transparent)]
     Kms(#[from] arqueta_kms::Error),
@@ -88,28 +94,28 @@ impl Error {
     /// The status, code and message that the caller is answered.
     pub(crate) fn fault(&self, protocol: Protocol) -> Fault {
         let json = protocol == Protocol::Json;
-        // KMS answers every refusal with 400, IAM and STS tell 403 from 400.
+        // KMS answers every refusal with 400; IAM and STS tell 403 from 400.
         let forbidden = if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
-        let (status, code): (StatusCode, Cow<'static, str>) = match self {
-            Self::Signature(error) => (if matches!(error, signature::Error::Incomplete(_)) { StatusCode::BAD_REQUEST } else { forbidden }, signature_code(error, json).into()),
-            Self::Denied(_) => (forbidden, if json { "AccessDeniedException" } else { "AccessDenied" }.into()),
-            Self::Kms(error) => (kms_status(error), error.code().into()),
-            Self::UnknownOperation => (StatusCode::BAD_REQUEST, "UnknownOperationException".into()),
-            Self::InvalidAction { .. } => (StatusCode::BAD_REQUEST, "InvalidAction".into()),
+        let either = |in_json: &'static str, in_query: &'static str| if json { in_json } else { in_query };
+        let (status, code) = match self {
+            Self::Signature(error) => (signature_status(error, forbidden), signature_code(error, json)),
+            Self::Denied(_) => (forbidden, either("AccessDeniedException", "AccessDenied")),
+            Self::CloudTrail { code, .. } => (StatusCode::BAD_REQUEST, *code),
+            Self::Kms(error) => (kms_status(error), error.code()),
+            Self::UnknownOperation => (StatusCode::BAD_REQUEST, "UnknownOperationException"),
+            Self::InvalidAction { .. } => (StatusCode::BAD_REQUEST, "InvalidAction"),
             Self::Unsupported { .. } | Self::UnsupportedParameter { .. } if json => {
-                (StatusCode::BAD_REQUEST, "UnsupportedOperationException".into())
+                (StatusCode::BAD_REQUEST, "UnsupportedOperationException")
             }
-            Self::Unsupported { .. } | Self::UnsupportedParameter { .. } => {
-                (StatusCode::NOT_IMPLEMENTED, "NotImplemented".into())
+            Self::Unsupported { .. } | Self::UnsupportedParameter { .. } => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            Self::Serialization(_) => (StatusCode::BAD_REQUEST, "SerializationException"),
+            Self::MalformedInput(_) => (StatusCode::BAD_REQUEST, "MalformedInput"),
+            Self::Validation(_) => (StatusCode::BAD_REQUEST, either("ValidationException", "ValidationError")),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+            Self::Body => (StatusCode::REQUEST_TIMEOUT, "RequestTimeout"),
+            Self::Audit(_) | Self::Encoding(_) | Self::Xml(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, either("InternalFailure", "ServiceFailure"))
             }
-            Self::Serialization(_) => (StatusCode::BAD_REQUEST, "SerializationException".into()),
-            Self::MalformedInput(_) => (StatusCode::BAD_REQUEST, "MalformedInput".into()),
-            Self::Validation(_) => {
-                (StatusCode::BAD_REQUEST, if json { "ValidationException" } else { "ValidationError" }.into())
-            }
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge".into()),
-            Self::Body => (StatusCode::REQUEST_TIMEOUT, "RequestTimeout".into()),
-            Self::Audit(_) | Self::Encoding(_) | Self::Xml(_) => (StatusCode::INTERNAL_SERVER_ERROR, internal(json).into()),
         };
         Fault { status, code, message: self.to_string() }
     }
@@ -121,13 +127,16 @@ pub(crate) struct Fault {
     /// HTTP status.
     pub status: StatusCode,
     /// AWS error code.
-    pub code: Cow<'static, str>,
+    pub code: &'static str,
     /// Message.
     pub message: String,
 }
 
-fn internal(json: bool) -> &'static str {
-    if json { "InternalFailure" } else { "ServiceFailure" }
+fn signature_status(error: &signature::Error, forbidden: StatusCode) -> StatusCode {
+    match error {
+        signature::Error::Incomplete(_) => StatusCode::BAD_REQUEST,
+        signature::Error::Missing | signature::Error::Unacceptable(_) | signature::Error::Mismatch => forbidden,
+    }
 }
 
 fn signature_code(error: &signature::Error, json: bool) -> &'static str {
@@ -148,3 +157,4 @@ fn kms_status(error: &arqueta_kms::Error) -> StatusCode {
         _ => StatusCode::BAD_REQUEST,
     }
 }
+

@@ -3,6 +3,7 @@
 mod answer;
 mod error;
 mod json;
+pub mod kms;
 mod query;
 mod request;
 pub mod signature;

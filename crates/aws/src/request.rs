@@ -7,7 +7,7 @@ use std::time::Duration;
 use arqueta_model::{Clock, RequestId, RequestInfo};
 use bytes::Buf;
 use http::request::Parts;
-use http::{Method, Request, header};
+use http::{HeaderMap, Method, Request, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use zeroize::Zeroizing;
@@ -19,6 +19,7 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 /// Signing names of the services that this edge answers for.
 const SERVICES: [&str; 4] = ["kms", "iam", "sts", "cloudtrail"];
 
@@ -35,31 +36,46 @@ pub struct Peer {
 /// scope; without one, by an `X-Amz-Target` header or a form for `/`.
 pub(crate) fn matches<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
-    if let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
-        return value.split_once("Credential=").and_then(|(_, scope)| service_of(scope)).is_some_and(is_ours);
-    }
     let query = request.uri().query().unwrap_or_default();
-    if let Some(scope) = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential=")) {
-        let scope = scope.replace("%2F", "/").replace("%2f", "/");
-        return service_of(&scope).is_some_and(is_ours);
+    match credential_service(headers, query) {
+        Credential::Of(service) => SERVICES.contains(&&*service),
+        Credential::Foreign => false,
+        Credential::None => {
+            let root = request.uri().path() == "/";
+            let form = headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM));
+            let action = query.split('&').any(|pair| pair.starts_with("Action="));
+            headers.contains_key("x-amz-target")
+                || (root && form && request.method() == Method::POST)
+                || (root && action && request.method() == Method::GET)
+        }
     }
-    let form = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-    let root = request.uri().path() == "/";
-    let action = query.split('&').any(|pair| pair.starts_with("Action="));
-    headers.contains_key("x-amz-target")
-        || (root && form && request.method() == Method::POST)
-        || (root && action && request.method() == Method::GET)
 }
 
-/// `<access key>/<day>/<region>/<service>/aws4_request`.
-fn service_of(scope: &str) -> Option<&str> {
-    scope.split('/').nth(3)
+/// The service of the credential scope, as claimed.
+pub(crate) fn signed_service(parts: &Parts) -> Option<String> {
+    match credential_service(&parts.headers, parts.uri.query().unwrap_or_default()) {
+        Credential::Of(service) => Some(service),
+        Credential::Foreign | Credential::None => None,
+    }
 }
 
-fn is_ours(service: &str) -> bool {
-    SERVICES.contains(&service)
+enum Credential {
+    /// A Signature Version 4 scope naming this service.
+    Of(String),
+    /// Signed in some other way.
+    Foreign,
+    None,
+}
+
+fn credential_service(headers: &HeaderMap, query: &str) -> Credential {
+    // `<access key>/<day>/<region>/<service>/aws4_request`
+    let service = |scope: &str| scope.split('/').nth(3).map_or(Credential::Foreign, |service| Credential::Of(service.to_owned()));
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let scope = value.to_str().ok().and_then(|value| value.split_once("Credential="));
+        return scope.map_or(Credential::Foreign, |(_, scope)| service(scope));
+    }
+    let presigned = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="));
+    presigned.map_or(Credential::None, |scope| service(&scope.replace("%2F", "/").replace("%2f", "/")))
 }
 
 /// What the record and condition keys need of a request.

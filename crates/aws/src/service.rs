@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arqueta_audit::AuditSink;
-use arqueta_iam::Iam;
+use arqueta_iam::{Iam, Identity};
 use arqueta_kms::{Caller, Embedded};
 use arqueta_model::{AccountId, Clock, Region, RequestId, RequestInfo};
-use arqueta_policy::Identity;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -27,7 +26,7 @@ const GLOBAL_REGION: &str = "us-east-1";
 #[derive(Clone)]
 pub struct Services {
     /// The embedded key service.
-    pub kms: Arc<Embedded>,
+    pub kms: Embedded,
     /// Identities.
     pub iam: Arc<Iam>,
     /// Takes the events of IAM and STS calls; those of KMS calls are the key service's own.

@@ -76,3 +76,7 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
         }
     )
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

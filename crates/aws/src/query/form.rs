@@ -183,7 +183,7 @@ fn decoded(text: &[u8]) -> Result<String, Error> {
 }
 
 /// `UserName` as AWS's validation messages write it: `userName`.
-fn lower_camel(name: &str) -> String {
+pub(super) fn lower_camel(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }

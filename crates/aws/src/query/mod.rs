@@ -2,5 +2,3 @@
 
 mod form;
 pub(crate) mod xml;
-
-pub use form::Form;

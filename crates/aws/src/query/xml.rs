@@ -9,7 +9,7 @@ use crate::Error;
 
 /// A list: each item within a `member` element.
 #[derive(Debug, Serialize)]
-pub struct Members<T> {
+pub(super) struct Members<T> {
     member: Vec<T>,
 }
 
@@ -19,26 +19,29 @@ impl<T> FromIterator<T> for Members<T> {
     }
 }
 
-/// `<OperationResponse>` with its result, or without one for operations that answer nothing.
+/// `<OperationResult>` with its members.
 ///
 /// # Errors
 /// [`Error::Xml`] if `result` cannot be written as elements.
-pub fn answer<T: Serialize>(namespace: &str, operation: &str, result: Option<&T>, request_id: &str) -> Result<Vec<u8>, Error> {
-    let root = format!("{operation}Response");
-    let inner = match result {
-        None => String::new(),
-        Some(result) => {
-            let mut text = String::new();
-            let element = format!("{operation}Result");
-            let serializer = Serializer::with_root(&mut text, Some(&element)).map_err(Error::xml)?;
-            result.serialize(serializer).map_err(Error::xml)?;
-            text
-        }
-    };
-    let mut writer = Writer::new(Vec::with_capacity(inner.len() + 256));
-    document(&mut writer, &root, namespace, |writer| {
-        // Written by the serializer above, so it is escaped already.
-        writer.write_event(Event::Text(BytesText::from_escaped(inner)))?;
+pub(super) fn result<T: Serialize>(operation: &str, result: &T) -> Result<String, Error> {
+    let mut text = String::new();
+    let element = format!("{operation}Result");
+    let serializer = Serializer::with_root(&mut text, Some(&element)).map_err(Error::xml)?;
+    result.serialize(serializer).map_err(Error::xml)?;
+    Ok(text)
+}
+
+/// `<OperationResponse>` with what [`result`] wrote, or without a result for operations that
+/// answer nothing.
+///
+/// # Errors
+/// [`Error::Xml`], in practice never: all parts are text.
+pub(super) fn answer(namespace: &str, operation: &str, result: Option<String>, request_id: &str) -> Result<Vec<u8>, Error> {
+    let result = result.unwrap_or_default();
+    let mut writer = Writer::new(Vec::with_capacity(result.len() + 256));
+    document(&mut writer, &format!("{operation}Response"), namespace, |writer| {
+        // Written by the serializer, so it is escaped already.
+        writer.write_event(Event::Text(BytesText::from_escaped(result)))?;
         writer.create_element("ResponseMetadata").write_inner_content(|writer| {
             writer.create_element("RequestId").write_text_content(BytesText::new(request_id))?;
             Ok(())
@@ -53,7 +56,7 @@ pub fn answer<T: Serialize>(namespace: &str, operation: &str, result: Option<&T>
 ///
 /// # Errors
 /// [`Error::Xml`], in practice never: all parts are text.
-pub fn error(namespace: &str, sender: bool, code: &str, message: &str, request_id: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn error(namespace: &str, sender: bool, code: &str, message: &str, request_id: &str) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::new(Vec::with_capacity(message.len() + 320));
     document(&mut writer, "ErrorResponse", namespace, |writer| {
         writer.create_element("Error").write_inner_content(|writer| {
@@ -112,7 +115,7 @@ mod tests {
         let users = ["a<b>&\"c\"", "é"].map(|name| User { user_name: name.to_owned() });
         let listing = Listing { users: users.into_iter().collect(), is_truncated: false, marker: None };
         assert_eq!(
-            text(answer("https://x/", "ListUsers", Some(&listing), "id")),
+            text(answer("https://x/", "ListUsers", Some(result("ListUsers", &listing).unwrap()), "id")),
             "<ListUsersResponse xmlns=\"https://x/\"><ListUsersResult><Users><member><UserName>a&lt;b&gt;&amp;\"c\"</UserName>\
              </member><member><UserName>é</UserName></member></Users><IsTruncated>false</IsTruncated></ListUsersResult>\
              <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></ListUsersResponse>"
@@ -122,13 +125,13 @@ mod tests {
     #[test]
     fn an_empty_list_is_an_empty_element() {
         let listing = Listing { users: Members::from_iter([]), is_truncated: true, marker: Some("m".to_owned()) };
-        let xml = text(answer("n", "ListUsers", Some(&listing), "id"));
+        let xml = text(answer("n", "ListUsers", Some(result("ListUsers", &listing).unwrap()), "id"));
         assert!(xml.contains("<Users/><IsTruncated>true</IsTruncated><Marker>m</Marker>"), "{xml}");
     }
 
     #[test]
     fn an_operation_without_a_result() {
-        let xml = text(answer::<()>("n", "DeleteUser", None, "id"));
+        let xml = text(answer("n", "DeleteUser", None, "id"));
         assert_eq!(
             xml,
             "<DeleteUserResponse xmlns=\"n\"><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></DeleteUserResponse>"
