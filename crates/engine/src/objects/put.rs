@@ -151,14 +151,19 @@ impl Engine {
         };
         let permit = |current: Option<&Stored>| check_write(conditions, current);
         match self.add_version(bucket, key, &permit, &new).await {
-            Ok(added) => Ok(StoredObject {
-                etag: manifest.etag,
-                version: added.version,
-                size: stowed.size,
-                last_modified: added.last_modified,
-                checksum: Some(checksum),
-                encryption: draft.keys.as_ref().map(EncryptionInfo::of),
-            }),
+            Ok(added) => {
+                if let Some(keys) = &draft.keys {
+                    self.envelope.report_sealed(keys, stowed.size);
+                }
+                Ok(StoredObject {
+                    etag: manifest.etag,
+                    version: added.version,
+                    size: stowed.size,
+                    last_modified: added.last_modified,
+                    checksum: Some(checksum),
+                    encryption: draft.keys.as_ref().map(EncryptionInfo::of),
+                })
+            }
             Err(error) => {
                 if surely_not_committed(&error) {
                     self.abandon(&stowed).await;
