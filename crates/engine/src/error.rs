@@ -50,7 +50,6 @@ impl fmt::Display for Condition {
 
 /// Why a body coming in cannot be used. The edge's streams end with one of these.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum BodyError {
     /// The body ended before its declared length, or the connection broke.
     #[error("the body ended before its declared length")]
@@ -73,8 +72,8 @@ pub enum BodyError {
 }
 
 /// What can go wrong in a use case. A variant exists where the edge answers differently.
+/// Exhaustive on purpose: the edge's error map matches without a `_` arm.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// No bucket of that name.
     #[error("The specified bucket does not exist")]

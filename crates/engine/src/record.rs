@@ -50,7 +50,6 @@ pub trait Record: Serialize + DeserializeOwned {
 
 /// A configuration that the engine keeps as the text it was given; the edge parses and enforces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum BucketDocument {
     /// The bucket policy, JSON.
     Policy,

@@ -5,9 +5,9 @@ use arqueta_model::{BucketKeyId, ContextError, SseMode};
 use crate::BucketKeyStoreError;
 
 /// Why an object could not be sealed, opened or re-wrapped. `Clone`, because one answer of the
-/// key service is handed to everyone who waited for it.
+/// key service is handed to everyone who waited for it. Exhaustive on purpose: S3's error map
+/// matches without a `_` arm.
 #[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// The key service's answer.
     #[error("the key service refused or failed")]

@@ -36,7 +36,7 @@ mod protection;
 mod source;
 mod windows;
 
-pub use arqueta_kms::{Caller, KeyRef};
+pub use arqueta_kms::{Caller, Error as KeyServiceError, KeyRef, KeyState};
 pub use arqueta_model::SseMode;
 pub use arqueta_seal::{ObjectCipher, PartOpener, PartSealer};
 pub use bucket_key::{BucketKeyConfig, BucketKeyStoreError, WrappedBucketKey, WrappedBucketKeys};

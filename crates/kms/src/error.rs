@@ -3,8 +3,8 @@ use arqueta_model::KeyArn;
 use crate::KeyState;
 
 /// What a key service answers instead of a result. Variants follow the KMS API's error codes.
+/// Exhaustive on purpose: S3's error map matches without a `_` arm.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// `NotFoundException`: no such key, alias or account. The message is AWS's own:
     /// `Key 'arn…' does not exist`, `Alias arn… is not found.`, `Invalid keyId 'x'`, `Invalid arn <region>`.
