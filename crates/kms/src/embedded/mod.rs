@@ -22,6 +22,7 @@ mod policies;
 mod record;
 mod resolve;
 mod rotation;
+mod secrets;
 mod state;
 mod tags;
 #[cfg(test)]
