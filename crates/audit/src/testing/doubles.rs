@@ -19,7 +19,6 @@ impl Memory {
     }
 
     /// What was appended since the last call.
-    #[must_use]
     pub fn take(&self) -> Vec<Event> {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -15,7 +15,7 @@ use super::directory::Key;
 use super::keys::usable;
 use super::resolve::{AWS_S3, Names, Target, no_such_key};
 use crate::{
-    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyRef, Kms, Operation, ReEncrypt, ReEncrypted,
+    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms, Operation, ReEncrypt, ReEncrypted,
 };
 
 #[async_trait]
@@ -93,16 +93,19 @@ impl Kms for Embedded {
             KeyRef::ServiceOwned => self.owned_for(caller)?,
             other => {
                 let target = self.resolve(caller, name_of(other), Names::Aliases, "keyId").await?;
-                match target.key {
-                    // What S3 may know of another account's key, the call itself will decide.
+                match target.key.clone() {
                     Some(key) => key,
-                    None => return Err(no_such_key(&target.named)),
+                    // The same denial as for a key of another account that is there.
+                    None => self.authorize(Ask::new(caller, "GenerateDataKey"), &target)?,
                 }
             }
         };
+        // The state of another account's key is only for those who may use it; the call itself
+        // asks for permission first and then refuses by state.
+        let foreign = !key.is_owned() && key.record.account != caller.identity.principal.account;
         Ok(KeyDescription {
             key: key.arn.clone(),
-            state: key.state(),
+            state: if foreign { KeyState::Enabled } else { key.state() },
             usage: key.record.usage,
             spec: key.record.spec.clone(),
             manager: key.record.manager,

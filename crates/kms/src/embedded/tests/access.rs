@@ -1,0 +1,228 @@
+use super::*;
+use crate::testing::{OTHER_ACCOUNT, context, user};
+use crate::{GenerateDataKey, KeyRef, Kms, Operation};
+
+const GENERATE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"*"}]}"#;
+const NO_ORACLE: &str = "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access";
+
+fn policy(statements: &str) -> String {
+    let root = r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}"#;
+    format!(r#"{{"Version":"2012-10-17","Statement":[{root}{}{statements}]}}"#, if statements.is_empty() { "" } else { "," })
+}
+
+fn only(principal: &str) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"kms:*","Resource":"*"}}]}}"#)
+}
+
+#[tokio::test]
+async fn an_identity_policy_counts_only_where_the_key_lets_its_account_decide() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let (alice, bob) = (user(ACCOUNT, "alice", &[GENERATE]), user(ACCOUNT, "bob", &[]));
+    assert!(world.generate_as(&alice, key.as_str()).await.is_ok());
+    assert_eq!(
+        message(world.generate_as(&bob, key.as_str()).await),
+        format!("User: arn:aws:iam::111122223333:user/bob is not authorized to perform: kms:GenerateDataKey on resource: {key} because no identity-based policy allows the kms:GenerateDataKey action")
+    );
+    world.put_policy(&key, &only("arn:aws:iam::111122223333:user/bob")).await.unwrap();
+    assert!(world.generate_as(&bob, key.as_str()).await.is_ok(), "named by the key policy");
+    for left_out in [&alice, &world.root] {
+        let refused = message(world.generate_as(left_out, key.as_str()).await);
+        assert!(refused.ends_with("because no resource-based policy allows the kms:GenerateDataKey action"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn an_explicit_deny_wins_wherever_it_stands() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let deny = r#"{"Effect":"Deny","Principal":"*","Action":"kms:GenerateDataKey","Resource":"*"}"#;
+    world.put_policy(&key, &policy(deny)).await.unwrap();
+    let refused = message(world.generate_as(&world.root, key.as_str()).await);
+    assert!(refused.ends_with("with an explicit deny in a resource-based policy"), "{refused}");
+    world.put_policy(&key, &policy("")).await.unwrap();
+    let denied = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"kms:*","Resource":"*"}]}"#;
+    let refused = message(world.generate_as(&user(ACCOUNT, "carol", &[GENERATE, denied]), key.as_str()).await);
+    assert!(refused.ends_with("with an explicit deny in an identity-based policy"), "{refused}");
+}
+
+#[tokio::test]
+async fn another_account_needs_both_sides() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let (eve, mallory) = (user(OTHER_ACCOUNT, "eve", &[GENERATE]), user(OTHER_ACCOUNT, "mallory", &[]));
+    assert!(message(world.generate_as(&eve, key.as_str()).await).ends_with(NO_ORACLE));
+    world.put_policy(&key, &policy(r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"kms:*","Resource":"*"}"#)).await.unwrap();
+    assert!(world.generate_as(&eve, key.as_str()).await.is_ok());
+    assert!(message(world.generate_as(&mallory, key.as_str()).await).ends_with("because no identity-based policy allows the kms:GenerateDataKey action"));
+    let admin = power_user(OTHER_ACCOUNT, "admin");
+    let request = DisableKeyRequest { key_id: key.to_string() };
+    assert!(message(world.kms.disable_key(&admin, request).await).ends_with(NO_ORACLE), "administration stays in the account");
+}
+
+#[tokio::test]
+async fn another_account_cannot_tell_what_exists() {
+    let world = World::new().await;
+    let (key, disabled) = (world.key().await, world.key().await);
+    world.disable(&disabled).await;
+    world.kms.create_alias(&world.root, CreateAliasRequest { alias_name: "alias/there".into(), target_key_id: key.to_string() }).await.unwrap();
+    let arn = |resource: &str| format!("arn:aws:kms:us-east-1:{ACCOUNT}:{resource}");
+    let names = [key.to_string(), disabled.to_string(), arn("key/none"), arn("alias/there"), arn("alias/none")];
+    for stranger in [power_user(OTHER_ACCOUNT, "eve"), user(OTHER_ACCOUNT, "bob", &[]), root(OTHER_ACCOUNT)] {
+        let mut answers = std::collections::BTreeSet::new();
+        for name in &names {
+            let error = world.generate_as(&stranger, name).await.unwrap_err();
+            assert_eq!(error.code(), "AccessDeniedException");
+            answers.insert(error.to_string().replace(name.as_str(), "<name>"));
+        }
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        // The same through the contract of object encryption.
+        let mut described = std::collections::BTreeSet::new();
+        for name in &names[..3] {
+            let bound = context(&[]);
+            let named = KeyRef::Named(name.clone());
+            let outcome = match world.kms.describe(&stranger, &named).await {
+                Ok(_) => Kms::generate_data_key(&world.kms, &stranger, GenerateDataKey { key: &named, context: &bound }).await.unwrap_err(),
+                Err(error) => error,
+            };
+            described.insert(outcome.to_string().replace(name.as_str(), "<name>"));
+        }
+        assert_eq!(described, answers);
+    }
+    let events = world.audit.inner().take();
+    let named = events.iter().filter(|e| e.user_identity.account_id.as_deref() == Some(OTHER_ACCOUNT));
+    assert!(named.flat_map(|e| &e.resources).next().is_none(), "nor by its own record");
+}
+
+#[tokio::test]
+async fn ciphertext_of_another_account_says_nothing() {
+    let world = World::new().await;
+    let sealed = world.encrypt(&world.key().await, b"x").await;
+    let stranger = power_user(OTHER_ACCOUNT, "eve");
+    let there = message(world.decrypt_as(&stranger, &sealed).await);
+    let gone = {
+        let key = world.key().await;
+        let sealed = world.encrypt(&key, b"x").await;
+        world.schedule_deletion(&key).await;
+        world.clock.advance(8 * DAY);
+        message(world.decrypt_as(&stranger, &sealed).await)
+    };
+    assert_eq!(there, gone);
+    assert!(there.starts_with("The ciphertext refers to a customer master key that does not exist"));
+}
+
+#[tokio::test]
+async fn conditions_of_kms_are_decided_by_the_request() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let alice = user(ACCOUNT, "alice", &[]);
+    let (bucket, object) = ("arn:aws:s3:::hr", "arn:aws:s3:::hr/file");
+    world
+        .put_policy(&key, &policy(&format!(
+            r#"{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::111122223333:user/alice"}},"Action":"kms:GenerateDataKey","Resource":"*","Condition":{{"StringEquals":{{"kms:ViaService":"s3.us-east-1.amazonaws.com","kms:EncryptionContext:aws:s3:arn":"{bucket}"}},"ForAllValues:StringEquals":{{"kms:EncryptionContextKeys":["aws:s3:arn"]}}}}}}"#
+        )))
+        .await
+        .unwrap();
+    let named = KeyRef::Named(key.to_string());
+    let s3 = alice.via_s3(&"us-east-1".parse().unwrap());
+    let elsewhere = alice.via_s3(&"eu-west-1".parse().unwrap());
+    let bound = context(&[("aws:s3:arn", bucket)]);
+    let generate = async |caller: &Caller, context: &arqueta_model::EncryptionContext| {
+        Kms::generate_data_key(&world.kms, caller, GenerateDataKey { key: &named, context }).await
+    };
+    assert!(generate(&s3, &bound).await.is_ok());
+    for (caller, context) in [
+        (&alice, bound.clone()),
+        (&elsewhere, bound.clone()),
+        (&s3, context(&[("aws:s3:arn", object)])),
+        (&s3, context(&[("aws:s3:arn", bucket), ("more", "x")])),
+        (&s3, context(&[])),
+    ] {
+        assert_eq!(code(generate(caller, &context).await), "AccessDeniedException", "{context:?}");
+    }
+}
+
+#[tokio::test]
+async fn aliases_and_tags_of_the_key_are_conditions() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let alice = user(ACCOUNT, "alice", &[r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"*","Condition":{"StringEquals":{"kms:RequestAlias":"alias/app"}}},
+        {"Effect":"Allow","Action":"kms:Encrypt","Resource":"*","Condition":{"ForAnyValue:StringLike":{"kms:ResourceAliases":"alias/a*"}}},
+        {"Effect":"Allow","Action":"kms:DescribeKey","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}]}"#]);
+    let encrypt = || EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(vec![1]), ..Default::default() };
+    assert_eq!(code(world.kms.encrypt(&alice, encrypt()).await), "AccessDeniedException");
+    world.kms.create_alias(&world.root, CreateAliasRequest { alias_name: "alias/app".into(), target_key_id: key.to_string() }).await.unwrap();
+    assert!(world.kms.encrypt(&alice, encrypt()).await.is_ok(), "the key has such an alias now");
+    assert!(world.generate_as(&alice, "alias/app").await.is_ok());
+    assert_eq!(code(world.generate_as(&alice, key.as_str()).await), "AccessDeniedException", "not by the alias");
+    let describe = || DescribeKeyRequest { key_id: key.to_string(), ..Default::default() };
+    assert_eq!(code(world.kms.describe_key(&alice, describe()).await), "AccessDeniedException");
+    let tags = vec![Tag { tag_key: "team".into(), tag_value: "a".into() }];
+    world.kms.tag_resource(&world.root, TagResourceRequest { key_id: key.to_string(), tags }).await.unwrap();
+    assert!(world.kms.describe_key(&alice, describe()).await.is_ok());
+}
+
+#[tokio::test]
+async fn nobody_locks_himself_out_by_accident() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let put = |policy: String, bypass| PutKeyPolicyRequest {
+        key_id: key.to_string(), policy, bypass_policy_lockout_safety_check: bypass, policy_name: None,
+    };
+    let other = only("arn:aws:iam::111122223333:user/bob");
+    let refused = world.kms.put_key_policy(&world.root, put(other.clone(), false)).await.unwrap_err();
+    assert_eq!((refused.code(), refused.to_string().as_str()), ("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future."));
+    let create = CreateKeyRequest { policy: Some(other.clone()), ..Default::default() };
+    assert_eq!(code(world.kms.create_key(&world.root, create).await), "MalformedPolicyDocumentException");
+    world.kms.put_key_policy(&world.root, put(other, true)).await.unwrap();
+    assert_eq!(code(world.kms.put_key_policy(&world.root, put(policy(""), false)).await), "AccessDeniedException", "and so it is");
+    for text in ["", "{}", "[]", "not json", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#] {
+        let create = CreateKeyRequest { policy: Some(text.into()), ..Default::default() };
+        assert_eq!(code(world.kms.create_key(&world.root, create).await), "MalformedPolicyDocumentException", "{text}");
+    }
+    let named = PutKeyPolicyRequest { policy_name: Some("other".into()), ..put(policy(""), false) };
+    let bob = user(ACCOUNT, "bob", &[]);
+    assert_eq!(code(world.kms.put_key_policy(&bob, named).await), "NotFoundException");
+}
+
+#[tokio::test]
+async fn a_recheck_follows_every_change_at_once() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let alice = user(ACCOUNT, "alice", &[GENERATE]);
+    let bound = context(&[("k", "v")]);
+    let recheck = async || world.kms.recheck(&alice, Operation::GenerateDataKey, &key, &bound).await;
+    recheck().await.unwrap();
+    world.disable(&key).await;
+    assert_eq!(code(recheck().await), "DisabledException");
+    world.kms.enable_key(&world.root, EnableKeyRequest { key_id: key.to_string() }).await.unwrap();
+    recheck().await.unwrap();
+    world.put_policy(&key, &policy(r#"{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::111122223333:user/alice"},"Action":"kms:GenerateDataKey","Resource":"*"}"#)).await.unwrap();
+    assert_eq!(code(recheck().await), "AccessDeniedException");
+    world.put_policy(&key, &policy("")).await.unwrap();
+    recheck().await.unwrap();
+    world.schedule_deletion(&key).await;
+    assert_eq!(code(recheck().await), "KMSInvalidStateException");
+    world.clock.advance(8 * DAY);
+    assert_eq!(code(recheck().await), "NotFoundException");
+}
+
+#[tokio::test]
+async fn a_recheck_asks_about_this_request_not_an_earlier_one() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let alice = user(ACCOUNT, "alice", &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:k":"v"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}"#]);
+    let recheck = async |caller: &Caller, operation, value| world.kms.recheck(caller, operation, &key, &context(&[("k", value)])).await;
+    recheck(&alice, Operation::Decrypt, "v").await.unwrap();
+    assert_eq!(code(recheck(&alice, Operation::Decrypt, "other").await), "AccessDeniedException");
+    assert_eq!(code(recheck(&alice, Operation::GenerateDataKey, "v").await), "AccessDeniedException");
+    let mut request = (*alice.request).clone();
+    request.source_ip = std::net::Ipv4Addr::new(10, 0, 0, 1).into();
+    let elsewhere = Caller { request: Arc::new(request), ..alice.clone() };
+    assert_eq!(code(recheck(&elsewhere, Operation::Decrypt, "v").await), "AccessDeniedException");
+    let mut identity = (*alice.identity).clone();
+    (identity.policies, identity.epoch) = (Arc::new([]), 1);
+    let stripped = Caller { identity: Arc::new(identity), ..alice.clone() };
+    assert_eq!(code(recheck(&stripped, Operation::Decrypt, "v").await), "AccessDeniedException");
+}

@@ -1,0 +1,176 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::testing::{OTHER_ACCOUNT, context, user};
+use crate::{Decrypt, GenerateDataKey, KeyRef, Kms, Operation};
+
+fn grant(key: &KeyArn, grantee: &Caller, operations: &[&str]) -> CreateGrantRequest {
+    CreateGrantRequest {
+        key_id: key.to_string(),
+        grantee_principal: grantee.identity.principal.arn.to_string(),
+        operations: operations.iter().map(|o| (*o).to_owned()).collect(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_grant_gives_and_its_end_takes_at_once() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    let made = world.kms.create_grant(&world.root, grant(&key, &bob, &["GenerateDataKey"])).await.unwrap();
+    assert!(world.generate_as(&bob, key.as_str()).await.is_ok());
+    let bound = context(&[]);
+    Kms::recheck(&world.kms, &bob, Operation::GenerateDataKey, &key, &bound).await.unwrap();
+    assert_eq!(code(Kms::recheck(&world.kms, &bob, Operation::Decrypt, &key, &bound).await), "AccessDeniedException", "no other operation");
+    assert_eq!(code(world.generate_as(&user(ACCOUNT, "eve", &[]), key.as_str()).await), "AccessDeniedException", "nobody else");
+    assert!(world.reopened().await.list_grants(&world.root, ListGrantsRequest { key_id: key.to_string(), ..Default::default() }).await.unwrap().grants.len() == 1);
+    let revoke = RevokeGrantRequest { key_id: key.to_string(), grant_id: made.grant_id, dry_run: false };
+    world.kms.revoke_grant(&world.root, revoke.clone()).await.unwrap();
+    assert_eq!(code(Kms::recheck(&world.kms, &bob, Operation::GenerateDataKey, &key, &bound).await), "AccessDeniedException");
+    assert_eq!(code(world.generate_as(&bob, key.as_str()).await), "AccessDeniedException");
+    assert_eq!(code(world.kms.revoke_grant(&world.root, revoke).await), "NotFoundException");
+}
+
+#[tokio::test]
+async fn constraints_bind_the_context() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let (bob, carol) = (user(ACCOUNT, "bob", &[]), user(ACCOUNT, "carol", &[]));
+    let pairs = Some(BTreeMap::from([("dept".to_owned(), "hr".to_owned())]));
+    let equals = GrantConstraints { encryption_context_equals: pairs.clone(), ..Default::default() };
+    let subset = GrantConstraints { encryption_context_subset: pairs, ..Default::default() };
+    for (who, constraints) in [(&bob, equals), (&carol, subset)] {
+        let request = CreateGrantRequest { constraints: Some(constraints), ..grant(&key, who, &["GenerateDataKey", "Decrypt", "DescribeKey"]) };
+        world.kms.create_grant(&world.root, request).await.unwrap();
+        assert!(world.kms.describe_key(who, DescribeKeyRequest { key_id: key.to_string(), ..Default::default() }).await.is_ok());
+    }
+    let named = KeyRef::Named(key.to_string());
+    for (pairs, equal, subset) in [
+        (&[("dept", "hr")][..], true, true),
+        (&[("dept", "hr"), ("more", "x")], false, true),
+        (&[("dept", "HR")], false, false),
+        (&[("more", "x")], false, false),
+        (&[], false, false),
+    ] {
+        let bound = context(pairs);
+        let request = GenerateDataKey { key: &named, context: &bound };
+        let made = Kms::generate_data_key(&world.kms, &world.root, request).await.unwrap();
+        for (who, allowed) in [(&bob, equal), (&carol, subset)] {
+            assert_eq!(Kms::generate_data_key(&world.kms, who, request).await.is_ok(), allowed, "{pairs:?}");
+            let open = Decrypt { wrapped: &made.wrapped, key: Some(&key), context: &bound };
+            assert_eq!(Kms::decrypt(&world.kms, who, open).await.is_ok(), allowed, "{pairs:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_explicit_deny_outweighs_a_grant() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"kms:GenerateDataKey","Resource":"*"}]}"#;
+    let bob = user(ACCOUNT, "bob", &[deny]);
+    world.kms.create_grant(&world.root, grant(&key, &bob, &["GenerateDataKey"])).await.unwrap();
+    assert!(message(world.generate_as(&bob, key.as_str()).await).contains("explicit deny"));
+}
+
+#[tokio::test]
+async fn a_scoped_down_session_is_not_widened_by_a_grant() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    world.kms.create_grant(&world.root, grant(&key, &bob, &["GenerateDataKey"])).await.unwrap();
+    let mut identity = (*bob.identity).clone();
+    identity.session = Some(Arc::new([]));
+    let scoped = Caller { identity: Arc::new(identity), ..bob };
+    assert_eq!(code(world.generate_as(&scoped, key.as_str()).await), "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn a_grantee_of_another_account_needs_its_own_accounts_permission() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let (eve, bob) = (power_user(OTHER_ACCOUNT, "eve"), user(OTHER_ACCOUNT, "bob", &[]));
+    for who in [&eve, &bob] {
+        world.kms.create_grant(&world.root, grant(&key, who, &["GenerateDataKey"])).await.unwrap();
+    }
+    assert!(world.generate_as(&eve, key.as_str()).await.is_ok());
+    assert_eq!(code(world.generate_as(&bob, key.as_str()).await), "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn a_named_grant_is_made_once() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    let request = || CreateGrantRequest { name: Some("n".into()), ..grant(&key, &bob, &["Encrypt"]) };
+    let one = world.kms.create_grant(&world.root, request()).await.unwrap();
+    assert_eq!(world.kms.create_grant(&world.root, request()).await.unwrap().grant_id, one.grant_id);
+    let other = CreateGrantRequest { operations: vec!["Decrypt".into()], ..request() };
+    assert_ne!(world.kms.create_grant(&world.root, other).await.unwrap().grant_id, one.grant_id);
+    let unnamed = grant(&key, &bob, &["Encrypt"]);
+    let two = world.kms.create_grant(&world.root, unnamed.clone()).await.unwrap();
+    assert_ne!(world.kms.create_grant(&world.root, unnamed).await.unwrap().grant_id, two.grant_id);
+    let listed = ListGrantsRequest { key_id: key.to_string(), grant_id: Some(two.grant_id), ..Default::default() };
+    assert_eq!(world.kms.list_grants(&world.root, listed).await.unwrap().grants.len(), 1);
+}
+
+#[tokio::test]
+async fn requests_outside_the_api_are_refused() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    let good = || grant(&key, &bob, &["Encrypt"]);
+    let pairs = Some(BTreeMap::from([("k".to_owned(), "v".to_owned())]));
+    let nine = Some((0..9).map(|n| (n.to_string(), String::new())).collect());
+    for (request, expected) in [
+        (CreateGrantRequest { operations: vec![], ..good() }, "ValidationException"),
+        (CreateGrantRequest { operations: vec!["DeleteKey".into()], ..good() }, "ValidationException"),
+        (CreateGrantRequest { operations: vec!["Sign".into()], ..good() }, "ValidationException"),
+        (CreateGrantRequest { grantee_principal: "bob".into(), ..good() }, "InvalidArnException"),
+        (CreateGrantRequest { grantee_principal: "arn:aws:s3:::b".into(), ..good() }, "InvalidArnException"),
+        (CreateGrantRequest { retiring_principal: Some("*".into()), ..good() }, "InvalidArnException"),
+        (CreateGrantRequest { name: Some("a b".into()), ..good() }, "ValidationException"),
+        (CreateGrantRequest { constraints: Some(GrantConstraints { encryption_context_equals: pairs.clone(), encryption_context_subset: pairs }), ..good() }, "ValidationException"),
+        (CreateGrantRequest { constraints: Some(GrantConstraints { encryption_context_equals: nine, ..Default::default() }), ..good() }, "ValidationException"),
+        (CreateGrantRequest { dry_run: true, ..good() }, "DryRunOperationException"),
+        (CreateGrantRequest { key_id: "alias/x".into(), ..good() }, "NotFoundException"),
+    ] {
+        assert_eq!(code(world.kms.create_grant(&world.root, request.clone()).await), expected, "{request:?}");
+    }
+    assert_eq!(code(world.kms.create_grant(&bob, good()).await), "AccessDeniedException");
+    world.disable(&key).await;
+    assert_eq!(code(world.kms.create_grant(&world.root, good()).await), "DisabledException");
+    assert!(world.kms.list_grants(&world.root, ListGrantsRequest { key_id: key.to_string(), ..Default::default() }).await.unwrap().grants.is_empty());
+}
+
+#[tokio::test]
+async fn who_may_retire_a_grant() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let (bob, carol, eve) = (user(ACCOUNT, "bob", &[]), user(ACCOUNT, "carol", &[]), user(ACCOUNT, "eve", &[]));
+    let make = async |operations: &[&str]| {
+        let retiring = Some(carol.identity.principal.arn.to_string());
+        world.kms.create_grant(&world.root, CreateGrantRequest { retiring_principal: retiring, ..grant(&key, &bob, operations) }).await.unwrap()
+    };
+    let by_token = |made: &CreateGrantResponse| RetireGrantRequest { grant_token: Some(made.grant_token.clone()), ..Default::default() };
+    let by_id = |made: &CreateGrantResponse| RetireGrantRequest { key_id: Some(key.to_string()), grant_id: Some(made.grant_id.clone()), ..Default::default() };
+    let one = make(&["Encrypt"]).await;
+    for stranger in [&bob, &eve] {
+        assert_eq!(code(world.kms.retire_grant(stranger, by_token(&one)).await), "AccessDeniedException");
+        assert_eq!(code(world.kms.retire_grant(stranger, by_id(&one)).await), "AccessDeniedException");
+    }
+    let retirable = ListRetirableGrantsRequest { retiring_principal: carol.identity.principal.arn.to_string(), ..Default::default() };
+    assert_eq!(world.kms.list_retirable_grants(&world.root, retirable.clone()).await.unwrap().grants.len(), 1);
+    assert_eq!(code(world.kms.list_retirable_grants(&carol, retirable.clone()).await), "AccessDeniedException");
+    assert_eq!(code(world.kms.list_retirable_grants(&root(OTHER_ACCOUNT), retirable).await), "ValidationException");
+    world.kms.retire_grant(&carol, by_token(&one)).await.unwrap();
+    assert_eq!(code(world.kms.retire_grant(&carol, by_token(&one)).await), "InvalidGrantTokenException");
+    let two = make(&["Encrypt", "RetireGrant"]).await;
+    world.kms.retire_grant(&bob, by_id(&two)).await.unwrap();
+    let three = make(&["Encrypt"]).await;
+    world.kms.retire_grant(&world.root, by_id(&three)).await.unwrap();
+    for bad in [RetireGrantRequest::default(), RetireGrantRequest { grant_token: Some("x".into()), ..by_id(&three) }] {
+        assert_eq!(code(world.kms.retire_grant(&world.root, bad).await), "ValidationException");
+    }
+}
