@@ -1,6 +1,6 @@
 //! Measures the embedded stores on a folder: the figures of docs/adr/0003.
 //!
-//! `cargo run --release --ignore-rust-version -p arqueta-store --example store-rates -- <folder>`
+//! `cargo run --release --ignore-rust-version -p arqueta-store --example store-rates -- <folder> [redb|sled|blobs]`
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
@@ -19,13 +19,22 @@ const RECORDS: u64 = 100_000;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let folder = std::env::args().nth(1).ok_or("usage: store-rates <folder>")?;
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().ok_or("usage: store-rates <folder> [redb|sled|blobs]")?;
+    let only = arguments.next();
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let folder = Path::new(&folder).join("store-rates");
     std::fs::create_dir_all(&folder)?;
-    metadata("redb", Arc::new(RedbStore::open(folder.join("meta.redb"))?)).await?;
+    if wanted("redb") {
+        metadata("redb", Arc::new(RedbStore::open(folder.join("meta.redb"))?)).await?;
+    }
     #[cfg(feature = "sled")]
-    metadata("sled", Arc::new(arqueta_store::SledStore::open(folder.join("meta.sled"))?)).await?;
-    blobs(FsBlobs::open(folder.join("blobs"))?).await?;
+    if wanted("sled") {
+        metadata("sled", Arc::new(arqueta_store::SledStore::open(folder.join("meta.sled"))?)).await?;
+    }
+    if wanted("blobs") {
+        blobs(FsBlobs::open(folder.join("blobs"))?).await?;
+    }
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }

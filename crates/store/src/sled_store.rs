@@ -53,7 +53,8 @@ impl SledStore {
         create_dirs(&OsDisk, parent(path))?;
         let config = sled::Config::default().path(path).cache_capacity(CACHE).flush_every_ms(None);
         let database = guarded(|| config.open()).map_err(|error| in_use_or(error, path))?;
-        let writer = Writer { database: Arc::new(RwLock::new(database.clone())), plain: database, path: path.to_owned() };
+        let writer =
+            Writer { database: Arc::new(RwLock::new(database.clone())), plain: database, path: path.to_owned() };
         writer.sync()?;
         File::open(parent(path))?.sync_all()?;
         let database = writer.database.clone();
@@ -80,7 +81,9 @@ impl From<sled::Error> for Error {
 fn in_use_or(error: Error, path: &Path) -> Error {
     match error {
         // The only way sled 0.34 tells of a lock that it did not get.
-        Error::Io(error) if error.to_string().contains("could not acquire lock") => Error::InUse { path: path.to_owned() },
+        Error::Io(error) if error.to_string().contains("could not acquire lock") => {
+            Error::InUse { path: path.to_owned() }
+        }
         other => other,
     }
 }

@@ -67,7 +67,9 @@ async fn ids(store: &impl BlobStore) -> Vec<BlobId> {
 }
 
 async fn blobs_come_back_whole(store: &impl BlobStore) {
-    for (len, chunk) in [(0, 1), (1, 1), (5000, 7), (100_000, 4096), (1 << 20, 65_536), (3_000_001, 65_537), (3 << 20, 3 << 20)] {
+    for (len, chunk) in
+        [(0, 1), (1, 1), (5000, 7), (100_000, 4096), (1 << 20, 65_536), (3_000_001, 65_537), (3 << 20, 3 << 20)]
+    {
         let body = content(len as u64, len);
         let id = stored(store, &body, chunk).await;
         let found = read(store, id, 0..len as u64).await.expect("a stored blob reads");

@@ -61,7 +61,8 @@ async fn pairs_come_and_go(store: &impl MetaStore) {
 }
 
 async fn writes_of_a_batch_apply_in_order(store: &impl MetaStore) {
-    apply(store, Batch::default().put("a", "1").put("a", "2").delete("b").put("b", "3").put("c", "4").delete("c")).await;
+    apply(store, Batch::default().put("a", "1").put("a", "2").delete("b").put("b", "3").put("c", "4").delete("c"))
+        .await;
     assert_eq!(page(store, everything(9)).await, [(bytes("a"), bytes("2")), (bytes("b"), bytes("3"))]);
 }
 

@@ -7,9 +7,7 @@ use arqueta_model::BlobId;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{
-    Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Error, MetaStore, Pair, Position, Scan,
-};
+use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Error, MetaStore, Pair, Position, Scan};
 
 /// How an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,7 @@ use arqueta_model::{BlobId, Clock};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{
-    Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Error, MetaStore, Pair, Position, Scan,
-};
+use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Error, MetaStore, Pair, Position, Scan};
 
 #[derive(Debug, Clone)]
 struct Delay {

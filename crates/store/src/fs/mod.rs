@@ -29,7 +29,7 @@ use crate::{BlobEntry, BlobStore, BlobStream, BlobWriter, Error};
 
 /// Blobs as files of one directory.
 ///
-/// Cloning shares it. Memory: at most twice 512 KiB for each blob being written or read.
+/// Cloning shares it. Memory: at most twice 256 KiB for each blob being written or read.
 #[derive(Debug, Clone)]
 pub struct FsBlobs {
     folder: Arc<Folder>,

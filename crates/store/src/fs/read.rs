@@ -14,7 +14,7 @@ use crate::disk::DiskFile;
 use crate::{BlobStream, Error};
 
 /// Bytes read at once. One chunk is read ahead while the one before is used.
-const CHUNK: usize = 512 << 10;
+const CHUNK: usize = 256 << 10;
 
 /// Opens a blob and reads the first chunk of `range` in one visit to the blocking pool.
 pub(super) async fn open(folder: Arc<Folder>, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {

@@ -15,7 +15,7 @@ use crate::{BlobWriter, Error};
 
 /// Bytes handed to the operating system at once. One such batch may be on its way while the next
 /// is gathered, so a writer holds at most twice this.
-const BATCH: usize = 512 << 10;
+const BATCH: usize = 256 << 10;
 /// Smaller chunks are copied together; larger ones are written from where they are.
 const SMALL: usize = 8 << 10;
 

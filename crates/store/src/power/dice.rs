@@ -27,7 +27,8 @@ impl Dice {
     /// So many bytes.
     #[must_use]
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = std::iter::repeat_with(|| self.roll().to_le_bytes()).take(len.div_ceil(8)).flatten().collect();
+        let mut bytes: Vec<u8> =
+            std::iter::repeat_with(|| self.roll().to_le_bytes()).take(len.div_ceil(8)).flatten().collect();
         bytes.truncate(len);
         bytes
     }

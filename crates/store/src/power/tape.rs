@@ -61,7 +61,9 @@ impl Image {
 impl Tape {
     pub(super) fn new(image: Image) -> Self {
         let next_file = image.files.keys().next_back().map_or(0, |last| last + 1);
-        let pages = |(id, content): (&FileId, &Vec<u8>)| (0..content.len().div_ceil(PAGE)).map(|page| (*id, page)).collect::<Vec<_>>();
+        let pages = |(id, content): (&FileId, &Vec<u8>)| {
+            (0..content.len().div_ceil(PAGE)).map(|page| (*id, page)).collect::<Vec<_>>()
+        };
         let allocated = image.files.iter().flat_map(pages).collect();
         Self { base: image.clone(), live: image, allocated, next_file, ..Self::default() }
     }
@@ -98,7 +100,11 @@ impl Tape {
 
     fn ensure_parent(&self, path: &Path) -> io::Result<()> {
         let parent = parent(path);
-        if parent == Path::new(".") || self.live.dirs.contains(parent) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+        if parent == Path::new(".") || self.live.dirs.contains(parent) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
 
     fn create(&mut self, path: &Path) -> io::Result<FileId> {
@@ -143,7 +149,10 @@ impl Tape {
             return Ok(());
         }
         let end = at + bytes.len();
-        let fresh: Vec<_> = (at / PAGE..end.div_ceil(PAGE)).map(|page| (id, page)).filter(|page| !self.allocated.contains(page)).collect();
+        let fresh: Vec<_> = (at / PAGE..end.div_ceil(PAGE))
+            .map(|page| (id, page))
+            .filter(|page| !self.allocated.contains(page))
+            .collect();
         if self.capacity.is_some_and(|most| self.allocated.len() + fresh.len() > most) && !fresh.is_empty() {
             return Err(io::ErrorKind::StorageFull.into());
         }

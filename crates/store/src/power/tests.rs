@@ -182,7 +182,8 @@ async fn concurrent_writers_keep_their_promises() {
             assert!(found.is_some() || *position > at, "{key:?} is lost at {at} (seed {seed})");
             // A record that is there leads to its blob, acknowledged or not.
             if found.is_some() {
-                let found: Vec<Bytes> = blobs.read(*id, 0..body.len() as u64).await.unwrap().try_collect().await.unwrap();
+                let found: Vec<Bytes> =
+                    blobs.read(*id, 0..body.len() as u64).await.unwrap().try_collect().await.unwrap();
                 assert!(found.concat() == *body, "the blob of {key:?} is different at {at} (seed {seed})");
             }
         }
