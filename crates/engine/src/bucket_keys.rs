@@ -38,9 +38,15 @@ impl WrappedBucketKeys for BucketKeyTable {
         self.meta.commit(batch).await.map_err(failed)
     }
 
-    async fn load(&self, bucket: &BucketName, id: BucketKeyId) -> Result<Option<WrappedBucketKey>, BucketKeyStoreError> {
+    async fn load(
+        &self,
+        bucket: &BucketName,
+        id: BucketKeyId,
+    ) -> Result<Option<WrappedBucketKey>, BucketKeyStoreError> {
         match self.meta.get(&schema::bucket_key(bucket, id)).await.map_err(failed)? {
-            Some(bytes) => WrappedBucketKey::decode(&bytes).map(Some).map_err(|error| BucketKeyStoreError::new(error, false)),
+            Some(bytes) => {
+                WrappedBucketKey::decode(&bytes).map(Some).map_err(|error| BucketKeyStoreError::new(error, false))
+            }
             None => Ok(None),
         }
     }

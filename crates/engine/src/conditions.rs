@@ -136,15 +136,22 @@ mod tests {
     fn writes_that_must_not_replace() {
         let none_match = Conditions { if_none_match: Some(EtagCondition::Any), ..Conditions::default() };
         assert!(of_write(&none_match, None).is_ok());
-        assert!(matches!(of_write(&none_match, Some(SUBJECT)), Err(Error::PreconditionFailed { condition: Condition::IfNoneMatch })));
+        assert!(matches!(
+            of_write(&none_match, Some(SUBJECT)),
+            Err(Error::PreconditionFailed { condition: Condition::IfNoneMatch })
+        ));
         let matching = Conditions { if_match: tag("b"), ..Conditions::default() };
         assert!(matches!(of_write(&matching, None), Err(Error::NoSuchKey { .. })));
-        assert!(matches!(of_write(&matching, Some(SUBJECT)), Err(Error::PreconditionFailed { condition: Condition::IfMatch })));
+        assert!(matches!(
+            of_write(&matching, Some(SUBJECT)),
+            Err(Error::PreconditionFailed { condition: Condition::IfMatch })
+        ));
     }
 
     #[test]
     fn deletes_by_tag_size_and_time() {
-        let ok = DeleteConditions { if_match: tag("a"), size: Some(3), last_modified: Some(Timestamp::from_millis(10_000)) };
+        let ok =
+            DeleteConditions { if_match: tag("a"), size: Some(3), last_modified: Some(Timestamp::from_millis(10_000)) };
         assert!(of_delete(&ok, SUBJECT).is_ok());
         for bad in [
             DeleteConditions { if_match: tag("b"), ..ok.clone() },

@@ -15,7 +15,7 @@ use crate::record::{Blob, Content, Manifest, ManifestPart, Place};
 use crate::{Engine, Error, schema};
 
 /// Opened chunks that may wait for a slow client.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 /// A stretch of one part.
 struct Piece {
@@ -41,6 +41,8 @@ impl From<arqueta_store::Error> for Unreadable {
     fn from(error: arqueta_store::Error) -> Self {
         match error {
             arqueta_store::Error::NoSuchBlob => Self::Gone,
+            // Shorter than its record says: it was cut.
+            arqueta_store::Error::OutOfRange => Self::Failed(Error::Integrity),
             error => Self::Failed(error.into()),
         }
     }
@@ -88,7 +90,11 @@ fn pieces(content: &Content, manifest: &Manifest, range: &Range<u64>) -> Result<
         let wanted = range.start.max(start)..range.end.min(end);
         // An empty object is still opened: its one empty part says that it is empty.
         if !wanted.is_empty() || (manifest.parts.len() == 1 && part.size == 0) {
-            pieces.push_back(Piece { part: part.clone(), place: *place, range: wanted.start - start..wanted.end - start });
+            pieces.push_back(Piece {
+                part: part.clone(),
+                place: *place,
+                range: wanted.start - start..wanted.end - start,
+            });
         }
         start = end;
     }
@@ -152,11 +158,13 @@ impl Source {
 
     /// How to open a piece and which stored bytes that takes.
     fn opening(&self, piece: &Piece) -> Result<(Opening, Vec<Range<u64>>), Error> {
-        let Some(cipher) = &self.cipher else { return Ok((Opening::Plain, vec![piece.range.clone()])) };
-        if cipher.sealed_size(piece.part.size) != piece.place.sealed_size {
+        let stored_size = self.cipher.as_ref().map_or(piece.part.size, |cipher| cipher.sealed_size(piece.part.size));
+        if stored_size != piece.place.sealed_size {
             return Err(Error::Integrity);
         }
-        let opener = cipher.opener(piece.part.id, piece.part.size, piece.range.clone()).map_err(|_| Error::Integrity)?;
+        let Some(cipher) = &self.cipher else { return Ok((Opening::Plain, vec![piece.range.clone()])) };
+        let opener =
+            cipher.opener(piece.part.id, piece.part.size, piece.range.clone()).map_err(|_| Error::Integrity)?;
         let ranges = opener.head().into_iter().chain([opener.sealed_range()]).collect();
         Ok((Opening::Sealed(Box::new(opener)), ranges))
     }

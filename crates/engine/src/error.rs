@@ -99,7 +99,9 @@ pub enum Error {
     #[error("Your previous request to create the named bucket succeeded and you already own it.")]
     BucketAlreadyOwnedByYou,
     /// Another account has the bucket.
-    #[error("The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.")]
+    #[error(
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."
+    )]
     BucketAlreadyExists,
     /// The bucket still has versions, delete markers or uploads.
     #[error("The bucket you tried to delete is not empty")]
@@ -149,7 +151,9 @@ pub enum Error {
     #[error("The requested partnumber is not satisfiable")]
     InvalidPartNumber,
     /// A listed part was never uploaded, or its ETag differs.
-    #[error("One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")]
+    #[error(
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
+    )]
     InvalidPart {
         /// The part's number.
         number: u16,
@@ -172,7 +176,9 @@ pub enum Error {
         limit: u64,
     },
     /// No multipart upload of that id for that key.
-    #[error("The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")]
+    #[error(
+        "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+    )]
     NoSuchUpload,
     /// The body's MD5 is not the declared one.
     #[error("The Content-MD5 you specified did not match what we received.")]

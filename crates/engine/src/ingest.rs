@@ -18,6 +18,12 @@ use crate::{BodyError, Engine, Error, schema};
 /// Sealed bytes gathered before a write to the blob store.
 const WRITE_CHUNK: usize = 256 * 1024;
 
+/// Room for that and for what one more incoming chunk usually adds.
+const ROOM: usize = WRITE_CHUNK + 80 * 1024;
+
+/// What sealing adds to a small body, and some.
+const SEALING: usize = 256;
+
 /// What a body must be and what it becomes.
 pub(crate) struct Intake {
     /// Seals it; `None` stores it as it is.
@@ -77,7 +83,7 @@ impl Engine {
         let mut hasher = Hasher::new(Wanted::only(intake.checksum.algorithm()));
         let mut md5 = (intake.md5_wanted || intake.md5.is_some()).then(Md5::default);
         let mut sealing = Sealing::new(intake.cipher.as_deref(), part);
-        let mut spool = Spool::new(self.blobs.as_ref(), self.config.inline_limit);
+        let mut spool = Spool::new(self.blobs.as_ref(), self.config.inline_limit, intake.size);
         while let Some(chunk) = body.next().await {
             let chunk = chunk?;
             hasher.update(&chunk);
@@ -174,8 +180,9 @@ struct Spool<'a> {
 }
 
 impl<'a> Spool<'a> {
-    fn new(blobs: &'a dyn BlobStore, inline_limit: usize) -> Self {
-        Self { blobs, inline_limit, pending: BytesMut::new(), file: None }
+    fn new(blobs: &'a dyn BlobStore, inline_limit: usize, size: Option<u64>) -> Self {
+        let room = size.and_then(|size| usize::try_from(size).ok()).map_or(0, |size| (size + SEALING).min(ROOM));
+        Self { blobs, inline_limit, pending: BytesMut::with_capacity(room), file: None }
     }
 
     async fn flush_full(&mut self) -> Result<(), Error> {
@@ -190,7 +197,10 @@ impl<'a> Spool<'a> {
                 empty.insert((id, self.blobs.create(id).await?))
             }
         };
-        Ok(writer.write(self.pending.split().freeze()).await?)
+        writer.write(self.pending.split().freeze()).await?;
+        // The buffer just written is free again; this takes it back instead of allocating.
+        self.pending.reserve(ROOM);
+        Ok(())
     }
 
     async fn finish(mut self) -> Result<(Place, Option<Bytes>), Error> {

@@ -38,11 +38,9 @@ mod sequence;
 mod sweep;
 mod versions;
 
-pub use arqueta_envelope::{
-    Caller, CustomerKey, Envelope, Error as EnvelopeError, KeyServiceError, KeyState, SseMode,
-};
+pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, KeyServiceError, KeyState, SseMode};
 pub use arqueta_store::Error as StoreError;
 pub use bucket_keys::BucketKeyTable;
 pub use engine::{Config, Engine};
-pub use sweep::{SweepSchedule, Swept};
 pub use error::{BodyError, Condition, Error};
+pub use sweep::{SweepSchedule, Swept};

@@ -19,7 +19,8 @@ impl Engine {
         request: &EncryptionRequest,
     ) -> Result<Option<Protection>, Error> {
         let default = self.default_encryption(bucket);
-        let bucket_key = request.bucket_key.unwrap_or_else(|| default.as_ref().is_some_and(|default| default.bucket_key));
+        let bucket_key =
+            request.bucket_key.unwrap_or_else(|| default.as_ref().is_some_and(|default| default.bucket_key));
         let kms = |key: Option<String>, context| Protection::Kms { key: key_ref(key), context, bucket_key };
         let dual = |key: Option<String>, context| Protection::DualKms { key: key_ref(key), context };
         Ok(match &request.mode {

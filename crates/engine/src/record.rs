@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::Error;
+use crate::api::{BlockedEncryption, LegalHold, ObjectLockConfiguration, Retention, StorageClass, Versioning};
 use crate::api::{Checksum, ChecksumAlgorithm, ChecksumType, ContentHeaders, DefaultEncryption, Tags, UserMetadata};
-use crate::api::{BlockedEncryption, LegalHold, Retention, ObjectLockConfiguration, StorageClass, Versioning};
 
 /// The format byte of every record that this version writes.
 pub const FORMAT: u8 = 1;

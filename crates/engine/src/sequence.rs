@@ -28,9 +28,7 @@ impl Sequencer {
 
 /// A fresh version id that tells its sequence in its first eight bytes.
 pub fn version_id(sequence: u64) -> VersionId {
-    let VersionId::Id(mut bytes) = VersionId::random() else {
-        unreachable!("a random version id is never null")
-    };
+    let VersionId::Id(mut bytes) = VersionId::random() else { unreachable!("a random version id is never null") };
     bytes[..8].copy_from_slice(&sequence.to_be_bytes());
     VersionId::Id(bytes)
 }

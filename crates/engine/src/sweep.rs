@@ -120,7 +120,8 @@ impl Engine {
             let mut forget = Batch::default();
             for (key, bytes) in &page {
                 let id = key.strip_prefix(schema::FINISHED).and_then(|id| id.try_into().ok());
-                self.remove_parts(UploadId::from_bytes(id.ok_or(Error::Damaged { what: FinishedUpload::NAME })?)).await?;
+                self.remove_parts(UploadId::from_bytes(id.ok_or(Error::Damaged { what: FinishedUpload::NAME })?))
+                    .await?;
                 if FinishedUpload::decode(bytes)?.at < before {
                     forget = forget.delete(key.clone());
                     swept += 1;

@@ -148,7 +148,9 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Batch, Error> {
         match self.stored(schema::noncurrent(bucket, key, sequence)).await? {
-            Some(old) => Ok(release(batch.unchanged(old.key.clone(), Some(old.bytes)).delete(old.key), &old.record, now)),
+            Some(old) => {
+                Ok(release(batch.unchanged(old.key.clone(), Some(old.bytes)).delete(old.key), &old.record, now))
+            }
             None => Ok(batch),
         }
     }

@@ -91,7 +91,9 @@ async fn a_put_under_way_does_not_outlive_its_bucket() {
 #[tokio::test]
 async fn buckets_are_listed_by_owner_prefix_and_page() {
     let rig = Rig::empty();
-    for (name, owner) in [("aaa", account()), ("aab", other()), ("aac", account()), ("abc", account()), ("b.c", account())] {
+    for (name, owner) in
+        [("aaa", account()), ("aab", other()), ("aac", account()), ("abc", account()), ("b.c", account())]
+    {
         rig.engine.create_bucket(create(name, owner)).await.unwrap();
     }
     let list = async |prefix: &str, after: Option<&str>, limit| {

@@ -6,7 +6,9 @@ mod rig;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_engine::api::{ChecksumRequest, ChecksumValue, Conditions, DeleteConditions, DeleteObject, GetObject, Versioning};
+use arqueta_engine::api::{
+    ChecksumRequest, ChecksumValue, Conditions, DeleteConditions, DeleteObject, GetObject, Versioning,
+};
 use arqueta_engine::checksum::{Algorithm, Md5};
 use arqueta_engine::{BodyError, Condition, Error};
 use arqueta_model::Clock;
@@ -98,11 +100,8 @@ async fn deletes_under_conditions() {
             assert!(matches!(delete(bad).await, Err(Error::PreconditionFailed { .. })), "{versioning:?}");
             assert!(rig.body(name("k")).await.is_ok());
         }
-        let good = DeleteConditions {
-            if_match: etag(&stored.etag),
-            size: Some(4),
-            last_modified: Some(stored.last_modified),
-        };
+        let good =
+            DeleteConditions { if_match: etag(&stored.etag), size: Some(4), last_modified: Some(stored.last_modified) };
         delete(good.clone()).await.unwrap();
         assert!(rig.body(name("k")).await.is_err());
         assert_eq!(delete(good).await.unwrap(), Default::default(), "what is not there is not marked either");
@@ -115,7 +114,8 @@ async fn digests_and_lengths_are_checked_before_anything_is_visible() {
     let good = ChecksumValue::new(Algorithm::Crc32, &0xcbf4_3926_u32.to_be_bytes()).unwrap();
     let bad = ChecksumValue::new(Algorithm::Crc32, &[1, 2, 3, 4]).unwrap();
     let body = || Bytes::from_static(b"123456789");
-    let trailer = |value: Option<ChecksumValue>| ChecksumRequest::Trailer(Algorithm::Crc32, Box::new(move || Ok(value)));
+    let trailer =
+        |value: Option<ChecksumValue>| ChecksumRequest::Trailer(Algorithm::Crc32, Box::new(move || Ok(value)));
 
     let put = rig.put_with("k", body(), |put| put.md5 = Some([0; 16])).await;
     assert!(matches!(put, Err(Error::BadDigest)));

@@ -4,8 +4,9 @@
 mod rig;
 
 use arqueta_engine::api::{
-    Conditions, ContentHeaders, CopiedObject, CopyObject, CopySource, DefaultEncryption, DefaultMode, EncryptionRequest,
-    GetObject, MetadataDirective, StorageClass, TagDirective, Tags, UpdateObjectEncryption, UserMetadata, Versioning,
+    Conditions, ContentHeaders, CopiedObject, CopyObject, CopySource, DefaultEncryption, DefaultMode,
+    EncryptionRequest, GetObject, MetadataDirective, StorageClass, TagDirective, Tags, UpdateObjectEncryption,
+    UserMetadata, Versioning,
 };
 use arqueta_engine::{Condition, Error, SseMode};
 use rig::{Mode, Rig, any_etag, bucket, etag, key, name, pattern, version, write_if};
@@ -173,7 +174,8 @@ async fn re_keying_writes_no_body_and_keeps_tag_and_time() {
         let stored = rig.put_mode("k", pattern(90_000), mode).await;
         rig.clock.advance(std::time::Duration::from_secs(60));
         let blobs = rig.faulty_blobs.operations();
-        let input = UpdateObjectEncryption { name: name("k"), key: "key-2".into(), bucket_key: mode != Mode::KmsBucketKey };
+        let input =
+            UpdateObjectEncryption { name: name("k"), key: "key-2".into(), bucket_key: mode != Mode::KmsBucketKey };
         let info = rig.engine.update_object_encryption(&rig.caller, &input).await.unwrap();
         assert_eq!((info.mode, info.bucket_key), (SseMode::Kms, mode != Mode::KmsBucketKey));
         assert_eq!(rig.faulty_blobs.operations(), blobs, "no body was touched");

@@ -4,10 +4,11 @@
 
 mod rig;
 
-use arqueta_engine::api::{
-    Conditions, CopyObject, CopySource, GetObject, MetadataDirective, TagDirective, Tags, UpdateObjectEncryption, Versioning,
-};
 use arqueta_engine::Error;
+use arqueta_engine::api::{
+    Conditions, CopyObject, CopySource, GetObject, MetadataDirective, TagDirective, Tags, UpdateObjectEncryption,
+    Versioning,
+};
 use arqueta_store::{BlobStore, Fault, MetaStore};
 use bytes::Bytes;
 use rig::{Mode, Rig, bucket, collect, key, name, pattern, version};
@@ -26,13 +27,14 @@ enum Act {
     Rekey,
 }
 
-const ACTS: [Act; 7] =
-    [Act::PutSmall, Act::PutLarge, Act::Delete, Act::RemoveVersion, Act::Copy, Act::Tag, Act::Rekey];
+const ACTS: [Act; 7] = [Act::PutSmall, Act::PutLarge, Act::Delete, Act::RemoveVersion, Act::Copy, Act::Tag, Act::Rekey];
 
 async fn act(rig: &Rig, act: Act, old: arqueta_model::VersionId) -> Result<(), Error> {
     match act {
         Act::PutSmall => rig.put_with("k", pattern(100), |put| put.encryption = Mode::Kms.request()).await.map(drop),
-        Act::PutLarge => rig.put_with("k", pattern(300_000), |put| put.encryption = Mode::Kms.request()).await.map(drop),
+        Act::PutLarge => {
+            rig.put_with("k", pattern(300_000), |put| put.encryption = Mode::Kms.request()).await.map(drop)
+        }
         Act::Delete => rig.delete(name("k")).await.map(drop),
         Act::RemoveVersion => rig.delete(version("k", old)).await.map(drop),
         Act::Copy => rig.engine.copy_object(&rig.caller, copy()).await.map(drop),
@@ -138,7 +140,9 @@ async fn a_full_disk_keeps_what_was_there_and_leaves_nothing_behind() {
         assert!(matches!(put, Err(Error::Store(arqueta_store::Error::Full(_)))), "{size}");
     }
     rig.faulty_blobs.fail_always(None);
-    let bucket_keys = |pairs: Vec<arqueta_store::Pair>| pairs.into_iter().filter(|(key, _)| !key.starts_with(b"k/")).collect::<Vec<_>>();
+    let bucket_keys = |pairs: Vec<arqueta_store::Pair>| {
+        pairs.into_iter().filter(|(key, _)| !key.starts_with(b"k/")).collect::<Vec<_>>()
+    };
     assert_eq!(bucket_keys(rig.meta.dump().await), bucket_keys(before.0));
     assert_eq!(rig.blobs.list(None, 100).await.unwrap(), before.1);
 }

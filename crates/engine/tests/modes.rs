@@ -11,8 +11,7 @@ use proptest::prelude::*;
 use rig::{Mode, Rig, collect, customer_key, name, pattern};
 
 /// Around the inline limit and every segment edge, and several segments.
-const SIZES: [usize; 12] =
-    [0, 1, 1000, 16_303, 16_304, 16_384, 16_385, 65_479, 65_480, 65_481, 131_000, 400_000];
+const SIZES: [usize; 12] = [0, 1, 1000, 16_303, 16_304, 16_384, 16_385, 65_479, 65_480, 65_481, 131_000, 400_000];
 
 #[tokio::test]
 async fn every_size_comes_back_in_every_mode() {
@@ -29,7 +28,9 @@ async fn every_size_comes_back_in_every_mode() {
 
 #[tokio::test]
 async fn unencrypted_only_where_nobody_asks_and_the_switch_is_off() {
-    let rig = Rig::over(Default::default(), Default::default(), Default::default(), |config| config.encrypt_by_default = false);
+    let rig = Rig::over(Default::default(), Default::default(), Default::default(), |config| {
+        config.encrypt_by_default = false
+    });
     rig.make_bucket(Versioning::Off).await;
     assert!(rig.put("plain", pattern(100_000)).await.unwrap().encryption.is_none());
     assert!(rig.body(name("plain")).await.unwrap() == pattern(100_000));
@@ -73,7 +74,10 @@ async fn a_customers_key_is_asked_for_and_checked() {
     let get = |at: &str, key: Option<u8>| GetObject { customer_key: key.map(customer_key), ..GetObject::new(name(at)) };
     for (at, key) in [("c", None), ("s", Some(7))] {
         assert!(matches!(rig.get(get(at, key)).await, Err(Error::CustomerKey { .. })), "get {at}");
-        assert!(matches!(rig.engine.head_object(&rig.caller, get(at, key)).await, Err(Error::CustomerKey { .. })), "head {at}");
+        assert!(
+            matches!(rig.engine.head_object(&rig.caller, get(at, key)).await, Err(Error::CustomerKey { .. })),
+            "head {at}"
+        );
     }
     assert!(matches!(rig.get(get("c", Some(8))).await, Err(Error::Encryption(_))));
     assert!(matches!(rig.engine.head_object(&rig.caller, get("c", Some(8))).await, Err(Error::Encryption(_))));

@@ -116,14 +116,18 @@ async fn compare(rig: &Rig, model: &Model) {
         let current = rig.body(name(key)).await;
         match versions.first() {
             Some((_, Some(body))) => assert!(current.unwrap() == body),
-            Some((id, None)) => assert!(matches!(current, Err(Error::NoSuchKey { delete_marker: Some(m) }) if m == *id)),
+            Some((id, None)) => {
+                assert!(matches!(current, Err(Error::NoSuchKey { delete_marker: Some(m) }) if m == *id))
+            }
             None => assert!(matches!(current, Err(Error::NoSuchKey { delete_marker: None }))),
         }
         for (id, body) in versions {
             let read = rig.body(version(key, *id)).await;
             match body {
                 Some(body) => assert!(read.unwrap() == body),
-                None => assert!(matches!(read, Err(Error::MethodNotAllowed { delete_marker, .. }) if delete_marker == *id)),
+                None => {
+                    assert!(matches!(read, Err(Error::MethodNotAllowed { delete_marker, .. }) if delete_marker == *id))
+                }
             }
         }
         let absent = rig.body(version(key, VersionId::random())).await;

@@ -13,16 +13,14 @@ mod tag;
 
 pub use body::{Body, ByteRange, ChecksumRequest, ObjectStream, TrailerValue};
 pub use bucket::{
-    CreateBucket, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, DefaultRetention, RetentionPeriod,
+    CreateBucket, DefaultRetention, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, RetentionPeriod,
     Versioning,
 };
 pub use condition::{Conditions, DeleteConditions, EtagCondition};
 pub use encryption::{
     BlockedEncryption, DefaultEncryption, DefaultMode, EncryptionInfo, EncryptionRequest, RequestedMode,
 };
-pub use listing::{
-    ListObjectVersions, ListObjects, ListedObject, ListedObjects, ListedVersion, ListedVersions,
-};
+pub use listing::{ListObjectVersions, ListObjects, ListedObject, ListedObjects, ListedVersion, ListedVersions};
 pub use lock::{LegalHold, Retention, RetentionMode};
 pub use multipart::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CompletedUpload, CreateMultipartUpload,

@@ -93,7 +93,15 @@ mod tests {
     #[test]
     fn malformed_tags_are_refused() {
         let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
-        for bad in [("", "v"), ("aws:x", "v"), ("AWS:x", "v"), ("a<b", "v"), ("k", "a&b"), (long_key.as_str(), "v"), ("k", long_value.as_str())] {
+        for bad in [
+            ("", "v"),
+            ("aws:x", "v"),
+            ("AWS:x", "v"),
+            ("a<b", "v"),
+            ("k", "a&b"),
+            (long_key.as_str(), "v"),
+            ("k", long_value.as_str()),
+        ] {
             assert!(matches!(tags(&[bad]), Err(Error::InvalidTag { .. })), "{bad:?}");
         }
         assert!(matches!(tags(&[("k", "1"), ("k", "2")]), Err(Error::InvalidTag { .. })));

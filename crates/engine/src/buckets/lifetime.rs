@@ -2,9 +2,7 @@ use arqueta_model::BucketName;
 use arqueta_store::{Batch, Precondition, Scan};
 use bytes::Bytes;
 
-use crate::api::{
-    CreateBucket, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, Versioning,
-};
+use crate::api::{CreateBucket, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, Versioning};
 use crate::engine::ATTEMPTS;
 use crate::record::{BucketRecord, Record};
 use crate::{Engine, Error, schema};

@@ -61,7 +61,9 @@ mod tests {
     #[test]
     fn keys_roll_up_to_the_first_delimiter_after_the_prefix() {
         let slash = Shape::new("a/", Some("/"));
-        for (key, group) in [("a/", None), ("a/b", None), ("a/b/", Some("a/b/")), ("a/b/c/d", Some("a/b/")), ("a//", Some("a//"))] {
+        for (key, group) in
+            [("a/", None), ("a/b", None), ("a/b/", Some("a/b/")), ("a/b/c/d", Some("a/b/")), ("a//", Some("a//"))]
+        {
             assert_eq!(slash.group(key), group, "{key}");
         }
         assert_eq!(Shape::new("", Some("ab")).group("xaab-ab"), Some("xaab"));

@@ -19,9 +19,7 @@ use arqueta_model::ObjectKey;
 
 pub use token::{continuation_token, continue_after};
 
-use crate::api::{
-    ListMultipartUploads, ListObjectVersions, ListObjects, ListedObjects, ListedUploads, ListedVersions,
-};
+use crate::api::{ListMultipartUploads, ListObjectVersions, ListObjects, ListedObjects, ListedUploads, ListedVersions};
 use crate::record::{ObjectRecord, Record as _};
 use crate::{Engine, Error};
 

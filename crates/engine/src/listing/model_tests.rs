@@ -85,7 +85,12 @@ async fn store(keys: &Keys) -> MemoryMeta {
 }
 
 /// A listing by its definition: every key rolled up or not, everything sorted, the marker cut off.
-fn entries<'k>(keys: impl Iterator<Item = &'k String>, prefix: &str, delimiter: &str, after: &str) -> BTreeSet<(String, bool)> {
+fn entries<'k>(
+    keys: impl Iterator<Item = &'k String>,
+    prefix: &str,
+    delimiter: &str,
+    after: &str,
+) -> BTreeSet<(String, bool)> {
     let rolled = |key: &String| {
         let rest = &key[prefix.len()..];
         match rest.find(delimiter).filter(|_| !delimiter.is_empty()) {
@@ -358,7 +363,8 @@ async fn a_page_goes_on_although_its_marker_version_was_deleted() {
         .put(schema::current(&bucket(), &key), record(1, true, true).encode());
     meta.commit(emptied).await.unwrap();
     let (key_marker, version_marker) = first.next.map(|(key, version)| (Some(key), version)).unwrap();
-    let rest = versions::page(&meta, &ListObjectVersions { key_marker, version_marker, ..all_versions() }).await.unwrap();
+    let rest =
+        versions::page(&meta, &ListObjectVersions { key_marker, version_marker, ..all_versions() }).await.unwrap();
     assert_eq!(rest.versions.iter().map(sequence).collect::<Vec<_>>(), [1]);
 }
 

@@ -19,8 +19,7 @@ impl Engine {
         if input.if_started.is_some_and(|at| at.seconds() != upload.record.started.seconds()) {
             return Err(Error::PreconditionFailed { condition: Condition::IfMatch });
         }
-        let finished =
-            FinishedUpload { bucket: input.bucket, key: input.key, at: self.clock.now(), completed: None };
+        let finished = FinishedUpload { bucket: input.bucket, key: input.key, at: self.clock.now(), completed: None };
         let batch = Batch::default()
             .unchanged(upload.key.clone(), Some(upload.bytes))
             .delete(upload.key)

@@ -4,9 +4,7 @@ use arqueta_envelope::{Caller, SseMode};
 use arqueta_model::{Timestamp, UploadId};
 use arqueta_store::{Batch, Precondition};
 
-use crate::api::{
-    ChecksumAlgorithm, ChecksumType, CreateMultipartUpload, CreatedUpload, EncryptionInfo, UserMetadata,
-};
+use crate::api::{ChecksumAlgorithm, ChecksumType, CreateMultipartUpload, CreatedUpload, EncryptionInfo, UserMetadata};
 use crate::record::{Record as _, UploadRecord};
 use crate::{Engine, Error, schema};
 

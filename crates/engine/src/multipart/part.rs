@@ -116,6 +116,9 @@ impl Engine {
             }
             return Err(error);
         }
+        if let Some(keys) = keys {
+            self.envelope.report_sealed(keys, part.size);
+        }
         Ok(UploadedPart {
             etag: part.etag,
             checksum: Some(checksum),

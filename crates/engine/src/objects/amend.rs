@@ -17,7 +17,7 @@ impl Engine {
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
     pub async fn object_tags(&self, name: &ObjectName) -> Result<(Tags, VersionId), Error> {
         let reading = self.peek(name).await?;
-        Ok((reading.content.tags, reading.stored.record.version))
+        Ok((reading.content().tags.clone(), reading.stored.record.version))
     }
 
     /// Replaces the tags of a version; empty tags remove them. Returns the version's id.
@@ -45,8 +45,10 @@ impl Engine {
     ) -> Result<VersionId, Error> {
         let _held = self.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
-            let Reading { stored, mut content, .. } = self.peek(name).await?;
+            let reading = self.peek(name).await?;
+            let mut content = reading.content().clone();
             change(&mut content)?;
+            let stored = reading.stored;
             let version = stored.record.version;
             if self.replace_content(stored, content).await? {
                 return Ok(version);

@@ -27,19 +27,21 @@ impl Engine {
         if !input.conditions.is_empty() {
             check_write(&input.conditions, self.current(&input.bucket, &input.key).await?.as_ref())?;
         }
-        let (source, body) = self.open_source(caller, &input.source, |source| {
-            if source.manifest.size() > self.config.put_limit {
-                return Err(Error::request(format!(
-                    "The specified copy source is larger than the maximum allowable size for a copy source: {}",
-                    self.config.put_limit
-                )));
-            }
-            if changes_nothing(&input) { Err(Error::request(ONTO_ITSELF)) } else { Ok(()) }
-        }).await?;
+        let (source, body) = self
+            .open_source(caller, &input.source, |source| {
+                if source.manifest.size() > self.config.put_limit {
+                    return Err(Error::request(format!(
+                        "The specified copy source is larger than the maximum allowable size for a copy source: {}",
+                        self.config.put_limit
+                    )));
+                }
+                if changes_nothing(&input) { Err(Error::request(ONTO_ITSELF)) } else { Ok(()) }
+            })
+            .await?;
         let protection = self.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         draft.tags = match input.tags {
-            TagDirective::Copy => source.content.tags.clone(),
+            TagDirective::Copy => source.content().tags.clone(),
             TagDirective::Replace(tags) => tags,
         };
         draft.retention = retention;
@@ -78,7 +80,7 @@ impl Engine {
                 return Ok((reading, body));
             }
         }
-        Err(Error::Damaged { what: "body" })
+        Err(arqueta_store::Error::Conflict.into())
     }
 }
 
@@ -101,7 +103,7 @@ fn changes_nothing(input: &CopyObject) -> bool {
 /// Whether a source's entity tag is the MD5 of its content: it is authenticated with the content,
 /// so the copy need not compute it again.
 fn has_md5_etag(source: &Reading) -> bool {
-    let mode_has = source.content.keys.as_ref().is_none_or(|keys| keys.mode() == crate::SseMode::S3);
+    let mode_has = source.content().keys.as_ref().is_none_or(|keys| keys.mode() == crate::SseMode::S3);
     mode_has && !source.manifest.multipart
 }
 

@@ -65,7 +65,11 @@ impl Engine {
             let batch = self.plan_removal(&name.bucket, &name.key, stored).await?;
             match self.meta.commit(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
-                result => return result.map(|()| DeletedObject { version: Some(version), delete_marker }).map_err(Error::from),
+                result => {
+                    return result
+                        .map(|()| DeletedObject { version: Some(version), delete_marker })
+                        .map_err(Error::from);
+                }
             }
         }
         Err(arqueta_store::Error::Conflict.into())

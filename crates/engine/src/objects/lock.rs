@@ -27,12 +27,7 @@ pub(crate) fn permit_removal(record: &ObjectRecord, bypass: bool, now: Timestamp
 }
 
 /// Refuses a change that would weaken retention in force.
-fn permit_change(
-    old: Option<Retention>,
-    new: Option<Retention>,
-    bypass: bool,
-    now: Timestamp,
-) -> Result<(), Error> {
+fn permit_change(old: Option<Retention>, new: Option<Retention>, bypass: bool, now: Timestamp) -> Result<(), Error> {
     let Some(old) = old.filter(|old| old.until > now) else { return Ok(()) };
     let stricter = new.is_some_and(|new| new.mode == old.mode && new.until >= old.until);
     let permitted = match old.mode {
@@ -110,7 +105,7 @@ impl Engine {
     /// [`Error::InvalidRequest`] without object lock on the bucket, [`Error::NoObjectLock`].
     pub async fn retention(&self, name: &ObjectName) -> Result<Retention, Error> {
         self.require_lock(name).await?;
-        self.peek(name).await?.content.retention.ok_or(Error::NoObjectLock)
+        self.peek(name).await?.content().retention.ok_or(Error::NoObjectLock)
     }
 
     /// Legal hold of a version.
@@ -119,7 +114,7 @@ impl Engine {
     /// [`Error::InvalidRequest`] without object lock on the bucket, [`Error::NoObjectLock`].
     pub async fn legal_hold(&self, name: &ObjectName) -> Result<LegalHold, Error> {
         self.require_lock(name).await?;
-        self.peek(name).await?.content.legal_hold.ok_or(Error::NoObjectLock)
+        self.peek(name).await?.content().legal_hold.ok_or(Error::NoObjectLock)
     }
 
     async fn require_lock(&self, name: &ObjectName) -> Result<(), Error> {

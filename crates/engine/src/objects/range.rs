@@ -14,7 +14,9 @@ pub(crate) fn resolve(range: Option<ByteRange>, manifest: &Manifest) -> Result<R
     let unsatisfiable = Err(Error::InvalidRange { size });
     match range {
         None => Ok(0..size),
-        Some(ByteRange::FromTo(first, last)) if first <= last && first < size => Ok(first..size.min(last.saturating_add(1))),
+        Some(ByteRange::FromTo(first, last)) if first <= last && first < size => {
+            Ok(first..size.min(last.saturating_add(1)))
+        }
         Some(ByteRange::From(first)) if first < size => Ok(first..size),
         Some(ByteRange::Suffix(count)) if count > 0 && size > 0 => Ok(size.saturating_sub(count)..size),
         Some(ByteRange::FromTo(..) | ByteRange::From(_) | ByteRange::Suffix(_)) => unsatisfiable,

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use arqueta_envelope::{CustomerKey, ObjectCipher, SseMode};
 
 use super::range;
-use crate::api::{
-    ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, ObjectInfo, ObjectName, ObjectStream,
-};
+use crate::api::{ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, ObjectInfo, ObjectName, ObjectStream};
 use crate::content::Unreadable;
 use crate::record::{Content, Manifest};
 use crate::versions::{Stored, subject};
@@ -31,8 +29,13 @@ pub(crate) enum Purpose {
 /// is authenticated yet.
 pub(crate) struct Reading {
     pub stored: Stored,
-    pub content: Content,
     pub manifest: Manifest,
+}
+
+impl Reading {
+    pub fn content(&self) -> &Content {
+        self.stored.record.content.as_ref().expect("`find` gives out no delete marker")
+    }
 }
 
 impl Engine {
@@ -53,7 +56,7 @@ impl Engine {
                 return Ok(GotObject { info, body });
             }
         }
-        Err(Error::Damaged { what: "body" })
+        Err(arqueta_store::Error::Conflict.into())
     }
 
     /// What is known of an object, without its content. Only SSE-C needs a key for that.
@@ -80,7 +83,7 @@ impl Engine {
                 Some(_) => Error::NoSuchVersion,
             });
         };
-        let Some(content) = stored.record.content.clone() else {
+        let Some(content) = &stored.record.content else {
             let marker = stored.record.version;
             return Err(match (name.version, purpose) {
                 (None, _) => Error::NoSuchKey { delete_marker: Some(marker) },
@@ -98,7 +101,7 @@ impl Engine {
             Purpose::Answer => conditions::of_read(held, subject)?,
             Purpose::Source => conditions::of_source(held, subject)?,
         }
-        Ok(Reading { stored, content, manifest })
+        Ok(Reading { stored, manifest })
     }
 
     /// Opens the keys of an object and verifies its manifest; `None` for an unencrypted one.
@@ -109,7 +112,7 @@ impl Engine {
         reading: &Reading,
         customer: Option<&CustomerKey>,
     ) -> Result<Option<Arc<ObjectCipher>>, Error> {
-        let content = &reading.content;
+        let content = reading.content();
         let Some(keys) = &content.keys else {
             return if customer.is_some() { Err(NOT_APPLICABLE) } else { Ok(None) };
         };
@@ -132,7 +135,7 @@ impl Engine {
         reading: &Reading,
         customer: Option<&CustomerKey>,
     ) -> Result<(), Error> {
-        let is_customers = reading.content.keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
+        let is_customers = reading.content().keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
         if is_customers || customer.is_some() {
             self.unlock(caller, name, reading, customer).await?;
         }
@@ -146,12 +149,16 @@ impl Engine {
         cipher: Option<Arc<ObjectCipher>>,
         bytes: Range<u64>,
     ) -> Result<Option<ObjectStream>, Error> {
-        match self.content(&reading.content, &reading.manifest, cipher, bytes).await {
+        match self.content(reading.content(), &reading.manifest, cipher, bytes).await {
             Ok(body) => Ok(Some(body)),
             Err(Unreadable::Failed(error)) => Err(error),
             Err(Unreadable::Gone) => {
                 let now = self.meta.get(&reading.stored.key).await?;
-                if now.as_ref() == Some(&reading.stored.bytes) { Err(Error::Damaged { what: "body" }) } else { Ok(None) }
+                if now.as_ref() == Some(&reading.stored.bytes) {
+                    Err(Error::Damaged { what: "body" })
+                } else {
+                    Ok(None)
+                }
             }
         }
     }
@@ -166,7 +173,11 @@ const NOT_APPLICABLE: Error =
 
 /// What is told of a version.
 pub(crate) fn info(reading: Reading, asked: Option<ByteRange>, bytes: Range<u64>) -> ObjectInfo {
-    let Reading { stored: Stored { record, .. }, content, manifest } = reading;
+    let content = reading.content();
+    let tags = content.tags.len();
+    let (retention, legal_hold, storage_class) = (content.retention, content.legal_hold, content.storage_class);
+    let encryption = content.keys.as_ref().map(EncryptionInfo::of);
+    let Reading { stored: Stored { record, .. }, manifest } = reading;
     let size = manifest.size();
     let parts = manifest.multipart.then(|| u16::try_from(manifest.parts.len()).unwrap_or(u16::MAX));
     let checksum = match asked {
@@ -182,12 +193,12 @@ pub(crate) fn info(reading: Reading, asked: Option<ByteRange>, bytes: Range<u64>
         last_modified: record.last_modified,
         owner: record.owner,
         checksum,
-        encryption: content.keys.as_ref().map(EncryptionInfo::of),
+        encryption,
         parts,
-        tags: content.tags.len(),
-        retention: content.retention,
-        legal_hold: content.legal_hold,
-        storage_class: content.storage_class,
+        tags,
+        retention,
+        legal_hold,
+        storage_class,
         replication: record.replication,
         etag: manifest.etag,
         headers: manifest.headers,

@@ -4,7 +4,6 @@ use arqueta_envelope::{KeyRef, Protection, SseMode};
 use arqueta_model::EncryptionContext;
 
 use super::lock;
-use super::read::Reading;
 use crate::api::{EncryptionInfo, UpdateObjectEncryption};
 use crate::engine::ATTEMPTS;
 use crate::{Caller, Engine, Error};
@@ -29,7 +28,9 @@ impl Engine {
         };
         let _held = self.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
-            let Reading { stored, mut content, .. } = self.peek(name).await?;
+            let reading = self.peek(name).await?;
+            let mut content = reading.content().clone();
+            let stored = reading.stored;
             lock::permit_removal(&stored.record, false, self.clock.now())?;
             let keys = content.keys.as_ref().filter(|keys| matches!(keys.mode(), SseMode::S3 | SseMode::Kms));
             let keys = keys.ok_or_else(|| {

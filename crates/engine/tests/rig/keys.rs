@@ -3,17 +3,20 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arqueta_kms::{
-    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeySpec, KeyState, KeyUsage, Kms,
-    Operation, ReEncrypt, ReEncrypted,
+    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeySpec, KeyState, KeyUsage,
+    Kms, Operation, ReEncrypt, ReEncrypted,
 };
 use arqueta_model::{EncryptionContext, KeyArn, ObjectId};
 use arqueta_seal::SourceKey;
 use async_trait::async_trait;
 
+/// What a handle stands for.
+type Bound = ([u8; 32], KeyArn, EncryptionContext);
+
 /// A key service in memory: a wrapped key is a handle, bound to its key and context.
 #[derive(Debug, Default)]
 pub struct KeyRing {
-    wrapped: Mutex<HashMap<Vec<u8>, ([u8; 32], KeyArn, EncryptionContext)>>,
+    wrapped: Mutex<HashMap<Vec<u8>, Bound>>,
     down: AtomicBool,
     calls: AtomicU64,
 }

@@ -7,8 +7,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use arqueta_engine::api::{
-    Conditions, CreateBucket, DeleteConditions, DeleteObject, DeletedObject, EncryptionRequest, EtagCondition, GetObject,
-    GotObject, ObjectName, PutObject, RequestedMode, StoredObject, Versioning,
+    Conditions, CreateBucket, DeleteConditions, DeleteObject, DeletedObject, EncryptionRequest, EtagCondition,
+    GetObject, GotObject, ObjectName, PutObject, RequestedMode, StoredObject, Versioning,
 };
 use arqueta_engine::{BucketKeyTable, Caller, Config, CustomerKey, Engine, Envelope, Error};
 use arqueta_envelope::BucketKeyConfig;
@@ -71,7 +71,12 @@ pub fn etag(text: &str) -> Option<EtagCondition> {
 }
 
 impl Rig {
-    pub fn over(meta: Arc<MemoryMeta>, blobs: MemoryBlobs, kms: Arc<KeyRing>, adjust: impl FnOnce(&mut Config)) -> Self {
+    pub fn over(
+        meta: Arc<MemoryMeta>,
+        blobs: MemoryBlobs,
+        kms: Arc<KeyRing>,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let faulty_meta = Faulty::new(meta.clone());
         let faulty_blobs = Faulty::new(blobs.clone());
@@ -79,8 +84,7 @@ impl Rig {
             (Arc::new(faulty_meta.clone()), Arc::new(faulty_blobs.clone()));
         let region: arqueta_model::Region = "us-east-1".parse().unwrap();
         let table = Arc::new(BucketKeyTable::new(stores.0.clone()));
-        let envelope =
-            Envelope::new(kms.clone(), table, clock.clone(), region.clone(), BucketKeyConfig::default());
+        let envelope = Envelope::new(kms.clone(), table, clock.clone(), region.clone(), BucketKeyConfig::default());
         let mut config = Config::new(region);
         adjust(&mut config);
         let engine = Engine::open(stores.0, stores.1, Arc::new(envelope), clock.clone(), config).unwrap();
@@ -166,7 +170,8 @@ impl Rig {
             all.extend_from_slice(&value);
         }
         for entry in self.blobs.list(None, usize::MAX).await.unwrap() {
-            let chunks: Vec<Bytes> = self.blobs.read(entry.id, 0..entry.size).await.unwrap().try_collect().await.unwrap();
+            let chunks: Vec<Bytes> =
+                self.blobs.read(entry.id, 0..entry.size).await.unwrap().try_collect().await.unwrap();
             all.extend(chunks.concat());
         }
         all
@@ -179,7 +184,8 @@ pub async fn collect(got: GotObject) -> Result<Bytes, Error> {
 }
 
 pub fn chunked(body: Bytes, size: usize) -> arqueta_engine::api::Body {
-    let chunks: Vec<_> = (0..body.len()).step_by(size).map(|at| Ok(body.slice(at..body.len().min(at + size)))).collect();
+    let chunks: Vec<_> =
+        (0..body.len()).step_by(size).map(|at| Ok(body.slice(at..body.len().min(at + size)))).collect();
     futures::stream::iter(chunks).boxed()
 }
 
