@@ -1,1 +1,57 @@
 //! Identities, access keys, roles and sessions.
+//!
+//! **Purpose.** [`Iam`] keeps accounts, users, groups, roles, managed policies and access keys,
+//! and answers two questions: who is behind an access key id ([`Iam::credential`]), and may this
+//! caller do this ([`Iam::authorize`])? Its operations and errors have the shapes of AWS IAM and
+//! STS, so that the protocol edge only translates.
+//!
+//! **Refuses to do** verification of signatures (the edges), key policies (the key service) and
+//! decisions on its own operations: the edge asks [`Iam::authorize`] before it calls them.
+//!
+//! **Invariants.** A change is in force for the next request on this gateway, and on others after
+//! [`Iam::refresh`]. A policy that cannot be read denies. A name used again is another identity:
+//! keys and sessions belong to unique ids.
+//!
+//! **Threat notes.** Secrets are sealed at rest by [`SecretSealer`]; sessions are sealed tokens, so
+//! whoever holds the sealing key can make any session. Trust, key and bucket policies name users
+//! and roles by ARN: who may delete and create a user of that name gets what the ARN was granted.
+
+mod access_keys;
+mod authorize;
+mod credential;
+mod directory;
+mod error;
+mod grants;
+mod groups;
+mod id;
+mod managed;
+mod names;
+mod page;
+mod policies;
+mod record;
+mod roles;
+mod secret;
+mod service;
+mod sts;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod token;
+mod users;
+
+pub use access_keys::{AccessKey, KeyHolder, LastUsed};
+pub use arqueta_policy::{
+    ConditionKeys, Effect, Identity, ParseError, Policy, PolicyKind, Request, Request as PolicyRequest, Statement,
+};
+pub use authorize::Denied;
+pub use credential::Credential;
+pub use error::Error;
+pub use grants::{AttachedPolicy, Entity};
+pub use groups::Group;
+pub use names::Tag;
+pub use page::{List, Page};
+pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, PolicyUsage, PolicyVersion};
+pub use roles::{CreateRole, Role};
+pub use secret::{Secret, SecretSealer};
+pub use service::{Config, Iam, NewAccessKey, RootKey};
+pub use sts::{AssumeRole, CallerIdentity, FederationToken, Issued, Scope, StsCaller, TemporaryCredentials};
+pub use users::{CreateUser, User};

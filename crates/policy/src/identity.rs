@@ -23,6 +23,8 @@ pub struct Identity {
     pub scope: ScopeDigest,
     /// Tags of the user or role, session tags in place of equal ones (`aws:PrincipalTag/…`).
     pub tags: Arc<[(String, String)]>,
+    /// The session tags among them that sessions assumed from this one inherit.
+    pub transitive_tags: Arc<[(String, String)]>,
     /// Identity provider that vouched for a caller without AWS credentials (`Federated` principals).
     pub provider: Option<Arc<str>>,
     /// Moves whenever a policy, group membership or key of this identity changes; a remembered
@@ -41,6 +43,7 @@ impl Identity {
             session: None,
             scope: ScopeDigest::default(),
             tags: Arc::new([]),
+            transitive_tags: Arc::new([]),
             provider: None,
             epoch: 0,
         }

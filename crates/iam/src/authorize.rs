@@ -1,0 +1,67 @@
+//! May this caller do this?
+
+use arqueta_model::{AccountId, PrincipalKind};
+use arqueta_policy::{Identity, Policy, Request, ResourcePolicy, evaluate};
+
+use crate::{Error, Iam};
+
+/// A refusal, in AWS's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Denied {
+    /// `User: … is not authorized to perform: … on resource: … because …`
+    pub message: String,
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        Self::Denied { message: denied.message }
+    }
+}
+
+impl Iam {
+    /// Decides on a resource of `owner` whose policy, if it has one, adds to the identity-based
+    /// policies: S3 buckets, and everything that has no policy.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn authorize(
+        &self,
+        identity: &Identity,
+        request: &Request<'_>,
+        resource: Option<&Policy>,
+        owner: &AccountId,
+    ) -> Result<(), Denied> {
+        if let Some(message) = barred(identity, request.action) {
+            return Err(Denied { message });
+        }
+        let evaluation = evaluate(identity, request, ResourcePolicy::additive(resource, owner));
+        let quoted = request.action.starts_with("s3:");
+        match evaluation.denial(identity, request, quoted) {
+            None => Ok(()),
+            Some(message) => Err(Denied { message }),
+        }
+    }
+}
+
+/// What temporary credentials of a user can never do, whatever policies say (IAM User Guide,
+/// "Compare AWS STS credentials"): IAM without multi-factor authentication, and STS beyond
+/// AssumeRole and GetCallerIdentity.
+pub(crate) fn barred(identity: &Identity, action: &str) -> Option<String> {
+    let principal = &identity.principal;
+    let session = principal.session.as_ref()?;
+    let (service, name) = action.split_once(':')?;
+    let barred = match (principal.kind, service) {
+        (PrincipalKind::FederatedUser, "iam") => true,
+        (PrincipalKind::FederatedUser, "sts") => name != "GetCallerIdentity",
+        (PrincipalKind::User | PrincipalKind::Root, "iam") => !session.mfa,
+        (PrincipalKind::User | PrincipalKind::Root, "sts") => {
+            !["AssumeRole", "TagSession", "GetCallerIdentity"].contains(&name)
+        }
+        (PrincipalKind::AssumedRole, "sts") => ["GetSessionToken", "GetFederationToken"].contains(&name),
+        _ => false,
+    };
+    let who = &principal.arn;
+    barred
+        .then(|| format!("User: {who} is not authorized to perform: {action} with temporary credentials of this kind"))
+}

@@ -1,0 +1,520 @@
+//! Managed policies (IAM API Reference: CreatePolicy, GetPolicy, ListPolicies, DeletePolicy,
+//! CreatePolicyVersion and its siblings, ListEntitiesForPolicy).
+
+use std::collections::BTreeMap;
+
+use arqueta_model::{AccountId, Timestamp};
+use arqueta_policy::{Policy, PolicyKind};
+
+use crate::grants::characters;
+use crate::id::{Prefix, fresh};
+use crate::managed::{AWS_POLICIES, AwsPolicy, ManagedArn};
+use crate::names::{self, Tag};
+use crate::page::{List, Page};
+use crate::record::{GroupRecord, PolicyRecord, RoleRecord, UserRecord, VersionRecord};
+use crate::{Error, Iam};
+
+const NAME: usize = 128;
+/// Versions of one policy.
+const VERSIONS: usize = 5;
+/// Characters of a managed policy.
+const SIZE: usize = 6144;
+
+/// A managed policy as IAM describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedPolicy {
+    /// Name.
+    pub policy_name: String,
+    /// `ANPA…`.
+    pub policy_id: String,
+    /// ARN, path included.
+    pub arn: String,
+    /// Begins and ends with `/`.
+    pub path: String,
+    /// `v1`, `v2`, …
+    pub default_version_id: String,
+    /// Users, groups and roles it is attached to.
+    pub attachment_count: usize,
+    /// Users and roles it bounds.
+    pub permissions_boundary_usage_count: usize,
+    /// Description.
+    pub description: Option<String>,
+    /// When it was created.
+    pub create_date: Timestamp,
+    /// When its newest version was created or its default changed.
+    pub update_date: Timestamp,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// A version of a managed policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyVersion {
+    /// `v1`, `v2`, …
+    pub version_id: String,
+    /// Document as it was given.
+    pub document: String,
+    /// Whether it is in effect.
+    pub is_default_version: bool,
+    /// When it was created.
+    pub create_date: Timestamp,
+}
+
+/// A managed policy to create.
+#[derive(Debug, Clone, Default)]
+pub struct CreatePolicy {
+    /// 1 to 128 of `A-Za-z0-9_+=,.@-`.
+    pub policy_name: String,
+    /// `/` by default.
+    pub path: Option<String>,
+    /// At most 6,144 characters without white space.
+    pub document: String,
+    /// Description.
+    pub description: Option<String>,
+    /// At most 50.
+    pub tags: Vec<Tag>,
+}
+
+/// Which managed policies to list (`Scope`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PolicyScope {
+    /// Both.
+    #[default]
+    All,
+    /// AWS's.
+    Aws,
+    /// The account's.
+    Local,
+}
+
+/// Names and ids of whom a policy is attached to, or bounds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PolicyEntities {
+    /// Users: name, id.
+    pub users: Vec<(String, String)>,
+    /// Groups: name, id.
+    pub groups: Vec<(String, String)>,
+    /// Roles: name, id.
+    pub roles: Vec<(String, String)>,
+}
+
+/// How an entity uses a policy (`PolicyUsageFilter`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyUsage {
+    /// Attached to it.
+    Permissions,
+    /// Bounding it.
+    Boundary,
+}
+
+/// How often each policy is attached and bounds.
+#[derive(Default)]
+struct Usage {
+    attached: BTreeMap<String, usize>,
+    bounding: BTreeMap<String, usize>,
+}
+
+impl Iam {
+    /// Creates a managed policy whose version `v1` is in effect.
+    ///
+    /// # Errors
+    /// [`Error::EntityAlreadyExists`], [`Error::MalformedPolicyDocument`],
+    /// [`Error::LimitExceeded`], [`Error::Validation`].
+    pub async fn create_policy(&self, account: &AccountId, input: CreatePolicy) -> Result<ManagedPolicy, Error> {
+        names::check_name("policyName", &input.policy_name, NAME)?;
+        names::check_tags(&input.tags)?;
+        let path = names::path(input.path)?;
+        check_document(&input.document)?;
+        let mut change = self.directory.begin().await?;
+        self.require_free::<PolicyRecord>(account, &input.policy_name).await?;
+        let now = self.directory.now();
+        let record = PolicyRecord {
+            name: input.policy_name,
+            path,
+            id: fresh(Prefix::Policy),
+            created: now,
+            updated: now,
+            description: input.description,
+            tags: input.tags,
+            default: 1,
+            next: 2,
+            versions: BTreeMap::from([(1, VersionRecord { document: input.document, created: now })]),
+        };
+        change.put(account, &record);
+        change.commit().await?;
+        Ok(ManagedPolicy::own(account, record, &Usage::default()))
+    }
+
+    /// One managed policy.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`].
+    pub async fn policy(&self, account: &AccountId, arn: &str) -> Result<ManagedPolicy, Error> {
+        let usage = self.usage(account).await?;
+        match self.managed(account, arn).await? {
+            Some(Managed::Own(record)) => Ok(ManagedPolicy::own(account, record, &usage)),
+            Some(Managed::Aws(policy)) => Ok(ManagedPolicy::aws(policy, &usage)),
+            None => Err(not_found(arn)),
+        }
+    }
+
+    /// A page of managed policies, by name.
+    ///
+    /// # Errors
+    /// [`Error::Validation`] for the page's size.
+    pub async fn policies(
+        &self,
+        account: &AccountId,
+        scope: PolicyScope,
+        only_attached: bool,
+        list: &List,
+    ) -> Result<Page<ManagedPolicy>, Error> {
+        let usage = self.usage(account).await?;
+        let mut all = Vec::new();
+        if scope != PolicyScope::Local {
+            all.extend(AWS_POLICIES.iter().map(|policy| ManagedPolicy::aws(policy, &usage)));
+        }
+        if scope != PolicyScope::Aws {
+            let own: Vec<PolicyRecord> = self.directory.all(account).await?;
+            all.extend(own.into_iter().map(|record| ManagedPolicy::own(account, record, &usage)));
+        }
+        let prefix = list.path_prefix.as_deref().unwrap_or("/");
+        all.retain(|policy| policy.path.starts_with(prefix) && (!only_attached || policy.attachment_count > 0));
+        // An account may give its policy the name of one of AWS's: the ARN tells them apart.
+        all.sort_by_key(|policy| (policy.policy_name.to_lowercase(), policy.arn.clone()));
+        list.page(all.into_iter(), |policy| format!("{} {}", policy.policy_name, policy.arn).into())
+    }
+}
+
+impl Iam {
+    /// Deletes a managed policy that nobody uses and that has one version left.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`], [`Error::Unmodifiable`].
+    pub async fn delete_policy(&self, account: &AccountId, arn: &str) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let record = self.own_policy(account, arn).await?;
+        let usage = self.usage(account).await?;
+        if usage.of(arn) != (0, 0) {
+            return Err(conflict("Cannot delete a policy attached to entities."));
+        }
+        if record.versions.len() > 1 {
+            return Err(conflict(
+                "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+            ));
+        }
+        change.delete::<PolicyRecord>(account, &record.name);
+        change.commit().await
+    }
+
+    /// Adds a version and, if wanted, puts it in effect.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::MalformedPolicyDocument`], [`Error::LimitExceeded`] at
+    /// the sixth, [`Error::Unmodifiable`].
+    pub async fn create_policy_version(
+        &self,
+        account: &AccountId,
+        arn: &str,
+        document: String,
+        set_as_default: bool,
+    ) -> Result<PolicyVersion, Error> {
+        check_document(&document)?;
+        let mut change = self.directory.begin().await?;
+        let mut record = self.own_policy(account, arn).await?;
+        if record.versions.len() >= VERSIONS {
+            return Err(Error::limit(format!(
+                "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
+            )));
+        }
+        let (number, now) = (record.next, self.directory.now());
+        record.next += 1;
+        record.updated = now;
+        record.versions.insert(number, VersionRecord { document: document.clone(), created: now });
+        if set_as_default {
+            record.default = number;
+        }
+        change.put(account, &record);
+        change.commit().await?;
+        Ok(PolicyVersion {
+            version_id: version_id(number),
+            document,
+            is_default_version: set_as_default,
+            create_date: now,
+        })
+    }
+
+    /// One version.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`].
+    pub async fn policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<PolicyVersion, Error> {
+        let versions = self.all_versions(account, arn).await?;
+        versions.into_iter().find(|own| own.version_id == version).ok_or_else(|| no_version(arn, version))
+    }
+
+    /// A page of versions, newest first.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`].
+    pub async fn policy_versions(
+        &self,
+        account: &AccountId,
+        arn: &str,
+        list: &List,
+    ) -> Result<Page<PolicyVersion>, Error> {
+        let versions = self.all_versions(account, arn).await?;
+        // Fewer than ten live at a time, but their numbers grow: order by how many came after.
+        let newest = versions.iter().map(|version| number(&version.version_id)).max().unwrap_or_default();
+        list.page(versions.into_iter(), |version| format!("{:010}", newest - number(&version.version_id)).into())
+    }
+
+    /// Puts a version in effect, at once.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::Unmodifiable`].
+    pub async fn set_default_policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let mut record = self.own_policy(account, arn).await?;
+        record.default = existing_version(&record, arn, version)?;
+        record.updated = self.directory.now();
+        change.put(account, &record);
+        change.commit().await
+    }
+
+    /// Deletes a version that is not in effect.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`], [`Error::Unmodifiable`].
+    pub async fn delete_policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let mut record = self.own_policy(account, arn).await?;
+        let number = existing_version(&record, arn, version)?;
+        if number == record.default {
+            return Err(conflict("Cannot delete the default version of a policy."));
+        }
+        record.versions.remove(&number);
+        change.put(account, &record);
+        change.commit().await
+    }
+
+    /// Adds tags to a managed policy, over those of equal keys.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::Validation`], [`Error::InvalidInput`], [`Error::Unmodifiable`].
+    pub async fn tag_policy(&self, account: &AccountId, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let mut record = self.own_policy(account, arn).await?;
+        names::merge_tags(&mut record.tags, tags)?;
+        change.put(account, &record);
+        change.commit().await
+    }
+
+    /// Removes tags of a managed policy; missing ones are fine.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::Unmodifiable`].
+    pub async fn untag_policy(&self, account: &AccountId, arn: &str, keys: &[String]) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let mut record = self.own_policy(account, arn).await?;
+        names::remove_tags(&mut record.tags, keys.iter().map(String::as_str));
+        change.put(account, &record);
+        change.commit().await
+    }
+
+    /// Whom a policy is attached to, or bounds. Both for `None`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`].
+    pub async fn entities_for_policy(
+        &self,
+        account: &AccountId,
+        arn: &str,
+        usage: Option<PolicyUsage>,
+    ) -> Result<PolicyEntities, Error> {
+        self.require_managed(account, arn, || format!("Policy {arn} was not found.")).await?;
+        let (attached, bounding) = (usage != Some(PolicyUsage::Boundary), usage != Some(PolicyUsage::Permissions));
+        let uses = |grants: &crate::record::Grants, boundary: Option<&str>| {
+            attached && grants.attached.contains(arn) || bounding && boundary == Some(arn)
+        };
+        let users: Vec<UserRecord> = self.directory.all(account).await?;
+        let groups: Vec<GroupRecord> = self.directory.all(account).await?;
+        let roles: Vec<RoleRecord> = self.directory.all(account).await?;
+        Ok(PolicyEntities {
+            users: users
+                .into_iter()
+                .filter(|own| uses(&own.grants, own.boundary.as_deref()))
+                .map(|own| (own.name, own.id))
+                .collect(),
+            groups: groups.into_iter().filter(|own| uses(&own.grants, None)).map(|own| (own.name, own.id)).collect(),
+            roles: roles
+                .into_iter()
+                .filter(|own| uses(&own.grants, own.boundary.as_deref()))
+                .map(|own| (own.name, own.id))
+                .collect(),
+        })
+    }
+
+    /// Fails unless the policy exists, with `otherwise` for a message.
+    pub(crate) async fn require_managed(
+        &self,
+        account: &AccountId,
+        arn: &str,
+        otherwise: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
+        self.managed(account, arn).await?.map(|_| ()).ok_or_else(|| Error::no_such(otherwise()))
+    }
+
+    pub(crate) async fn require_boundary(&self, account: &AccountId, arn: &str) -> Result<(), Error> {
+        self.require_managed(account, arn, || format!("Scope ARN: {arn} does not exist or is not attachable.")).await
+    }
+
+    /// The document in effect of a managed policy.
+    pub(crate) async fn managed_document(&self, account: &AccountId, arn: &str) -> Result<Option<String>, Error> {
+        Ok(match self.managed(account, arn).await? {
+            Some(Managed::Aws(policy)) => Some(policy.document.to_owned()),
+            Some(Managed::Own(record)) => Some(record.document()?.to_owned()),
+            None => None,
+        })
+    }
+
+    async fn managed(&self, account: &AccountId, arn: &str) -> Result<Option<Managed>, Error> {
+        match ManagedArn::parse(account, arn) {
+            None => Ok(None),
+            Some(ManagedArn::Aws(policy)) => Ok(Some(Managed::Aws(policy))),
+            Some(ManagedArn::Own { path, name }) => {
+                let record: Option<PolicyRecord> = self.directory.find(account, name).await?;
+                Ok(record.filter(|record| record.path == path && record.name == name).map(Managed::Own))
+            }
+        }
+    }
+
+    async fn own_policy(&self, account: &AccountId, arn: &str) -> Result<PolicyRecord, Error> {
+        match self.managed(account, arn).await? {
+            Some(Managed::Own(record)) => Ok(record),
+            Some(Managed::Aws(_)) => Err(Error::Unmodifiable { message: format!("Policy {arn} is managed by AWS.") }),
+            None => Err(not_found(arn)),
+        }
+    }
+
+    async fn all_versions(&self, account: &AccountId, arn: &str) -> Result<Vec<PolicyVersion>, Error> {
+        match self.managed(account, arn).await? {
+            None => Err(not_found(arn)),
+            Some(Managed::Aws(policy)) => Ok(vec![PolicyVersion {
+                version_id: version_id(1),
+                document: policy.document.to_owned(),
+                is_default_version: true,
+                create_date: policy.created(),
+            }]),
+            Some(Managed::Own(record)) => {
+                let default = record.default;
+                let version = |(number, version): (u32, VersionRecord)| PolicyVersion {
+                    version_id: version_id(number),
+                    document: version.document,
+                    is_default_version: number == default,
+                    create_date: version.created,
+                };
+                Ok(record.versions.into_iter().rev().map(version).collect())
+            }
+        }
+    }
+
+    async fn usage(&self, account: &AccountId) -> Result<Usage, Error> {
+        let users: Vec<UserRecord> = self.directory.all(account).await?;
+        let groups: Vec<GroupRecord> = self.directory.all(account).await?;
+        let roles: Vec<RoleRecord> = self.directory.all(account).await?;
+        let mut usage = Usage::default();
+        let grants = users.iter().map(|user| &user.grants).chain(groups.iter().map(|group| &group.grants));
+        for arn in grants.chain(roles.iter().map(|role| &role.grants)).flat_map(|grants| &grants.attached) {
+            *usage.attached.entry(arn.clone()).or_default() += 1;
+        }
+        let boundaries = users.iter().map(|user| &user.boundary).chain(roles.iter().map(|role| &role.boundary));
+        for arn in boundaries.flatten() {
+            *usage.bounding.entry(arn.clone()).or_default() += 1;
+        }
+        Ok(usage)
+    }
+}
+
+enum Managed {
+    Aws(&'static AwsPolicy),
+    Own(PolicyRecord),
+}
+
+impl Usage {
+    fn of(&self, arn: &str) -> (usize, usize) {
+        let count = |of: &BTreeMap<String, usize>| of.get(arn).copied().unwrap_or_default();
+        (count(&self.attached), count(&self.bounding))
+    }
+}
+
+impl ManagedPolicy {
+    fn own(account: &AccountId, record: PolicyRecord, usage: &Usage) -> Self {
+        let arn = String::from(record.arn(account));
+        let (attachment_count, permissions_boundary_usage_count) = usage.of(&arn);
+        Self {
+            policy_name: record.name,
+            policy_id: record.id,
+            arn,
+            path: record.path,
+            default_version_id: version_id(record.default),
+            attachment_count,
+            permissions_boundary_usage_count,
+            description: record.description,
+            create_date: record.created,
+            update_date: record.updated,
+            tags: record.tags,
+        }
+    }
+
+    fn aws(policy: &AwsPolicy, usage: &Usage) -> Self {
+        let arn = policy.arn();
+        let (attachment_count, permissions_boundary_usage_count) = usage.of(&arn);
+        Self {
+            policy_name: policy.name.to_owned(),
+            policy_id: policy.id.to_owned(),
+            arn,
+            path: "/".to_owned(),
+            default_version_id: version_id(1),
+            attachment_count,
+            permissions_boundary_usage_count,
+            description: Some(policy.description.to_owned()),
+            create_date: policy.created(),
+            update_date: policy.created(),
+            tags: Vec::new(),
+        }
+    }
+}
+
+fn check_document(document: &str) -> Result<(), Error> {
+    if characters(document) > SIZE {
+        return Err(Error::limit(format!("Cannot exceed quota for PolicySize: {SIZE}")));
+    }
+    Policy::parse(document, PolicyKind::Identity)?;
+    Ok(())
+}
+
+fn version_id(number: u32) -> String {
+    format!("v{number}")
+}
+
+fn number(version_id: &str) -> u32 {
+    version_id.strip_prefix('v').and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+fn existing_version(record: &PolicyRecord, arn: &str, version: &str) -> Result<u32, Error> {
+    let found = record.versions.keys().copied().find(|number| version_id(*number) == version);
+    found.ok_or_else(|| no_version(arn, version))
+}
+
+fn not_found(arn: &str) -> Error {
+    Error::no_such(format!("Policy {arn} was not found."))
+}
+
+fn no_version(arn: &str, version: &str) -> Error {
+    Error::no_such(format!("Policy {arn} version {version} does not exist or is not attachable."))
+}
+
+fn conflict(message: &str) -> Error {
+    Error::DeleteConflict { message: message.to_owned() }
+}

@@ -1,0 +1,249 @@
+//! Roles (IAM API Reference: CreateRole, GetRole, ListRoles, UpdateRole, UpdateAssumeRolePolicy,
+//! DeleteRole, TagRole, PutRolePermissionsBoundary).
+
+use arqueta_model::{AccountId, Arn, Timestamp};
+use arqueta_policy::{Policy, PolicyKind};
+
+use crate::id::{Prefix, fresh};
+use crate::names::{self, Tag};
+use crate::page::{List, Page};
+use crate::record::{Grants, RoleRecord};
+use crate::users::{NAME, delete_conflict, no_boundary};
+use crate::{Error, Iam};
+
+/// Shortest of a role's longest sessions, and the default, seconds.
+pub(crate) const SESSION_DEFAULT: u32 = 3600;
+/// Longest session that any role may allow: twelve hours.
+const SESSION_LONGEST: u32 = 43_200;
+/// Longest description, characters.
+const DESCRIPTION: usize = 1000;
+
+/// A role as IAM describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Begins and ends with `/`.
+    pub path: String,
+    /// Unique in the account, ignoring case.
+    pub role_name: String,
+    /// `AROA…`, never used again.
+    pub role_id: String,
+    /// ARN, path included.
+    pub arn: Arn,
+    /// When it was created.
+    pub create_date: Timestamp,
+    /// The trust policy's document, as it was given.
+    pub assume_role_policy_document: String,
+    /// Description.
+    pub description: Option<String>,
+    /// Longest session, seconds.
+    pub max_session_duration: u32,
+    /// ARN of the managed policy that bounds its permissions.
+    pub permissions_boundary: Option<String>,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+impl Role {
+    fn of(account: &AccountId, record: RoleRecord) -> Self {
+        Self {
+            arn: record.arn(account),
+            path: record.path,
+            role_name: record.name,
+            role_id: record.id,
+            create_date: record.created,
+            assume_role_policy_document: record.trust,
+            description: record.description,
+            max_session_duration: record.max_session,
+            permissions_boundary: record.boundary,
+            tags: record.tags,
+        }
+    }
+}
+
+/// A role to create.
+#[derive(Debug, Clone, Default)]
+pub struct CreateRole {
+    /// 1 to 64 of `A-Za-z0-9_+=,.@-`.
+    pub role_name: String,
+    /// `/` by default.
+    pub path: Option<String>,
+    /// Who may assume it.
+    pub assume_role_policy_document: String,
+    /// At most 1,000 characters.
+    pub description: Option<String>,
+    /// 3,600 (default) to 43,200 seconds.
+    pub max_session_duration: Option<u32>,
+    /// ARN of a managed policy.
+    pub permissions_boundary: Option<String>,
+    /// At most 50.
+    pub tags: Vec<Tag>,
+}
+
+impl Iam {
+    /// Creates a role without any permission.
+    ///
+    /// # Errors
+    /// [`Error::EntityAlreadyExists`], [`Error::MalformedPolicyDocument`], [`Error::Validation`],
+    /// [`Error::NoSuchEntity`] for the boundary.
+    pub async fn create_role(&self, account: &AccountId, input: CreateRole) -> Result<Role, Error> {
+        names::check_name("roleName", &input.role_name, NAME)?;
+        names::check_tags(&input.tags)?;
+        let path = names::path(input.path)?;
+        let description = check_description(input.description)?;
+        let max_session = check_session(input.max_session_duration.unwrap_or(SESSION_DEFAULT))?;
+        Policy::parse(&input.assume_role_policy_document, PolicyKind::Trust)?;
+        let mut change = self.directory.begin().await?;
+        self.require_free::<RoleRecord>(account, &input.role_name).await?;
+        if let Some(boundary) = &input.permissions_boundary {
+            self.require_boundary(account, boundary).await?;
+        }
+        let record = RoleRecord {
+            name: input.role_name,
+            path,
+            id: fresh(Prefix::Role),
+            created: self.directory.now(),
+            trust: input.assume_role_policy_document,
+            description,
+            max_session,
+            boundary: input.permissions_boundary,
+            tags: input.tags,
+            grants: Grants::default(),
+        };
+        change.put(account, &record);
+        change.commit().await?;
+        Ok(Role::of(account, record))
+    }
+
+    /// One role.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`].
+    pub async fn role(&self, account: &AccountId, name: &str) -> Result<Role, Error> {
+        Ok(Role::of(account, self.existing(account, name).await?))
+    }
+
+    /// A page of roles.
+    ///
+    /// # Errors
+    /// [`Error::Validation`] for the page's size.
+    pub async fn roles(&self, account: &AccountId, list: &List) -> Result<Page<Role>, Error> {
+        Ok(self.directory.page(account, list).await?.map(|record| Role::of(account, record)))
+    }
+
+    /// Changes description and longest session; `None` leaves a value as it is. Sessions that
+    /// exist keep their end.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::Validation`].
+    pub async fn update_role(
+        &self,
+        account: &AccountId,
+        name: &str,
+        description: Option<String>,
+        max_session_duration: Option<u32>,
+    ) -> Result<(), Error> {
+        let description = check_description(description)?;
+        let max_session = max_session_duration.map(check_session).transpose()?;
+        self.change_role(account, name, |role| {
+            role.description = description.or(role.description.take());
+            role.max_session = max_session.unwrap_or(role.max_session);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Replaces the trust policy.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::MalformedPolicyDocument`].
+    pub async fn update_assume_role_policy(
+        &self,
+        account: &AccountId,
+        name: &str,
+        document: String,
+    ) -> Result<(), Error> {
+        Policy::parse(&document, PolicyKind::Trust)?;
+        self.change_role(account, name, |role| {
+            role.trust = document;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes a role without policies. Its sessions die.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`].
+    pub async fn delete_role(&self, account: &AccountId, name: &str) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let record: RoleRecord = self.existing(account, name).await?;
+        if let Some(first) = record.grants.hinders_deletion() {
+            return Err(delete_conflict(first));
+        }
+        change.delete::<RoleRecord>(account, name);
+        change.commit().await
+    }
+
+    /// Sets or, with `None`, removes the boundary of a role.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`] for the role or the policy.
+    pub async fn set_role_boundary(&self, account: &AccountId, name: &str, arn: Option<String>) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let mut record: RoleRecord = self.existing(account, name).await?;
+        match &arn {
+            Some(arn) => self.require_boundary(account, arn).await?,
+            None if record.boundary.is_none() => return Err(no_boundary("role", name)),
+            None => {}
+        }
+        record.boundary = arn;
+        change.put(account, &record);
+        change.commit().await
+    }
+
+    /// Adds tags to a role, over those of equal keys.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`], [`Error::Validation`], [`Error::InvalidInput`], [`Error::LimitExceeded`].
+    pub async fn tag_role(&self, account: &AccountId, name: &str, tags: Vec<Tag>) -> Result<(), Error> {
+        self.change_role(account, name, |role| names::merge_tags(&mut role.tags, tags)).await
+    }
+
+    /// Removes tags of a role; missing ones are fine.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`].
+    pub async fn untag_role(&self, account: &AccountId, name: &str, keys: &[String]) -> Result<(), Error> {
+        self.change_role(account, name, |role| {
+            names::remove_tags(&mut role.tags, keys.iter().map(String::as_str));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn change_role(
+        &self,
+        account: &AccountId,
+        name: &str,
+        with: impl FnOnce(&mut RoleRecord) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let mut change = self.directory.begin().await?;
+        let mut record: RoleRecord = self.existing(account, name).await?;
+        with(&mut record)?;
+        change.put(account, &record);
+        change.commit().await
+    }
+}
+
+fn check_session(seconds: u32) -> Result<u32, Error> {
+    names::check_duration(seconds, SESSION_DEFAULT, SESSION_LONGEST)
+}
+
+fn check_description(description: Option<String>) -> Result<Option<String>, Error> {
+    match description {
+        Some(text) if text.chars().count() > DESCRIPTION => {
+            Err(Error::validation(format!("The description has at most {DESCRIPTION} characters.")))
+        }
+        other => Ok(other),
+    }
+}

@@ -1,0 +1,164 @@
+//! [`Iam`]: opening it, accounts, and what its operations share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arqueta_model::{AccountId, Clock};
+use arqueta_store::MetaStore;
+
+use crate::credential::Credentials;
+use crate::directory::Directory;
+use crate::record::{AccountRecord, Named};
+use crate::{Error, Secret, SecretSealer};
+
+/// Root credentials given by the operator.
+#[derive(Debug)]
+pub struct RootKey {
+    /// 3 to 128 of `A-Za-z0-9` and `_+=,.@-`: it becomes part of a credential scope.
+    pub access_key_id: String,
+    /// At least 8 characters.
+    pub secret: Secret,
+}
+
+/// How to open the identity service.
+#[derive(Debug)]
+pub struct Config {
+    /// The account that exists without anyone creating it.
+    pub account: AccountId,
+    /// Root credentials of that account for this run, beside those in the store. Without them, an
+    /// account that has none gets a key at its first start.
+    pub root: Option<RootKey>,
+}
+
+/// A new access key; the only moment its secret is shown.
+#[derive(Debug)]
+pub struct NewAccessKey {
+    /// `AKIA…`.
+    pub access_key_id: String,
+    /// 40 characters.
+    pub secret: Secret,
+}
+
+/// Identities of all accounts over one metadata store.
+pub struct Iam {
+    pub(crate) directory: Directory,
+    pub(crate) sealer: Arc<dyn SecretSealer>,
+    pub(crate) credentials: Credentials,
+    pub(crate) configured_root: Option<(AccountId, Arc<RootKey>)>,
+}
+
+impl Iam {
+    /// Opens the service. The second value is the root key made at the very first start, for the
+    /// operator to see once.
+    ///
+    /// # Errors
+    /// [`Error::Validation`] for unusable root credentials, failures of the store.
+    pub async fn open(
+        meta: Arc<dyn MetaStore>,
+        clock: Arc<dyn Clock>,
+        sealer: Arc<dyn SecretSealer>,
+        config: Config,
+    ) -> Result<(Self, Option<NewAccessKey>), Error> {
+        if let Some(root) = &config.root {
+            crate::names::check_name("root access key id", &root.access_key_id, 128)?;
+            if root.access_key_id.len() < 3 || crate::id::is_temporary(&root.access_key_id) {
+                return Err(Error::validation(
+                    "the root access key id has 3 to 128 characters and does not begin with ASIA",
+                ));
+            }
+            if root.secret.expose().chars().count() < 8 {
+                return Err(Error::validation("the root secret access key has at least 8 characters"));
+            }
+        }
+        let configured_root = config.root.map(|root| (config.account.clone(), Arc::new(root)));
+        let iam =
+            Self { directory: Directory::new(meta, clock), sealer, credentials: Credentials::new(), configured_root };
+        iam.directory.refresh().await?;
+        iam.ensure_account(&config.account).await?;
+        let known = iam.directory.account(&config.account).await?.is_some_and(|record| !record.root_keys.is_empty());
+        let generated = match known || iam.configured_root.is_some() {
+            true => None,
+            false => Some(iam.create_root_access_key(&config.account).await?),
+        };
+        Ok((iam, generated))
+    }
+
+    async fn ensure_account(&self, account: &AccountId) -> Result<(), Error> {
+        if self.directory.account(account).await?.is_some() {
+            return Ok(());
+        }
+        let mut change = self.directory.begin().await?;
+        if self.directory.account(account).await?.is_none() {
+            change.put_account(account, &AccountRecord { created: self.directory.now(), root_keys: Vec::new() });
+            change.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Creates an account with a root access key.
+    ///
+    /// # Errors
+    /// [`Error::EntityAlreadyExists`].
+    pub async fn create_account(&self, account: &AccountId) -> Result<NewAccessKey, Error> {
+        if self.directory.account(account).await?.is_some() {
+            return Err(Error::EntityAlreadyExists { message: format!("Account {account} already exists.") });
+        }
+        self.ensure_account(account).await?;
+        self.create_root_access_key(account).await
+    }
+
+    /// All accounts, in order.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn accounts(&self) -> Result<Vec<AccountId>, Error> {
+        self.directory.accounts().await
+    }
+
+    /// Notices changes that other gateways over the same store made. What a gateway changes
+    /// itself is in force with the call that changed it; for changes elsewhere, the time between
+    /// two calls of this function is the bound.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        self.directory.refresh().await
+    }
+
+    /// A record that must exist.
+    pub(crate) async fn existing<R: Named>(&self, account: &AccountId, name: &str) -> Result<R, Error> {
+        self.directory.find(account, name).await?.ok_or_else(|| missing::<R>(name))
+    }
+
+    /// Fails if the name is taken.
+    pub(crate) async fn require_free<R: Named>(&self, account: &AccountId, name: &str) -> Result<(), Error> {
+        match self.directory.find::<R>(account, name).await? {
+            None => Ok(()),
+            Some(_) if R::LETTER == 'p' => Err(Error::EntityAlreadyExists {
+                message: format!("A policy called {name} already exists. Duplicate names are not allowed."),
+            }),
+            Some(_) => {
+                Err(Error::EntityAlreadyExists { message: format!("{} with name {name} already exists.", noun::<R>()) })
+            }
+        }
+    }
+}
+
+fn noun<R: Named>() -> &'static str {
+    match R::LETTER {
+        'u' => "User",
+        'g' => "Group",
+        'r' => "Role",
+        _ => "Policy",
+    }
+}
+
+fn missing<R: Named>(name: &str) -> Error {
+    Error::no_such(format!("The {} with name {name} cannot be found.", noun::<R>().to_lowercase()))
+}
+
+impl fmt::Debug for Iam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iam").field("generation", &self.directory.generation()).finish_non_exhaustive()
+    }
+}

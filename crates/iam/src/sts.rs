@@ -1,0 +1,388 @@
+//! Temporary credentials (STS API Reference: AssumeRole, GetSessionToken, GetFederationToken,
+//! GetCallerIdentity).
+
+use std::time::Duration;
+
+use arqueta_model::{AccountId, Arn, PrincipalKind, Region, RequestInfo, Timestamp};
+use arqueta_policy::{ConditionKeys, Identity, Policy, PolicyKind, Request, ResourcePolicy, evaluate};
+
+use crate::authorize::barred;
+use crate::id::{Prefix, fresh, fresh_secret};
+use crate::names::{self, Tag};
+use crate::record::RoleRecord;
+use crate::roles::SESSION_DEFAULT;
+use crate::token::{self, Session, SessionOf, SessionPolicies};
+use crate::{Error, Iam, Secret};
+
+/// Shortest session, seconds.
+const SHORTEST: u32 = 900;
+/// Longest session of a user or federated user: 36 hours; of the root user: one hour.
+const LONGEST: u32 = 129_600;
+const LONGEST_ROOT: u32 = 3600;
+/// Longest session that a session may assume, and default of users' sessions.
+const LONGEST_CHAINED: u32 = 3600;
+const DEFAULT: u32 = 43_200;
+/// Managed policies that may scope a session down.
+const POLICY_ARNS: usize = 10;
+/// Bytes of session policies and tags together.
+const PACKED: usize = 4096;
+
+/// The request behind an STS call.
+#[derive(Debug, Clone, Copy)]
+pub struct StsCaller<'a> {
+    /// Who calls.
+    pub identity: &'a Identity,
+    /// Where from.
+    pub request: &'a RequestInfo,
+    /// Region that answers.
+    pub region: &'a Region,
+}
+
+/// What scopes a session down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Inline session policy, at most 2,048 characters.
+    pub policy: Option<String>,
+    /// Managed policies of the account of the session, at most 10.
+    pub policy_arns: Vec<String>,
+}
+
+/// Input of AssumeRole.
+#[derive(Debug, Clone, Default)]
+pub struct AssumeRole {
+    /// ARN of the role.
+    pub role_arn: String,
+    /// 2 to 64 of `A-Za-z0-9_+=,.@-`.
+    pub role_session_name: String,
+    /// What scopes the session down.
+    pub scope: Scope,
+    /// 900 seconds to the role's maximum; 3,600 by default.
+    pub duration_seconds: Option<u32>,
+    /// Compared by the trust policy (`sts:ExternalId`).
+    pub external_id: Option<String>,
+    /// Session tags.
+    pub tags: Vec<Tag>,
+    /// Keys of tags that sessions assumed from this one inherit.
+    pub transitive_tag_keys: Vec<String>,
+}
+
+/// Input of GetFederationToken.
+#[derive(Debug, Clone, Default)]
+pub struct FederationToken {
+    /// 2 to 32 of `A-Za-z0-9_+=,.@-`.
+    pub name: String,
+    /// What the federated user may do within what the caller may; nothing at all without it.
+    pub scope: Scope,
+    /// 900 to 129,600 seconds; 43,200 by default.
+    pub duration_seconds: Option<u32>,
+    /// Session tags.
+    pub tags: Vec<Tag>,
+}
+
+/// Temporary credentials; the only moment their secret is shown.
+#[derive(Debug)]
+pub struct TemporaryCredentials {
+    /// `ASIA…`.
+    pub access_key_id: String,
+    /// 40 characters.
+    pub secret: Secret,
+    /// Goes with every request.
+    pub session_token: Secret,
+    /// When they end.
+    pub expiration: Timestamp,
+}
+
+/// Answer of AssumeRole and GetFederationToken.
+#[derive(Debug)]
+pub struct Issued {
+    /// The credentials.
+    pub credentials: TemporaryCredentials,
+    /// ARN of the session.
+    pub arn: Arn,
+    /// `AROA…:session`, or `account:name` of a federated user.
+    pub id: String,
+    /// Percent of what policies and tags may take; `None` without any.
+    pub packed_policy_size: Option<u32>,
+}
+
+/// Answer of GetCallerIdentity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerIdentity {
+    /// Account.
+    pub account: AccountId,
+    /// ARN; for a role's session that of the session.
+    pub arn: Arn,
+    /// Unique id.
+    pub user_id: String,
+}
+
+impl Iam {
+    /// Who calls. Needs no permission.
+    #[must_use]
+    pub fn caller_identity(&self, identity: &Identity) -> CallerIdentity {
+        let principal = &identity.principal;
+        CallerIdentity { account: principal.account.clone(), arn: principal.arn.clone(), user_id: principal.id.clone() }
+    }
+
+    /// Gives temporary credentials of a role to whom its trust policy lets in.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], also for roles that do not exist; [`Error::Validation`],
+    /// [`Error::MalformedPolicyDocument`], [`Error::PackedPolicyTooLarge`].
+    pub async fn assume_role(&self, caller: StsCaller<'_>, input: AssumeRole) -> Result<Issued, Error> {
+        check_session_name("roleSessionName", &input.role_session_name, 64)?;
+        let tags = session_tags(caller.identity, &input)?;
+        let packed = self.pack(&input.scope, &tags.all)?;
+        let (account, name) = role_named(&input.role_arn)?;
+        let role: Option<RoleRecord> = self.directory.find(&account, &name).await?;
+        let role = role.filter(|role| role.arn(&account).as_str() == input.role_arn);
+        let Some(role) = role else { return Err(refused(caller.identity, "sts:AssumeRole", &input.role_arn)) };
+        self.admit(caller, &input, &role, &account)?;
+        let chained = caller.identity.principal.kind == PrincipalKind::AssumedRole;
+        let most = if chained { role.max_session.min(LONGEST_CHAINED) } else { role.max_session };
+        let seconds = names::check_duration(input.duration_seconds.unwrap_or(SESSION_DEFAULT), SHORTEST, most)?;
+        let policies = self.session_policies(&account, input.scope).await?;
+        let arn =
+            Arn::new("sts", "", account.as_str(), &format!("assumed-role/{}/{}", role.name, input.role_session_name));
+        let id = format!("{}:{}", role.id, input.role_session_name);
+        let of = SessionOf::Role { name: role.name, id: role.id, session_name: input.role_session_name };
+        // Nothing passed: the session has all that the role has.
+        let policies = (!policies.is_empty()).then_some(policies);
+        let session = self.session(account, of, seconds, policies, tags);
+        Ok(Issued { credentials: self.issue(session), arn, id, packed_policy_size: packed })
+    }
+
+    /// Whether trust policy and identity-based policies let the caller assume the role.
+    fn admit(
+        &self,
+        caller: StsCaller<'_>,
+        input: &AssumeRole,
+        role: &RoleRecord,
+        account: &AccountId,
+    ) -> Result<(), Error> {
+        let identity = caller.identity;
+        if identity.principal.kind == PrincipalKind::Root {
+            return Err(Error::Denied { message: "Roles may not be assumed by root accounts.".to_owned() });
+        }
+        let trust = Policy::parse(&role.trust, PolicyKind::Trust)
+            .map_err(|_| Error::Damaged { what: format!("trust policy of role {}", role.name) })?;
+        let mut keys = ConditionKeys::of_request(caller.request, caller.region);
+        keys.insert("sts:RoleSessionName", input.role_session_name.as_str());
+        if let Some(external_id) = &input.external_id {
+            check_external_id(external_id)?;
+            keys.insert("sts:ExternalId", external_id.as_str());
+        }
+        insert_tags(&mut keys, &input.tags);
+        keys.insert_all("sts:TransitiveTagKeys", input.transitive_tag_keys.iter().map(String::as_str));
+        for tag in &role.tags {
+            keys.insert(&format!("aws:ResourceTag/{}", tag.key), tag.value.as_str());
+            keys.insert(&format!("iam:ResourceTag/{}", tag.key), tag.value.as_str());
+        }
+        let tagging = (!input.tags.is_empty()).then_some("sts:TagSession");
+        for action in std::iter::once("sts:AssumeRole").chain(tagging) {
+            let request = Request { action, resource: &input.role_arn, keys: &keys };
+            if barred(identity, action).is_some() {
+                return Err(refused(identity, action, &input.role_arn));
+            }
+            let evaluation = evaluate(identity, &request, ResourcePolicy::required(&trust, account));
+            match evaluation.denial(identity, &request, false) {
+                None => {}
+                // Whether a role of another account exists is none of the caller's business.
+                Some(_) if evaluation.cross_account => return Err(refused(identity, action, &input.role_arn)),
+                Some(message) => return Err(Error::Denied { message }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a user or the root user temporary credentials of its own. Needs no permission.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for callers with temporary credentials, [`Error::Validation`].
+    pub fn session_token(
+        &self,
+        identity: &Identity,
+        duration_seconds: Option<u32>,
+    ) -> Result<TemporaryCredentials, Error> {
+        let action = "sts:GetSessionToken";
+        let (of, most) = long_term(identity).ok_or_else(|| Error::Denied {
+            message: format!("Cannot call {} with session credentials", &action["sts:".len()..]),
+        })?;
+        let seconds = duration_seconds.unwrap_or(DEFAULT.min(most));
+        // Longer sessions of the root user end after an hour instead of being refused, as in AWS.
+        let seconds = names::check_duration(seconds, SHORTEST, LONGEST)?.min(most);
+        let account = identity.principal.account.clone();
+        Ok(self.issue(self.session(account, of, seconds, None, SessionTags::default())))
+    }
+
+    /// Gives credentials to a federated user that the caller vouches for.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::Validation`], [`Error::MalformedPolicyDocument`],
+    /// [`Error::PackedPolicyTooLarge`], [`Error::NoSuchEntity`] for a policy.
+    pub async fn federation_token(&self, caller: StsCaller<'_>, input: FederationToken) -> Result<Issued, Error> {
+        check_session_name("name", &input.name, 32)?;
+        names::check_tags(&input.tags)?;
+        let packed = self.pack(&input.scope, &input.tags)?;
+        let identity = caller.identity;
+        let account = identity.principal.account.clone();
+        let arn = Arn::new("sts", "", account.as_str(), &format!("federated-user/{}", input.name));
+        let (of, most) = long_term(identity).ok_or_else(|| Error::Denied {
+            message: "Cannot call GetFederationToken with session credentials".to_owned(),
+        })?;
+        let mut keys = ConditionKeys::of_request(caller.request, caller.region);
+        insert_tags(&mut keys, &input.tags);
+        let tagging = (!input.tags.is_empty()).then_some("sts:TagSession");
+        for action in std::iter::once("sts:GetFederationToken").chain(tagging) {
+            self.authorize(identity, &Request { action, resource: arn.as_str(), keys: &keys }, None, &account)?;
+        }
+        let seconds =
+            names::check_duration(input.duration_seconds.unwrap_or(DEFAULT.min(most)), SHORTEST, LONGEST)?.min(most);
+        let policies = self.session_policies(&account, input.scope).await?;
+        let id = format!("{account}:{}", input.name);
+        let user = match of {
+            SessionOf::User(id) => Some(id),
+            _ => None,
+        };
+        let of = SessionOf::Federated { user, name: input.name };
+        let tags = SessionTags { all: input.tags, transitive: Vec::new() };
+        // Without a policy a federated user may do nothing but what resources grant it.
+        let session = self.session(account, of, seconds, Some(policies), tags);
+        Ok(Issued { credentials: self.issue(session), arn, id, packed_policy_size: packed })
+    }
+
+    fn session(
+        &self,
+        account: AccountId,
+        of: SessionOf,
+        seconds: u32,
+        policies: Option<SessionPolicies>,
+        tags: SessionTags,
+    ) -> Session {
+        let issued = self.directory.now();
+        let expires = issued.plus(Duration::from_secs(seconds.into()));
+        Session { account, of, issued, expires, policies, tags: tags.all, transitive: tags.transitive }
+    }
+
+    fn issue(&self, session: Session) -> TemporaryCredentials {
+        let (access_key_id, secret, expiration) = (fresh(Prefix::TemporaryAccessKey), fresh_secret(), session.expires);
+        let session_token = Secret::new(token::seal(&*self.sealer, &access_key_id, &session, secret.expose()));
+        TemporaryCredentials { access_key_id, secret, session_token, expiration }
+    }
+
+    /// Checks that session policies exist and parse.
+    async fn session_policies(&self, account: &AccountId, scope: Scope) -> Result<SessionPolicies, Error> {
+        if let Some(document) = &scope.policy {
+            Policy::parse(document, PolicyKind::Session).map_err(|error| match error {
+                arqueta_policy::ParseError::TooLarge { .. } => Error::PackedPolicyTooLarge,
+                other => other.into(),
+            })?;
+        }
+        for arn in &scope.policy_arns {
+            self.require_managed(account, arn, || format!("Policy {arn} does not exist or is not attachable.")).await?;
+        }
+        Ok(SessionPolicies { inline: scope.policy, arns: scope.policy_arns })
+    }
+
+    /// Percent of the room for policies and tags that is taken.
+    fn pack(&self, scope: &Scope, tags: &[Tag]) -> Result<Option<u32>, Error> {
+        if scope.policy_arns.len() > POLICY_ARNS {
+            return Err(Error::validation(format!("At most {POLICY_ARNS} managed policies can scope a session down.")));
+        }
+        let arns: usize = scope.policy_arns.iter().map(String::len).sum();
+        let tags: usize = tags.iter().map(|tag| tag.key.len() + tag.value.len()).sum();
+        let size = scope.policy.as_ref().map_or(0, String::len) + arns + tags;
+        let percent = u32::try_from((size * 100).div_ceil(PACKED)).unwrap_or(u32::MAX);
+        match percent {
+            0 => Ok(None),
+            1..=100 => Ok(Some(percent)),
+            _ => Err(Error::PackedPolicyTooLarge),
+        }
+    }
+}
+
+/// Tags of a session and which of them go on.
+#[derive(Default)]
+struct SessionTags {
+    all: Vec<Tag>,
+    transitive: Vec<String>,
+}
+
+/// The tags passed, and those that the caller's own session hands down.
+fn session_tags(caller: &Identity, input: &AssumeRole) -> Result<SessionTags, Error> {
+    names::check_tags(&input.tags)?;
+    let inherited = &caller.transitive_tags;
+    for tag in &input.tags {
+        if inherited.iter().any(|(key, _)| key.to_lowercase() == tag.key.to_lowercase()) {
+            return Err(Error::InvalidInput {
+                message: format!(
+                    "One or more tags ({}) cannot be overridden: a role in the chain made them transitive.",
+                    tag.key
+                ),
+            });
+        }
+    }
+    let mut all = input.tags.clone();
+    all.extend(inherited.iter().map(|(key, value)| Tag::new(key, value)));
+    let mut transitive: Vec<String> = inherited.iter().map(|(key, _)| key.clone()).collect();
+    for key in &input.transitive_tag_keys {
+        if !input.tags.iter().any(|tag| tag.key.to_lowercase() == key.to_lowercase()) {
+            return Err(Error::InvalidInput {
+                message: format!("The specified transitive tag key must be included in the requested tags: {key}"),
+            });
+        }
+        transitive.push(key.clone());
+    }
+    names::check_tags(&all)?;
+    Ok(SessionTags { all, transitive })
+}
+
+fn insert_tags(keys: &mut ConditionKeys<'_>, tags: &[Tag]) {
+    for tag in tags {
+        keys.insert(&format!("aws:RequestTag/{}", tag.key), tag.value.as_str());
+    }
+    keys.insert_all("aws:TagKeys", tags.iter().map(|tag| tag.key.as_str()));
+}
+
+/// For whom long-term credentials can make sessions, and how long those may last, seconds.
+fn long_term(identity: &Identity) -> Option<(SessionOf, u32)> {
+    match (identity.principal.kind, &identity.principal.session) {
+        (PrincipalKind::Root, None) => Some((SessionOf::Root, LONGEST_ROOT)),
+        (PrincipalKind::User, None) => Some((SessionOf::User(identity.principal.id.clone()), LONGEST)),
+        _ => None,
+    }
+}
+
+/// Account and name of a role's ARN.
+fn role_named(arn: &str) -> Result<(AccountId, String), Error> {
+    let invalid = || Error::validation(format!("{arn} is invalid"));
+    let parsed: Arn = arn.parse().map_err(|_| invalid())?;
+    let name = parsed.resource().strip_prefix("role/").filter(|_| parsed.service() == "iam").ok_or_else(invalid)?;
+    let account = parsed.account().parse().map_err(|_| invalid())?;
+    Ok((account, name.rsplit('/').next().unwrap_or_default().to_owned()))
+}
+
+fn check_session_name(parameter: &str, name: &str, longest: usize) -> Result<(), Error> {
+    names::check_name(parameter, name, longest)?;
+    if name.len() < 2 {
+        return Err(Error::validation(format!(
+            "1 validation error detected: Value '{name}' at '{parameter}' failed to satisfy constraint: Member must have length greater than or equal to 2"
+        )));
+    }
+    Ok(())
+}
+
+fn check_external_id(id: &str) -> Result<(), Error> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+    if (2..=1224).contains(&id.len()) && id.chars().all(fits) {
+        return Ok(());
+    }
+    Err(Error::validation(
+        "1 validation error detected: Value at 'externalId' failed to satisfy constraint: 2 to 1224 alphanumeric characters or =,.@:/-",
+    ))
+}
+
+fn refused(identity: &Identity, action: &str, role_arn: &str) -> Error {
+    let who = &identity.principal.arn;
+    Error::Denied { message: format!("User: {who} is not authorized to perform: {action} on resource: {role_arn}") }
+}
