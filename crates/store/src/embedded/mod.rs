@@ -1,7 +1,7 @@
 //! [`MetaStore`] on redb: the embedded default (docs/adr/0003).
 //!
 //! Reads run on the calling thread against the snapshot of the last durable commit, so they wait
-//! for no lock, no thread and no sync. Writes go to one committing thread.
+//! for no commit, no other thread and no sync. Writes go to one committing thread.
 
 mod commit;
 mod failure;
