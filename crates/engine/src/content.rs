@@ -67,8 +67,14 @@ impl Engine {
         }
         let opened = source.open(first).await?;
         let expected = range.end - range.start;
+        let later = pieces.iter().filter_map(|piece| match piece.place.blob {
+            Blob::File(id) => Some(id),
+            Blob::Inline(_) => None,
+        });
+        let held = self.readers.hold(later.collect());
         let (chunks, received) = mpsc::channel(AHEAD);
         tokio::spawn(async move {
+            let _held = held;
             if let Err(error) = source.send_all(opened, pieces, &chunks).await {
                 // Nobody listens any more if this fails.
                 let _ = chunks.send(Err(error)).await;

@@ -13,6 +13,7 @@ use crate::Error;
 use crate::buckets::StoredBucket;
 use crate::key_locks::KeyLocks;
 use crate::multipart::UploadCiphers;
+use crate::readers::Readers;
 use crate::sequence::Sequencer;
 
 /// Commits tried before a use case gives up on a record that others keep changing.
@@ -60,6 +61,7 @@ pub struct Engine {
     pub(crate) config: Config,
     pub(crate) sequence: Sequencer,
     pub(crate) locks: KeyLocks,
+    pub(crate) readers: Readers,
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
 }
@@ -87,6 +89,7 @@ impl Engine {
             config,
             sequence: Sequencer::default(),
             locks: KeyLocks::default(),
+            readers: Readers::default(),
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),
         })

@@ -32,6 +32,7 @@ pub mod listing;
 mod multipart;
 mod objects;
 mod protection;
+mod readers;
 pub mod record;
 pub mod schema;
 mod sequence;

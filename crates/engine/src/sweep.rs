@@ -51,7 +51,7 @@ pub struct Swept {
 }
 
 impl Engine {
-    /// Deletes garbage that was released before `before`.
+    /// Deletes garbage that was released before `before` and that nobody reads any more.
     ///
     /// # Errors
     /// [`Error::Store`]; what was done stays done.
@@ -66,6 +66,9 @@ impl Engine {
                 let released = released.first_chunk().map(|bytes| Timestamp::from_millis(i64::from_be_bytes(*bytes)));
                 let id = blob_of(key, schema::GARBAGE).ok_or(Error::Damaged { what: "garbage" })?;
                 if released.ok_or(Error::Damaged { what: "garbage" })? >= before {
+                    continue;
+                }
+                if self.readers.holds(id) {
                     continue;
                 }
                 if self.meta.get(&schema::referenced(id)).await?.is_some() {

@@ -1,0 +1,99 @@
+//! A reader that is slower than the sweeper.
+#![allow(clippy::unwrap_used)]
+
+mod rig;
+
+use std::time::Duration;
+
+use arqueta_engine::api::{
+    ChecksumRequest, CompleteMultipartUpload, CompletedPart, Conditions, CreateMultipartUpload, GetObject, UploadPart,
+    Versioning,
+};
+use arqueta_model::Clock;
+use arqueta_store::BlobStore;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use rig::{Mode, Rig, bucket, chunked, key, name, pattern};
+
+const PART: usize = 100_000;
+
+async fn put_parts(rig: &Rig, count: u16) {
+    let create = CreateMultipartUpload {
+        bucket: bucket(),
+        key: key("k"),
+        headers: Default::default(),
+        metadata: Default::default(),
+        tags: Default::default(),
+        storage_class: Default::default(),
+        encryption: Mode::Kms.request(),
+        checksum: None,
+        checksum_type: None,
+        retention: None,
+        legal_hold: None,
+    };
+    let upload = rig.engine.create_multipart_upload(&rig.caller, create).await.unwrap().id;
+    let mut parts = Vec::new();
+    for number in 1..=count {
+        let part = UploadPart {
+            bucket: bucket(),
+            key: key("k"),
+            upload,
+            number,
+            body: chunked(pattern(PART), 10_000),
+            size: None,
+            md5: None,
+            checksum: ChecksumRequest::Default,
+            customer_key: None,
+        };
+        let etag = rig.engine.upload_part(&rig.caller, part).await.unwrap().etag;
+        parts.push(CompletedPart { number, etag, checksum: None });
+    }
+    let complete = CompleteMultipartUpload {
+        bucket: bucket(),
+        key: key("k"),
+        upload,
+        parts,
+        checksum: None,
+        checksum_type: None,
+        size: None,
+        conditions: Conditions::default(),
+        customer_key: None,
+    };
+    rig.engine.complete_multipart_upload(&rig.caller, complete).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_object_that_is_replaced_is_still_read_to_its_end() {
+    let rig = Rig::over(Default::default(), Default::default(), Default::default(), |config| config.part_minimum = 1);
+    rig.make_bucket(Versioning::Off).await;
+    put_parts(&rig, 4).await;
+    let mut body = rig.get(GetObject::new(name("k"))).await.unwrap().body;
+    let mut read = BytesMut::from(&body.next().await.unwrap().unwrap()[..]);
+    rig.put("k", "new").await.unwrap();
+    rig.clock.advance(Duration::from_secs(86_400));
+    rig.engine.sweep_garbage(rig.clock.now()).await.unwrap();
+    while let Some(chunk) = body.next().await {
+        read.extend_from_slice(&chunk.unwrap());
+    }
+    let whole: Bytes = pattern(PART).repeat(4).into();
+    assert!(read == whole);
+    // The reader is done, so the rest of the garbage goes.
+    drop(body);
+    tokio::task::yield_now().await;
+    rig.engine.sweep_garbage(rig.clock.now()).await.unwrap();
+    assert!(rig.blobs.list(None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_that_gives_up_holds_nothing() {
+    let rig = Rig::over(Default::default(), Default::default(), Default::default(), |config| config.part_minimum = 1);
+    rig.make_bucket(Versioning::Off).await;
+    put_parts(&rig, 3).await;
+    drop(rig.get(GetObject::new(name("k"))).await.unwrap());
+    rig.delete(name("k")).await.unwrap();
+    rig.clock.advance(Duration::from_secs(86_400));
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.engine.sweep_garbage(rig.clock.now()).await.unwrap(), 3);
+}
