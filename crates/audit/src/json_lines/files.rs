@@ -114,17 +114,25 @@ mod tests {
 
     #[test]
     fn names_order_by_day_and_number_even_beyond_three_digits() {
-        let mut names: Vec<_> = ["events-2026-11-21-1000.jsonl", "events-2026-11-21-999.jsonl", "events-2026-11-20-001.jsonl"]
-            .iter()
-            .map(|n| Name::parse(n).unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            ["events-2026-11-21-1000.jsonl", "events-2026-11-21-999.jsonl", "events-2026-11-20-001.jsonl"]
+                .iter()
+                .map(|n| Name::parse(n).unwrap())
+                .collect();
         names.sort();
         assert_eq!(names.iter().map(|n| n.number).collect::<Vec<_>>(), [1, 999, 1000]);
     }
 
     #[test]
     fn foreign_names_are_not_ours() {
-        for name in ["events-2026-11-21.jsonl", "events-2026-11-21-1.jsonl", "events-2026-1-21-001.jsonl", "x", "events-2026-11-21-0a1.jsonl", "events-2026-11-21-001.jsonl.gz"] {
+        for name in [
+            "events-2026-11-21.jsonl",
+            "events-2026-11-21-1.jsonl",
+            "events-2026-1-21-001.jsonl",
+            "x",
+            "events-2026-11-21-0a1.jsonl",
+            "events-2026-11-21-001.jsonl.gz",
+        ] {
             assert_eq!(Name::parse(name), None, "{name}");
         }
     }
@@ -134,7 +142,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         let long = "x".repeat(10_000);
-        for (before, after) in [("", ""), ("a\n", "a\n"), ("a\nb", "a\n"), ("torn", ""), (&*format!("a\n{long}"), "a\n"), (&*format!("{long}\n{long}"), &*format!("{long}\n"))] {
+        for (before, after) in [
+            ("", ""),
+            ("a\n", "a\n"),
+            ("a\nb", "a\n"),
+            ("torn", ""),
+            (&*format!("a\n{long}"), "a\n"),
+            (&*format!("{long}\n{long}"), &*format!("{long}\n")),
+        ] {
             std::fs::write(&path, before).unwrap();
             assert_eq!(repair(&path).unwrap(), after.len() as u64);
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after);

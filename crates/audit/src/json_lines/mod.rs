@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{AuditSink, Error, Event};
-use writer::{Append, Writer};
 pub use reader::Events;
+use writer::{Append, Writer};
 
 /// How many appends may wait for the writer before further ones wait for room.
 const QUEUE: usize = 4096;

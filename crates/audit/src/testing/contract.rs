@@ -19,7 +19,11 @@ where
 
     let first = event("First");
     sink.append(first.clone()).await.expect("a healthy sink takes events");
-    assert_eq!(recorded().await, std::slice::from_ref(&first), "durable when append returns, without a flush, and equal");
+    assert_eq!(
+        recorded().await,
+        std::slice::from_ref(&first),
+        "durable when append returns, without a flush, and equal"
+    );
 
     let awkward = Event { user_agent: "line\nbreak \u{2028} \"quote\" \u{0}".to_owned(), ..event("Awkward") };
     sink.append(awkward.clone()).await.expect("any text can be recorded");

@@ -1,9 +1,14 @@
 //! Who may do what: the one place where the embedded service decides.
+//!
+//! Nothing is remembered between decisions: one takes about a microsecond, so that a change of a
+//! key, a policy or a grant counts for the very next call without anything to invalidate.
 
 use std::sync::Arc;
 
-use arqueta_model::{AccountId, EncryptionContext, PrincipalKind};
-use arqueta_policy::{ConditionKeys, Decision, Evaluation, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate};
+use arqueta_model::{EncryptionContext, PrincipalKind};
+use arqueta_policy::{
+    ConditionKeys, Decision, Evaluation, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate,
+};
 
 use super::Embedded;
 use super::directory::Key;
@@ -69,7 +74,7 @@ impl Embedded {
     pub(super) fn authorize(&self, ask: Ask<'_>, target: &Target) -> Result<Arc<Key>, Error> {
         let Target { key, named, alias } = target;
         let (Some(key), false) = (key, ask.caller.identity.principal.kind == PrincipalKind::Anonymous) else {
-            return Err(self.denied_without_key(ask, named, &target.account()));
+            return Err(self.unknown(ask, target));
         };
         self.decide(ask, key, named, alias.as_deref()).map(|()| key.clone())
     }
@@ -121,19 +126,20 @@ impl Embedded {
         evaluate(&caller.identity, &request, ResourcePolicy::required(policy, &key.record.account)).is_allowed()
     }
 
-    fn denied_without_key(&self, ask: Ask<'_>, named: &str, owner: &AccountId) -> Error {
+    /// The denial for a key of another account that is not there, or not to be told of.
+    pub(super) fn unknown(&self, ask: Ask<'_>, target: &Target) -> Error {
         let identity = &*ask.caller.identity;
         let conditions = self.conditions(ask);
         let action = ask.action();
-        let request = Request { action: &action, resource: named, keys: &conditions };
+        let request = Request { action: &action, resource: &target.named, keys: &conditions };
         // The caller's own side is told, as it would be for a key that exists.
-        let own = evaluate(identity, &request, ResourcePolicy::additive(None, owner));
+        let own = evaluate(identity, &request, ResourcePolicy::additive(None, &target.account()));
         match own.decision {
             Decision::ExplicitDeny { .. }
             | Decision::ImplicitDeny { why: PolicyType::Identity | PolicyType::Boundary | PolicyType::Session } => {
-                refusal(identity, &action, named, own)
+                refusal(identity, &action, &target.named, own)
             }
-            _ => denial(identity, &action, named, NO_ORACLE),
+            _ => denial(identity, &action, &target.named, NO_ORACLE),
         }
     }
 
@@ -182,7 +188,9 @@ fn denial(identity: &Identity, action: &str, resource: &str, because: &str) -> E
         PrincipalKind::Anonymous => "Anonymous",
         _ => identity.principal.arn.as_str(),
     };
-    Error::Denied { message: format!("User: {who} is not authorized to perform: {action} on resource: {resource} {because}") }
+    Error::Denied {
+        message: format!("User: {who} is not authorized to perform: {action} on resource: {resource} {because}"),
+    }
 }
 
 /// The evaluator's reason, unless it is the other account's business.
@@ -210,13 +218,17 @@ fn granted(ask: Ask<'_>, key: &Key, request: &Request<'_>, foreign: bool) -> boo
     };
     match &identity.session {
         _ if foreign => own(identity),
-        Some(session) => own(&Identity { policies: session.clone(), session: None, boundary: None, ..identity.clone() }),
+        Some(session) => {
+            own(&Identity { policies: session.clone(), session: None, boundary: None, ..identity.clone() })
+        }
         None => true,
     }
 }
 
 fn covers(grant: &GrantRecord, ask: Ask<'_>) -> bool {
-    grant.operations.contains(ask.operation) && is_principal(&grant.grantee, &ask.caller.identity) && fits(grant, ask.context)
+    grant.operations.contains(ask.operation)
+        && is_principal(&grant.grantee, &ask.caller.identity)
+        && fits(grant, ask.context)
 }
 
 /// Whether `arn` names who is asking: the principal itself, or the role behind its session.

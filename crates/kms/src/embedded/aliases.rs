@@ -70,8 +70,13 @@ impl Embedded {
         let turn = self.turn().await?;
         let (alias, old) = self.existing(call, &name, "UpdateAlias")?;
         let key = self.alias_target(call, &request.target_key_id, "UpdateAlias").await?;
-        if let Some(old) = old.filter(|old| (old.record.usage, &old.record.spec) != (key.record.usage, &key.record.spec)) {
-            return Err(limits::invalid(format!("Alias {name} cannot move from {} to {}: their kinds differ", old.arn, key.arn)));
+        if let Some(old) =
+            old.filter(|old| (old.record.usage, &old.record.spec) != (key.record.usage, &key.record.spec))
+        {
+            return Err(limits::invalid(format!(
+                "Alias {name} cannot move from {} to {}: their kinds differ",
+                old.arn, key.arn
+            )));
         }
         if alias.target != key.record.id {
             room_for_alias(&key)?;
@@ -102,7 +107,11 @@ impl Embedded {
     ///
     /// # Errors
     /// As the API names them.
-    pub async fn list_aliases(&self, caller: &Caller, request: ListAliasesRequest) -> Result<ListAliasesResponse, Error> {
+    pub async fn list_aliases(
+        &self,
+        caller: &Caller,
+        request: ListAliasesRequest,
+    ) -> Result<ListAliasesResponse, Error> {
         let mut call = Call::reads(caller, "ListAliases")
             .maybe("keyId", request.key_id.as_deref())
             .maybe("limit", request.limit)
@@ -111,7 +120,11 @@ impl Embedded {
         self.finish(call, outcome).await
     }
 
-    async fn list_aliases_in(&self, call: &mut Call<'_>, request: &ListAliasesRequest) -> Result<ListAliasesResponse, Error> {
+    async fn list_aliases_in(
+        &self,
+        call: &mut Call<'_>,
+        request: &ListAliasesRequest,
+    ) -> Result<ListAliasesResponse, Error> {
         self.up_to_date().await?;
         self.authorize_account(Ask::new(call.caller, "ListAliases"), "*")?;
         let only = match &request.key_id {
@@ -193,9 +206,7 @@ fn checked_name(name: String) -> Result<String, Error> {
     limits::pattern(&name, "aliasName", "^[a-zA-Z0-9:/_-]+$", limits::is_name_char)?;
     match name.strip_prefix("alias/") {
         None | Some("") => Err(limits::invalid("Invalid identifier")),
-        Some(rest) if rest.starts_with("aws/") => {
-            Err(refused("NotAuthorizedException", ""))
-        }
+        Some(rest) if rest.starts_with("aws/") => Err(refused("NotAuthorizedException", "")),
         Some(_) => Ok(name),
     }
 }

@@ -123,8 +123,14 @@ mod tests {
         let slot = OnceLock::new();
         let root = RootSecret::from_bytes(&[1; 32]);
         let arn = "arn:aws:kms:us-east-1:111122223333:key/k".parse().unwrap();
-        material::open(&slot, &root, &arn, 0, &material::generate(&root, &arn, 0, Timestamp::from_millis(0), Cause::Creation))
-            .unwrap();
+        material::open(
+            &slot,
+            &root,
+            &arn,
+            0,
+            &material::generate(&root, &arn, 0, Timestamp::from_millis(0), Cause::Creation),
+        )
+        .unwrap();
         slot
     }
 

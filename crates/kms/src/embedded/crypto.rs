@@ -199,7 +199,10 @@ impl Embedded {
             .maybe("sourceKeyId", request.source_key_id.as_deref())
             .with("destinationKeyId", request.destination_key_id.as_str())
             .with("sourceEncryptionAlgorithm", request.source_encryption_algorithm.as_deref().unwrap_or(ALGORITHM))
-            .with("destinationEncryptionAlgorithm", request.destination_encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
+            .with(
+                "destinationEncryptionAlgorithm",
+                request.destination_encryption_algorithm.as_deref().unwrap_or(ALGORITHM),
+            );
         let outcome = self.re_encrypt_in(&mut call, &request).await;
         let outcome = outcome.map(|(from, to)| ReEncryptResponse {
             ciphertext_blob: Blob::new(to.bytes),
@@ -262,7 +265,13 @@ impl Embedded {
 
     /// The key of a ciphertext, open to the caller: the one that the caller names, which must be
     /// the ciphertext's, or the one that the ciphertext names.
-    pub(super) async fn source(&self, call: &mut Call<'_>, named: Option<&str>, parsed: &Parsed<'_>, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+    pub(super) async fn source(
+        &self,
+        call: &mut Call<'_>,
+        named: Option<&str>,
+        parsed: &Parsed<'_>,
+        ask: Ask<'_>,
+    ) -> Result<Arc<Key>, Error> {
         if let Some(name) = named {
             let key = self.admit(call, name, Names::Aliases, ask).await?;
             return if is_under(&key, parsed) { Ok(key) } else { Err(Error::IncorrectKey) };
@@ -281,12 +290,16 @@ impl Embedded {
         let number = key.current();
         let version = &key.record.versions[number];
         let material = material::open(&key.slots[number], &self.state.root, &key.arn, number, version)?;
-        let bytes =
-            ciphertext::seal(material, &key.record.account, &key.record.id, number, context, plaintext);
+        let bytes = ciphertext::seal(material, &key.record.account, &key.record.id, number, context, plaintext);
         Ok(Sealed { bytes, material_id: version.id.clone(), key })
     }
 
-    pub(super) fn open_parsed(&self, key: Arc<Key>, parsed: &Parsed<'_>, context: &EncryptionContext) -> Result<Opened, Error> {
+    pub(super) fn open_parsed(
+        &self,
+        key: Arc<Key>,
+        parsed: &Parsed<'_>,
+        context: &EncryptionContext,
+    ) -> Result<Opened, Error> {
         usable(&key)?;
         let number = parsed.version;
         let version = key.record.versions.get(number).ok_or(Error::InvalidCiphertext)?;

@@ -28,9 +28,6 @@ pub(super) struct Key {
     pub grants: BTreeMap<String, Arc<GrantRecord>>,
     /// Names of aliases that stand for it.
     pub aliases: Vec<String>,
-    /// Moves with every change of anything above, across the whole service: a decision made
-    /// under one epoch is void under another.
-    pub epoch: u64,
     /// One for each version.
     pub slots: Vec<Slot>,
     /// The stored form, as precondition of the next change.
@@ -39,7 +36,7 @@ pub(super) struct Key {
 
 impl Key {
     /// A snapshot; the opened material of an earlier one is taken over.
-    pub(super) fn new(region: &Region, record: KeyRecord, stored: Bytes, epoch: u64, before: Option<&Self>) -> Result<Self, Error> {
+    pub(super) fn new(region: &Region, record: KeyRecord, stored: Bytes, before: Option<&Self>) -> Result<Self, Error> {
         let policy = match record.manager {
             KeyManager::Owned => None,
             _ => Some(Arc::new(parse_policy(&record.policy)?)),
@@ -52,21 +49,19 @@ impl Key {
             policy,
             grants: before.map(|key| key.grants.clone()).unwrap_or_default(),
             aliases: before.map(|key| key.aliases.clone()).unwrap_or_default(),
-            epoch,
             slots,
             stored,
         })
     }
 
     /// The same key with other grants or aliases.
-    fn again(&self, epoch: u64) -> Self {
+    fn again(&self) -> Self {
         Self {
             arn: self.arn.clone(),
             record: self.record.clone(),
             policy: self.policy.clone(),
             grants: self.grants.clone(),
             aliases: self.aliases.clone(),
-            epoch,
             slots: self.slots.clone(),
             stored: self.stored.clone(),
         }
@@ -97,16 +92,15 @@ impl Key {
 pub(super) struct Directory {
     pub keys: BTreeMap<AccountId, BTreeMap<String, Arc<Key>>>,
     pub aliases: BTreeMap<AccountId, BTreeMap<String, Arc<AliasRecord>>>,
-    epoch: u64,
 }
 
 impl Directory {
-    /// Reads everything. Epochs go on after `epoch`, so that a reload voids what was decided before.
-    pub(super) async fn load(meta: &dyn MetaStore, region: &Region, epoch: u64) -> Result<Self, Error> {
-        let mut directory = Self { epoch: epoch + 1, ..Self::default() };
+    /// Reads everything.
+    pub(super) async fn load(meta: &dyn MetaStore, region: &Region) -> Result<Self, Error> {
+        let mut directory = Self::default();
         for (stored, record) in scan::<KeyRecord>(meta, KEYS).await? {
             let (account, id) = (record.account.clone(), record.id.clone());
-            let key = Key::new(region, record, stored, directory.epoch, None)?;
+            let key = Key::new(region, record, stored, None)?;
             directory.keys.entry(account).or_default().insert(id, Arc::new(key));
         }
         for (_, alias) in scan::<AliasRecord>(meta, ALIASES).await? {
@@ -118,15 +112,6 @@ impl Directory {
         Ok(directory)
     }
 
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    pub(super) fn next_epoch(&mut self) -> u64 {
-        self.epoch += 1;
-        self.epoch
-    }
-
     pub(super) fn key(&self, account: &AccountId, id: &str) -> Option<&Arc<Key>> {
         self.keys.get(account)?.get(id)
     }
@@ -136,10 +121,9 @@ impl Directory {
     }
 
     pub(super) fn put_key(&mut self, region: &Region, record: KeyRecord, stored: Bytes) -> Result<Arc<Key>, Error> {
-        let epoch = self.next_epoch();
         let before = self.key(&record.account, &record.id).cloned();
         let (account, id) = (record.account.clone(), record.id.clone());
-        let key = Arc::new(Key::new(region, record, stored, epoch, before.as_deref())?);
+        let key = Arc::new(Key::new(region, record, stored, before.as_deref())?);
         self.keys.entry(account).or_default().insert(id, key.clone());
         Ok(key)
     }
@@ -147,7 +131,6 @@ impl Directory {
     /// Forgets a key with its aliases and grants; its opened material is wiped with the last call
     /// that still uses it.
     pub(super) fn remove_key(&mut self, account: &AccountId, id: &str) {
-        self.next_epoch();
         if let Some(keys) = self.keys.get_mut(account) {
             keys.remove(id);
         }
@@ -182,9 +165,8 @@ impl Directory {
     }
 
     fn change(&mut self, account: &AccountId, id: &str, change: impl FnOnce(&mut Key)) {
-        let epoch = self.next_epoch();
         if let Some(slot) = self.keys.get_mut(account).and_then(|keys| keys.get_mut(id)) {
-            let mut key = slot.again(epoch);
+            let mut key = slot.again();
             change(&mut key);
             *slot = Arc::new(key);
         }

@@ -104,11 +104,12 @@ impl Embedded {
     fn next_due(&self) -> Duration {
         let now = self.state.clock.now();
         let directory = self.state.directory();
-        let times = directory.keys.values().flat_map(|keys| keys.values()).filter_map(|key| match key.record.lifecycle {
-            Lifecycle::PendingDeletion { at } => Some(at),
-            Lifecycle::Enabled => key.record.rotation.next,
-            Lifecycle::Disabled => None,
-        });
+        let times =
+            directory.keys.values().flat_map(|keys| keys.values()).filter_map(|key| match key.record.lifecycle {
+                Lifecycle::PendingDeletion { at } => Some(at),
+                Lifecycle::Enabled => key.record.rotation.next,
+                Lifecycle::Disabled => None,
+            });
         times.map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
     }
 }

@@ -28,14 +28,37 @@ const MAX_PER_KEY: usize = 50_000;
 const MAX_PAIRS: usize = 8;
 /// Operations that a grant can allow.
 const OPERATIONS: &[&str] = &[
-    "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "Sign",
-    "Verify", "GetPublicKey", "CreateGrant", "RetireGrant", "DescribeKey", "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext", "GenerateMac", "VerifyMac", "DeriveSharedSecret",
+    "Decrypt",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "Sign",
+    "Verify",
+    "GetPublicKey",
+    "CreateGrant",
+    "RetireGrant",
+    "DescribeKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateMac",
+    "VerifyMac",
+    "DeriveSharedSecret",
 ];
 /// Those of them that a symmetric encryption key has.
 const SYMMETRIC: &[&str] = &[
-    "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo",
-    "CreateGrant", "RetireGrant", "DescribeKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+    "Decrypt",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "CreateGrant",
+    "RetireGrant",
+    "DescribeKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
 ];
 
 impl Embedded {
@@ -43,7 +66,11 @@ impl Embedded {
     ///
     /// # Errors
     /// As the API names them.
-    pub async fn create_grant(&self, caller: &Caller, request: CreateGrantRequest) -> Result<CreateGrantResponse, Error> {
+    pub async fn create_grant(
+        &self,
+        caller: &Caller,
+        request: CreateGrantRequest,
+    ) -> Result<CreateGrantResponse, Error> {
         let mut call = Call::writes(caller, "CreateGrant")
             .with("keyId", request.key_id.as_str())
             .with("granteePrincipal", request.grantee_principal.as_str())
@@ -55,7 +82,11 @@ impl Embedded {
         self.finish(call, outcome).await
     }
 
-    async fn create_grant_in(&self, call: &mut Call<'_>, request: CreateGrantRequest) -> Result<CreateGrantResponse, Error> {
+    async fn create_grant_in(
+        &self,
+        call: &mut Call<'_>,
+        request: CreateGrantRequest,
+    ) -> Result<CreateGrantResponse, Error> {
         let (equals, subset) = checked(&request)?;
         let turn = self.turn().await?;
         let conditions = grant_conditions(&request);
@@ -64,7 +95,10 @@ impl Embedded {
         let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
         usable(&key)?;
         if let Some(wrong) = request.operations.iter().find(|operation| !SYMMETRIC.contains(&operation.as_str())) {
-            return Err(limits::invalid(format!("Grant operation {wrong} is not valid for a key of spec {}", key.record.spec.0)));
+            return Err(limits::invalid(format!(
+                "Grant operation {wrong} is not valid for a key of spec {}",
+                key.record.spec.0
+            )));
         }
         let grant = GrantRecord {
             account: key.record.account.clone(),
@@ -146,7 +180,8 @@ impl Embedded {
         let keys = directory.keys.values().flat_map(|keys| keys.values()).filter(|key| !key.is_gone(now));
         let mut found = BTreeMap::new();
         for key in keys {
-            let retirable = key.grants.values().filter(|grant| grant.retiring.as_ref() == Some(&request.retiring_principal));
+            let retirable =
+                key.grants.values().filter(|grant| grant.retiring.as_ref() == Some(&request.retiring_principal));
             found.extend(retirable.map(|grant| (grant.id.as_str(), entry(key, grant))));
         }
         listing(page(found.into_iter(), request.limit, (50, 100), request.marker.as_deref())?)
@@ -168,7 +203,9 @@ impl Embedded {
     async fn retire_grant_in(&self, call: &mut Call<'_>, request: &RetireGrantRequest) -> Result<(), Error> {
         let turn = self.turn().await?;
         let (target, id) = match request {
-            RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => self.by_token(token)?,
+            RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => {
+                self.by_token(token)?
+            }
             RetireGrantRequest { grant_token: None, key_id: Some(key), grant_id: Some(id), .. } => {
                 (self.resolve(call.caller, key, Names::Keys, "keyId").await?, id.clone())
             }
@@ -258,12 +295,16 @@ fn checked(request: &CreateGrantRequest) -> Result<(Option<EncryptionContext>, O
     }
     let Some(constraints) = &request.constraints else { return Ok((None, None)) };
     if constraints.encryption_context_equals.is_some() && constraints.encryption_context_subset.is_some() {
-        return Err(limits::invalid("A grant has either an EncryptionContextEquals or an EncryptionContextSubset constraint."));
+        return Err(limits::invalid(
+            "A grant has either an EncryptionContextEquals or an EncryptionContextSubset constraint.",
+        ));
     }
     let context = |pairs: &Option<BTreeMap<String, String>>| -> Result<_, Error> {
         let Some(pairs) = pairs.as_ref() else { return Ok(None) };
         if pairs.len() > MAX_PAIRS {
-            return Err(limits::invalid(format!("A grant constraint has at most {MAX_PAIRS} encryption context pairs.")));
+            return Err(limits::invalid(format!(
+                "A grant constraint has at most {MAX_PAIRS} encryption context pairs."
+            )));
         }
         EncryptionContext::new(pairs.clone()).map(Some).map_err(|error| limits::invalid(error.to_string()))
     };
@@ -273,8 +314,13 @@ fn checked(request: &CreateGrantRequest) -> Result<(Option<EncryptionContext>, O
 /// An ARN of a principal or an account's root.
 fn principal(text: &str, member: &str) -> Result<(), Error> {
     limits::length(text, member, 1, 256)?;
-    let named = text.parse::<Arn>().is_ok_and(|arn| matches!(arn.service(), "iam" | "sts") && arn.account().len() == 12);
-    if named { Ok(()) } else { Err(refused("InvalidArnException", format!("ARN does not refer to a valid principal: {text}"))) }
+    let named =
+        text.parse::<Arn>().is_ok_and(|arn| matches!(arn.service(), "iam" | "sts") && arn.account().len() == 12);
+    if named {
+        Ok(())
+    } else {
+        Err(refused("InvalidArnException", format!("ARN does not refer to a valid principal: {text}")))
+    }
 }
 
 fn grant_conditions(request: &CreateGrantRequest) -> Vec<(&'static str, Vec<String>)> {

@@ -28,8 +28,22 @@ const MAX_DESCRIPTION: usize = 8192;
 const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
 const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
 const SPECS: &[&str] = &[
-    "RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1",
-    "SYMMETRIC_DEFAULT", "HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512", "SM2", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87",
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "ECC_NIST_P256",
+    "ECC_NIST_P384",
+    "ECC_NIST_P521",
+    "ECC_SECG_P256K1",
+    "SYMMETRIC_DEFAULT",
+    "HMAC_224",
+    "HMAC_256",
+    "HMAC_384",
+    "HMAC_512",
+    "SM2",
+    "ML_DSA_44",
+    "ML_DSA_65",
+    "ML_DSA_87",
     "ECC_NIST_EDWARDS25519",
 ];
 
@@ -79,7 +93,12 @@ impl Embedded {
         self.finish(call, outcome).await
     }
 
-    async fn create_in(&self, call: &mut Call<'_>, id: Option<&str>, request: CreateKeyRequest) -> Result<CreateKeyResponse, Error> {
+    async fn create_in(
+        &self,
+        call: &mut Call<'_>,
+        id: Option<&str>,
+        request: CreateKeyRequest,
+    ) -> Result<CreateKeyResponse, Error> {
         check_kind(&request)?;
         let description = request.description.unwrap_or_default();
         limits::length(&description, "description", 0, MAX_DESCRIPTION)?;
@@ -113,7 +132,7 @@ impl Embedded {
     /// Refuses a policy under which its author could not put another one.
     pub(super) fn check_lockout(&self, caller: &Caller, record: &KeyRecord) -> Result<(), Error> {
         let policy = parse_policy(&record.policy)?;
-        let key = Key::new(&self.state.region, record.clone(), bytes::Bytes::new(), 0, None)?;
+        let key = Key::new(&self.state.region, record.clone(), bytes::Bytes::new(), None)?;
         if self.keeps_control(caller, &key, &policy) {
             return Ok(());
         }
@@ -127,7 +146,11 @@ impl Embedded {
     ///
     /// # Errors
     /// As the API names them.
-    pub async fn describe_key(&self, caller: &Caller, request: DescribeKeyRequest) -> Result<DescribeKeyResponse, Error> {
+    pub async fn describe_key(
+        &self,
+        caller: &Caller,
+        request: DescribeKeyRequest,
+    ) -> Result<DescribeKeyResponse, Error> {
         let mut call = Call::reads(caller, "DescribeKey").with("keyId", request.key_id.as_str());
         let outcome = self.admit(&mut call, &request.key_id, Names::Aliases, Ask::new(caller, "DescribeKey")).await;
         let outcome = outcome.map(|key| DescribeKeyResponse { key_metadata: metadata(&key) });
@@ -139,9 +162,8 @@ impl Embedded {
     /// # Errors
     /// As the API names them.
     pub async fn list_keys(&self, caller: &Caller, request: ListKeysRequest) -> Result<ListKeysResponse, Error> {
-        let call = Call::reads(caller, "ListKeys")
-            .maybe("limit", request.limit)
-            .maybe("marker", request.marker.as_deref());
+        let call =
+            Call::reads(caller, "ListKeys").maybe("limit", request.limit).maybe("marker", request.marker.as_deref());
         let outcome = self.list_keys_in(caller, &request).await;
         self.finish(call, outcome).await
     }
@@ -152,9 +174,9 @@ impl Embedded {
         let now = self.state.clock.now();
         let directory = self.state.directory();
         let keys = directory.keys.get(&caller.identity.principal.account).into_iter().flatten();
-        let listed = keys.filter(|(_, key)| !key.is_owned() && !key.is_gone(now)).map(|(id, key)| {
-            (id.as_str(), KeyListEntry { key_id: id.clone(), key_arn: key.arn.as_str().to_owned() })
-        });
+        let listed = keys
+            .filter(|(_, key)| !key.is_owned() && !key.is_gone(now))
+            .map(|(id, key)| (id.as_str(), KeyListEntry { key_id: id.clone(), key_arn: key.arn.as_str().to_owned() }));
         let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
         Ok(ListKeysResponse { truncated: page.next.is_some(), keys: page.items, next_marker: page.next })
     }
@@ -252,7 +274,13 @@ impl Embedded {
     }
 
     /// Finds a key and checks that the caller may do `ask` with it.
-    pub(super) async fn admit(&self, call: &mut Call<'_>, name: &str, names: Names, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+    pub(super) async fn admit(
+        &self,
+        call: &mut Call<'_>,
+        name: &str,
+        names: Names,
+        ask: Ask<'_>,
+    ) -> Result<Arc<Key>, Error> {
         let target = self.resolve(call.caller, name, names, "keyId").await?;
         self.admit_target(call, &target, ask)
     }
@@ -346,7 +374,9 @@ fn check_kind(request: &CreateKeyRequest) -> Result<(), Error> {
     let origin = request.origin.as_deref().unwrap_or("AWS_KMS");
     let spec = match (&request.key_spec, &request.customer_master_key_spec) {
         (Some(one), Some(other)) if one != other => {
-            return Err(limits::invalid("You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."));
+            return Err(limits::invalid(
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+            ));
         }
         (one, other) => one.as_deref().or(other.as_deref()).unwrap_or("SYMMETRIC_DEFAULT"),
     };

@@ -15,7 +15,8 @@ use super::directory::Key;
 use super::keys::usable;
 use super::resolve::{AWS_S3, Names, Target, no_such_key};
 use crate::{
-    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms, Operation, ReEncrypt, ReEncrypted,
+    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms, Operation, ReEncrypt,
+    ReEncrypted,
 };
 
 #[async_trait]
@@ -93,10 +94,9 @@ impl Kms for Embedded {
             KeyRef::ServiceOwned => self.owned_for(caller)?,
             other => {
                 let target = self.resolve(caller, name_of(other), Names::Aliases, "keyId").await?;
-                match target.key.clone() {
+                match target.key.clone().filter(|key| self.may_be_told(caller, key, &target)) {
                     Some(key) => key,
-                    // The same denial as for a key of another account that is there.
-                    None => self.authorize(Ask::new(caller, "GenerateDataKey"), &target)?,
+                    None => return Err(self.unknown(Ask::new(caller, "GenerateDataKey"), &target)),
                 }
             }
         };
@@ -135,9 +135,8 @@ impl Kms for Embedded {
             return outcome;
         }
         // A denied hit is the operation that did not happen.
-        let mut call = Call::reads(caller, operation.name())
-            .with("keyId", key.as_str())
-            .context("encryptionContext", context);
+        let mut call =
+            Call::reads(caller, operation.name()).with("keyId", key.as_str()).context("encryptionContext", context);
         call.touches(key);
         self.finish(call, outcome).await
     }
@@ -179,6 +178,13 @@ impl Embedded {
 
     async fn admit_ref(&self, call: &mut Call<'_>, key: &KeyRef, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
         self.admit(call, name_of(key), Names::Aliases, ask).await
+    }
+
+    /// Whether `describe` may lead from this name to this key. An alias of another account leads
+    /// only those there who may describe the key: its ARN is not in what they gave.
+    fn may_be_told(&self, caller: &Caller, key: &Key, target: &Target) -> bool {
+        let own = key.record.account == caller.identity.principal.account;
+        own || target.alias.is_none() || self.authorize(Ask::new(caller, "DescribeKey"), target).is_ok()
     }
 
     /// What an ARN names, without waiting for anything.

@@ -86,7 +86,8 @@ mod tests {
     fn material_opens_under_its_root_key_name_and_number_only() {
         let root = RootSecret::from_bytes(&[1; 32]);
         let version = version(&root);
-        let opens = |root: &RootSecret, key: &str, number| open(&OnceLock::new(), root, &arn(key), number, &version).is_ok();
+        let opens =
+            |root: &RootSecret, key: &str, number| open(&OnceLock::new(), root, &arn(key), number, &version).is_ok();
         assert!(opens(&root, "a", 1));
         assert!(!opens(&RootSecret::from_bytes(&[2; 32]), "a", 1));
         assert!(!opens(&root, "b", 1));

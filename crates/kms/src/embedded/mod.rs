@@ -82,7 +82,7 @@ impl Embedded {
         config: Config,
     ) -> Result<Self, Error> {
         let root = unlock(&*meta, &*config.root).await?;
-        let directory = Directory::load(&*meta, &config.region, 0).await?;
+        let directory = Directory::load(&*meta, &config.region).await?;
         let state = State::new((meta, audit, clock), (config.account, config.region), root, directory);
         let service = Self { state: Arc::new(state) };
         service.ensure_owned().await?;

@@ -47,7 +47,8 @@ mod tests {
         let mut pages = Vec::new();
         let mut marker = None;
         loop {
-            let found = page(names.iter().map(|n| (*n, (*n).to_owned())), Some(limit), (100, 1000), marker.as_deref()).unwrap();
+            let found =
+                page(names.iter().map(|n| (*n, (*n).to_owned())), Some(limit), (100, 1000), marker.as_deref()).unwrap();
             pages.push(found.items);
             match found.next {
                 Some(next) => marker = Some(next),

@@ -45,7 +45,11 @@ impl Embedded {
     ///
     /// # Errors
     /// As the API names them.
-    pub async fn get_key_policy(&self, caller: &Caller, request: GetKeyPolicyRequest) -> Result<GetKeyPolicyResponse, Error> {
+    pub async fn get_key_policy(
+        &self,
+        caller: &Caller,
+        request: GetKeyPolicyRequest,
+    ) -> Result<GetKeyPolicyResponse, Error> {
         let mut call = Call::reads(caller, "GetKeyPolicy")
             .with("keyId", request.key_id.as_str())
             .with("policyName", request.policy_name.as_deref().unwrap_or(NAME));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arqueta_model::{AccountId, Arn, KeyArn};
+use arqueta_model::{AccountId, Arn, KeyArn, PrincipalKind};
 
 use super::Embedded;
 use super::directory::Key;
@@ -62,11 +62,21 @@ impl Embedded {
     ///
     /// # Errors
     /// [`Error::NotFound`] for names within the caller's account, malformed ones and other regions.
-    pub(super) async fn resolve(&self, caller: &Caller, name: &str, names: Names, member: &str) -> Result<Target, Error> {
+    pub(super) async fn resolve(
+        &self,
+        caller: &Caller,
+        name: &str,
+        names: Names,
+        member: &str,
+    ) -> Result<Target, Error> {
         limits::key_id(name, member)?;
         self.up_to_date().await?;
         let parsed = self.parse_name(caller, name)?;
         let own = &caller.identity.principal.account;
+        if caller.identity.principal.kind == PrincipalKind::Anonymous {
+            // Belongs to no account: no key is its own, and none is made for it.
+            return Ok(Target { key: None, named: parsed.arn, alias: None });
+        }
         let (key, alias) = match parsed.kind {
             Kind::Alias(_) if names == Names::Keys => return Err(invalid_key_id(name)),
             Kind::Alias(AWS_S3) if parsed.account == *own => {
@@ -102,7 +112,8 @@ impl Embedded {
 
     fn parse_name<'a>(&self, caller: &Caller, name: &'a str) -> Result<Name<'a>, Error> {
         let region = &self.state.region;
-        let arn_of = |account: &AccountId, resource: &str| Arn::new("kms", region.as_str(), account.as_str(), resource).into();
+        let arn_of =
+            |account: &AccountId, resource: &str| Arn::new("kms", region.as_str(), account.as_str(), resource).into();
         if !name.starts_with("arn:") {
             let account = caller.identity.principal.account.clone();
             return Ok(if name.starts_with("alias/") {

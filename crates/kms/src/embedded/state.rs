@@ -8,9 +8,9 @@ use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
+use super::Embedded;
 use super::directory::{Directory, Key};
 use super::record::{self, AliasRecord, GrantRecord, KeyRecord};
-use super::Embedded;
 use crate::{Error, RootSecret};
 
 pub(super) struct State {
@@ -76,8 +76,7 @@ impl State {
     }
 
     async fn reload(&self) -> Result<(), Error> {
-        let epoch = self.directory().epoch();
-        let fresh = Directory::load(&*self.meta, &self.region, epoch).await?;
+        let fresh = Directory::load(&*self.meta, &self.region).await?;
         self.change_directory(|directory| *directory = fresh);
         self.stale.store(false, Ordering::Release);
         Ok(())
@@ -114,7 +113,9 @@ impl State {
                     let aliases = aliases.filter(|alias| alias.target == key.record.id).map(|alias| alias.store_key());
                     let grants = key.grants.values().map(|grant| grant.store_key());
                     aliases.chain(grants).fold(
-                        batch.unchanged(key.record.store_key(), Some(key.stored.clone())).delete(key.record.store_key()),
+                        batch
+                            .unchanged(key.record.store_key(), Some(key.stored.clone()))
+                            .delete(key.record.store_key()),
                         Batch::delete,
                     )
                 }

@@ -54,7 +54,8 @@ async fn round_trip<K: Kms>(Subject { kms, caller, key, .. }: &Subject<'_, K>) {
 
 async fn nothing_else_opens<K: Kms>(Subject { kms, caller, key, other, .. }: &Subject<'_, K>) {
     let bound = context(&[("ab", "c")]);
-    let made = kms.generate_data_key(caller, GenerateDataKey { key: &named(key), context: &bound }).await.expect("generates");
+    let made =
+        kms.generate_data_key(caller, GenerateDataKey { key: &named(key), context: &bound }).await.expect("generates");
     for wrong in [context(&[]), context(&[("a", "bc")]), context(&[("ab", "c"), ("d", "")]), context(&[("AB", "c")])] {
         let outcome = kms.decrypt(caller, Decrypt { wrapped: &made.wrapped, key: Some(key), context: &wrong }).await;
         assert!(matches!(outcome, Err(Error::InvalidCiphertext)), "another context is the opaque error: {wrong:?}");
@@ -101,14 +102,19 @@ async fn who_may<K: Kms>(Subject { kms, caller, stranger, key, disabled, .. }: &
 
 async fn moving<K: Kms>(Subject { kms, caller, stranger, key, other, .. }: &Subject<'_, K>) {
     let (old, new) = (context(&[("k", "old")]), context(&[("k", "new")]));
-    let made = kms.generate_data_key(caller, GenerateDataKey { key: &named(key), context: &old }).await.expect("generates");
+    let made =
+        kms.generate_data_key(caller, GenerateDataKey { key: &named(key), context: &old }).await.expect("generates");
     let to = named(other);
     let from = Decrypt { wrapped: &made.wrapped, key: Some(key), context: &old };
     let request = ReEncrypt { from, to: &to, context: &new };
     let moved = kms.re_encrypt(caller, request).await.expect("moves");
     assert_eq!(moved.key, *other);
     let opened = kms.decrypt(caller, Decrypt { wrapped: &moved.wrapped, key: Some(other), context: &new }).await;
-    assert_eq!(opened.expect("opens under the new key").expose(), made.plaintext.expose(), "the key itself is unchanged");
+    assert_eq!(
+        opened.expect("opens under the new key").expose(),
+        made.plaintext.expose(),
+        "the key itself is unchanged"
+    );
     let stale = kms.decrypt(caller, Decrypt { wrapped: &moved.wrapped, key: Some(other), context: &old }).await;
     assert!(matches!(stale, Err(Error::InvalidCiphertext)), "the old context no longer opens it: {stale:?}");
     assert!(matches!(kms.re_encrypt(stranger, request).await, Err(Error::Denied { .. })));

@@ -97,12 +97,15 @@ impl Memory {
     }
 
     fn allowed<'a>(state: &'a State, caller: &Caller, operation: &'static str, arn: &KeyArn) -> Result<&'a Key, Error> {
-        let key = state.keys.get(arn).ok_or_else(|| Error::NotFound { message: format!("Key '{arn}' does not exist") })?;
+        let key =
+            state.keys.get(arn).ok_or_else(|| Error::NotFound { message: format!("Key '{arn}' does not exist") })?;
         let who = caller.identity.principal.arn.to_string();
         let foreign = key.manager != KeyManager::Owned && arn.account() != caller.identity.principal.account.as_str();
         if foreign || state.denied.contains(&(who.clone(), operation)) {
             return Err(Error::Denied {
-                message: format!("User: {who} is not authorized to perform: kms:{operation} on resource: {arn} because no identity-based policy allows the kms:{operation} action"),
+                message: format!(
+                    "User: {who} is not authorized to perform: kms:{operation} on resource: {arn} because no identity-based policy allows the kms:{operation} action"
+                ),
             });
         }
         match key.state {
@@ -119,12 +122,19 @@ impl Memory {
         [&length[..], name, &sealed].concat()
     }
 
-    fn unwrap(state: &State, caller: &Caller, operation: &'static str, request: &Decrypt<'_>) -> Result<SourceKey, Error> {
-        let parts = request.wrapped.split_first_chunk::<2>().and_then(|(length, rest)| {
-            rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-        });
+    fn unwrap(
+        state: &State,
+        caller: &Caller,
+        operation: &'static str,
+        request: &Decrypt<'_>,
+    ) -> Result<SourceKey, Error> {
+        let parts = request
+            .wrapped
+            .split_first_chunk::<2>()
+            .and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
         let (name, sealed) = parts.ok_or(Error::InvalidCiphertext)?;
-        let arn: KeyArn = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()).ok_or(Error::InvalidCiphertext)?;
+        let arn: KeyArn =
+            std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()).ok_or(Error::InvalidCiphertext)?;
         if !state.keys.contains_key(&arn) {
             return Err(Error::InvalidCiphertext);
         }
@@ -180,7 +190,13 @@ impl Kms for Memory {
         })
     }
 
-    async fn recheck(&self, caller: &Caller, operation: Operation, key: &KeyArn, _: &EncryptionContext) -> Result<(), Error> {
+    async fn recheck(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        key: &KeyArn,
+        _: &EncryptionContext,
+    ) -> Result<(), Error> {
         Self::allowed(&self.lock(), caller, operation.name(), key).map(drop)
     }
 }

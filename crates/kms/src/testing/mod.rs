@@ -66,7 +66,11 @@ pub fn user(account: &str, name: &str, policies: &[&str]) -> Caller {
 /// A user who may do everything to every key that lets its account decide.
 #[must_use]
 pub fn power_user(account: &str, name: &str) -> Caller {
-    user(account, name, &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#])
+    user(
+        account,
+        name,
+        &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#],
+    )
 }
 
 fn caller(principal: Principal, policies: &[&str]) -> Caller {

@@ -76,7 +76,13 @@ impl<K: Kms> Kms for Faulty<K> {
         self.inner.describe(caller, key).await
     }
 
-    async fn recheck(&self, caller: &Caller, operation: Operation, key: &KeyArn, context: &EncryptionContext) -> Result<(), Error> {
+    async fn recheck(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        key: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<(), Error> {
         self.inner.recheck(caller, operation, key, context).await
     }
 }
@@ -123,7 +129,13 @@ impl<K: Kms> Kms for Slow<K> {
         self.inner.describe(caller, key).await
     }
 
-    async fn recheck(&self, caller: &Caller, operation: Operation, key: &KeyArn, context: &EncryptionContext) -> Result<(), Error> {
+    async fn recheck(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        key: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<(), Error> {
         self.inner.recheck(caller, operation, key, context).await
     }
 }
@@ -195,7 +207,13 @@ impl<K: Kms> Kms for Counting<K> {
         self.inner.describe(caller, key).await
     }
 
-    async fn recheck(&self, caller: &Caller, operation: Operation, key: &KeyArn, context: &EncryptionContext) -> Result<(), Error> {
+    async fn recheck(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        key: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<(), Error> {
         self.count(4);
         self.inner.recheck(caller, operation, key, context).await
     }

@@ -2,16 +2,23 @@ use super::*;
 use crate::testing::{OTHER_ACCOUNT, context, user};
 use crate::{GenerateDataKey, KeyRef, Kms, Operation};
 
-const GENERATE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"*"}]}"#;
+const GENERATE: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"*"}]}"#;
 const NO_ORACLE: &str = "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access";
 
 fn policy(statements: &str) -> String {
-    let root = r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}"#;
-    format!(r#"{{"Version":"2012-10-17","Statement":[{root}{}{statements}]}}"#, if statements.is_empty() { "" } else { "," })
+    let root =
+        r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}"#;
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{root}{}{statements}]}}"#,
+        if statements.is_empty() { "" } else { "," }
+    )
 }
 
 fn only(principal: &str) -> String {
-    format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"kms:*","Resource":"*"}}]}}"#)
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"kms:*","Resource":"*"}}]}}"#
+    )
 }
 
 #[tokio::test]
@@ -22,13 +29,18 @@ async fn an_identity_policy_counts_only_where_the_key_lets_its_account_decide() 
     assert!(world.generate_as(&alice, key.as_str()).await.is_ok());
     assert_eq!(
         message(world.generate_as(&bob, key.as_str()).await),
-        format!("User: arn:aws:iam::111122223333:user/bob is not authorized to perform: kms:GenerateDataKey on resource: {key} because no identity-based policy allows the kms:GenerateDataKey action")
+        format!(
+            "User: arn:aws:iam::111122223333:user/bob is not authorized to perform: kms:GenerateDataKey on resource: {key} because no identity-based policy allows the kms:GenerateDataKey action"
+        )
     );
     world.put_policy(&key, &only("arn:aws:iam::111122223333:user/bob")).await.unwrap();
     assert!(world.generate_as(&bob, key.as_str()).await.is_ok(), "named by the key policy");
     for left_out in [&alice, &world.root] {
         let refused = message(world.generate_as(left_out, key.as_str()).await);
-        assert!(refused.ends_with("because no resource-based policy allows the kms:GenerateDataKey action"), "{refused}");
+        assert!(
+            refused.ends_with("because no resource-based policy allows the kms:GenerateDataKey action"),
+            "{refused}"
+        );
     }
 }
 
@@ -54,10 +66,16 @@ async fn another_account_needs_both_sides() {
     assert!(message(world.generate_as(&eve, key.as_str()).await).ends_with(NO_ORACLE));
     world.put_policy(&key, &policy(r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"kms:*","Resource":"*"}"#)).await.unwrap();
     assert!(world.generate_as(&eve, key.as_str()).await.is_ok());
-    assert!(message(world.generate_as(&mallory, key.as_str()).await).ends_with("because no identity-based policy allows the kms:GenerateDataKey action"));
+    assert!(
+        message(world.generate_as(&mallory, key.as_str()).await)
+            .ends_with("because no identity-based policy allows the kms:GenerateDataKey action")
+    );
     let admin = power_user(OTHER_ACCOUNT, "admin");
     let request = DisableKeyRequest { key_id: key.to_string() };
-    assert!(message(world.kms.disable_key(&admin, request).await).ends_with(NO_ORACLE), "administration stays in the account");
+    assert!(
+        message(world.kms.disable_key(&admin, request).await).ends_with(NO_ORACLE),
+        "administration stays in the account"
+    );
 }
 
 #[tokio::test]
@@ -65,7 +83,14 @@ async fn another_account_cannot_tell_what_exists() {
     let world = World::new().await;
     let (key, disabled) = (world.key().await, world.key().await);
     world.disable(&disabled).await;
-    world.kms.create_alias(&world.root, CreateAliasRequest { alias_name: "alias/there".into(), target_key_id: key.to_string() }).await.unwrap();
+    world
+        .kms
+        .create_alias(
+            &world.root,
+            CreateAliasRequest { alias_name: "alias/there".into(), target_key_id: key.to_string() },
+        )
+        .await
+        .unwrap();
     let arn = |resource: &str| format!("arn:aws:kms:us-east-1:{ACCOUNT}:{resource}");
     let names = [key.to_string(), disabled.to_string(), arn("key/none"), arn("alias/there"), arn("alias/none")];
     for stranger in [power_user(OTHER_ACCOUNT, "eve"), user(OTHER_ACCOUNT, "bob", &[]), root(OTHER_ACCOUNT)] {
@@ -78,11 +103,15 @@ async fn another_account_cannot_tell_what_exists() {
         assert_eq!(answers.len(), 1, "{answers:?}");
         // The same through the contract of object encryption.
         let mut described = std::collections::BTreeSet::new();
-        for name in &names[..3] {
+        for name in &names {
             let bound = context(&[]);
             let named = KeyRef::Named(name.clone());
             let outcome = match world.kms.describe(&stranger, &named).await {
-                Ok(_) => Kms::generate_data_key(&world.kms, &stranger, GenerateDataKey { key: &named, context: &bound }).await.unwrap_err(),
+                Ok(_) => {
+                    Kms::generate_data_key(&world.kms, &stranger, GenerateDataKey { key: &named, context: &bound })
+                        .await
+                        .unwrap_err()
+                }
                 Err(error) => error,
             };
             described.insert(outcome.to_string().replace(name.as_str(), "<name>"));
@@ -146,13 +175,24 @@ async fn conditions_of_kms_are_decided_by_the_request() {
 async fn aliases_and_tags_of_the_key_are_conditions() {
     let world = World::new().await;
     let key = world.key().await;
-    let alice = user(ACCOUNT, "alice", &[r#"{"Version":"2012-10-17","Statement":[
+    let alice = user(
+        ACCOUNT,
+        "alice",
+        &[r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"*","Condition":{"StringEquals":{"kms:RequestAlias":"alias/app"}}},
         {"Effect":"Allow","Action":"kms:Encrypt","Resource":"*","Condition":{"ForAnyValue:StringLike":{"kms:ResourceAliases":"alias/a*"}}},
-        {"Effect":"Allow","Action":"kms:DescribeKey","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}]}"#]);
+        {"Effect":"Allow","Action":"kms:DescribeKey","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}]}"#],
+    );
     let encrypt = || EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(vec![1]), ..Default::default() };
     assert_eq!(code(world.kms.encrypt(&alice, encrypt()).await), "AccessDeniedException");
-    world.kms.create_alias(&world.root, CreateAliasRequest { alias_name: "alias/app".into(), target_key_id: key.to_string() }).await.unwrap();
+    world
+        .kms
+        .create_alias(
+            &world.root,
+            CreateAliasRequest { alias_name: "alias/app".into(), target_key_id: key.to_string() },
+        )
+        .await
+        .unwrap();
     assert!(world.kms.encrypt(&alice, encrypt()).await.is_ok(), "the key has such an alias now");
     assert!(world.generate_as(&alice, "alias/app").await.is_ok());
     assert_eq!(code(world.generate_as(&alice, key.as_str()).await), "AccessDeniedException", "not by the alias");
@@ -168,16 +208,35 @@ async fn nobody_locks_himself_out_by_accident() {
     let world = World::new().await;
     let key = world.key().await;
     let put = |policy: String, bypass| PutKeyPolicyRequest {
-        key_id: key.to_string(), policy, bypass_policy_lockout_safety_check: bypass, policy_name: None,
+        key_id: key.to_string(),
+        policy,
+        bypass_policy_lockout_safety_check: bypass,
+        policy_name: None,
     };
     let other = only("arn:aws:iam::111122223333:user/bob");
     let refused = world.kms.put_key_policy(&world.root, put(other.clone(), false)).await.unwrap_err();
-    assert_eq!((refused.code(), refused.to_string().as_str()), ("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future."));
+    assert_eq!(
+        (refused.code(), refused.to_string().as_str()),
+        (
+            "MalformedPolicyDocumentException",
+            "The new key policy will not allow you to update the key policy in the future."
+        )
+    );
     let create = CreateKeyRequest { policy: Some(other.clone()), ..Default::default() };
     assert_eq!(code(world.kms.create_key(&world.root, create).await), "MalformedPolicyDocumentException");
     world.kms.put_key_policy(&world.root, put(other, true)).await.unwrap();
-    assert_eq!(code(world.kms.put_key_policy(&world.root, put(policy(""), false)).await), "AccessDeniedException", "and so it is");
-    for text in ["", "{}", "[]", "not json", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#] {
+    assert_eq!(
+        code(world.kms.put_key_policy(&world.root, put(policy(""), false)).await),
+        "AccessDeniedException",
+        "and so it is"
+    );
+    for text in [
+        "",
+        "{}",
+        "[]",
+        "not json",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#,
+    ] {
         let create = CreateKeyRequest { policy: Some(text.into()), ..Default::default() };
         assert_eq!(code(world.kms.create_key(&world.root, create).await), "MalformedPolicyDocumentException", "{text}");
     }
@@ -212,8 +271,16 @@ async fn a_recheck_follows_every_change_at_once() {
 async fn a_recheck_asks_about_this_request_not_an_earlier_one() {
     let world = World::new().await;
     let key = world.key().await;
-    let alice = user(ACCOUNT, "alice", &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:k":"v"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}"#]);
-    let recheck = async |caller: &Caller, operation, value| world.kms.recheck(caller, operation, &key, &context(&[("k", value)])).await;
+    let alice = user(
+        ACCOUNT,
+        "alice",
+        &[
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:k":"v"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}"#,
+        ],
+    );
+    let recheck = async |caller: &Caller, operation, value| {
+        world.kms.recheck(caller, operation, &key, &context(&[("k", value)])).await
+    };
     recheck(&alice, Operation::Decrypt, "v").await.unwrap();
     assert_eq!(code(recheck(&alice, Operation::Decrypt, "other").await), "AccessDeniedException");
     assert_eq!(code(recheck(&alice, Operation::GenerateDataKey, "v").await), "AccessDeniedException");
@@ -225,4 +292,30 @@ async fn a_recheck_asks_about_this_request_not_an_earlier_one() {
     (identity.policies, identity.epoch) = (Arc::new([]), 1);
     let stripped = Caller { identity: Arc::new(identity), ..alice.clone() };
     assert_eq!(code(recheck(&stripped, Operation::Decrypt, "v").await), "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn nobody_without_a_name_uses_a_key() {
+    use arqueta_model::PrincipalKind;
+    let world = World::new().await;
+    let key = world.key().await;
+    let open = r#"{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}"#;
+    world.put_policy(&key, &policy(open)).await.unwrap();
+    let sealed = world.encrypt(&key, b"x").await;
+    let mut identity = (*user(ACCOUNT, "bob", &[]).identity).clone();
+    identity.principal.kind = PrincipalKind::Anonymous;
+    let nobody = Caller { identity: Arc::new(identity), ..root(ACCOUNT) };
+    let via_s3 = nobody.via_s3(&"us-east-1".parse().unwrap());
+    let bound = context(&[]);
+    for caller in [&nobody, &via_s3] {
+        assert_eq!(code(world.generate_as(caller, key.as_str()).await), "AccessDeniedException");
+        assert_eq!(code(world.decrypt_as(caller, &sealed).await), "AccessDeniedException");
+        assert_eq!(code(world.kms.recheck(caller, Operation::Decrypt, &key, &bound).await), "AccessDeniedException");
+        let managed = GenerateDataKey { key: &KeyRef::AwsManagedS3, context: &bound };
+        assert_eq!(code(Kms::generate_data_key(&world.kms, caller, managed).await), "AccessDeniedException");
+        assert_eq!(code(world.kms.list_keys(caller, ListKeysRequest::default()).await), "AccessDeniedException");
+        assert_eq!(code(world.kms.create_key(caller, CreateKeyRequest::default()).await), "AccessDeniedException");
+    }
+    let aliases = world.kms.list_aliases(&world.root, ListAliasesRequest::default()).await.unwrap().aliases;
+    assert!(aliases.is_empty(), "no AWS-managed key was made");
 }

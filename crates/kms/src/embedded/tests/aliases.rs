@@ -14,10 +14,20 @@ async fn an_alias_stands_for_its_key_and_can_be_moved() {
     assert_eq!(sealed.key_id, one.to_string());
     let update = UpdateAliasRequest { alias_name: "alias/app".into(), target_key_id: two.to_string() };
     world.kms.update_alias(&world.root, update).await.unwrap();
-    assert_eq!(world.generate_as(&world.root, "arn:aws:kms:us-east-1:111122223333:alias/app").await.unwrap().key_id, two.to_string());
-    assert!(world.decrypt_as(&world.root, sealed.ciphertext_blob.expose()).await.is_ok(), "ciphertext names the key, not the alias");
+    assert_eq!(
+        world.generate_as(&world.root, "arn:aws:kms:us-east-1:111122223333:alias/app").await.unwrap().key_id,
+        two.to_string()
+    );
+    assert!(
+        world.decrypt_as(&world.root, sealed.ciphertext_blob.expose()).await.is_ok(),
+        "ciphertext names the key, not the alias"
+    );
     for (key, aliases) in [(&one, 0), (&two, 1)] {
-        let listed = world.kms.list_aliases(&world.root, ListAliasesRequest { key_id: Some(key.to_string()), ..Default::default() }).await.unwrap();
+        let listed = world
+            .kms
+            .list_aliases(&world.root, ListAliasesRequest { key_id: Some(key.to_string()), ..Default::default() })
+            .await
+            .unwrap();
         assert_eq!(listed.aliases.len(), aliases);
     }
     world.kms.delete_alias(&world.root, DeleteAliasRequest { alias_name: "alias/app".into() }).await.unwrap();
@@ -45,7 +55,10 @@ async fn names_and_doubles_are_refused() {
     }
     let gone = UpdateAliasRequest { alias_name: "alias/none".into(), target_key_id: key.to_string() };
     assert_eq!(code(world.kms.update_alias(&world.root, gone).await), "NotFoundException");
-    assert_eq!(code(world.kms.delete_alias(&world.root, DeleteAliasRequest { alias_name: "alias/none".into() }).await), "NotFoundException");
+    assert_eq!(
+        code(world.kms.delete_alias(&world.root, DeleteAliasRequest { alias_name: "alias/none".into() }).await),
+        "NotFoundException"
+    );
     let by_alias = CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: "alias/app".into() };
     assert_eq!(code(world.kms.create_alias(&world.root, by_alias).await), "NotFoundException", "an alias of an alias");
 }
@@ -54,7 +67,15 @@ async fn names_and_doubles_are_refused() {
 async fn both_the_alias_and_the_key_must_be_permitted() {
     let world = World::new().await;
     let key = world.key().await;
-    let on = |resource: &str| user(ACCOUNT, "bob", &[&format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"kms:*Alias","Resource":"{resource}"}}]}}"#)]);
+    let on = |resource: &str| {
+        user(
+            ACCOUNT,
+            "bob",
+            &[&format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"kms:*Alias","Resource":"{resource}"}}]}}"#
+            )],
+        )
+    };
     for half in [on("arn:aws:kms:*:*:alias/*"), on("arn:aws:kms:*:*:key/*")] {
         assert_eq!(code(world.kms.create_alias(&half, create("alias/app", &key)).await), "AccessDeniedException");
     }
@@ -62,7 +83,10 @@ async fn both_the_alias_and_the_key_must_be_permitted() {
     let foreign = world.kms.create_alias(&power_user(OTHER_ACCOUNT, "eve"), create("alias/mine", &key)).await;
     assert_eq!(code(foreign), "AccessDeniedException");
     for half in [on("arn:aws:kms:*:*:alias/*"), on("arn:aws:kms:*:*:key/*")] {
-        assert_eq!(code(world.kms.delete_alias(&half, DeleteAliasRequest { alias_name: "alias/app".into() }).await), "AccessDeniedException");
+        assert_eq!(
+            code(world.kms.delete_alias(&half, DeleteAliasRequest { alias_name: "alias/app".into() }).await),
+            "AccessDeniedException"
+        );
     }
 }
 
@@ -74,7 +98,11 @@ async fn a_key_has_at_most_fifty_aliases() {
         world.kms.create_alias(&world.root, create(&format!("alias/{n:02}"), &key)).await.unwrap();
     }
     assert_eq!(code(world.kms.create_alias(&world.root, create("alias/more", &key)).await), "LimitExceededException");
-    let page = world.kms.list_aliases(&world.root, ListAliasesRequest { limit: Some(20), ..Default::default() }).await.unwrap();
+    let page = world
+        .kms
+        .list_aliases(&world.root, ListAliasesRequest { limit: Some(20), ..Default::default() })
+        .await
+        .unwrap();
     assert_eq!((page.aliases.len(), page.truncated), (20, true));
     let rest = ListAliasesRequest { marker: page.next_marker, ..Default::default() };
     assert_eq!(world.kms.list_aliases(&world.root, rest).await.unwrap().aliases[0].alias_name, "alias/20");

@@ -12,9 +12,14 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 async fn data_keys_have_the_size_that_was_asked_for() {
     let world = World::new().await;
     let key = world.key().await;
-    for (bytes, spec, size) in [(Some(1), None, 1), (Some(1024), None, 1024), (None, Some("AES_256"), 32), (None, Some("AES_128"), 16)] {
+    for (bytes, spec, size) in
+        [(Some(1), None, 1), (Some(1024), None, 1024), (None, Some("AES_256"), 32), (None, Some("AES_128"), 16)]
+    {
         let request = GenerateDataKeyRequest {
-            key_id: key.to_string(), number_of_bytes: bytes, key_spec: spec.map(Into::into), ..Default::default()
+            key_id: key.to_string(),
+            number_of_bytes: bytes,
+            key_spec: spec.map(Into::into),
+            ..Default::default()
         };
         let made = world.kms.generate_data_key(&world.root, request).await.unwrap();
         assert_eq!((made.plaintext.len(), made.key_id), (size, key.to_string()));
@@ -28,15 +33,27 @@ async fn data_keys_have_the_size_that_was_asked_for() {
 async fn sizes_outside_the_api_are_refused() {
     let world = World::new().await;
     let key = world.key().await;
-    for (bytes, spec) in [(None, None), (Some(32), Some("AES_256")), (Some(0), None), (Some(1025), None), (Some(-1), None), (None, Some("AES_512")), (None, Some(""))] {
+    for (bytes, spec) in [
+        (None, None),
+        (Some(32), Some("AES_256")),
+        (Some(0), None),
+        (Some(1025), None),
+        (Some(-1), None),
+        (None, Some("AES_512")),
+        (None, Some("")),
+    ] {
         let request = GenerateDataKeyWithoutPlaintextRequest {
-            key_id: key.to_string(), number_of_bytes: bytes, key_spec: spec.map(Into::into), ..Default::default()
+            key_id: key.to_string(),
+            number_of_bytes: bytes,
+            key_spec: spec.map(Into::into),
+            ..Default::default()
         };
         let outcome = world.kms.generate_data_key_without_plaintext(&world.root, request).await;
         assert_eq!(code(outcome), "ValidationException", "{bytes:?} {spec:?}");
     }
     for size in [0, 4097] {
-        let request = EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(vec![1; size]), ..Default::default() };
+        let request =
+            EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(vec![1; size]), ..Default::default() };
         assert_eq!(code(world.kms.encrypt(&world.root, request).await), "ValidationException", "{size}");
     }
     let request = EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(vec![1; 4096]), ..Default::default() };
@@ -52,15 +69,27 @@ async fn the_context_is_authenticated_not_echoed() {
     let world = World::new().await;
     let key = world.key().await;
     let request = EncryptRequest {
-        key_id: key.to_string(), plaintext: Blob::new(b"x".to_vec()), encryption_context: pairs(&[("ab", "c")]), ..Default::default()
+        key_id: key.to_string(),
+        plaintext: Blob::new(b"x".to_vec()),
+        encryption_context: pairs(&[("ab", "c")]),
+        ..Default::default()
     };
     let sealed = world.kms.encrypt(&world.root, request).await.unwrap().ciphertext_blob;
     for wrong in [pairs(&[]), pairs(&[("a", "bc")]), pairs(&[("ab", "C")])] {
-        let request = DecryptRequest { ciphertext_blob: Blob::new(sealed.expose().to_vec()), encryption_context: wrong, ..Default::default() };
+        let request = DecryptRequest {
+            ciphertext_blob: Blob::new(sealed.expose().to_vec()),
+            encryption_context: wrong,
+            ..Default::default()
+        };
         assert_eq!(code(world.kms.decrypt(&world.root, request).await), "InvalidCiphertextException");
     }
     let huge = pairs(&[("k", &"v".repeat(9000))]);
-    let request = EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(vec![1]), encryption_context: huge, ..Default::default() };
+    let request = EncryptRequest {
+        key_id: key.to_string(),
+        plaintext: Blob::new(vec![1]),
+        encryption_context: huge,
+        ..Default::default()
+    };
     assert_eq!(code(world.kms.encrypt(&world.root, request).await), "ValidationException");
 }
 
@@ -69,7 +98,11 @@ async fn ciphertext_names_its_key_and_a_wrong_name_is_refused() {
     let world = World::new().await;
     let (key, other) = (world.key().await, world.key().await);
     let sealed = world.encrypt(&key, b"x").await;
-    let with = |name: &str| DecryptRequest { ciphertext_blob: Blob::new(sealed.clone()), key_id: Some(name.to_owned()), ..Default::default() };
+    let with = |name: &str| DecryptRequest {
+        ciphertext_blob: Blob::new(sealed.clone()),
+        key_id: Some(name.to_owned()),
+        ..Default::default()
+    };
     assert!(world.kms.decrypt(&world.root, with(key.key_id())).await.is_ok());
     assert_eq!(code(world.kms.decrypt(&world.root, with(other.as_str())).await), "IncorrectKeyException");
     assert_eq!(code(world.kms.decrypt(&world.root, with("alias/none")).await), "NotFoundException");
@@ -90,10 +123,21 @@ async fn re_encrypt_moves_between_keys_and_contexts() {
     let moved = world.kms.re_encrypt(&world.root, request(pairs(&[]))).await.unwrap();
     assert_eq!((moved.source_key_id, moved.key_id), (key.to_string(), other.to_string()));
     assert_eq!(code(world.decrypt_as(&world.root, moved.ciphertext_blob.expose()).await), "InvalidCiphertextException");
-    let open = DecryptRequest { ciphertext_blob: moved.ciphertext_blob, encryption_context: pairs(&[("k", "v")]), ..Default::default() };
+    let open = DecryptRequest {
+        ciphertext_blob: moved.ciphertext_blob,
+        encryption_context: pairs(&[("k", "v")]),
+        ..Default::default()
+    };
     assert_eq!(world.kms.decrypt(&world.root, open).await.unwrap().plaintext.expose(), b"secret");
-    assert_eq!(code(world.kms.re_encrypt(&world.root, request(pairs(&[("x", "y")]))).await), "InvalidCiphertextException");
-    let one_way = user(ACCOUNT, "one-way", &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:ReEncryptFrom","Resource":"*"}]}"#]);
+    assert_eq!(
+        code(world.kms.re_encrypt(&world.root, request(pairs(&[("x", "y")]))).await),
+        "InvalidCiphertextException"
+    );
+    let one_way = user(
+        ACCOUNT,
+        "one-way",
+        &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:ReEncryptFrom","Resource":"*"}]}"#],
+    );
     assert!(message(world.kms.re_encrypt(&one_way, request(pairs(&[]))).await).contains("kms:ReEncryptTo"));
 }
 
@@ -102,11 +146,22 @@ async fn what_is_not_supported_is_refused_by_name() {
     let world = World::new().await;
     let key_id = world.key().await.to_string();
     let recipient = Some(serde_json::json!({}));
-    let request = GenerateDataKeyRequest { key_id: key_id.clone(), number_of_bytes: Some(1), recipient: recipient.clone(), ..Default::default() };
+    let request = GenerateDataKeyRequest {
+        key_id: key_id.clone(),
+        number_of_bytes: Some(1),
+        recipient: recipient.clone(),
+        ..Default::default()
+    };
     assert!(message(world.kms.generate_data_key(&world.root, request).await).contains("Recipient"));
-    let request = GenerateRandomRequest { number_of_bytes: Some(1), custom_key_store_id: Some("cks-1".into()), recipient: None };
+    let request =
+        GenerateRandomRequest { number_of_bytes: Some(1), custom_key_store_id: Some("cks-1".into()), recipient: None };
     assert_eq!(code(world.kms.generate_random(&world.root, request).await), "UnsupportedOperationException");
-    let request = EncryptRequest { key_id, plaintext: Blob::new(vec![1]), encryption_algorithm: Some("RSAES_OAEP_SHA_256".into()), ..Default::default() };
+    let request = EncryptRequest {
+        key_id,
+        plaintext: Blob::new(vec![1]),
+        encryption_algorithm: Some("RSAES_OAEP_SHA_256".into()),
+        ..Default::default()
+    };
     assert_eq!(code(world.kms.encrypt(&world.root, request).await), "InvalidKeyUsageException");
 }
 
@@ -114,7 +169,12 @@ async fn what_is_not_supported_is_refused_by_name() {
 async fn a_dry_run_decides_and_does_nothing() {
     let world = World::new().await;
     let key = world.key().await;
-    let request = || GenerateDataKeyRequest { key_id: key.to_string(), number_of_bytes: Some(8), dry_run: true, ..Default::default() };
+    let request = || GenerateDataKeyRequest {
+        key_id: key.to_string(),
+        number_of_bytes: Some(8),
+        dry_run: true,
+        ..Default::default()
+    };
     assert_eq!(code(world.kms.generate_data_key(&world.root, request()).await), "DryRunOperationException");
     assert_eq!(code(world.kms.generate_data_key(&user(ACCOUNT, "bob", &[]), request()).await), "AccessDeniedException");
     world.disable(&key).await;
@@ -141,14 +201,26 @@ async fn the_service_owned_key_is_out_of_reach_for_users() {
     let world = World::new().await;
     let via_s3 = world.root.via_s3(&"us-east-1".parse().unwrap());
     let bound = context(&[("k", "v")]);
-    let made = Kms::generate_data_key(&world.kms, &via_s3, GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound }).await.unwrap();
+    let made =
+        Kms::generate_data_key(&world.kms, &via_s3, GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound })
+            .await
+            .unwrap();
     assert!(world.audit.inner().take().is_empty(), "it is not in the users' record");
     for caller in [world.root.clone(), root("000000000000")] {
-        let direct = Kms::generate_data_key(&world.kms, &caller, GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound }).await;
+        let direct = Kms::generate_data_key(
+            &world.kms,
+            &caller,
+            GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound },
+        )
+        .await;
         assert_eq!(code(direct), "NotFoundException");
         let by_name = world.generate_as(&caller, made.key.as_str()).await.unwrap_err();
         assert!(matches!(by_name, Error::NotFound { .. } | Error::Denied { .. }));
-        let request = DecryptRequest { ciphertext_blob: Blob::new(made.wrapped.clone()), encryption_context: pairs(&[("k", "v")]), ..Default::default() };
+        let request = DecryptRequest {
+            ciphertext_blob: Blob::new(made.wrapped.clone()),
+            encryption_context: pairs(&[("k", "v")]),
+            ..Default::default()
+        };
         assert_eq!(code(world.kms.decrypt(&caller, request).await), "AccessDeniedException");
         let request = DescribeKeyRequest { key_id: made.key.to_string(), ..Default::default() };
         assert!(world.kms.describe_key(&caller, request).await.is_err());

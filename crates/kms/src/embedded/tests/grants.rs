@@ -22,12 +22,33 @@ async fn a_grant_gives_and_its_end_takes_at_once() {
     assert!(world.generate_as(&bob, key.as_str()).await.is_ok());
     let bound = context(&[]);
     Kms::recheck(&world.kms, &bob, Operation::GenerateDataKey, &key, &bound).await.unwrap();
-    assert_eq!(code(Kms::recheck(&world.kms, &bob, Operation::Decrypt, &key, &bound).await), "AccessDeniedException", "no other operation");
-    assert_eq!(code(world.generate_as(&user(ACCOUNT, "eve", &[]), key.as_str()).await), "AccessDeniedException", "nobody else");
-    assert!(world.reopened().await.list_grants(&world.root, ListGrantsRequest { key_id: key.to_string(), ..Default::default() }).await.unwrap().grants.len() == 1);
+    assert_eq!(
+        code(Kms::recheck(&world.kms, &bob, Operation::Decrypt, &key, &bound).await),
+        "AccessDeniedException",
+        "no other operation"
+    );
+    assert_eq!(
+        code(world.generate_as(&user(ACCOUNT, "eve", &[]), key.as_str()).await),
+        "AccessDeniedException",
+        "nobody else"
+    );
+    assert!(
+        world
+            .reopened()
+            .await
+            .list_grants(&world.root, ListGrantsRequest { key_id: key.to_string(), ..Default::default() })
+            .await
+            .unwrap()
+            .grants
+            .len()
+            == 1
+    );
     let revoke = RevokeGrantRequest { key_id: key.to_string(), grant_id: made.grant_id, dry_run: false };
     world.kms.revoke_grant(&world.root, revoke.clone()).await.unwrap();
-    assert_eq!(code(Kms::recheck(&world.kms, &bob, Operation::GenerateDataKey, &key, &bound).await), "AccessDeniedException");
+    assert_eq!(
+        code(Kms::recheck(&world.kms, &bob, Operation::GenerateDataKey, &key, &bound).await),
+        "AccessDeniedException"
+    );
     assert_eq!(code(world.generate_as(&bob, key.as_str()).await), "AccessDeniedException");
     assert_eq!(code(world.kms.revoke_grant(&world.root, revoke).await), "NotFoundException");
 }
@@ -41,9 +62,18 @@ async fn constraints_bind_the_context() {
     let equals = GrantConstraints { encryption_context_equals: pairs.clone(), ..Default::default() };
     let subset = GrantConstraints { encryption_context_subset: pairs, ..Default::default() };
     for (who, constraints) in [(&bob, equals), (&carol, subset)] {
-        let request = CreateGrantRequest { constraints: Some(constraints), ..grant(&key, who, &["GenerateDataKey", "Decrypt", "DescribeKey"]) };
+        let request = CreateGrantRequest {
+            constraints: Some(constraints),
+            ..grant(&key, who, &["GenerateDataKey", "Decrypt", "DescribeKey"])
+        };
         world.kms.create_grant(&world.root, request).await.unwrap();
-        assert!(world.kms.describe_key(who, DescribeKeyRequest { key_id: key.to_string(), ..Default::default() }).await.is_ok());
+        assert!(
+            world
+                .kms
+                .describe_key(who, DescribeKeyRequest { key_id: key.to_string(), ..Default::default() })
+                .await
+                .is_ok()
+        );
     }
     let named = KeyRef::Named(key.to_string());
     for (pairs, equal, subset) in [
@@ -68,7 +98,8 @@ async fn constraints_bind_the_context() {
 async fn an_explicit_deny_outweighs_a_grant() {
     let world = World::new().await;
     let key = world.key().await;
-    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"kms:GenerateDataKey","Resource":"*"}]}"#;
+    let deny =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"kms:GenerateDataKey","Resource":"*"}]}"#;
     let bob = user(ACCOUNT, "bob", &[deny]);
     world.kms.create_grant(&world.root, grant(&key, &bob, &["GenerateDataKey"])).await.unwrap();
     assert!(message(world.generate_as(&bob, key.as_str()).await).contains("explicit deny"));
@@ -131,8 +162,23 @@ async fn requests_outside_the_api_are_refused() {
         (CreateGrantRequest { grantee_principal: "arn:aws:s3:::b".into(), ..good() }, "InvalidArnException"),
         (CreateGrantRequest { retiring_principal: Some("*".into()), ..good() }, "InvalidArnException"),
         (CreateGrantRequest { name: Some("a b".into()), ..good() }, "ValidationException"),
-        (CreateGrantRequest { constraints: Some(GrantConstraints { encryption_context_equals: pairs.clone(), encryption_context_subset: pairs }), ..good() }, "ValidationException"),
-        (CreateGrantRequest { constraints: Some(GrantConstraints { encryption_context_equals: nine, ..Default::default() }), ..good() }, "ValidationException"),
+        (
+            CreateGrantRequest {
+                constraints: Some(GrantConstraints {
+                    encryption_context_equals: pairs.clone(),
+                    encryption_context_subset: pairs,
+                }),
+                ..good()
+            },
+            "ValidationException",
+        ),
+        (
+            CreateGrantRequest {
+                constraints: Some(GrantConstraints { encryption_context_equals: nine, ..Default::default() }),
+                ..good()
+            },
+            "ValidationException",
+        ),
         (CreateGrantRequest { dry_run: true, ..good() }, "DryRunOperationException"),
         (CreateGrantRequest { key_id: "alias/x".into(), ..good() }, "NotFoundException"),
     ] {
@@ -141,7 +187,15 @@ async fn requests_outside_the_api_are_refused() {
     assert_eq!(code(world.kms.create_grant(&bob, good()).await), "AccessDeniedException");
     world.disable(&key).await;
     assert_eq!(code(world.kms.create_grant(&world.root, good()).await), "DisabledException");
-    assert!(world.kms.list_grants(&world.root, ListGrantsRequest { key_id: key.to_string(), ..Default::default() }).await.unwrap().grants.is_empty());
+    assert!(
+        world
+            .kms
+            .list_grants(&world.root, ListGrantsRequest { key_id: key.to_string(), ..Default::default() })
+            .await
+            .unwrap()
+            .grants
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -151,16 +205,33 @@ async fn who_may_retire_a_grant() {
     let (bob, carol, eve) = (user(ACCOUNT, "bob", &[]), user(ACCOUNT, "carol", &[]), user(ACCOUNT, "eve", &[]));
     let make = async |operations: &[&str]| {
         let retiring = Some(carol.identity.principal.arn.to_string());
-        world.kms.create_grant(&world.root, CreateGrantRequest { retiring_principal: retiring, ..grant(&key, &bob, operations) }).await.unwrap()
+        world
+            .kms
+            .create_grant(
+                &world.root,
+                CreateGrantRequest { retiring_principal: retiring, ..grant(&key, &bob, operations) },
+            )
+            .await
+            .unwrap()
     };
-    let by_token = |made: &CreateGrantResponse| RetireGrantRequest { grant_token: Some(made.grant_token.clone()), ..Default::default() };
-    let by_id = |made: &CreateGrantResponse| RetireGrantRequest { key_id: Some(key.to_string()), grant_id: Some(made.grant_id.clone()), ..Default::default() };
+    let by_token = |made: &CreateGrantResponse| RetireGrantRequest {
+        grant_token: Some(made.grant_token.clone()),
+        ..Default::default()
+    };
+    let by_id = |made: &CreateGrantResponse| RetireGrantRequest {
+        key_id: Some(key.to_string()),
+        grant_id: Some(made.grant_id.clone()),
+        ..Default::default()
+    };
     let one = make(&["Encrypt"]).await;
     for stranger in [&bob, &eve] {
         assert_eq!(code(world.kms.retire_grant(stranger, by_token(&one)).await), "AccessDeniedException");
         assert_eq!(code(world.kms.retire_grant(stranger, by_id(&one)).await), "AccessDeniedException");
     }
-    let retirable = ListRetirableGrantsRequest { retiring_principal: carol.identity.principal.arn.to_string(), ..Default::default() };
+    let retirable = ListRetirableGrantsRequest {
+        retiring_principal: carol.identity.principal.arn.to_string(),
+        ..Default::default()
+    };
     assert_eq!(world.kms.list_retirable_grants(&world.root, retirable.clone()).await.unwrap().grants.len(), 1);
     assert_eq!(code(world.kms.list_retirable_grants(&carol, retirable.clone()).await), "AccessDeniedException");
     assert_eq!(code(world.kms.list_retirable_grants(&root(OTHER_ACCOUNT), retirable).await), "ValidationException");

@@ -1,7 +1,7 @@
 use super::*;
-use crate::{KeyManager, KeyState};
 use crate::testing::{OTHER_ACCOUNT, context, user};
 use crate::{GenerateDataKey, KeyRef, Kms};
+use crate::{KeyManager, KeyState};
 
 fn named(key: &KeyArn) -> DescribeKeyRequest {
     DescribeKeyRequest { key_id: key.to_string(), ..Default::default() }
@@ -17,21 +17,39 @@ async fn a_new_key_is_what_was_asked_for() {
     let tags = vec![Tag { tag_key: "team".into(), tag_value: "a".into() }];
     let key = world.key_with(CreateKeyRequest { description: Some("d".into()), tags, ..Default::default() }).await;
     let described = describe(&world, &key).await;
-    assert_eq!((described.description.as_str(), described.enabled, described.key_manager), ("d", true, KeyManager::Customer));
+    assert_eq!(
+        (described.description.as_str(), described.enabled, described.key_manager),
+        ("d", true, KeyManager::Customer)
+    );
     assert!(uuid::Uuid::try_parse(key.key_id()).is_ok());
-    let tags = world.kms.list_resource_tags(&world.root, ListResourceTagsRequest { key_id: key.to_string(), ..Default::default() }).await;
+    let tags = world
+        .kms
+        .list_resource_tags(&world.root, ListResourceTagsRequest { key_id: key.to_string(), ..Default::default() })
+        .await;
     assert_eq!(tags.unwrap().tags[0].tag_key, "team");
-    let policy = world.kms.get_key_policy(&world.root, GetKeyPolicyRequest { key_id: key.to_string(), policy_name: None }).await.unwrap();
+    let policy = world
+        .kms
+        .get_key_policy(&world.root, GetKeyPolicyRequest { key_id: key.to_string(), policy_name: None })
+        .await
+        .unwrap();
     assert!(policy.policy.contains("arn:aws:iam::111122223333:root"));
     let again = world.reopened().await;
-    assert_eq!(again.describe_key(&world.root, named(&key)).await.unwrap().key_metadata, described, "it survives a restart");
+    assert_eq!(
+        again.describe_key(&world.root, named(&key)).await.unwrap().key_metadata,
+        described,
+        "it survives a restart"
+    );
 }
 
 #[tokio::test]
 async fn kinds_that_are_not_made_are_refused() {
     let world = World::new().await;
     let unsupported = [
-        CreateKeyRequest { key_spec: Some("RSA_2048".into()), key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
+        CreateKeyRequest {
+            key_spec: Some("RSA_2048".into()),
+            key_usage: Some("SIGN_VERIFY".into()),
+            ..Default::default()
+        },
         CreateKeyRequest { customer_master_key_spec: Some("HMAC_256".into()), ..Default::default() },
         CreateKeyRequest { origin: Some("EXTERNAL".into()), ..Default::default() },
         CreateKeyRequest { multi_region: Some(true), ..Default::default() },
@@ -45,7 +63,11 @@ async fn kinds_that_are_not_made_are_refused() {
         CreateKeyRequest { key_usage: Some("ENCRYPT".into()), ..Default::default() },
         CreateKeyRequest { key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
         CreateKeyRequest { description: Some("d".repeat(8193)), ..Default::default() },
-        CreateKeyRequest { key_spec: Some("RSA_2048".into()), customer_master_key_spec: Some("RSA_3072".into()), ..Default::default() },
+        CreateKeyRequest {
+            key_spec: Some("RSA_2048".into()),
+            customer_master_key_spec: Some("RSA_3072".into()),
+            ..Default::default()
+        },
     ];
     for request in invalid {
         assert_eq!(code(world.kms.create_key(&world.root, request).await), "ValidationException");
@@ -64,7 +86,10 @@ async fn tags_keep_to_the_rules() {
         (vec![tag("")], "ValidationException"),
         (vec![tag(&"k".repeat(129))], "ValidationException"),
     ] {
-        assert_eq!(code(world.kms.create_key(&world.root, CreateKeyRequest { tags, ..Default::default() }).await), expected);
+        assert_eq!(
+            code(world.kms.create_key(&world.root, CreateKeyRequest { tags, ..Default::default() }).await),
+            expected
+        );
     }
     let key = world.key().await;
     let many = (0..50).map(|n| tag(&n.to_string())).collect();
@@ -73,7 +98,14 @@ async fn tags_keep_to_the_rules() {
     assert_eq!(code(world.kms.tag_resource(&world.root, one_more).await), "TagException");
     let untag = UntagResourceRequest { key_id: key.to_string(), tag_keys: vec!["0".into(), "missing".into()] };
     world.kms.untag_resource(&world.root, untag).await.unwrap();
-    let left = world.kms.list_resource_tags(&world.root, ListResourceTagsRequest { key_id: key.to_string(), limit: Some(30), marker: None }).await.unwrap();
+    let left = world
+        .kms
+        .list_resource_tags(
+            &world.root,
+            ListResourceTagsRequest { key_id: key.to_string(), limit: Some(30), marker: None },
+        )
+        .await
+        .unwrap();
     assert!(left.truncated && left.tags.len() == 30);
 }
 
@@ -86,7 +118,11 @@ async fn an_operator_may_choose_a_key_id_once() {
     }
     assert!(world.generate_as(&world.root, "testkey-1").await.is_ok());
     for bad in ["", "a b", "a/b", "alias:x", &"x".repeat(129)] {
-        assert_eq!(code(world.kms.provision_key(&world.root, bad, CreateKeyRequest::default()).await), "ValidationException", "{bad}");
+        assert_eq!(
+            code(world.kms.provision_key(&world.root, bad, CreateKeyRequest::default()).await),
+            "ValidationException",
+            "{bad}"
+        );
     }
 }
 
@@ -95,7 +131,10 @@ async fn names_that_lead_nowhere_are_answered_as_aws_does() {
     let world = World::new().await;
     for (name, expected) in [
         ("nonsense", "Invalid keyId 'nonsense'"),
-        ("00000000-0000-4000-8000-000000000000", "Key 'arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000' does not exist"),
+        (
+            "00000000-0000-4000-8000-000000000000",
+            "Key 'arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000' does not exist",
+        ),
         ("arn:aws:kms:us-east-1:111122223333:key/x", "Key 'arn:aws:kms:us-east-1:111122223333:key/x' does not exist"),
         ("arn:aws:kms:eu-west-1:111122223333:key/x", "Invalid arn eu-west-1"),
         ("arn:aws:s3:::bucket", "Invalid arn arn:aws:s3:::bucket"),
@@ -143,20 +182,39 @@ async fn a_key_waiting_for_deletion_refuses_all_but_rescue() {
         code(world.decrypt_as(by, &sealed).await),
         code(kms.enable_key(by, EnableKeyRequest { key_id: key_id.clone() }).await),
         code(kms.disable_key(by, DisableKeyRequest { key_id: key_id.clone() }).await),
-        code(kms.schedule_key_deletion(by, ScheduleKeyDeletionRequest { key_id: key_id.clone(), ..Default::default() }).await),
-        code(kms.enable_key_rotation(by, EnableKeyRotationRequest { key_id: key_id.clone(), ..Default::default() }).await),
+        code(
+            kms.schedule_key_deletion(by, ScheduleKeyDeletionRequest { key_id: key_id.clone(), ..Default::default() })
+                .await,
+        ),
+        code(
+            kms.enable_key_rotation(by, EnableKeyRotationRequest { key_id: key_id.clone(), ..Default::default() })
+                .await,
+        ),
         code(kms.disable_key_rotation(by, DisableKeyRotationRequest { key_id: key_id.clone() }).await),
         code(kms.rotate_key_on_demand(by, RotateKeyOnDemandRequest { key_id: key_id.clone() }).await),
-        code(kms.create_alias(by, CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: key_id.clone() }).await),
+        code(
+            kms.create_alias(by, CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: key_id.clone() })
+                .await,
+        ),
         code(kms.tag_resource(by, TagResourceRequest { key_id: key_id.clone(), tags: vec![] }).await),
         code(kms.untag_resource(by, UntagResourceRequest { key_id: key_id.clone(), tag_keys: vec![] }).await),
-        code(kms.update_key_description(by, UpdateKeyDescriptionRequest { key_id: key_id.clone(), ..Default::default() }).await),
+        code(
+            kms.update_key_description(
+                by,
+                UpdateKeyDescriptionRequest { key_id: key_id.clone(), ..Default::default() },
+            )
+            .await,
+        ),
     ];
     assert_eq!(codes, ["KMSInvalidStateException"; 11]);
     assert_eq!(describe(&world, &key).await.key_state, KeyState::PendingDeletion);
     assert!(kms.get_key_policy(by, GetKeyPolicyRequest { key_id: key_id.clone(), policy_name: None }).await.is_ok());
     kms.cancel_key_deletion(by, CancelKeyDeletionRequest { key_id: key_id.clone() }).await.unwrap();
-    assert_eq!(describe(&world, &key).await.key_state, KeyState::Disabled, "rescued, and disabled until someone says otherwise");
+    assert_eq!(
+        describe(&world, &key).await.key_state,
+        KeyState::Disabled,
+        "rescued, and disabled until someone says otherwise"
+    );
     let twice = kms.cancel_key_deletion(by, CancelKeyDeletionRequest { key_id }).await;
     assert_eq!(message(twice), format!("{key} is not pending deletion."));
 }
@@ -179,19 +237,30 @@ async fn deletion_happens_by_the_clock_and_takes_the_material_with_it() {
     let world = World::new().await;
     let key = world.key().await;
     let sealed = world.encrypt(&key, b"x").await;
-    world.kms.create_alias(&world.root, CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: key.to_string() }).await.unwrap();
+    world
+        .kms
+        .create_alias(&world.root, CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: key.to_string() })
+        .await
+        .unwrap();
     world.schedule_deletion(&key).await;
     world.clock.advance(7 * DAY - Duration::from_millis(1));
     world.kms.run_due().await.unwrap();
     assert_eq!(describe(&world, &key).await.key_state, KeyState::PendingDeletion, "not a moment early");
     world.clock.advance(Duration::from_millis(1));
-    assert_eq!(code(world.kms.describe_key(&world.root, named(&key)).await), "NotFoundException", "gone even before the cleaner came");
+    assert_eq!(
+        code(world.kms.describe_key(&world.root, named(&key)).await),
+        "NotFoundException",
+        "gone even before the cleaner came"
+    );
     world.audit.inner().take();
     world.kms.run_due().await.unwrap();
     let events = world.audit.inner().take();
     assert_eq!((events[0].event_name.as_str(), events[0].event_type.as_str()), ("DeleteKey", "AwsServiceEvent"));
     let stored = world.meta.scan(Scan::prefix(b"kms/", 1000)).await.unwrap();
-    assert!(!stored.iter().any(|(name, _)| String::from_utf8_lossy(name).contains(ACCOUNT)), "key, material and alias are removed");
+    assert!(
+        !stored.iter().any(|(name, _)| String::from_utf8_lossy(name).contains(ACCOUNT)),
+        "key, material and alias are removed"
+    );
     for kms in [&world.kms, &world.reopened().await] {
         let request = DecryptRequest { ciphertext_blob: Blob::new(sealed.clone()), ..Default::default() };
         assert_eq!(code(kms.decrypt(&world.root, request).await), "AccessDeniedException");
@@ -249,7 +318,10 @@ async fn the_aws_managed_key_is_one_per_account_and_only_for_s3() {
         let (kms, bob) = (world.kms.clone(), bob.via_s3(&region));
         let bound = bound.clone();
         tokio::spawn(async move {
-            Kms::generate_data_key(&kms, &bob, GenerateDataKey { key: &KeyRef::AwsManagedS3, context: &bound }).await.unwrap().key
+            Kms::generate_data_key(&kms, &bob, GenerateDataKey { key: &KeyRef::AwsManagedS3, context: &bound })
+                .await
+                .unwrap()
+                .key
         })
     });
     let mut keys = std::collections::BTreeSet::new();
@@ -260,20 +332,43 @@ async fn the_aws_managed_key_is_one_per_account_and_only_for_s3() {
     let key = keys.pop_first().unwrap();
     let foreign = Kms::generate_data_key(&world.kms, &root(OTHER_ACCOUNT).via_s3(&region), request).await.unwrap();
     assert_ne!(foreign.key, key, "each account has its own");
-    assert_eq!(code(Kms::generate_data_key(&world.kms, &world.root, request).await), "AccessDeniedException", "not without S3");
+    assert_eq!(
+        code(Kms::generate_data_key(&world.kms, &world.root, request).await),
+        "AccessDeniedException",
+        "not without S3"
+    );
     assert_eq!(code(world.generate_as(&power_user(ACCOUNT, "alice"), "alias/aws/s3").await), "AccessDeniedException");
     let described = describe(&world, &key).await;
     assert_eq!((described.key_manager, described.enabled), (KeyManager::Aws, true));
     let key_id = key.to_string();
     let refused = [
         code(world.kms.disable_key(&world.root, DisableKeyRequest { key_id: key_id.clone() }).await),
-        code(world.kms.schedule_key_deletion(&world.root, ScheduleKeyDeletionRequest { key_id: key_id.clone(), ..Default::default() }).await),
+        code(
+            world
+                .kms
+                .schedule_key_deletion(
+                    &world.root,
+                    ScheduleKeyDeletionRequest { key_id: key_id.clone(), ..Default::default() },
+                )
+                .await,
+        ),
         code(world.put_policy(&key, "{}").await),
         code(world.kms.disable_key_rotation(&world.root, DisableKeyRotationRequest { key_id }).await),
-        code(world.kms.create_alias(&world.root, CreateAliasRequest { alias_name: "alias/mine".into(), target_key_id: key.to_string() }).await),
+        code(
+            world
+                .kms
+                .create_alias(
+                    &world.root,
+                    CreateAliasRequest { alias_name: "alias/mine".into(), target_key_id: key.to_string() },
+                )
+                .await,
+        ),
     ];
     assert_eq!(refused, ["AccessDeniedException"; 5]);
-    assert_eq!(code(world.kms.delete_alias(&world.root, DeleteAliasRequest { alias_name: "alias/aws/s3".into() }).await), "NotAuthorizedException");
+    assert_eq!(
+        code(world.kms.delete_alias(&world.root, DeleteAliasRequest { alias_name: "alias/aws/s3".into() }).await),
+        "NotAuthorizedException"
+    );
 }
 
 #[tokio::test]
@@ -293,7 +388,8 @@ async fn a_lost_root_key_file_is_not_replaced() {
         root: Arc::new(crate::FileRootKey::new(&path)),
     };
     let meta = Arc::new(MemoryMeta::new());
-    let open = || Embedded::open(meta.clone(), Arc::new(MemoryAudit::default()), Arc::new(ManualClock::default()), config());
+    let open =
+        || Embedded::open(meta.clone(), Arc::new(MemoryAudit::default()), Arc::new(ManualClock::default()), config());
     open().await.unwrap();
     open().await.unwrap();
     std::fs::remove_file(&path).unwrap();

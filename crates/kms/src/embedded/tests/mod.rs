@@ -55,7 +55,8 @@ impl World {
     }
 
     async fn encrypt(&self, key: &KeyArn, plaintext: &[u8]) -> Vec<u8> {
-        let request = EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(plaintext.to_vec()), ..Default::default() };
+        let request =
+            EncryptRequest { key_id: key.to_string(), plaintext: Blob::new(plaintext.to_vec()), ..Default::default() };
         self.kms.encrypt(&self.root, request).await.unwrap().ciphertext_blob.expose().to_vec()
     }
 
@@ -65,7 +66,8 @@ impl World {
     }
 
     async fn generate_as(&self, caller: &Caller, key: &str) -> Result<GenerateDataKeyResponse, Error> {
-        let request = GenerateDataKeyRequest { key_id: key.to_owned(), key_spec: Some("AES_256".into()), ..Default::default() };
+        let request =
+            GenerateDataKeyRequest { key_id: key.to_owned(), key_spec: Some("AES_256".into()), ..Default::default() };
         self.kms.generate_data_key(caller, request).await
     }
 

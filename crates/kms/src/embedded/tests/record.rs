@@ -11,7 +11,9 @@ async fn a_call_through_s3_is_one_event_with_everything_an_auditor_asks() {
     world.audit.inner().take();
     let request = GenerateDataKey { key: &KeyRef::Named(key.to_string()), context: &bound };
     let made = Kms::generate_data_key(&world.kms, &alice, request).await.unwrap();
-    Kms::decrypt(&world.kms, &alice, Decrypt { wrapped: &made.wrapped, key: Some(&key), context: &bound }).await.unwrap();
+    Kms::decrypt(&world.kms, &alice, Decrypt { wrapped: &made.wrapped, key: Some(&key), context: &bound })
+        .await
+        .unwrap();
     let events = world.audit.inner().take();
     assert_eq!(events.iter().map(|e| e.event_name.as_str()).collect::<Vec<_>>(), ["GenerateDataKey", "Decrypt"]);
     let event = serde_json::to_value(&events[0]).unwrap();
@@ -40,7 +42,9 @@ async fn a_refused_call_is_an_event_with_its_error() {
     world.audit.inner().take();
     let denied = message(world.generate_as(&bob, key.as_str()).await);
     assert!(world.decrypt_as(&bob, b"nonsense").await.is_err());
-    assert!(world.kms.describe_key(&bob, DescribeKeyRequest { key_id: "x".into(), ..Default::default() }).await.is_err());
+    assert!(
+        world.kms.describe_key(&bob, DescribeKeyRequest { key_id: "x".into(), ..Default::default() }).await.is_err()
+    );
     let events = world.audit.inner().take();
     let errors: Vec<_> = events.iter().map(|e| e.error_code.as_deref().unwrap()).collect();
     assert_eq!(errors, ["AccessDenied", "InvalidCiphertextException", "NotFoundException"]);
@@ -61,9 +65,13 @@ async fn every_operation_is_exactly_one_event() {
     one("CreateKey", false);
     kms.list_keys(by, ListKeysRequest::default()).await.unwrap();
     one("ListKeys", true);
-    kms.create_alias(by, CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: key_id.clone() }).await.unwrap();
+    kms.create_alias(by, CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: key_id.clone() })
+        .await
+        .unwrap();
     one("CreateAlias", false);
-    kms.put_key_policy(by, PutKeyPolicyRequest { key_id: key_id.clone(), policy: "x".into(), ..Default::default() }).await.unwrap_err();
+    kms.put_key_policy(by, PutKeyPolicyRequest { key_id: key_id.clone(), policy: "x".into(), ..Default::default() })
+        .await
+        .unwrap_err();
     one("PutKeyPolicy", false);
     kms.list_key_policies(by, ListKeyPoliciesRequest { key_id: key_id.clone(), ..Default::default() }).await.unwrap();
     one("ListKeyPolicies", true);
@@ -90,7 +98,10 @@ async fn what_cannot_be_recorded_is_not_answered() {
     assert!(matches!(Kms::generate_data_key(&world.kms, &world.root, request).await, Err(Error::Audit(_))));
     let stranger = root(OTHER_ACCOUNT);
     assert!(matches!(world.decrypt_as(&stranger, &sealed).await, Err(Error::Audit(_))), "not even a denial");
-    assert!(matches!(Kms::recheck(&world.kms, &stranger, Operation::Decrypt, &key, &bound).await, Err(Error::Audit(_))));
+    assert!(matches!(
+        Kms::recheck(&world.kms, &stranger, Operation::Decrypt, &key, &bound).await,
+        Err(Error::Audit(_))
+    ));
     world.audit.fail(false);
     assert!(world.decrypt_as(&world.root, &sealed).await.is_ok());
 }
@@ -108,7 +119,10 @@ async fn a_recheck_is_an_event_only_when_denied() {
     let bob = user(ACCOUNT, "bob", &[]);
     assert!(Kms::recheck(&world.kms, &bob, Operation::Decrypt, &key, &bound).await.is_err());
     let events = world.audit.inner().take();
-    assert_eq!((events.len(), events[0].event_name.as_str(), events[0].error_code.as_deref()), (1, "Decrypt", Some("AccessDenied")));
+    assert_eq!(
+        (events.len(), events[0].event_name.as_str(), events[0].error_code.as_deref()),
+        (1, "Decrypt", Some("AccessDenied"))
+    );
     assert_eq!(events[0].request_parameters["encryptionContext"]["k"], "v");
 }
 

@@ -10,7 +10,11 @@ async fn material(world: &World, key: &KeyArn) -> String {
 }
 
 async fn rotations(world: &World, key: &KeyArn, include: &str) -> Vec<RotationsListEntry> {
-    let request = ListKeyRotationsRequest { key_id: key.to_string(), include_key_material: Some(include.into()), ..Default::default() };
+    let request = ListKeyRotationsRequest {
+        key_id: key.to_string(),
+        include_key_material: Some(include.into()),
+        ..Default::default()
+    };
     world.kms.list_key_rotations(&world.root, request).await.unwrap().rotations
 }
 
@@ -20,7 +24,11 @@ async fn rotation_changes_new_ciphertext_and_keeps_old_ciphertext_opening() {
     let key = world.key().await;
     let mut sealed = vec![(material(&world, &key).await, world.encrypt(&key, b"0").await)];
     for n in 1..4u8 {
-        world.kms.rotate_key_on_demand(&world.root, RotateKeyOnDemandRequest { key_id: key.to_string() }).await.unwrap();
+        world
+            .kms
+            .rotate_key_on_demand(&world.root, RotateKeyOnDemandRequest { key_id: key.to_string() })
+            .await
+            .unwrap();
         sealed.push((material(&world, &key).await, world.encrypt(&key, &[b'0' + n]).await));
     }
     let ids: std::collections::BTreeSet<_> = sealed.iter().map(|(id, _)| id.clone()).collect();
@@ -48,7 +56,10 @@ async fn rotations_on_demand_are_limited() {
         world.kms.rotate_key_on_demand(&world.root, request()).await.unwrap();
     }
     assert_eq!(code(world.kms.rotate_key_on_demand(&world.root, request()).await), "LimitExceededException");
-    assert_eq!(code(world.kms.rotate_key_on_demand(&user(ACCOUNT, "bob", &[]), request()).await), "AccessDeniedException");
+    assert_eq!(
+        code(world.kms.rotate_key_on_demand(&user(ACCOUNT, "bob", &[]), request()).await),
+        "AccessDeniedException"
+    );
 }
 
 #[tokio::test]
@@ -65,7 +76,11 @@ async fn automatic_rotation_happens_by_the_clock() {
     world.kms.run_due().await.unwrap();
     assert_eq!(rotations(&world, &key, "ROTATIONS_ONLY").await.len(), 1, "once, however often one looks");
     assert_ne!(material(&world, &key).await, first);
-    let status = world.kms.get_key_rotation_status(&world.root, GetKeyRotationStatusRequest { key_id: key.to_string() }).await.unwrap();
+    let status = world
+        .kms
+        .get_key_rotation_status(&world.root, GetKeyRotationStatusRequest { key_id: key.to_string() })
+        .await
+        .unwrap();
     assert_eq!(status.next_rotation_date, Some(EpochSeconds(arqueta_model::Clock::now(&*world.clock).plus(90 * DAY))));
 }
 
@@ -83,7 +98,11 @@ async fn neither_disabled_rotation_nor_disabled_keys_rotate() {
     for key in [&off, &disabled] {
         assert!(rotations(&world, key, "ROTATIONS_ONLY").await.is_empty());
     }
-    let status = world.kms.get_key_rotation_status(&world.root, GetKeyRotationStatusRequest { key_id: off.to_string() }).await.unwrap();
+    let status = world
+        .kms
+        .get_key_rotation_status(&world.root, GetKeyRotationStatusRequest { key_id: off.to_string() })
+        .await
+        .unwrap();
     assert_eq!((status.key_rotation_enabled, status.rotation_period_in_days), (false, None));
     world.kms.enable_key(&world.root, EnableKeyRequest { key_id: disabled.to_string() }).await.unwrap();
     world.kms.run_due().await.unwrap();
@@ -95,8 +114,16 @@ async fn periods_outside_90_to_2560_days_are_refused() {
     let world = World::new().await;
     let key = world.key().await;
     for days in [0, 89, 2561, -90, i64::MAX] {
-        assert_eq!(code(world.kms.enable_key_rotation(&world.root, enable(&key, Some(days))).await), "ValidationException", "{days}");
+        assert_eq!(
+            code(world.kms.enable_key_rotation(&world.root, enable(&key, Some(days))).await),
+            "ValidationException",
+            "{days}"
+        );
     }
-    let status = world.kms.get_key_rotation_status(&world.root, GetKeyRotationStatusRequest { key_id: key.to_string() }).await.unwrap();
+    let status = world
+        .kms
+        .get_key_rotation_status(&world.root, GetKeyRotationStatusRequest { key_id: key.to_string() })
+        .await
+        .unwrap();
     assert!(!status.key_rotation_enabled);
 }
