@@ -117,14 +117,17 @@ async fn lists_that_do_not_fit_the_parts_are_refused_and_change_nothing() {
         (vec![one.clone(), one.clone()], |e| matches!(e, Error::InvalidPartOrder)),
         (vec![other_etag], |e| matches!(e, Error::InvalidPart { number: 1 })),
         (vec![one.clone(), absent], |e| matches!(e, Error::InvalidPart { number: 9 })),
-        (vec![one.clone(), small.clone(), last.clone()], |e| matches!(e, Error::EntityTooSmall { number: 2, size: 999 })),
+        (vec![one.clone(), small.clone(), last.clone()], |e| {
+            matches!(e, Error::EntityTooSmall { number: 2, size: 999 })
+        }),
         (vec![small.clone(), last.clone()], |e| matches!(e, Error::EntityTooSmall { number: 2, .. })),
     ];
     for (parts, is) in cases {
         let error = rig.complete("k", upload, parts.clone()).await.unwrap_err();
         assert!(is(&error), "{parts:?}: {error:?}");
     }
-    let sized = |size| CompleteMultipartUpload { size: Some(size), ..complete("k", upload, vec![one.clone(), last.clone()]) };
+    let sized =
+        |size| CompleteMultipartUpload { size: Some(size), ..complete("k", upload, vec![one.clone(), last.clone()]) };
     let wrong = rig.engine.complete_multipart_upload(&rig.caller, sized(1002)).await;
     assert!(matches!(wrong, Err(Error::InvalidRequest { .. })));
     assert_eq!(rig.meta.dump().await, before);
@@ -247,13 +250,15 @@ async fn checksums_of_every_algorithm_and_type() {
                 assert_eq!(stored.checksum.unwrap().value, value(algorithm, body));
                 parts.push(listed(number, &stored));
             }
-            let raw = [value(algorithm, &bodies[0]), value(algorithm, &bodies[1])].map(|v| v.as_bytes().to_vec()).concat();
+            let raw =
+                [value(algorithm, &bodies[0]), value(algorithm, &bodies[1])].map(|v| v.as_bytes().to_vec()).concat();
             let want = match kind {
                 FullObject => value(algorithm, &bodies.concat()).to_string(),
                 Composite => format!("{}-2", value(algorithm, &raw)),
             };
             let finish = |checksum, checksum_type| {
-                let input = CompleteMultipartUpload { checksum, checksum_type, ..complete("k", upload.id, parts.clone()) };
+                let input =
+                    CompleteMultipartUpload { checksum, checksum_type, ..complete("k", upload.id, parts.clone()) };
                 rig.engine.complete_multipart_upload(&rig.caller, input)
             };
             let wrong = finish(Some((algorithm, value(algorithm, b"x").to_string())), None).await;
@@ -295,7 +300,10 @@ async fn declared_digests_of_parts_are_held_against_the_body() {
     assert!(matches!(bad(|p| p.md5 = Some([0; 16])).await, Err(Error::BadDigest)));
     assert!(matches!(bad(|p| p.size = Some(50_001)).await, Err(Error::IncompleteBody)));
     assert!(matches!(bad(|p| p.size = Some(49_999)).await, Err(Error::Body(_))));
-    assert!(matches!(bad(|p| p.checksum = ChecksumRequest::Compute(ChecksumAlgorithm::Crc32)).await, Err(Error::InvalidRequest { .. })));
+    assert!(matches!(
+        bad(|p| p.checksum = ChecksumRequest::Compute(ChecksumAlgorithm::Crc32)).await,
+        Err(Error::InvalidRequest { .. })
+    ));
     assert_eq!(rig.meta.dump().await, before);
     rig.assert_consistent().await;
     // A composite upload's Complete must repeat each part's checksum.
@@ -321,7 +329,11 @@ async fn parts_are_copied_from_any_mode_into_any_other() {
                 key: key("k"),
                 upload,
                 number,
-                source: CopySource { name: name("source"), conditions: Default::default(), customer_key: from.customer_key() },
+                source: CopySource {
+                    name: name("source"),
+                    conditions: Default::default(),
+                    customer_key: from.customer_key(),
+                },
                 range,
                 customer_key: into.customer_key(),
             };
@@ -332,9 +344,12 @@ async fn parts_are_copied_from_any_mode_into_any_other() {
             rig.complete("k", upload, vec![listed(1, &whole), listed(2, &some)]).await.unwrap();
             let body = rig.body_mode(name("k"), into).await.unwrap();
             assert!(body == [&source[..], &source[65_000..]].concat(), "{from:?} to {into:?}");
-            for range in [ByteRange::FromTo(0, 150_000), ByteRange::FromTo(5, 4), ByteRange::From(0), ByteRange::Suffix(1)] {
+            for range in
+                [ByteRange::FromTo(0, 150_000), ByteRange::FromTo(5, 4), ByteRange::From(0), ByteRange::Suffix(1)]
+            {
                 let upload = rig.start("k", into).await;
-                let refused = rig.engine.upload_part_copy(&rig.caller, UploadPartCopy { upload, ..copy(1, Some(range)) }).await;
+                let refused =
+                    rig.engine.upload_part_copy(&rig.caller, UploadPartCopy { upload, ..copy(1, Some(range)) }).await;
                 assert!(matches!(refused, Err(Error::InvalidArgument { .. })), "{range:?}");
             }
         }
@@ -346,7 +361,8 @@ async fn a_customers_key_comes_with_every_part_and_no_other_key_does() {
     let rig = rig();
     rig.make_bucket(Versioning::Off).await;
     let upload = rig.start("k", Mode::Customer).await;
-    let with = |byte: Option<u8>| UploadPart { customer_key: byte.map(customer_key), ..part("k", upload, 1, pattern(10)) };
+    let with =
+        |byte: Option<u8>| UploadPart { customer_key: byte.map(customer_key), ..part("k", upload, 1, pattern(10)) };
     assert!(matches!(rig.engine.upload_part(&rig.caller, with(None)).await, Err(Error::CustomerKey { .. })));
     assert!(matches!(rig.engine.upload_part(&rig.caller, with(Some(8))).await, Err(Error::Encryption(_))));
     let stored = rig.engine.upload_part(&rig.caller, with(Some(7))).await.unwrap();
@@ -373,7 +389,10 @@ async fn without_the_key_service_no_part_is_taken_and_no_upload_ends() {
         rig.kms.set_down(true);
         let before = rig.meta.dump().await;
         assert!(matches!(rig.part("k", upload, 2, pattern(10)).await, Err(Error::Encryption(_))), "{mode:?}");
-        assert!(matches!(rig.complete("k", upload, vec![listed(1, &stored)]).await, Err(Error::Encryption(_))), "{mode:?}");
+        assert!(
+            matches!(rig.complete("k", upload, vec![listed(1, &stored)]).await, Err(Error::Encryption(_))),
+            "{mode:?}"
+        );
         assert_eq!(rig.meta.dump().await, before);
     }
 }
@@ -427,4 +446,23 @@ async fn pages_of_parts_join() {
     }
     let last = ListParts { bucket: bucket(), key: key("k"), upload, after: u16::MAX, limit: 5 };
     assert!(rig.engine.list_parts(last).await.unwrap().parts.is_empty());
+}
+
+#[tokio::test]
+async fn ten_thousand_parts_end_in_one_commit() {
+    let rig =
+        rig::Rig::over(Default::default(), Default::default(), Default::default(), |config| config.part_minimum = 1);
+    rig.make_bucket(Versioning::Off).await;
+    let upload = rig.start("k", Mode::KmsBucketKey).await;
+    let mut parts = Vec::new();
+    for number in 1..=10_000u16 {
+        let body = Bytes::from(number.to_be_bytes().to_vec());
+        parts.push(listed(number, &rig.part("k", upload, number, body).await.unwrap()));
+    }
+    let before = rig.faulty_meta.operations();
+    rig.complete("k", upload, parts).await.unwrap();
+    assert!(rig.faulty_meta.operations() - before < 12, "not one operation for each part");
+    let whole: Vec<u8> = (1..=10_000u16).flat_map(u16::to_be_bytes).collect();
+    assert!(rig.body(name("k")).await.unwrap() == whole);
+    rig.assert_consistent().await;
 }

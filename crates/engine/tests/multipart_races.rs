@@ -14,7 +14,7 @@ use futures::future::join_all;
 use rig::{Mode, Rig, name, pattern};
 use uploads::{abort, listed, rig};
 
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn different_parts_never_conflict() {
@@ -23,10 +23,13 @@ async fn different_parts_never_conflict() {
     let upload = rig.start("k", Mode::Kms).await;
     let parts = join_all((1..=64).map(|number| {
         let rig = rig.clone();
-        tokio::spawn(async move { (number, rig.part("k", upload, number, pattern(20_000 + usize::from(number))).await.unwrap()) })
+        tokio::spawn(async move {
+            (number, rig.part("k", upload, number, pattern(20_000 + usize::from(number))).await.unwrap())
+        })
     }))
     .await;
-    let parts: Vec<_> = parts.into_iter().map(|part| part.unwrap()).map(|(number, part)| listed(number, &part)).collect();
+    let parts: Vec<_> =
+        parts.into_iter().map(|part| part.unwrap()).map(|(number, part)| listed(number, &part)).collect();
     rig.complete("k", upload, parts).await.unwrap();
     let whole: Vec<Bytes> = (1..=64).map(|number| pattern(20_000 + number)).collect();
     assert!(rig.body(name("k")).await.unwrap() == whole.concat());
@@ -112,7 +115,10 @@ async fn completes_aborts_and_replaced_parts_end_in_one_of_the_possible_states()
             (Ok(a), Ok(b)) => assert_eq!(a, b, "both got the same answer"),
             (a, b) => {
                 for answer in [a, b] {
-                    assert!(matches!(answer, Ok(_) | Err(Error::NoSuchUpload | Error::InvalidPart { .. })), "{answer:?}");
+                    assert!(
+                        matches!(answer, Ok(_) | Err(Error::NoSuchUpload | Error::InvalidPart { .. })),
+                        "{answer:?}"
+                    );
                 }
             }
         }
@@ -142,7 +148,11 @@ async fn at_each_step<S: Clone>(
                 rig.make_bucket(Versioning::Enabled).await;
                 let state = setup(&rig).await;
                 let before = rig.faulty_meta.operations() + rig.faulty_blobs.operations();
-                if blobs { rig.faulty_blobs.fail_nth(nth, fault) } else { rig.faulty_meta.fail_nth(nth, fault) }
+                if blobs {
+                    rig.faulty_blobs.fail_nth(nth, fault)
+                } else {
+                    rig.faulty_meta.fail_nth(nth, fault)
+                }
                 let result = act(&rig, state.clone()).await;
                 let operations = rig.faulty_meta.operations() + rig.faulty_blobs.operations() - before;
                 // Faults planned for later must not hit what follows.
@@ -170,10 +180,10 @@ async fn a_part_can_be_uploaded_again_after_any_failure() {
     at_each_step(
         async |rig| {
             let upload = rig.start("k", Mode::Kms).await;
-            rig.part("k", upload, 1, pattern(300_000)).await.unwrap();
+            rig.part("k", upload, 1, pattern(30_000)).await.unwrap();
             upload
         },
-        async |rig, upload| rig.part("k", upload, 1, pattern(600_000)).await.map(drop),
+        async |rig, upload| rig.part("k", upload, 1, pattern(300_000)).await.map(drop),
         async |rig, upload| {
             let part = rig.part("k", upload, 1, pattern(70_000)).await.unwrap();
             rig.complete("k", upload, vec![listed(1, &part)]).await.unwrap();

@@ -92,7 +92,11 @@ async fn a_sweep_that_fails_anywhere_can_be_repeated() {
                 rig.put_mode("k", pattern(60_000), Mode::S3).await;
                 rig.put_mode("k", pattern(70_000), Mode::S3).await;
                 blob(&rig).await;
-                if blobs { rig.faulty_blobs.fail_nth(nth, fault) } else { rig.faulty_meta.fail_nth(nth, fault) }
+                if blobs {
+                    rig.faulty_blobs.fail_nth(nth, fault)
+                } else {
+                    rig.faulty_meta.fail_nth(nth, fault)
+                }
                 let _ = rig.engine.sweep_garbage(rig.later()).await;
                 let _ = rig.engine.sweep_orphans(rig.later()).await;
                 let rig = rig.restarted();

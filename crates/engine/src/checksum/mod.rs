@@ -70,7 +70,7 @@ impl Algorithm {
 
     /// Length of a value in bytes.
     #[must_use]
-    pub const fn len(self) -> usize {
+    pub const fn value_len(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
             Self::Crc64Nvme => 8,

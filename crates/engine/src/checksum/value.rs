@@ -18,7 +18,7 @@ pub struct InvalidValue;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value {
     algorithm: Algorithm,
-    /// The first `algorithm.len()` are the value, the rest zero.
+    /// The first `algorithm.value_len()` are the value, the rest zero.
     bytes: [u8; 32],
 }
 
@@ -26,9 +26,9 @@ impl Value {
     /// A value from its bytes, most significant first.
     ///
     /// # Errors
-    /// [`InvalidValue`] unless there are exactly [`Algorithm::len`] of them.
+    /// [`InvalidValue`] unless there are exactly [`Algorithm::value_len`] of them.
     pub fn new(algorithm: Algorithm, value: &[u8]) -> Result<Self, InvalidValue> {
-        if value.len() != algorithm.len() {
+        if value.len() != algorithm.value_len() {
             return Err(InvalidValue);
         }
         let mut bytes = [0; 32];
@@ -53,7 +53,7 @@ impl Value {
     /// Its bytes, most significant first.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.algorithm.len()]
+        &self.bytes[..self.algorithm.value_len()]
     }
 
     /// The register of a CRC; zero-extended. Meaningless for hashes.
@@ -63,7 +63,7 @@ impl Value {
 
     pub(super) fn of_register(algorithm: Algorithm, register: u64) -> Self {
         let mut bytes = [0; 32];
-        let len = algorithm.len().min(8);
+        let len = algorithm.value_len().min(8);
         bytes[..len].copy_from_slice(&register.to_be_bytes()[8 - len..]);
         Self { algorithm, bytes }
     }
@@ -152,7 +152,7 @@ mod tests {
     proptest! {
         #[test]
         fn values_round_trip(algorithm in algorithm(), bytes in any::<[u8; 32]>()) {
-            let value = Value::new(algorithm, &bytes[..algorithm.len()]).unwrap();
+            let value = Value::new(algorithm, &bytes[..algorithm.value_len()]).unwrap();
             prop_assert_eq!(Value::parse(algorithm, &value.to_string()), Ok(value));
             let stored = rmp_serde::to_vec_named(&value).unwrap();
             prop_assert_eq!(rmp_serde::from_slice::<Value>(&stored).unwrap(), value);
@@ -160,7 +160,7 @@ mod tests {
 
         #[test]
         fn another_length_is_refused(algorithm in algorithm(), bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            prop_assume!(bytes.len() != algorithm.len());
+            prop_assume!(bytes.len() != algorithm.value_len());
             prop_assert_eq!(Value::parse(algorithm, &STANDARD.encode(&bytes)), Err(InvalidValue));
         }
     }

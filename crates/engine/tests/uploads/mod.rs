@@ -90,7 +90,12 @@ impl Rig {
         self.engine.upload_part(&self.caller, input).await.unwrap()
     }
 
-    pub async fn complete(&self, at: &str, upload: UploadId, parts: Vec<CompletedPart>) -> Result<CompletedUpload, Error> {
+    pub async fn complete(
+        &self,
+        at: &str,
+        upload: UploadId,
+        parts: Vec<CompletedPart>,
+    ) -> Result<CompletedUpload, Error> {
         self.engine.complete_multipart_upload(&self.caller, complete(at, upload, parts)).await
     }
 
