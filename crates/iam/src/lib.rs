@@ -37,6 +37,10 @@ mod sts;
 pub mod testing;
 mod token;
 mod users;
+mod versions;
+
+#[cfg(test)]
+mod tests;
 
 pub use access_keys::{AccessKey, KeyHolder, LastUsed};
 pub use arqueta_policy::{
@@ -49,9 +53,10 @@ pub use grants::{AttachedPolicy, Entity};
 pub use groups::Group;
 pub use names::Tag;
 pub use page::{List, Page};
-pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, PolicyUsage, PolicyVersion};
+pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, PolicyUsage};
 pub use roles::{CreateRole, Role};
 pub use secret::{Secret, SecretSealer};
 pub use service::{Config, Iam, NewAccessKey, RootKey};
 pub use sts::{AssumeRole, CallerIdentity, FederationToken, Issued, Scope, StsCaller, TemporaryCredentials};
 pub use users::{CreateUser, User};
+pub use versions::PolicyVersion;

@@ -1,5 +1,5 @@
 //! Managed policies (IAM API Reference: CreatePolicy, GetPolicy, ListPolicies, DeletePolicy,
-//! CreatePolicyVersion and its siblings, ListEntitiesForPolicy).
+//! ListEntitiesForPolicy).
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,6 @@ use crate::record::{GroupRecord, PolicyRecord, RoleRecord, UserRecord, VersionRe
 use crate::{Error, Iam};
 
 const NAME: usize = 128;
-/// Versions of one policy.
-const VERSIONS: usize = 5;
 /// Characters of a managed policy.
 const SIZE: usize = 6144;
 
@@ -45,19 +43,6 @@ pub struct ManagedPolicy {
     pub update_date: Timestamp,
     /// Tags.
     pub tags: Vec<Tag>,
-}
-
-/// A version of a managed policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyVersion {
-    /// `v1`, `v2`, …
-    pub version_id: String,
-    /// Document as it was given.
-    pub document: String,
-    /// Whether it is in effect.
-    pub is_default_version: bool,
-    /// When it was created.
-    pub create_date: Timestamp,
 }
 
 /// A managed policy to create.
@@ -184,9 +169,7 @@ impl Iam {
         all.sort_by_key(|policy| (policy.policy_name.to_lowercase(), policy.arn.clone()));
         list.page(all.into_iter(), |policy| format!("{} {}", policy.policy_name, policy.arn).into())
     }
-}
 
-impl Iam {
     /// Deletes a managed policy that nobody uses and that has one version left.
     ///
     /// # Errors
@@ -204,97 +187,6 @@ impl Iam {
             ));
         }
         change.delete::<PolicyRecord>(account, &record.name);
-        change.commit().await
-    }
-
-    /// Adds a version and, if wanted, puts it in effect.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchEntity`], [`Error::MalformedPolicyDocument`], [`Error::LimitExceeded`] at
-    /// the sixth, [`Error::Unmodifiable`].
-    pub async fn create_policy_version(
-        &self,
-        account: &AccountId,
-        arn: &str,
-        document: String,
-        set_as_default: bool,
-    ) -> Result<PolicyVersion, Error> {
-        check_document(&document)?;
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
-        if record.versions.len() >= VERSIONS {
-            return Err(Error::limit(format!(
-                "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
-            )));
-        }
-        let (number, now) = (record.next, self.directory.now());
-        record.next += 1;
-        record.updated = now;
-        record.versions.insert(number, VersionRecord { document: document.clone(), created: now });
-        if set_as_default {
-            record.default = number;
-        }
-        change.put(account, &record);
-        change.commit().await?;
-        Ok(PolicyVersion {
-            version_id: version_id(number),
-            document,
-            is_default_version: set_as_default,
-            create_date: now,
-        })
-    }
-
-    /// One version.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchEntity`].
-    pub async fn policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<PolicyVersion, Error> {
-        let versions = self.all_versions(account, arn).await?;
-        versions.into_iter().find(|own| own.version_id == version).ok_or_else(|| no_version(arn, version))
-    }
-
-    /// A page of versions, newest first.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchEntity`].
-    pub async fn policy_versions(
-        &self,
-        account: &AccountId,
-        arn: &str,
-        list: &List,
-    ) -> Result<Page<PolicyVersion>, Error> {
-        let versions = self.all_versions(account, arn).await?;
-        // Fewer than ten live at a time, but their numbers grow: order by how many came after.
-        let newest = versions.iter().map(|version| number(&version.version_id)).max().unwrap_or_default();
-        list.page(versions.into_iter(), |version| format!("{:010}", newest - number(&version.version_id)).into())
-    }
-
-    /// Puts a version in effect, at once.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchEntity`], [`Error::Unmodifiable`].
-    pub async fn set_default_policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
-        record.default = existing_version(&record, arn, version)?;
-        record.updated = self.directory.now();
-        change.put(account, &record);
-        change.commit().await
-    }
-
-    /// Deletes a version that is not in effect.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`], [`Error::Unmodifiable`].
-    pub async fn delete_policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
-        let number = existing_version(&record, arn, version)?;
-        if number == record.default {
-            return Err(conflict("Cannot delete the default version of a policy."));
-        }
-        record.versions.remove(&number);
-        change.put(account, &record);
         change.commit().await
     }
 
@@ -378,7 +270,7 @@ impl Iam {
         })
     }
 
-    async fn managed(&self, account: &AccountId, arn: &str) -> Result<Option<Managed>, Error> {
+    pub(crate) async fn managed(&self, account: &AccountId, arn: &str) -> Result<Option<Managed>, Error> {
         match ManagedArn::parse(account, arn) {
             None => Ok(None),
             Some(ManagedArn::Aws(policy)) => Ok(Some(Managed::Aws(policy))),
@@ -389,33 +281,11 @@ impl Iam {
         }
     }
 
-    async fn own_policy(&self, account: &AccountId, arn: &str) -> Result<PolicyRecord, Error> {
+    pub(crate) async fn own_policy(&self, account: &AccountId, arn: &str) -> Result<PolicyRecord, Error> {
         match self.managed(account, arn).await? {
             Some(Managed::Own(record)) => Ok(record),
             Some(Managed::Aws(_)) => Err(Error::Unmodifiable { message: format!("Policy {arn} is managed by AWS.") }),
             None => Err(not_found(arn)),
-        }
-    }
-
-    async fn all_versions(&self, account: &AccountId, arn: &str) -> Result<Vec<PolicyVersion>, Error> {
-        match self.managed(account, arn).await? {
-            None => Err(not_found(arn)),
-            Some(Managed::Aws(policy)) => Ok(vec![PolicyVersion {
-                version_id: version_id(1),
-                document: policy.document.to_owned(),
-                is_default_version: true,
-                create_date: policy.created(),
-            }]),
-            Some(Managed::Own(record)) => {
-                let default = record.default;
-                let version = |(number, version): (u32, VersionRecord)| PolicyVersion {
-                    version_id: version_id(number),
-                    document: version.document,
-                    is_default_version: number == default,
-                    create_date: version.created,
-                };
-                Ok(record.versions.into_iter().rev().map(version).collect())
-            }
         }
     }
 
@@ -436,7 +306,8 @@ impl Iam {
     }
 }
 
-enum Managed {
+/// A managed policy, found.
+pub(crate) enum Managed {
     Aws(&'static AwsPolicy),
     Own(PolicyRecord),
 }
@@ -486,7 +357,7 @@ impl ManagedPolicy {
     }
 }
 
-fn check_document(document: &str) -> Result<(), Error> {
+pub(crate) fn check_document(document: &str) -> Result<(), Error> {
     if characters(document) > SIZE {
         return Err(Error::limit(format!("Cannot exceed quota for PolicySize: {SIZE}")));
     }
@@ -494,27 +365,14 @@ fn check_document(document: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn version_id(number: u32) -> String {
+pub(crate) fn version_id(number: u32) -> String {
     format!("v{number}")
 }
 
-fn number(version_id: &str) -> u32 {
-    version_id.strip_prefix('v').and_then(|number| number.parse().ok()).unwrap_or_default()
-}
-
-fn existing_version(record: &PolicyRecord, arn: &str, version: &str) -> Result<u32, Error> {
-    let found = record.versions.keys().copied().find(|number| version_id(*number) == version);
-    found.ok_or_else(|| no_version(arn, version))
-}
-
-fn not_found(arn: &str) -> Error {
+pub(crate) fn not_found(arn: &str) -> Error {
     Error::no_such(format!("Policy {arn} was not found."))
 }
 
-fn no_version(arn: &str, version: &str) -> Error {
-    Error::no_such(format!("Policy {arn} version {version} does not exist or is not attachable."))
-}
-
-fn conflict(message: &str) -> Error {
+pub(crate) fn conflict(message: &str) -> Error {
     Error::DeleteConflict { message: message.to_owned() }
 }
