@@ -12,6 +12,9 @@ pub enum Error {
     /// The request does not prove who sent it.
     #[error(transparent)]
     Signature(#[from] signature::Error),
+    /// The identity store refused: its credentials, its rules or its store.
+    #[error(transparent)]
+    Iam(#[from] arqueta_iam::Error),
     /// Policy forbids an IAM, STS or CloudTrail operation.
     #[error("{0}")]
     Denied(String),
@@ -85,6 +88,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Kms(error) => error.is_retryable(),
+            Self::Iam(error) => error.is_retryable(),
             Self::Audit(error) => error.is_retryable(),
             Self::Body => true,
             _ => false,
@@ -99,6 +103,7 @@ impl Error {
         let either = |in_json: &'static str, in_query: &'static str| if json { in_json } else { in_query };
         let (status, code) = match self {
             Self::Signature(error) => (signature_status(error, forbidden), signature_code(error, json)),
+            Self::Iam(error) => iam_answer(error, json),
             Self::Denied(_) => (forbidden, either("AccessDeniedException", "AccessDenied")),
             Self::CloudTrail { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Self::Kms(error) => (kms_status(error), error.code()),
@@ -158,3 +163,88 @@ fn kms_status(error: &arqueta_kms::Error) -> StatusCode {
     }
 }
 
+/// In the Query protocol IAM's own codes; in JSON those of its credentials' errors that clients of
+/// the JSON protocols know.
+fn iam_answer(error: &arqueta_iam::Error, json: bool) -> (StatusCode, &'static str) {
+    let code = error.code();
+    if json {
+        return match code {
+            "InvalidClientTokenId" => (StatusCode::BAD_REQUEST, "UnrecognizedClientException"),
+            "ExpiredToken" => (StatusCode::BAD_REQUEST, "ExpiredTokenException"),
+            "AccessDenied" => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
+            "ValidationError" => (StatusCode::BAD_REQUEST, "ValidationException"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
+        };
+    }
+    let status = match code {
+        "NoSuchEntity" => StatusCode::NOT_FOUND,
+        "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded" | "ConcurrentModification" => StatusCode::CONFLICT,
+        "AccessDenied" | "InvalidClientTokenId" | "ExpiredToken" => StatusCode::FORBIDDEN,
+        "ServiceFailure" => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    (status, code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUERY: Protocol = Protocol::Query("n");
+
+    fn answers(error: impl Into<Error>, json: (u16, &str), query: (u16, &str)) {
+        let error = error.into();
+        let shown = |protocol| {
+            let fault = error.fault(protocol);
+            (fault.status.as_u16(), fault.code)
+        };
+        assert_eq!((shown(Protocol::Json), shown(QUERY)), (json, query), "{error:?}");
+    }
+
+    #[test]
+    fn signatures_and_credentials() {
+        answers(signature::Error::Missing, (400, "MissingAuthenticationTokenException"), (403, "MissingAuthenticationToken"));
+        answers(signature::Error::Incomplete(String::new()), (400, "IncompleteSignatureException"), (400, "IncompleteSignature"));
+        answers(signature::Error::Unacceptable(String::new()), (400, "InvalidSignatureException"), (403, "SignatureDoesNotMatch"));
+        answers(signature::Error::Mismatch, (400, "InvalidSignatureException"), (403, "SignatureDoesNotMatch"));
+        answers(arqueta_iam::Error::UnknownAccessKey, (400, "UnrecognizedClientException"), (403, "InvalidClientTokenId"));
+        answers(arqueta_iam::Error::InvalidToken, (400, "UnrecognizedClientException"), (403, "InvalidClientTokenId"));
+        answers(arqueta_iam::Error::ExpiredToken, (400, "ExpiredTokenException"), (403, "ExpiredToken"));
+        answers(Error::Denied(String::new()), (400, "AccessDeniedException"), (403, "AccessDenied"));
+    }
+
+    #[test]
+    fn requests() {
+        answers(Error::UnknownOperation, (400, "UnknownOperationException"), (400, "UnknownOperationException"));
+        let unsupported = Error::Unsupported { operation: "x".to_owned() };
+        answers(unsupported, (400, "UnsupportedOperationException"), (501, "NotImplemented"));
+        answers(Error::Validation(String::new()), (400, "ValidationException"), (400, "ValidationError"));
+        answers(Error::TooLarge, (413, "RequestEntityTooLarge"), (413, "RequestEntityTooLarge"));
+        answers(Error::Audit(arqueta_audit::Error::Closed), (500, "InternalFailure"), (500, "ServiceFailure"));
+    }
+
+    #[test]
+    fn identities() {
+        let message = String::new;
+        let table = [
+            (arqueta_iam::Error::NoSuchEntity { message: message() }, 404, "NoSuchEntity"),
+            (arqueta_iam::Error::EntityAlreadyExists { message: message() }, 409, "EntityAlreadyExists"),
+            (arqueta_iam::Error::DeleteConflict { message: message() }, 409, "DeleteConflict"),
+            (arqueta_iam::Error::LimitExceeded { message: message() }, 409, "LimitExceeded"),
+            (arqueta_iam::Error::MalformedPolicyDocument { message: message() }, 400, "MalformedPolicyDocument"),
+            (arqueta_iam::Error::InvalidInput { message: message() }, 400, "InvalidInput"),
+            (arqueta_iam::Error::Unmodifiable { message: message() }, 400, "UnmodifiableEntity"),
+            (arqueta_iam::Error::ConcurrentModification, 409, "ConcurrentModification"),
+        ];
+        for (error, status, code) in table {
+            answers(error, (500, "InternalFailure"), (status, code));
+        }
+    }
+
+    #[test]
+    fn a_failure_inside_is_told_without_its_cause() {
+        let cause = std::io::Error::other("/secret/path");
+        let fault = Error::Audit(arqueta_audit::Error::Io(cause)).fault(QUERY);
+        assert!(!fault.message.contains("secret"), "{fault:?}");
+    }
+}

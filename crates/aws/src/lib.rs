@@ -1,12 +1,37 @@
-//! The other AWS protocol edges: KMS JSON, STS and IAM Query, CloudTrail JSON.
+//! The other AWS protocol edges: KMS JSON, STS and IAM Query, CloudTrail JSON, on S3's port.
+//!
+//! **Purpose.** [`AwsEdge`] tells its requests from S3's, proves who sent them, and turns the
+//! wire forms of four AWS services into calls of the key service, the identity service and the
+//! record, and their results and errors into AWS's.
+//!
+//! **Refuses to do** anything that a service does not do: an operation or parameter that is not
+//! acted on is refused by name, never ignored and never answered with success. It decides nothing
+//! about keys; the key service authorizes its own calls.
+//!
+//! **Invariants.** Nothing is performed for a request whose signature was not verified over its
+//! whole body. IAM and STS calls are authorized before they act and recorded before they are
+//! answered. Every answer has a request id, which is that of its event.
+//!
+//! **Threat notes.** Everything before [`signature::Presented::verify`] reads hostile input:
+//! bodies are bounded in size and time, parsers refuse what can be read in two ways, and no error
+//! repeats a value of the request that could be a secret. An access key's existence is told apart
+//! from a wrong signature, as AWS does.
 
+mod access;
 mod answer;
+mod cloudtrail;
 mod error;
 mod json;
 pub mod kms;
 mod query;
 mod request;
+mod service;
 pub mod signature;
 
 pub use error::Error;
 pub use request::Peer;
+pub use service::{AwsEdge, Services};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -62,6 +62,12 @@ impl AwsEdge {
         Self { services, keys: SigningKeys::new() }
     }
 
+    /// What the edge stands on.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
     /// Whether a request is for this edge; all others are S3's.
     #[must_use]
     pub fn matches<B>(request: &Request<B>) -> bool {
@@ -137,7 +143,7 @@ impl AwsEdge {
         let credential = self.services.iam.credential(&presented.access_key_id, presented.token.as_deref()).await?;
         let key = self.keys.key(
             &presented.access_key_id,
-            credential.secret.expose(),
+            credential.secret.expose().as_bytes(),
             &presented.date,
             &presented.region,
             &presented.service,

@@ -138,6 +138,21 @@ impl Form {
             .collect()
     }
 
+    /// One field of each member of a list of structures, such as `PolicyArns.member.1.arn`.
+    ///
+    /// # Errors
+    /// As [`Form::list`].
+    pub fn fields(&self, name: &str, field: &str) -> Result<Vec<&str>, Error> {
+        let prefix = format!("{name}.member.");
+        let present = self.under(&prefix).count();
+        if present > MOST_MEMBERS {
+            return Err(Error::MalformedInput("A list has too many members."));
+        }
+        (1..=present)
+            .map(|n| self.value(&format!("{prefix}{n}.{field}")).ok_or(Error::MalformedInput("A member of a list is incomplete.")))
+            .collect()
+    }
+
     /// Members of a list of two-field structures, such as `Tags.member.1.Key` and `.Value`.
     ///
     /// # Errors

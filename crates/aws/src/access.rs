@@ -1,0 +1,32 @@
+//! May this caller do this? The question that IAM, STS and CloudTrail calls ask before they act.
+
+use arqueta_iam::{ConditionKeys, Identity, Request};
+use arqueta_model::{AccountId, RequestInfo};
+
+use crate::Error;
+use crate::service::Services;
+
+/// What a call wants to do.
+pub(crate) struct Wish<'a> {
+    /// Service and operation, such as `iam:CreateUser`.
+    pub action: &'a str,
+    /// ARN of what it is done to, or `*`.
+    pub resource: &'a str,
+    /// Account that owns it.
+    pub owner: &'a AccountId,
+    /// Condition keys of the service.
+    pub keys: &'a [(&'a str, &'a str)],
+}
+
+/// Asks the caller's policies.
+///
+/// # Errors
+/// [`Error::Denied`], in AWS's words.
+pub(crate) fn check(services: &Services, identity: &Identity, info: &RequestInfo, wish: &Wish<'_>) -> Result<(), Error> {
+    let mut keys = ConditionKeys::of_request(info, &services.region);
+    for (name, value) in wish.keys {
+        keys.insert(name, *value);
+    }
+    let request = Request { action: wish.action, resource: wish.resource, keys: &keys };
+    services.iam.authorize(identity, &request, None, wish.owner).map_err(|denied| Error::Denied(denied.message))
+}
