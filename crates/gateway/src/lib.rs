@@ -1,1 +1,32 @@
-//! Configuration, wiring, run: the arqueta binary.
+//! The gateway: configuration, wiring, ports, and the `arqueta` binary.
+//!
+//! **Purpose.** Turns a [`Config`] into a running gateway and stops it in order.
+//!
+//! **Refuses to do** anything that a request asks for: requests go to the edges.
+//!
+//! **Invariants.** Every part is opened in [`wiring`] and passed on; there is no global state but
+//! the log subscriber. Nothing is served before every part is open.
+//!
+//! **Threat notes.** Core dumps are off and the process is not dumpable. Root credentials come
+//! from the environment or are made once and printed once. The administration port is
+//! unauthenticated and listens on loopback by default.
+
+pub mod admin;
+mod banner;
+mod cli;
+mod config;
+mod credentials;
+mod error;
+mod hardening;
+pub mod listen;
+mod logging;
+pub mod metrics;
+pub mod route;
+mod run;
+mod tls;
+pub mod wiring;
+
+pub use cli::{Cli, Command, ServeArgs};
+pub use config::Config;
+pub use error::Error;
+pub use run::run;

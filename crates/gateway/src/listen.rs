@@ -29,8 +29,8 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 pub struct Peer {
     /// Its address.
     pub address: SocketAddr,
-    /// Whether it came by TLS.
-    pub secure: bool,
+    /// Version of TLS as `s3:TlsVersion` writes it; `None` without TLS.
+    pub tls: Option<&'static str>,
 }
 
 /// Bounds of one port.
@@ -97,9 +97,12 @@ impl Port {
             tokio::spawn(async move {
                 let _slot = slot;
                 match tls {
-                    None => connection.run(stream, Peer { address, secure: false }).await,
+                    None => connection.run(stream, Peer { address, tls: None }).await,
                     Some(tls) => match tokio::time::timeout(header, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => connection.run(stream, Peer { address, secure: true }).await,
+                        Ok(Ok(stream)) => {
+                            let tls = Some(version(stream.get_ref().1.protocol_version()));
+                            connection.run(stream, Peer { address, tls }).await;
+                        }
                         Ok(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
                         Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
                     },
@@ -114,6 +117,14 @@ impl Port {
             let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
             let _ = tokio::time::timeout(limits.drain, slots.acquire_many(all)).await;
         }
+    }
+}
+
+fn version(version: Option<rustls::ProtocolVersion>) -> &'static str {
+    match version {
+        Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
+        // The acceptor offers nothing else.
+        _ => "1.3",
     }
 }
 

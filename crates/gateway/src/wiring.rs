@@ -1,0 +1,177 @@
+//! Configuration to a working gateway: every part is opened here, in order, and nowhere else.
+
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arqueta_audit::{AuditSink, JsonLines};
+use arqueta_aws::{AwsEdge, Services};
+use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
+use arqueta_envelope::{BucketKeyConfig, Envelope};
+use arqueta_iam::{Iam, NewAccessKey};
+use arqueta_kms::api::CreateKeyRequest;
+use arqueta_kms::{Caller, Embedded, FileRootKey, Identity, Metered};
+use arqueta_model::{Clock, Principal, RequestId, RequestInfo, SystemClock};
+use arqueta_s3::{EdgeConfig, S3Edge};
+use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
+
+use crate::config::Config;
+use crate::credentials::{self, KeyServiceSealer};
+use crate::metrics::Metrics;
+use crate::route::Router;
+use crate::Error;
+
+/// What everything else stands on. Tests put recording or failing ones here.
+#[derive(Clone)]
+pub struct Foundations {
+    /// Metadata.
+    pub meta: Arc<dyn MetaStore>,
+    /// Bodies.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The record.
+    pub audit: Arc<dyn AuditSink>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Foundations {
+    /// The embedded stores under `config.data_dir`, which is created where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::DataDir`], [`Error::Open`].
+    pub async fn open(config: &Config) -> Result<Self, Error> {
+        let data = &config.data_dir;
+        private_folder(data).map_err(|source| Error::DataDir { path: data.clone(), source })?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let options = RedbOptions { cache_bytes: config.limits.metadata_cache_bytes, ..RedbOptions::default() };
+        let meta = RedbStore::open_with(data.join("meta.redb"), options).map_err(Error::open("metadata in the data folder"))?;
+        let blobs = FsBlobs::open(data.join("blobs")).map_err(Error::open("bodies in the data folder"))?;
+        let audit = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
+        Ok(Self { meta: Arc::new(meta), blobs: Arc::new(blobs), audit: Arc::new(audit), clock })
+    }
+}
+
+/// Creates `folder` for its owner only; an existing one keeps what its owner chose.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        // Fails early and with the folder's name if nothing can be created in it.
+        let probe = folder.join(".writable");
+        std::fs::write(&probe, b"")?;
+        return std::fs::remove_file(probe);
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+}
+
+/// A gateway with all its parts.
+pub struct Gateway {
+    /// What the S3 port serves.
+    pub router: Router,
+    /// What the administration port shows.
+    pub metrics: Arc<Metrics>,
+    /// Root credentials made just now.
+    pub created: Option<NewAccessKey>,
+    engine: Arc<Engine>,
+    kms: Embedded,
+    audit: Arc<dyn AuditSink>,
+}
+
+impl Gateway {
+    /// Opens every part over `foundations`.
+    ///
+    /// # Errors
+    /// [`Error::Open`] names the part; [`Error::Config`].
+    pub async fn open(config: &Config, foundations: Foundations) -> Result<Self, Error> {
+        let Foundations { meta, blobs, audit, clock } = foundations;
+        let kms = Self::open_kms(config, &meta, &audit, &clock).await?;
+        let root = credentials::from_environment()?;
+        let iam = arqueta_iam::Config { account: config.account_id.clone(), root };
+        let sealer = Arc::new(KeyServiceSealer(Arc::new(kms.clone())));
+        let (iam, created) = Iam::open(meta.clone(), clock.clone(), sealer, iam).await.map_err(Error::open("identities"))?;
+        let iam = Arc::new(iam);
+
+        let metered = Arc::new(Metered::new(kms.clone()));
+        let window = BucketKeyConfig {
+            window: config.window(),
+            max_objects: config.bucket_key.max_objects,
+            max_bytes: config.bucket_key.max_bytes,
+        };
+        let table = Arc::new(BucketKeyTable::new(meta.clone()));
+        let envelope = Arc::new(Envelope::new(metered.clone(), table, clock.clone(), config.region.clone(), window));
+        let metrics = Arc::new(Metrics::new(envelope.clone(), metered));
+
+        let settings = arqueta_engine::Config {
+            encrypt_by_default: config.objects.default_encryption,
+            ..arqueta_engine::Config::new(config.region.clone())
+        };
+        let engine = Engine::open(meta, blobs, envelope, clock.clone(), settings).map_err(Error::open("engine"))?;
+        let engine = Arc::new(engine);
+
+        let edge = EdgeConfig {
+            region: config.region.clone(),
+            domains: config.domains.clone(),
+            body_idle: Duration::from_secs(config.limits.body_idle_seconds),
+        };
+        let s3 = Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), &edge));
+        let aws = Arc::new(AwsEdge::new(Services {
+            kms: kms.clone(),
+            iam,
+            audit: audit.clone(),
+            record: Some(config.data_dir.join("audit")),
+            clock,
+            region: config.region.clone(),
+            account: config.account_id.clone(),
+        }));
+        let router = Router { s3, aws, metrics: metrics.clone() };
+        Ok(Self { router, metrics, created, engine, kms, audit })
+    }
+
+    async fn open_kms(
+        config: &Config,
+        meta: &Arc<dyn MetaStore>,
+        audit: &Arc<dyn AuditSink>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Embedded, Error> {
+        let settings = arqueta_kms::Config {
+            account: config.account_id.clone(),
+            region: config.region.clone(),
+            root: Arc::new(FileRootKey::new(config.data_dir.join("root.key"))),
+        };
+        let failed = || Error::open("key service");
+        let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await.map_err(failed())?;
+        let operator = operator(config, &**clock);
+        for id in &config.kms.ensure_keys {
+            kms.provision_key(&operator, id, CreateKeyRequest::default()).await.map_err(failed())?;
+        }
+        Ok(kms)
+    }
+
+    /// Work that no request waits for, until `stop` resolves.
+    pub async fn work(&self, stop: impl Future<Output = ()> + Send) {
+        let keys = tokio::spawn(self.kms.clone().run());
+        self.engine.run_sweeper(SweepSchedule::default(), stop).await;
+        keys.abort();
+    }
+
+    /// Makes the rest of the record durable.
+    pub async fn flush(&self) {
+        if let Err(error) = self.audit.flush().await {
+            tracing::error!(%error, "the record could not be flushed");
+        }
+    }
+}
+
+/// Who creates the keys that the configuration asks for: the account's root, from this machine.
+fn operator(config: &Config, clock: &dyn Clock) -> Caller {
+    let request = RequestInfo {
+        id: RequestId::random(),
+        source_ip: config.listen.ip(),
+        user_agent: "arqueta serve".into(),
+        secure_transport: true,
+        received: clock.now(),
+        via_service: None,
+    };
+    Caller::new(Arc::new(Identity::bare(Principal::root(&config.account_id, ""))), Arc::new(request))
+}
