@@ -47,19 +47,24 @@ impl<T> Window<T> {
         }
     }
 
-    /// Whether it may be used at `now`. A clock that stepped back ends it too: how long it has
-    /// been open is then unknown.
+    /// Whether one more object would be admitted at `now`.
     fn is_open(&self, now: Timestamp) -> bool {
+        self.is_current(now)
+            && self.objects.load(Ordering::Relaxed) < self.limits.max_objects
+            && self.source().is_some()
+    }
+
+    /// Whether neither time nor bytes have ended it. A clock that stepped back ends it too: how
+    /// long it has been open is then unknown.
+    fn is_current(&self, now: Timestamp) -> bool {
         now >= self.opened
             && now.since(self.opened) < self.limits.window
-            && self.objects.load(Ordering::Relaxed) < self.limits.max_objects
             && self.bytes.load(Ordering::Relaxed) < self.limits.max_bytes
-            && self.source().is_some()
     }
 
     /// Counts one more object and hands out the key; `None` if the window has ended.
     pub(crate) fn admit(&self, now: Timestamp) -> Option<Arc<SourceKey>> {
-        if !self.is_open(now) {
+        if !self.is_current(now) {
             return None;
         }
         let next = |objects| (objects < self.limits.max_objects).then_some(objects + 1);

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 
 use super::*;
+use crate::windows::Window;
 
 #[tokio::test]
 async fn a_thousand_cold_writes_of_one_requester_are_one_call() {
@@ -190,10 +191,28 @@ async fn a_window_ends_after_its_bytes() {
     world.envelope.report_sealed(&object.keys, 1);
     world.seal(&alice, &under("a", true)).await.unwrap();
     assert_eq!(world.calls(), (2, 0));
-    // A count beyond all bounds does not wrap round to an open window.
+    // A sum beyond all bounds does not wrap round to an open window.
+    let object = world.seal(&alice, &under("a", true)).await.unwrap();
+    world.envelope.report_sealed(&object.keys, 999);
     world.envelope.report_sealed(&object.keys, u64::MAX);
     world.seal(&alice, &under("a", true)).await.unwrap();
-    assert_eq!(world.calls(), (2, 0));
+    assert_eq!(world.calls(), (3, 0));
+}
+
+#[test]
+fn threads_that_race_for_the_last_object_do_not_share_it() {
+    let now = ManualClock::default().now();
+    for _ in 0..300 {
+        let limits = BucketKeyConfig { max_objects: 20, ..BucketKeyConfig::default() };
+        let window = Window::new(arqueta_seal::SourceKey::random(), (), now, limits);
+        let admitted: usize = std::thread::scope(|scope| {
+            let race = || std::iter::from_fn(|| window.admit(now)).count();
+            let racers: Vec<_> = (0..4).map(|_| scope.spawn(race)).collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).sum()
+        });
+        // The first one is of who opened the window.
+        assert_eq!(admitted, 19);
+    }
 }
 
 #[tokio::test]
