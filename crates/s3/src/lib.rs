@@ -1,1 +1,47 @@
 //! The S3 protocol edge on s3s.
+//!
+//! **Purpose.** [`S3Edge`] takes an HTTP request and answers it: it decodes, authenticates,
+//! authorizes, calls the engine, and encodes, with AWS's headers, codes and words. It holds the
+//! only map from our errors to S3's ([`error`]).
+//!
+//! **Refuses to do** anything without a decision: an operation that has no line in the action
+//! table does not run; an unsigned request runs only where a bucket policy names everyone; a body
+//! in a framing that nothing decodes is not stored; SigV2 does not exist. What is not supported
+//! answers NotImplemented instead of pretending.
+//!
+//! **Invariants.**
+//! - Every action of an operation is decided before the operation runs; what stands in a body
+//!   (keys of DeleteObjects, the key of a form) is decided before the engine sees it.
+//! - Who may not look does not learn whether something is there: 403 comes before 404.
+//! - An answer that fails in the middle breaks the connection. It never ends like a whole one.
+//! - Every answer names its request, and every error is a complete document.
+//!
+//! **Threat notes.** s3s verifies signatures; beside it the edge demands that `host` is signed,
+//! that session tokens fit their credentials, and that trailers are the announced ones. Secrets
+//! (customer keys, signatures, tokens) are in no log and in no error document.
+
+mod action;
+mod answer;
+mod auth;
+mod body;
+mod checksum;
+mod condition;
+mod cors;
+pub mod error;
+mod exchange;
+mod form_fields;
+mod host;
+mod ops;
+mod query;
+mod service;
+mod sse;
+mod text;
+mod time_text;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+pub use exchange::Connection;
+pub use host::Hosts;
+pub use service::{EdgeConfig, S3Edge};

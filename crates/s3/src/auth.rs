@@ -1,0 +1,381 @@
+//! Who asks, and whether they may: the authentication and access hooks of s3s over [`Iam`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arqueta_engine::record::{BucketDocument, BucketRecord};
+use arqueta_engine::{Engine, Error};
+use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest};
+use arqueta_model::{AccountId, Arn, BucketName, Principal, PrincipalKind, Region};
+use async_trait::async_trait;
+use http::{HeaderMap, Uri};
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::CopySource;
+use s3s::path::S3Path;
+use s3s::{S3Error, S3Result, s3_error};
+
+use crate::action::{self, Need, On};
+use crate::condition::{self, Signing};
+use crate::error;
+use crate::exchange::Exchange;
+use crate::query;
+
+/// Most parsed bucket policies remembered.
+const POLICIES: usize = 1024;
+
+/// Decides S3 actions: identity policies, bucket policy, ownership.
+pub struct Gate {
+    iam: Arc<Iam>,
+    engine: Arc<Engine>,
+    region: Region,
+    /// Parsed bucket policies beside the text they were parsed from; a changed text parses anew.
+    policies: RwLock<HashMap<BucketName, (String, Arc<Policy>)>>,
+}
+
+/// What a decision is made on, beside the action.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// The request.
+    pub exchange: &'a Exchange,
+    /// Its condition keys.
+    pub keys: &'a ConditionKeys<'a>,
+}
+
+impl Gate {
+    /// A gate of `region`.
+    #[must_use]
+    pub fn new(iam: Arc<Iam>, engine: Arc<Engine>, region: Region) -> Self {
+        Self { iam, engine, region, policies: RwLock::default() }
+    }
+
+    /// The record of a bucket; `None` if there is none.
+    ///
+    /// # Errors
+    /// Failures of the store, and names that no bucket can have.
+    pub async fn bucket(&self, name: &str) -> S3Result<Option<Arc<BucketRecord>>> {
+        let name = name.parse::<BucketName>().map_err(|_| s3_error!(InvalidBucketName))?;
+        match self.engine.bucket(&name).await {
+            Ok(record) => Ok(Some(record)),
+            Err(Error::NoSuchBucket) => Ok(None),
+            Err(other) => Err(error::of_engine(&other)),
+        }
+    }
+
+    /// The condition keys of a request.
+    #[must_use]
+    pub fn keys<'a>(&'a self, exchange: &'a Exchange, headers: &HeaderMap, uri: &Uri, signing: Signing) -> ConditionKeys<'a> {
+        condition::keys(exchange, &self.region, headers, uri, signing)
+    }
+
+    /// Decides `action` on `resource`, in `bucket` if it exists. In a bucket that does not exist
+    /// the caller's own policies decide, so that only those who may look learn that it is missing.
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub fn decide(
+        &self,
+        question: Question<'_>,
+        action: &str,
+        resource: &str,
+        bucket: Option<&BucketRecord>,
+    ) -> S3Result<()> {
+        let identity = question.exchange.identity().ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
+        let policy = bucket.map(|bucket| self.policy(bucket)).transpose()?.flatten();
+        let owner = bucket.map_or(&identity.principal.account, |bucket| &bucket.owner);
+        if identity.principal.kind == PrincipalKind::Anonymous && policy.is_none() {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        }
+        let request = PolicyRequest { action, resource, keys: question.keys };
+        self.iam
+            .authorize(identity, &request, policy.as_deref(), owner)
+            .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))
+    }
+
+    /// The bucket's policy, parsed.
+    fn policy(&self, bucket: &BucketRecord) -> S3Result<Option<Arc<Policy>>> {
+        let Some(text) = bucket.documents.get(&BucketDocument::Policy) else { return Ok(None) };
+        let known = self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&bucket.name).cloned();
+        if let Some((parsed_from, policy)) = known
+            && parsed_from == *text
+        {
+            return Ok(Some(policy));
+        }
+        // It was valid when it was stored; one that no longer is denies everything.
+        let policy = Policy::parse(text, PolicyKind::Resource)
+            .map_err(|_| s3_error!(AccessDenied, "The policy of the bucket cannot be read."))?;
+        let policy = Arc::new(policy);
+        let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
+        if policies.len() >= POLICIES {
+            policies.clear();
+        }
+        policies.insert(bucket.name.clone(), (text.clone(), Arc::clone(&policy)));
+        Ok(Some(policy))
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+/// The secret behind an access key id, for s3s to verify a signature with.
+pub struct Authenticator(pub Arc<Iam>);
+
+#[async_trait]
+impl S3Auth for Authenticator {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        let credential = self.0.credential(access_key, exchange.token()).await.map_err(|e| error::of_iam(&e))?;
+        // Not trusted before s3s has verified the signature with this very secret.
+        exchange.identify(credential.identity);
+        Ok(SecretKey::from(credential.secret.expose()))
+    }
+}
+
+/// Authorizes every operation before it runs.
+pub struct Access(pub Arc<Gate>);
+
+#[async_trait]
+impl S3Access for Access {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        let signing = match (cx.credentials(), Signing::of(cx.headers(), cx.uri())) {
+            (None, _) => {
+                exchange.identify(Arc::new(anonymous()));
+                refuse_anonymous(cx.headers(), cx.uri())?;
+                Signing::None
+            }
+            (Some(_), Signing::None) => Signing::Form,
+            (Some(_), signing) => {
+                require_signed_host(signing, cx.headers(), cx.uri())?;
+                signing
+            }
+        };
+        require_same_key(&exchange, cx.credentials().map(|found| found.access_key.as_str()))?;
+        let name = cx.s3_op().name().to_owned();
+        let needs = action::needs(&name, cx.headers(), cx.uri())
+            .ok_or_else(|| s3_error!(NotImplemented, "A header or query you provided requested a function that is not implemented."))?;
+        self.authorize(&exchange, &name, &needs, cx, signing).await?;
+        exchange.admit();
+        cx.extensions_mut().insert(exchange);
+        Ok(())
+    }
+}
+
+impl Access {
+    async fn authorize(
+        &self,
+        exchange: &Arc<Exchange>,
+        operation: &str,
+        needs: &[Need],
+        cx: &S3AccessContext<'_>,
+        signing: Signing,
+    ) -> S3Result<()> {
+        let gate = &*self.0;
+        let path = cx.s3_path();
+        let bucket = match path.get_bucket_name() {
+            Some(name) => gate.bucket(name).await?,
+            None => None,
+        };
+        let source = match needs.iter().any(|need| need.on == On::Source) {
+            true => Some(Source::of(cx.headers(), gate).await?),
+            false => None,
+        };
+        let keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
+        let question = Question { exchange, keys: &keys };
+        // Whether a bucket of that name exists is no reason to refuse its creation; what is said
+        // then is the engine's answer.
+        let present = bucket.as_deref().filter(|_| operation != "CreateBucket");
+        for need in needs {
+            match (need.on, &source) {
+                (On::Source, Some(source)) => {
+                    gate.decide(question, need.action, source.arn.as_str(), source.bucket.as_deref())?;
+                }
+                (on, _) => gate.decide(question, need.action, &resource(on, path)?, present)?,
+            }
+        }
+        require_owner("x-amz-expected-bucket-owner", cx.headers(), bucket.as_deref())?;
+        if let Some(source) = &source {
+            require_owner("x-amz-source-expected-bucket-owner", cx.headers(), source.bucket.as_deref())?;
+        }
+        if let Some(bucket) = bucket {
+            exchange.locate(bucket);
+        }
+        Ok(())
+    }
+}
+
+/// The object that a copy reads.
+struct Source {
+    arn: Arn,
+    bucket: Option<Arc<BucketRecord>>,
+}
+
+impl Source {
+    async fn of(headers: &HeaderMap, gate: &Gate) -> S3Result<Self> {
+        let invalid = || {
+            error::invalid_argument(
+                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+                "x-amz-copy-source",
+                headers.get("x-amz-copy-source").and_then(|v| v.to_str().ok()).unwrap_or_default(),
+            )
+        };
+        let text = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok()).ok_or_else(invalid)?;
+        match CopySource::parse(text).map_err(|_| invalid())? {
+            CopySource::Bucket { bucket, key, .. } => {
+                let arn = Arn::new("s3", "", "", &format!("{bucket}/{key}"));
+                Ok(Self { arn, bucket: gate.bucket(&bucket).await? })
+            }
+            CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
+                Err(s3_error!(NotImplemented, "Access points are not implemented."))
+            }
+        }
+    }
+}
+
+/// The ARN that an action is decided on.
+fn resource(on: On, path: &S3Path) -> S3Result<String> {
+    let missing = || s3_error!(InternalError);
+    match on {
+        On::Account => Ok("arn:aws:s3:::*".to_owned()),
+        On::Bucket => Ok(format!("arn:aws:s3:::{}", path.get_bucket_name().ok_or_else(missing)?)),
+        On::Object => path.as_object().map(|(bucket, key)| format!("arn:aws:s3:::{bucket}/{key}")).ok_or_else(missing),
+        On::Source => Err(missing()),
+    }
+}
+
+/// Nobody. What counts is the kind: policies reach an anonymous caller only by naming everyone,
+/// whatever account it is written under.
+fn anonymous() -> Identity {
+    let account: AccountId = "000000000000".parse().expect("twelve digits");
+    Identity::bare(Principal {
+        arn: Arn::new("iam", "", account.as_str(), "anonymous"),
+        account,
+        id: "ANONYMOUS_PRINCIPAL".to_owned(),
+        kind: PrincipalKind::Anonymous,
+        access_key_id: String::new(),
+        session: None,
+    })
+}
+
+/// The identity that was looked up must be the one whose signature s3s verified.
+fn require_same_key(exchange: &Exchange, verified: Option<&str>) -> S3Result<()> {
+    let identity = exchange.identity().ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
+    if identity.principal.access_key_id == verified.unwrap_or_default() { Ok(()) } else { Err(s3_error!(InternalError)) }
+}
+
+/// SigV4 demands `host` among the signed headers; s3s leaves that to us. Without it a captured
+/// request could be replayed against another bucket or gateway.
+fn require_signed_host(signing: Signing, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+    let names = match signing {
+        Signing::Query => query::value(uri, "X-Amz-SignedHeaders").unwrap_or_default(),
+        _ => {
+            let value = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let names = value.split([',', ' ']).find_map(|field| field.trim().strip_prefix("SignedHeaders="));
+            names.unwrap_or_default().to_owned()
+        }
+    };
+    if names.split(';').any(|name| name.eq_ignore_ascii_case("host")) {
+        return Ok(());
+    }
+    error::detail("HeadersNotSigned", "host");
+    Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed"))
+}
+
+/// What an unsigned request may not do, whatever the policies say.
+fn refuse_anonymous(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+    if query::pairs(uri).any(|(name, _)| name.starts_with("response-")) {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Request specific response headers cannot be used for anonymous GET requests."
+        ));
+    }
+    if headers.contains_key("x-amz-security-token") {
+        return Err(s3_error!(AccessDenied, "Access Denied"));
+    }
+    Ok(())
+}
+
+/// Compares an expected bucket owner with the bucket's.
+fn require_owner(name: &'static str, headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
+    let (Some(expected), Some(bucket)) = (headers.get(name), bucket) else { return Ok(()) };
+    let expected = expected.to_str().unwrap_or_default();
+    if expected.parse::<AccountId>().is_err() {
+        return Err(error::invalid_argument(&format!("The value of {name} must be an AWS account ID"), name, expected));
+    }
+    if expected == bucket.owner.as_str() { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
+}
+
+/// Refuses bodies in aws-chunked framing that nothing would decode: they would be stored as they
+/// are. s3s decodes it for requests signed in the header only.
+///
+/// # Errors
+/// `NotImplemented`, `InvalidRequest`.
+pub fn refuse_undecoded(headers: &HeaderMap, signing: Signing) -> Result<(), S3Error> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let streaming = text("x-amz-content-sha256").starts_with("STREAMING-");
+    let chunked = text("content-encoding").split(',').any(|coding| coding.trim().eq_ignore_ascii_case("aws-chunked"));
+    match signing {
+        Signing::Header if streaming => Ok(()),
+        _ if streaming => {
+            Err(s3_error!(NotImplemented, "Chunked uploads are implemented for requests signed in the Authorization header."))
+        }
+        _ if chunked => Err(s3_error!(InvalidRequest, "The Content-Encoding aws-chunked needs a streaming x-amz-content-sha256.")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(k, v)| (http::HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn host_must_be_signed() {
+        let uri = Uri::from_static("/");
+        for (value, good) in [
+            ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host;x-amz-date, Signature=0", true),
+            ("AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=x-amz-date;Host,Signature=0", true),
+            ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=x-amz-date, Signature=0", false),
+            ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=x-host;hosts, Signature=0", false),
+            ("AWS4-HMAC-SHA256 Credential=host, SignedHeaders=, Signature=0", false),
+        ] {
+            assert_eq!(require_signed_host(Signing::Header, &headers(&[("authorization", value)]), &uri).is_ok(), good, "{value}");
+        }
+        for (uri, good) in [
+            ("/?X-Amz-SignedHeaders=host", true),
+            ("/?X-Amz-SignedHeaders=host%3Bx-amz-date", true),
+            ("/?X-Amz-SignedHeaders=x-amz-date", false),
+            ("/", false),
+        ] {
+            assert_eq!(require_signed_host(Signing::Query, &HeaderMap::new(), &Uri::from_static(uri)).is_ok(), good, "{uri}");
+        }
+    }
+
+    #[test]
+    fn chunked_framing_is_decoded_or_refused() {
+        let streaming = headers(&[("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), ("content-encoding", "aws-chunked")]);
+        assert!(refuse_undecoded(&streaming, Signing::Header).is_ok());
+        for signing in [Signing::None, Signing::Query, Signing::Form] {
+            assert!(refuse_undecoded(&streaming, signing).is_err(), "{signing:?}");
+        }
+        let bare = headers(&[("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-encoding", "gzip, aws-chunked")]);
+        for signing in [Signing::None, Signing::Query, Signing::Header] {
+            assert!(refuse_undecoded(&bare, signing).is_err(), "{signing:?}");
+        }
+        assert!(refuse_undecoded(&headers(&[("content-encoding", "gzip")]), Signing::None).is_ok());
+    }
+
+    #[test]
+    fn unsigned_requests_override_no_headers() {
+        assert!(refuse_anonymous(&HeaderMap::new(), &Uri::from_static("/b/k?response-content-type=a")).is_err());
+        assert!(refuse_anonymous(&HeaderMap::new(), &Uri::from_static("/b/k?versionId=null")).is_ok());
+    }
+}

@@ -1,0 +1,252 @@
+//! Request bodies on their way to s3s: idle time, and digests of the small documents that s3s
+//! reads whole and never checks. Answer bodies on their way to hyper.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use arqueta_model::Clock;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures::Stream;
+use futures::stream::BoxStream;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use s3s::StdError;
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::Checksum as _;
+use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use s3s::stream::{ByteStream, RemainingLength};
+
+use crate::exchange::{BodyFault, Exchange};
+
+/// The failure that ends a refused body; what happened stands in the [`Exchange`].
+#[derive(Debug, thiserror::Error)]
+#[error("the request body was refused: {0:?}")]
+pub struct Refused(pub BodyFault);
+
+/// A request body under watch.
+pub struct Watched<B> {
+    inner: B,
+    exchange: Arc<Exchange>,
+    clock: Arc<dyn Clock>,
+    idle: Duration,
+    timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Whether anything came since the timer was set.
+    moved: bool,
+    document: Option<Document>,
+}
+
+impl<B> Watched<B> {
+    /// Watches `inner`: it fails once nothing came for between one and two times `idle`, so that
+    /// a busy body costs one timer a period and not one a frame.
+    pub fn new(inner: B, exchange: Arc<Exchange>, clock: Arc<dyn Clock>, idle: Duration) -> Self {
+        Self { inner, exchange, clock, idle, timer: None, moved: false, document: None }
+    }
+
+    /// Also holds the body against the digests that its headers state, as a document of at most
+    /// `limit` bytes.
+    #[must_use]
+    pub fn as_document(mut self, headers: &HeaderMap, limit: usize) -> Self {
+        self.document = Some(Document::new(headers, limit));
+        self
+    }
+
+    /// Holds a document against its digests: each piece as it comes, and all of it with the last
+    /// one, before whoever reads the body takes it for whole.
+    fn judge(&mut self, frame: Option<&Frame<Bytes>>) -> Result<(), BodyFault>
+    where
+        B: Body,
+    {
+        let Some(document) = &mut self.document else { return Ok(()) };
+        if let Some(data) = frame.and_then(Frame::data_ref) {
+            document.update(data)?;
+        }
+        if frame.is_some() && !self.inner.is_end_stream() {
+            return Ok(());
+        }
+        self.document.take().map_or(Ok(()), Document::finish)
+    }
+
+    fn refuse(&self, fault: BodyFault) -> StdError {
+        self.exchange.blame(fault);
+        Box::new(Refused(fault))
+    }
+
+    /// Ready once the body idled too long.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let timer = self.timer.get_or_insert_with(|| {
+                let (clock, idle) = (Arc::clone(&self.clock), self.idle);
+                Box::pin(async move { clock.sleep(idle).await })
+            });
+            ready!(timer.as_mut().poll(cx));
+            self.timer = None;
+            if !std::mem::take(&mut self.moved) {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl<B> Body for Watched<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<StdError>,
+{
+    type Data = Bytes;
+    type Error = StdError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                this.moved = true;
+                match this.judge(frame.as_ref().and_then(|frame| frame.as_ref().ok())) {
+                    Ok(()) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+                    Err(fault) => Poll::Ready(Some(Err(this.refuse(fault)))),
+                }
+            }
+            Poll::Pending => {
+                ready!(this.poll_idle(cx));
+                Poll::Ready(Some(Err(this.refuse(BodyFault::Idle))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // A document has its digests compared at the very end, so that end must be polled.
+        self.document.is_none() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Digests of a document, as stated and as computed.
+struct Document {
+    limit: usize,
+    seen: usize,
+    hasher: ChecksumHasher,
+    stated: Vec<(Digest, Vec<u8>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Digest {
+    Md5,
+    Payload,
+    Crc32,
+    Crc32c,
+    Crc64Nvme,
+    Sha1,
+    Sha256,
+}
+
+impl Document {
+    fn new(headers: &HeaderMap, limit: usize) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let mut stated: Vec<(Digest, Vec<u8>)> = [
+            ("content-md5", Digest::Md5),
+            ("x-amz-checksum-crc32", Digest::Crc32),
+            ("x-amz-checksum-crc32c", Digest::Crc32c),
+            ("x-amz-checksum-crc64nvme", Digest::Crc64Nvme),
+            ("x-amz-checksum-sha1", Digest::Sha1),
+            ("x-amz-checksum-sha256", Digest::Sha256),
+        ]
+        .into_iter()
+        // What is no base64 at all matches nothing.
+        .filter_map(|(name, digest)| Some((digest, BASE64_STANDARD.decode(text(name)?).unwrap_or_default())))
+        .collect();
+        let payload = text("x-amz-content-sha256").filter(|value| value.len() == 64);
+        stated.extend(payload.and_then(|value| Some((Digest::Payload, hex::decode(value).ok()?))));
+        let wants = |wanted: &[Digest]| stated.iter().any(|(digest, _)| wanted.contains(digest));
+        let hasher = ChecksumHasher {
+            md5: wants(&[Digest::Md5]).then(Md5::new),
+            crc32: wants(&[Digest::Crc32]).then(Crc32::new),
+            crc32c: wants(&[Digest::Crc32c]).then(Crc32c::new),
+            crc64nvme: wants(&[Digest::Crc64Nvme]).then(Crc64Nvme::new),
+            sha1: wants(&[Digest::Sha1]).then(Sha1::new),
+            sha256: wants(&[Digest::Sha256, Digest::Payload]).then(Sha256::new),
+            ..ChecksumHasher::default()
+        };
+        Self { limit, seen: 0, hasher, stated }
+    }
+
+    fn update(&mut self, data: &[u8]) -> Result<(), BodyFault> {
+        self.seen += data.len();
+        if self.seen > self.limit {
+            return Err(BodyFault::TooLong);
+        }
+        self.hasher.update(data);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), BodyFault> {
+        let computed = self.hasher.finalize();
+        for (digest, value) in &self.stated {
+            let (got, fault) = match digest {
+                Digest::Md5 => (&computed.checksum_md5, BodyFault::Md5),
+                Digest::Payload => (&computed.checksum_sha256, BodyFault::Sha256),
+                Digest::Crc32 => (&computed.checksum_crc32, BodyFault::Checksum),
+                Digest::Crc32c => (&computed.checksum_crc32c, BodyFault::Checksum),
+                Digest::Crc64Nvme => (&computed.checksum_crc64nvme, BodyFault::Checksum),
+                Digest::Sha1 => (&computed.checksum_sha1, BodyFault::Checksum),
+                Digest::Sha256 => (&computed.checksum_sha256, BodyFault::Checksum),
+            };
+            if got.as_deref() != Some(&BASE64_STANDARD.encode(value)) {
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A body for hyper out of a stream of known length. An error of the stream breaks the
+/// connection, and so does an end before that length: hyper has promised it in Content-Length.
+pub struct Sized<E> {
+    /// Only for `Sync`, which s3s asks for: `&mut self` never locks it.
+    stream: Mutex<BoxStream<'static, Result<Bytes, E>>>,
+    left: u64,
+}
+
+impl<E> Sized<E> {
+    /// `length` bytes of `stream`.
+    pub fn new(stream: BoxStream<'static, Result<Bytes, E>>, length: u64) -> Self {
+        Self { stream: Mutex::new(stream), left: length }
+    }
+}
+
+/// A body of another length than was promised.
+#[derive(Debug, thiserror::Error)]
+#[error("the body has not the length that was promised")]
+struct WrongLength;
+
+impl<E: std::error::Error + Send + Sync + 'static> Stream for Sized<E> {
+    type Item = Result<Bytes, StdError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let chunk = match ready!(stream.as_mut().poll_next(cx)) {
+            Some(Ok(chunk)) => chunk,
+            Some(Err(error)) => return Poll::Ready(Some(Err(Box::new(error)))),
+            None if self.left == 0 => return Poll::Ready(None),
+            None => return Poll::Ready(Some(Err(Box::new(WrongLength)))),
+        };
+        match self.left.checked_sub(chunk.len() as u64) {
+            Some(left) => {
+                self.left = left;
+                Poll::Ready(Some(Ok(chunk)))
+            }
+            None => Poll::Ready(Some(Err(Box::new(WrongLength)))),
+        }
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> ByteStream for Sized<E> {
+    fn remaining_length(&self) -> RemainingLength {
+        RemainingLength::new_exact(usize::try_from(self.left).unwrap_or(usize::MAX))
+    }
+}

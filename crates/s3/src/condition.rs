@@ -1,0 +1,179 @@
+//! Condition keys of S3 requests (Service Authorization Reference, "Condition keys for Amazon
+//! S3"). The global `aws:` keys come with the request's [`RequestInfo`].
+
+use arqueta_iam::ConditionKeys;
+use arqueta_model::{Region, Timestamp};
+use http::{HeaderMap, Uri};
+use percent_encoding::percent_decode_str;
+
+use crate::exchange::Exchange;
+use crate::query;
+
+/// How a request was signed (`s3:authType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// `Authorization` header.
+    Header,
+    /// Presigned URL.
+    Query,
+    /// POST form.
+    Form,
+    /// Not at all.
+    None,
+}
+
+impl Signing {
+    /// How the request of these headers and this URI is signed.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, uri: &Uri) -> Self {
+        if query::has(uri, "X-Amz-Signature") {
+            Self::Query
+        } else if headers.contains_key(http::header::AUTHORIZATION) {
+            Self::Header
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// Headers whose values are condition keys of their own.
+const HEADERS: [(&str, &str); 19] = [
+    ("x-amz-acl", "s3:x-amz-acl"),
+    ("x-amz-content-sha256", "s3:x-amz-content-sha256"),
+    ("x-amz-copy-source", "s3:x-amz-copy-source"),
+    ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
+    ("x-amz-grant-read", "s3:x-amz-grant-read"),
+    ("x-amz-grant-read-acp", "s3:x-amz-grant-read-acp"),
+    ("x-amz-grant-write", "s3:x-amz-grant-write"),
+    ("x-amz-grant-write-acp", "s3:x-amz-grant-write-acp"),
+    ("x-amz-metadata-directive", "s3:x-amz-metadata-directive"),
+    ("x-amz-object-ownership", "s3:x-amz-object-ownership"),
+    ("x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"),
+    ("x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-aws-kms-key-id"),
+    ("x-amz-server-side-encryption-customer-algorithm", "s3:x-amz-server-side-encryption-customer-algorithm"),
+    ("x-amz-storage-class", "s3:x-amz-storage-class"),
+    ("x-amz-website-redirect-location", "s3:x-amz-website-redirect-location"),
+    ("x-amz-object-lock-mode", "s3:object-lock-mode"),
+    ("x-amz-object-lock-retain-until-date", "s3:object-lock-retain-until-date"),
+    ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
+    ("if-none-match", "s3:if-none-match"),
+];
+
+/// Query parameters whose values are condition keys.
+const PARAMETERS: [(&str, &str); 4] = [
+    ("prefix", "s3:prefix"),
+    ("delimiter", "s3:delimiter"),
+    ("max-keys", "s3:max-keys"),
+    ("versionId", "s3:VersionId"),
+];
+
+/// The keys of one request.
+#[must_use]
+pub fn keys<'a>(
+    exchange: &'a Exchange,
+    region: &'a Region,
+    headers: &HeaderMap,
+    uri: &Uri,
+    signing: Signing,
+) -> ConditionKeys<'a> {
+    let mut keys = ConditionKeys::of_request(exchange.info(), region);
+    for (name, key) in HEADERS {
+        if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
+            keys.insert(key, value);
+        }
+    }
+    for (name, value) in query::pairs(uri) {
+        if let Some((_, key)) = PARAMETERS.iter().find(|(parameter, _)| *parameter == name) {
+            keys.insert(key, value);
+        }
+    }
+    if let Some(version) = exchange.tls() {
+        keys.insert("s3:TlsVersion", version);
+    }
+    if let Some(tags) = headers.get("x-amz-tagging").and_then(|value| value.to_str().ok()) {
+        add_tags(&mut keys, tags);
+    }
+    add_signing(&mut keys, exchange.info().received, headers, uri, signing);
+    keys
+}
+
+fn add_signing(keys: &mut ConditionKeys<'_>, now: Timestamp, headers: &HeaderMap, uri: &Uri, signing: Signing) {
+    let date = match signing {
+        Signing::None => return,
+        Signing::Header => {
+            keys.insert("s3:authType", "REST-HEADER");
+            headers.get("x-amz-date").and_then(|value| value.to_str().ok()).map(str::to_owned)
+        }
+        Signing::Query => {
+            keys.insert("s3:authType", "REST-QUERY-STRING");
+            query::value(uri, "X-Amz-Date")
+        }
+        Signing::Form => {
+            keys.insert("s3:authType", "POST");
+            None
+        }
+    };
+    keys.insert("s3:signatureversion", "AWS4-HMAC-SHA256");
+    if let Some(signed) = date.as_deref().and_then(amz_date) {
+        keys.insert("s3:signatureAge", now.since(signed).as_millis().to_string());
+    }
+}
+
+/// `20261121T200000Z`.
+fn amz_date(text: &str) -> Option<Timestamp> {
+    let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
+    let date = time::PrimitiveDateTime::parse(text, &format).ok()?.assume_utc();
+    Some(Timestamp::from_millis(date.unix_timestamp() * 1000))
+}
+
+fn add_tags(keys: &mut ConditionKeys<'_>, header: &str) {
+    let pairs = parse_tagging(header);
+    for (key, value) in &pairs {
+        keys.insert(&format!("s3:RequestObjectTag/{key}"), value.as_str());
+    }
+    keys.insert_all("s3:RequestObjectTagKeys", pairs.into_iter().map(|(key, _)| key));
+}
+
+/// The pairs of an `x-amz-tagging` header: a URL query.
+#[must_use]
+pub fn parse_tagging(header: &str) -> Vec<(String, String)> {
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    header
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_signatures() {
+        assert_eq!(amz_date("19700101T000001Z"), Some(Timestamp::from_millis(1000)));
+        for bad in ["", "1970-01-01T00:00:01Z", "19700101T000001", "19701301T000001Z"] {
+            assert_eq!(amz_date(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags_of_a_header_are_decoded() {
+        let pairs = parse_tagging("a=b+c&%2Fd=%C3%A9&e&&f=");
+        let want = [("a", "b c"), ("/d", "é"), ("e", ""), ("f", "")];
+        assert_eq!(pairs, want.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn a_signature_in_the_query_wins_over_a_header() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Signing::of(&headers, &Uri::from_static("/b")), Signing::None);
+        headers.insert("authorization", http::HeaderValue::from_static("x"));
+        assert_eq!(Signing::of(&headers, &Uri::from_static("/b")), Signing::Header);
+        assert_eq!(Signing::of(&headers, &Uri::from_static("/b?X-Amz-Signature=1")), Signing::Query);
+    }
+}

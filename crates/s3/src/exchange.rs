@@ -1,0 +1,231 @@
+//! One request and the answer to it: what the layers around s3s must tell each other.
+//!
+//! s3s hands its authentication hook an access key id and nothing else, and drops on the way to
+//! the answer whatever its own error type has no field for. An [`Exchange`] travels beside it: in
+//! the request's extensions for the operations, and in a task-local for the authentication hook,
+//! which runs on the same task and sees no request.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arqueta_iam::Identity;
+use arqueta_model::{Clock, RequestId, RequestInfo};
+use arqueta_engine::record::BucketRecord;
+use http::{HeaderMap, StatusCode, Uri};
+
+use crate::form_fields::FormFields;
+
+tokio::task_local! {
+    static CURRENT: Arc<Exchange>;
+}
+
+/// The connection that a request came over.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    /// Address of the peer.
+    pub peer: IpAddr,
+    /// Version of TLS as `s3:TlsVersion` writes it (`1.2`, `1.3`); `None` without TLS.
+    pub tls: Option<&'static str>,
+}
+
+/// Why a request body was refused while it was being read. s3s turns any such failure into an
+/// internal error of its own; the edge then answers this instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// No byte came for the idle time.
+    Idle,
+    /// `Content-MD5` does not match.
+    Md5,
+    /// `x-amz-content-sha256` does not match.
+    Sha256,
+    /// An `x-amz-checksum-*` value does not match.
+    Checksum,
+    /// The trailer is not the announced one.
+    Trailer,
+    /// Longer than the limit of its kind of body.
+    TooLong,
+}
+
+impl BodyFault {
+    /// AWS's code, status and message.
+    #[must_use]
+    pub const fn answer(self) -> (&'static str, StatusCode, &'static str) {
+        let (code, message) = match self {
+            Self::Idle => (
+                "RequestTimeout",
+                "Your socket connection to the server was not read from or written to within the timeout period. \
+                 Idle connections will be closed.",
+            ),
+            Self::Md5 => ("BadDigest", "The Content-MD5 you specified did not match what we received."),
+            Self::Sha256 => (
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            ),
+            Self::Checksum => ("BadDigest", "The checksum you specified did not match what we received."),
+            Self::Trailer => (
+                "MalformedTrailerError",
+                "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+            ),
+            Self::TooLong => ("MaxMessageLengthExceeded", "Your request was too big."),
+        };
+        (code, StatusCode::BAD_REQUEST, message)
+    }
+}
+
+/// State of one request.
+#[derive(Debug)]
+pub struct Exchange {
+    info: Arc<RequestInfo>,
+    tls: Option<&'static str>,
+    fields: FormFields,
+    identity: OnceLock<Arc<Identity>>,
+    admitted: AtomicBool,
+    bucket: OnceLock<Arc<BucketRecord>>,
+    fault: OnceLock<BodyFault>,
+    details: Mutex<Vec<(&'static str, String)>>,
+    escaped: AtomicBool,
+}
+
+impl Exchange {
+    /// Begins the exchange of a request. `fields` holds the session token it carries, wherever.
+    #[must_use]
+    pub fn begin(headers: &HeaderMap, connection: &Connection, clock: &dyn Clock, fields: FormFields) -> Arc<Self> {
+        let agent = headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let info = RequestInfo {
+            id: RequestId::random(),
+            source_ip: connection.peer,
+            user_agent: agent.chars().take(512).collect::<String>().into(),
+            secure_transport: connection.tls.is_some(),
+            received: clock.now(),
+            via_service: None,
+        };
+        Arc::new(Self {
+            info: Arc::new(info),
+            tls: connection.tls,
+            fields,
+            identity: OnceLock::new(),
+            admitted: AtomicBool::new(false),
+            bucket: OnceLock::new(),
+            fault: OnceLock::new(),
+            details: Mutex::new(Vec::new()),
+            escaped: AtomicBool::new(false),
+        })
+    }
+
+    /// Runs `work` with this exchange as the current one of its task.
+    pub async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
+        CURRENT.scope(self, work).await
+    }
+
+    /// The exchange of this task; `None` outside of [`Exchange::scope`].
+    #[must_use]
+    pub fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Where the request came from.
+    #[must_use]
+    pub fn info(&self) -> &Arc<RequestInfo> {
+        &self.info
+    }
+
+    /// Version of TLS, if any.
+    #[must_use]
+    pub const fn tls(&self) -> Option<&'static str> {
+        self.tls
+    }
+
+    /// The session token that the request carries.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.fields.token.as_deref()
+    }
+
+    /// The policy of a browser form, in Base64.
+    #[must_use]
+    pub fn form_policy(&self) -> Option<&str> {
+        self.fields.policy.as_deref()
+    }
+
+    /// Remembers who the request acts as. The first call counts.
+    pub fn identify(&self, identity: Arc<Identity>) {
+        // A second look-up of the same request finds the same identity.
+        let _ = self.identity.set(identity);
+    }
+
+    /// Who the request acts as. Trustworthy only once the signature was verified, which is when
+    /// s3s asks for access.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.get()
+    }
+
+    /// Remembers the record of the bucket in the path, as the authorization saw it.
+    pub fn locate(&self, bucket: Arc<BucketRecord>) {
+        let _ = self.bucket.set(bucket);
+    }
+
+    /// The record of the bucket in the path, if there is such a bucket.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&Arc<BucketRecord>> {
+        self.bucket.get()
+    }
+
+    /// Records that signature and authorization were found good.
+    pub fn admit(&self) {
+        self.admitted.store(true, Ordering::Release);
+    }
+
+    /// Whether signature and authorization were found good.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
+        self.admitted.load(Ordering::Acquire)
+    }
+
+    /// Records why the body was refused. The first reason counts.
+    pub fn blame(&self, fault: BodyFault) {
+        let _ = self.fault.set(fault);
+    }
+
+    /// Why the body was refused, if it was.
+    #[must_use]
+    pub fn fault(&self) -> Option<BodyFault> {
+        self.fault.get().copied()
+    }
+
+    /// Adds an element to the error document, beside the ones that every error has.
+    pub fn detail(&self, element: &'static str, text: impl Into<String>) {
+        self.details().push((element, text.into()));
+    }
+
+    /// Takes the additional elements of the error document.
+    #[must_use]
+    pub fn take_details(&self) -> Vec<(&'static str, String)> {
+        std::mem::take(&mut *self.details())
+    }
+
+    fn details(&self) -> MutexGuard<'_, Vec<(&'static str, String)>> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records that the answer contains characters hidden by [`crate::text::hide`].
+    pub fn mark_hidden(&self) {
+        self.escaped.store(true, Ordering::Release);
+    }
+
+    /// Whether the answer contains hidden characters.
+    #[must_use]
+    pub fn has_hidden(&self) -> bool {
+        self.escaped.load(Ordering::Acquire)
+    }
+}
+
+/// The session token of a request: its header, or the parameter of a presigned URL.
+#[must_use]
+pub fn session_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    if let Some(value) = headers.get("x-amz-security-token") {
+        return value.to_str().ok().map(str::to_owned);
+    }
+    crate::query::value(uri, "X-Amz-Security-Token")
+}

@@ -1,0 +1,128 @@
+//! GetObjectAttributes.
+
+use arqueta_engine::api::{Conditions, GetObject, ObjectName, PartInfo};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result};
+
+use super::{Call, Operations, bucket_name, fields, object_key};
+use crate::checksum::{set_checksum, type_name};
+use crate::error::invalid_argument;
+use crate::sse;
+use crate::time_text::to_dto;
+
+/// Most parts of one page.
+const MOST: usize = 1000;
+
+/// GetObjectAttributes.
+pub async fn get_object_attributes(
+    ops: &Operations,
+    request: S3Request<GetObjectAttributesInput>,
+) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+    let call = Call::current()?;
+    let input = &request.input;
+    sse::refuse_on_read(&request.headers)?;
+    let wanted = wanted(&input.object_attributes)?;
+    let wants = |name: &str| wanted.iter().any(|attribute| attribute == name);
+    let name = ObjectName {
+        bucket: bucket_name(&input.bucket)?,
+        key: object_key(&input.key)?,
+        version: fields::version(input.version_id.as_deref())?,
+    };
+    let get = GetObject {
+        name: name.clone(),
+        range: None,
+        conditions: Conditions::default(),
+        customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
+    };
+    let found = match ops.engine.object_attributes(&call.caller, get).await {
+        Ok(found) => found,
+        Err(failure) => return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
+    };
+    let info = found.info;
+    let checksum = info.checksum.filter(|_| wants(ObjectAttributes::CHECKSUM)).map(|checksum| {
+        let mut told = Checksum { checksum_type: Some(type_name(checksum.kind)), ..Checksum::default() };
+        set_checksum!(told, Some(checksum));
+        told
+    });
+    let parts = (wants(ObjectAttributes::OBJECT_PARTS) && info.parts.is_some())
+        .then(|| page(&found.parts, input.part_number_marker.unwrap_or(0), input.max_parts));
+    Ok(S3Response::new(GetObjectAttributesOutput {
+        checksum,
+        e_tag: wants(ObjectAttributes::ETAG).then(|| fields::etag(&info.etag)),
+        last_modified: Some(to_dto(info.last_modified)),
+        object_parts: parts,
+        object_size: wants(ObjectAttributes::OBJECT_SIZE).then(|| i64::try_from(info.size).unwrap_or(i64::MAX)),
+        storage_class: wants(ObjectAttributes::STORAGE_CLASS).then(|| StorageClass::from_static(info.storage_class.name())),
+        version_id: call.names_versions().then(|| info.version.to_string()),
+        ..GetObjectAttributesOutput::default()
+    }))
+}
+
+/// The attributes named; a header may name several.
+fn wanted(headers: &[ObjectAttributes]) -> S3Result<Vec<String>> {
+    const KNOWN: [&str; 5] = [
+        ObjectAttributes::CHECKSUM, ObjectAttributes::ETAG, ObjectAttributes::OBJECT_PARTS,
+        ObjectAttributes::OBJECT_SIZE, ObjectAttributes::STORAGE_CLASS,
+    ];
+    let names: Vec<String> =
+        headers.iter().flat_map(|header| header.as_str().split(',')).map(|name| name.trim().to_owned()).collect();
+    match names.iter().find(|name| !KNOWN.contains(&name.as_str())) {
+        Some(unknown) => Err(invalid_argument("Invalid attribute name specified.", "x-amz-object-attributes", unknown)),
+        None => Ok(names),
+    }
+}
+
+fn page(parts: &[PartInfo], after: i32, limit: Option<i32>) -> GetObjectAttributesParts {
+    let limit = limit.map_or(MOST, |limit| usize::try_from(limit).unwrap_or(0).min(MOST));
+    let rest: Vec<&PartInfo> = parts.iter().filter(|part| i32::from(part.number) > after).collect();
+    let shown = &rest[..rest.len().min(limit)];
+    let truncated = shown.len() < rest.len();
+    // Parts without checksums of their own are counted and not listed, as in S3.
+    let listed = shown.iter().any(|part| part.checksum.is_some()).then(|| {
+        shown
+            .iter()
+            .map(|part| {
+                let mut told = ObjectPart {
+                    part_number: Some(part.number.into()),
+                    size: i64::try_from(part.size).ok(),
+                    ..ObjectPart::default()
+                };
+                set_checksum!(told, part.checksum);
+                told
+            })
+            .collect()
+    });
+    GetObjectAttributesParts {
+        is_truncated: Some(truncated),
+        max_parts: i32::try_from(limit).ok(),
+        next_part_number_marker: Some(shown.last().map_or(0, |part| part.number.into())),
+        part_number_marker: Some(after),
+        parts: listed,
+        total_parts_count: i32::try_from(parts.len()).ok(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_come_in_one_header_or_many() {
+        let attributes = |texts: &[&'static str]| texts.iter().map(|t| ObjectAttributes::from_static(t)).collect::<Vec<_>>();
+        assert_eq!(wanted(&attributes(&["ETag, ObjectSize", "Checksum"])).unwrap(), ["ETag", "ObjectSize", "Checksum"]);
+        for bad in ["etag", "ETag,", "Everything"] {
+            assert!(wanted(&attributes(&[bad])).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parts_are_paged() {
+        let parts: Vec<PartInfo> = (1..=5).map(|number| PartInfo { number, size: 1, checksum: None }).collect();
+        let first = page(&parts, 0, Some(2));
+        assert_eq!((first.is_truncated, first.next_part_number_marker, first.total_parts_count), (Some(true), Some(2), Some(5)));
+        let last = page(&parts, 4, Some(2));
+        assert_eq!((last.is_truncated, last.next_part_number_marker), (Some(false), Some(5)));
+        assert!(first.parts.is_none());
+    }
+}

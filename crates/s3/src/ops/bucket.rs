@@ -1,0 +1,160 @@
+//! Buckets: made, found, listed, removed; location and versioning.
+
+use arqueta_engine::api::{CreateBucket, ListBuckets, Tags, Versioning};
+use arqueta_engine::listing::{continuation_token, continue_after};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::{Call, Operations, acl, bucket_name, fail, fields, tagging};
+use crate::error::{invalid_argument, of_engine};
+use crate::time_text::to_dto;
+
+/// Most buckets of one page.
+const MOST: i32 = 10_000;
+
+/// ListBuckets: those of the caller's account.
+pub async fn list_buckets(ops: &Operations, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+    let call = Call::current()?;
+    let input = &request.input;
+    let account = &call.caller.identity.principal.account;
+    let limit = input.max_buckets.unwrap_or(MOST);
+    if !(1..=MOST).contains(&limit) {
+        let message = "Argument max-buckets must be an integer between 1 and 10000";
+        return Err(invalid_argument(message, "max-buckets", &limit.to_string()));
+    }
+    let after = input.continuation_token.as_deref().map(continue_after).transpose().map_err(|e| of_engine(&e))?;
+    let page = ops
+        .engine
+        .list_buckets(ListBuckets {
+            owner: account.clone(),
+            prefix: input.prefix.clone().unwrap_or_default(),
+            after,
+            limit: usize::try_from(limit).unwrap_or(0),
+        })
+        .await
+        .map_err(|e| of_engine(&e))?;
+    let here = |region: &str| input.bucket_region.as_deref().is_none_or(|wanted| wanted == region);
+    let buckets = page.buckets.iter().filter(|bucket| here(bucket.region.as_str())).map(|bucket| Bucket {
+        name: Some(bucket.name.to_string()),
+        creation_date: Some(to_dto(bucket.created)),
+        bucket_region: Some(bucket.region.to_string()),
+        bucket_arn: Some(format!("arn:aws:s3:::{}", bucket.name)),
+    });
+    Ok(S3Response::new(ListBucketsOutput {
+        buckets: Some(buckets.collect()),
+        continuation_token: page.next.as_deref().map(continuation_token),
+        owner: Some(fields::owner(account)),
+        prefix: input.prefix.clone(),
+    }))
+}
+
+/// CreateBucket.
+pub async fn create_bucket(ops: &Operations, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+    let call = Call::current()?;
+    let input = &request.input;
+    acl::refuse_canned(input.acl.as_ref().map(BucketCannedACL::as_str))?;
+    acl::refuse_grants([
+        &input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp,
+    ])?;
+    acl::require_enforced(input.object_ownership.as_ref())?;
+    let configuration = input.create_bucket_configuration.as_ref();
+    if configuration.is_some_and(|c| c.location.is_some() || c.bucket.is_some()) {
+        return Err(s3_error!(NotImplemented, "Directory buckets are not implemented."));
+    }
+    if let Some(wanted) = configuration.and_then(|c| c.location_constraint.as_ref())
+        && wanted.as_str() != ops.region.as_str()
+    {
+        return Err(s3_error!(
+            IllegalLocationConstraintException,
+            "The {} location constraint is incompatible for the region specific endpoint this request was sent to.",
+            wanted.as_str()
+        ));
+    }
+    let tags = configuration.and_then(|c| c.tags.clone()).map(|set| Tags::of_bucket(tagging::pairs(set)?).map_err(|e| of_engine(&e)));
+    let create = CreateBucket {
+        bucket: bucket_name(&input.bucket)?,
+        owner: call.caller.identity.principal.account.clone(),
+        object_lock: input.object_lock_enabled_for_bucket.unwrap_or(false),
+        tags: tags.transpose()?,
+    };
+    ops.engine.create_bucket(create).await.map_err(|e| fail(&e, &input.bucket, None))?;
+    Ok(S3Response::new(CreateBucketOutput {
+        location: Some(format!("/{}", input.bucket)),
+        bucket_arn: Some(format!("arn:aws:s3:::{}", input.bucket)),
+    }))
+}
+
+/// HeadBucket.
+pub async fn head_bucket(ops: &Operations, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(HeadBucketOutput {
+        bucket_region: Some(bucket.region.to_string()),
+        bucket_arn: Some(format!("arn:aws:s3:::{name}")),
+        ..HeadBucketOutput::default()
+    }))
+}
+
+/// DeleteBucket.
+pub async fn delete_bucket(ops: &Operations, request: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    ops.engine.delete_bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(DeleteBucketOutput::default()))
+}
+
+/// GetBucketLocation. The location of `us-east-1` is written as nothing.
+pub async fn get_bucket_location(
+    ops: &Operations,
+    request: S3Request<GetBucketLocationInput>,
+) -> S3Result<S3Response<GetBucketLocationOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let region = bucket.region.as_str();
+    let location = (region != "us-east-1").then(|| BucketLocationConstraint::from(region.to_owned()));
+    Ok(S3Response::new(GetBucketLocationOutput { location_constraint: location }))
+}
+
+/// GetBucketVersioning.
+pub async fn get_bucket_versioning(
+    ops: &Operations,
+    request: S3Request<GetBucketVersioningInput>,
+) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let status = match bucket.versioning {
+        Versioning::Off => None,
+        Versioning::Enabled => Some(BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED)),
+        Versioning::Suspended => Some(BucketVersioningStatus::from_static(BucketVersioningStatus::SUSPENDED)),
+    };
+    Ok(S3Response::new(GetBucketVersioningOutput { status, ..GetBucketVersioningOutput::default() }))
+}
+
+/// PutBucketVersioning.
+pub async fn put_bucket_versioning(
+    ops: &Operations,
+    request: S3Request<PutBucketVersioningInput>,
+) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+    Call::current()?;
+    let input = &request.input;
+    let wanted = &input.versioning_configuration;
+    if wanted.mfa_delete.as_ref().is_some_and(|mfa| mfa.as_str() == MFADelete::ENABLED) {
+        return Err(s3_error!(NotImplemented, "MFA delete is not implemented."));
+    }
+    let versioning = match wanted.status.as_ref().map(BucketVersioningStatus::as_str) {
+        Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
+        Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
+        _ => {
+            return Err(s3_error!(
+                IllegalVersioningConfigurationException,
+                "The Versioning element must be specified"
+            ));
+        }
+    };
+    let name = bucket_name(&input.bucket)?;
+    ops.engine.put_versioning(&name, versioning).await.map_err(|e| fail(&e, &input.bucket, None))?;
+    Ok(S3Response::new(PutBucketVersioningOutput::default()))
+}

@@ -1,0 +1,150 @@
+//! DeleteObject and DeleteObjects.
+
+use arqueta_engine::api::{DeleteConditions, DeleteObject, DeletedObject as Gone, ObjectName};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::{Call, Operations, bucket_name, fail, fields, object_key};
+use crate::action::bypasses_governance;
+use crate::auth::Question;
+use crate::checksum;
+use crate::condition::Signing;
+use crate::error::answer;
+use crate::text;
+use crate::time_text::from_dto;
+
+/// Most keys of one DeleteObjects.
+const MOST: usize = 1000;
+
+/// DeleteObject.
+pub async fn delete_object(ops: &Operations, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+    Call::current()?;
+    let input = &request.input;
+    let delete = DeleteObject {
+        name: ObjectName {
+            bucket: bucket_name(&input.bucket)?,
+            key: object_key(&input.key)?,
+            version: fields::version(input.version_id.as_deref())?,
+        },
+        conditions: DeleteConditions {
+            if_match: input.if_match.as_ref().map(fields::etags),
+            size: input.if_match_size.and_then(|size| u64::try_from(size).ok()),
+            last_modified: input.if_match_last_modified_time.as_ref().map(from_dto),
+        },
+        bypass_governance: bypasses_governance(&request.headers),
+    };
+    let gone = ops.engine.delete_object(&delete).await.map_err(|e| fail(&e, &input.bucket, Some(&input.key)))?;
+    Ok(S3Response::new(DeleteObjectOutput {
+        delete_marker: gone.delete_marker.then_some(true),
+        version_id: gone.version.map(|version| version.to_string()),
+        ..DeleteObjectOutput::default()
+    }))
+}
+
+/// DeleteObjects: each key is decided and answered for itself.
+pub async fn delete_objects(ops: &Operations, request: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    let call = Call::current()?;
+    let input = &request.input;
+    checksum::require_digest(&request.headers)?;
+    if input.delete.objects.is_empty() || input.delete.objects.len() > MOST {
+        return Err(s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        ));
+    }
+    let bucket = bucket_name(&input.bucket)?;
+    let record = ops.gate.bucket(&input.bucket).await?;
+    let bypass = bypasses_governance(&request.headers);
+    let keys = ops.gate.keys(&call.exchange, &request.headers, &request.uri, Signing::of(&request.headers, &request.uri));
+    let question = Question { exchange: &call.exchange, keys: &keys };
+
+    // Decided first, in order; what may be deleted then goes to the engine in one go.
+    let mut verdicts = Vec::with_capacity(input.delete.objects.len());
+    let mut deletes = Vec::new();
+    for object in &input.delete.objects {
+        let decided = decode(&bucket, object, bypass).and_then(|delete| {
+            let resource = format!("arn:aws:s3:::{}/{}", bucket, object.key);
+            let action = if delete.name.version.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+            ops.gate.decide(question, action, &resource, record.as_deref())?;
+            if bypass {
+                ops.gate.decide(question, "s3:BypassGovernanceRetention", &resource, record.as_deref())?;
+            }
+            Ok(delete)
+        });
+        verdicts.push(decided.map(|delete| deletes.push(delete)));
+    }
+    if record.is_none() && !deletes.is_empty() {
+        return Err(fail(&arqueta_engine::Error::NoSuchBucket, &input.bucket, None));
+    }
+    let mut results = ops.engine.delete_objects(&deletes).await.into_iter();
+    let quiet = input.delete.quiet.unwrap_or(false);
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    for (object, verdict) in input.delete.objects.iter().zip(verdicts) {
+        match verdict.map(|()| results.next()) {
+            Ok(Some(Ok(gone))) => {
+                if !quiet {
+                    deleted.push(told(&call, object, &gone));
+                }
+            }
+            Ok(Some(Err(failure))) => {
+                let answer = answer(&failure);
+                errors.push(refusal(&call, object, answer.code, &answer.message));
+            }
+            Ok(None) => errors.push(refusal(&call, object, "InternalError", "We encountered an internal error. Please try again.")),
+            Err(denied) => {
+                errors.push(refusal(&call, object, denied.code().as_str(), denied.message().unwrap_or_default()));
+            }
+        }
+    }
+    // Details of single keys belong to no error document.
+    drop(call.exchange.take_details());
+    Ok(S3Response::new(DeleteObjectsOutput {
+        deleted: Some(deleted),
+        errors: Some(errors),
+        ..DeleteObjectsOutput::default()
+    }))
+}
+
+fn decode(bucket: &arqueta_model::BucketName, object: &ObjectIdentifier, bypass: bool) -> S3Result<DeleteObject> {
+    let any = |etag: &ETag| fields::etags(&ETagCondition::ETag(etag.clone()));
+    Ok(DeleteObject {
+        name: ObjectName {
+            bucket: bucket.clone(),
+            key: object_key(&object.key)?,
+            version: fields::version(object.version_id.as_deref())?,
+        },
+        conditions: DeleteConditions {
+            if_match: object.e_tag.as_ref().map(any),
+            size: object.size.and_then(|size| u64::try_from(size).ok()),
+            last_modified: object.last_modified_time.as_ref().map(from_dto),
+        },
+        bypass_governance: bypass,
+    })
+}
+
+fn told(call: &Call, object: &ObjectIdentifier, gone: &Gone) -> DeletedObject {
+    let version = gone.version.map(|version| version.to_string());
+    DeletedObject {
+        key: Some(hidden(call, &object.key)),
+        version_id: object.version_id.clone(),
+        delete_marker: gone.delete_marker.then_some(true),
+        delete_marker_version_id: version.filter(|_| gone.delete_marker),
+    }
+}
+
+fn refusal(call: &Call, object: &ObjectIdentifier, code: &str, message: &str) -> Error {
+    Error {
+        key: Some(hidden(call, &object.key)),
+        version_id: object.version_id.clone(),
+        code: Some(code.to_owned()),
+        message: Some(message.to_owned()),
+    }
+}
+
+fn hidden(call: &Call, key: &str) -> String {
+    let text = text::hide(key);
+    if matches!(text, std::borrow::Cow::Owned(_)) {
+        call.exchange.mark_hidden();
+    }
+    text.into_owned()
+}

@@ -1,0 +1,329 @@
+//! Fields that several operations share, decoded and encoded.
+
+use arqueta_engine::BodyError;
+use arqueta_engine::api::{
+    Body, ByteRange, Conditions, ContentHeaders, EtagCondition, LegalHold, Retention, RetentionMode, StorageClass,
+    Tags, UserMetadata,
+};
+use arqueta_engine::record::ReplicationState;
+use arqueta_model::{AccountId, UploadId, VersionId};
+use futures::StreamExt as _;
+use http::StatusCode;
+use s3s::dto;
+use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
+use s3s::stream::upload_stream::UploadStreamError;
+use s3s::{BodySizeLimitExceeded, S3Result, StdError, s3_error};
+use sha2::Digest as _;
+
+use crate::body::Refused;
+use crate::condition::parse_tagging;
+use crate::error::{Answer, invalid_argument, of_engine};
+use crate::exchange::BodyFault;
+use crate::time_text::from_dto;
+
+/// A version id. One that is none of ours names no version.
+pub fn version(text: Option<&str>) -> S3Result<Option<VersionId>> {
+    let Some(text) = text else { return Ok(None) };
+    match text.parse() {
+        Ok(version) => Ok(Some(version)),
+        Err(_) => Err(invalid_argument("Invalid version id specified", "versionId", text)),
+    }
+}
+
+/// An upload id. One that is none of ours names no upload.
+pub fn upload(text: &str) -> S3Result<UploadId> {
+    text.parse().map_err(|_| {
+        crate::error::detail("UploadId", text);
+        of_engine(&arqueta_engine::Error::NoSuchUpload)
+    })
+}
+
+/// A part number.
+pub fn part_number(number: i32) -> S3Result<u16> {
+    u16::try_from(number).ok().filter(|number| (1..=10_000).contains(number)).ok_or_else(|| {
+        let message = "Part number must be an integer between 1 and 10000, inclusive";
+        invalid_argument(message, "partNumber", &number.to_string())
+    })
+}
+
+/// A list of entity tags or `*`.
+pub fn etags(condition: &dto::ETagCondition) -> EtagCondition {
+    match condition {
+        dto::ETagCondition::Any => EtagCondition::Any,
+        // s3s takes a list for one tag; no tag of ours contains a comma.
+        dto::ETagCondition::ETag(tag) => EtagCondition::OneOf(
+            tag.value().split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned()).collect(),
+        ),
+    }
+}
+
+/// Conditions of a write.
+pub fn write_conditions(
+    if_match: Option<&dto::ETagCondition>,
+    if_none_match: Option<&dto::ETagCondition>,
+) -> S3Result<Conditions> {
+    if if_none_match.is_some_and(|condition| !condition.is_any()) || if_match.is_some_and(dto::ETagCondition::is_any) {
+        return Err(s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented"));
+    }
+    Ok(Conditions {
+        if_match: if_match.map(etags),
+        if_none_match: if_none_match.map(etags),
+        ..Conditions::default()
+    })
+}
+
+/// Conditions of a read; of any s3s input by its four fields.
+pub fn read_conditions(
+    if_match: Option<&dto::ETagCondition>,
+    if_none_match: Option<&dto::ETagCondition>,
+    if_modified_since: Option<&dto::Timestamp>,
+    if_unmodified_since: Option<&dto::Timestamp>,
+) -> Conditions {
+    Conditions {
+        if_match: if_match.map(etags),
+        if_none_match: if_none_match.map(etags),
+        if_modified_since: if_modified_since.map(from_dto),
+        if_unmodified_since: if_unmodified_since.map(from_dto),
+    }
+}
+
+/// Which bytes are asked for.
+pub fn byte_range(range: Option<dto::Range>, part: Option<i32>) -> S3Result<Option<ByteRange>> {
+    match (range, part) {
+        (Some(_), Some(_)) => {
+            Err(s3_error!(InvalidRequest, "Cannot specify both Range header and partNumber query parameter"))
+        }
+        (None, Some(number)) => Ok(Some(ByteRange::Part(part_number(number)?))),
+        (Some(dto::Range::Int { first, last: Some(last) }), None) => Ok(Some(ByteRange::FromTo(first, last))),
+        (Some(dto::Range::Int { first, last: None }), None) => Ok(Some(ByteRange::From(first))),
+        (Some(dto::Range::Suffix { length }), None) => Ok(Some(ByteRange::Suffix(length))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A storage class.
+pub fn storage_class(name: Option<&str>) -> S3Result<Option<StorageClass>> {
+    let Some(name) = name else { return Ok(None) };
+    let class = StorageClass::from_name(name);
+    class.map(Some).ok_or_else(|| s3_error!(InvalidStorageClass, "The storage class you specified is not valid"))
+}
+
+/// How answers name a storage class: not at all for the ordinary one.
+pub fn told_class(class: StorageClass) -> Option<dto::StorageClass> {
+    (class != StorageClass::Standard).then(|| dto::StorageClass::from_static(class.name()))
+}
+
+/// Tags of a header.
+pub fn tags(header: Option<&str>) -> S3Result<Tags> {
+    Tags::of_object(parse_tagging(header.unwrap_or_default())).map_err(|e| of_engine(&e))
+}
+
+/// User metadata.
+pub fn metadata(metadata: Option<dto::Metadata>) -> UserMetadata {
+    UserMetadata(metadata.into_iter().flatten().collect())
+}
+
+/// `Content-Encoding` as stored: aws-chunked was the transport's.
+pub fn content_encoding(header: Option<String>) -> Option<String> {
+    let header = header?;
+    let kept: Vec<&str> =
+        header.split(',').map(str::trim).filter(|c| !c.is_empty() && !c.eq_ignore_ascii_case("aws-chunked")).collect();
+    (!kept.is_empty()).then(|| kept.join(","))
+}
+
+/// Content headers of any s3s input that has them.
+macro_rules! content_headers {
+    ($input:expr) => {
+        arqueta_engine::api::ContentHeaders {
+            content_type: $input.content_type.take().map(Into::into),
+            content_encoding: $crate::ops::fields::content_encoding($input.content_encoding.take()),
+            content_disposition: $input.content_disposition.take(),
+            content_language: $input.content_language.take(),
+            cache_control: $input.cache_control.take(),
+            expires: $input.expires.take(),
+            website_redirect: $input.website_redirect_location.take(),
+        }
+    };
+}
+pub(crate) use content_headers;
+
+/// Checks what a redirect may be.
+pub fn redirect(headers: &ContentHeaders) -> S3Result<()> {
+    match headers.website_redirect.as_deref() {
+        Some(to) if !(to.starts_with('/') || to.starts_with("http://") || to.starts_with("https://")) => {
+            let message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
+            Err(Answer::new("InvalidRedirectLocation", StatusCode::BAD_REQUEST, message).into_error())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Retention asked for by the two headers of a write.
+pub fn retention(mode: Option<&str>, until: Option<&dto::Timestamp>) -> S3Result<Option<Retention>> {
+    match (mode, until) {
+        (None, None) => Ok(None),
+        (Some(mode), Some(until)) => Ok(Some(Retention { mode: retention_mode(mode)?, until: from_dto(until) })),
+        _ => Err(s3_error!(
+            InvalidArgument,
+            "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
+        )),
+    }
+}
+
+/// A retention mode.
+pub fn retention_mode(mode: &str) -> S3Result<RetentionMode> {
+    match mode {
+        dto::ObjectLockMode::GOVERNANCE => Ok(RetentionMode::Governance),
+        dto::ObjectLockMode::COMPLIANCE => Ok(RetentionMode::Compliance),
+        _ => Err(invalid_argument("Unknown wormMode directive.", "x-amz-object-lock-mode", mode)),
+    }
+}
+
+/// The name of a retention mode.
+pub fn mode_name(mode: RetentionMode) -> &'static str {
+    match mode {
+        RetentionMode::Governance => dto::ObjectLockMode::GOVERNANCE,
+        RetentionMode::Compliance => dto::ObjectLockMode::COMPLIANCE,
+    }
+}
+
+/// A legal hold.
+pub fn legal_hold(status: Option<&str>) -> S3Result<Option<LegalHold>> {
+    match status {
+        None => Ok(None),
+        Some("ON") => Ok(Some(LegalHold::On)),
+        Some("OFF") => Ok(Some(LegalHold::Off)),
+        Some(other) => Err(invalid_argument("Legal Hold must be either of 'ON' or 'OFF'", "x-amz-object-lock-legal-hold", other)),
+    }
+}
+
+/// The name of a legal hold.
+pub fn hold_name(hold: LegalHold) -> &'static str {
+    match hold {
+        LegalHold::On => "ON",
+        LegalHold::Off => "OFF",
+    }
+}
+
+/// The name of a replication state.
+pub fn replication(state: ReplicationState) -> dto::ReplicationStatus {
+    dto::ReplicationStatus::from_static(match state {
+        ReplicationState::Pending => "PENDING",
+        ReplicationState::Completed => "COMPLETED",
+        ReplicationState::Failed => "FAILED",
+        ReplicationState::Replica => "REPLICA",
+    })
+}
+
+/// An entity tag as s3s carries it.
+pub fn etag(value: &str) -> dto::ETag {
+    dto::ETag::Strong(value.to_owned())
+}
+
+/// The owner of something. Its id is a canonical user id: 64 hexadecimal digits that stand for
+/// the account in access control lists and nowhere else.
+pub fn owner(account: &AccountId) -> dto::Owner {
+    dto::Owner { display_name: None, id: Some(canonical_id(account)) }
+}
+
+/// See [`owner`].
+pub fn canonical_id(account: &AccountId) -> String {
+    hex::encode(sha2::Sha256::digest(format!("canonical user of {account}")))
+}
+
+/// A body for the engine.
+pub fn body(blob: Option<dto::StreamingBlob>) -> Body {
+    match blob {
+        Some(blob) => blob.map(|chunk| chunk.map_err(|failure| body_error(failure))).boxed(),
+        None => futures::stream::empty().boxed(),
+    }
+}
+
+/// What s3s, the edge or hyper say of a body, in the engine's words.
+pub fn body_error(failure: StdError) -> BodyError {
+    if let Some(upload) = failure.downcast_ref::<UploadStreamError>() {
+        match upload {
+            UploadStreamError::Sha256Mismatch => return BodyError::Digest,
+            UploadStreamError::LengthMismatch => return BodyError::TooLarge,
+            UploadStreamError::Incomplete => return BodyError::Incomplete,
+            UploadStreamError::Underlying(_) => {}
+        }
+    }
+    if let Some(chunked) = failure.downcast_ref::<AwsChunkedStreamError>() {
+        match chunked {
+            AwsChunkedStreamError::SignatureMismatch => return BodyError::Signature,
+            AwsChunkedStreamError::Incomplete | AwsChunkedStreamError::FormatError
+            | AwsChunkedStreamError::LengthMismatch => return BodyError::Incomplete,
+            AwsChunkedStreamError::ChunkDataTooLarge(..) => return BodyError::TooLarge,
+            _ => {}
+        }
+    }
+    if failure.is::<BodySizeLimitExceeded>() {
+        return BodyError::TooLarge;
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*failure);
+    while let Some(error) = cause {
+        if let Some(Refused(fault)) = error.downcast_ref::<Refused>() {
+            return if *fault == BodyFault::Idle { BodyError::Idle } else { BodyError::Digest };
+        }
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+            return BodyError::Incomplete;
+        }
+        cause = error.source();
+    }
+    BodyError::Other(failure)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transport_coding_is_not_stored() {
+        let kept = |text: &str| content_encoding(Some(text.to_owned()));
+        assert_eq!(kept("aws-chunked"), None);
+        assert_eq!(kept("gzip,aws-chunked").as_deref(), Some("gzip"));
+        assert_eq!(kept("AWS-Chunked, gzip , br").as_deref(), Some("gzip,br"));
+        assert_eq!(content_encoding(None), None);
+    }
+
+    #[test]
+    fn lists_of_entity_tags() {
+        let one = |text: &str| etags(&dto::ETagCondition::parse_http_header(text.as_bytes()).unwrap());
+        assert!(matches!(one("*"), EtagCondition::Any));
+        for text in ["\"a\"", "a", "W/\"a\""] {
+            assert_eq!(one(text), EtagCondition::OneOf(vec!["a".into()]), "{text}");
+        }
+        assert_eq!(one("\"a\", \"b\",W/\"c\""), EtagCondition::OneOf(vec!["a".into(), "b".into(), "c".into()]));
+    }
+
+    #[test]
+    fn numbers_of_parts() {
+        assert!((part_number(1).is_ok(), part_number(10_000).is_ok()) == (true, true));
+        for bad in [0, -1, 10_001, i32::MAX] {
+            assert!(part_number(bad).is_err(), "{bad}");
+        }
+        assert!(byte_range(Some(dto::Range::Suffix { length: 1 }), Some(1)).is_err());
+    }
+
+    #[test]
+    fn retention_needs_both_headers() {
+        let until = dto::Timestamp::default();
+        assert!(retention(Some("GOVERNANCE"), Some(&until)).unwrap().is_some());
+        for (mode, until) in [(Some("GOVERNANCE"), None), (None, Some(&until)), (Some("governance"), Some(&until))] {
+            assert!(retention(mode, until).is_err());
+        }
+        assert!(legal_hold(Some("on")).is_err());
+    }
+
+    #[test]
+    fn a_write_takes_only_the_conditions_that_s3_has() {
+        let tag = dto::ETagCondition::ETag(dto::ETag::Strong("a".into()));
+        let any = dto::ETagCondition::Any;
+        assert!(write_conditions(Some(&tag), None).is_ok());
+        assert!(write_conditions(None, Some(&any)).is_ok());
+        assert!(write_conditions(None, Some(&tag)).is_err());
+        assert!(write_conditions(Some(&any), None).is_err());
+    }
+}

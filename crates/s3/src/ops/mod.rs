@@ -1,0 +1,221 @@
+//! The operations of S3, one file per area: each decodes its input, calls the engine, encodes the
+//! answer. Authorization of the request was decided before any of them runs ([`crate::auth`]);
+//! what stands in a body is decided here.
+//!
+//! An operation without a line in the list below answers NotImplemented.
+
+mod absent;
+mod acl;
+mod attributes;
+mod bucket;
+mod copy;
+mod cors;
+mod delete;
+mod encryption;
+mod fields;
+mod form;
+mod listing;
+mod listing_uploads;
+mod lock;
+mod multipart;
+mod policy;
+mod put;
+mod read;
+mod tagging;
+
+use std::sync::Arc;
+
+use arqueta_engine::{Caller, Engine, Error};
+use arqueta_model::{BucketName, NameError, ObjectKey, Region};
+use async_trait::async_trait;
+use http::{HeaderMap, Uri};
+use s3s::dto::*;
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use crate::auth::{Gate, Question};
+use crate::condition::Signing;
+use crate::error;
+use crate::exchange::Exchange;
+
+/// S3 over an [`Engine`].
+#[derive(Debug)]
+pub struct Operations {
+    engine: Arc<Engine>,
+    gate: Arc<Gate>,
+    region: Region,
+}
+
+impl Operations {
+    /// The operations of a gateway in `region`.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, gate: Arc<Gate>, region: Region) -> Self {
+        Self { engine, gate, region }
+    }
+}
+
+macro_rules! operations {
+    ($($area:ident::$name:ident($input:ident) -> $output:ident;)*) => {
+        #[async_trait]
+        impl S3 for Operations {
+            $(async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                $area::$name(self, request).await
+            })*
+        }
+    };
+}
+
+operations! {
+    read::get_object(GetObjectInput) -> GetObjectOutput;
+    read::head_object(HeadObjectInput) -> HeadObjectOutput;
+    attributes::get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
+    put::put_object(PutObjectInput) -> PutObjectOutput;
+    form::post_object(PostObjectInput) -> PostObjectOutput;
+    copy::copy_object(CopyObjectInput) -> CopyObjectOutput;
+    copy::upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
+    delete::delete_object(DeleteObjectInput) -> DeleteObjectOutput;
+    delete::delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
+    multipart::create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
+    multipart::upload_part(UploadPartInput) -> UploadPartOutput;
+    multipart::complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput;
+    multipart::abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
+    listing_uploads::list_parts(ListPartsInput) -> ListPartsOutput;
+    listing_uploads::list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput;
+    listing::list_objects(ListObjectsInput) -> ListObjectsOutput;
+    listing::list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
+    listing::list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput;
+    bucket::list_buckets(ListBucketsInput) -> ListBucketsOutput;
+    bucket::create_bucket(CreateBucketInput) -> CreateBucketOutput;
+    bucket::head_bucket(HeadBucketInput) -> HeadBucketOutput;
+    bucket::delete_bucket(DeleteBucketInput) -> DeleteBucketOutput;
+    bucket::get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput;
+    bucket::get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
+    bucket::put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;
+    encryption::get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput;
+    encryption::put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput;
+    encryption::delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput;
+    encryption::update_object_encryption(UpdateObjectEncryptionInput) -> UpdateObjectEncryptionOutput;
+    tagging::get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput;
+    tagging::put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput;
+    tagging::delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
+    tagging::get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput;
+    tagging::put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput;
+    tagging::delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;
+    lock::get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput;
+    lock::put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput;
+    lock::get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput;
+    lock::put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput;
+    lock::get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput;
+    lock::put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
+    cors::get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput;
+    cors::put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput;
+    cors::delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput;
+    policy::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
+    policy::put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
+    policy::delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
+    acl::get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
+    acl::put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput;
+    acl::get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
+    acl::put_object_acl(PutObjectAclInput) -> PutObjectAclOutput;
+    acl::get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput;
+    acl::put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput;
+    absent::get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
+    absent::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput;
+    absent::get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
+    absent::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
+    absent::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
+    absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
+    absent::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
+}
+
+/// One operation under way: the exchange and the caller.
+struct Call {
+    exchange: Arc<Exchange>,
+    caller: Caller,
+}
+
+impl Call {
+    /// The call of this task. Access was decided, or the edge would not have come here.
+    fn current() -> S3Result<Self> {
+        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        let identity = exchange.identity().filter(|_| exchange.is_admitted()).cloned();
+        let identity = identity.ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
+        let caller = Caller::new(identity, Arc::clone(exchange.info()));
+        Ok(Self { exchange, caller })
+    }
+
+    /// Whether answers about the bucket of the path name versions.
+    fn names_versions(&self) -> bool {
+        self.exchange.bucket().is_some_and(|bucket| bucket.versioning != arqueta_engine::api::Versioning::Off)
+    }
+}
+
+/// The name of a bucket.
+fn bucket_name(text: &str) -> S3Result<BucketName> {
+    text.parse().map_err(|_| {
+        error::detail("BucketName", text);
+        s3_error!(InvalidBucketName, "The specified bucket is not valid.")
+    })
+}
+
+/// The key of an object.
+fn object_key(text: &str) -> S3Result<ObjectKey> {
+    text.parse().map_err(|failure| match failure {
+        NameError::LongKey => {
+            error::detail("Size", text.len().to_string());
+            error::detail("MaxSizeAllowed", "1024");
+            s3_error!(KeyTooLongError, "Your key is too long")
+        }
+        _ => error::invalid_argument("Object key must not be empty", "Key", text),
+    })
+}
+
+/// A failure about an object. Elements that AWS adds for the resource are added.
+fn fail(failure: &Error, bucket: &str, key: Option<&str>) -> S3Error {
+    match failure {
+        Error::NoSuchBucket | Error::BucketNotEmpty | Error::BucketAlreadyExists | Error::BucketAlreadyOwnedByYou
+        | Error::NoSuchTagSet | Error::NoSuchDocument(_) | Error::NoObjectLockConfiguration => {
+            error::detail("BucketName", bucket);
+        }
+        Error::NoSuchKey { .. } | Error::NoSuchVersion => error::detail("Key", key.unwrap_or_default()),
+        _ => {}
+    }
+    error::of_engine(failure)
+}
+
+impl Operations {
+    /// As [`fail`], for an object that may be missing: only who may list the bucket is told so.
+    async fn fail_object(
+        &self,
+        failure: &Error,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> S3Error {
+        if !matches!(failure, Error::NoSuchKey { .. } | Error::NoSuchVersion) {
+            return fail(failure, bucket.as_str(), Some(key.as_str()));
+        }
+        match self.permits("s3:ListBucket", &format!("arn:aws:s3:::{bucket}"), bucket, headers, uri).await {
+            Ok(()) => fail(failure, bucket.as_str(), Some(key.as_str())),
+            Err(denied) => denied,
+        }
+    }
+
+    /// Decides one more action for the current request.
+    async fn permits(
+        &self,
+        action: &str,
+        resource: &str,
+        bucket: &BucketName,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> S3Result<()> {
+        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        let record = match exchange.bucket() {
+            Some(record) if record.name == *bucket => Some(Arc::clone(record)),
+            _ => self.gate.bucket(bucket.as_str()).await?,
+        };
+        let keys = self.gate.keys(&exchange, headers, uri, Signing::of(headers, uri));
+        self.gate.decide(Question { exchange: &exchange, keys: &keys }, action, resource, record.as_deref())
+    }
+}

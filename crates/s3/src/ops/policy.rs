@@ -1,0 +1,53 @@
+//! Bucket policies. [`crate::auth::Gate`] enforces them.
+
+use arqueta_engine::record::BucketDocument;
+use arqueta_iam::{Policy, PolicyKind};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::{Call, Operations, bucket_name, fail};
+
+/// GetBucketPolicy.
+pub async fn get_bucket_policy(
+    ops: &Operations,
+    request: S3Request<GetBucketPolicyInput>,
+) -> S3Result<S3Response<GetBucketPolicyOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    let policy = ops
+        .engine
+        .bucket_document(&name, BucketDocument::Policy)
+        .await
+        .map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(policy) }))
+}
+
+/// PutBucketPolicy.
+pub async fn put_bucket_policy(
+    ops: &Operations,
+    mut request: S3Request<PutBucketPolicyInput>,
+) -> S3Result<S3Response<PutBucketPolicyOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    let policy = std::mem::take(&mut request.input.policy);
+    Policy::parse(&policy, PolicyKind::Resource).map_err(|failure| s3_error!(MalformedPolicy, "{}", failure))?;
+    ops.engine
+        .put_bucket_document(&name, BucketDocument::Policy, Some(policy))
+        .await
+        .map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(PutBucketPolicyOutput::default()))
+}
+
+/// DeleteBucketPolicy.
+pub async fn delete_bucket_policy(
+    ops: &Operations,
+    request: S3Request<DeleteBucketPolicyInput>,
+) -> S3Result<S3Response<DeleteBucketPolicyOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    ops.engine
+        .put_bucket_document(&name, BucketDocument::Policy, None)
+        .await
+        .map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(DeleteBucketPolicyOutput::default()))
+}

@@ -1,0 +1,112 @@
+//! Tags of buckets and objects.
+
+use arqueta_engine::api::{ObjectName, Tags};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::{Call, Operations, bucket_name, fail, fields, object_key};
+use crate::error::of_engine;
+
+/// The pairs of a tag set; each tag has a key and a value.
+pub fn pairs(set: Vec<Tag>) -> S3Result<Vec<(String, String)>> {
+    let malformed = || {
+        s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+    };
+    set.into_iter().map(|tag| Ok((tag.key.ok_or_else(malformed)?, tag.value.ok_or_else(malformed)?))).collect()
+}
+
+fn told(tags: &Tags) -> Vec<Tag> {
+    tags.pairs().iter().map(|(key, value)| Tag { key: Some(key.clone()), value: Some(value.clone()) }).collect()
+}
+
+/// GetBucketTagging.
+pub async fn get_bucket_tagging(
+    ops: &Operations,
+    request: S3Request<GetBucketTaggingInput>,
+) -> S3Result<S3Response<GetBucketTaggingOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    let tags = ops.engine.bucket_tags(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(GetBucketTaggingOutput { tag_set: told(&tags) }))
+}
+
+/// PutBucketTagging.
+pub async fn put_bucket_tagging(
+    ops: &Operations,
+    mut request: S3Request<PutBucketTaggingInput>,
+) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    let set = std::mem::take(&mut request.input.tagging.tag_set);
+    let tags = Tags::of_bucket(pairs(set)?).map_err(|e| of_engine(&e))?;
+    ops.engine.put_bucket_tags(&name, Some(tags)).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(PutBucketTaggingOutput::default()))
+}
+
+/// DeleteBucketTagging.
+pub async fn delete_bucket_tagging(
+    ops: &Operations,
+    request: S3Request<DeleteBucketTaggingInput>,
+) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
+    Call::current()?;
+    let name = bucket_name(&request.input.bucket)?;
+    ops.engine.put_bucket_tags(&name, None).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
+}
+
+fn object(bucket: &str, key: &str, version: Option<&str>) -> S3Result<ObjectName> {
+    Ok(ObjectName { bucket: bucket_name(bucket)?, key: object_key(key)?, version: fields::version(version)? })
+}
+
+/// GetObjectTagging.
+pub async fn get_object_tagging(
+    ops: &Operations,
+    request: S3Request<GetObjectTaggingInput>,
+) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+    let call = Call::current()?;
+    let input = &request.input;
+    let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
+    match ops.engine.object_tags(&name).await {
+        Ok((tags, version)) => Ok(S3Response::new(GetObjectTaggingOutput {
+            tag_set: told(&tags),
+            version_id: call.names_versions().then(|| version.to_string()),
+        })),
+        Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
+    }
+}
+
+/// PutObjectTagging.
+pub async fn put_object_tagging(
+    ops: &Operations,
+    mut request: S3Request<PutObjectTaggingInput>,
+) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+    let call = Call::current()?;
+    let set = std::mem::take(&mut request.input.tagging.tag_set);
+    let input = &request.input;
+    let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
+    let tags = Tags::of_object(pairs(set)?).map_err(|e| of_engine(&e))?;
+    match ops.engine.put_object_tags(&name, tags).await {
+        Ok(version) => {
+            let version_id = call.names_versions().then(|| version.to_string());
+            Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
+        }
+        Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
+    }
+}
+
+/// DeleteObjectTagging.
+pub async fn delete_object_tagging(
+    ops: &Operations,
+    request: S3Request<DeleteObjectTaggingInput>,
+) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+    let call = Call::current()?;
+    let input = &request.input;
+    let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
+    match ops.engine.put_object_tags(&name, Tags::default()).await {
+        Ok(version) => {
+            let version_id = call.names_versions().then(|| version.to_string());
+            Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
+        }
+        Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
+    }
+}

@@ -1,0 +1,360 @@
+//! The edge itself: a request in, an answer out, never an error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arqueta_engine::Engine;
+use arqueta_engine::record::BucketDocument;
+use arqueta_iam::Iam;
+use arqueta_model::{BucketName, Clock, Region};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, ORIGIN, RANGE};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body::Body as _;
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, StdError, dto};
+
+use crate::answer::{self, Subject};
+use crate::auth::{Access, Authenticator, Gate, refuse_undecoded};
+use crate::body::Watched;
+use crate::condition::Signing;
+use crate::cors;
+use crate::exchange::{Connection, Exchange, session_token};
+use crate::form_fields::{self, FormFields, Peeked};
+use crate::host::Hosts;
+use crate::ops::Operations;
+use crate::query;
+
+/// Largest XML or JSON document that a request may carry, in bytes.
+const DOCUMENT_LIMIT: usize = 4 * 1024 * 1024;
+/// Largest signed chunk of an aws-chunked body, in bytes: it is held until its signature is known.
+const CHUNK_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Settings of the edge.
+#[derive(Debug, Clone)]
+pub struct EdgeConfig {
+    /// The region that requests must be signed for.
+    pub region: Region,
+    /// Domains for virtual-host style; none for [`Hosts::defaults`].
+    pub domains: Vec<String>,
+    /// How long a request body may bring nothing.
+    pub body_idle: Duration,
+}
+
+impl EdgeConfig {
+    /// Ordinary settings of `region`.
+    #[must_use]
+    pub fn new(region: Region) -> Self {
+        Self { region, domains: Vec::new(), body_idle: Duration::from_secs(20) }
+    }
+}
+
+/// S3 over HTTP. Cheap to share behind an `Arc`.
+pub struct S3Edge {
+    /// With authentication and authorization.
+    guarded: S3Service,
+    /// Without. Only for requests that `guarded` has admitted, see [`S3Edge::without`].
+    admitted: S3Service,
+    engine: Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    hosts: Hosts,
+    body_idle: Duration,
+}
+
+impl std::fmt::Debug for S3Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Edge").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}
+
+impl S3Edge {
+    /// An edge over `engine`, for the identities of `iam`.
+    ///
+    /// # Panics
+    /// Never: every [`Region`] is a region to s3s.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, iam: Arc<Iam>, clock: Arc<dyn Clock>, config: &EdgeConfig) -> Self {
+        let hosts = Hosts::new(&config.domains, &config.region);
+        let settings = Arc::new(StaticConfigProvider::new(Arc::new(settings(&config.region))));
+        let gate = Arc::new(Gate::new(Arc::clone(&iam), Arc::clone(&engine), config.region.clone()));
+        let service = |guarded: bool| {
+            let operations = Operations::new(Arc::clone(&engine), Arc::clone(&gate), config.region.clone());
+            let mut builder = S3ServiceBuilder::new(operations);
+            builder.set_config(Arc::clone(&settings) as Arc<_>);
+            builder.set_host(hosts.clone());
+            if guarded {
+                builder.set_auth(Authenticator(Arc::clone(&iam)));
+                builder.set_access(Access(Arc::clone(&gate)));
+            }
+            builder.build()
+        };
+        Self { guarded: service(true), admitted: service(false), clock, body_idle: config.body_idle, hosts, engine }
+    }
+
+    /// Answers one request that came over `connection`. The path must be in origin form; hyper's
+    /// HTTP/2 requests with an authority are fine. `Expect: 100-continue` is hyper's.
+    pub async fn call<B>(&self, request: Request<B>, connection: &Connection) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        let (parts, body) = request.into_parts();
+        let (fields, body) = match form_fields::boundary(&parts) {
+            Some(boundary) => form_fields::peek(body, &boundary).await,
+            None => (FormFields { token: session_token(&parts.headers, &parts.uri), policy: None }, Peeked::whole(body)),
+        };
+        let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, fields);
+        let (method, resource) = (parts.method.clone(), parts.uri.path().to_owned());
+        let question = self.cors_question(&parts).await;
+        let mut answer = if method == Method::OPTIONS {
+            preflight(&parts, question.as_ref())
+        } else {
+            let request = self.watched(parts, body, &exchange);
+            let work = self.dispatch(request, &exchange);
+            Arc::clone(&exchange).scope(work).await
+        };
+        if let Some(allowed) = &question
+            && method != Method::OPTIONS
+        {
+            allowed.decorate(&mut answer);
+        }
+        answer::finish(answer, &exchange, Subject { method: &method, resource: &resource })
+    }
+
+    /// The request with its body under watch.
+    fn watched<B>(&self, parts: http::request::Parts, body: Peeked<B>, exchange: &Arc<Exchange>) -> Request<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        if body.is_end_stream() {
+            return Request::from_parts(parts, Body::empty());
+        }
+        let watched = Watched::new(body, Arc::clone(exchange), Arc::clone(&self.clock), self.body_idle);
+        let watched = if is_document(&parts) { watched.as_document(&parts.headers, DOCUMENT_LIMIT) } else { watched };
+        Request::from_parts(parts, Body::http_body_unsync(watched))
+    }
+
+    async fn dispatch(&self, request: Request<Body>, exchange: &Exchange) -> Response<Body> {
+        let signing = Signing::of(request.headers(), request.uri());
+        if let Err(refused) = refuse_undecoded(request.headers(), signing) {
+            return render(refused);
+        }
+        let ignored = ignored_headers(&request);
+        // Reads have no body, so they can be asked twice.
+        let again = (!ignored.is_empty()).then(|| {
+            let mut copy = Request::new(Body::empty());
+            (*copy.method_mut(), *copy.uri_mut()) = (request.method().clone(), request.uri().clone());
+            (*copy.headers_mut(), *copy.version_mut()) = (request.headers().clone(), request.version());
+            copy
+        });
+        let answer = self.guarded.call(request).await;
+        match again {
+            Some(copy) if exchange.is_admitted() => {
+                drop(exchange.take_details());
+                self.without(&ignored, copy).await
+            }
+            _ => answer.unwrap_or_else(|_| unwritable()),
+        }
+    }
+
+    /// S3 ignores a malformed `Range` or date where s3s answers 400, and being signed the header
+    /// cannot be taken away before the signature was verified. So the request, whose signature
+    /// and rights were found good, is asked again without it and without its signature.
+    async fn without(&self, ignored: &[HeaderName], mut request: Request<Body>) -> Response<Body> {
+        for name in ignored {
+            request.headers_mut().remove(name);
+        }
+        request.headers_mut().remove(AUTHORIZATION);
+        *request.uri_mut() = unsigned(request.uri());
+        self.admitted.call(request).await.unwrap_or_else(|_| unwritable())
+    }
+
+    /// What the bucket's cross-origin rules say of a request with an `Origin`.
+    async fn cors_question(&self, parts: &http::request::Parts) -> Option<Allowed> {
+        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let origin = text(ORIGIN)?;
+        let preflight = parts.method == Method::OPTIONS;
+        let method = match preflight {
+            true => text(http::header::ACCESS_CONTROL_REQUEST_METHOD)?,
+            false => parts.method.as_str(),
+        };
+        let headers = match preflight {
+            true => text(http::header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default(),
+            false => "",
+        };
+        let bucket = self.addressed_bucket(parts)?;
+        let document = self.engine.bucket(&bucket).await.ok()?.documents.get(&BucketDocument::Cors)?.clone();
+        let rules = cors::from_document(&document)?;
+        let rule = cors::find(&rules, &cors::Question { origin, method, headers })?.clone();
+        let owned = str::to_owned;
+        Some(Allowed { rule, origin: owned(origin), method: owned(method), headers: owned(headers) })
+    }
+
+    fn addressed_bucket(&self, parts: &http::request::Parts) -> Option<BucketName> {
+        let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+        match self.hosts.bucket(host) {
+            Some(bucket) => bucket.parse().ok(),
+            None => parts.uri.path().trim_start_matches('/').split('/').next()?.parse().ok(),
+        }
+    }
+}
+
+/// A cross-origin rule that allows a request, with what was asked.
+struct Allowed {
+    rule: cors::Rule,
+    origin: String,
+    method: String,
+    headers: String,
+}
+
+impl Allowed {
+    fn decorate(&self, answer: &mut Response<Body>) {
+        let question = cors::Question { origin: &self.origin, method: &self.method, headers: &self.headers };
+        cors::decorate(answer.headers_mut(), &self.rule, &question);
+    }
+}
+
+fn preflight(parts: &http::request::Parts, allowed: Option<&Allowed>) -> Response<Body> {
+    match allowed {
+        Some(allowed) => {
+            let mut answer = Response::new(Body::empty());
+            allowed.decorate(&mut answer);
+            answer
+        }
+        None if parts.headers.contains_key(ORIGIN) => answer::error(
+            "AccessForbidden",
+            StatusCode::FORBIDDEN,
+            "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+        ),
+        None => answer::error(
+            "BadRequest",
+            StatusCode::BAD_REQUEST,
+            "Insufficient information. Origin request header needed.",
+        ),
+    }
+}
+
+/// What s3s is told (design, section 7).
+fn settings(region: &Region) -> S3Config {
+    let mut settings = S3Config::default();
+    settings.xml_max_body_size = DOCUMENT_LIMIT;
+    settings.aws_chunked_stream_max_chunk_size = CHUNK_LIMIT;
+    settings.enable_sig_v2 = false;
+    settings.operation_id_routing = false;
+    settings.sig_v4_allowed_services = vec!["s3".to_owned()];
+    let region = s3s::region::Region::new(region.as_str().into());
+    settings.expected_region = Some(region.expect("a region of ours is a region to s3s"));
+    settings
+}
+
+/// Whether the body is a document that s3s reads whole.
+fn is_document(parts: &http::request::Parts) -> bool {
+    if form_fields::boundary(parts).is_some() {
+        return false;
+    }
+    // Outside of forms only `PUT` carries an object, and only without a sub-resource.
+    parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| !of_objects(&name))
+}
+
+/// Whether a parameter may stand in the URL of a request whose body is an object or part.
+fn of_objects(name: &str) -> bool {
+    name.starts_with("X-Amz-") || matches!(name, "partNumber" | "uploadId" | "x-id" | "versionId")
+}
+
+/// Headers of a read that S3 ignores because they are malformed.
+fn ignored_headers(request: &Request<Body>) -> Vec<HeaderName> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Vec::new();
+    }
+    let malformed = |name: &HeaderName| {
+        let mut values = request.headers().get_all(name).iter();
+        let Some(value) = values.next() else { return false };
+        let text = value.to_str().unwrap_or_default();
+        let good = match *name {
+            RANGE => dto::Range::parse(text).is_ok(),
+            _ => dto::Timestamp::parse(dto::TimestampFormat::HttpDate, text).is_ok(),
+        };
+        !good || values.next().is_some()
+    };
+    [RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE].into_iter().filter(malformed).collect()
+}
+
+/// The URI without the parameters of a presigned URL.
+fn unsigned(uri: &Uri) -> Uri {
+    let kept: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.to_ascii_lowercase().starts_with("x-amz-"))
+        .collect();
+    let path = match kept.is_empty() {
+        true => uri.path().to_owned(),
+        false => format!("{}?{}", uri.path(), kept.join("&")),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = path.parse().ok();
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+fn render(error: s3s::S3Error) -> Response<Body> {
+    error.to_http_response().unwrap_or_else(|_| unwritable())
+}
+
+/// s3s cannot write an answer that repeats control characters of the request.
+fn unwritable() -> Response<Body> {
+    answer::error("InvalidRequest", StatusCode::BAD_REQUEST, "The request contains characters that cannot be answered.")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parts(method: Method, uri: &'static str) -> http::request::Parts {
+        let mut request = Request::new(());
+        (*request.method_mut(), *request.uri_mut()) = (method, Uri::from_static(uri));
+        request.into_parts().0
+    }
+
+    #[test]
+    fn documents_are_told_from_objects() {
+        for uri in ["/b?versioning", "/b?delete", "/b/k?tagging", "/b/k?encryption", "/b?encryption"] {
+            assert!(is_document(&parts(Method::PUT, uri)), "PUT {uri}");
+        }
+        for uri in ["/b?delete", "/b/k?uploadId=1", "/b/k?uploads"] {
+            assert!(is_document(&parts(Method::POST, uri)), "POST {uri}");
+        }
+        for uri in ["/b/k", "/b/k?partNumber=1&uploadId=u", "/k?partNumber=1&uploadId=u", "/b/k?X-Amz-Signature=a", "/k?x-id=PutObject"] {
+            assert!(!is_document(&parts(Method::PUT, uri)), "PUT {uri}");
+        }
+    }
+
+    #[test]
+    fn a_presigned_uri_loses_only_its_signature() {
+        let uri = Uri::from_static("/b/k%20x?versionId=a&X-Amz-Signature=1&X-Amz-Date=2&response-content-type=c");
+        assert_eq!(unsigned(&uri).to_string(), "/b/k%20x?versionId=a&response-content-type=c");
+        assert_eq!(unsigned(&Uri::from_static("/b?X-Amz-Signature=1")).to_string(), "/b");
+    }
+
+    #[test]
+    fn malformed_headers_of_reads_are_found() {
+        let found = |method: Method, name: HeaderName, value: &'static str| {
+            let mut request = Request::new(Body::empty());
+            *request.method_mut() = method;
+            request.headers_mut().insert(name, http::HeaderValue::from_static(value));
+            !ignored_headers(&request).is_empty()
+        };
+        for bad in ["bytes=5-2", "bytes=0-1,3-4", "items=0-1", "bytes=", "bytes=a-b"] {
+            assert!(found(Method::GET, RANGE, bad), "{bad}");
+        }
+        for good in ["bytes=0-1", "bytes=5-", "bytes=-5"] {
+            assert!(!found(Method::HEAD, RANGE, good), "{good}");
+        }
+        assert!(found(Method::GET, IF_MODIFIED_SINCE, "yesterday"));
+        assert!(!found(Method::GET, IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert!(!found(Method::PUT, RANGE, "bytes=5-2"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Who may do what, and who learns what.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::Request;
+use http_body_util::Full;
+
+use super::rig::{HOST, Rig, Signer, anonymous, now, presign};
+
+const ALL: &str = "arn:aws:s3:::bucket/*";
+const BUCKET: &str = "arn:aws:s3:::bucket";
+
+async fn rig() -> Rig {
+    let rig = Rig::with_bucket().await;
+    assert_eq!(rig.root.put("/bucket/k").body("content").send(&rig).await.status, 200);
+    rig
+}
+
+#[tokio::test]
+async fn a_missing_key_is_told_only_to_those_who_may_list() {
+    let rig = rig().await;
+    let reader = rig.identities.user("reader", &[("s3:GetObject", ALL, "{}")]).await;
+    let lister = rig.identities.user("lister", &[("s3:GetObject", ALL, "{}"), ("s3:ListBucket", BUCKET, "{}")]).await;
+    for signer in [&reader, &lister] {
+        assert_eq!(signer.get("/bucket/k").send(&rig).await.text(), "content");
+    }
+    assert_eq!(reader.get("/bucket/missing").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(reader.head("/bucket/missing").send(&rig).await.status, 403);
+    assert_eq!(lister.get("/bucket/missing").send(&rig).await.error(), (404, "NoSuchKey"));
+    // Neither may look at other buckets, whether they exist or not.
+    for signer in [&reader, &lister] {
+        assert_eq!(signer.get("/missing-bucket/k").send(&rig).await.error(), (403, "AccessDenied"));
+        assert_eq!(signer.get("/missing-bucket").send(&rig).await.error(), (403, "AccessDenied"));
+    }
+}
+
+#[tokio::test]
+async fn versions_tags_and_conditions_have_their_own_permissions() {
+    let rig = rig().await;
+    let user = rig.identities.user("user", &[("s3:GetObject", ALL, "{}"), ("s3:PutObject", ALL, "{}")]).await;
+    assert_eq!(user.get("/bucket/k?versionId=null").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(user.put("/bucket/a").body("x").send(&rig).await.status, 200);
+    for (name, value) in [("x-amz-tagging", "a=b"), ("x-amz-object-lock-legal-hold", "ON"), ("x-amz-acl", "private")] {
+        assert_eq!(user.put("/bucket/a").header(name, value).body("x").send(&rig).await.error(), (403, "AccessDenied"), "{name}");
+    }
+    let writer = rig.identities.user("writer", &[("s3:PutObject", ALL, "{}")]).await;
+    assert_eq!(writer.put("/bucket/k").header("if-match", "\"x\"").body("x").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(writer.put("/bucket/k").header("if-none-match", "*").body("x").send(&rig).await.error(), (412, "PreconditionFailed"));
+    for uri in ["/bucket?encryption", "/bucket?versioning", "/bucket?policy", "/bucket?cors"] {
+        assert_eq!(user.get(uri).send(&rig).await.error(), (403, "AccessDenied"), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn condition_keys_hold() {
+    let rig = rig().await;
+    let home = r#"{"StringEquals":{"s3:prefix":"home/"}}"#;
+    let kms = r#"{"StringEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}"#;
+    let user = rig.identities.user("user", &[("s3:ListBucket", BUCKET, home), ("s3:PutObject", ALL, kms)]).await;
+    assert_eq!(user.get("/bucket?list-type=2&prefix=home%2F").send(&rig).await.status, 200);
+    assert_eq!(user.get("/bucket?list-type=2&prefix=other%2F").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(user.get("/bucket?list-type=2").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(user.put("/bucket/x").body("x").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(user.put("/bucket/x").header("x-amz-server-side-encryption", "aws:kms").body("x").send(&rig).await.status, 200);
+    let presigned = r#"{"StringEquals":{"s3:authType":"REST-HEADER"}}"#;
+    let header_only = rig.identities.user("headers", &[("s3:GetObject", ALL, presigned)]).await;
+    assert_eq!(header_only.get("/bucket/k").send(&rig).await.status, 200);
+    let url = presign(&header_only, "GET", "/bucket/k", true);
+    let answer = rig.send(Request::get(url).header("host", HOST).body(Full::default()).unwrap()).await;
+    assert_eq!(answer.error(), (403, "AccessDenied"));
+}
+
+#[tokio::test]
+async fn a_copy_needs_both_ends() {
+    let rig = rig().await;
+    let writer = rig.identities.user("writer", &[("s3:PutObject", ALL, "{}"), ("s3:GetObject", "arn:aws:s3:::bucket/open/*", "{}")]).await;
+    let copy = |source: &'static str| writer.put("/bucket/to").header("x-amz-copy-source", source);
+    assert_eq!(copy("bucket/k").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(copy("bucket/%6B").send(&rig).await.error(), (403, "AccessDenied"), "another spelling is the same key");
+    rig.root.put("/bucket/open/k").body("x").send(&rig).await;
+    assert_eq!(copy("/bucket/open/k").send(&rig).await.status, 200);
+    assert_eq!(copy("bucket/open/missing").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(copy("bucket/open/k?versionId=null").send(&rig).await.error(), (403, "AccessDenied"));
+}
+
+#[tokio::test]
+async fn many_keys_are_decided_one_by_one() {
+    let rig = rig().await;
+    rig.root.put("/bucket/mine/a").body("x").send(&rig).await;
+    let user = rig.identities.user("user", &[("s3:DeleteObject", "arn:aws:s3:::bucket/mine/*", "{}")]).await;
+    let body = "<Delete><Object><Key>mine/a</Key></Object><Object><Key>k</Key></Object><Object><Key>mine/a</Key><VersionId>null</VersionId></Object></Delete>";
+    let md5 = {
+        use s3s::crypto::Checksum as _;
+        BASE64_STANDARD.encode(s3s::crypto::Md5::checksum(body.as_bytes()))
+    };
+    let answer = user.post("/bucket?delete").header("content-md5", &md5).body(body).send(&rig).await;
+    assert_eq!(answer.text().matches("<Deleted>").count(), 1, "{}", answer.text());
+    assert_eq!(answer.text().matches("<Code>AccessDenied</Code>").count(), 2);
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.status, 200);
+    assert_eq!(rig.root.get("/bucket/mine/a").send(&rig).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_bucket_policy_admits_and_bars() {
+    let rig = rig().await;
+    let nobody = rig.identities.user("nobody", &[("s3:GetObject", "arn:aws:s3:::other/*", "{}")]).await;
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[
+            {{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"{ALL}"}},
+            {{"Effect":"Deny","Principal":"*","Action":"s3:DeleteObject","Resource":"{ALL}"}}]}}"#
+    );
+    assert_eq!(nobody.get("/bucket/k").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(rig.root.put("/bucket?policy").body("{}").send(&rig).await.error(), (400, "MalformedPolicy"));
+    assert!(rig.root.put("/bucket?policy").body(policy).send(&rig).await.status.is_success());
+    assert_eq!(nobody.get("/bucket/k").send(&rig).await.status, 200);
+    assert_eq!(anonymous("GET", "/bucket/k").send(&rig).await.text(), "content");
+    assert_eq!(anonymous("GET", "/bucket/k").header("range", "bytes=9-1").send(&rig).await.text(), "content");
+    assert_eq!(anonymous("GET", "/bucket/missing").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(anonymous("PUT", "/bucket/k").body("x").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(anonymous("GET", "/bucket/k?response-content-type=a").send(&rig).await.error(), (400, "InvalidRequest"));
+    assert_eq!(rig.root.delete("/bucket/k").send(&rig).await.error(), (403, "AccessDenied"));
+    assert!(rig.root.get("/bucket?policy").send(&rig).await.text().contains("s3:DeleteObject"));
+    assert!(rig.root.delete("/bucket?policy").send(&rig).await.status.is_success());
+    assert_eq!(anonymous("GET", "/bucket/k").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(rig.root.delete("/bucket/k").send(&rig).await.status, 204);
+}
+
+#[tokio::test]
+async fn session_tokens_fit_their_credentials() {
+    let rig = rig().await;
+    let session = rig.identities.session(&rig.root).await;
+    assert_eq!(session.get("/bucket/k").send(&rig).await.text(), "content");
+    let url = presign(&session, "GET", "/bucket/k", true);
+    let request = || Request::get(&url).header("host", HOST).body(Full::default()).unwrap();
+    assert_eq!(rig.send(request()).await.text(), "content");
+    let other = rig.identities.session(&rig.root).await;
+    for (signer, why) in [
+        (Signer { token: None, ..session.clone() }, "missing"),
+        (Signer { token: other.token, ..session.clone() }, "another's"),
+        (Signer { token: Some("nonsense".to_owned()), ..session.clone() }, "nonsense"),
+        (Signer { token: session.token.clone(), ..rig.root.clone() }, "extra"),
+    ] {
+        assert_eq!(signer.get("/bucket/k").send(&rig).await.error(), (400, "InvalidToken"), "{why}");
+    }
+    let unknown = Signer { id: "AKIAUNKNOWN".to_owned(), ..rig.root.clone() };
+    assert_eq!(unknown.get("/bucket/k").send(&rig).await.error(), (403, "InvalidAccessKeyId"));
+    rig.clock.advance(Duration::from_secs(901));
+    assert_eq!(session.get("/bucket/k").send(&rig).await.error(), (400, "ExpiredToken"));
+}
+
+/// A browser form as its signer made it, and perhaps as its sender changed it.
+fn form(signer: &Signer, key: &str, extra: &[(&str, &str)], named: &[&str]) -> Request<Full<bytes::Bytes>> {
+    let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
+    let date = now().date_time().format(&format).unwrap();
+    let credential = format!("{}/{}/us-east-1/s3/aws4_request", signer.id, &date[..8]);
+    let mut fields = vec![
+        ("key", key),
+        ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
+        ("x-amz-credential", &credential),
+        ("x-amz-date", &date),
+    ];
+    if let Some(token) = &signer.token {
+        fields.push(("x-amz-security-token", token));
+    }
+    let mut conditions: Vec<String> = fields[1..].iter().map(|(k, v)| format!(r#"{{"{k}":"{v}"}}"#)).collect();
+    conditions.push(r#"["starts-with","$key","up/"]"#.to_owned());
+    conditions.push(r#"["content-length-range",1,100]"#.to_owned());
+    conditions.extend(named.iter().map(|name| format!(r#"["starts-with","${name}",""]"#)));
+    let policy = format!(r#"{{"expiration":"2099-01-01T00:00:00Z","conditions":[{}]}}"#, conditions.join(","));
+    let policy = BASE64_STANDARD.encode(policy);
+    let amz_date = s3s_sigv4::AmzDate::parse(&date).unwrap();
+    let signature = s3s_sigv4::calculate_signature(&policy, &signer.secret, &amz_date, "us-east-1", "s3");
+    fields.extend([("policy", policy.as_str()), ("x-amz-signature", signature.as_str())]);
+    fields.extend(extra);
+    let mut body = String::new();
+    for (name, value) in fields {
+        body.push_str(&format!("--xyz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
+    }
+    body.push_str("--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\ncontent of the form\r\n--xyz--\r\n");
+    Request::post("/bucket")
+        .header("host", HOST)
+        .header("content-type", "multipart/form-data; boundary=xyz")
+        .header("content-length", body.len())
+        .body(Full::new(body.into()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn forms_are_decided_with_the_key_in_them() {
+    let rig = rig().await;
+    let user = rig.identities.user("user", &[("s3:PutObject", "arn:aws:s3:::bucket/up/mine/*", "{}")]).await;
+    let good = rig.send(form(&user, "up/mine/a", &[], &[])).await;
+    assert_eq!(good.status, 204, "{}", good.text());
+    assert!(good.header("etag").is_some());
+    assert_eq!(rig.root.get("/bucket/up/mine/a").send(&rig).await.text(), "content of the form");
+    let session = rig.identities.session(&user).await;
+    let by_session = rig.send(form(&session, "up/mine/b", &[], &[])).await;
+    assert_eq!(by_session.status, 204, "{}", by_session.text());
+    assert_eq!(rig.send(form(&user, "up/other", &[], &[])).await.error(), (403, "AccessDenied"));
+    assert_eq!(rig.send(form(&Signer { secret: "wrong".into(), ..user.clone() }, "up/mine/a", &[], &[])).await.error(), (403, "SignatureDoesNotMatch"));
+    assert_eq!(rig.send(form(&Signer { token: None, ..session }, "up/mine/a", &[], &[])).await.error(), (400, "InvalidToken"));
+    let unnamed = [("x-amz-server-side-encryption", "AES256")];
+    assert_eq!(rig.send(form(&user, "up/mine/c", &unnamed, &[])).await.error(), (403, "AccessDenied"));
+    let named = rig.send(form(&user, "up/mine/c", &unnamed, &["x-amz-server-side-encryption"])).await;
+    assert_eq!((named.status.as_u16(), named.header("x-amz-server-side-encryption")), (204, Some("AES256")));
+    let bare = form(&user, "up/mine/d", &[], &[]);
+    let (parts, _) = bare.into_parts();
+    let body = "--xyz\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nup/mine/d\r\n--xyz\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--xyz--\r\n";
+    let mut request = Request::from_parts(parts, Full::new(bytes::Bytes::from_static(body.as_bytes())));
+    request.headers_mut().insert("content-length", http::HeaderValue::from(body.len()));
+    assert_eq!(rig.send(request).await.error(), (403, "AccessDenied"), "an unsigned form is an anonymous put");
+}

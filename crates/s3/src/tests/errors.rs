@@ -1,0 +1,104 @@
+//! Error documents, and what key services and engines say in S3's words.
+
+use arqueta_kms::testing::root;
+use arqueta_kms::{KeyState, Operation};
+
+use super::rig::{ACCOUNT, Rig};
+
+#[tokio::test]
+async fn every_answer_names_its_request_and_errors_are_whole_documents() {
+    let rig = Rig::with_bucket().await;
+    let answer = rig.root.get("/bucket/missing%20key").send(&rig).await;
+    assert_eq!(answer.error(), (404, "NoSuchKey"));
+    let id = answer.header("x-amz-request-id").unwrap().to_owned();
+    assert_eq!(answer.element("RequestId"), Some(id.as_str()));
+    assert_eq!(answer.element("HostId"), answer.header("x-amz-id-2"));
+    assert_eq!(answer.element("Key"), Some("missing key"));
+    assert_eq!(answer.element("Resource"), Some("/bucket/missing%20key"));
+    assert!(answer.text().starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"));
+    assert_eq!(answer.header("content-type"), Some("application/xml"));
+    let fine = rig.root.get("/bucket").send(&rig).await;
+    assert!(fine.header("x-amz-request-id").is_some_and(|other| other != id));
+    assert_eq!(rig.root.get("/missing-bucket").send(&rig).await.element("BucketName"), Some("missing-bucket"));
+}
+
+#[tokio::test]
+async fn heads_and_unchanged_objects_have_no_body() {
+    let rig = Rig::with_bucket().await;
+    let missing = rig.root.head("/bucket/k").send(&rig).await;
+    assert_eq!((missing.status.as_u16(), missing.body.len()), (404, 0));
+    let put = rig.root.put("/bucket/k").body("x").send(&rig).await;
+    let etag = put.header("etag").unwrap().to_owned();
+    let unchanged = rig.root.get("/bucket/k").header("if-none-match", &etag).send(&rig).await;
+    assert_eq!((unchanged.status.as_u16(), unchanged.body.len()), (304, 0));
+    assert_eq!(unchanged.header("etag"), Some(etag.as_str()));
+    let failed = rig.root.get("/bucket/k").header("if-match", "\"other\"").send(&rig).await;
+    assert_eq!((failed.error(), failed.element("Condition")), ((412, "PreconditionFailed"), Some("If-Match")));
+}
+
+#[tokio::test]
+async fn a_range_beyond_the_object_tells_its_size() {
+    let rig = Rig::with_bucket().await;
+    assert_eq!(rig.root.put("/bucket/k").body("0123456789").send(&rig).await.status, 200);
+    let answer = rig.root.get("/bucket/k").header("range", "bytes=10-").send(&rig).await;
+    assert_eq!((answer.error(), answer.element("ActualObjectSize")), ((416, "InvalidRange"), Some("10")));
+}
+
+#[tokio::test]
+async fn what_is_not_served_says_so() {
+    let rig = Rig::with_bucket().await;
+    for (method, uri) in [("GET", "/bucket/k?torrent"), ("PUT", "/bucket?logging"), ("PUT", "/bucket?lifecycle"), ("POST", "/bucket/k?restore")] {
+        let draft = if method == "GET" { rig.root.get(uri) } else if method == "PUT" { rig.root.put(uri) } else { rig.root.post(uri) };
+        assert_eq!(draft.body("<x/>").send(&rig).await.error(), (501, "NotImplemented"), "{method} {uri}");
+    }
+    let public = rig.root.put("/bucket/k").header("x-amz-acl", "public-read").body("x").send(&rig).await;
+    assert_eq!(public.error(), (400, "AccessControlListNotSupported"));
+}
+
+fn kms(rig: &Rig, key: &str) -> super::rig::Draft {
+    rig.root
+        .put("/bucket/k")
+        .header("x-amz-server-side-encryption", "aws:kms")
+        .header("x-amz-server-side-encryption-aws-kms-key-id", key)
+        .body("content")
+}
+
+#[tokio::test]
+async fn key_services_answer_in_s3s_words() {
+    let rig = Rig::with_bucket().await;
+    let missing = kms(&rig, "no-such-key").send(&rig).await;
+    assert_eq!(missing.error(), (400, "KMS.NotFoundException"));
+    let key = rig.kms.create(ACCOUNT, "one");
+    rig.kms.set_state(&key, KeyState::Disabled);
+    let disabled = kms(&rig, "one").send(&rig).await;
+    assert_eq!((disabled.error(), disabled.element("Message")), ((400, "KMS.DisabledException"), Some(&*format!("{key} is disabled."))));
+    rig.kms.set_state(&key, KeyState::PendingDeletion);
+    assert_eq!(kms(&rig, "one").send(&rig).await.error(), (400, "KMS.KMSInvalidStateException"));
+    rig.kms.set_state(&key, KeyState::Enabled);
+    rig.kms.deny(&root(ACCOUNT), Operation::GenerateDataKey);
+    let denied = kms(&rig, "one").send(&rig).await;
+    assert_eq!(denied.error(), (403, "AccessDenied"));
+    assert!(denied.element("Message").unwrap().contains("kms:GenerateDataKey"));
+}
+
+#[tokio::test]
+async fn encryption_is_echoed_as_aws_echoes_it() {
+    let rig = Rig::with_bucket().await;
+    let key = rig.kms.create(ACCOUNT, "one");
+    const FLAG: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+    let plain = kms(&rig, "one").send(&rig).await;
+    assert_eq!(plain.header("x-amz-server-side-encryption"), Some("aws:kms"));
+    assert_eq!(plain.header("x-amz-server-side-encryption-aws-kms-key-id"), Some(key.as_str()));
+    assert_eq!(plain.header(FLAG), None, "absent, not false");
+    let off = kms(&rig, "one").header(FLAG, "false").send(&rig).await;
+    assert_eq!(off.header(FLAG), None);
+    assert_eq!(kms(&rig, "one").header(FLAG, "true").send(&rig).await.header(FLAG), Some("true"));
+    let got = rig.root.get("/bucket/k").send(&rig).await;
+    assert_eq!((got.header(FLAG), got.text()), (Some("true"), "content"));
+    let head = rig.root.head("/bucket/k").send(&rig).await;
+    assert_eq!(head.header("x-amz-server-side-encryption-aws-kms-key-id"), Some(key.as_str()));
+    let asked = rig.root.get("/bucket/k").header("x-amz-server-side-encryption", "aws:kms").send(&rig).await;
+    assert_eq!(asked.error(), (400, "InvalidArgument"));
+    let default = rig.root.put("/bucket/d").body("x").send(&rig).await;
+    assert_eq!(default.header("x-amz-server-side-encryption"), Some("AES256"));
+}

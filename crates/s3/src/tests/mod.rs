@@ -1,0 +1,21 @@
+//! Whole requests, signed by hand, against an edge over an engine in memory.
+
+mod authorization;
+mod bodies;
+mod errors;
+mod identities;
+mod objects;
+mod rig;
+mod signatures;
+
+use std::sync::Arc;
+
+use arqueta_model::ManualClock;
+use http::HeaderMap;
+
+use crate::exchange::Exchange;
+
+/// An exchange of nothing in particular.
+pub fn exchange() -> Arc<Exchange> {
+    Exchange::begin(&HeaderMap::new(), &rig::connection(), &ManualClock::default(), Default::default())
+}
