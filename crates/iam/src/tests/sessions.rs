@@ -244,7 +244,7 @@ async fn sessions_die_with_their_role_or_user() {
     assert!(world.session(&role).await.is_ok() && world.session(&own).await.is_ok());
 
     world.iam.delete_inline_policy(&account(), Entity::Role("app"), "s3").await.unwrap();
-    assert!(!world.may(&*world.session(&role).await.unwrap(), "s3:GetObject"));
+    assert!(!world.may(&world.session(&role).await.unwrap(), "s3:GetObject"));
     world.iam.delete_role(&account(), "app").await.unwrap();
     assert!(matches!(world.session(&role).await, Err(Error::InvalidToken)));
     world.role("app").await;
@@ -271,9 +271,9 @@ async fn older_sessions_of_a_role_can_be_revoked() {
         world.clock.now().rfc3339()
     );
     world.put(Entity::Role("app"), "AWSRevokeOlderSessions", &revoke).await.unwrap();
-    assert!(!world.may(&*world.session(&old).await.unwrap(), "s3:GetObject"));
+    assert!(!world.may(&world.session(&old).await.unwrap(), "s3:GetObject"));
     let new = world.assume(&key, app()).await.unwrap().credentials;
-    assert!(world.may(&*world.session(&new).await.unwrap(), "s3:GetObject"));
+    assert!(world.may(&world.session(&new).await.unwrap(), "s3:GetObject"));
 }
 
 #[tokio::test]
@@ -367,7 +367,7 @@ async fn federated_users_do_what_both_their_user_and_their_policy_allow() {
     assert_ne!(bare.scope, session.scope);
     // The user's own permissions go, and the federated user's with them.
     world.iam.delete_inline_policy(&account(), Entity::User("alice"), "s3").await.unwrap();
-    assert!(!world.may(&*world.session(&issued.credentials).await.unwrap(), "s3:GetObject"));
+    assert!(!world.may(&world.session(&issued.credentials).await.unwrap(), "s3:GetObject"));
     world.iam.delete_inline_policy(&account(), Entity::User("alice"), "sts").await.unwrap();
     assert_eq!(world.federate(&key, ann(Scope::default())).await.unwrap_err().code(), "AccessDenied");
     // Root vouches within the policy it passes.
