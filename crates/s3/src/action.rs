@@ -95,7 +95,11 @@ pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
         "GetObjectLegalHold" => object("s3:GetObjectLegalHold"),
         "PutObjectLegalHold" => object("s3:PutObjectLegalHold"),
         "UpdateObjectEncryption" => object("s3:UpdateObjectEncryption"),
-        "PutObject" | "CopyObject" | "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy"
+        "PutObject"
+        | "CopyObject"
+        | "CreateMultipartUpload"
+        | "UploadPart"
+        | "UploadPartCopy"
         | "CompleteMultipartUpload" => object("s3:PutObject"),
         "AbortMultipartUpload" => object("s3:AbortMultipartUpload"),
         "ListParts" => object("s3:ListMultipartUploadParts"),
@@ -163,7 +167,8 @@ fn grants(has: impl Fn(&str) -> bool) -> bool {
 }
 
 fn source(headers: &HeaderMap) -> Need {
-    let versioned = headers.get("x-amz-copy-source").is_some_and(|v| v.as_bytes().windows(11).any(|w| w == b"?versionId="));
+    let versioned =
+        headers.get("x-amz-copy-source").is_some_and(|v| v.as_bytes().windows(11).any(|w| w == b"?versionId="));
     Need { action: if versioned { "s3:GetObjectVersion" } else { "s3:GetObject" }, on: On::Source }
 }
 
@@ -205,14 +210,21 @@ mod tests {
         ];
         assert_eq!(
             actions("PutObject", &sent, "/b/k"),
-            ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:PutObjectAcl"]
+            [
+                "s3:PutObject",
+                "s3:PutObjectTagging",
+                "s3:PutObjectRetention",
+                "s3:PutObjectLegalHold",
+                "s3:PutObjectAcl"
+            ]
         );
     }
 
     #[test]
     fn a_copy_also_reads_its_source() {
         for (value, action) in [("b/k", "s3:GetObject"), ("b/k?versionId=null", "s3:GetObjectVersion")] {
-            let needs = needs("CopyObject", &headers(&[("x-amz-copy-source", value)]), &Uri::from_static("/b/k")).unwrap();
+            let needs =
+                needs("CopyObject", &headers(&[("x-amz-copy-source", value)]), &Uri::from_static("/b/k")).unwrap();
             assert!(needs.contains(&Need { action, on: On::Source }), "{value}");
         }
     }
@@ -221,7 +233,10 @@ mod tests {
     fn overriding_governance_is_a_permission() {
         let sent = [("x-amz-bypass-governance-retention", "true")];
         assert_eq!(actions("DeleteObject", &sent, "/b/k"), ["s3:DeleteObject", "s3:BypassGovernanceRetention"]);
-        assert_eq!(actions("DeleteObject", &[("x-amz-bypass-governance-retention", "false")], "/b/k"), ["s3:DeleteObject"]);
+        assert_eq!(
+            actions("DeleteObject", &[("x-amz-bypass-governance-retention", "false")], "/b/k"),
+            ["s3:DeleteObject"]
+        );
     }
 
     #[test]
@@ -233,7 +248,9 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_is_not_served() {
-        for name in ["SelectObjectContent", "RestoreObject", "CreateSession", "RenameObject", "WriteGetObjectResponse", ""] {
+        for name in
+            ["SelectObjectContent", "RestoreObject", "CreateSession", "RenameObject", "WriteGetObjectResponse", ""]
+        {
             assert!(needs(name, &HeaderMap::new(), &Uri::from_static("/")).is_none(), "{name}");
         }
     }

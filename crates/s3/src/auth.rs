@@ -64,7 +64,13 @@ impl Gate {
 
     /// The condition keys of a request.
     #[must_use]
-    pub fn keys<'a>(&'a self, exchange: &'a Exchange, headers: &HeaderMap, uri: &Uri, signing: Signing) -> ConditionKeys<'a> {
+    pub fn keys<'a>(
+        &'a self,
+        exchange: &'a Exchange,
+        headers: &HeaderMap,
+        uri: &Uri,
+        signing: Signing,
+    ) -> ConditionKeys<'a> {
         condition::keys(exchange, &self.region, headers, uri, signing)
     }
 
@@ -155,8 +161,9 @@ impl S3Access for Access {
         };
         require_same_key(&exchange, cx.credentials().map(|found| found.access_key.as_str()))?;
         let name = cx.s3_op().name().to_owned();
-        let needs = action::needs(&name, cx.headers(), cx.uri())
-            .ok_or_else(|| s3_error!(NotImplemented, "A header or query you provided requested a function that is not implemented."))?;
+        let needs = action::needs(&name, cx.headers(), cx.uri()).ok_or_else(|| {
+            s3_error!(NotImplemented, "A header or query you provided requested a function that is not implemented.")
+        })?;
         self.authorize(&exchange, &name, &needs, cx, signing).await?;
         exchange.admit();
         cx.extensions_mut().insert(exchange);
@@ -263,7 +270,11 @@ fn anonymous() -> Identity {
 /// The identity that was looked up must be the one whose signature s3s verified.
 fn require_same_key(exchange: &Exchange, verified: Option<&str>) -> S3Result<()> {
     let identity = exchange.identity().ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
-    if identity.principal.access_key_id == verified.unwrap_or_default() { Ok(()) } else { Err(s3_error!(InternalError)) }
+    if identity.principal.access_key_id == verified.unwrap_or_default() {
+        Ok(())
+    } else {
+        Err(s3_error!(InternalError))
+    }
 }
 
 /// SigV4 demands `host` among the signed headers; s3s leaves that to us. Without it a captured
@@ -272,7 +283,8 @@ fn require_signed_host(signing: Signing, headers: &HeaderMap, uri: &Uri) -> S3Re
     let names = match signing {
         Signing::Query => query::value(uri, "X-Amz-SignedHeaders").unwrap_or_default(),
         _ => {
-            let value = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let value =
+                headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let names = value.split([',', ' ']).find_map(|field| field.trim().strip_prefix("SignedHeaders="));
             names.unwrap_or_default().to_owned()
         }
@@ -319,10 +331,13 @@ pub fn refuse_undecoded(headers: &HeaderMap, signing: Signing) -> Result<(), S3E
     let chunked = text("content-encoding").split(',').any(|coding| coding.trim().eq_ignore_ascii_case("aws-chunked"));
     match signing {
         Signing::Header if streaming => Ok(()),
-        _ if streaming => {
-            Err(s3_error!(NotImplemented, "Chunked uploads are implemented for requests signed in the Authorization header."))
+        _ if streaming => Err(s3_error!(
+            NotImplemented,
+            "Chunked uploads are implemented for requests signed in the Authorization header."
+        )),
+        _ if chunked => {
+            Err(s3_error!(InvalidRequest, "The Content-Encoding aws-chunked needs a streaming x-amz-content-sha256."))
         }
-        _ if chunked => Err(s3_error!(InvalidRequest, "The Content-Encoding aws-chunked needs a streaming x-amz-content-sha256.")),
         _ => Ok(()),
     }
 }
@@ -347,7 +362,11 @@ mod tests {
             ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=x-host;hosts, Signature=0", false),
             ("AWS4-HMAC-SHA256 Credential=host, SignedHeaders=, Signature=0", false),
         ] {
-            assert_eq!(require_signed_host(Signing::Header, &headers(&[("authorization", value)]), &uri).is_ok(), good, "{value}");
+            assert_eq!(
+                require_signed_host(Signing::Header, &headers(&[("authorization", value)]), &uri).is_ok(),
+                good,
+                "{value}"
+            );
         }
         for (uri, good) in [
             ("/?X-Amz-SignedHeaders=host", true),
@@ -355,13 +374,20 @@ mod tests {
             ("/?X-Amz-SignedHeaders=x-amz-date", false),
             ("/", false),
         ] {
-            assert_eq!(require_signed_host(Signing::Query, &HeaderMap::new(), &Uri::from_static(uri)).is_ok(), good, "{uri}");
+            assert_eq!(
+                require_signed_host(Signing::Query, &HeaderMap::new(), &Uri::from_static(uri)).is_ok(),
+                good,
+                "{uri}"
+            );
         }
     }
 
     #[test]
     fn chunked_framing_is_decoded_or_refused() {
-        let streaming = headers(&[("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), ("content-encoding", "aws-chunked")]);
+        let streaming = headers(&[
+            ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+            ("content-encoding", "aws-chunked"),
+        ]);
         assert!(refuse_undecoded(&streaming, Signing::Header).is_ok());
         for signing in [Signing::None, Signing::Query, Signing::Form] {
             assert!(refuse_undecoded(&streaming, signing).is_err(), "{signing:?}");

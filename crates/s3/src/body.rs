@@ -49,7 +49,7 @@ impl<B> Watched<B> {
     /// Also holds the body against the digests that its headers state, as a document of at most
     /// `limit` bytes.
     #[must_use]
-    pub fn as_document(mut self, headers: &HeaderMap, limit: usize) -> Self {
+    pub fn with_digests(mut self, headers: &HeaderMap, limit: usize) -> Self {
         self.document = Some(Document::new(headers, limit));
         self
     }

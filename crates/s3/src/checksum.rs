@@ -108,9 +108,7 @@ pub fn of_body(
         (Some(_), Some(_)) => {
             Err(invalid("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."))
         }
-        (Some((algorithm, text)), None) => {
-            Ok(ChecksumRequest::Declared(value(algorithm, &text)?))
-        }
+        (Some((algorithm, text)), None) => Ok(ChecksumRequest::Declared(value(algorithm, &text)?)),
         (None, Some(algorithm)) => {
             // Without a decoder behind it nothing would ever produce the trailer.
             let trailers = trailers.ok_or_else(|| invalid("x-amz-trailer needs a body with trailing chunks."))?;
@@ -211,7 +209,10 @@ pub(crate) use set_checksum;
 /// `NotImplemented` for algorithms that we do not compute.
 pub fn of_completed_part(part: &s3s::dto::CompletedPart) -> S3Result<Option<(ChecksumAlgorithm, String)>> {
     let unserved = [
-        &part.checksum_md5, &part.checksum_sha512, &part.checksum_xxhash3, &part.checksum_xxhash64,
+        &part.checksum_md5,
+        &part.checksum_sha512,
+        &part.checksum_xxhash3,
+        &part.checksum_xxhash64,
         &part.checksum_xxhash128,
     ];
     if unserved.iter().any(|value| value.is_some()) {

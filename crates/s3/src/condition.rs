@@ -37,7 +37,7 @@ impl Signing {
 }
 
 /// Headers whose values are condition keys of their own.
-const HEADERS: [(&str, &str); 19] = [
+const HEADERS: [(&str, &str); 20] = [
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-content-sha256", "s3:x-amz-content-sha256"),
     ("x-amz-copy-source", "s3:x-amz-copy-source"),
@@ -56,6 +56,7 @@ const HEADERS: [(&str, &str); 19] = [
     ("x-amz-object-lock-mode", "s3:object-lock-mode"),
     ("x-amz-object-lock-retain-until-date", "s3:object-lock-retain-until-date"),
     ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
+    ("if-match", "s3:if-match"),
     ("if-none-match", "s3:if-none-match"),
 ];
 

@@ -181,7 +181,10 @@ mod tests {
 
     #[test]
     fn stored_rules_round_trip_and_damage_is_seen() {
-        let rules = vec![Rule { id: Some("a".into()), max_age: Some(3000), ..rule(&["*"], &["GET"], &["*"]) }, rule(&["x"], &["PUT"], &[])];
+        let rules = vec![
+            Rule { id: Some("a".into()), max_age: Some(3000), ..rule(&["*"], &["GET"], &["*"]) },
+            rule(&["x"], &["PUT"], &[]),
+        ];
         assert_eq!(from_document(&to_document(&rules)).unwrap(), rules);
         for damaged in ["", "{}", "[{}]", "[{\"origins\":[1]}]"] {
             assert!(from_document(damaged).is_none(), "{damaged:?}");

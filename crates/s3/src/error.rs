@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use arqueta_engine::{BodyError, EnvelopeError as EncryptionError, Error, KeyServiceError, StoreError};
 use arqueta_engine::record::BucketDocument;
+use arqueta_engine::{BodyError, EnvelopeError as EncryptionError, Error, KeyServiceError, StoreError};
 use arqueta_iam::Error as IamError;
 use http::header::{ETAG, LAST_MODIFIED, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -55,8 +55,11 @@ impl Answer {
         let mut error = S3Error::with_message(code, self.message);
         error.set_status_code(self.status);
         if !self.headers.is_empty() {
-            let headers: HeaderMap =
-                self.headers.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))).collect();
+            let headers: HeaderMap = self
+                .headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
+                .collect();
             error.set_headers(headers);
         }
         for (name, value) in self.details {
@@ -131,7 +134,9 @@ pub fn answer(error: &Error) -> Answer {
             .detail("ActualObjectSize", size)
             .header(http::header::CONTENT_RANGE, format!("bytes */{size}")),
         Error::InvalidPartNumber => Answer::new("InvalidPartNumber", S::RANGE_NOT_SATISFIABLE, words()),
-        Error::InvalidPart { number } => Answer::new("InvalidPart", S::BAD_REQUEST, words()).detail("PartNumber", number),
+        Error::InvalidPart { number } => {
+            Answer::new("InvalidPart", S::BAD_REQUEST, words()).detail("PartNumber", number)
+        }
         Error::InvalidPartOrder => Answer::new("InvalidPartOrder", S::BAD_REQUEST, words()),
         Error::EntityTooSmall { number, size } => Answer::new("EntityTooSmall", S::BAD_REQUEST, words())
             .detail("ProposedSize", size)
@@ -160,7 +165,11 @@ pub fn answer(error: &Error) -> Answer {
 }
 
 fn internal() -> Answer {
-    Answer::new("InternalError", StatusCode::INTERNAL_SERVER_ERROR, "We encountered an internal error. Please try again.")
+    Answer::new(
+        "InternalError",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "We encountered an internal error. Please try again.",
+    )
 }
 
 fn with_marker(answer: Answer, version: &arqueta_model::VersionId) -> Answer {
@@ -179,9 +188,7 @@ fn no_document(kind: BucketDocument) -> Answer {
         BucketDocument::OwnershipControls => {
             ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found")
         }
-        BucketDocument::Lifecycle => {
-            ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")
-        }
+        BucketDocument::Lifecycle => ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
         BucketDocument::Replication => {
             ("ReplicationConfigurationNotFoundError", "The replication configuration was not found")
         }
@@ -221,9 +228,11 @@ fn of_body(error: &BodyError) -> Answer {
 
 fn of_store(error: &StoreError) -> Answer {
     match error {
-        StoreError::Full(_) => {
-            Answer::new("InsufficientStorage", StatusCode::INSUFFICIENT_STORAGE, "The storage is full; nothing was changed.")
-        }
+        StoreError::Full(_) => Answer::new(
+            "InsufficientStorage",
+            StatusCode::INSUFFICIENT_STORAGE,
+            "The storage is full; nothing was changed.",
+        ),
         StoreError::Conflict => Answer::new(
             "OperationAborted",
             StatusCode::CONFLICT,
@@ -244,7 +253,9 @@ fn of_encryption(error: &EncryptionError) -> Answer {
     use StatusCode as S;
     match error {
         EncryptionError::Kms(kms) => of_key_service(kms),
-        EncryptionError::BucketKeyStore(store) if store.is_retryable() => unavailable("Please reduce your request rate."),
+        EncryptionError::BucketKeyStore(store) if store.is_retryable() => {
+            unavailable("Please reduce your request rate.")
+        }
         EncryptionError::Context(_) => Answer::new("InvalidArgument", S::BAD_REQUEST, error.to_string()),
         EncryptionError::CustomerKeyRequired => Answer::new(
             "InvalidRequest",
@@ -252,11 +263,15 @@ fn of_encryption(error: &EncryptionError) -> Answer {
             "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
         ),
         EncryptionError::CustomerKeyWrong => Answer::new("AccessDenied", S::FORBIDDEN, "Access Denied"),
-        EncryptionError::CustomerKeyNotApplicable => {
-            Answer::new("InvalidRequest", S::BAD_REQUEST, "The encryption parameters are not applicable to this object.")
-        }
+        EncryptionError::CustomerKeyNotApplicable => Answer::new(
+            "InvalidRequest",
+            S::BAD_REQUEST,
+            "The encryption parameters are not applicable to this object.",
+        ),
         EncryptionError::NotRewrappable { .. } => Answer::new("InvalidRequest", S::BAD_REQUEST, error.to_string()),
-        EncryptionError::BucketKeyStore(_) | EncryptionError::BucketKeyMissing(_) | EncryptionError::Seal(_) => internal(),
+        EncryptionError::BucketKeyStore(_) | EncryptionError::BucketKeyMissing(_) | EncryptionError::Seal(_) => {
+            internal()
+        }
     }
 }
 
@@ -269,9 +284,11 @@ fn of_key_service(error: &KeyServiceError) -> Answer {
         KeyServiceError::InvalidState { .. } => Answer::new("KMS.KMSInvalidStateException", S::BAD_REQUEST, words()),
         KeyServiceError::Denied { message } => Answer::new("AccessDenied", S::FORBIDDEN, message.clone()),
         KeyServiceError::InvalidKeyUsage { .. } => Answer::new("KMS.InvalidKeyUsageException", S::BAD_REQUEST, words()),
-        KeyServiceError::InvalidCiphertext => {
-            Answer::new("KMS.InvalidCiphertextException", S::BAD_REQUEST, "The ciphertext of the object's key is not valid.")
-        }
+        KeyServiceError::InvalidCiphertext => Answer::new(
+            "KMS.InvalidCiphertextException",
+            S::BAD_REQUEST,
+            "The ciphertext of the object's key is not valid.",
+        ),
         KeyServiceError::IncorrectKey => Answer::new("KMS.IncorrectKeyException", S::BAD_REQUEST, words()),
         KeyServiceError::Refused { .. } => Answer::new("InvalidArgument", S::BAD_REQUEST, words()),
         KeyServiceError::Throttled => Answer::new(
@@ -312,3 +329,6 @@ pub fn of_iam(error: &IamError) -> S3Error {
     };
     answer.into_error()
 }
+
+#[cfg(test)]
+mod tests;

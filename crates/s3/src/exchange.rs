@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
 use arqueta_model::{Clock, RequestId, RequestInfo};
-use arqueta_engine::record::BucketRecord;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::form_fields::FormFields;

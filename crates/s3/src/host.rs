@@ -93,8 +93,18 @@ mod tests {
     fn everything_else_is_path_style() {
         let hosts = hosts(&[]);
         for host in [
-            "localhost", "localhost:9000", "127.0.0.1:9000", "[::1]:9000", "::1", "gateway.example.com",
-            "notlocalhost", "s3.eu-west-1.amazonaws.com", "s3.localhost", "UPPER.localhost", ".localhost", "",
+            "localhost",
+            "localhost:9000",
+            "127.0.0.1:9000",
+            "[::1]:9000",
+            "::1",
+            "gateway.example.com",
+            "notlocalhost",
+            "s3.eu-west-1.amazonaws.com",
+            "s3.localhost",
+            "UPPER.localhost",
+            ".localhost",
+            "",
         ] {
             assert_eq!(hosts.bucket(host), None, "{host:?}");
         }

@@ -102,7 +102,9 @@ impl S3Edge {
         let (parts, body) = request.into_parts();
         let (fields, body) = match form_fields::boundary(&parts) {
             Some(boundary) => form_fields::peek(body, &boundary).await,
-            None => (FormFields { token: session_token(&parts.headers, &parts.uri), policy: None }, Peeked::whole(body)),
+            None => {
+                (FormFields { token: session_token(&parts.headers, &parts.uri), policy: None }, Peeked::whole(body))
+            }
         };
         let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, fields);
         let (method, resource) = (parts.method.clone(), parts.uri.path().to_owned());
@@ -132,7 +134,7 @@ impl S3Edge {
             return Request::from_parts(parts, Body::empty());
         }
         let watched = Watched::new(body, Arc::clone(exchange), Arc::clone(&self.clock), self.body_idle);
-        let watched = if is_document(&parts) { watched.as_document(&parts.headers, DOCUMENT_LIMIT) } else { watched };
+        let watched = if is_document(&parts) { watched.with_digests(&parts.headers, DOCUMENT_LIMIT) } else { watched };
         Request::from_parts(parts, Body::http_body_unsync(watched))
     }
 
@@ -150,8 +152,9 @@ impl S3Edge {
             copy
         });
         let answer = self.guarded.call(request).await;
+        let malformed = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::BAD_REQUEST);
         match again {
-            Some(copy) if exchange.is_admitted() => {
+            Some(copy) if malformed && exchange.is_admitted() => {
                 drop(exchange.take_details());
                 self.without(&ignored, copy).await
             }
@@ -327,7 +330,13 @@ mod tests {
         for uri in ["/b?delete", "/b/k?uploadId=1", "/b/k?uploads"] {
             assert!(is_document(&parts(Method::POST, uri)), "POST {uri}");
         }
-        for uri in ["/b/k", "/b/k?partNumber=1&uploadId=u", "/k?partNumber=1&uploadId=u", "/b/k?X-Amz-Signature=a", "/k?x-id=PutObject"] {
+        for uri in [
+            "/b/k",
+            "/b/k?partNumber=1&uploadId=u",
+            "/k?partNumber=1&uploadId=u",
+            "/b/k?X-Amz-Signature=a",
+            "/k?x-id=PutObject",
+        ] {
             assert!(!is_document(&parts(Method::PUT, uri)), "PUT {uri}");
         }
     }

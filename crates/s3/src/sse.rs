@@ -92,8 +92,7 @@ pub fn decode(fields: &WriteFields<'_>) -> S3Result<EncryptionRequest> {
     let kms_parameters = fields.kms_key.is_some() || fields.context.is_some();
     let mode = match (customer, fields.algorithm) {
         (Some(_), Some(algorithm)) => {
-            let message =
-                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
+            let message = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
             return Err(invalid_argument(message, SSE, algorithm));
         }
         (Some(_), None) | (None, None | Some(ServerSideEncryption::AES256)) if kms_parameters => {
@@ -294,7 +293,10 @@ mod tests {
         assert!(matches!(mode(&kms), RequestedMode::Kms { key: Some(key), .. } if key == "alias/a"));
         let dual = WriteFields { algorithm: Some("aws:kms:dsse"), ..Default::default() };
         assert!(matches!(mode(&dual), RequestedMode::DualKms { key: None, .. }));
-        assert!(matches!(mode(&WriteFields { customer: customer(), ..Default::default() }), RequestedMode::Customer(_)));
+        assert!(matches!(
+            mode(&WriteFields { customer: customer(), ..Default::default() }),
+            RequestedMode::Customer(_)
+        ));
     }
 
     #[test]
@@ -318,7 +320,10 @@ mod tests {
         let both = WriteFields { algorithm: Some("aws:kms"), customer: customer(), ..Default::default() };
         assert!(message(decode(&both)).contains("incompatible"));
         for algorithm in ["", "aes256", "aws:KMS", "aws:kms:dssf", "aws:fsx"] {
-            assert!(message(decode(&WriteFields { algorithm: Some(algorithm), ..Default::default() })).contains("not supported"));
+            assert!(
+                message(decode(&WriteFields { algorithm: Some(algorithm), ..Default::default() }))
+                    .contains("not supported")
+            );
         }
     }
 
@@ -375,7 +380,10 @@ mod tests {
         let s3 = Told::of(Some(&info(SseMode::S3)));
         assert_eq!(s3, Told { algorithm: Some("AES256"), ..Told::default() });
         let kms = Told::of(Some(&info(SseMode::Kms)));
-        assert_eq!((kms.algorithm, kms.kms_key.as_deref()), (Some("aws:kms"), Some("arn:aws:kms:eu-west-1:111122223333:key/k")));
+        assert_eq!(
+            (kms.algorithm, kms.kms_key.as_deref()),
+            (Some("aws:kms"), Some("arn:aws:kms:eu-west-1:111122223333:key/k"))
+        );
         assert_eq!((kms.customer_md5, kms.context), (None, None));
         let customer = Told::of(Some(&info(SseMode::Customer)));
         assert_eq!((customer.algorithm, customer.kms_key), (None, None));

@@ -81,7 +81,8 @@ pub fn element(out: &mut String, name: &str, text: &str) {
 #[must_use]
 pub fn url_encoded(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
+    const KEPT: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
     utf8_percent_encode(text, KEPT).to_string().replace(' ', "+")
 }
 

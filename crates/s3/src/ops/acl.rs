@@ -66,20 +66,30 @@ async fn bucket_owner(ops: &Operations, bucket: &str) -> S3Result<Owner> {
 }
 
 /// GetBucketAcl.
-pub async fn get_bucket_acl(ops: &Operations, request: S3Request<GetBucketAclInput>) -> S3Result<S3Response<GetBucketAclOutput>> {
+pub async fn get_bucket_acl(
+    ops: &Operations,
+    request: S3Request<GetBucketAclInput>,
+) -> S3Result<S3Response<GetBucketAclOutput>> {
     Call::current()?;
     let owner = bucket_owner(ops, &request.input.bucket).await?;
     Ok(S3Response::new(GetBucketAclOutput { grants: Some(full_control(&owner)), owner: Some(owner) }))
 }
 
 /// PutBucketAcl.
-pub async fn put_bucket_acl(ops: &Operations, request: S3Request<PutBucketAclInput>) -> S3Result<S3Response<PutBucketAclOutput>> {
+pub async fn put_bucket_acl(
+    ops: &Operations,
+    request: S3Request<PutBucketAclInput>,
+) -> S3Result<S3Response<PutBucketAclOutput>> {
     Call::current()?;
     let input = &request.input;
     let owner = bucket_owner(ops, &input.bucket).await?;
     refuse_canned(input.acl.as_ref().map(BucketCannedACL::as_str))?;
     refuse_grants([
-        &input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp,
+        &input.grant_full_control,
+        &input.grant_read,
+        &input.grant_read_acp,
+        &input.grant_write,
+        &input.grant_write_acp,
     ])?;
     refuse_list(input.access_control_policy.as_ref(), &owner)?;
     Ok(S3Response::new(PutBucketAclOutput::default()))
@@ -102,23 +112,37 @@ async fn object_owner(
 }
 
 /// GetObjectAcl.
-pub async fn get_object_acl(ops: &Operations, request: S3Request<GetObjectAclInput>) -> S3Result<S3Response<GetObjectAclOutput>> {
+pub async fn get_object_acl(
+    ops: &Operations,
+    request: S3Request<GetObjectAclInput>,
+) -> S3Result<S3Response<GetObjectAclOutput>> {
     Call::current()?;
     let input = &request.input;
     let version = input.version_id.as_deref();
     let owner = object_owner(ops, &input.bucket, &input.key, version, &request.headers, &request.uri).await?;
-    Ok(S3Response::new(GetObjectAclOutput { grants: Some(full_control(&owner)), owner: Some(owner), ..Default::default() }))
+    Ok(S3Response::new(GetObjectAclOutput {
+        grants: Some(full_control(&owner)),
+        owner: Some(owner),
+        ..Default::default()
+    }))
 }
 
 /// PutObjectAcl.
-pub async fn put_object_acl(ops: &Operations, request: S3Request<PutObjectAclInput>) -> S3Result<S3Response<PutObjectAclOutput>> {
+pub async fn put_object_acl(
+    ops: &Operations,
+    request: S3Request<PutObjectAclInput>,
+) -> S3Result<S3Response<PutObjectAclOutput>> {
     Call::current()?;
     let input = &request.input;
     let version = input.version_id.as_deref();
     let owner = object_owner(ops, &input.bucket, &input.key, version, &request.headers, &request.uri).await?;
     refuse_canned(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     refuse_grants([
-        &input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp,
+        &input.grant_full_control,
+        &input.grant_read,
+        &input.grant_read_acp,
+        &input.grant_write,
+        &input.grant_write_acp,
     ])?;
     refuse_list(input.access_control_policy.as_ref(), &owner)?;
     Ok(S3Response::new(PutObjectAclOutput::default()))
@@ -174,7 +198,12 @@ mod tests {
         let policy = |grants| AccessControlPolicy { grants, owner: None };
         assert!(refuse_list(None, &owner).is_ok());
         assert!(refuse_list(Some(&policy(Some(full_control(&owner)))), &owner).is_ok());
-        for bad in [None, Some(vec![]), Some(full_control(&other)), Some([full_control(&owner), full_control(&other)].concat())] {
+        for bad in [
+            None,
+            Some(vec![]),
+            Some(full_control(&other)),
+            Some([full_control(&owner), full_control(&other)].concat()),
+        ] {
             assert!(refuse_list(Some(&policy(bad)), &owner).is_err());
         }
     }

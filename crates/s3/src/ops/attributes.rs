@@ -36,7 +36,9 @@ pub async fn get_object_attributes(
     };
     let found = match ops.engine.object_attributes(&call.caller, get).await {
         Ok(found) => found,
-        Err(failure) => return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
+        Err(failure) => {
+            return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);
+        }
     };
     let info = found.info;
     let checksum = info.checksum.filter(|_| wants(ObjectAttributes::CHECKSUM)).map(|checksum| {
@@ -52,7 +54,8 @@ pub async fn get_object_attributes(
         last_modified: Some(to_dto(info.last_modified)),
         object_parts: parts,
         object_size: wants(ObjectAttributes::OBJECT_SIZE).then(|| i64::try_from(info.size).unwrap_or(i64::MAX)),
-        storage_class: wants(ObjectAttributes::STORAGE_CLASS).then(|| StorageClass::from_static(info.storage_class.name())),
+        storage_class: wants(ObjectAttributes::STORAGE_CLASS)
+            .then(|| StorageClass::from_static(info.storage_class.name())),
         version_id: call.names_versions().then(|| info.version.to_string()),
         ..GetObjectAttributesOutput::default()
     }))
@@ -61,8 +64,11 @@ pub async fn get_object_attributes(
 /// The attributes named; a header may name several.
 fn wanted(headers: &[ObjectAttributes]) -> S3Result<Vec<String>> {
     const KNOWN: [&str; 5] = [
-        ObjectAttributes::CHECKSUM, ObjectAttributes::ETAG, ObjectAttributes::OBJECT_PARTS,
-        ObjectAttributes::OBJECT_SIZE, ObjectAttributes::STORAGE_CLASS,
+        ObjectAttributes::CHECKSUM,
+        ObjectAttributes::ETAG,
+        ObjectAttributes::OBJECT_PARTS,
+        ObjectAttributes::OBJECT_SIZE,
+        ObjectAttributes::STORAGE_CLASS,
     ];
     let names: Vec<String> =
         headers.iter().flat_map(|header| header.as_str().split(',')).map(|name| name.trim().to_owned()).collect();
@@ -109,7 +115,8 @@ mod tests {
 
     #[test]
     fn attributes_come_in_one_header_or_many() {
-        let attributes = |texts: &[&'static str]| texts.iter().map(|t| ObjectAttributes::from_static(t)).collect::<Vec<_>>();
+        let attributes =
+            |texts: &[&'static str]| texts.iter().map(|t| ObjectAttributes::from_static(t)).collect::<Vec<_>>();
         assert_eq!(wanted(&attributes(&["ETag, ObjectSize", "Checksum"])).unwrap(), ["ETag", "ObjectSize", "Checksum"]);
         for bad in ["etag", "ETag,", "Everything"] {
             assert!(wanted(&attributes(&[bad])).is_err(), "{bad}");
@@ -120,7 +127,10 @@ mod tests {
     fn parts_are_paged() {
         let parts: Vec<PartInfo> = (1..=5).map(|number| PartInfo { number, size: 1, checksum: None }).collect();
         let first = page(&parts, 0, Some(2));
-        assert_eq!((first.is_truncated, first.next_part_number_marker, first.total_parts_count), (Some(true), Some(2), Some(5)));
+        assert_eq!(
+            (first.is_truncated, first.next_part_number_marker, first.total_parts_count),
+            (Some(true), Some(2), Some(5))
+        );
         let last = page(&parts, 4, Some(2));
         assert_eq!((last.is_truncated, last.next_part_number_marker), (Some(false), Some(5)));
         assert!(first.parts.is_none());

@@ -13,7 +13,10 @@ use crate::time_text::to_dto;
 const MOST: i32 = 10_000;
 
 /// ListBuckets: those of the caller's account.
-pub async fn list_buckets(ops: &Operations, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+pub async fn list_buckets(
+    ops: &Operations,
+    request: S3Request<ListBucketsInput>,
+) -> S3Result<S3Response<ListBucketsOutput>> {
     let call = Call::current()?;
     let input = &request.input;
     let account = &call.caller.identity.principal.account;
@@ -49,12 +52,19 @@ pub async fn list_buckets(ops: &Operations, request: S3Request<ListBucketsInput>
 }
 
 /// CreateBucket.
-pub async fn create_bucket(ops: &Operations, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+pub async fn create_bucket(
+    ops: &Operations,
+    request: S3Request<CreateBucketInput>,
+) -> S3Result<S3Response<CreateBucketOutput>> {
     let call = Call::current()?;
     let input = &request.input;
     acl::refuse_canned(input.acl.as_ref().map(BucketCannedACL::as_str))?;
     acl::refuse_grants([
-        &input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp,
+        &input.grant_full_control,
+        &input.grant_read,
+        &input.grant_read_acp,
+        &input.grant_write,
+        &input.grant_write_acp,
     ])?;
     acl::require_enforced(input.object_ownership.as_ref())?;
     let configuration = input.create_bucket_configuration.as_ref();
@@ -70,7 +80,9 @@ pub async fn create_bucket(ops: &Operations, request: S3Request<CreateBucketInpu
             wanted.as_str()
         ));
     }
-    let tags = configuration.and_then(|c| c.tags.clone()).map(|set| Tags::of_bucket(tagging::pairs(set)?).map_err(|e| of_engine(&e)));
+    let tags = configuration
+        .and_then(|c| c.tags.clone())
+        .map(|set| Tags::of_bucket(tagging::pairs(set)?).map_err(|e| of_engine(&e)));
     let create = CreateBucket {
         bucket: bucket_name(&input.bucket)?,
         owner: call.caller.identity.principal.account.clone(),
@@ -85,7 +97,10 @@ pub async fn create_bucket(ops: &Operations, request: S3Request<CreateBucketInpu
 }
 
 /// HeadBucket.
-pub async fn head_bucket(ops: &Operations, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+pub async fn head_bucket(
+    ops: &Operations,
+    request: S3Request<HeadBucketInput>,
+) -> S3Result<S3Response<HeadBucketOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
@@ -97,7 +112,10 @@ pub async fn head_bucket(ops: &Operations, request: S3Request<HeadBucketInput>) 
 }
 
 /// DeleteBucket.
-pub async fn delete_bucket(ops: &Operations, request: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
+pub async fn delete_bucket(
+    ops: &Operations,
+    request: S3Request<DeleteBucketInput>,
+) -> S3Result<S3Response<DeleteBucketOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     ops.engine.delete_bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
@@ -148,10 +166,7 @@ pub async fn put_bucket_versioning(
         Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
         Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
         _ => {
-            return Err(s3_error!(
-                IllegalVersioningConfigurationException,
-                "The Versioning element must be specified"
-            ));
+            return Err(s3_error!(IllegalVersioningConfigurationException, "The Versioning element must be specified"));
         }
     };
     let name = bucket_name(&input.bucket)?;

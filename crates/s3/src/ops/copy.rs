@@ -30,13 +30,18 @@ macro_rules! source {
 }
 
 /// CopyObject.
-pub async fn copy_object(ops: &Operations, mut request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+pub async fn copy_object(
+    ops: &Operations,
+    mut request: S3Request<CopyObjectInput>,
+) -> S3Result<S3Response<CopyObjectOutput>> {
     let call = Call::current()?;
     let copy = decode(&mut request.input)?;
     let read = copy.source.name.clone();
     let copied = match ops.engine.copy_object(&call.caller, copy).await {
         Ok(copied) => copied,
-        Err(failure) => return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await),
+        Err(failure) => {
+            return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await);
+        }
     };
     let object = &copied.object;
     let mut result = CopyObjectResult {
@@ -115,7 +120,9 @@ pub async fn upload_part_copy(
     let read = part.source.name.clone();
     let part = match ops.engine.upload_part_copy(&call.caller, part).await {
         Ok(part) => part,
-        Err(failure) => return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await),
+        Err(failure) => {
+            return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await);
+        }
     };
     let mut result = CopyPartResult {
         e_tag: Some(fields::etag(&part.etag)),
@@ -125,7 +132,10 @@ pub async fn upload_part_copy(
     set_checksum!(result, part.checksum);
     let mut output = UploadPartCopyOutput {
         copy_part_result: Some(result),
-        copy_source_version_id: part.source_version.filter(|version| !version.is_null()).map(|version| version.to_string()),
+        copy_source_version_id: part
+            .source_version
+            .filter(|version| !version.is_null())
+            .map(|version| version.to_string()),
         ..UploadPartCopyOutput::default()
     };
     sse::tell!(output, Told::of(part.encryption.as_ref()));

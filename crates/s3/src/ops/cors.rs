@@ -11,7 +11,10 @@ use crate::cors::{Rule, from_document, to_document};
 const MOST: usize = 100;
 
 /// GetBucketCors.
-pub async fn get_bucket_cors(ops: &Operations, request: S3Request<GetBucketCorsInput>) -> S3Result<S3Response<GetBucketCorsOutput>> {
+pub async fn get_bucket_cors(
+    ops: &Operations,
+    request: S3Request<GetBucketCorsInput>,
+) -> S3Result<S3Response<GetBucketCorsOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let document = ops
@@ -33,7 +36,10 @@ pub async fn get_bucket_cors(ops: &Operations, request: S3Request<GetBucketCorsI
 }
 
 /// PutBucketCors.
-pub async fn put_bucket_cors(ops: &Operations, request: S3Request<PutBucketCorsInput>) -> S3Result<S3Response<PutBucketCorsOutput>> {
+pub async fn put_bucket_cors(
+    ops: &Operations,
+    request: S3Request<PutBucketCorsInput>,
+) -> S3Result<S3Response<PutBucketCorsOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let rules = decode(&request.input.cors_configuration.cors_rules)?;
@@ -69,7 +75,9 @@ fn decode_rule(rule: &CORSRule) -> S3Result<Rule> {
         return invalid(format!("AllowedHeader \"{header}\" can not have more than one wildcard."));
     }
     if let Some(header) = rule.expose_headers.iter().flatten().find(|text| text.contains('*')) {
-        return invalid(format!("ExposeHeader \"{header}\" contains wildcard. We currently do not support wildcard for ExposeHeader."));
+        return invalid(format!(
+            "ExposeHeader \"{header}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
+        ));
     }
     if rule.allowed_methods.is_empty() || rule.allowed_origins.is_empty() {
         return invalid("A CORS rule needs at least one AllowedMethod and one AllowedOrigin.".to_owned());

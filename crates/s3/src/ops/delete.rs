@@ -17,7 +17,10 @@ use crate::time_text::from_dto;
 const MOST: usize = 1000;
 
 /// DeleteObject.
-pub async fn delete_object(ops: &Operations, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+pub async fn delete_object(
+    ops: &Operations,
+    request: S3Request<DeleteObjectInput>,
+) -> S3Result<S3Response<DeleteObjectOutput>> {
     Call::current()?;
     let input = &request.input;
     let delete = DeleteObject {
@@ -42,7 +45,10 @@ pub async fn delete_object(ops: &Operations, request: S3Request<DeleteObjectInpu
 }
 
 /// DeleteObjects: each key is decided and answered for itself.
-pub async fn delete_objects(ops: &Operations, request: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
+pub async fn delete_objects(
+    ops: &Operations,
+    request: S3Request<DeleteObjectsInput>,
+) -> S3Result<S3Response<DeleteObjectsOutput>> {
     let call = Call::current()?;
     let input = &request.input;
     checksum::require_digest(&request.headers)?;
@@ -55,7 +61,8 @@ pub async fn delete_objects(ops: &Operations, request: S3Request<DeleteObjectsIn
     let bucket = bucket_name(&input.bucket)?;
     let record = ops.gate.bucket(&input.bucket).await?;
     let bypass = bypasses_governance(&request.headers);
-    let keys = ops.gate.keys(&call.exchange, &request.headers, &request.uri, Signing::of(&request.headers, &request.uri));
+    let keys =
+        ops.gate.keys(&call.exchange, &request.headers, &request.uri, Signing::of(&request.headers, &request.uri));
     let question = Question { exchange: &call.exchange, keys: &keys };
 
     // Decided first, in order; what may be deleted then goes to the engine in one go.
@@ -90,7 +97,12 @@ pub async fn delete_objects(ops: &Operations, request: S3Request<DeleteObjectsIn
                 let answer = answer(&failure);
                 errors.push(refusal(&call, object, answer.code, &answer.message));
             }
-            Ok(None) => errors.push(refusal(&call, object, "InternalError", "We encountered an internal error. Please try again.")),
+            Ok(None) => errors.push(refusal(
+                &call,
+                object,
+                "InternalError",
+                "We encountered an internal error. Please try again.",
+            )),
             Err(denied) => {
                 errors.push(refusal(&call, object, denied.code().as_str(), denied.message().unwrap_or_default()));
             }

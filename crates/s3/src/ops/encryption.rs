@@ -39,9 +39,8 @@ pub async fn get_bucket_encryption(
             sse_algorithm: ServerSideEncryption::from_static(algorithm),
         }),
         bucket_key_enabled: Some(default.bucket_key),
-        blocked_encryption_types: (!blocked.is_empty()).then(|| BlockedEncryptionTypes {
-            encryption_type: Some(vec![EncryptionType::from_static(CUSTOMER)]),
-        }),
+        blocked_encryption_types: (!blocked.is_empty())
+            .then(|| BlockedEncryptionTypes { encryption_type: Some(vec![EncryptionType::from_static(CUSTOMER)]) }),
     };
     Ok(S3Response::new(GetBucketEncryptionOutput {
         server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration { rules: vec![rule] }),
@@ -65,13 +64,17 @@ fn decode(
     configuration: &ServerSideEncryptionConfiguration,
 ) -> S3Result<(api::DefaultEncryption, Option<Vec<BlockedEncryption>>)> {
     let malformed = || {
-        s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+        s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        )
     };
     let [rule] = configuration.rules.as_slice() else { return Err(malformed()) };
     let blocked = rule.blocked_encryption_types.as_ref().map(decode_blocked).transpose()?;
     let Some(default) = &rule.apply_server_side_encryption_by_default else {
         // A rule may set nothing but the bucket key or the blocked types.
-        let default = api::DefaultEncryption { bucket_key: rule.bucket_key_enabled.unwrap_or(false), ..Default::default() };
+        let default =
+            api::DefaultEncryption { bucket_key: rule.bucket_key_enabled.unwrap_or(false), ..Default::default() };
         return Ok((default, blocked));
     };
     let key = default.kms_master_key_id.clone().filter(|key| !key.is_empty());
@@ -96,7 +99,11 @@ fn decode_blocked(types: &BlockedEncryptionTypes) -> S3Result<Vec<BlockedEncrypt
     match names.as_slice() {
         [] | [EncryptionType::NONE] => Ok(Vec::new()),
         [CUSTOMER] => Ok(vec![BlockedEncryption::Customer]),
-        _ => Err(invalid_argument("Invalid EncryptionType in BlockedEncryptionTypes", "EncryptionType", &names.join(","))),
+        _ => Err(invalid_argument(
+            "Invalid EncryptionType in BlockedEncryptionTypes",
+            "EncryptionType",
+            &names.join(","),
+        )),
     }
 }
 
@@ -164,15 +171,22 @@ mod tests {
     #[test]
     fn rules_are_decoded() {
         let (default, blocked) = decode(&rule("aws:kms", Some("alias/a"))).unwrap();
-        assert_eq!(default, api::DefaultEncryption { mode: DefaultMode::Kms(Some("alias/a".into())), bucket_key: true });
+        assert_eq!(
+            default,
+            api::DefaultEncryption { mode: DefaultMode::Kms(Some("alias/a".into())), bucket_key: true }
+        );
         assert_eq!(blocked, None);
         assert_eq!(decode(&rule("AES256", Some(""))).unwrap().0.mode, DefaultMode::S3);
     }
 
     #[test]
     fn rules_that_s3_refuses_are_refused() {
-        let two = ServerSideEncryptionConfiguration { rules: [rule("AES256", None).rules, rule("AES256", None).rules].concat() };
-        for bad in [rule("AES256", Some("k")), rule("aes", None), two, ServerSideEncryptionConfiguration { rules: vec![] }] {
+        let two = ServerSideEncryptionConfiguration {
+            rules: [rule("AES256", None).rules, rule("AES256", None).rules].concat(),
+        };
+        for bad in
+            [rule("AES256", Some("k")), rule("aes", None), two, ServerSideEncryptionConfiguration { rules: vec![] }]
+        {
             assert!(decode(&bad).is_err());
         }
         let types = |names: &[&'static str]| BlockedEncryptionTypes {

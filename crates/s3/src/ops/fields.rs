@@ -52,7 +52,10 @@ pub fn etags(condition: &dto::ETagCondition) -> EtagCondition {
         dto::ETagCondition::Any => EtagCondition::Any,
         // s3s takes a list for one tag; no tag of ours contains a comma.
         dto::ETagCondition::ETag(tag) => EtagCondition::OneOf(
-            tag.value().split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned()).collect(),
+            tag.value()
+                .split(',')
+                .map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned())
+                .collect(),
         ),
     }
 }
@@ -65,11 +68,7 @@ pub fn write_conditions(
     if if_none_match.is_some_and(|condition| !condition.is_any()) || if_match.is_some_and(dto::ETagCondition::is_any) {
         return Err(s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented"));
     }
-    Ok(Conditions {
-        if_match: if_match.map(etags),
-        if_none_match: if_none_match.map(etags),
-        ..Conditions::default()
-    })
+    Ok(Conditions { if_match: if_match.map(etags), if_none_match: if_none_match.map(etags), ..Conditions::default() })
 }
 
 /// Conditions of a read; of any s3s input by its four fields.
@@ -193,7 +192,9 @@ pub fn legal_hold(status: Option<&str>) -> S3Result<Option<LegalHold>> {
         None => Ok(None),
         Some("ON") => Ok(Some(LegalHold::On)),
         Some("OFF") => Ok(Some(LegalHold::Off)),
-        Some(other) => Err(invalid_argument("Legal Hold must be either of 'ON' or 'OFF'", "x-amz-object-lock-legal-hold", other)),
+        Some(other) => {
+            Err(invalid_argument("Legal Hold must be either of 'ON' or 'OFF'", "x-amz-object-lock-legal-hold", other))
+        }
     }
 }
 
@@ -234,7 +235,7 @@ pub fn canonical_id(account: &AccountId) -> String {
 /// A body for the engine.
 pub fn body(blob: Option<dto::StreamingBlob>) -> Body {
     match blob {
-        Some(blob) => blob.map(|chunk| chunk.map_err(|failure| body_error(failure))).boxed(),
+        Some(blob) => blob.map(|chunk| chunk.map_err(body_error)).boxed(),
         None => futures::stream::empty().boxed(),
     }
 }
@@ -252,7 +253,8 @@ pub fn body_error(failure: StdError) -> BodyError {
     if let Some(chunked) = failure.downcast_ref::<AwsChunkedStreamError>() {
         match chunked {
             AwsChunkedStreamError::SignatureMismatch => return BodyError::Signature,
-            AwsChunkedStreamError::Incomplete | AwsChunkedStreamError::FormatError
+            AwsChunkedStreamError::Incomplete
+            | AwsChunkedStreamError::FormatError
             | AwsChunkedStreamError::LengthMismatch => return BodyError::Incomplete,
             AwsChunkedStreamError::ChunkDataTooLarge(..) => return BodyError::TooLarge,
             _ => {}

@@ -16,7 +16,10 @@ use crate::checksum;
 use crate::condition::Signing;
 
 /// PostObject.
-pub async fn post_object(ops: &Operations, mut request: S3Request<PostObjectInput>) -> S3Result<S3Response<PostObjectOutput>> {
+pub async fn post_object(
+    ops: &Operations,
+    mut request: S3Request<PostObjectInput>,
+) -> S3Result<S3Response<PostObjectOutput>> {
     let call = Call::current()?;
     let redirects = request.input.success_action_redirect.is_some();
     let fields = form_headers(&request.input);
@@ -38,7 +41,9 @@ pub async fn post_object(ops: &Operations, mut request: S3Request<PostObjectInpu
     };
     let output = put::encode(&stored);
     let mut headers = told(&output);
-    if !redirects && let Ok(value) = HeaderValue::from_str(&format!("/{bucket}/{}", crate::text::url_encoded(key.as_str()))) {
+    if !redirects
+        && let Ok(value) = HeaderValue::from_str(&format!("/{bucket}/{}", crate::text::url_encoded(key.as_str())))
+    {
         headers.insert(LOCATION, value);
     }
     let mut response = S3Response::new(PostObjectOutput { e_tag: output.e_tag, ..PostObjectOutput::default() });
@@ -46,7 +51,13 @@ pub async fn post_object(ops: &Operations, mut request: S3Request<PostObjectInpu
     Ok(response)
 }
 
-async fn authorize(ops: &Operations, call: &Call, input: &PutObjectInput, fields: &HeaderMap, signed: bool) -> S3Result<()> {
+async fn authorize(
+    ops: &Operations,
+    call: &Call,
+    input: &PutObjectInput,
+    fields: &HeaderMap,
+    signed: bool,
+) -> S3Result<()> {
     let bucket = ops.gate.bucket(&input.bucket).await?;
     let uri = http::Uri::from_static("/");
     let needs = action::needs("PutObject", fields, &uri).ok_or_else(|| s3_error!(NotImplemented))?;
@@ -72,7 +83,10 @@ fn form_headers(input: &PostObjectInput) -> HeaderMap {
         ("x-amz-server-side-encryption-customer-algorithm", input.sse_customer_algorithm.as_deref()),
         ("x-amz-website-redirect-location", input.website_redirect_location.as_deref()),
         ("x-amz-object-lock-mode", input.object_lock_mode.as_ref().map(ObjectLockMode::as_str)),
-        ("x-amz-object-lock-legal-hold", input.object_lock_legal_hold_status.as_ref().map(ObjectLockLegalHoldStatus::as_str)),
+        (
+            "x-amz-object-lock-legal-hold",
+            input.object_lock_legal_hold_status.as_ref().map(ObjectLockLegalHoldStatus::as_str),
+        ),
         ("x-amz-grant-read", input.grant_read.as_deref()),
         ("x-amz-grant-full-control", input.grant_full_control.as_deref()),
         ("if-match", input.if_match.as_ref().map(|_| "*")),
@@ -112,11 +126,7 @@ fn covered_by_policy(input: &PostObjectInput, policy: Option<&str>) -> S3Result<
         ("x-amz-server-side-encryption-customer-algorithm", input.sse_customer_algorithm.is_some()),
     ] {
         if present && !named(name) {
-            return Err(s3_error!(
-                AccessDenied,
-                "Invalid according to Policy: Extra input fields: {}",
-                name
-            ));
+            return Err(s3_error!(AccessDenied, "Invalid according to Policy: Extra input fields: {}", name));
         }
     }
     Ok(())
@@ -134,7 +144,10 @@ fn told(output: &PutObjectOutput) -> HeaderMap {
         (HeaderName::from_static("x-amz-server-side-encryption"), algorithm),
         (HeaderName::from_static("x-amz-server-side-encryption-aws-kms-key-id"), output.ssekms_key_id.clone()),
         (HeaderName::from_static("x-amz-server-side-encryption-bucket-key-enabled"), bucket_key),
-        (HeaderName::from_static("x-amz-server-side-encryption-customer-algorithm"), output.sse_customer_algorithm.clone()),
+        (
+            HeaderName::from_static("x-amz-server-side-encryption-customer-algorithm"),
+            output.sse_customer_algorithm.clone(),
+        ),
         (HeaderName::from_static("x-amz-server-side-encryption-customer-key-md5"), output.sse_customer_key_md5.clone()),
     ] {
         if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {

@@ -28,7 +28,9 @@ impl<'a> Writing<'a> {
         match encoding.map(EncodingType::as_str) {
             None => Ok(Self { call, encoded: false }),
             Some(EncodingType::URL) => Ok(Self { call, encoded: true }),
-            Some(other) => Err(invalid_argument("Invalid Encoding Method specified in Request", "encoding-type", other)),
+            Some(other) => {
+                Err(invalid_argument("Invalid Encoding Method specified in Request", "encoding-type", other))
+            }
         }
     }
 
@@ -94,7 +96,10 @@ fn count(limit: i32) -> usize {
 }
 
 /// ListObjects.
-pub async fn list_objects(ops: &Operations, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
+pub async fn list_objects(
+    ops: &Operations,
+    request: S3Request<ListObjectsInput>,
+) -> S3Result<S3Response<ListObjectsOutput>> {
     let call = Call::current()?;
     let input = &request.input;
     let write = Writing::new(&call, input.encoding_type.as_ref())?;
@@ -128,7 +133,10 @@ pub async fn list_objects(ops: &Operations, request: S3Request<ListObjectsInput>
 }
 
 /// ListObjectsV2.
-pub async fn list_objects_v2(ops: &Operations, request: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+pub async fn list_objects_v2(
+    ops: &Operations,
+    request: S3Request<ListObjectsV2Input>,
+) -> S3Result<S3Response<ListObjectsV2Output>> {
     let call = Call::current()?;
     let input = &request.input;
     let write = Writing::new(&call, input.encoding_type.as_ref())?;
@@ -195,7 +203,9 @@ pub async fn list_object_versions(
         let (latest, last_modified) = (Some(listed.latest), Some(to_dto(listed.last_modified)));
         let owner = Some(fields::owner(&listed.owner));
         match &listed.object {
-            None => markers.push(DeleteMarkerEntry { key, version_id: version, is_latest: latest, last_modified, owner }),
+            None => {
+                markers.push(DeleteMarkerEntry { key, version_id: version, is_latest: latest, last_modified, owner })
+            }
             Some(object) => versions.push(ObjectVersion {
                 key,
                 version_id: version,
@@ -237,7 +247,9 @@ mod tests {
 
     #[test]
     fn pages_are_at_most_a_thousand_entries() {
-        for (asked, want) in [(None, 1000), (Some(0), 0), (Some(1000), 1000), (Some(1001), 1000), (Some(i32::MAX), 1000)] {
+        for (asked, want) in
+            [(None, 1000), (Some(0), 0), (Some(1000), 1000), (Some(1001), 1000), (Some(i32::MAX), 1000)]
+        {
             assert_eq!(limit(asked, "maxKeys").unwrap(), want);
         }
         assert!(limit(Some(-1), "maxKeys").is_err());

@@ -159,7 +159,11 @@ mod tests {
         ObjectLockConfiguration {
             object_lock_enabled: Some(ObjectLockEnabled::from_static("Enabled")),
             rule: Some(ObjectLockRule {
-                default_retention: Some(DefaultRetention { days, years, mode: Some(ObjectLockRetentionMode::from_static(mode)) }),
+                default_retention: Some(DefaultRetention {
+                    days,
+                    years,
+                    mode: Some(ObjectLockRetentionMode::from_static(mode)),
+                }),
             }),
         }
     }

@@ -172,8 +172,13 @@ fn object_key(text: &str) -> S3Result<ObjectKey> {
 /// A failure about an object. Elements that AWS adds for the resource are added.
 fn fail(failure: &Error, bucket: &str, key: Option<&str>) -> S3Error {
     match failure {
-        Error::NoSuchBucket | Error::BucketNotEmpty | Error::BucketAlreadyExists | Error::BucketAlreadyOwnedByYou
-        | Error::NoSuchTagSet | Error::NoSuchDocument(_) | Error::NoObjectLockConfiguration => {
+        Error::NoSuchBucket
+        | Error::BucketNotEmpty
+        | Error::BucketAlreadyExists
+        | Error::BucketAlreadyOwnedByYou
+        | Error::NoSuchTagSet
+        | Error::NoSuchDocument(_)
+        | Error::NoObjectLockConfiguration => {
             error::detail("BucketName", bucket);
         }
         Error::NoSuchKey { .. } | Error::NoSuchVersion => error::detail("Key", key.unwrap_or_default()),

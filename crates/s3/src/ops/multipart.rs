@@ -49,7 +49,8 @@ fn decode(input: &mut CreateMultipartUploadInput) -> S3Result<api::CreateMultipa
         headers,
         metadata: fields::metadata(input.metadata.take()),
         tags: fields::tags(input.tagging.as_deref())?,
-        storage_class: fields::storage_class(input.storage_class.as_ref().map(StorageClass::as_str))?.unwrap_or_default(),
+        storage_class: fields::storage_class(input.storage_class.as_ref().map(StorageClass::as_str))?
+            .unwrap_or_default(),
         encryption: sse::decode(&sse::write_fields!(input))?,
         checksum: input.checksum_algorithm.as_ref().map(|name| checksum::algorithm(name.as_str())).transpose()?,
         checksum_type: input.checksum_type.as_ref().map(|name| checksum::checksum_type(name.as_str())).transpose()?,
@@ -64,7 +65,10 @@ fn decode(input: &mut CreateMultipartUploadInput) -> S3Result<api::CreateMultipa
 }
 
 /// UploadPart.
-pub async fn upload_part(ops: &Operations, mut request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+pub async fn upload_part(
+    ops: &Operations,
+    mut request: S3Request<UploadPartInput>,
+) -> S3Result<S3Response<UploadPartOutput>> {
     let call = Call::current()?;
     let checksum = checksum::of_body(&request.headers, request.trailing_headers.take(), &call.exchange)?;
     let input = &mut request.input;
@@ -96,7 +100,8 @@ pub async fn complete_multipart_upload(
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
     let call = Call::current()?;
     let declared = checksum::declared(&request.headers)?;
-    let location = location(&request.headers, &request.uri);
+    let scheme = if call.exchange.tls().is_some() { "https" } else { "http" };
+    let location = location(scheme, &request.headers, &request.uri);
     let input = &mut request.input;
     let complete = api::CompleteMultipartUpload {
         bucket: bucket_name(&input.bucket)?,
@@ -136,7 +141,10 @@ pub async fn complete_multipart_upload(
 
 fn completed_parts(upload: Option<CompletedMultipartUpload>) -> S3Result<Vec<api::CompletedPart>> {
     let malformed = || {
-        s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+        s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        )
     };
     let parts = upload.and_then(|upload| upload.parts).filter(|parts| !parts.is_empty()).ok_or_else(malformed)?;
     parts
@@ -155,14 +163,18 @@ fn completed_parts(upload: Option<CompletedMultipartUpload>) -> S3Result<Vec<api
 fn size(stated: Option<i64>) -> S3Result<Option<u64>> {
     let Some(stated) = stated else { return Ok(None) };
     u64::try_from(stated).map(Some).map_err(|_| {
-        invalid_argument("Value for x-amz-mp-object-size header is invalid.", "x-amz-mp-object-size", &stated.to_string())
+        invalid_argument(
+            "Value for x-amz-mp-object-size header is invalid.",
+            "x-amz-mp-object-size",
+            &stated.to_string(),
+        )
     })
 }
 
 /// Where the object now is, as the client addressed it.
-fn location(headers: &http::HeaderMap, uri: &http::Uri) -> String {
+fn location(scheme: &str, headers: &http::HeaderMap, uri: &http::Uri) -> String {
     let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    format!("http://{host}{}", uri.path())
+    format!("{scheme}://{host}{}", uri.path())
 }
 
 /// AbortMultipartUpload.

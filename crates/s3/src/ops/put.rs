@@ -9,7 +9,10 @@ use crate::checksum::{self, set_checksum, type_name};
 use crate::sse::{self, Told};
 
 /// PutObject.
-pub async fn put_object(ops: &Operations, mut request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+pub async fn put_object(
+    ops: &Operations,
+    mut request: S3Request<PutObjectInput>,
+) -> S3Result<S3Response<PutObjectOutput>> {
     let call = Call::current()?;
     let checksum = checksum::of_body(&request.headers, request.trailing_headers.take(), &call.exchange)?;
     if request.input.content_length.is_none() {
@@ -42,7 +45,8 @@ pub fn decode(input: &mut PutObjectInput) -> S3Result<PutObject> {
         headers,
         metadata: fields::metadata(input.metadata.take()),
         tags: fields::tags(input.tagging.as_deref())?,
-        storage_class: fields::storage_class(input.storage_class.as_ref().map(StorageClass::as_str))?.unwrap_or_default(),
+        storage_class: fields::storage_class(input.storage_class.as_ref().map(StorageClass::as_str))?
+            .unwrap_or_default(),
         encryption: sse::decode(&sse::write_fields!(input))?,
         conditions: fields::write_conditions(input.if_match.as_ref(), input.if_none_match.as_ref())?,
         retention: fields::retention(

@@ -49,7 +49,8 @@ macro_rules! describe {
         let length = $info.range.as_ref().map_or($info.size, |range| range.end - range.start);
         $output.content_length = i64::try_from(length).ok();
         $output.content_range = content_range(&$info);
-        $output.content_type = Some($info.headers.content_type.unwrap_or_else(|| "binary/octet-stream".to_owned()).into());
+        $output.content_type =
+            Some($info.headers.content_type.unwrap_or_else(|| "binary/octet-stream".to_owned()).into());
         $output.content_encoding = $info.headers.content_encoding;
         $output.content_disposition = $info.headers.content_disposition;
         $output.content_language = $info.headers.content_language;
@@ -70,7 +71,8 @@ macro_rules! describe {
             $output.object_lock_retain_until_date = Some(to_dto(retention.until));
         }
         if let Some(hold) = $info.legal_hold.filter(|_| $shown.hold) {
-            $output.object_lock_legal_hold_status = Some(ObjectLockLegalHoldStatus::from_static(fields::hold_name(hold)));
+            $output.object_lock_legal_hold_status =
+                Some(ObjectLockLegalHoldStatus::from_static(fields::hold_name(hold)));
         }
         if matches!($range, Some(ByteRange::Part(_))) {
             $output.parts_count = $info.parts.map(i32::from);
@@ -106,7 +108,10 @@ pub async fn get_object(ops: &Operations, request: S3Request<GetObjectInput>) ->
 }
 
 /// HeadObject.
-pub async fn head_object(ops: &Operations, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+pub async fn head_object(
+    ops: &Operations,
+    request: S3Request<HeadObjectInput>,
+) -> S3Result<S3Response<HeadObjectOutput>> {
     let call = Call::current()?;
     let reading = reading!(request);
     let (name, range) = (reading.name.clone(), reading.range);

@@ -10,7 +10,10 @@ use crate::error::of_engine;
 /// The pairs of a tag set; each tag has a key and a value.
 pub fn pairs(set: Vec<Tag>) -> S3Result<Vec<(String, String)>> {
     let malformed = || {
-        s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+        s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        )
     };
     set.into_iter().map(|tag| Ok((tag.key.ok_or_else(malformed)?, tag.value.ok_or_else(malformed)?))).collect()
 }

@@ -43,11 +43,21 @@ async fn versions_tags_and_conditions_have_their_own_permissions() {
     assert_eq!(user.get("/bucket/k?versionId=null").send(&rig).await.error(), (403, "AccessDenied"));
     assert_eq!(user.put("/bucket/a").body("x").send(&rig).await.status, 200);
     for (name, value) in [("x-amz-tagging", "a=b"), ("x-amz-object-lock-legal-hold", "ON"), ("x-amz-acl", "private")] {
-        assert_eq!(user.put("/bucket/a").header(name, value).body("x").send(&rig).await.error(), (403, "AccessDenied"), "{name}");
+        assert_eq!(
+            user.put("/bucket/a").header(name, value).body("x").send(&rig).await.error(),
+            (403, "AccessDenied"),
+            "{name}"
+        );
     }
     let writer = rig.identities.user("writer", &[("s3:PutObject", ALL, "{}")]).await;
-    assert_eq!(writer.put("/bucket/k").header("if-match", "\"x\"").body("x").send(&rig).await.error(), (403, "AccessDenied"));
-    assert_eq!(writer.put("/bucket/k").header("if-none-match", "*").body("x").send(&rig).await.error(), (412, "PreconditionFailed"));
+    assert_eq!(
+        writer.put("/bucket/k").header("if-match", "\"x\"").body("x").send(&rig).await.error(),
+        (403, "AccessDenied")
+    );
+    assert_eq!(
+        writer.put("/bucket/k").header("if-none-match", "*").body("x").send(&rig).await.error(),
+        (412, "PreconditionFailed")
+    );
     for uri in ["/bucket?encryption", "/bucket?versioning", "/bucket?policy", "/bucket?cors"] {
         assert_eq!(user.get(uri).send(&rig).await.error(), (403, "AccessDenied"), "{uri}");
     }
@@ -63,7 +73,10 @@ async fn condition_keys_hold() {
     assert_eq!(user.get("/bucket?list-type=2&prefix=other%2F").send(&rig).await.error(), (403, "AccessDenied"));
     assert_eq!(user.get("/bucket?list-type=2").send(&rig).await.error(), (403, "AccessDenied"));
     assert_eq!(user.put("/bucket/x").body("x").send(&rig).await.error(), (403, "AccessDenied"));
-    assert_eq!(user.put("/bucket/x").header("x-amz-server-side-encryption", "aws:kms").body("x").send(&rig).await.status, 200);
+    assert_eq!(
+        user.put("/bucket/x").header("x-amz-server-side-encryption", "aws:kms").body("x").send(&rig).await.status,
+        200
+    );
     let presigned = r#"{"StringEquals":{"s3:authType":"REST-HEADER"}}"#;
     let header_only = rig.identities.user("headers", &[("s3:GetObject", ALL, presigned)]).await;
     assert_eq!(header_only.get("/bucket/k").send(&rig).await.status, 200);
@@ -75,7 +88,10 @@ async fn condition_keys_hold() {
 #[tokio::test]
 async fn a_copy_needs_both_ends() {
     let rig = rig().await;
-    let writer = rig.identities.user("writer", &[("s3:PutObject", ALL, "{}"), ("s3:GetObject", "arn:aws:s3:::bucket/open/*", "{}")]).await;
+    let writer = rig
+        .identities
+        .user("writer", &[("s3:PutObject", ALL, "{}"), ("s3:GetObject", "arn:aws:s3:::bucket/open/*", "{}")])
+        .await;
     let copy = |source: &'static str| writer.put("/bucket/to").header("x-amz-copy-source", source);
     assert_eq!(copy("bucket/k").send(&rig).await.error(), (403, "AccessDenied"));
     assert_eq!(copy("bucket/%6B").send(&rig).await.error(), (403, "AccessDenied"), "another spelling is the same key");
@@ -199,8 +215,14 @@ async fn forms_are_decided_with_the_key_in_them() {
     let by_session = rig.send(form(&session, "up/mine/b", &[], &[])).await;
     assert_eq!(by_session.status, 204, "{}", by_session.text());
     assert_eq!(rig.send(form(&user, "up/other", &[], &[])).await.error(), (403, "AccessDenied"));
-    assert_eq!(rig.send(form(&Signer { secret: "wrong".into(), ..user.clone() }, "up/mine/a", &[], &[])).await.error(), (403, "SignatureDoesNotMatch"));
-    assert_eq!(rig.send(form(&Signer { token: None, ..session }, "up/mine/a", &[], &[])).await.error(), (400, "InvalidToken"));
+    assert_eq!(
+        rig.send(form(&Signer { secret: "wrong".into(), ..user.clone() }, "up/mine/a", &[], &[])).await.error(),
+        (403, "SignatureDoesNotMatch")
+    );
+    assert_eq!(
+        rig.send(form(&Signer { token: None, ..session }, "up/mine/a", &[], &[])).await.error(),
+        (400, "InvalidToken")
+    );
     let unnamed = [("x-amz-server-side-encryption", "AES256")];
     assert_eq!(rig.send(form(&user, "up/mine/c", &unnamed, &[])).await.error(), (403, "AccessDenied"));
     let named = rig.send(form(&user, "up/mine/c", &unnamed, &["x-amz-server-side-encryption"])).await;

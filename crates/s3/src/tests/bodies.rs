@@ -13,7 +13,12 @@ const STREAMING: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
 async fn chunked_framing_is_never_stored() {
     let rig = Rig::with_bucket().await;
     let framed = "3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n";
-    let answer = anonymous("PUT", "/bucket/k").payload(STREAMING).header("content-encoding", "aws-chunked").body(framed).send(&rig).await;
+    let answer = anonymous("PUT", "/bucket/k")
+        .payload(STREAMING)
+        .header("content-encoding", "aws-chunked")
+        .body(framed)
+        .send(&rig)
+        .await;
     assert_eq!(answer.error(), (501, "NotImplemented"));
     let url = presign(&rig.root, "PUT", "/bucket/k", true);
     let answer = anonymous("PUT", &url).payload(STREAMING).body(framed).send(&rig).await;
@@ -72,7 +77,10 @@ async fn digests_of_objects_are_compared() {
     let right = rig.root.put("/bucket/k").header("x-amz-checksum-crc32", "NSRBwg==").body("abc").send(&rig).await;
     assert_eq!(right.status, 200);
     let told = rig.root.get("/bucket/k").header("x-amz-checksum-mode", "ENABLED").send(&rig).await;
-    assert_eq!((told.header("x-amz-checksum-crc32"), told.header("x-amz-checksum-type")), (Some("NSRBwg=="), Some("FULL_OBJECT")));
+    assert_eq!(
+        (told.header("x-amz-checksum-crc32"), told.header("x-amz-checksum-type")),
+        (Some("NSRBwg=="), Some("FULL_OBJECT"))
+    );
     assert_eq!(rig.root.get("/bucket/k").send(&rig).await.header("x-amz-checksum-crc32"), None);
 }
 
@@ -81,7 +89,9 @@ const ENABLE: &str = "<VersioningConfiguration><Status>Enabled</Status></Version
 #[tokio::test]
 async fn digests_of_documents_are_compared_before_they_act() {
     let rig = Rig::with_bucket().await;
-    for (name, value) in [("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg=="), ("x-amz-checksum-crc32", "AAAAAA=="), ("content-md5", "?")] {
+    for (name, value) in
+        [("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg=="), ("x-amz-checksum-crc32", "AAAAAA=="), ("content-md5", "?")]
+    {
         let answer = rig.root.put("/bucket?versioning").header(name, value).body(ENABLE).send(&rig).await;
         assert_eq!(answer.error(), (400, "BadDigest"), "{name}");
     }
@@ -110,7 +120,8 @@ async fn documents_are_bounded_and_well_formed() {
 #[tokio::test]
 async fn a_body_that_stalls_times_out() {
     let rig = Rig::with_bucket().await;
-    let (parts, _) = rig.root.put("/bucket/k").payload("UNSIGNED-PAYLOAD").header("x-amz-meta-a", "b").build().into_parts();
+    let (parts, _) =
+        rig.root.put("/bucket/k").payload("UNSIGNED-PAYLOAD").header("x-amz-meta-a", "b").build().into_parts();
     let mut parts = parts;
     parts.headers.insert("content-length", http::HeaderValue::from_static("10"));
     let stalled = futures::stream::pending::<Result<http_body::Frame<Bytes>, std::io::Error>>();
@@ -132,7 +143,8 @@ async fn a_length_must_be_declared() {
     let rig = Rig::with_bucket().await;
     let (mut parts, body) = rig.root.put("/bucket/k").payload("UNSIGNED-PAYLOAD").body("abc").build().into_parts();
     parts.headers.remove("content-length");
-    let frames = futures::stream::once(async { Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(b"abc"))) });
+    let frames =
+        futures::stream::once(async { Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(b"abc"))) });
     drop(body);
     let request = http::Request::from_parts(parts, StreamBody::new(Box::pin(frames)));
     assert_eq!(rig.send(request).await.error(), (411, "MissingContentLength"));

@@ -47,8 +47,19 @@ async fn a_range_beyond_the_object_tells_its_size() {
 #[tokio::test]
 async fn what_is_not_served_says_so() {
     let rig = Rig::with_bucket().await;
-    for (method, uri) in [("GET", "/bucket/k?torrent"), ("PUT", "/bucket?logging"), ("PUT", "/bucket?lifecycle"), ("POST", "/bucket/k?restore")] {
-        let draft = if method == "GET" { rig.root.get(uri) } else if method == "PUT" { rig.root.put(uri) } else { rig.root.post(uri) };
+    for (method, uri) in [
+        ("GET", "/bucket/k?torrent"),
+        ("PUT", "/bucket?logging"),
+        ("PUT", "/bucket?lifecycle"),
+        ("POST", "/bucket/k?restore"),
+    ] {
+        let draft = if method == "GET" {
+            rig.root.get(uri)
+        } else if method == "PUT" {
+            rig.root.put(uri)
+        } else {
+            rig.root.post(uri)
+        };
         assert_eq!(draft.body("<x/>").send(&rig).await.error(), (501, "NotImplemented"), "{method} {uri}");
     }
     let public = rig.root.put("/bucket/k").header("x-amz-acl", "public-read").body("x").send(&rig).await;
@@ -71,7 +82,10 @@ async fn key_services_answer_in_s3s_words() {
     let key = rig.kms.create(ACCOUNT, "one");
     rig.kms.set_state(&key, KeyState::Disabled);
     let disabled = kms(&rig, "one").send(&rig).await;
-    assert_eq!((disabled.error(), disabled.element("Message")), ((400, "KMS.DisabledException"), Some(&*format!("{key} is disabled."))));
+    assert_eq!(
+        (disabled.error(), disabled.element("Message")),
+        ((400, "KMS.DisabledException"), Some(&*format!("{key} is disabled.")))
+    );
     rig.kms.set_state(&key, KeyState::PendingDeletion);
     assert_eq!(kms(&rig, "one").send(&rig).await.error(), (400, "KMS.KMSInvalidStateException"));
     rig.kms.set_state(&key, KeyState::Enabled);

@@ -8,11 +8,21 @@ use super::rig::{HOST, Rig, anonymous};
 #[tokio::test]
 async fn an_object_lives_and_dies() {
     let rig = Rig::with_bucket().await;
-    let put = rig.root.put("/bucket/a%20b/%C3%A9").header("x-amz-meta-Colour", "blue").header("content-type", "text/plain").body("0123456789").send(&rig).await;
+    let put = rig
+        .root
+        .put("/bucket/a%20b/%C3%A9")
+        .header("x-amz-meta-Colour", "blue")
+        .header("content-type", "text/plain")
+        .body("0123456789")
+        .send(&rig)
+        .await;
     assert_eq!(put.status, 200);
     assert_eq!(put.header("x-amz-version-id"), None, "no versioning, no version");
     let got = rig.root.get("/bucket/a%20b/%C3%A9").send(&rig).await;
-    assert_eq!((got.text(), got.header("content-length"), got.header("content-type")), ("0123456789", Some("10"), Some("text/plain")));
+    assert_eq!(
+        (got.text(), got.header("content-length"), got.header("content-type")),
+        ("0123456789", Some("10"), Some("text/plain"))
+    );
     assert_eq!((got.header("x-amz-meta-colour"), got.header("accept-ranges")), (Some("blue"), Some("bytes")));
     assert_eq!(got.header("etag"), put.header("etag"));
     let part = rig.root.get("/bucket/a%20b/%C3%A9").header("range", "bytes=2-4").send(&rig).await;
@@ -49,12 +59,20 @@ async fn virtual_hosts_and_paths_name_the_same_bucket() {
     assert_eq!(rig.root.put("/bucket?cors").body(rules).send(&rig).await.status, 200);
     for (host, uri) in [("bucket.localhost", "/k"), (HOST, "/bucket/k")] {
         let mut request = anonymous("OPTIONS", uri).build();
-        for (name, value) in [("host", host), ("origin", "https://x"), ("access-control-request-method", "GET"), ("access-control-request-headers", "X-Amz-Date")] {
+        for (name, value) in [
+            ("host", host),
+            ("origin", "https://x"),
+            ("access-control-request-method", "GET"),
+            ("access-control-request-headers", "X-Amz-Date"),
+        ] {
             request.headers_mut().insert(name, http::HeaderValue::from_str(value).unwrap());
         }
         let answer = rig.send(request).await;
         assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, Some("https://x")));
-        assert_eq!((answer.header("access-control-max-age"), answer.header("access-control-allow-headers")), (Some("60"), Some("x-amz-date")));
+        assert_eq!(
+            (answer.header("access-control-max-age"), answer.header("access-control-allow-headers")),
+            (Some("60"), Some("x-amz-date"))
+        );
     }
     let simple = rig.root.get("/bucket/k").header("origin", "https://x").send(&rig).await;
     assert_eq!(simple.header("access-control-expose-headers"), Some("etag"));
@@ -86,9 +104,13 @@ async fn listings_are_paged() {
     assert_eq!((first.element("IsTruncated"), first.element("KeyCount")), (Some("true"), Some("2")));
     assert!(first.text().contains("<Prefix>a/</Prefix>") && first.text().contains("<Key>b</Key>"));
     let token = first.element("NextContinuationToken").unwrap().to_owned();
-    let second = rig.root.get(&format!("/bucket?list-type=2&delimiter=%2F&continuation-token={token}")).send(&rig).await;
+    let second =
+        rig.root.get(&format!("/bucket?list-type=2&delimiter=%2F&continuation-token={token}")).send(&rig).await;
     assert_eq!((second.element("IsTruncated"), second.element("Key")), (Some("false"), Some("c")));
-    assert_eq!(rig.root.get("/bucket?list-type=2&continuation-token=x").send(&rig).await.error(), (400, "InvalidArgument"));
+    assert_eq!(
+        rig.root.get("/bucket?list-type=2&continuation-token=x").send(&rig).await.error(),
+        (400, "InvalidArgument")
+    );
     assert_eq!(rig.root.get("/bucket?max-keys=-1").send(&rig).await.error(), (400, "InvalidArgument"));
     assert_eq!(rig.root.get("/bucket?max-keys=5000").send(&rig).await.element("MaxKeys"), Some("1000"));
 }
@@ -140,14 +162,29 @@ async fn a_multipart_upload_becomes_an_object() {
     let upload = created.element("UploadId").unwrap().to_owned();
     let first = vec![b'a'; 5 * 1024 * 1024];
     let etag = |answer: super::rig::Answer| answer.header("etag").unwrap().to_owned();
-    let one = etag(rig.root.put(&format!("/bucket/k?partNumber=1&uploadId={upload}")).body(first.clone()).send(&rig).await);
+    let one =
+        etag(rig.root.put(&format!("/bucket/k?partNumber=1&uploadId={upload}")).body(first.clone()).send(&rig).await);
     let two = etag(rig.root.put(&format!("/bucket/k?partNumber=2&uploadId={upload}")).body("b").send(&rig).await);
     let listed = rig.root.get(&format!("/bucket/k?uploadId={upload}")).send(&rig).await;
     assert_eq!(listed.text().matches("<Part>").count(), 2);
-    let body = format!("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{one}</ETag></Part><Part><PartNumber>2</PartNumber><ETag>{two}</ETag></Part></CompleteMultipartUpload>");
-    let size = rig.root.post(&format!("/bucket/k?uploadId={upload}")).header("x-amz-mp-object-size", "7").body(body.clone()).send(&rig).await;
+    let body = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{one}</ETag></Part><Part><PartNumber>2</PartNumber><ETag>{two}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let size = rig
+        .root
+        .post(&format!("/bucket/k?uploadId={upload}"))
+        .header("x-amz-mp-object-size", "7")
+        .body(body.clone())
+        .send(&rig)
+        .await;
     assert_eq!(size.error(), (400, "InvalidRequest"), "{}", size.text());
-    let done = rig.root.post(&format!("/bucket/k?uploadId={upload}")).header("x-amz-mp-object-size", "5242881").body(body).send(&rig).await;
+    let done = rig
+        .root
+        .post(&format!("/bucket/k?uploadId={upload}"))
+        .header("x-amz-mp-object-size", "5242881")
+        .body(body)
+        .send(&rig)
+        .await;
     assert_eq!(done.status, 200, "{}", done.text());
     assert_eq!(done.element("Location"), Some(&*format!("http://{HOST}/bucket/k")));
     let part = rig.root.get("/bucket/k?partNumber=2").send(&rig).await;
@@ -179,6 +216,10 @@ async fn a_copy_converts_and_tells() {
         ("nonsense", (400, "InvalidArgument")),
         ("arn:aws:s3:us-east-1:111122223333:accesspoint/my-ap/object/k", (501, "NotImplemented")),
     ] {
-        assert_eq!(rig.root.put("/bucket/to").header("x-amz-copy-source", source).send(&rig).await.error(), error, "{source}");
+        assert_eq!(
+            rig.root.put("/bucket/to").header("x-amz-copy-source", source).send(&rig).await.error(),
+            error,
+            "{source}"
+        );
     }
 }

@@ -74,13 +74,25 @@ impl Rig {
         let kms = Arc::new(Memory::new());
         let region: Region = "us-east-1".parse().unwrap();
         let table = Arc::new(BucketKeyTable::new(Arc::clone(&meta)));
-        let envelope =
-            Envelope::new(Arc::clone(&kms) as Arc<_>, table, Arc::clone(&clock) as Arc<_>, region.clone(), BucketKeyConfig::default());
-        let engine = Engine::open(Arc::clone(&meta), Arc::new(blobs), Arc::new(envelope), Arc::clone(&clock) as Arc<_>, Config::new(region.clone()));
+        let envelope = Envelope::new(
+            Arc::clone(&kms) as Arc<_>,
+            table,
+            Arc::clone(&clock) as Arc<_>,
+            region.clone(),
+            BucketKeyConfig::default(),
+        );
+        let engine = Engine::open(
+            Arc::clone(&meta),
+            Arc::new(blobs),
+            Arc::new(envelope),
+            Arc::clone(&clock) as Arc<_>,
+            Config::new(region.clone()),
+        );
         let account: AccountId = ACCOUNT.parse().unwrap();
         let identities = identities::open(meta, Arc::clone(&clock), &account).await;
         let config = EdgeConfig { body_idle: Duration::from_secs(20), ..EdgeConfig::new(region) };
-        let edge = S3Edge::new(Arc::new(engine.unwrap()), Arc::clone(&identities.iam), Arc::clone(&clock) as Arc<_>, &config);
+        let edge =
+            S3Edge::new(Arc::new(engine.unwrap()), Arc::clone(&identities.iam), Arc::clone(&clock) as Arc<_>, &config);
         let root = identities.root.clone();
         Self { edge: Arc::new(edge), kms, clock, identities, root }
     }
@@ -271,7 +283,8 @@ pub fn presign(signer: &Signer, method: &str, path: &str, signed_host: bool) -> 
     let canonical = s3s_sigv4::create_presigned_canonical_request(method, bare, &query, headers);
     let text = s3s_sigv4::create_string_to_sign(&canonical, &date, "us-east-1", "s3");
     let signature = s3s_sigv4::calculate_signature(&text, &signer.secret, &date, "us-east-1", "s3");
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let pairs: Vec<String> = query.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
     format!("{bare}?{}&X-Amz-Signature={signature}", pairs.join("&"))
 }

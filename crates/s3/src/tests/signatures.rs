@@ -23,7 +23,8 @@ async fn signatures_of_other_regions_secrets_and_headers_are_refused() {
     assert_eq!(other.error(), (400, "AuthorizationHeaderMalformed"));
     let wrong = Signer { secret: "another".to_owned(), ..rig.root.clone() };
     assert_eq!(wrong.get("/bucket").send(&rig).await.error(), (403, "SignatureDoesNotMatch"));
-    let extra = rig.root.get("/bucket").header("x-amz-expected-bucket-owner", "1").unsigned("x-amz-expected-bucket-owner");
+    let extra =
+        rig.root.get("/bucket").header("x-amz-expected-bucket-owner", "1").unsigned("x-amz-expected-bucket-owner");
     assert_eq!(extra.send(&rig).await.error(), (403, "AccessDenied"));
 }
 
@@ -33,7 +34,10 @@ async fn presigned_urls_work_and_override_headers() {
     assert_eq!(rig.root.put("/bucket/k").body("content").send(&rig).await.status, 200);
     let url = presign(&rig.root, "GET", "/bucket/k?response-content-type=text/x", true);
     let answer = rig.send(Request::get(url).header("host", HOST).body(Full::default()).unwrap()).await;
-    assert_eq!((answer.status.as_u16(), answer.header("content-type"), answer.text()), (200, Some("text/x"), "content"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("content-type"), answer.text()),
+        (200, Some("text/x"), "content")
+    );
 }
 
 #[tokio::test]
@@ -62,7 +66,9 @@ async fn anonymous_callers_learn_nothing() {
 async fn malformed_headers_are_ignored_only_for_those_who_may_read() {
     let rig = Rig::with_bucket().await;
     assert_eq!(rig.root.put("/bucket/k").body("0123456789").send(&rig).await.status, 200);
-    for (name, value) in [("range", "bytes=5-2"), ("range", "bytes=0-1,3-4"), ("range", "lines=1"), ("if-modified-since", "soon")] {
+    for (name, value) in
+        [("range", "bytes=5-2"), ("range", "bytes=0-1,3-4"), ("range", "lines=1"), ("if-modified-since", "soon")]
+    {
         let answer = rig.root.get("/bucket/k").header(name, value).send(&rig).await;
         assert_eq!((answer.status.as_u16(), answer.text()), (200, "0123456789"), "{name}: {value}");
         assert_eq!(anonymous("GET", "/bucket/k").header(name, value).send(&rig).await.error(), (403, "AccessDenied"));
