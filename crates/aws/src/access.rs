@@ -22,7 +22,12 @@ pub(crate) struct Wish<'a> {
 ///
 /// # Errors
 /// [`Error::Denied`], in AWS's words.
-pub(crate) fn check(services: &Services, identity: &Identity, info: &RequestInfo, wish: &Wish<'_>) -> Result<(), Error> {
+pub(crate) fn check(
+    services: &Services,
+    identity: &Identity,
+    info: &RequestInfo,
+    wish: &Wish<'_>,
+) -> Result<(), Error> {
     let mut keys = ConditionKeys::of_request(info, &services.region);
     for (name, value) in wish.keys {
         keys.insert(name, *value);

@@ -6,19 +6,21 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::{Event, Events};
-use arqueta_model::{RequestInfo, Timestamp};
 use arqueta_iam::Identity;
+use arqueta_model::{RequestInfo, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
+use crate::Error;
+use crate::access::{self, Wish};
 use crate::json;
 use crate::service::Services;
-use crate::access::{self, Wish};
-use crate::Error;
 
 /// Target prefix of the service.
 pub(crate) const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
@@ -99,30 +101,51 @@ struct Lookup {
     most: usize,
 }
 
-/// Performs one operation.
-///
-/// # Errors
-/// [`Error::UnknownOperation`] for all but LookupEvents, a denial, or CloudTrail's own refusals.
-pub(crate) async fn call(
-    services: &Services,
-    identity: &Identity,
-    info: &RequestInfo,
-    operation: &str,
-    body: &[u8],
-) -> Result<Vec<u8>, Error> {
-    let folder = match (operation, &services.record) {
-        ("LookupEvents", Some(folder)) => folder.clone(),
-        ("LookupEvents", None) => return Err(Error::Unsupported { operation: operation.to_owned() }),
-        _ => return Err(Error::UnknownOperation),
-    };
-    let request: LookupEventsRequest = json::decoded(body)?;
-    let wish = Wish { action: "cloudtrail:LookupEvents", resource: "*", owner: &services.account, keys: &[] };
-    access::check(services, identity, info, &wish)?;
-    let lookup = Lookup::new(request, services.clock.now())?;
-    let response = tokio::task::spawn_blocking(move || lookup.read(folder))
-        .await
-        .map_err(|error| arqueta_audit::Error::Io(std::io::Error::other(error)))??;
-    json::encoded(&response)
+/// How many reads of the whole record run at once. CloudTrail itself allows two a second.
+const AT_ONCE: usize = 2;
+
+/// LookupEvents, a bounded number at a time.
+pub(crate) struct Lookups {
+    permits: Arc<Semaphore>,
+}
+
+impl Lookups {
+    pub(crate) fn new() -> Self {
+        Self { permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Performs one operation.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOperation`] for all but LookupEvents, a denial, throttling, or CloudTrail's
+    /// own refusals.
+    pub(crate) async fn call(
+        &self,
+        services: &Services,
+        identity: &Identity,
+        info: &RequestInfo,
+        operation: &str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let folder = match (operation, &services.record) {
+            ("LookupEvents", Some(folder)) => folder.clone(),
+            ("LookupEvents", None) => return Err(Error::Unsupported { operation: operation.to_owned() }),
+            _ => return Err(Error::UnknownOperation),
+        };
+        let request: LookupEventsRequest = json::decoded(body)?;
+        let wish = Wish { action: "cloudtrail:LookupEvents", resource: "*", owner: &services.account, keys: &[] };
+        access::check(services, identity, info, &wish)?;
+        let lookup = Lookup::new(request, services.clock.now())?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        let permit = permit.map_err(|_| refused("ThrottlingException", "Rate exceeded"))?;
+        let response = tokio::task::spawn_blocking(move || {
+            // Held by the read itself: it goes on when its caller has gone.
+            let _permit = permit;
+            lookup.read(folder)
+        });
+        let response = response.await.map_err(|error| arqueta_audit::Error::Io(std::io::Error::other(error)))??;
+        json::encoded(&response)
+    }
 }
 
 fn refused(code: &'static str, message: &str) -> Error {
@@ -135,13 +158,17 @@ impl Lookup {
             return Err(refused("InvalidEventCategoryException", "Events of that category are not recorded."));
         }
         if request.lookup_attributes.len() > 1 {
-            return Err(refused("InvalidLookupAttributesException", "You can use only one lookup attribute at a time."));
+            return Err(refused(
+                "InvalidLookupAttributesException",
+                "You can use only one lookup attribute at a time.",
+            ));
         }
         let most = match request.max_results {
             None => PAGE,
-            Some(n) => usize::try_from(n).ok().filter(|n| (1..=PAGE).contains(n)).ok_or_else(|| {
-                refused("InvalidMaxResultsException", "MaxResults must be between 1 and 50.")
-            })?,
+            Some(n) => usize::try_from(n)
+                .ok()
+                .filter(|n| (1..=PAGE).contains(n))
+                .ok_or_else(|| refused("InvalidMaxResultsException", "MaxResults must be between 1 and 50."))?,
         };
         let oldest = Timestamp::from_millis(now.millis() - i64::try_from(HISTORY.as_millis()).unwrap_or(i64::MAX));
         let from = request.start_time.map_or(oldest, instant).max(oldest);
@@ -171,7 +198,10 @@ impl Lookup {
             }
         }
         if !ended {
-            return Err(refused("InvalidNextTokenException", "The token is not valid, or its event is no longer kept."));
+            return Err(refused(
+                "InvalidNextTokenException",
+                "The token is not valid, or its event is no longer kept.",
+            ));
         }
         let more = page.len() > self.most;
         if more {

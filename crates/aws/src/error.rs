@@ -112,7 +112,9 @@ impl Error {
             Self::Unsupported { .. } | Self::UnsupportedParameter { .. } if json => {
                 (StatusCode::BAD_REQUEST, "UnsupportedOperationException")
             }
-            Self::Unsupported { .. } | Self::UnsupportedParameter { .. } => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            Self::Unsupported { .. } | Self::UnsupportedParameter { .. } => {
+                (StatusCode::NOT_IMPLEMENTED, "NotImplemented")
+            }
             Self::Serialization(_) => (StatusCode::BAD_REQUEST, "SerializationException"),
             Self::MalformedInput(_) => (StatusCode::BAD_REQUEST, "MalformedInput"),
             Self::Validation(_) => (StatusCode::BAD_REQUEST, either("ValidationException", "ValidationError")),
@@ -203,11 +205,27 @@ mod tests {
 
     #[test]
     fn signatures_and_credentials() {
-        answers(signature::Error::Missing, (400, "MissingAuthenticationTokenException"), (403, "MissingAuthenticationToken"));
-        answers(signature::Error::Incomplete(String::new()), (400, "IncompleteSignatureException"), (400, "IncompleteSignature"));
-        answers(signature::Error::Unacceptable(String::new()), (400, "InvalidSignatureException"), (403, "SignatureDoesNotMatch"));
+        answers(
+            signature::Error::Missing,
+            (400, "MissingAuthenticationTokenException"),
+            (403, "MissingAuthenticationToken"),
+        );
+        answers(
+            signature::Error::Incomplete(String::new()),
+            (400, "IncompleteSignatureException"),
+            (400, "IncompleteSignature"),
+        );
+        answers(
+            signature::Error::Unacceptable(String::new()),
+            (400, "InvalidSignatureException"),
+            (403, "SignatureDoesNotMatch"),
+        );
         answers(signature::Error::Mismatch, (400, "InvalidSignatureException"), (403, "SignatureDoesNotMatch"));
-        answers(arqueta_iam::Error::UnknownAccessKey, (400, "UnrecognizedClientException"), (403, "InvalidClientTokenId"));
+        answers(
+            arqueta_iam::Error::UnknownAccessKey,
+            (400, "UnrecognizedClientException"),
+            (403, "InvalidClientTokenId"),
+        );
         answers(arqueta_iam::Error::InvalidToken, (400, "UnrecognizedClientException"), (403, "InvalidClientTokenId"));
         answers(arqueta_iam::Error::ExpiredToken, (400, "ExpiredTokenException"), (403, "ExpiredToken"));
         answers(Error::Denied(String::new()), (400, "AccessDeniedException"), (403, "AccessDenied"));

@@ -16,7 +16,9 @@ pub(crate) fn decoded<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     };
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Error::Serialization(format!("The request body is not of this operation's shape at line {line}, column {column}."))
+        Error::Serialization(format!(
+            "The request body is not of this operation's shape at line {line}, column {column}."
+        ))
     })
 }
 
@@ -49,7 +51,17 @@ mod tests {
 
     #[test]
     fn other_shapes_are_refused_and_not_repeated() {
-        for body in ["[1]", "1", "null", "\"x\"", "{", "{\"number\":\"hunter2\"}", "{\"number\":1,\"number\":2}", "{} {}", "{\"text\":[\"hunter2\"]}"] {
+        for body in [
+            "[1]",
+            "1",
+            "null",
+            "\"x\"",
+            "{",
+            "{\"number\":\"hunter2\"}",
+            "{\"number\":1,\"number\":2}",
+            "{} {}",
+            "{\"text\":[\"hunter2\"]}",
+        ] {
             let error = decoded::<Shape>(body.as_bytes()).unwrap_err();
             assert!(matches!(error, Error::Serialization(_)), "{body}");
             assert!(!error.to_string().contains("hunter2"), "{error}");

@@ -69,7 +69,8 @@ enum Credential {
 
 fn credential_service(headers: &HeaderMap, query: &str) -> Credential {
     // `<access key>/<day>/<region>/<service>/aws4_request`
-    let service = |scope: &str| scope.split('/').nth(3).map_or(Credential::Foreign, |service| Credential::Of(service.to_owned()));
+    let service =
+        |scope: &str| scope.split('/').nth(3).map_or(Credential::Foreign, |service| Credential::Of(service.to_owned()));
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let scope = value.to_str().ok().and_then(|value| value.split_once("Credential="));
         return scope.map_or(Credential::Foreign, |(_, scope)| service(scope));
@@ -143,7 +144,9 @@ mod tests {
     }
 
     fn signed(service: &str) -> String {
-        format!("AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0")
+        format!(
+            "AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        )
     }
 
     #[test]

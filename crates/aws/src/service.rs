@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arqueta_audit::AuditSink;
 use arqueta_iam::{Iam, Identity};
 use arqueta_kms::{Caller, Embedded};
-use arqueta_model::{AccountId, Clock, Region, RequestId, RequestInfo};
+use arqueta_model::{AccountId, Clock, Region, RequestId};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -45,6 +45,7 @@ pub struct Services {
 pub struct AwsEdge {
     services: Services,
     keys: SigningKeys,
+    lookups: cloudtrail::Lookups,
 }
 
 /// Which service a request speaks to, and in which protocol.
@@ -59,13 +60,7 @@ impl AwsEdge {
     /// An edge over `services`.
     #[must_use]
     pub fn new(services: Services) -> Self {
-        Self { services, keys: SigningKeys::new() }
-    }
-
-    /// What the edge stands on.
-    #[must_use]
-    pub fn services(&self) -> &Services {
-        &self.services
+        Self { services, keys: SigningKeys::new(), lookups: cloudtrail::Lookups::new() }
     }
 
     /// Whether a request is for this edge; all others are S3's.
@@ -109,18 +104,16 @@ impl AwsEdge {
                 let caller = Caller::new(identity, Arc::new(info));
                 kms::call(&self.services.kms, &caller, operation, &body).await
             }
-            Target::CloudTrail(operation) => cloudtrail::call(&self.services, &identity, &info, operation, &body).await,
+            Target::CloudTrail(operation) => {
+                self.lookups.call(&self.services, &identity, &info, operation, &body).await
+            }
             Target::UnknownJson => Err(Error::UnknownOperation),
             Target::Query(api) => {
                 let form = form(parts, &presented, &body)?;
-                self.query(api, &form, &identity, &info).await
+                let call = query::Call { services: &self.services, form: &form, identity: &identity, info: &info };
+                query::perform(api, &call).await
             }
         }
-    }
-
-    async fn query(&self, api: Api, form: &Form, identity: &Arc<Identity>, info: &RequestInfo) -> Result<Vec<u8>, Error> {
-        let call = query::Call { services: &self.services, form, identity, info };
-        query::perform(api, &call).await
     }
 
     /// Who sent the request, proven by its signature.

@@ -62,7 +62,12 @@ impl Service {
 
     async fn refused(&self, operation: &str, request: Value, code: &str) {
         let fault = self.call(operation, request.clone()).await.expect_err(operation);
-        assert_eq!((fault.code, fault.status), (code, StatusCode::BAD_REQUEST), "{operation} {request}: {}", fault.message);
+        assert_eq!(
+            (fault.code, fault.status),
+            (code, StatusCode::BAD_REQUEST),
+            "{operation} {request}: {}",
+            fault.message
+        );
     }
 
     async fn key(&self) -> String {
@@ -74,7 +79,8 @@ impl Service {
 #[tokio::test]
 async fn keys_are_made_described_listed_and_change_state() {
     let service = service().await;
-    let created = service.ok("CreateKey", json!({ "Description": "d", "Tags": [{ "TagKey": "k", "TagValue": "v" }] })).await;
+    let created =
+        service.ok("CreateKey", json!({ "Description": "d", "Tags": [{ "TagKey": "k", "TagValue": "v" }] })).await;
     let metadata = &created["KeyMetadata"];
     let key = metadata["KeyId"].as_str().unwrap();
     assert_eq!(metadata["AWSAccountId"], ACCOUNT);
@@ -86,7 +92,10 @@ async fn keys_are_made_described_listed_and_change_state() {
     let named = json!({ "KeyId": key });
     assert_eq!(service.ok("DescribeKey", named.clone()).await["KeyMetadata"]["Description"], "d");
     assert_eq!(service.ok("ListKeys", json!({})).await["Keys"][0]["KeyId"], key);
-    assert_eq!(service.ok("ListResourceTags", named.clone()).await["Tags"], json!([{ "TagKey": "k", "TagValue": "v" }]));
+    assert_eq!(
+        service.ok("ListResourceTags", named.clone()).await["Tags"],
+        json!([{ "TagKey": "k", "TagValue": "v" }])
+    );
 
     assert_eq!(service.ok("DisableKey", named.clone()).await, Value::Null, "an empty answer");
     service.refused("GenerateDataKey", json!({ "KeyId": key, "KeySpec": "AES_256" }), "DisabledException").await;
@@ -106,17 +115,33 @@ async fn what_is_encrypted_is_decrypted_under_its_context_only() {
     let service = service().await;
     let key = service.key().await;
     let context = json!({ "a": "b" });
-    let encrypted = service.ok("Encrypt", json!({ "KeyId": key, "Plaintext": SECRET, "EncryptionContext": context })).await;
+    let encrypted =
+        service.ok("Encrypt", json!({ "KeyId": key, "Plaintext": SECRET, "EncryptionContext": context })).await;
     let blob = &encrypted["CiphertextBlob"];
     let opened = service.ok("Decrypt", json!({ "CiphertextBlob": blob, "EncryptionContext": context })).await;
     assert_eq!((&opened["Plaintext"], &opened["EncryptionAlgorithm"]), (&json!(SECRET), &json!("SYMMETRIC_DEFAULT")));
     service.refused("Decrypt", json!({ "CiphertextBlob": blob }), "InvalidCiphertextException").await;
-    service.refused("Decrypt", json!({ "CiphertextBlob": "AAAA", "EncryptionContext": context }), "InvalidCiphertextException").await;
+    service
+        .refused(
+            "Decrypt",
+            json!({ "CiphertextBlob": "AAAA", "EncryptionContext": context }),
+            "InvalidCiphertextException",
+        )
+        .await;
 
     let other = service.key().await;
-    service.refused("Decrypt", json!({ "CiphertextBlob": blob, "EncryptionContext": context, "KeyId": other }), "IncorrectKeyException").await;
+    service
+        .refused(
+            "Decrypt",
+            json!({ "CiphertextBlob": blob, "EncryptionContext": context, "KeyId": other }),
+            "IncorrectKeyException",
+        )
+        .await;
     let moved = service
-        .ok("ReEncrypt", json!({ "CiphertextBlob": blob, "SourceEncryptionContext": context, "DestinationKeyId": other }))
+        .ok(
+            "ReEncrypt",
+            json!({ "CiphertextBlob": blob, "SourceEncryptionContext": context, "DestinationKeyId": other }),
+        )
         .await;
     assert_eq!(service.ok("Decrypt", json!({ "CiphertextBlob": moved["CiphertextBlob"] })).await["Plaintext"], SECRET);
 }
@@ -132,7 +157,10 @@ async fn data_keys_come_with_and_without_their_plaintext() {
     assert_eq!(opened["Plaintext"], generated["Plaintext"]);
     let without = service.ok("GenerateDataKeyWithoutPlaintext", request).await;
     assert!(without.get("Plaintext").is_none() && without["CiphertextBlob"].is_string());
-    assert_eq!(service.ok("GenerateRandom", json!({ "NumberOfBytes": 3 })).await["Plaintext"].as_str().unwrap().len(), 4);
+    assert_eq!(
+        service.ok("GenerateRandom", json!({ "NumberOfBytes": 3 })).await["Plaintext"].as_str().unwrap().len(),
+        4
+    );
 
     for request in [
         json!({ "KeyId": key }),
@@ -144,7 +172,13 @@ async fn data_keys_come_with_and_without_their_plaintext() {
     ] {
         service.refused("GenerateDataKey", request, "ValidationException").await;
     }
-    service.refused("GenerateDataKey", json!({ "KeyId": key, "KeySpec": "AES_256", "DryRun": true }), "DryRunOperationException").await;
+    service
+        .refused(
+            "GenerateDataKey",
+            json!({ "KeyId": key, "KeySpec": "AES_256", "DryRun": true }),
+            "DryRunOperationException",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -152,7 +186,9 @@ async fn aliases() {
     let service = service().await;
     let (first, second) = (service.key().await, service.key().await);
     service.ok("CreateAlias", json!({ "AliasName": "alias/a", "TargetKeyId": first })).await;
-    service.refused("CreateAlias", json!({ "AliasName": "alias/a", "TargetKeyId": second }), "AlreadyExistsException").await;
+    service
+        .refused("CreateAlias", json!({ "AliasName": "alias/a", "TargetKeyId": second }), "AlreadyExistsException")
+        .await;
     service.ok("UpdateAlias", json!({ "AliasName": "alias/a", "TargetKeyId": second })).await;
     let listed = service.ok("ListAliases", json!({ "KeyId": second })).await;
     assert_eq!(listed["Aliases"][0]["AliasArn"], format!("arn:aws:kms:eu-west-1:{ACCOUNT}:alias/a"));
@@ -200,7 +236,9 @@ async fn grants() {
     service.ok("RevokeGrant", json!({ "KeyId": key, "GrantId": grant["GrantId"] })).await;
     assert_eq!(service.ok("ListGrants", json!({ "KeyId": key })).await["Grants"], json!([]));
 
-    let again = service.ok("CreateGrant", json!({ "KeyId": key, "GranteePrincipal": grantee, "Operations": ["Encrypt"] })).await;
+    let again = service
+        .ok("CreateGrant", json!({ "KeyId": key, "GranteePrincipal": grantee, "Operations": ["Encrypt"] }))
+        .await;
     service.ok("RetireGrant", json!({ "GrantToken": again["GrantToken"] })).await;
 }
 
@@ -208,12 +246,40 @@ async fn grants() {
 async fn what_is_not_served_never_succeeds() {
     let service = service().await;
     let served = [
-        "CancelKeyDeletion", "CreateAlias", "CreateGrant", "CreateKey", "Decrypt", "DeleteAlias", "DescribeKey",
-        "DisableKey", "DisableKeyRotation", "EnableKey", "EnableKeyRotation", "Encrypt", "GenerateDataKey",
-        "GenerateDataKeyWithoutPlaintext", "GenerateRandom", "GetKeyPolicy", "GetKeyRotationStatus", "ListAliases",
-        "ListGrants", "ListKeyPolicies", "ListKeyRotations", "ListKeys", "ListResourceTags", "ListRetirableGrants",
-        "PutKeyPolicy", "ReEncrypt", "RetireGrant", "RevokeGrant", "RotateKeyOnDemand", "ScheduleKeyDeletion",
-        "TagResource", "UntagResource", "UpdateAlias", "UpdateKeyDescription",
+        "CancelKeyDeletion",
+        "CreateAlias",
+        "CreateGrant",
+        "CreateKey",
+        "Decrypt",
+        "DeleteAlias",
+        "DescribeKey",
+        "DisableKey",
+        "DisableKeyRotation",
+        "EnableKey",
+        "EnableKeyRotation",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateRandom",
+        "GetKeyPolicy",
+        "GetKeyRotationStatus",
+        "ListAliases",
+        "ListGrants",
+        "ListKeyPolicies",
+        "ListKeyRotations",
+        "ListKeys",
+        "ListResourceTags",
+        "ListRetirableGrants",
+        "PutKeyPolicy",
+        "ReEncrypt",
+        "RetireGrant",
+        "RevokeGrant",
+        "RotateKeyOnDemand",
+        "ScheduleKeyDeletion",
+        "TagResource",
+        "UntagResource",
+        "UpdateAlias",
+        "UpdateKeyDescription",
     ];
     assert_eq!(OPERATIONS.len(), 54);
     for operation in OPERATIONS.iter().filter(|operation| !served.contains(operation)) {
@@ -223,13 +289,18 @@ async fn what_is_not_served_never_succeeds() {
         service.refused(operation, json!({}), "UnknownOperationException").await;
     }
     let key = service.key().await;
-    for request in [
-        json!({ "KeyId": key, "KeySpec": "AES_256", "Recipient": { "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256" } }),
-    ] {
+    for request in
+        [json!({ "KeyId": key, "KeySpec": "AES_256", "Recipient": { "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256" } })]
+    {
         let fault = service.call("GenerateDataKey", request).await.unwrap_err();
         assert!(fault.message.contains("Recipient"), "refused by name: {fault:?}");
     }
-    for request in [json!({ "MultiRegion": true }), json!({ "Origin": "EXTERNAL" }), json!({ "KeySpec": "RSA_2048" }), json!({ "XksKeyId": "x" })] {
+    for request in [
+        json!({ "MultiRegion": true }),
+        json!({ "Origin": "EXTERNAL" }),
+        json!({ "KeySpec": "RSA_2048" }),
+        json!({ "XksKeyId": "x" }),
+    ] {
         assert!(service.call("CreateKey", request.clone()).await.is_err(), "{request}");
     }
 }
@@ -237,7 +308,9 @@ async fn what_is_not_served_never_succeeds() {
 #[tokio::test]
 async fn malformed_requests_are_serialization_errors_that_repeat_nothing() {
     let service = service().await;
-    for body in ["", "[]", "{\"KeyId\":7}", "{\"Plaintext\":\"hunter2!\"}", "{\"KeyId\":\"a\",\"KeyId\":\"b\"}", "\u{7f}"] {
+    for body in
+        ["", "[]", "{\"KeyId\":7}", "{\"Plaintext\":\"hunter2!\"}", "{\"KeyId\":\"a\",\"KeyId\":\"b\"}", "\u{7f}"]
+    {
         let error = call(&service.kms, &service.caller, "Encrypt", body.as_bytes()).await.unwrap_err();
         let fault = error.fault(Protocol::Json);
         let wanted = if body.is_empty() { "ValidationException" } else { "SerializationException" };

@@ -100,7 +100,8 @@ impl Form {
     pub fn number(&self, name: &str, range: std::ops::RangeInclusive<u32>) -> Result<Option<u32>, Error> {
         let Some(text) = self.value(name) else { return Ok(None) };
         let member = lower_camel(name);
-        let number: u32 = text.parse().map_err(|_| Error::Validation(format!("The value of '{member}' is not a number.")))?;
+        let number: u32 =
+            text.parse().map_err(|_| Error::Validation(format!("The value of '{member}' is not a number.")))?;
         if range.contains(&number) {
             return Ok(Some(number));
         }
@@ -134,7 +135,9 @@ impl Form {
             return Err(Error::MalformedInput("A list has too many members."));
         }
         (1..=present)
-            .map(|n| self.value(&format!("{prefix}{n}")).ok_or(Error::MalformedInput("The members of a list have a gap.")))
+            .map(|n| {
+                self.value(&format!("{prefix}{n}")).ok_or(Error::MalformedInput("The members of a list have a gap."))
+            })
             .collect()
     }
 
@@ -149,7 +152,10 @@ impl Form {
             return Err(Error::MalformedInput("A list has too many members."));
         }
         (1..=present)
-            .map(|n| self.value(&format!("{prefix}{n}.{field}")).ok_or(Error::MalformedInput("A member of a list is incomplete.")))
+            .map(|n| {
+                self.value(&format!("{prefix}{n}.{field}"))
+                    .ok_or(Error::MalformedInput("A member of a list is incomplete."))
+            })
             .collect()
     }
 
@@ -215,7 +221,9 @@ mod tests {
 
     #[test]
     fn values_lists_and_structures() {
-        let form = form("Action=TagUser&UserName=a+b%2Bc&Tags.member.1.Key=k&Tags.member.1.Value=&TagKeys.member.2=y&TagKeys.member.1=x&");
+        let form = form(
+            "Action=TagUser&UserName=a+b%2Bc&Tags.member.1.Key=k&Tags.member.1.Value=&TagKeys.member.2=y&TagKeys.member.1=x&",
+        );
         assert_eq!(form.value("UserName"), Some("a b+c"));
         assert_eq!(form.list("TagKeys").unwrap(), ["x", "y"]);
         assert_eq!(form.pairs("Tags", "Key", "Value").unwrap(), [("k", "")]);
@@ -237,7 +245,12 @@ mod tests {
         for text in ["L.member.2=x", "L.member.0=x", "L.member.1=x&L.member.3=y", "L.member.x=1", "L.member.01=x"] {
             assert!(form(text).list("L").is_err(), "{text}");
         }
-        for text in ["T.member.1.Key=k", "T.member.1.Value=v", "T.member.2.Key=k&T.member.2.Value=v", "T.member.1.Key=k&T.member.1.Other=v"] {
+        for text in [
+            "T.member.1.Key=k",
+            "T.member.1.Value=v",
+            "T.member.2.Key=k&T.member.2.Value=v",
+            "T.member.1.Key=k&T.member.1.Other=v",
+        ] {
             assert!(form(text).pairs("T", "Key", "Value").is_err(), "{text}");
         }
     }

@@ -127,7 +127,12 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
     xml::answer(api.namespace(), operation, outcome?.result, &call.info.id.to_string())
 }
 
-async fn record(api: Api, operation: &'static str, call: &Call<'_>, outcome: &Result<Answer, Error>) -> Result<(), Error> {
+async fn record(
+    api: Api,
+    operation: &'static str,
+    call: &Call<'_>,
+    outcome: &Result<Answer, Error>,
+) -> Result<(), Error> {
     let principal = &call.identity.principal;
     let mut event = EventBuilder::new(api.event_source(), operation, &call.services.region, principal, call.info)
         .parameters(parameters(call.form));

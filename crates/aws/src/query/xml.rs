@@ -1,8 +1,8 @@
 //! Answers of the Query protocol.
 
-use quick_xml::se::Serializer;
-use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 use quick_xml::Writer;
+use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::se::Serializer;
 use serde::Serialize;
 
 use crate::Error;
@@ -36,7 +36,12 @@ pub(super) fn result<T: Serialize>(operation: &str, result: &T) -> Result<String
 ///
 /// # Errors
 /// [`Error::Xml`], in practice never: all parts are text.
-pub(super) fn answer(namespace: &str, operation: &str, result: Option<String>, request_id: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn answer(
+    namespace: &str,
+    operation: &str,
+    result: Option<String>,
+    request_id: &str,
+) -> Result<Vec<u8>, Error> {
     let result = result.unwrap_or_default();
     let mut writer = Writer::new(Vec::with_capacity(result.len() + 256));
     document(&mut writer, &format!("{operation}Response"), namespace, |writer| {
@@ -56,7 +61,13 @@ pub(super) fn answer(namespace: &str, operation: &str, result: Option<String>, r
 ///
 /// # Errors
 /// [`Error::Xml`], in practice never: all parts are text.
-pub(crate) fn error(namespace: &str, sender: bool, code: &str, message: &str, request_id: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn error(
+    namespace: &str,
+    sender: bool,
+    code: &str,
+    message: &str,
+    request_id: &str,
+) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::new(Vec::with_capacity(message.len() + 320));
     document(&mut writer, "ErrorResponse", namespace, |writer| {
         writer.create_element("Error").write_inner_content(|writer| {

@@ -10,19 +10,24 @@ use super::Error;
 /// reading, and the operation must see what was signed.
 pub(super) fn query(parts: &Parts) -> Result<Vec<(String, String)>, Error> {
     let Some(text) = parts.uri.query() else { return Ok(Vec::new()) };
-    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decoded(name)?, decoded(value)?))
-    }).collect()
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decoded(name)?, decoded(value)?))
+        })
+        .collect()
 }
 
 /// Percent-decodes; every `%` must begin an escape and the result must be UTF-8.
 fn decoded(text: &str) -> Result<String, Error> {
     let malformed = || Error::Incomplete("The query string is malformed.".to_owned());
     let bytes = text.as_bytes();
-    let escapes_are_whole = bytes.iter().enumerate().filter(|(_, b)| **b == b'%').all(|(at, _)| {
-        bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
-    });
+    let escapes_are_whole = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'%')
+        .all(|(at, _)| bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)));
     if !escapes_are_whole {
         return Err(malformed());
     }

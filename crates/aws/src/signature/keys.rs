@@ -59,7 +59,14 @@ impl SigningKeys {
 
     /// The key for a scope, derived from `secret` if it is not held.
     #[must_use]
-    pub fn key(&self, access_key_id: &str, secret: &[u8], date: &AmzDate, region: &str, service: &str) -> Arc<SigningKey> {
+    pub fn key(
+        &self,
+        access_key_id: &str,
+        secret: &[u8],
+        date: &AmzDate,
+        region: &str,
+        service: &str,
+    ) -> Arc<SigningKey> {
         let name = Name {
             access_key_id: access_key_id.to_owned(),
             date: date.fmt_date().as_str().to_owned(),

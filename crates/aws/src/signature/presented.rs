@@ -71,7 +71,9 @@ impl Presented {
         }
         refuse_duplicates(&query)?;
         let presented = match (header, in_query) {
-            (Some(_), true) => return Err(Error::Incomplete("Only one authentication mechanism is allowed.".to_owned())),
+            (Some(_), true) => {
+                return Err(Error::Incomplete("Only one authentication mechanism is allowed.".to_owned()));
+            }
             (Some(header), false) => Self::from_header(header, parts, query)?,
             (None, true) => Self::from_query(query)?,
             (None, false) => return Err(Error::Missing),
@@ -108,8 +110,13 @@ impl Presented {
     }
 
     fn from_query(query: Vec<(String, String)>) -> Result<Self, Error> {
-        let incomplete = || Error::Incomplete("AWS query-string parameters must include 'X-Amz-Algorithm', 'X-Amz-Credential', \
-            'X-Amz-Signature', 'X-Amz-SignedHeaders', 'X-Amz-Date' and a valid 'X-Amz-Expires'.".to_owned());
+        let incomplete = || {
+            Error::Incomplete(
+                "AWS query-string parameters must include 'X-Amz-Algorithm', 'X-Amz-Credential', \
+            'X-Amz-Signature', 'X-Amz-SignedHeaders', 'X-Amz-Date' and a valid 'X-Amz-Expires'."
+                    .to_owned(),
+            )
+        };
         let parsed = PresignedUrlV4::parse(&query, LARGEST_EXPIRES).map_err(|_| incomplete())?;
         if parsed.algorithm != ALGORITHM {
             return Err(Error::Incomplete(format!("Unsupported AWS 'algorithm': '{}'.", parsed.algorithm)));
@@ -177,12 +184,15 @@ impl Presented {
     fn check_signed_headers(&self, parts: &Parts) -> Result<(), Error> {
         let sorted = self.signed.windows(2).all(|pair| pair[0] < pair[1]);
         let plain = self.signed.iter().all(|name| {
-            !name.is_empty() && name != "authorization" && !name.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_whitespace())
+            !name.is_empty()
+                && name != "authorization"
+                && !name.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_whitespace())
         });
         if !sorted || !plain {
             return Err(Error::Incomplete("SignedHeaders must be distinct lower-case names in order.".to_owned()));
         }
-        let missing = canonical::must_be_signed(&parts.headers).find(|name| !self.signed.iter().any(|signed| signed == name));
+        let missing =
+            canonical::must_be_signed(&parts.headers).find(|name| !self.signed.iter().any(|signed| signed == name));
         match missing {
             None => Ok(()),
             Some("host") => Err(Error::Unacceptable(
@@ -272,7 +282,8 @@ fn incomplete(header: &str, has_date: bool) -> String {
         message.push_str("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ");
     }
     if message.is_empty() {
-        message.push_str("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term. ");
+        message
+            .push_str("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term. ");
     }
     message.trim_end().to_owned()
 }

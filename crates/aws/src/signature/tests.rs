@@ -162,9 +162,15 @@ fn the_clock_may_differ_by_fifteen_minutes() {
         kms().check(&kms().parts(), b"{}", minutes(off)).unwrap();
     }
     let late = kms().check(&kms().parts(), b"{}", minutes(16)).unwrap_err().to_string();
-    assert_eq!(late, "Signature expired: 20150830T123600Z is now earlier than 20150830T123700Z (20150830T125200Z - 15 min.)");
+    assert_eq!(
+        late,
+        "Signature expired: 20150830T123600Z is now earlier than 20150830T123700Z (20150830T125200Z - 15 min.)"
+    );
     let early = kms().check(&kms().parts(), b"{}", minutes(-16)).unwrap_err().to_string();
-    assert!(early.starts_with("Signature not yet current: 20150830T123600Z is still later than 20150830T123500Z"), "{early}");
+    assert!(
+        early.starts_with("Signature not yet current: 20150830T123600Z is still later than 20150830T123500Z"),
+        "{early}"
+    );
 }
 
 fn authorization(edit: impl Fn(&str) -> String) -> impl Fn(&mut Parts) {
@@ -196,11 +202,20 @@ fn what_is_altered_does_not_match() {
         ("the last digit", Box::new(authorization(|a| a.replace("cf9e2f", "cf9e2e")))),
         ("a signature cut short", Box::new(authorization(|a| a[..a.len() - 2].to_owned()))),
         ("a signature in capitals", Box::new(authorization(|a| a.replace("eacc196c", "EACC196C")))),
-        ("an empty signature", Box::new(authorization(|a| a.split("Signature=").next().unwrap().to_owned() + "Signature="))),
-        ("a signed header removed", Box::new(|p| {
-            p.headers.remove("x-amz-target");
-        })),
-        ("a signed header that is not there", Box::new(authorization(|a| a.replace("x-amz-target,", "x-amz-target;x-other,")))),
+        (
+            "an empty signature",
+            Box::new(authorization(|a| a.split("Signature=").next().unwrap().to_owned() + "Signature=")),
+        ),
+        (
+            "a signed header removed",
+            Box::new(|p| {
+                p.headers.remove("x-amz-target");
+            }),
+        ),
+        (
+            "a signed header that is not there",
+            Box::new(authorization(|a| a.replace("x-amz-target,", "x-amz-target;x-other,"))),
+        ),
     ];
     for (name, edit) in cases {
         let mut parts = kms().parts();
@@ -243,10 +258,11 @@ fn twice(name: &'static str) -> Edit {
 
 #[test]
 fn what_cannot_be_read_one_way_is_incomplete() {
-    let mut cases: Vec<(&str, Edit)> = ["authorization", "host", "x-amz-date", "x-amz-target", "x-amz-security-token", "content-type"]
-        .into_iter()
-        .map(|name| (name, twice(name)))
-        .collect();
+    let mut cases: Vec<(&str, Edit)> =
+        ["authorization", "host", "x-amz-date", "x-amz-target", "x-amz-security-token", "content-type"]
+            .into_iter()
+            .map(|name| (name, twice(name)))
+            .collect();
     let more: Vec<(&str, Edit)> = vec![
         ("another algorithm", Box::new(authorization(|a| a.replace("SHA256 ", "SHA1 ")))),
         ("no algorithm", Box::new(authorization(|a| a.replace("AWS4-HMAC-SHA256 ", "")))),
@@ -254,22 +270,37 @@ fn what_cannot_be_read_one_way_is_incomplete() {
         ("a scope of four parts", Box::new(authorization(|a| a.replace("/kms", "")))),
         ("another scope term", Box::new(authorization(|a| a.replace("aws4_request", "aws5_request")))),
         ("no signed headers", Box::new(authorization(|a| a.replace("SignedHeaders=", "Signed=")))),
-        ("signed headers out of order", Box::new(authorization(|a| a.replace("content-type;host", "host;content-type")))),
+        (
+            "signed headers out of order",
+            Box::new(authorization(|a| a.replace("content-type;host", "host;content-type"))),
+        ),
         ("a header signed twice", Box::new(authorization(|a| a.replace("host;", "host;host;")))),
         ("a header name in capitals", Box::new(authorization(|a| a.replace("host;", "Host;")))),
         ("an empty header name", Box::new(authorization(|a| a.replace("host;", ";host;")))),
-        ("authorization signed", Box::new(authorization(|a| a.replace("content-type;", "authorization;content-type;")))),
-        ("no date", Box::new(|p| {
-            p.headers.remove("x-amz-date");
-        })),
+        (
+            "authorization signed",
+            Box::new(authorization(|a| a.replace("content-type;", "authorization;content-type;"))),
+        ),
+        (
+            "no date",
+            Box::new(|p| {
+                p.headers.remove("x-amz-date");
+            }),
+        ),
         ("a date that is none", Box::new(header("x-amz-date", "yesterday"))),
-        ("a day that is none", Box::new(|p| {
-            header("x-amz-date", "20150230T123600Z")(p);
-            authorization(|a| a.replace("20150830", "20150230"))(p);
-        })),
-        ("a byte that is no text", Box::new(|p| {
-            p.headers.insert("x-amz-security-token", HeaderValue::from_bytes(b"\xff").unwrap());
-        })),
+        (
+            "a day that is none",
+            Box::new(|p| {
+                header("x-amz-date", "20150230T123600Z")(p);
+                authorization(|a| a.replace("20150830", "20150230"))(p);
+            }),
+        ),
+        (
+            "a byte that is no text",
+            Box::new(|p| {
+                p.headers.insert("x-amz-security-token", HeaderValue::from_bytes(b"\xff").unwrap());
+            }),
+        ),
         ("a parameter twice", Box::new(|p| p.uri = "/?a=b&a=c".parse().unwrap())),
         ("a parameter twice in another case", Box::new(|p| p.uri = "/?a=b&A=c".parse().unwrap())),
         ("half an escape", Box::new(|p| p.uri = "/?a=%2".parse().unwrap())),
@@ -326,7 +357,10 @@ fn a_presigned_request_that_was_touched_is_refused() {
     let mut with_header = presigned(PRESIGNED);
     with_header.headers.insert("x-amz-evil", HeaderValue::from_static("1"));
     assert!(check_presigned(&with_header, THEN).is_err(), "an x-amz header slipped in");
-    assert!(check(&presigned(PRESIGNED), b"x", THEN, Scope { services: &["sts"], regions: &["us-east-1"] }).is_err(), "a body added");
+    assert!(
+        check(&presigned(PRESIGNED), b"x", THEN, Scope { services: &["sts"], regions: &["us-east-1"] }).is_err(),
+        "a body added"
+    );
 }
 
 #[test]

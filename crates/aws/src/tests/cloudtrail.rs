@@ -29,7 +29,10 @@ async fn events_are_found_newest_first_page_by_page() {
     let (names, body) = found(&edge, json!({})).await;
     assert_eq!(names, ["ListUsers", "CreateUser", "CreateUser", "CreateUser"]);
     let newest = &body["Events"][0];
-    assert_eq!((&newest["ReadOnly"], &newest["Username"], &newest["EventSource"]), (&json!("true"), &json!("root"), &json!("iam.amazonaws.com")));
+    assert_eq!(
+        (&newest["ReadOnly"], &newest["Username"], &newest["EventSource"]),
+        (&json!("true"), &json!("root"), &json!("iam.amazonaws.com"))
+    );
     assert_eq!(newest["EventTime"], 1_767_225_630);
     let whole: Value = serde_json::from_str(newest["CloudTrailEvent"].as_str().unwrap()).unwrap();
     assert_eq!(whole["eventID"], newest["EventId"]);

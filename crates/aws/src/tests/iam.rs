@@ -2,13 +2,17 @@
 
 use super::*;
 
-const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}"#;
+const TRUST: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}"#;
 
 #[tokio::test]
 async fn users() {
     let edge = Edge::new().await;
     let created = edge
-        .iam("CreateUser", &[("UserName", "Ann"), ("Path", "/a/"), ("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")])
+        .iam(
+            "CreateUser",
+            &[("UserName", "Ann"), ("Path", "/a/"), ("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")],
+        )
         .await;
     assert_eq!(created.element("Arn"), format!("arn:aws:iam::{ACCOUNT}:user/a/Ann"));
     assert_eq!(created.element("CreateDate"), "2026-01-01T00:00:00Z");
@@ -55,10 +59,17 @@ async fn groups() {
 #[tokio::test]
 async fn roles() {
     let edge = Edge::new().await;
-    let created = edge.iam("CreateRole", &[("RoleName", "r"), ("AssumeRolePolicyDocument", TRUST), ("Description", "d")]).await;
+    let created =
+        edge.iam("CreateRole", &[("RoleName", "r"), ("AssumeRolePolicyDocument", TRUST), ("Description", "d")]).await;
     assert!(created.element("AssumeRolePolicyDocument").starts_with("%7B%22Version%22%3A%222012-10-17%22"));
     assert_eq!(created.element("MaxSessionDuration"), "3600");
-    edge.iam_refused("CreateRole", &[("RoleName", "s"), ("AssumeRolePolicyDocument", "{")], 400, "MalformedPolicyDocument").await;
+    edge.iam_refused(
+        "CreateRole",
+        &[("RoleName", "s"), ("AssumeRolePolicyDocument", "{")],
+        400,
+        "MalformedPolicyDocument",
+    )
+    .await;
     edge.iam_refused("CreateRole", &[("RoleName", "s")], 400, "ValidationError").await;
     let updated = edge.iam("UpdateRole", &[("RoleName", "r"), ("MaxSessionDuration", "7200")]).await;
     assert!(updated.body.contains("<UpdateRoleResult/>"));
@@ -70,7 +81,11 @@ async fn roles() {
     edge.iam("UntagRole", &[("RoleName", "r"), ("TagKeys.member.1", "x")]).await;
     assert_eq!(edge.iam("ListRoles", &[]).await.element("RoleName"), "r");
     assert!(edge.iam("ListInstanceProfilesForRole", &[("RoleName", "r")]).await.body.contains("<InstanceProfiles/>"));
-    edge.iam("PutRolePermissionsBoundary", &[("RoleName", "r"), ("PermissionsBoundary", "arn:aws:iam::aws:policy/ReadOnlyAccess")]).await;
+    edge.iam(
+        "PutRolePermissionsBoundary",
+        &[("RoleName", "r"), ("PermissionsBoundary", "arn:aws:iam::aws:policy/ReadOnlyAccess")],
+    )
+    .await;
     assert_eq!(edge.iam("GetRole", &[("RoleName", "r")]).await.element("PermissionsBoundaryType"), "Policy");
     edge.iam("DeleteRolePermissionsBoundary", &[("RoleName", "r")]).await;
     edge.iam_refused("DeleteRolePermissionsBoundary", &[("RoleName", "r")], 404, "NoSuchEntity").await;
@@ -83,15 +98,33 @@ async fn access_keys() {
     let edge = Edge::new().await;
     let user = edge.user("u", &policy("Allow", "iam:*", "*")).await;
     let listed = edge.iam("ListAccessKeys", &[("UserName", "u")]).await;
-    assert_eq!((listed.element("AccessKeyId"), listed.element("Status")), (user.access_key_id.clone(), "Active".to_owned()));
+    assert_eq!(
+        (listed.element("AccessKeyId"), listed.element("Status")),
+        (user.access_key_id.clone(), "Active".to_owned())
+    );
     assert!(!listed.body.contains("Secret"));
     // A user may leave its own name out.
     let second = edge.query(&user, "iam", &[("Action", "CreateAccessKey")]).await;
     assert_eq!(second.element("UserName"), "u");
     edge.iam_refused("CreateAccessKey", &[("UserName", "u")], 409, "LimitExceeded").await;
-    edge.iam_refused("UpdateAccessKey", &[("UserName", "u"), ("AccessKeyId", "AKIA"), ("Status", "Active")], 404, "NoSuchEntity").await;
-    edge.iam_refused("UpdateAccessKey", &[("UserName", "u"), ("AccessKeyId", &user.access_key_id), ("Status", "Off")], 400, "ValidationError").await;
-    assert_eq!(edge.iam("GetAccessKeyLastUsed", &[("AccessKeyId", &user.access_key_id)]).await.element("UserName"), "u");
+    edge.iam_refused(
+        "UpdateAccessKey",
+        &[("UserName", "u"), ("AccessKeyId", "AKIA"), ("Status", "Active")],
+        404,
+        "NoSuchEntity",
+    )
+    .await;
+    edge.iam_refused(
+        "UpdateAccessKey",
+        &[("UserName", "u"), ("AccessKeyId", &user.access_key_id), ("Status", "Off")],
+        400,
+        "ValidationError",
+    )
+    .await;
+    assert_eq!(
+        edge.iam("GetAccessKeyLastUsed", &[("AccessKeyId", &user.access_key_id)]).await.element("UserName"),
+        "u"
+    );
     edge.iam_refused("GetAccessKeyLastUsed", &[("AccessKeyId", "AKIANONE")], 404, "NoSuchEntity").await;
     assert!(!edge.record().contains(&second.element("SecretAccessKey")), "no secret in the record");
     assert!(edge.record().contains(&second.element("AccessKeyId")));
@@ -110,10 +143,17 @@ async fn inline_and_attached_policies_of_each_kind_of_entity() {
         let named = (&*parameter, "x");
         let inline = [named, ("PolicyName", "p")];
         edge.iam(&format!("Put{kind}Policy"), &[named, ("PolicyName", "p"), ("PolicyDocument", &document)]).await;
-        edge.iam_refused(&format!("Put{kind}Policy"), &[named, ("PolicyName", "p"), ("PolicyDocument", "[]")], 400, "MalformedPolicyDocument").await;
+        edge.iam_refused(
+            &format!("Put{kind}Policy"),
+            &[named, ("PolicyName", "p"), ("PolicyDocument", "[]")],
+            400,
+            "MalformedPolicyDocument",
+        )
+        .await;
         let shown = edge.iam(&format!("Get{kind}Policy"), &inline).await;
         assert_eq!((shown.element(&parameter), shown.element("PolicyName")), ("x".to_owned(), "p".to_owned()));
-        let decoded = percent_encoding::percent_decode_str(&shown.element("PolicyDocument")).decode_utf8().unwrap().into_owned();
+        let decoded =
+            percent_encoding::percent_decode_str(&shown.element("PolicyDocument")).decode_utf8().unwrap().into_owned();
         assert_eq!(decoded, document);
         assert_eq!(edge.iam(&format!("List{kind}Policies"), &[named]).await.element("member"), "p");
         edge.iam(&format!("Attach{kind}Policy"), &[named, ("PolicyArn", arn)]).await;
@@ -131,13 +171,22 @@ async fn inline_and_attached_policies_of_each_kind_of_entity() {
 async fn managed_policies_and_their_versions() {
     let edge = Edge::new().await;
     let document = policy("Allow", "s3:*", "*");
-    let created = edge.iam("CreatePolicy", &[("PolicyName", "p"), ("Path", "/x/"), ("PolicyDocument", &document), ("Description", "d")]).await;
+    let created = edge
+        .iam(
+            "CreatePolicy",
+            &[("PolicyName", "p"), ("Path", "/x/"), ("PolicyDocument", &document), ("Description", "d")],
+        )
+        .await;
     let arn = created.element("Arn");
     assert_eq!(arn, format!("arn:aws:iam::{ACCOUNT}:policy/x/p"));
     let named = ("PolicyArn", &*arn);
     assert_eq!(edge.iam("GetPolicy", &[named]).await.element("Description"), "d");
-    let version = edge.iam("CreatePolicyVersion", &[named, ("PolicyDocument", &document), ("SetAsDefault", "true")]).await;
-    assert_eq!((version.element("VersionId"), version.element("IsDefaultVersion")), ("v2".to_owned(), "true".to_owned()));
+    let version =
+        edge.iam("CreatePolicyVersion", &[named, ("PolicyDocument", &document), ("SetAsDefault", "true")]).await;
+    assert_eq!(
+        (version.element("VersionId"), version.element("IsDefaultVersion")),
+        ("v2".to_owned(), "true".to_owned())
+    );
     assert!(edge.iam("GetPolicyVersion", &[named, ("VersionId", "v1")]).await.element("Document").starts_with("%7B"));
     assert_eq!(edge.iam("ListPolicyVersions", &[named]).await.element("VersionId"), "v2");
     edge.iam_refused("DeletePolicyVersion", &[named, ("VersionId", "v2")], 409, "DeleteConflict").await;
@@ -159,7 +208,13 @@ async fn managed_policies_and_their_versions() {
     edge.iam("DeletePolicy", &[named]).await;
     edge.iam_refused("GetPolicy", &[named], 404, "NoSuchEntity").await;
     edge.iam_refused("ListPolicies", &[("Scope", "x")], 400, "ValidationError").await;
-    edge.iam_refused("DeletePolicy", &[("PolicyArn", "arn:aws:iam::aws:policy/ReadOnlyAccess")], 400, "UnmodifiableEntity").await;
+    edge.iam_refused(
+        "DeletePolicy",
+        &[("PolicyArn", "arn:aws:iam::aws:policy/ReadOnlyAccess")],
+        400,
+        "UnmodifiableEntity",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -184,8 +239,17 @@ async fn callers_need_permission_on_the_very_resource() {
     let denied = call("ListUsers", &[]).await;
     denied.refused(403, "AccessDenied");
     let message = denied.element("Message");
-    assert!(message.starts_with(&format!("User: arn:aws:iam::{ACCOUNT}:user/clerk is not authorized to perform: iam:ListUsers")), "{message}");
-    assert_eq!(edge.iam("ListUsers", &[("PathPrefix", "/boss/")]).await.body.matches("<member>").count(), 0, "nothing happened");
+    assert!(
+        message.starts_with(&format!(
+            "User: arn:aws:iam::{ACCOUNT}:user/clerk is not authorized to perform: iam:ListUsers"
+        )),
+        "{message}"
+    );
+    assert_eq!(
+        edge.iam("ListUsers", &[("PathPrefix", "/boss/")]).await.body.matches("<member>").count(),
+        0,
+        "nothing happened"
+    );
 }
 
 #[tokio::test]
@@ -213,7 +277,10 @@ async fn every_call_is_recorded_with_its_outcome_and_request_id() {
     assert_eq!(event["requestID"], answered.headers["x-amzn-requestid"].to_str().unwrap());
     assert_eq!((&event["requestParameters"]["userName"], &event["readOnly"]), (&Value::from("u"), &Value::from(false)));
     let denied = events.iter().find(|event| event["eventName"] == "DeleteUser").unwrap();
-    assert_eq!((&denied["errorCode"], &denied["userIdentity"]["userName"]), (&Value::from("AccessDenied"), &Value::from("nobody")));
+    assert_eq!(
+        (&denied["errorCode"], &denied["userIdentity"]["userName"]),
+        (&Value::from("AccessDenied"), &Value::from("nobody"))
+    );
 }
 
 #[tokio::test]

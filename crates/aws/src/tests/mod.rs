@@ -37,6 +37,7 @@ struct Signer {
 /// An edge over stores in memory.
 struct Edge {
     edge: AwsEdge,
+    services: Services,
     clock: Arc<ManualClock>,
     root: Signer,
     audit: Arc<JsonLines>,
@@ -79,7 +80,7 @@ impl Edge {
             account,
         };
         let root = Signer { access_key_id: "AKIDROOT".to_owned(), secret: "root secret".to_owned(), token: None };
-        Self { edge: AwsEdge::new(services), clock, root, audit, folder }
+        Self { edge: AwsEdge::new(services.clone()), services, clock, root, audit, folder }
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Answered {
@@ -130,7 +131,8 @@ impl Edge {
 
     async fn query(&self, signer: &Signer, service: &str, parameters: &[(&str, &str)]) -> Answered {
         let version = if service == "iam" { "2010-05-08" } else { "2011-06-15" };
-        let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let encode =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
         let pairs = parameters.iter().copied().chain([("Version", version)]);
         let body: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
@@ -142,7 +144,9 @@ impl Edge {
         let parameters: Vec<(&str, &str)> = [("Action", action)].iter().chain(parameters).copied().collect();
         let answered = self.query(&self.root, "iam", &parameters).await;
         assert_eq!(answered.status, StatusCode::OK, "{action}: {}", answered.body);
-        assert!(answered.body.contains(&format!("<{action}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">")));
+        assert!(
+            answered.body.contains(&format!("<{action}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">"))
+        );
         answered
     }
 
@@ -169,7 +173,8 @@ impl Edge {
 impl Answered {
     /// The text of the first element of that name.
     fn element(&self, name: &str) -> String {
-        let text = self.body.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+        let text =
+            self.body.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
         text.unwrap_or_else(|| panic!("no <{name}> in {}", self.body)).0.to_owned()
     }
 

@@ -14,15 +14,28 @@ const LIST_KEYS: [(&str, &str); 2] =
 async fn a_kms_call_is_answered_in_json() {
     let edge = Edge::new().await;
     let created = edge.json(&edge.root, "kms", "TrentService.CreateKey", json!({})).await;
-    assert_eq!((created.status, &created.headers["content-type"]), (StatusCode::OK, &HeaderValue::from_static("application/x-amz-json-1.1")));
+    assert_eq!(
+        (created.status, &created.headers["content-type"]),
+        (StatusCode::OK, &HeaderValue::from_static("application/x-amz-json-1.1"))
+    );
     let key = serde_json::from_str::<Value>(&created.body).unwrap()["KeyMetadata"]["KeyId"].clone();
     let disabled = edge.json(&edge.root, "kms", "TrentService.DisableKey", json!({ "KeyId": key })).await;
     assert_eq!((disabled.status, &*disabled.body), (StatusCode::OK, ""));
-    edge.json(&edge.root, "kms", "TrentService.Encrypt", json!({ "KeyId": key, "Plaintext": "YQ==" })).await.refused_json(400, "DisabledException");
-    edge.json(&edge.root, "kms", "TrentService.DescribeKey", json!({ "KeyId": "none" })).await.refused_json(400, "NotFoundException");
-    edge.json(&edge.root, "kms", "TrentService.Sign", json!({})).await.refused_json(400, "UnsupportedOperationException");
-    edge.json(&edge.root, "kms", "TrentService.Nothing", json!({})).await.refused_json(400, "UnknownOperationException");
-    edge.json(&edge.root, "kms", "DynamoDB_20120810.ListTables", json!({})).await.refused_json(400, "UnknownOperationException");
+    edge.json(&edge.root, "kms", "TrentService.Encrypt", json!({ "KeyId": key, "Plaintext": "YQ==" }))
+        .await
+        .refused_json(400, "DisabledException");
+    edge.json(&edge.root, "kms", "TrentService.DescribeKey", json!({ "KeyId": "none" }))
+        .await
+        .refused_json(400, "NotFoundException");
+    edge.json(&edge.root, "kms", "TrentService.Sign", json!({}))
+        .await
+        .refused_json(400, "UnsupportedOperationException");
+    edge.json(&edge.root, "kms", "TrentService.Nothing", json!({}))
+        .await
+        .refused_json(400, "UnknownOperationException");
+    edge.json(&edge.root, "kms", "DynamoDB_20120810.ListTables", json!({}))
+        .await
+        .refused_json(400, "UnknownOperationException");
 }
 
 #[tokio::test]
@@ -99,14 +112,16 @@ async fn oversized_and_foreign_bodies_are_refused() {
     let json = ("content-type", "application/json");
     edge.send(edge.signed(&edge.root, "iam", &[json], "{}")).await.refused(400, "MalformedInput");
     let form = ("content-type", "application/x-www-form-urlencoded");
-    edge.send(edge.signed(&edge.root, "iam", &[form], "Action=ListUsers&Action=x")).await.refused(400, "MalformedInput");
+    edge.send(edge.signed(&edge.root, "iam", &[form], "Action=ListUsers&Action=x"))
+        .await
+        .refused(400, "MalformedInput");
     edge.send(edge.signed(&edge.root, "iam", &[form], "")).await.refused(400, "InvalidAction");
 }
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_recorded_is_not_given() {
     let edge = Edge::new().await;
-    let mut services = edge.edge.services().clone();
+    let mut services = edge.services.clone();
     let failing = Arc::new(arqueta_audit::testing::Faulty::new(arqueta_audit::testing::Memory::default()));
     failing.fail(true);
     services.audit = failing;

@@ -18,7 +18,11 @@ async fn role(edge: &Edge, name: &str, actions: &str) {
     let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
         "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") } }] });
     edge.iam("CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust.to_string())]).await;
-    edge.iam("PutRolePolicy", &[("RoleName", name), ("PolicyName", "p"), ("PolicyDocument", &policy("Allow", actions, "*"))]).await;
+    edge.iam(
+        "PutRolePolicy",
+        &[("RoleName", name), ("PolicyName", "p"), ("PolicyDocument", &policy("Allow", actions, "*"))],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -28,7 +32,9 @@ async fn who_am_i() {
     assert_eq!(root.headers["content-type"], "text/xml");
     assert_eq!((root.element("Account"), root.element("UserId")), (ACCOUNT.to_owned(), ACCOUNT.to_owned()));
     assert_eq!(root.element("Arn"), format!("arn:aws:iam::{ACCOUNT}:root"));
-    assert!(root.body.starts_with("<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>"));
+    assert!(root.body.starts_with(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>"
+    ));
     // Needs no permission, and cannot be denied one.
     let user = edge.user("u", &policy("Deny", "*", "*")).await;
     let shown = edge.query(&user, "sts", &[("Action", "GetCallerIdentity")]).await;
@@ -41,7 +47,8 @@ async fn a_role_is_assumed_used_and_ends() {
     role(&edge, "r", "kms:*").await;
     let user = edge.user("u", &policy("Allow", "sts:AssumeRole", "*")).await;
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/r");
-    let request = [("Action", "AssumeRole"), ("RoleArn", &*arn), ("RoleSessionName", "sess"), ("DurationSeconds", "900")];
+    let request =
+        [("Action", "AssumeRole"), ("RoleArn", &*arn), ("RoleSessionName", "sess"), ("DurationSeconds", "900")];
     let assumed = edge.query(&user, "sts", &request).await;
     assert_eq!(assumed.status, StatusCode::OK, "{}", assumed.body);
     assert_eq!(assumed.element("Expiration"), "2026-01-01T00:15:00Z");
@@ -72,15 +79,25 @@ async fn a_session_policy_scopes_down() {
     let user = edge.user("u", &policy("Allow", "sts:*", "*")).await;
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/r");
     let scope = policy("Allow", "kms:List*", "*");
-    let request = [("Action", "AssumeRole"), ("RoleArn", &*arn), ("RoleSessionName", "sess"), ("Policy", &*scope),
-        ("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "red")];
+    let request = [
+        ("Action", "AssumeRole"),
+        ("RoleArn", &*arn),
+        ("RoleSessionName", "sess"),
+        ("Policy", &*scope),
+        ("Tags.member.1.Key", "team"),
+        ("Tags.member.1.Value", "red"),
+    ];
     let assumed = edge.query(&user, "sts", &request).await;
     assert!(assumed.element("PackedPolicySize").parse::<u32>().unwrap() > 0);
     let session = session(&assumed);
     assert_eq!(edge.json(&session, "kms", "TrentService.ListKeys", json!({})).await.status, StatusCode::OK);
     edge.json(&session, "kms", "TrentService.CreateKey", json!({})).await.refused_json(400, "AccessDeniedException");
-    let by_arn = [("Action", "AssumeRole"), ("RoleArn", &*arn), ("RoleSessionName", "sess"),
-        ("PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/ReadOnlyAccess")];
+    let by_arn = [
+        ("Action", "AssumeRole"),
+        ("RoleArn", &*arn),
+        ("RoleSessionName", "sess"),
+        ("PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+    ];
     assert_eq!(edge.query(&user, "sts", &by_arn).await.status, StatusCode::OK);
 }
 
@@ -114,12 +131,16 @@ async fn tokens_of_users_and_federated_users() {
     let user = edge.user("u", &policy("Allow", "*", "*")).await;
     let token = edge.query(&user, "sts", &[("Action", "GetSessionToken")]).await;
     let own = session(&token);
-    assert_eq!(edge.query(&own, "sts", &[("Action", "GetCallerIdentity")]).await.element("Arn"), format!("arn:aws:iam::{ACCOUNT}:user/u"));
+    assert_eq!(
+        edge.query(&own, "sts", &[("Action", "GetCallerIdentity")]).await.element("Arn"),
+        format!("arn:aws:iam::{ACCOUNT}:user/u")
+    );
     edge.query(&own, "sts", &[("Action", "GetSessionToken")]).await.refused(403, "AccessDenied");
     edge.query(&own, "iam", &[("Action", "ListUsers")]).await.refused(403, "AccessDenied");
 
     let scope = policy("Allow", "kms:ListKeys", "*");
-    let federated = edge.query(&user, "sts", &[("Action", "GetFederationToken"), ("Name", "fred"), ("Policy", &scope)]).await;
+    let federated =
+        edge.query(&user, "sts", &[("Action", "GetFederationToken"), ("Name", "fred"), ("Policy", &scope)]).await;
     assert_eq!(federated.element("FederatedUserId"), format!("{ACCOUNT}:fred"));
     let fred = session(&federated);
     assert_eq!(edge.json(&fred, "kms", "TrentService.ListKeys", json!({})).await.status, StatusCode::OK);

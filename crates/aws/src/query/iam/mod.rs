@@ -191,7 +191,9 @@ impl<'a> Iam<'a> {
         let none = List { max_items: Some(1), ..List::default() };
         match self.service().group(self.account(), name, &none).await {
             Ok((group, _)) => Ok((group.arn.into(), Keys::new())),
-            Err(arqueta_iam::Error::NoSuchEntity { .. }) => Ok((self.arn(&format!("group/{name}")).into(), Keys::new())),
+            Err(arqueta_iam::Error::NoSuchEntity { .. }) => {
+                Ok((self.arn(&format!("group/{name}")).into(), Keys::new()))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -205,7 +207,9 @@ fn must_name_user() -> Error {
 fn tag_keys(kind: &str, tags: &[Tag]) -> Keys {
     let mut keys: Keys = tags.iter().map(|tag| (format!("aws:{kind}/{}", tag.key), tag.value.clone())).collect();
     match kind {
-        "ResourceTag" => keys.extend(tags.iter().map(|tag| (format!("iam:ResourceTag/{}", tag.key), tag.value.clone()))),
+        "ResourceTag" => {
+            keys.extend(tags.iter().map(|tag| (format!("iam:ResourceTag/{}", tag.key), tag.value.clone())))
+        }
         _ => keys.extend(tags.iter().map(|tag| ("aws:TagKeys".to_owned(), tag.key.clone()))),
     }
     keys

@@ -49,7 +49,8 @@ pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
     call.authorize(call.arn("policy/*").as_str(), &Keys::new())?;
     let policies = call.service().policies(call.account(), scope, only_attached, &page).await?;
     // As in AWS, a listing leaves tags and descriptions out.
-    let policies = policies.map(|policy| ManagedPolicy { tags: None, description: None, ..ManagedPolicy::from(policy) });
+    let policies =
+        policies.map(|policy| ManagedPolicy { tags: None, description: None, ..ManagedPolicy::from(policy) });
     Answer::of(call.operation, &Listing::<ManagedPolicy>::of("Policies", policies))
 }
 
@@ -63,7 +64,8 @@ pub(super) async fn create_version(call: &Iam<'_>) -> Result<Answer, Error> {
     let document = call.required("PolicyDocument")?;
     let set_as_default = call.form().flag("SetAsDefault")?;
     let arn = named(call, Keys::new()).await?;
-    let version = call.service().create_policy_version(call.account(), arn, document.to_owned(), set_as_default).await?;
+    let version =
+        call.service().create_policy_version(call.account(), arn, document.to_owned(), set_as_default).await?;
     Answer::of(call.operation, &One("PolicyVersion", shown(version, false)))
 }
 
@@ -162,7 +164,9 @@ pub(super) async fn entities(call: &Iam<'_>) -> Result<Answer, Error> {
         }
     }
     let filter = call.form().value("EntityFilter");
-    if let Some(other) = filter.filter(|filter| !["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"].contains(filter)) {
+    if let Some(other) =
+        filter.filter(|filter| !["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"].contains(filter))
+    {
         return Err(not_one_of(other, "entityFilter", "[User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]"));
     }
     let wanted = |kind: &str| filter.is_none_or(|filter| filter == kind);
