@@ -223,3 +223,55 @@ async fn a_copy_converts_and_tells() {
         );
     }
 }
+
+#[tokio::test]
+async fn buckets_tell_their_settings() {
+    let rig = Rig::with_bucket().await;
+    let location = rig.root.get("/bucket?location").send(&rig).await;
+    assert!(location.status == 200 && location.text().contains("<LocationConstraint"), "{}", location.text());
+    assert_eq!(rig.root.head("/bucket").send(&rig).await.header("x-amz-bucket-region"), Some("us-east-1"));
+    let default = rig.root.get("/bucket?encryption").send(&rig).await;
+    assert_eq!((default.element("SSEAlgorithm"), default.element("BucketKeyEnabled")), (Some("AES256"), Some("false")));
+    let rule = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>one</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>";
+    assert_eq!(rig.root.put("/bucket?encryption").body(rule).send(&rig).await.status, 200);
+    let echoed = rig.root.get("/bucket?encryption").send(&rig).await;
+    assert_eq!((echoed.element("KMSMasterKeyID"), echoed.element("BucketKeyEnabled")), (Some("one"), Some("true")));
+    let key = rig.kms.create(super::rig::ACCOUNT, "one");
+    let put = rig.root.put("/bucket/k").body("x").send(&rig).await;
+    assert_eq!(put.header("x-amz-server-side-encryption-aws-kms-key-id"), Some(key.as_str()));
+    assert_eq!(put.header("x-amz-server-side-encryption-bucket-key-enabled"), Some("true"));
+    assert_eq!(rig.root.delete("/bucket?encryption").send(&rig).await.status, 204);
+    assert_eq!(rig.root.get("/bucket?lifecycle").send(&rig).await.error(), (404, "NoSuchLifecycleConfiguration"));
+    assert_eq!(rig.root.get("/bucket?tagging").send(&rig).await.error(), (404, "NoSuchTagSet"));
+    assert!(rig.root.get("/bucket?acl").send(&rig).await.text().contains("FULL_CONTROL"));
+    let listed = rig.root.get("/").send(&rig).await;
+    assert_eq!((listed.element("Name"), listed.element("BucketRegion")), (Some("bucket"), Some("us-east-1")));
+}
+
+#[tokio::test]
+async fn a_customers_key_opens_what_it_closed() {
+    const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const MD5: &str = "hRasmdxgYDKV3nvbahU1MA==";
+    let rig = Rig::with_bucket().await;
+    let keyed = |draft: super::rig::Draft, key: &str, md5: &str| {
+        draft
+            .header("x-amz-server-side-encryption-customer-algorithm", "AES256")
+            .header("x-amz-server-side-encryption-customer-key", key)
+            .header("x-amz-server-side-encryption-customer-key-md5", md5)
+    };
+    let put = keyed(rig.root.put("/bucket/k"), KEY, MD5).body("content").send(&rig).await;
+    assert_eq!(put.status, 200, "{}", put.text());
+    assert_eq!(put.header("x-amz-server-side-encryption-customer-key-md5"), Some(MD5));
+    assert_eq!(put.header("x-amz-server-side-encryption"), None);
+    assert_eq!(keyed(rig.root.get("/bucket/k"), KEY, MD5).send(&rig).await.text(), "content");
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.error(), (400, "InvalidRequest"));
+    assert_eq!(rig.root.head("/bucket/k").send(&rig).await.status, 400);
+    let other = BASE64_STANDARD.encode([7; 32]);
+    let other_md5 = {
+        use s3s::crypto::Checksum as _;
+        BASE64_STANDARD.encode(s3s::crypto::Md5::checksum(&[7; 32]))
+    };
+    let wrong = keyed(rig.root.get("/bucket/k"), &other, &other_md5).send(&rig).await;
+    assert_eq!(wrong.error(), (403, "AccessDenied"));
+    assert!(!wrong.text().contains(&other), "a key is in no answer");
+}
