@@ -103,7 +103,7 @@ pub enum Error {
         "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."
     )]
     BucketAlreadyExists,
-    /// The bucket still has versions, delete markers or uploads.
+    /// The bucket still has versions or delete markers.
     #[error("The bucket you tried to delete is not empty")]
     BucketNotEmpty,
     /// The bucket's state forbids the operation.

@@ -49,7 +49,8 @@ impl Engine {
         }
     }
 
-    /// Removes a bucket that holds no version, no delete marker and no upload.
+    /// Removes a bucket that holds no version and no delete marker. Uploads under way do not keep
+    /// a bucket, as in AWS: they are given up, but only once nothing else is in the bucket.
     ///
     /// Wrapped bucket keys stay: an open window could still name one of them if a bucket of the
     /// same name is made again, and losing it would lose those objects.
@@ -57,18 +58,23 @@ impl Engine {
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::BucketNotEmpty`].
     pub async fn delete_bucket(&self, name: &BucketName) -> Result<(), Error> {
+        let (currents, noncurrents) = (schema::currents(name), schema::noncurrents(name));
         for _ in 0..ATTEMPTS {
             let bucket = self.stored_bucket(name).await?;
-            let empty = [schema::currents(name), schema::noncurrents(name), schema::uploads(name)];
-            let key = schema::bucket(name);
-            let mut batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes.clone())).delete(key);
-            batch = empty.into_iter().fold(batch, |batch, prefix| batch.require(Precondition::NoneUnder(prefix)));
-            match self.meta.commit(batch).await {
-                Err(arqueta_store::Error::Conflict) => {
-                    if self.stored_bucket(name).await?.bytes == bucket.bytes {
-                        return Err(Error::BucketNotEmpty);
-                    }
+            for versions in [&currents, &noncurrents] {
+                if !self.meta.scan(Scan::prefix(versions, 1)).await?.is_empty() {
+                    return Err(Error::BucketNotEmpty);
                 }
+            }
+            self.abort_every_upload(name).await?;
+            let key = schema::bucket(name);
+            let mut batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes)).delete(key);
+            batch = [currents.clone(), noncurrents.clone(), schema::uploads(name)]
+                .into_iter()
+                .fold(batch, |batch, prefix| batch.require(Precondition::NoneUnder(prefix)));
+            match self.meta.commit(batch).await {
+                // The bucket was changed or something came into it: look again.
+                Err(arqueta_store::Error::Conflict) => {}
                 result => {
                     result?;
                     self.decoded_buckets.invalidate(name);

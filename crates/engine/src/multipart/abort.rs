@@ -1,11 +1,15 @@
 //! AbortMultipartUpload.
 
-use arqueta_store::Batch;
+use arqueta_model::BucketName;
+use arqueta_store::{Batch, Scan};
 
 use super::FinishedUpload;
 use crate::api::AbortMultipartUpload;
-use crate::record::Record as _;
+use crate::record::{Record as _, UploadRecord};
 use crate::{Condition, Engine, Error, schema};
+
+/// Uploads read at a time.
+const CHUNK: usize = 100;
 
 impl Engine {
     /// Gives up an upload and frees its parts. A part that is being stored meanwhile fails or is
@@ -31,5 +35,29 @@ impl Engine {
         }
         self.upload_ciphers.forget(input.upload);
         self.remove_parts(input.upload).await
+    }
+
+    /// Gives up every upload of a bucket that is going away.
+    ///
+    /// # Errors
+    /// Failures of the store; the uploads given up so far stay so.
+    pub(crate) async fn abort_every_upload(&self, bucket: &BucketName) -> Result<(), Error> {
+        let uploads = schema::uploads(bucket);
+        loop {
+            // From the start each time: those seen are gone.
+            let page = self.meta.scan(Scan::prefix(&uploads, CHUNK)).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for (_, bytes) in page {
+                let UploadRecord { id, bucket, key, .. } = UploadRecord::decode(&bytes)?;
+                let abort = AbortMultipartUpload { bucket, key, upload: id, if_started: None };
+                match self.abort_multipart_upload(abort).await {
+                    // Somebody else ended it.
+                    Err(Error::NoSuchUpload) => {}
+                    result => result?,
+                }
+            }
+        }
     }
 }

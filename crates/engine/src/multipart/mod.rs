@@ -73,7 +73,8 @@ impl Engine {
     }
 }
 
-/// A customer key must come with every part of an SSE-C upload and with no other.
+/// The customer's key that an SSE-C upload was started with must come with every part of it, and
+/// none with parts of other uploads.
 fn check_customer_key(keys: Option<&SealedKeys>, customer: Option<&CustomerKey>) -> Result<(), Error> {
     let wanted = keys.is_some_and(|keys| keys.mode() == SseMode::Customer);
     match (wanted, customer) {
@@ -83,6 +84,11 @@ fn check_customer_key(keys: Option<&SealedKeys>, customer: Option<&CustomerKey>)
         (false, Some(_)) => Err(Error::CustomerKey {
             message: "The multipart upload initiate did not request encryption. Please resend the request without sending encryption parameters.",
         }),
+        (true, Some(sent)) if keys.and_then(SealedKeys::customer_key_md5) != Some(sent.md5()) => {
+            Err(Error::CustomerKey {
+                message: "The provided encryption parameters did not match the ones used originally.",
+            })
+        }
         _ => Ok(()),
     }
 }
