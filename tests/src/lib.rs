@@ -2,6 +2,8 @@
 //!
 //! The binary is the one that `ARQUETA_BIN` names, or the one cargo built beside this test.
 
+pub mod sdk;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
