@@ -11,6 +11,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
 
 const WRITERS: usize = 8;
+/// Keys of each writer: few, so that most writes replace something.
+const KEYS: usize = 5;
 
 /// What may be read under one key: the last acknowledged state, or one tried after it.
 #[derive(Default, Clone)]
@@ -62,13 +64,13 @@ async fn multipart(s3: &aws_sdk_s3::Client, key: &str, seed: u64) -> Option<()> 
 async fn write(s3: aws_sdk_s3::Client, ledger: Ledger, writer: usize, mut seed: u64) {
     loop {
         seed = seed.wrapping_add(0x1000);
-        let key = format!("w{writer}/{}", seed / 0x1000 % 5);
+        let key = format!("w{writer}/{}", seed / 0x1000 % KEYS as u64);
         let deletes = seed / 0x1000 % 11 == 0;
         let wanted = (!deletes).then_some(seed);
         ledger.lock().unwrap().entry(key.clone()).or_default().tried.push(wanted);
         let done = match wanted {
             None => s3.delete_object().bucket("kill").key(&key).send().await.is_ok(),
-            Some(seed) if seed / 0x1000 % 5 == 0 => multipart(&s3, &key, seed).await.is_some(),
+            Some(seed) if seed / 0x1000 % 4 == 0 => multipart(&s3, &key, seed).await.is_some(),
             Some(seed) => put(&s3, &key, seed).await,
         };
         if !done {
@@ -113,7 +115,7 @@ async fn acknowledged_writes_survive_sigkill() {
         let s3 = sdk::s3(&gateway);
         verify(&s3, &ledger).await;
         let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| tokio::spawn(write(s3.clone(), ledger.clone(), writer, round * 0x10_0000 + writer as u64)))
+            .map(|writer| tokio::spawn(write(s3.clone(), ledger.clone(), writer, (round << 32) + writer as u64)))
             .collect();
         // The moment of the kill is what the test varies; nothing waits for this time to pass.
         tokio::time::sleep(Duration::from_millis(150 + round * 97 % 700)).await;
@@ -125,5 +127,5 @@ async fn acknowledged_writes_survive_sigkill() {
     let gateway = Gateway::start(&data, &[]);
     verify(&sdk::s3(&gateway), &ledger).await;
     let written = ledger.lock().unwrap().len();
-    assert_eq!(written, WRITERS * 5, "the load reached every key");
+    assert_eq!(written, WRITERS * KEYS, "the load reached every key");
 }

@@ -101,6 +101,11 @@ impl<S: Clone + Default + PartialEq + fmt::Debug> History<S> {
         self.0.last().map(|step| step.state.clone()).unwrap_or_default()
     }
 
+    /// All states, oldest first.
+    pub fn states(&self) -> impl Iterator<Item = &S> {
+        self.0.iter().map(|step| &step.state)
+    }
+
     /// Notes a change that was acknowledged.
     pub fn note(&mut self, began: usize, acknowledged: usize, state: S) {
         self.0.push(Step { began, acknowledged, state });

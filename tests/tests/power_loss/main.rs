@@ -19,7 +19,7 @@ mod site;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use arqueta_store::power::{Dice, Loss, Recorder};
+use arqueta_store::power::{Dice, Loss, Recorder, Syncs};
 
 use self::check::check;
 use self::ledger::{Ledger, Mode};
@@ -71,6 +71,7 @@ async fn recover(front: &Front, disk: Recorder, data: &Path) -> Result<Site, Str
 async fn acknowledged_means_durable() {
     let (front, data) = (Front::start().await, tempfile::tempdir().unwrap());
     let run = record(&front, data.path(), ACTS).await;
+    assert_mixed(&run.ledger);
     let mut dice = Dice::new(2);
     let span = run.ended - run.started;
     for cut in 0..CUTS {
@@ -83,6 +84,20 @@ async fn acknowledged_means_durable() {
             }
         }
     }
+}
+
+/// The load did everything that a cut should be able to hit.
+fn assert_mixed(ledger: &Ledger) {
+    let versions = || ledger.objects.values().flat_map(|history| history.states()).flatten();
+    for mode in Mode::ALL {
+        assert!(versions().any(|it| it.content.as_ref().is_some_and(|content| content.mode == mode)), "no {mode:?}");
+    }
+    assert!(versions().any(|it| it.content.is_none()), "no delete marker");
+    assert!(ledger.objects.values().any(|history| history.latest().len() > 1), "no noncurrent version");
+    let uploads = || ledger.uploads.values().map(|history| history.latest());
+    assert!(uploads().any(|it| it.open && !it.parts.is_empty()), "no upload left open");
+    assert!(uploads().any(|it| !it.open), "no upload completed");
+    assert!(ledger.keys.values().any(|history| history.latest() == Some("Disabled")), "no key disabled");
 }
 
 /// One cut, and where asked for a second one while the recovered gateway is in use.
@@ -129,7 +144,24 @@ async fn a_first_start_that_is_cut_short_starts_again() {
     }
 }
 
-/// The check itself: a disk that loses one acknowledged request does not pass.
+/// The test of the test: a disk that lies about any kind of sync does not pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ignored_syncs_are_noticed() {
+    let (front, data) = (Front::start().await, tempfile::tempdir().unwrap());
+    let run = record(&front, data.path(), 6).await;
+    for syncs in [Syncs::Metadata, Syncs::BlobFiles, Syncs::BlobFolders] {
+        let lying = run.disk.ignoring(syncs);
+        assert!(lying.position() < run.disk.position(), "the gateway never makes {syncs:?} durable");
+        let crashed = lying.crash(lying.position(), Loss::Everything, 0);
+        let survived = match recover(&front, crashed, data.path()).await {
+            Ok(_site) => check(&run.clients, &run.ledger, run.ended).await.map(drop),
+            Err(lost) => Err(lost),
+        };
+        assert!(survived.is_err(), "nobody noticed that {syncs:?} are lost");
+    }
+}
+
+/// The same for one acknowledged request: a disk that loses it does not pass.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_lost_request_is_noticed() {
     let (front, data) = (Front::start().await, tempfile::tempdir().unwrap());

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::dice::Dice;
-use self::tape::{Image, SimDisk, Tape};
+use self::tape::{Image, Op, SimDisk, Tape};
 use crate::{Error, FsBlobs, RedbOptions, RedbStore};
 
 /// Where the metadata lives on a recorder, and in an exported folder.
@@ -34,6 +34,17 @@ pub enum Loss {
     /// Each page is found in any of the states it had since the last sync; of the directory
     /// changes a random number of first ones is kept.
     Random,
+}
+
+/// Syncs that a disk may lie about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syncs {
+    /// Of the metadata's file.
+    Metadata,
+    /// Of blobs' content.
+    BlobFiles,
+    /// Of the directories that name blobs.
+    BlobFolders,
 }
 
 /// A disk in memory that remembers every operation. Cloning shares it.
@@ -84,6 +95,21 @@ impl Recorder {
     pub fn crash(&self, at: usize, loss: Loss, seed: u64) -> Self {
         let image = crash::image(&self.tape(), at, loss, &mut Dice::new(seed));
         Self::from(image)
+    }
+
+    /// The same recording with these syncs left out, as on a disk that lies about them: a test of
+    /// power loss must find it out. Positions are others.
+    #[must_use]
+    pub fn ignoring(&self, syncs: Syncs) -> Self {
+        let mut tape = self.tape().clone();
+        let blobs = tape.created_below(Path::new(BLOBS));
+        tape.forget(|op| match (syncs, op) {
+            (Syncs::Metadata, Op::Sync(id)) => !blobs.contains(id),
+            (Syncs::BlobFiles, Op::Sync(id)) => blobs.contains(id),
+            (Syncs::BlobFolders, Op::SyncDir(path)) => path.starts_with(BLOBS),
+            _ => false,
+        });
+        Self { tape: Arc::new(Mutex::new(tape)) }
     }
 
     /// Writes the disk's files below `dir`, for a process that reads a real folder.

@@ -26,7 +26,7 @@ pub(super) struct Image {
 }
 
 /// One operation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Op {
     CreateDir(PathBuf),
     Create(PathBuf, FileId),
@@ -39,7 +39,7 @@ pub(super) enum Op {
 }
 
 /// The live disk and how it came about.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tape {
     base: Image,
     live: Image,
@@ -88,8 +88,16 @@ impl Tape {
         self.capacity = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX) / PAGE);
     }
 
+    /// Files ever created below `dir`.
+    pub(super) fn created_below(&self, dir: &Path) -> HashSet<FileId> {
+        let created = |op: &Op| match op {
+            Op::Create(path, id) if path.starts_with(dir) => Some(*id),
+            _ => None,
+        };
+        self.log.iter().filter_map(created).collect()
+    }
+
     /// As if these operations had never happened.
-    #[cfg(test)]
     pub(super) fn forget(&mut self, forgotten: impl Fn(&Op) -> bool) {
         self.log.retain(|op| !forgotten(op));
     }
