@@ -172,6 +172,28 @@ fn source(headers: &HeaderMap) -> Need {
     Need { action: if versioned { "s3:GetObjectVersion" } else { "s3:GetObject" }, on: On::Source }
 }
 
+/// Whether policies may decide the action by `s3:ExistingObjectTag`.
+#[must_use]
+pub fn reads_existing_tags(action: &str) -> bool {
+    matches!(
+        action,
+        "s3:GetObject"
+            | "s3:GetObjectVersion"
+            | "s3:GetObjectAttributes"
+            | "s3:GetObjectVersionAttributes"
+            | "s3:GetObjectAcl"
+            | "s3:GetObjectVersionAcl"
+            | "s3:PutObjectAcl"
+            | "s3:PutObjectVersionAcl"
+            | "s3:GetObjectTagging"
+            | "s3:GetObjectVersionTagging"
+            | "s3:PutObjectTagging"
+            | "s3:PutObjectVersionTagging"
+            | "s3:DeleteObjectTagging"
+            | "s3:DeleteObjectVersionTagging"
+    )
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

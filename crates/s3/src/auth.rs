@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Engine, Error};
 use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest};
@@ -96,6 +97,28 @@ impl Gate {
         self.iam
             .authorize(identity, &request, policy.as_deref(), owner)
             .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))
+    }
+
+    /// The keys with the tags of the object that `action` is decided on. `None` where they cannot
+    /// matter: the action has no such keys, no policy is there to read them, or no such object.
+    async fn existing_tags<'a>(
+        &self,
+        question: Question<'a>,
+        action: &str,
+        bucket: Option<&BucketRecord>,
+        name: Option<ObjectName>,
+    ) -> Option<ConditionKeys<'a>> {
+        let bucket = bucket.filter(|_| action::reads_existing_tags(action))?;
+        let root = question.exchange.identity()?.principal.kind == PrincipalKind::Root;
+        if root && !bucket.documents.contains_key(&BucketDocument::Policy) {
+            return None;
+        }
+        let (tags, _) = self.engine.object_tags(&name?).await.ok()?;
+        let mut keys = question.keys.clone();
+        for (key, value) in tags.pairs() {
+            keys.insert(&format!("s3:ExistingObjectTag/{key}"), value.as_str());
+        }
+        Some(keys)
     }
 
     /// The bucket's policy, parsed.
@@ -196,11 +219,15 @@ impl Access {
         // then is the engine's answer.
         let present = bucket.as_deref().filter(|_| operation != "CreateBucket");
         for need in needs {
-            match (need.on, &source) {
+            let (resource, bucket, name) = match (need.on, &source) {
                 (On::Source, Some(source)) => {
-                    gate.decide(question, need.action, source.arn.as_str(), source.bucket.as_deref())?;
+                    (source.arn.as_str().to_owned(), source.bucket.as_deref(), Some(source.name.clone()))
                 }
-                (on, _) => gate.decide(question, need.action, &resource(on, path)?, present)?,
+                (on, _) => (resource(on, path)?, present, object_name(path, cx.uri())),
+            };
+            match gate.existing_tags(question, need.action, bucket, name).await {
+                Some(keys) => gate.decide(Question { exchange, keys: &keys }, need.action, &resource, bucket)?,
+                None => gate.decide(question, need.action, &resource, bucket)?,
             }
         }
         require_owner("x-amz-expected-bucket-owner", cx.headers(), bucket.as_deref())?;
@@ -217,6 +244,7 @@ impl Access {
 /// The object that a copy reads.
 struct Source {
     arn: Arn,
+    name: ObjectName,
     bucket: Option<Arc<BucketRecord>>,
 }
 
@@ -231,9 +259,11 @@ impl Source {
         };
         let text = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok()).ok_or_else(invalid)?;
         match CopySource::parse(text).map_err(|_| invalid())? {
-            CopySource::Bucket { bucket, key, .. } => {
+            CopySource::Bucket { bucket, key, version_id } => {
                 let arn = Arn::new("s3", "", "", &format!("{bucket}/{key}"));
-                Ok(Self { arn, bucket: gate.bucket(&bucket).await? })
+                let record = gate.bucket(&bucket).await?;
+                let name = named(&bucket, &key, version_id.as_deref()).ok_or_else(invalid)?;
+                Ok(Self { arn, name, bucket: record })
             }
             CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
                 Err(s3_error!(NotImplemented, "Access points are not implemented."))
@@ -251,6 +281,17 @@ fn resource(on: On, path: &S3Path) -> S3Result<String> {
         On::Object => path.as_object().map(|(bucket, key)| format!("arn:aws:s3:::{bucket}/{key}")).ok_or_else(missing),
         On::Source => Err(missing()),
     }
+}
+
+/// The object of the path, if it can be one.
+fn object_name(path: &S3Path, uri: &Uri) -> Option<ObjectName> {
+    let (bucket, key) = path.as_object()?;
+    named(bucket, key, query::value(uri, "versionId").as_deref())
+}
+
+fn named(bucket: &str, key: &str, version: Option<&str>) -> Option<ObjectName> {
+    let version = version.filter(|text| !text.is_empty()).map(str::parse).transpose().ok()?;
+    Some(ObjectName { bucket: bucket.parse().ok()?, key: key.parse().ok()?, version })
 }
 
 /// Nobody. What counts is the kind: policies reach an anonymous caller only by naming everyone,

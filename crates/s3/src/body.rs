@@ -46,11 +46,11 @@ impl<B> Watched<B> {
         Self { inner, exchange, clock, idle, timer: None, moved: false, document: None }
     }
 
-    /// Also holds the body against the digests that its headers state, as a document of at most
-    /// `limit` bytes.
+    /// Also holds the body against what its headers state of it, as a document of at most `limit`
+    /// bytes.
     #[must_use]
-    pub fn with_digests(mut self, headers: &HeaderMap, limit: usize) -> Self {
-        self.document = Some(Document::new(headers, limit));
+    pub fn with_digests(mut self, headers: &HeaderMap, digests: Digests, limit: usize) -> Self {
+        self.document = Some(Document::new(headers, digests, limit));
         self
     }
 
@@ -126,6 +126,16 @@ where
     }
 }
 
+/// Which headers state something of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digests {
+    /// `Content-MD5`, `x-amz-content-sha256` and `x-amz-checksum-*`.
+    All,
+    /// As [`Digests::All`] without `x-amz-checksum-*`: those of CompleteMultipartUpload are the
+    /// finished object's.
+    WithoutChecksums,
+}
+
 /// Digests of a document, as stated and as computed.
 struct Document {
     limit: usize,
@@ -146,7 +156,7 @@ enum Digest {
 }
 
 impl Document {
-    fn new(headers: &HeaderMap, limit: usize) -> Self {
+    fn new(headers: &HeaderMap, digests: Digests, limit: usize) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let mut stated: Vec<(Digest, Vec<u8>)> = [
             ("content-md5", Digest::Md5),
@@ -157,6 +167,7 @@ impl Document {
             ("x-amz-checksum-sha256", Digest::Sha256),
         ]
         .into_iter()
+        .filter(|(_, digest)| digests == Digests::All || *digest == Digest::Md5)
         // What is no base64 at all matches nothing.
         .filter_map(|(name, digest)| Some((digest, BASE64_STANDARD.decode(text(name)?).unwrap_or_default())))
         .collect();

@@ -154,6 +154,14 @@ fn read_trailer(wanted: ChecksumAlgorithm, headers: &HeaderMap) -> Option<Checks
     value
 }
 
+/// The `Content-MD5` header. s3s takes an empty one for none, S3 for a bad one.
+///
+/// # Errors
+/// As [`content_md5`].
+pub fn stated_md5(headers: &HeaderMap) -> S3Result<Option<[u8; 16]>> {
+    content_md5(headers.get("content-md5").map(|value| value.to_str().unwrap_or_default()))
+}
+
 /// `Content-MD5`.
 ///
 /// # Errors

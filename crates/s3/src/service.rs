@@ -17,7 +17,7 @@ use s3s::{Body, StdError, dto};
 
 use crate::answer::{self, Subject};
 use crate::auth::{Access, Authenticator, Gate, refuse_undecoded};
-use crate::body::Watched;
+use crate::body::{Digests, Watched};
 use crate::condition::Signing;
 use crate::cors;
 use crate::exchange::{Connection, Exchange, session_token};
@@ -134,7 +134,10 @@ impl S3Edge {
             return Request::from_parts(parts, Body::empty());
         }
         let watched = Watched::new(body, Arc::clone(exchange), Arc::clone(&self.clock), self.body_idle);
-        let watched = if is_document(&parts) { watched.with_digests(&parts.headers, DOCUMENT_LIMIT) } else { watched };
+        let watched = match document(&parts) {
+            Some(digests) => watched.with_digests(&parts.headers, digests, DOCUMENT_LIMIT),
+            None => watched,
+        };
         Request::from_parts(parts, Body::http_body_unsync(watched))
     }
 
@@ -253,13 +256,15 @@ fn settings(region: &Region) -> S3Config {
     settings
 }
 
-/// Whether the body is a document that s3s reads whole.
-fn is_document(parts: &http::request::Parts) -> bool {
+/// What the headers state of the body, if it is a document that s3s reads whole.
+fn document(parts: &http::request::Parts) -> Option<Digests> {
     if form_fields::boundary(parts).is_some() {
-        return false;
+        return None;
     }
     // Outside of forms only `PUT` carries an object, and only without a sub-resource.
-    parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| !of_objects(&name))
+    let is_document = parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| !of_objects(&name));
+    let completes = parts.method == Method::POST && query::has(&parts.uri, "uploadId");
+    is_document.then_some(if completes { Digests::WithoutChecksums } else { Digests::All })
 }
 
 /// Whether a parameter may stand in the URL of a request whose body is an object or part.
@@ -325,11 +330,12 @@ mod tests {
     #[test]
     fn documents_are_told_from_objects() {
         for uri in ["/b?versioning", "/b?delete", "/b/k?tagging", "/b/k?encryption", "/b?encryption"] {
-            assert!(is_document(&parts(Method::PUT, uri)), "PUT {uri}");
+            assert_eq!(document(&parts(Method::PUT, uri)), Some(Digests::All), "PUT {uri}");
         }
-        for uri in ["/b?delete", "/b/k?uploadId=1", "/b/k?uploads"] {
-            assert!(is_document(&parts(Method::POST, uri)), "POST {uri}");
+        for uri in ["/b?delete", "/b/k?uploads"] {
+            assert_eq!(document(&parts(Method::POST, uri)), Some(Digests::All), "POST {uri}");
         }
+        assert_eq!(document(&parts(Method::POST, "/b/k?uploadId=1")), Some(Digests::WithoutChecksums));
         for uri in [
             "/b/k",
             "/b/k?partNumber=1&uploadId=u",
@@ -337,7 +343,7 @@ mod tests {
             "/b/k?X-Amz-Signature=a",
             "/k?x-id=PutObject",
         ] {
-            assert!(!is_document(&parts(Method::PUT, uri)), "PUT {uri}");
+            assert_eq!(document(&parts(Method::PUT, uri)), None, "PUT {uri}");
         }
     }
 

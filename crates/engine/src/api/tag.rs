@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Tags of an object or bucket, in the order given (S3 User Guide, "Categorizing your storage
+/// Tags of an object or bucket, in the order of their keys (S3 User Guide, "Categorizing your storage
 /// using tags").
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -31,7 +31,7 @@ impl Tags {
         Self::checked(pairs, Self::BUCKET_LIMIT, "Bucket tag count cannot be greater than 50")
     }
 
-    fn checked(pairs: Vec<(String, String)>, limit: usize, too_many: &'static str) -> Result<Self, Error> {
+    fn checked(mut pairs: Vec<(String, String)>, limit: usize, too_many: &'static str) -> Result<Self, Error> {
         if pairs.len() > limit {
             return Err(Error::TooManyTags { message: too_many });
         }
@@ -50,10 +50,11 @@ impl Tags {
                 return invalid("Cannot provide multiple Tags with the same key");
             }
         }
+        pairs.sort();
         Ok(Self(pairs))
     }
 
-    /// The pairs, in the order given.
+    /// The pairs, in the order of their keys.
     #[must_use]
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0

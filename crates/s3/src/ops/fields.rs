@@ -117,6 +117,11 @@ pub fn tags(header: Option<&str>) -> S3Result<Tags> {
     Tags::of_object(parse_tagging(header.unwrap_or_default())).map_err(|e| of_engine(&e))
 }
 
+/// The version that the answer to a write names: none while versioning is suspended.
+pub fn written_version(version: Option<VersionId>) -> Option<String> {
+    version.filter(|version| !version.is_null()).map(|version| version.to_string())
+}
+
 /// User metadata.
 pub fn metadata(metadata: Option<dto::Metadata>) -> UserMetadata {
     UserMetadata(metadata.into_iter().flatten().collect())
@@ -127,7 +132,7 @@ pub fn content_encoding(header: Option<String>) -> Option<String> {
     let header = header?;
     let kept: Vec<&str> =
         header.split(',').map(str::trim).filter(|c| !c.is_empty() && !c.eq_ignore_ascii_case("aws-chunked")).collect();
-    (!kept.is_empty()).then(|| kept.join(","))
+    (!kept.is_empty()).then(|| kept.join(", "))
 }
 
 /// Content headers of any s3s input that has them.
@@ -286,7 +291,7 @@ mod tests {
         let kept = |text: &str| content_encoding(Some(text.to_owned()));
         assert_eq!(kept("aws-chunked"), None);
         assert_eq!(kept("gzip,aws-chunked").as_deref(), Some("gzip"));
-        assert_eq!(kept("AWS-Chunked, gzip , br").as_deref(), Some("gzip,br"));
+        assert_eq!(kept("AWS-Chunked, gzip , br").as_deref(), Some("gzip, br"));
         assert_eq!(content_encoding(None), None);
     }
 

@@ -60,12 +60,17 @@ fn decode(configuration: &ObjectLockConfiguration) -> S3Result<api::ObjectLockCo
     let default = rule.default_retention.as_ref().ok_or_else(malformed)?;
     let mode = default.mode.as_ref().ok_or_else(malformed)?;
     let period = match (default.days, default.years) {
-        (Some(days), None) => RetentionPeriod::Days(u32::try_from(days).map_err(|_| malformed())?),
-        (None, Some(years)) => RetentionPeriod::Years(u32::try_from(years).map_err(|_| malformed())?),
+        (Some(days), None) => RetentionPeriod::Days(positive(days)?),
+        (None, Some(years)) => RetentionPeriod::Years(positive(years)?),
         _ => return Err(malformed()),
     };
     let mode = fields::retention_mode(mode.as_str()).map_err(|_| malformed())?;
     Ok(api::ObjectLockConfiguration { default: Some(api::DefaultRetention { mode, period }) })
+}
+
+fn positive(period: i32) -> S3Result<u32> {
+    let refuse = || s3_error!(InvalidArgument, "Default retention period must be a positive integer value.");
+    u32::try_from(period).ok().filter(|period| *period > 0).ok_or_else(refuse)
 }
 
 fn object(bucket: &str, key: &str, version: Option<&str>) -> S3Result<ObjectName> {

@@ -19,6 +19,7 @@ pub async fn put_object(
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));
     }
     let mut put = decode(&mut request.input)?;
+    put.md5 = checksum::stated_md5(&request.headers)?;
     if (put.retention.is_some() || put.legal_hold.is_some()) && put.md5.is_none() {
         checksum::require_digest(&request.headers)?;
     }
@@ -65,7 +66,7 @@ pub fn encode(stored: &StoredObject) -> PutObjectOutput {
     let told = Told::of(stored.encryption.as_ref());
     let mut output = PutObjectOutput {
         e_tag: Some(fields::etag(&stored.etag)),
-        version_id: stored.version.map(|version| version.to_string()),
+        version_id: fields::written_version(stored.version),
         checksum_type: stored.checksum.map(|checksum| type_name(checksum.kind)),
         ssekms_encryption_context: told.context.clone(),
         ..PutObjectOutput::default()

@@ -144,6 +144,33 @@ async fn a_bucket_policy_admits_and_bars() {
 }
 
 #[tokio::test]
+async fn the_tags_of_an_object_open_it_and_what_is_copied_from_it() {
+    let rig = rig().await;
+    let by_tag = r#"{"StringEquals":{"s3:ExistingObjectTag/security":"public"}}"#;
+    let user = rig
+        .identities
+        .user(
+            "user",
+            &[("s3:GetObject", ALL, by_tag), ("s3:GetObjectTagging", ALL, by_tag), ("s3:PutObject", ALL, "{}")],
+        )
+        .await;
+    for (key, tag) in [("public", "security=public"), ("private", "security=private"), ("other", "a=public")] {
+        let put = rig.root.put(&format!("/bucket/{key}")).header("x-amz-tagging", tag).body("content");
+        assert_eq!(put.send(&rig).await.status, 200);
+    }
+    assert_eq!(user.get("/bucket/public").send(&rig).await.text(), "content");
+    assert_eq!(user.get("/bucket/public?tagging").send(&rig).await.status, 200);
+    assert_eq!(user.get("/bucket/public?acl").send(&rig).await.error(), (403, "AccessDenied"));
+    let copy = user.put("/bucket/copy").header("x-amz-copy-source", "bucket/public");
+    assert_eq!(copy.header("x-amz-tagging-directive", "REPLACE").send(&rig).await.status, 200);
+    for key in ["private", "other", "k", "missing"] {
+        assert_eq!(user.get(&format!("/bucket/{key}")).send(&rig).await.error(), (403, "AccessDenied"), "{key}");
+        let copy = user.put("/bucket/copy").header("x-amz-copy-source", &format!("bucket/{key}"));
+        assert_eq!(copy.send(&rig).await.error(), (403, "AccessDenied"), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn session_tokens_fit_their_credentials() {
     let rig = rig().await;
     let session = rig.identities.session(&rig.root).await;

@@ -134,6 +134,37 @@ async fn versions_are_named_where_there_are_versions() {
     let listed = rig.root.get("/bucket?versions").send(&rig).await;
     assert_eq!((listed.text().matches("<Version>").count(), listed.text().matches("<DeleteMarker>").count()), (2, 1));
     assert_eq!(rig.root.get("/bucket/k?versionId=nonsense").send(&rig).await.error(), (400, "InvalidArgument"));
+    let suspend = enable.replace("Enabled", "Suspended");
+    assert_eq!(rig.root.put("/bucket?versioning").body(suspend).send(&rig).await.status, 200);
+    assert_eq!(rig.root.put("/bucket/k").body("3").send(&rig).await.header("x-amz-version-id"), None);
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.header("x-amz-version-id"), Some("null"));
+}
+
+#[tokio::test]
+async fn an_empty_content_md5_is_a_bad_one() {
+    let rig = Rig::with_bucket().await;
+    let put = rig.root.put("/bucket/k").header("content-md5", "").body("x").send(&rig).await;
+    assert_eq!(put.error(), (400, "InvalidDigest"));
+}
+
+#[tokio::test]
+async fn the_checksum_of_a_complete_is_the_objects_and_not_the_documents() {
+    use s3s::crypto::Checksum as _;
+    let rig = Rig::with_bucket().await;
+    let create = rig.root.post("/bucket/k?uploads").header("x-amz-checksum-algorithm", "SHA256").send(&rig).await;
+    let uri = format!("/bucket/k?uploadId={}", create.element("UploadId").unwrap());
+    let part = rig.root.put(&format!("{uri}&partNumber=1")).body("content").send(&rig).await;
+    let of_part = s3s::crypto::Sha256::checksum(b"content");
+    let body = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag><ChecksumSHA256>{}</ChecksumSHA256></Part></CompleteMultipartUpload>",
+        part.header("etag").unwrap(),
+        BASE64_STANDARD.encode(of_part),
+    );
+    let whole = format!("{}-1", BASE64_STANDARD.encode(s3s::crypto::Sha256::checksum(&of_part)));
+    let complete = |checksum: &str| rig.root.post(&uri).header("x-amz-checksum-sha256", checksum).body(body.clone());
+    let of_document = BASE64_STANDARD.encode(s3s::crypto::Sha256::checksum(body.as_bytes()));
+    assert_eq!(complete(&of_document).send(&rig).await.error(), (400, "BadDigest"));
+    assert_eq!(complete(&whole).send(&rig).await.element("ChecksumSHA256"), Some(&*whole));
 }
 
 #[tokio::test]
