@@ -41,8 +41,8 @@ impl From<arqueta_store::Error> for Unreadable {
     fn from(error: arqueta_store::Error) -> Self {
         match error {
             arqueta_store::Error::NoSuchBlob => Self::Gone,
-            // Shorter than its record says: it was cut.
-            arqueta_store::Error::OutOfRange => Self::Failed(Error::Integrity),
+            // Not as long as its record says: it was cut, or something was appended.
+            arqueta_store::Error::OutOfRange | arqueta_store::Error::Damaged { .. } => Self::Failed(Error::Integrity),
             error => Self::Failed(error.into()),
         }
     }
@@ -143,7 +143,7 @@ impl Source {
         let (opening, ranges) = self.opening(&piece)?;
         let mut stored: Option<BlobStream> = None;
         for range in ranges {
-            let next = self.blobs.read(id, range).await?;
+            let next = self.blobs.read(id, piece.place.sealed_size, range).await?;
             stored = Some(match stored {
                 None => next,
                 Some(before) => before.chain(next).boxed(),

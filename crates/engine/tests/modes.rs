@@ -117,7 +117,7 @@ async fn tampered_bodies_end_in_an_error() {
         let rig = Rig::new(Versioning::Off).await;
         rig.put_mode("k", pattern(300_000), mode).await;
         let blob = rig.blobs.list(None, 1).await.unwrap()[0];
-        let chunks = rig.blobs.read(blob.id, 0..blob.size).await.unwrap();
+        let chunks = rig.blobs.read(blob.id, blob.size, 0..blob.size).await.unwrap();
         let good: Vec<Bytes> = futures::TryStreamExt::try_collect(chunks).await.unwrap();
         let good = good.concat();
         let mut flipped = good.clone();

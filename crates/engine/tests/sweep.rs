@@ -23,7 +23,7 @@ async fn blob(rig: &Rig) -> BlobId {
 }
 
 async fn has(rig: &Rig, id: BlobId) -> bool {
-    rig.blobs.read(id, 0..1).await.is_ok()
+    rig.blobs.read(id, 6, 0..1).await.is_ok()
 }
 
 #[tokio::test]

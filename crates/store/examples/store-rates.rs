@@ -129,7 +129,7 @@ async fn blobs(store: FsBlobs) -> Result<(), Failure> {
         let (begun, mut latencies) = (Instant::now(), Vec::new());
         for (id, _) in &written {
             let begun = Instant::now();
-            let mut stream = store.read(*id, 0..blocks << 16).await?;
+            let mut stream = store.read(*id, blocks << 16, 0..blocks << 16).await?;
             while stream.try_next().await?.is_some() {}
             latencies.push(begun.elapsed());
         }

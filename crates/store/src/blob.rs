@@ -43,11 +43,12 @@ pub trait BlobStore: Send + Sync {
     /// Starts a blob. `id` must be fresh.
     async fn create(&self, id: BlobId) -> Result<Box<dyn BlobWriter>, Error>;
 
-    /// The bytes `range.start..range.end` of a blob.
+    /// The bytes `range.start..range.end` of a blob that its writer left `size` bytes long.
     ///
     /// # Errors
-    /// [`Error::NoSuchBlob`], [`Error::OutOfRange`]; a blob that ends early fails in the stream.
-    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error>;
+    /// [`Error::NoSuchBlob`]; [`Error::Damaged`] for a blob that was cut or has grown, whatever
+    /// the range; [`Error::OutOfRange`]. A blob that is cut while it is read fails in the stream.
+    async fn read(&self, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error>;
 
     /// Removes a blob; a missing one is fine.
     async fn delete(&self, id: BlobId) -> Result<(), Error>;
@@ -61,8 +62,8 @@ impl<S: BlobStore + ?Sized> BlobStore for Arc<S> {
     async fn create(&self, id: BlobId) -> Result<Box<dyn BlobWriter>, Error> {
         (**self).create(id).await
     }
-    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
-        (**self).read(id, range).await
+    async fn read(&self, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
+        (**self).read(id, size, range).await
     }
     async fn delete(&self, id: BlobId) -> Result<(), Error> {
         (**self).delete(id).await

@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use arqueta_model::BlobId;
+
 /// What can go wrong in a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +52,11 @@ impl From<io::Error> for Error {
 }
 
 impl Error {
+    /// A blob that is not as long as its writer left it.
+    pub(crate) fn wrong_size(id: BlobId) -> Self {
+        Self::Damaged { what: format!("blob {id} has another size than it was given") }
+    }
+
     /// Whether the same call may succeed later without anyone's help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -171,7 +171,7 @@ impl Rig {
         }
         for entry in self.blobs.list(None, usize::MAX).await.unwrap() {
             let chunks: Vec<Bytes> =
-                self.blobs.read(entry.id, 0..entry.size).await.unwrap().try_collect().await.unwrap();
+                self.blobs.read(entry.id, entry.size, 0..entry.size).await.unwrap().try_collect().await.unwrap();
             all.extend(chunks.concat());
         }
         all

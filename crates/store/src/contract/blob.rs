@@ -55,8 +55,8 @@ async fn stored(store: &impl BlobStore, body: &Bytes, chunk: usize) -> BlobId {
     id
 }
 
-async fn read(store: &impl BlobStore, id: BlobId, range: Range<u64>) -> Result<Bytes, Error> {
-    let chunks: Vec<Bytes> = store.read(id, range).await?.try_collect().await?;
+async fn read(store: &impl BlobStore, id: BlobId, size: usize, range: Range<u64>) -> Result<Bytes, Error> {
+    let chunks: Vec<Bytes> = store.read(id, size as u64, range).await?.try_collect().await?;
     assert!(chunks.iter().all(|chunk| !chunk.is_empty()), "a stream yields no empty chunk");
     Ok(chunks.concat().into())
 }
@@ -72,7 +72,7 @@ async fn blobs_come_back_whole(store: &impl BlobStore) {
     {
         let body = content(len as u64, len);
         let id = stored(store, &body, chunk).await;
-        let found = read(store, id, 0..len as u64).await.expect("a stored blob reads");
+        let found = read(store, id, len, 0..len as u64).await.expect("a stored blob reads");
         assert!(found == body, "a blob of {len} bytes in chunks of {chunk} came back different");
     }
 }
@@ -84,7 +84,7 @@ async fn any_range_comes_back(store: &impl BlobStore) {
     let edges = [0, 1, 4095, 4096, 262_144, 524_287, 524_288, 524_289, 1_048_576, len - 1, len];
     for start in edges {
         for end in edges.into_iter().filter(|end| *end >= start) {
-            let found = read(store, id, start..end).await.expect("a range within a blob reads");
+            let found = read(store, id, body.len(), start..end).await.expect("a range within a blob reads");
             let at = |at: u64| usize::try_from(at).expect("small");
             assert!(found == body.slice(at(start)..at(end)), "the range {start}..{end} came back different");
         }
@@ -95,10 +95,14 @@ async fn wrong_ranges_are_refused(store: &impl BlobStore) {
     let id = stored(store, &content(1, 100), 100).await;
     let reversed = Range { start: 60, end: 50 };
     for range in [0..101, 100..101, 101..101, u64::MAX..u64::MAX, 50..u64::MAX, reversed] {
-        let answer = read(store, id, range.clone()).await;
+        let answer = read(store, id, 100, range.clone()).await;
         assert!(matches!(answer, Err(Error::OutOfRange)), "{range:?} gave {answer:?}");
     }
-    let missing = read(store, BlobId::random(), 0..0).await;
+    for size in [0, 99, 101, usize::MAX] {
+        let answer = read(store, id, size, 0..0).await;
+        assert!(matches!(answer, Err(Error::Damaged { .. })), "a blob of 100 bytes passed for {size}: {answer:?}");
+    }
+    let missing = read(store, BlobId::random(), 0, 0..0).await;
     assert!(matches!(missing, Err(Error::NoSuchBlob)), "a missing blob gave {missing:?}");
 }
 
@@ -107,14 +111,14 @@ async fn an_unfinished_blob_is_invisible(store: &impl BlobStore) {
         let id = BlobId::random();
         let mut writer = store.create(id).await.expect("a healthy store creates");
         writer.write(content(1, len)).await.expect("a healthy store writes");
-        assert!(matches!(read(store, id, 0..0).await, Err(Error::NoSuchBlob)), "visible before `finish`");
+        assert!(matches!(read(store, id, len, 0..0).await, Err(Error::NoSuchBlob)), "visible before `finish`");
         assert_eq!(ids(store).await, [], "listed before `finish`");
         drop(writer);
-        assert!(matches!(read(store, id, 0..0).await, Err(Error::NoSuchBlob)), "visible after being abandoned");
+        assert!(matches!(read(store, id, len, 0..0).await, Err(Error::NoSuchBlob)), "visible after being abandoned");
         // An abandoned id leaves no trace: the next writer of the same id is not in its way.
         let body = content(2, len);
         store_chunks(store, id, &body, 50_000).await.expect("an abandoned id can be written");
-        assert!(read(store, id, 0..len as u64).await.expect("a stored blob reads") == body);
+        assert!(read(store, id, len, 0..len as u64).await.expect("a stored blob reads") == body);
         store.delete(id).await.expect("a healthy store deletes");
     }
 }
@@ -124,7 +128,7 @@ async fn a_blob_never_changes(store: &impl BlobStore) {
     let id = stored(store, &body, 1000).await;
     let again = store_chunks(store, id, &content(2, 2000), 100).await;
     assert!(again.is_err(), "a blob was written twice");
-    assert!(read(store, id, 0..1000).await.expect("a stored blob reads") == body, "a blob was changed");
+    assert!(read(store, id, 1000, 0..1000).await.expect("a stored blob reads") == body, "a blob was changed");
     assert_eq!(ids(store).await, [id]);
 }
 
@@ -133,7 +137,7 @@ async fn deleted_blobs_are_gone(store: &impl BlobStore) {
     store.delete(gone).await.expect("a healthy store deletes");
     store.delete(gone).await.expect("deleting what is gone is fine");
     store.delete(BlobId::random()).await.expect("deleting what never was is fine");
-    assert!(matches!(read(store, gone, 0..10).await, Err(Error::NoSuchBlob)));
+    assert!(matches!(read(store, gone, 10, 0..10).await, Err(Error::NoSuchBlob)));
     assert_eq!(ids(store).await, [kept]);
 }
 
@@ -141,7 +145,7 @@ async fn a_stream_is_never_silently_short(store: &impl BlobStore) {
     // A stream that began before a delete ends with every byte or with an error, never short.
     let body = content(1, 2 << 20);
     let id = stored(store, &body, 1 << 20).await;
-    let mut stream = store.read(id, 0..body.len() as u64).await.expect("a stored blob reads");
+    let mut stream = store.read(id, body.len() as u64, 0..body.len() as u64).await.expect("a stored blob reads");
     let first = stream.try_next().await.expect("the first chunk reads").expect("there is a first chunk");
     store.delete(id).await.expect("a healthy store deletes");
     if let Ok(rest) = stream.try_collect::<Vec<Bytes>>().await {
@@ -178,7 +182,8 @@ async fn many_writers_do_not_mix(store: Arc<impl BlobStore + 'static>) {
         tasks.spawn(async move {
             let body = content(n, 200_000 + 1000 * usize::try_from(n).expect("small"));
             let id = stored(&*store, &body, 30_000).await;
-            let found = read(&*store, id, 0..body.len() as u64).await.expect("a blob is visible once acknowledged");
+            let found =
+                read(&*store, id, body.len(), 0..body.len() as u64).await.expect("a blob is visible once acknowledged");
             assert!(found == body, "two writers mixed their bytes");
         });
     }

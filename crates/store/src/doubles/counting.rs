@@ -93,8 +93,8 @@ impl<S: BlobStore> BlobStore for Counting<S> {
         let inner = self.writing().create(id).await?;
         Ok(Box::new(CountingWriter { inner, bytes: self.bytes.clone() }))
     }
-    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
-        self.reading().read(id, range).await
+    async fn read(&self, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
+        self.reading().read(id, size, range).await
     }
     async fn delete(&self, id: BlobId) -> Result<(), Error> {
         self.writing().delete(id).await

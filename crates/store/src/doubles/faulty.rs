@@ -119,8 +119,8 @@ impl<S: BlobStore + Clone + 'static> BlobStore for Faulty<S> {
         let inner = self.run(self.inner.create(id)).await?;
         Ok(Box::new(FaultyWriter { inner, store: self.clone() }))
     }
-    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
-        self.run(self.inner.read(id, range)).await
+    async fn read(&self, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
+        self.run(self.inner.read(id, size, range)).await
     }
     async fn delete(&self, id: BlobId) -> Result<(), Error> {
         self.run(self.inner.delete(id)).await

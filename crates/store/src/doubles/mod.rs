@@ -59,7 +59,7 @@ mod tests {
         store.fail_nth(2, Fault::Full);
         writer.write(Bytes::from_static(b"x")).await.unwrap();
         assert!(matches!(writer.finish().await, Err(Error::Full(_))));
-        assert!(matches!(store.read(id, 0..1).await, Err(Error::NoSuchBlob)));
+        assert!(matches!(store.read(id, 1, 0..1).await, Err(Error::NoSuchBlob)));
     }
 
     #[tokio::test]

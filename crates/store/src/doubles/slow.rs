@@ -81,9 +81,9 @@ impl<S: BlobStore> BlobStore for Slow<S> {
         self.delay.pass().await;
         Ok(Box::new(SlowWriter { inner: self.inner.create(id).await?, delay: self.delay.clone() }))
     }
-    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
+    async fn read(&self, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
         self.delay.pass().await;
-        self.inner.read(id, range).await
+        self.inner.read(id, size, range).await
     }
     async fn delete(&self, id: BlobId) -> Result<(), Error> {
         self.delay.pass().await;

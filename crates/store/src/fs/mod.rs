@@ -156,8 +156,8 @@ impl BlobStore for FsBlobs {
         Ok(Box::new(write::Writer::new(self.folder.clone(), id)))
     }
 
-    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
-        read::open(self.folder.clone(), id, range).await
+    async fn read(&self, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
+        read::open(self.folder.clone(), id, size, range).await
     }
 
     /// Not synced: a crash may bring the blob back, for the sweep of orphans to find.

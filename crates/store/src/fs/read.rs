@@ -17,13 +17,16 @@ use crate::{BlobStream, Error};
 const CHUNK: usize = 256 << 10;
 
 /// Opens a blob and reads the first chunk of `range` in one visit to the blocking pool.
-pub(super) async fn open(folder: Arc<Folder>, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
+pub(super) async fn open(folder: Arc<Folder>, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
     let (source, first) = blocking(move || {
         let file = folder.disk.open(&folder.path(id)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::NoSuchBlob,
             _ => error.into(),
         })?;
-        if range.start > range.end || range.end > file.size()? {
+        if file.size()? != size {
+            return Err(Error::wrong_size(id));
+        }
+        if range.start > range.end || range.end > size {
             return Err(Error::OutOfRange);
         }
         let mut source = Source { file, id, next: range.start, end: range.end };

@@ -37,7 +37,7 @@ async fn write(store: &FsBlobs, len: usize) -> Result<BlobId, Error> {
 }
 
 async fn read(store: &FsBlobs, id: BlobId, len: u64) -> Result<usize, Error> {
-    let chunks: Vec<Bytes> = store.read(id, 0..len).await?.try_collect().await?;
+    let chunks: Vec<Bytes> = store.read(id, len, 0..len).await?.try_collect().await?;
     Ok(chunks.iter().map(Bytes::len).sum())
 }
 
@@ -111,7 +111,7 @@ async fn a_shortened_file_is_damage_not_the_end() {
     let store = FsBlobs::open(dir.path()).unwrap();
     let len = 3_000_000;
     let id = write(&store, len).await.unwrap();
-    let mut stream = store.read(id, 0..len as u64).await.unwrap();
+    let mut stream = store.read(id, len as u64, 0..len as u64).await.unwrap();
     let file = fs::OpenOptions::new().write(true).open(store.folder.path(id)).unwrap();
     file.set_len(2_000_000).unwrap();
     let mut last = Ok(Bytes::new());
@@ -120,7 +120,18 @@ async fn a_shortened_file_is_damage_not_the_end() {
         last = chunk;
     }
     assert!(matches!(last, Err(Error::Damaged { .. })), "{last:?}");
-    assert!(matches!(read(&store, id, len as u64).await, Err(Error::OutOfRange)));
+    assert!(matches!(read(&store, id, len as u64).await, Err(Error::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn a_lengthened_file_is_damage_whatever_is_read_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FsBlobs::open(dir.path()).unwrap();
+    let id = write(&store, 1000).await.unwrap();
+    fs::OpenOptions::new().write(true).open(store.folder.path(id)).unwrap().set_len(1001).unwrap();
+    for range in [0..1000, 0..1, 0..0] {
+        assert!(matches!(store.read(id, 1000, range).await, Err(Error::Damaged { .. })));
+    }
 }
 
 #[tokio::test]
@@ -170,7 +181,7 @@ async fn a_writer_that_failed_stays_failed() {
     disk.set_capacity(None);
     assert!(matches!(writer.write(vec![3; 10].into()).await, Err(Error::Closed)));
     assert!(matches!(writer.finish().await, Err(Error::Closed)));
-    assert!(matches!(store.read(id, 0..0).await, Err(Error::NoSuchBlob)));
+    assert!(matches!(store.read(id, 0, 0..0).await, Err(Error::NoSuchBlob)));
 }
 
 const BATCH_AND_MORE: usize = 600 << 10;

@@ -80,9 +80,12 @@ impl BlobStore for MemoryBlobs {
         Ok(Box::new(Writer { store: self.clone(), id, body: BytesMut::new() }))
     }
 
-    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<BlobStream, Error> {
+    async fn read(&self, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
         let blobs = self.blobs.read().await;
         let body = &blobs.get(&id).ok_or(Error::NoSuchBlob)?.body;
+        if body.len() as u64 != size {
+            return Err(Error::wrong_size(id));
+        }
         let span = |at: u64| usize::try_from(at).ok().filter(|at| *at <= body.len()).ok_or(Error::OutOfRange);
         let (start, end) = (span(range.start)?, span(range.end)?);
         if start > end {

@@ -94,7 +94,8 @@ async fn check(disk: &Recorder, kept: &Promise, next: &Promise, case: &str) {
     assert!(kept.blobs.keys().all(|id| listed.contains(id)), "{case}: an acknowledged blob is gone");
     for id in listed {
         let expected = next.blobs.get(&id).unwrap_or_else(|| panic!("{case}: a blob from nowhere"));
-        let found: Vec<Bytes> = blobs.read(id, 0..expected.len() as u64).await.unwrap().try_collect().await.unwrap();
+        let found: Vec<Bytes> =
+            blobs.read(id, expected.len() as u64, 0..expected.len() as u64).await.unwrap().try_collect().await.unwrap();
         assert!(found.concat() == *expected, "{case}: a blob came back different");
     }
     assert!(!disk.tape().live().names.keys().any(|path| path.starts_with("blobs/tmp")), "{case}: rubbish was kept");
@@ -182,8 +183,13 @@ async fn concurrent_writers_keep_their_promises() {
             assert!(found.is_some() || *position > at, "{key:?} is lost at {at} (seed {seed})");
             // A record that is there leads to its blob, acknowledged or not.
             if found.is_some() {
-                let found: Vec<Bytes> =
-                    blobs.read(*id, 0..body.len() as u64).await.unwrap().try_collect().await.unwrap();
+                let found: Vec<Bytes> = blobs
+                    .read(*id, body.len() as u64, 0..body.len() as u64)
+                    .await
+                    .unwrap()
+                    .try_collect()
+                    .await
+                    .unwrap();
                 assert!(found.concat() == *body, "the blob of {key:?} is different at {at} (seed {seed})");
             }
         }
