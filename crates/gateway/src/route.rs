@@ -6,7 +6,9 @@ use std::time::Instant;
 use arqueta_aws::{AwsEdge, Peer as AwsPeer};
 use arqueta_s3::{Connection, S3Edge};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http_body::Body;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -33,7 +35,8 @@ impl Router {
     pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<AnswerBody> {
         let start = Instant::now();
         let ip = peer.address.ip();
-        let (api, answer) = if AwsEdge::matches(&request) {
+        let continuation = Continuation::of(&request);
+        let (api, mut answer) = if AwsEdge::matches(&request) {
             let answer = self.aws.call(request, AwsPeer { ip, secure: peer.tls.is_some() }).await;
             (Api::Aws, answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
         } else {
@@ -41,6 +44,75 @@ impl Router {
             (Api::S3, answer.map(BodyExt::boxed_unsync))
         };
         self.metrics.answered(api, answer.status(), start.elapsed());
+        if continuation.may_be_missing(answer.status()) {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         answer
+    }
+}
+
+/// What became of a client's `Expect: 100-continue` (RFC 9110, 10.1.1). hyper sends the interim
+/// answer when the body is first read, so never for an empty body and seldom before a refusal.
+/// botocore, and with it the AWS CLI, then takes the status line of the next answer on the same
+/// connection for a header and finds none of the real ones: such a connection ends here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Continuation {
+    NotAskedFor,
+    /// Sent as soon as the body is read.
+    WithBody,
+    /// There is no body to send it before.
+    Never,
+}
+
+impl Continuation {
+    fn of<B: Body>(request: &Request<B>) -> Self {
+        let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        if request.version() > Version::HTTP_11 || !request.headers().get(EXPECT).is_some_and(expects) {
+            Self::NotAskedFor
+        } else if request.body().is_end_stream() {
+            Self::Never
+        } else {
+            Self::WithBody
+        }
+    }
+
+    fn may_be_missing(self, status: StatusCode) -> bool {
+        match self {
+            Self::NotAskedFor => false,
+            Self::WithBody => !status.is_success(),
+            Self::Never => true,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use http_body_util::{Empty, Full};
+
+    fn asking<B: Body>(expect: Option<&str>, version: Version, body: B) -> Continuation {
+        let mut request = Request::builder().version(version);
+        if let Some(expect) = expect {
+            request = request.header(EXPECT, expect);
+        }
+        Continuation::of(&request.body(body).unwrap())
+    }
+
+    #[test]
+    fn a_connection_ends_where_a_final_answer_may_have_come_instead_of_the_interim_one() {
+        let (empty, full) = (Empty::<Bytes>::new, || Full::new(Bytes::from_static(b"x")));
+        let (old, new) = (Version::HTTP_11, Version::HTTP_2);
+        for (case, ok, refused) in [
+            (asking(Some("100-continue"), old, empty()), true, true),
+            (asking(Some("100-Continue"), old, full()), false, true),
+            (asking(None, old, empty()), false, false),
+            (asking(None, old, full()), false, false),
+            (asking(Some("something else"), old, empty()), false, false),
+            (asking(Some("100-continue"), new, empty()), false, false),
+        ] {
+            assert_eq!(case.may_be_missing(StatusCode::OK), ok, "{case:?}");
+            assert_eq!(case.may_be_missing(StatusCode::FORBIDDEN), refused, "{case:?}");
+        }
     }
 }
