@@ -1,12 +1,12 @@
 """A known plaintext, stored in every mode and by every path, is found nowhere under the data folder."""
 
 import base64
-import hashlib
 import json
 import secrets
 import urllib.request
 
 import pytest
+from conftest import customer
 
 CANARY = b"ARQUETA-PLAINTEXT-CANARY-7f3d1c"
 CUSTOMER_KEY = secrets.token_bytes(32)
@@ -14,8 +14,7 @@ CUSTOMER_KEY = secrets.token_bytes(32)
 
 def sse(mode, key):
     if mode == "SSE-C":
-        digest = base64.b64encode(hashlib.md5(CUSTOMER_KEY).digest()).decode()
-        return {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": CUSTOMER_KEY, "SSECustomerKeyMD5": digest}
+        return customer(CUSTOMER_KEY)
     return {
         "SSE-S3": {"ServerSideEncryption": "AES256"},
         "SSE-KMS": {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key},
@@ -64,7 +63,9 @@ def test_no_plaintext_on_disk_or_in_logs(own, mode):
     open_upload = s3.create_multipart_upload(Bucket="canary", Key=f"{name}/open", **options)["UploadId"]
     s3.upload_part(Bucket="canary", Key=f"{name}/open", UploadId=open_upload, PartNumber=1, Body=large, **part)
     assert found(gateway.data, CANARY) == []
-    assert found(gateway.data, CUSTOMER_KEY) == []
+    for spelled in (CUSTOMER_KEY, base64.b64encode(CUSTOMER_KEY), CUSTOMER_KEY.hex().encode()):
+        assert found(gateway.data, spelled) == []
+        assert spelled not in gateway.stderr_path.read_bytes()
     assert CANARY not in gateway.stderr_path.read_bytes()
 
 

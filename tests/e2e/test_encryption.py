@@ -4,22 +4,11 @@ import base64
 import hashlib
 import json
 import secrets
+import urllib.error
+import urllib.request
 
 import pytest
-from botocore.exceptions import ClientError
-from conftest import ACCOUNT, REGION
-
-
-def refused(call, **options):
-    with pytest.raises(ClientError) as error:
-        call(**options)
-    answer = error.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"].get("Message", "")
-
-
-def customer(key=None, prefix="SSECustomer"):
-    key = key or secrets.token_bytes(32)
-    return {f"{prefix}Algorithm": "AES256", f"{prefix}Key": key, f"{prefix}KeyMD5": base64.b64encode(hashlib.md5(key).digest()).decode()}
+from conftest import ACCOUNT, REGION, customer, refused, signed
 
 
 def test_a_new_bucket_encrypts_with_sse_s3(s3, bucket):
@@ -115,18 +104,11 @@ def test_disabled_and_dying_keys(s3, kms, bucket, key):
 
 
 def test_kms_headers_on_get_are_refused(gateway, s3, bucket, key):
-    import urllib.error
-    import urllib.request
-
-    from botocore.auth import S3SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-    from conftest import ACCESS_KEY, SECRET_KEY
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
-    request = AWSRequest("GET", f"{gateway.url}/{bucket}/k", headers={"x-amz-server-side-encryption": "aws:kms"})
-    S3SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "s3", REGION).add_auth(request)
+    url = f"{gateway.url}/{bucket}/k"
+    headers = signed("GET", url, {"x-amz-server-side-encryption": "aws:kms"})
     with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers)), timeout=10)
+        urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10)
     assert error.value.code == 400
 
 

@@ -100,21 +100,17 @@ def test_sigterm_lets_a_request_in_flight_finish(start):
         def __len__(self):
             return 131072
 
-    from botocore.awsrequest import AWSRequest
-    from botocore.auth import S3SigV4Auth
-    from botocore.credentials import Credentials
-    from conftest import ACCESS_KEY, REGION, SECRET_KEY
     import http.client
 
-    url = gateway.url + "/drain/object"
-    request = AWSRequest("PUT", url, headers={"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD", "Content-Length": "131072"})
-    S3SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "s3", REGION).add_auth(request)
+    from conftest import signed
+
+    headers = signed("PUT", gateway.url + "/drain/object", {"Content-Length": "131072"})
     status = []
 
     def put():
         connection = http.client.HTTPConnection(gateway.url.removeprefix("http://"), timeout=60)
         connection.putrequest("PUT", "/drain/object", skip_accept_encoding=True)
-        for name, value in request.headers.items():
+        for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders()
         body = Slow()

@@ -64,14 +64,32 @@ def test_each_opens_what_the_other_sealed(size):
     assert arqueta("open", ikm, aad, sink.kept) == plain
 
 
-@pytest.mark.parametrize("size", [0, 1, FIRST, FIRST + 1, 200_000])
-def test_what_tink_refuses_arqueta_refuses(size):
-    ikm, aad = secrets.token_bytes(32), b"aad"
-    sealed = bytearray(arqueta("seal", ikm, aad, secrets.token_bytes(size)))
-    for edited, with_aad in [(sealed[:-1], aad), (sealed + b"\0", aad), (bytes([sealed[0] ^ 1]) + sealed[1:], aad),
-                             (sealed[:-1] + bytes([sealed[-1] ^ 1]), aad), (sealed, b"other")]:
-        with pytest.raises(tink.TinkError):
-            with primitive(ikm).new_decrypting_stream(io.BytesIO(bytes(edited)), with_aad) as stream:
-                stream.read()
-        with pytest.raises(ValueError):
-            arqueta("open", ikm, with_aad, bytes(edited))
+EDITS = {
+    "cut": lambda s: s[:-1],
+    "a byte appended": lambda s: s + b"\0",
+    "header length": lambda s: bytes([s[0] ^ 1]) + s[1:],
+    "last tag": lambda s: s[:-1] + bytes([s[-1] ^ 1]),
+    "other associated data": lambda s: s,
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("size", [0, 1, FIRST - 1, FIRST, FIRST + 1, FIRST + LATER, 200_000])
+def test_what_tink_refuses_arqueta_refuses(size, edit):
+    ikm, aad, plain = secrets.token_bytes(32), b"aad", secrets.token_bytes(size)
+    edited = EDITS[edit](arqueta("seal", ikm, aad, plain))
+    with_aad = b"other" if edit == "other associated data" else aad
+    with pytest.raises(ValueError):
+        arqueta("open", ikm, with_aad, edited)
+
+    def tink_reads():
+        with primitive(ikm).new_decrypting_stream(io.BytesIO(edited), with_aad) as stream:
+            return stream.read()
+
+    if edit == "a byte appended" and size in EDGES:
+        # Tink for Python stops at a full last segment and never sees less than a tag behind it;
+        # it releases the plaintext, whole. Arqueta is stricter.
+        assert tink_reads() == plain
+        return
+    with pytest.raises(tink.TinkError):
+        tink_reads()
