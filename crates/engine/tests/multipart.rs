@@ -468,6 +468,29 @@ async fn ten_thousand_parts_end_in_one_commit() {
 }
 
 #[tokio::test]
+async fn an_upload_with_a_checksum_is_completed_under_the_customers_key() {
+    let rig = rig();
+    rig.make_bucket(Versioning::Off).await;
+    let kind = ChecksumType::FullObject;
+    let input = CreateMultipartUpload {
+        encryption: Mode::Customer.request(),
+        checksum: Some(ChecksumAlgorithm::Crc64Nvme),
+        checksum_type: Some(kind),
+        ..create("k")
+    };
+    let upload = rig.engine.create_multipart_upload(&rig.caller, input).await.unwrap().id;
+    let parts = vec![listed(1, &rig.part_mode("k", upload, 1, pattern(10), Mode::Customer).await)];
+    assert!(matches!(rig.complete("k", upload, parts.clone()).await, Err(Error::CustomerKey { .. })));
+    let with = |byte| CompleteMultipartUpload {
+        customer_key: Some(customer_key(byte)),
+        ..complete("k", upload, parts.clone())
+    };
+    let foreign = rig.engine.complete_multipart_upload(&rig.caller, with(8)).await;
+    assert!(matches!(foreign, Err(Error::CustomerKey { .. })));
+    rig.engine.complete_multipart_upload(&rig.caller, with(7)).await.unwrap();
+}
+
+#[tokio::test]
 async fn uploads_do_not_keep_a_bucket_but_versions_keep_both() {
     let rig = rig();
     rig.make_bucket(Versioning::Off).await;

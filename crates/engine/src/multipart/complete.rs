@@ -31,7 +31,8 @@ impl Engine {
     /// [`Error::NoSuchUpload`]; [`Error::InvalidPart`], [`Error::InvalidPartOrder`],
     /// [`Error::EntityTooSmall`]; [`Error::ChecksumMismatch`]; [`Error::InvalidRequest`] for a
     /// size, checksum or checksum type that is not the upload's; [`Error::PreconditionFailed`];
-    /// [`Error::CustomerKey`] if an SSE-C upload's key is neither sent nor remembered;
+    /// [`Error::CustomerKey`] if an SSE-C upload's key is neither sent nor remembered, or must be
+    /// sent because the upload has a checksum;
     /// [`Error::Encryption`]. The upload stays as it was.
     pub async fn complete_multipart_upload(
         &self,
@@ -124,7 +125,8 @@ impl Engine {
         })
     }
 
-    /// The cipher that authenticates the manifest. An SSE-C client need not send its key again.
+    /// The cipher that authenticates the manifest. An SSE-C client need not send its key again
+    /// unless the upload has a checksum (S3 API Reference, CompleteMultipartUpload).
     async fn finishing_cipher(
         &self,
         caller: &Caller,
@@ -134,6 +136,7 @@ impl Engine {
         let customers = upload.keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
         if customers
             && input.customer_key.is_none()
+            && upload.checksum.is_none()
             && let Some(remembered) = self.upload_ciphers.find(upload.id, self.clock.now())
         {
             return Ok(Some(remembered));
