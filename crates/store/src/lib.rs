@@ -16,6 +16,7 @@
 mod blob;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod direct;
 mod disk;
 #[cfg(any(test, feature = "testing"))]
 mod doubles;

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use arqueta_model::Timestamp;
@@ -14,6 +14,7 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
+use crate::direct::{Direct, LARGE};
 use crate::disk::{DirLock, Disk, DiskFile, Stat};
 
 /// Most chunks of one system call (`IOV_MAX` of Linux).
@@ -23,17 +24,27 @@ const MOST_CHUNKS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct OsDisk;
 
+/// An open file. Written from one end to the other, so the way past the page cache is a state.
 #[derive(Debug)]
-struct OsFile(File);
+struct OsFile {
+    file: File,
+    direct: Mutex<Option<Direct>>,
+}
+
+impl OsFile {
+    fn new(file: File) -> Arc<Self> {
+        Arc::new(Self { file, direct: Mutex::default() })
+    }
+}
 
 impl Disk for OsDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Arc::new(OsFile(file)))
+        Ok(OsFile::new(file))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OsFile(File::open(path)?)))
+        Ok(OsFile::new(File::open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -96,32 +107,23 @@ impl Disk for OsDisk {
 }
 
 impl DiskFile for OsFile {
-    fn write(&self, mut at: u64, chunks: &[Bytes]) -> io::Result<()> {
-        for some in chunks.chunks(MOST_CHUNKS) {
-            let mut slices: Vec<_> = some.iter().map(|chunk| IoSlice::new(chunk)).collect();
-            let mut rest = &mut slices[..];
-            // Drops leading empty slices: a call that writes nothing must mean an error.
-            IoSlice::advance_slices(&mut rest, 0);
-            while !rest.is_empty() {
-                let written = match rustix::io::pwritev(&self.0, rest, at) {
-                    Err(Errno::INTR) => continue,
-                    written => written?,
-                };
-                if written == 0 {
-                    return Err(io::ErrorKind::WriteZero.into());
-                }
-                at += written as u64;
-                IoSlice::advance_slices(&mut rest, written);
-            }
+    fn write(&self, at: u64, chunks: &[Bytes]) -> io::Result<()> {
+        let mut direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner);
+        if at == 0 && chunks.iter().map(Bytes::len).sum::<usize>() >= LARGE {
+            *direct = Direct::start(&self.file);
         }
-        Ok(())
+        match &mut *direct {
+            Some(direct) if direct.end() == at => direct.append(&self.file, chunks),
+            Some(_) => Err(io::Error::other("a file is written from its start to its end")),
+            None => write_cached(&self.file, at, chunks),
+        }
     }
 
     fn read(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(len);
         while bytes.len() < len {
             let from = at + bytes.len() as u64;
-            match rustix::io::pread(&self.0, spare_capacity(&mut bytes), from) {
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), from) {
                 Err(Errno::INTR) => {}
                 got if got? == 0 => break,
                 _ => {}
@@ -133,10 +135,35 @@ impl DiskFile for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        if let Some(direct) = self.direct.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            direct.finish(&self.file)?;
+        }
+        self.file.sync_data()
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
+}
+
+/// Through the page cache.
+fn write_cached(file: &File, mut at: u64, chunks: &[Bytes]) -> io::Result<()> {
+    for some in chunks.chunks(MOST_CHUNKS) {
+        let mut slices: Vec<_> = some.iter().map(|chunk| IoSlice::new(chunk)).collect();
+        let mut rest = &mut slices[..];
+        // Drops leading empty slices: a call that writes nothing must mean an error.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            let written = match rustix::io::pwritev(file, rest, at) {
+                Err(Errno::INTR) => continue,
+                written => written?,
+            };
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            at += written as u64;
+            IoSlice::advance_slices(&mut rest, written);
+        }
+    }
+    Ok(())
 }
