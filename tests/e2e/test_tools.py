@@ -1,14 +1,17 @@
-"""Tools that people already use, unmodified: the AWS CLI and rclone."""
+"""Tools that people already use, unmodified: the AWS CLI, rclone, restic, s3fs."""
 
 import hashlib
+import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+from conftest import ACCESS_KEY, REGION, SECRET_KEY
 
 AWS = str(Path(sys.executable).parent / "aws")
 
@@ -53,7 +56,6 @@ def test_aws_s3_cp_sync_rm_presign(aws, files, tmp_path, key):
 
 
 def test_aws_s3api_and_kms(aws, tmp_path):
-    import json
     bucket = "api-" + secrets.token_hex(6)
     key = json.loads(aws("kms", "create-key"))["KeyMetadata"]["Arn"]
     aws("kms", "create-alias", "--alias-name", f"alias/{bucket}", "--target-key-id", key)
@@ -68,11 +70,16 @@ def test_aws_s3api_and_kms(aws, tmp_path):
     assert got["BucketKeyEnabled"] is True and (tmp_path / "out").read_bytes() == b"hello"
 
 
-def test_rclone_check_download_on_an_encrypted_bucket(gateway, s3, key, files, tmp_path):
-    bucket = "rclone-" + secrets.token_hex(6)
-    s3.create_bucket(Bucket=bucket)
+@pytest.fixture
+def encrypted(s3, bucket, key):
+    """A bucket whose default is SSE-KMS with a bucket key."""
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, "BucketKeyEnabled": True}
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    return bucket
+
+
+def test_rclone_check_download_on_an_encrypted_bucket(gateway, s3, key, encrypted, files, tmp_path):
+    bucket = encrypted
     environment = gateway.environment() | {
         "RCLONE_CONFIG": str(tmp_path / "none.conf"), "RCLONE_CONFIG_A_TYPE": "s3", "RCLONE_CONFIG_A_PROVIDER": "Other",
         "RCLONE_CONFIG_A_ENV_AUTH": "true", "RCLONE_CONFIG_A_ENDPOINT": gateway.url, "RCLONE_CONFIG_A_REGION": "us-east-1",
@@ -89,3 +96,60 @@ def test_rclone_check_download_on_an_encrypted_bucket(gateway, s3, key, files, t
     assert "0 differences" in rclone("check", "--download", str(files), f"A:{bucket}/tree")
     rclone("delete", f"A:{bucket}/tree")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_restic_backs_up_checks_restores_and_prunes(gateway, s3, encrypted, files, tmp_path):
+    environment = gateway.environment() | {"RESTIC_REPOSITORY": f"s3:{gateway.url}/{encrypted}/repository", "RESTIC_PASSWORD": "p"}
+
+    def restic(*words):
+        run = subprocess.run(["restic", "--no-cache", *words], capture_output=True, text=True, timeout=120, cwd=files, env=environment)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    restic("init")
+    restic("backup", ".")
+    before = tree(files)
+    (files / "small.txt").write_bytes(b"changed")
+    (files / "deep/er/large.bin").unlink()
+    restic("backup", ".")
+    first, second = (snapshot["id"] for snapshot in json.loads(restic("snapshots", "--json")))
+    restic("check", "--read-data")
+    for snapshot, expected in ((first, before), (second, tree(files))):
+        restic("restore", snapshot, "--target", str(tmp_path / snapshot))
+        assert tree(tmp_path / snapshot) == expected
+    restic("forget", second, "--prune")
+    restic("check", "--read-data")
+    assert {s3.head_object(Bucket=encrypted, Key=e["Key"])["BucketKeyEnabled"] for e in s3.list_objects_v2(Bucket=encrypted)["Contents"]} == {True}
+
+
+def fuse_works():
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError:
+        return False
+    return shutil.which("s3fs") is not None and shutil.which("fusermount") is not None
+
+
+@pytest.mark.skipif(not fuse_works(), reason="needs s3fs and /dev/fuse")
+def test_s3fs_mounts_an_encrypted_bucket(gateway, s3, encrypted, files, tmp_path):
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    environment = gateway.environment() | {"AWSACCESSKEYID": ACCESS_KEY, "AWSSECRETACCESSKEY": SECRET_KEY}
+    mount = ["s3fs", encrypted, str(mounted), "-o", f"url={gateway.url},endpoint={REGION},use_path_request_style,sigv4,multipart_size=5"]
+    # Returns once the bucket is mounted.
+    run = subprocess.run(mount, capture_output=True, text=True, timeout=60, env=environment)
+    assert run.returncode == 0, run.stderr
+    try:
+        assert mounted.is_mount()
+        shutil.copytree(files, mounted / "tree")
+        assert tree(mounted / "tree") == tree(files)
+        (mounted / "tree/small.txt").rename(mounted / "moved")
+        with open(mounted / "moved", "ab") as file:
+            file.write(b"more")
+        (mounted / "tree/empty").unlink()
+    finally:
+        subprocess.run(["fusermount", "-u", str(mounted)], check=True, timeout=60)
+    assert s3.get_object(Bucket=encrypted, Key="moved")["Body"].read() == (files / "small.txt").read_bytes() + b"more"
+    large = s3.get_object(Bucket=encrypted, Key="tree/deep/er/large.bin")
+    assert large["BucketKeyEnabled"] is True and large["Body"].read() == (files / "deep/er/large.bin").read_bytes()
+    assert "tree/empty" not in [e["Key"] for e in s3.list_objects_v2(Bucket=encrypted)["Contents"]]
