@@ -24,6 +24,8 @@ pub struct Config {
     pub region: Region,
     /// Account that owns everything at first.
     pub account_id: AccountId,
+    /// Further accounts; each is created with a root access key where it does not exist yet.
+    pub accounts: Vec<AccountId>,
     /// Domains for virtual-host style.
     pub domains: Vec<String>,
     /// Log filter.
@@ -102,6 +104,7 @@ impl Default for Config {
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 9001)),
             region: "us-east-1".parse().expect("a literal region is valid"),
             account_id: "000000000000".parse().expect("a literal account id is valid"),
+            accounts: Vec::new(),
             domains: vec!["localhost".to_owned()],
             log: "warn".to_owned(),
             tls: None,
@@ -156,7 +159,7 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::Config(format!("cannot read the configuration {}: {error}", path.display())))?;
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             Error::Config(format!("{} line {line}: {}", path.display(), error.message().replace('\n', " ")))
         })
     }

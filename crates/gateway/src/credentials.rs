@@ -1,7 +1,5 @@
 //! Root credentials: from the environment, or made at the first start.
 
-use std::sync::Arc;
-
 use arqueta_iam::{RootKey, Secret, SecretSealer};
 use arqueta_kms::Embedded;
 use zeroize::Zeroizing;
@@ -26,7 +24,7 @@ pub fn from_environment() -> Result<Option<RootKey>, Error> {
 }
 
 /// Seals IAM's secrets under the root key, which stays in the key service.
-pub struct KeyServiceSealer(pub Arc<Embedded>);
+pub struct KeyServiceSealer(pub Embedded);
 
 impl SecretSealer for KeyServiceSealer {
     fn seal(&self, context: &[u8], plaintext: &[u8]) -> Vec<u8> {

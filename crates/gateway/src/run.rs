@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::Admin;
-use crate::banner::{Banner, NewCredentials};
+use crate::banner::Banner;
 use crate::cli::{Cli, Command, ServeArgs};
 use crate::config::Config;
 use crate::listen::{Port, PortLimits};
@@ -40,12 +40,8 @@ async fn serve(config: Config) -> Result<(), Error> {
     let admin_port = Port::bind(config.admin_listen).await?;
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let foundations = Foundations::open(&config).await?;
-    let gateway = Gateway::open(&config, foundations).await?;
+    let mut gateway = Gateway::open(&config, foundations).await?;
 
-    let created = gateway.created.as_ref().map(|key| NewCredentials {
-        access_key_id: key.access_key_id.clone(),
-        secret_access_key: key.secret.expose().to_owned().into(),
-    });
     let banner = Banner {
         listen: port.address(),
         secure: tls.is_some(),
@@ -78,8 +74,7 @@ async fn serve(config: Config) -> Result<(), Error> {
     let drain = Duration::from_secs(config.limits.drain_seconds);
     let serving = tokio::spawn(port.serve(tls, limits(config.limits.connections, drain), stop, service));
 
-    banner.print(created.as_ref());
-    drop(created);
+    banner.print(&std::mem::take(&mut gateway.created));
     gateway.work(asked_to_stop()?).await;
 
     // Load balancers see it first, then requests in flight finish, then metrics go.

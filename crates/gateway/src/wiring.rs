@@ -13,7 +13,7 @@ use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_iam::{Iam, NewAccessKey};
 use arqueta_kms::api::CreateKeyRequest;
 use arqueta_kms::{Caller, Embedded, FileRootKey, Identity, Metered};
-use arqueta_model::{Clock, Principal, RequestId, RequestInfo, SystemClock};
+use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemClock};
 use arqueta_s3::{EdgeConfig, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
 
@@ -65,14 +65,23 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
+/// Root credentials that did not exist before this start.
+#[derive(Debug)]
+pub struct NewRoot {
+    /// Whose.
+    pub account: AccountId,
+    /// The key.
+    pub key: NewAccessKey,
+}
+
 /// A gateway with all its parts.
 pub struct Gateway {
     /// What the S3 port serves.
     pub router: Router,
     /// What the administration port shows.
     pub metrics: Arc<Metrics>,
-    /// Root credentials made just now.
-    pub created: Option<NewAccessKey>,
+    /// Root credentials made just now, for the operator to see once.
+    pub created: Vec<NewRoot>,
     engine: Arc<Engine>,
     kms: Embedded,
     audit: Arc<dyn AuditSink>,
@@ -86,10 +95,7 @@ impl Gateway {
     pub async fn open(config: &Config, foundations: Foundations) -> Result<Self, Error> {
         let Foundations { meta, blobs, audit, clock } = foundations;
         let kms = Self::open_kms(config, &meta, &audit, &clock).await?;
-        let root = credentials::from_environment()?;
-        let iam = arqueta_iam::Config { account: config.account_id.clone(), root };
-        let sealer = Arc::new(KeyServiceSealer(Arc::new(kms.clone())));
-        let (iam, created) = Iam::open(meta.clone(), clock.clone(), sealer, iam).await.map_err(Error::open("identities"))?;
+        let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
         let iam = Arc::new(iam);
 
         let metered = Arc::new(Metered::new(kms.clone()));
@@ -161,6 +167,26 @@ impl Gateway {
             tracing::error!(%error, "the record could not be flushed");
         }
     }
+}
+
+/// Identities, and the root keys of accounts that are new.
+async fn open_iam(
+    config: &Config,
+    meta: &Arc<dyn MetaStore>,
+    clock: &Arc<dyn Clock>,
+    kms: &Embedded,
+) -> Result<(Iam, Vec<NewRoot>), Error> {
+    let failed = || Error::open("identities");
+    let settings = arqueta_iam::Config { account: config.account_id.clone(), root: credentials::from_environment()? };
+    let sealer = Arc::new(KeyServiceSealer(kms.clone()));
+    let (iam, root) = Iam::open(meta.clone(), clock.clone(), sealer, settings).await.map_err(failed())?;
+    let mut created: Vec<_> = root.map(|key| NewRoot { account: config.account_id.clone(), key }).into_iter().collect();
+    let known = iam.accounts().await.map_err(failed())?;
+    for account in config.accounts.iter().filter(|account| !known.contains(account)) {
+        let key = iam.create_account(account).await.map_err(failed())?;
+        created.push(NewRoot { account: account.clone(), key });
+    }
+    Ok((iam, created))
 }
 
 /// Who creates the keys that the configuration asks for: the account's root, from this machine.
