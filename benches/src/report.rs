@@ -78,15 +78,39 @@ impl Row {
 pub fn print(rows: &[Row], json: Option<&Path>) {
     println!(
         "{:<6} {:<15} {:>9} {:>5} {:>9} {:>9} {:>8} {:>8} {:>8} {:>7} {:>9} {:>8} {:>8}",
-        "op", "sse", "size", "conc", "req/s", "MB/s", "p50 ms", "p95 ms", "p99 ms", "errors", "cpu µs/rq", "GB/cpu-s", "peak MiB"
+        "op",
+        "sse",
+        "size",
+        "conc",
+        "req/s",
+        "MB/s",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "errors",
+        "cpu µs/rq",
+        "GB/cpu-s",
+        "peak MiB"
     );
     for row in rows {
-        let known = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
+        let known = |value: Option<f64>, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        };
         println!(
             "{:<6} {:<15} {:>9} {:>5} {:>9.0} {:>9.1} {:>8.3} {:>8.3} {:>8.3} {:>7} {:>9} {:>8} {:>8}",
-            format!("{:?}", row.operation), format!("{:?}", row.mode), row.size, row.concurrency,
-            row.requests_per_second, row.megabytes_per_second, row.p50_ms, row.p95_ms, row.p99_ms, row.errors,
-            known(row.server_cpu_us_per_request, 0), known(row.server_gigabytes_per_cpu_second, 2), known(row.server_peak_memory_mib, 0)
+            format!("{:?}", row.operation),
+            format!("{:?}", row.mode),
+            row.size,
+            row.concurrency,
+            row.requests_per_second,
+            row.megabytes_per_second,
+            row.p50_ms,
+            row.p95_ms,
+            row.p99_ms,
+            row.errors,
+            known(row.server_cpu_us_per_request, 0),
+            known(row.server_gigabytes_per_cpu_second, 2),
+            known(row.server_peak_memory_mib, 0)
         );
         if let Some(error) = &row.first_error {
             println!("       first error: {error}");

@@ -6,7 +6,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use s3s_sigv4::{AmzDate, Payload, calculate_signature_with_key, create_canonical_request, create_string_to_sign, derive_signing_key};
+use s3s_sigv4::{
+    AmzDate, Payload, calculate_signature_with_key, create_canonical_request, create_string_to_sign, derive_signing_key,
+};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::net::TcpStream;
@@ -63,11 +65,22 @@ impl Signer {
 
     /// A signed request. `path` needs no escaping.
     #[allow(clippy::disallowed_methods)] // a load tool signs with the real time
-    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Request<Full<Bytes>>, Error> {
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Error> {
         let now = OffsetDateTime::now_utc();
         let stamp = format!(
             "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-            now.year(), u8::from(now.month()), now.day(), now.hour(), now.minute(), now.second()
+            now.year(),
+            u8::from(now.month()),
+            now.day(),
+            now.hour(),
+            now.minute(),
+            now.second()
         );
         let date = AmzDate::parse(&stamp).expect("the stamp is written in the format");
         let hash = match self.payload {
@@ -88,7 +101,10 @@ impl Signer {
         let names: Vec<_> = signed.iter().map(|(name, _)| *name).collect();
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{}/{}/s3/aws4_request, SignedHeaders={}, Signature={signature}",
-            self.access_key, &stamp[..8], self.region, names.join(";")
+            self.access_key,
+            &stamp[..8],
+            self.region,
+            names.join(";")
         );
         let mut request = Request::builder().method(method).uri(path).header("authorization", authorization);
         for (name, value) in &signed {

@@ -28,11 +28,7 @@ impl Banner<'_> {
             println!("Root credentials of account {account} were created. They are shown this once; keep them.");
             println!();
             println!("export AWS_ENDPOINT_URL={url}");
-            println!(
-                "export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
-                key.access_key_id,
-                key.secret.expose()
-            );
+            println!("export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}", key.access_key_id, key.secret.expose());
             println!("export AWS_DEFAULT_REGION={}", self.region);
             println!();
         }

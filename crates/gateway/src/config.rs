@@ -188,7 +188,9 @@ impl Config {
         self.tls = match (cert, key) {
             (Some(cert), Some(key)) => Some(Tls { cert, key }),
             (None, None) => None,
-            _ => return Err(Error::Config("TLS needs both a certificate (--tls-cert) and a key (--tls-key)".to_owned())),
+            _ => {
+                return Err(Error::Config("TLS needs both a certificate (--tls-cert) and a key (--tls-key)".to_owned()));
+            }
         };
         Ok(())
     }

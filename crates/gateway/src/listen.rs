@@ -70,8 +70,13 @@ impl Port {
     }
 
     /// Serves until `stop` turns true, then lets requests in flight finish for `limits.drain`.
-    pub async fn serve<S, F, B>(self, tls: Option<TlsAcceptor>, limits: PortLimits, mut stop: watch::Receiver<bool>, service: S)
-    where
+    pub async fn serve<S, F, B>(
+        self,
+        tls: Option<TlsAcceptor>,
+        limits: PortLimits,
+        mut stop: watch::Receiver<bool>,
+        service: S,
+    ) where
         S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data = Bytes> + Send + 'static,
@@ -82,8 +87,16 @@ impl Port {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         // `Date` and keep-alive are hyper's; writing head and small body in one segment needs
         // `writev`, which hyper picks when the body is known at once.
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(MAX_HEAD_BYTES.max(512 << 10));
-        builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32).max_concurrent_streams(256);
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header)
+            .max_buf_size(MAX_HEAD_BYTES.max(512 << 10));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(MAX_HEAD_BYTES as u32)
+            .max_concurrent_streams(256);
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -91,7 +104,8 @@ impl Port {
                 accepted = accept(&self.listener, &slots) => accepted,
             };
             let Some((stream, address, slot)) = accepted else { continue };
-            let connection = Connection { builder: builder.clone(), graceful: graceful.clone(), service: service.clone() };
+            let connection =
+                Connection { builder: builder.clone(), graceful: graceful.clone(), service: service.clone() };
             let tls = tls.clone();
             let header = limits.header;
             tokio::spawn(async move {

@@ -13,7 +13,8 @@ pub fn start(filter: &str) -> Result<(), Error> {
     // in the answer and in our own line, and headers do not belong in a log.
     let filter = EnvFilter::try_new(format!("{filter},s3s=off"))
         .map_err(|error| Error::Config(format!("--log {filter:?}: {error}")))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).finish();
     // Only the first of several gateways in one process (tests) installs it.
     let _ = tracing::subscriber::set_global_default(subscriber);
     Ok(())

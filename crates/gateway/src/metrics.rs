@@ -9,13 +9,12 @@ use arqueta_kms::{Embedded, Metered};
 use http::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
-
 
 /// The registry, and the counters that this crate moves itself.
 pub struct Metrics {
@@ -134,7 +133,11 @@ impl Collector for BucketKeys {
         let metrics: [(&str, &str, Reading); 3] = [
             ("bucket_key_hits", "Uses of a live bucket key that needed no key-service call", |row| row.hits),
             ("bucket_key_misses", "Uses that had to ask the key service", |row| row.misses),
-            ("bucket_key_calls_saved", "Key-service calls that bucket keys saved", arqueta_envelope::CountersOf::calls_saved),
+            (
+                "bucket_key_calls_saved",
+                "Key-service calls that bucket keys saved",
+                arqueta_envelope::CountersOf::calls_saved,
+            ),
         ];
         for (name, help, reading) in metrics {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

@@ -42,12 +42,8 @@ async fn serve(config: Config) -> Result<(), Error> {
     let foundations = Foundations::open(&config).await?;
     let mut gateway = Gateway::open(&config, foundations).await?;
 
-    let banner = Banner {
-        listen: port.address(),
-        secure: tls.is_some(),
-        admin: admin_port.address(),
-        region: &config.region,
-    };
+    let banner =
+        Banner { listen: port.address(), secure: tls.is_some(), admin: admin_port.address(), region: &config.region };
     let (stopper, stop) = watch::channel(false);
     let (admin_stopper, admin_stop) = watch::channel(false);
     let limits = |connections, drain| PortLimits {

@@ -17,11 +17,11 @@ use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemC
 use arqueta_s3::{EdgeConfig, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
 
+use crate::Error;
 use crate::config::Config;
 use crate::credentials::{self, KeyServiceSealer};
 use crate::metrics::Metrics;
 use crate::route::Router;
-use crate::Error;
 
 /// What everything else stands on. Tests put recording or failing ones here.
 #[derive(Clone)]
@@ -46,7 +46,8 @@ impl Foundations {
         private_folder(data).map_err(|source| Error::DataDir { path: data.clone(), source })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = RedbOptions { cache_bytes: config.limits.metadata_cache_bytes, ..RedbOptions::default() };
-        let meta = RedbStore::open_with(data.join("meta.redb"), options).map_err(Error::open("metadata in the data folder"))?;
+        let meta = RedbStore::open_with(data.join("meta.redb"), options)
+            .map_err(Error::open("metadata in the data folder"))?;
         let blobs = FsBlobs::open(data.join("blobs")).map_err(Error::open("bodies in the data folder"))?;
         let audit = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
         Ok(Self { meta: Arc::new(meta), blobs: Arc::new(blobs), audit: Arc::new(audit), clock })

@@ -330,7 +330,8 @@ mod tests {
         for text in ["", "arn", "arn:aws:s3::", "urn:aws:s3:::b", "arn:aws:s3:::"] {
             assert_eq!(text.parse::<Arn>(), Err(ParseArnError::Shape), "{text:?}");
         }
-        for text in ["arn:aws:kms:r:1:alias/x", "arn:aws:s3:::key/x", "arn:aws:kms:r:1:key/", "arn:aws:kms:r:1:key/a/b"] {
+        for text in ["arn:aws:kms:r:1:alias/x", "arn:aws:s3:::key/x", "arn:aws:kms:r:1:key/", "arn:aws:kms:r:1:key/a/b"]
+        {
             assert_eq!(text.parse::<KeyArn>(), Err(ParseArnError::NotAKey), "{text:?}");
         }
         for text in ["12345678901", "1234567890123", "12345678901a"] {

@@ -22,10 +22,10 @@ mod sse;
 
 pub use arn::{AccountId, Arn, KeyArn, ParseArnError, Partition, Region};
 pub use caller::{Principal, PrincipalKind, RequestInfo, Requester, ScopeDigest, SessionContext};
-pub use clock::{Clock, SystemClock, Timestamp};
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
-pub use context::{ContextError, EncryptionContext, BUCKET_CONTEXT_KEY};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use context::{BUCKET_CONTEXT_KEY, ContextError, EncryptionContext};
 pub use id::{BlobId, BucketKeyId, ObjectId, PartId, RequestId, UploadId, VersionId};
 pub use name::{BucketName, NameError, ObjectKey};
 pub use sse::SseMode;

@@ -75,7 +75,9 @@ mod tests {
         for good in ["abc", "my-bucket.v2", "0ab", &"a".repeat(63)] {
             assert!(good.parse::<BucketName>().is_ok(), "{good:?}");
         }
-        for bad in ["ab", "Abc", "a_b", "-ab", "ab-", "a..b", "192.168.0.1", "xn--abc", "b-s3alias", "a b", &"a".repeat(64)] {
+        for bad in
+            ["ab", "Abc", "a_b", "-ab", "ab-", "a..b", "192.168.0.1", "xn--abc", "b-s3alias", "a b", &"a".repeat(64)]
+        {
             assert!(bad.parse::<BucketName>().is_err(), "{bad:?}");
         }
     }
