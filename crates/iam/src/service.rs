@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arqueta_model::{AccountId, Clock};
+use arqueta_model::{AccountId, Clock, Timestamp};
 use arqueta_store::MetaStore;
 
 use crate::credential::Credentials;
@@ -105,6 +105,15 @@ impl Iam {
         }
         self.ensure_account(account).await?;
         self.create_root_access_key(account).await
+    }
+
+    /// When an account was created.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntity`].
+    pub async fn account_created(&self, account: &AccountId) -> Result<Timestamp, Error> {
+        let record = self.directory.account(account).await?;
+        record.map(|record| record.created).ok_or_else(|| Error::no_such(format!("Account {account} does not exist.")))
     }
 
     /// All accounts, in order.

@@ -73,6 +73,13 @@ fn code_and_message(document: &str) -> Option<(&str, &str)> {
     Some((inner("Code")?, inner("Message").unwrap_or_default()))
 }
 
+/// Whether s3s found that a form is not what its policy allows. It has one code for that and for a
+/// policy that cannot be read; S3 denies access.
+fn is_form_against_policy(code: &str, message: &str) -> bool {
+    code == "InvalidPolicyDocument"
+        && (message.starts_with("Policy condition ") || message.starts_with("Bucket in form field "))
+}
+
 /// Rewrites an error document with everything that AWS's have; empties it where HTTP has no room.
 fn complete_error(answer: &mut Response<Body>, exchange: &Exchange, subject: Subject<'_>, id: &str, host_id: &str) {
     let details = exchange.take_details();
@@ -84,7 +91,11 @@ fn complete_error(answer: &mut Response<Body>, exchange: &Exchange, subject: Sub
     }
     let bytes: Bytes = answer.body().bytes().unwrap_or_default();
     let document = String::from_utf8_lossy(&bytes);
-    let Some((code, message)) = code_and_message(&document) else { return };
+    let Some((mut code, mut message)) = code_and_message(&document) else { return };
+    if is_form_against_policy(code, message) {
+        (code, message) = ("AccessDenied", "Invalid according to Policy: Policy Condition failed");
+        *answer.status_mut() = StatusCode::FORBIDDEN;
+    }
     let mut xml = String::with_capacity(512);
     xml.push_str(DECLARATION);
     xml.push_str("<Error><Code>");

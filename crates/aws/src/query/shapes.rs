@@ -82,6 +82,15 @@ pub(super) struct User {
     pub tags: Option<Members<Tag>>,
 }
 
+/// `User`, of an account's root.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RootUser {
+    pub user_id: String,
+    pub arn: String,
+    pub create_date: Date,
+}
+
 /// `Group`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

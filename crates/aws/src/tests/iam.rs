@@ -21,6 +21,7 @@ async fn users() {
     edge.iam_refused("CreateUser", &[("UserName", "a b")], 400, "ValidationError").await;
     edge.iam_refused("CreateUser", &[], 400, "ValidationError").await;
     edge.iam_refused("GetUser", &[("UserName", "none")], 404, "NoSuchEntity").await;
+    assert_eq!(edge.iam("GetUser", &[]).await.element("Arn"), format!("arn:aws:iam::{ACCOUNT}:root"));
 
     edge.iam("CreateUser", &[("UserName", "Bob")]).await;
     let first = edge.iam("ListUsers", &[("MaxItems", "1")]).await;

@@ -3,6 +3,8 @@
 //! whether the signer may write there is made here.
 
 use arqueta_engine::api::ChecksumRequest;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use s3s::dto::*;
@@ -25,6 +27,7 @@ pub async fn post_object(
     let fields = form_headers(&request.input);
     let signed = request.credentials.is_some();
     if signed {
+        require_plain_expiration(call.exchange.form_policy())?;
         covered_by_policy(&request.input, call.exchange.form_policy())?;
     }
     let mut put_input = into_put(&mut request.input);
@@ -105,6 +108,17 @@ fn form_headers(input: &PostObjectInput) -> HeaderMap {
         }
     }
     headers
+}
+
+/// S3 takes an expiration as `2026-11-21T20:00:00Z`, with or without a fraction; s3s takes more.
+fn require_plain_expiration(policy: Option<&str>) -> S3Result<()> {
+    let json = policy.and_then(|policy| BASE64_STANDARD.decode(policy).ok()).unwrap_or_default();
+    let policy: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
+    let expiration = policy["expiration"].as_str().unwrap_or_default();
+    if expiration.ends_with('Z') && expiration.as_bytes().get(10) == Some(&b'T') {
+        return Ok(());
+    }
+    Err(s3_error!(InvalidPolicyDocument, "Invalid Policy: Invalid 'expiration' value: '{expiration}'"))
 }
 
 /// S3 wants every field of a form named by its policy. s3s exempts the encryption fields, and
@@ -194,5 +208,25 @@ fn into_put(input: &mut PostObjectInput) -> PutObjectInput {
         website_redirect_location: input.website_redirect_location.take(),
         write_offset_bytes: input.write_offset_bytes,
         ..PutObjectInput::default()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiration_is_plain_universal_time() {
+        let accepted = |expiration: &str| {
+            let policy = BASE64_STANDARD.encode(format!(r#"{{"expiration":"{expiration}","conditions":[]}}"#));
+            require_plain_expiration(Some(&policy)).is_ok()
+        };
+        assert!(accepted("2099-01-01T00:00:00Z") && accepted("2099-01-01T00:00:00.000Z"));
+        for bad in ["2099-01-01 00:00:00Z", "2099-01-01T00:00:00+00:00", "2099-01-01", ""] {
+            assert!(!accepted(bad), "{bad}");
+        }
+        assert!(require_plain_expiration(None).is_err());
+        assert!(require_plain_expiration(Some("%")).is_err());
     }
 }

@@ -250,6 +250,9 @@ async fn forms_are_decided_with_the_key_in_them() {
         rig.send(form(&Signer { token: None, ..session }, "up/mine/a", &[], &[])).await.error(),
         (400, "InvalidToken")
     );
+    let elsewhere = rig.send(form(&rig.root, "elsewhere", &[], &[])).await;
+    assert_eq!(elsewhere.error(), (403, "AccessDenied"), "the policy wants another key");
+    assert!(elsewhere.text().contains("Invalid according to Policy: Policy Condition failed"));
     let unnamed = [("x-amz-server-side-encryption", "AES256")];
     assert_eq!(rig.send(form(&user, "up/mine/c", &unnamed, &[])).await.error(), (403, "AccessDenied"));
     let named = rig.send(form(&user, "up/mine/c", &unnamed, &["x-amz-server-side-encryption"])).await;

@@ -2,10 +2,10 @@
 
 use arqueta_iam::CreateUser;
 
-use super::{Iam, boundary_key, must_name_user, tag_keys};
+use super::{Iam, boundary_key, tag_keys};
 use crate::Error;
 use crate::query::Answer;
-use crate::query::shapes::{Listing, One, Tag, User};
+use crate::query::shapes::{Date, Listing, One, RootUser, Tag, User};
 
 pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = call.required("UserName")?;
@@ -22,11 +22,20 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
 }
 
 pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
-    let name = call.named_or_own_user()?.ok_or_else(must_name_user)?;
+    let Some(name) = call.named_or_own_user()? else { return describe_root(call).await };
     let (arn, keys) = call.user(&name).await?;
     call.authorize(&arn, &keys)?;
     let user = call.service().user(call.account(), &name).await?;
     Answer::of(call.operation, &One("User", User::from(user)))
+}
+
+/// The root user, which has neither name nor path.
+async fn describe_root(call: &Iam<'_>) -> Result<Answer, Error> {
+    let (account, arn) = (call.account(), call.arn("root"));
+    call.authorize(arn.as_str(), &Vec::new())?;
+    let created = call.service().account_created(account).await?;
+    let root = RootUser { user_id: account.to_string(), arn: arn.into(), create_date: Date(created) };
+    Answer::of(call.operation, &One("User", root))
 }
 
 pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
