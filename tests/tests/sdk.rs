@@ -63,14 +63,34 @@ async fn a_multipart_upload_and_its_ranges() {
     for (number, body) in (1..).zip(&bodies) {
         let part = s3.upload_part().bucket("parts").key("k").upload_id(&upload).part_number(number);
         let part = part.body(body.clone().into()).send().await.unwrap();
-        parts.push(CompletedPart::builder().part_number(number).set_e_tag(part.e_tag).set_checksum_crc32(part.checksum_crc32).build());
+        parts.push(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(part.e_tag)
+                .set_checksum_crc32(part.checksum_crc32)
+                .build(),
+        );
     }
     let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    s3.complete_multipart_upload().bucket("parts").key("k").upload_id(&upload).multipart_upload(parts).send().await.unwrap();
+    s3.complete_multipart_upload()
+        .bucket("parts")
+        .key("k")
+        .upload_id(&upload)
+        .multipart_upload(parts)
+        .send()
+        .await
+        .unwrap();
     let whole = bodies.concat();
     assert!(read(&s3, "parts", "k").await == whole);
     let edge = 5 << 20;
-    let range = s3.get_object().bucket("parts").key("k").range(format!("bytes={}-{}", edge - 3, edge + 2)).send().await.unwrap();
+    let range = s3
+        .get_object()
+        .bucket("parts")
+        .key("k")
+        .range(format!("bytes={}-{}", edge - 3, edge + 2))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(range.body.collect().await.unwrap().into_bytes().as_ref(), [1, 1, 1, 2, 2, 2]);
     let second = s3.get_object().bucket("parts").key("k").part_number(2).send().await.unwrap();
     assert_eq!((second.parts_count(), second.content_length()), (Some(3), Some(6 << 20)));
@@ -85,7 +105,8 @@ async fn versions_come_back_in_order() {
     s3.put_bucket_versioning().bucket("versions").versioning_configuration(on).send().await.unwrap();
     let mut ids = Vec::new();
     for body in ["one", "two", "three"] {
-        let put = s3.put_object().bucket("versions").key("k").body(body.as_bytes().to_vec().into()).send().await.unwrap();
+        let put =
+            s3.put_object().bucket("versions").key("k").body(body.as_bytes().to_vec().into()).send().await.unwrap();
         ids.push(put.version_id.unwrap());
     }
     let marker = s3.delete_object().bucket("versions").key("k").send().await.unwrap();

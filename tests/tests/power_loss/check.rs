@@ -39,7 +39,10 @@ fn settle<S: Clone + Default + PartialEq + Debug>(
     fits: impl Fn(&S) -> bool,
 ) -> Result<History<S>, String> {
     let allowed = history.allowed(at);
-    let found = allowed.iter().find(|state| fits(state)).ok_or_else(|| format!("{what:?}: found {found:?}, allowed {allowed:?}"))?;
+    let found = allowed
+        .iter()
+        .find(|state| fits(state))
+        .ok_or_else(|| format!("{what:?}: found {found:?}, allowed {allowed:?}"))?;
     Ok(History::settled(found.clone()))
 }
 

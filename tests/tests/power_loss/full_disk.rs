@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arqueta_store::power::Recorder;
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use arqueta_store::power::{Loss, Recorder};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use bytes::Bytes;
 
 use crate::check::check;
+use crate::ledger::Mode;
 use crate::load::{Load, PLAIN};
 use crate::site::{Front, Site};
 
-const BODIES: [usize; 4] = [100, 16_000, 70_000, 300 << 10];
+/// More small writes than the metadata's spare pages can take.
+const MOST: usize = 2000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_writes_and_keeps_everything() {
@@ -21,35 +23,73 @@ async fn a_full_disk_refuses_writes_and_keeps_everything() {
     load.prepare().await;
     load.run(2, 8, 4).await;
 
-    // No fresh page: what the metadata can still do in pages it has, it may do.
+    // From here on no fresh page: the metadata may still use pages that it has, bodies have none.
     site.disk.set_capacity(Some(0));
-    let mut refused = 0;
-    for (number, size) in BODIES.into_iter().cycle().take(400).enumerate() {
-        let name = (PLAIN, format!("w0/{}", number % 3));
-        let body = Bytes::from(vec![7; size]);
-        let began = site.disk.position();
-        let put = clients.s3.put_object().bucket(name.0).key(&name.1).body(body.clone().into());
-        match put.send().await {
-            Ok(done) => load.note_put(&name, began, done, body),
-            Err(error) => {
-                let status = error.raw_response().map(|answer| answer.status().as_u16());
-                assert_eq!((status, error.code()), (Some(507), Some("InsufficientStorage")), "{size}: {error:?}");
-                refused += 1;
-            }
-        }
-        if refused >= 12 {
-            break;
+    for size in [17_000, 70_000, 300 << 10] {
+        let refused = try_put(&load, "large", Mode::Default, size).await;
+        assert_eq!(refused, Err("507 InsufficientStorage".to_owned()), "{size} bytes");
+    }
+    for mode in Mode::ALL {
+        let refused = fill(&load, mode).await;
+        // 503 where it was the bucket key of a new window that found no room.
+        assert!(["507 InsufficientStorage", "503 ServiceUnavailable"].contains(&&*refused), "{mode:?}: {refused}");
+    }
+    assert_eq!(create_keys(&load).await, "500 KMSInternalException");
+    // Mostly there is room for a delete, and then it holds; a refused one has changed nothing.
+    for mode in Mode::ALL {
+        if let Err(refused) = load.try_delete(&(PLAIN, format!("{mode:?}/0"))).await {
+            assert_eq!(told(&refused), "507 InsufficientStorage", "{mode:?}");
         }
     }
-    assert!(refused >= 12, "the disk was never full");
     let ledger = load.ledger.lock().unwrap().clone();
     check(&clients, &ledger, site.disk.position()).await.unwrap();
 
+    // A restart on the full disk, as an operator would try: everything can be read.
+    let full = site.disk.crash(site.disk.position(), Loss::Random, 6);
+    full.set_capacity(Some(0));
+    let restarted = Site::start(&front, full, data.path()).await.unwrap();
+    check(&clients, &ledger, site.disk.position()).await.unwrap();
+
+    drop(restarted);
+
+    // With space again the first gateway goes on without a restart.
+    site.serve(&front);
     site.disk.set_capacity(None);
     load.run(2, 8, 5).await;
-    let ledger = load.ledger.lock().unwrap().clone();
-    check(&clients, &ledger, site.disk.position()).await.unwrap();
     site.sweep().await;
     site.check_blobs().await.unwrap();
+    let ledger = load.ledger.lock().unwrap().clone();
     check(&clients, &ledger, site.disk.position()).await.unwrap();
+}
+
+/// Small objects, which live in the metadata, until one is refused.
+async fn fill(load: &Load, mode: Mode) -> String {
+    for number in 0..MOST {
+        if let Err(refused) = try_put(load, &format!("{mode:?}/{number}"), mode, 100).await {
+            return refused;
+        }
+    }
+    panic!("the metadata was never full");
+}
+
+/// KMS keys until one is refused.
+async fn create_keys(load: &Load) -> String {
+    for _ in 0..MOST {
+        if let Err(refused) = load.try_create_key().await {
+            return told(&refused);
+        }
+    }
+    panic!("the metadata was never full");
+}
+
+/// A PUT; if it is refused, status and code.
+async fn try_put(load: &Load, key: &str, mode: Mode, size: usize) -> Result<(), String> {
+    let (name, body) = ((PLAIN, key.to_owned()), Bytes::from(vec![7; size]));
+    load.try_put(&name, mode, body).await.map_err(|refused| told(&refused))
+}
+
+/// Status and code.
+fn told<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    let status = error.raw_response().map_or(0, |answer| answer.status().as_u16());
+    format!("{status} {}", error.code().unwrap_or("no code"))
 }

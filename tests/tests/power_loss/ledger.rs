@@ -41,7 +41,9 @@ pub struct Version {
 impl fmt::Debug for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.content {
-            Some(content) => write!(f, "{}: {} bytes, {:?}, {}", self.id, content.body.len(), content.mode, content.etag),
+            Some(content) => {
+                write!(f, "{}: {} bytes, {:?}, {}", self.id, content.body.len(), content.mode, content.etag)
+            }
             None => write!(f, "{}: delete marker", self.id),
         }
     }

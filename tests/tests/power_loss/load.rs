@@ -3,7 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use arqueta_store::power::{Dice, Recorder};
-use aws_sdk_s3::operation::put_object::PutObjectOutput;
+use aws_sdk_kms::operation::create_key::CreateKeyError;
+use aws_sdk_kms::types::KeyMetadata;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::delete_object::DeleteObjectError;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
@@ -64,13 +68,8 @@ impl Load {
     /// Buckets, their settings, and the key of everything that follows: each a step of its own.
     pub async fn prepare(&self) {
         let s3 = &self.clients.s3;
-        let began = self.disk.position();
-        let created = self.clients.kms.create_key().send().await.unwrap().key_metadata.unwrap();
-        {
-            let mut ledger = self.ledger.lock().unwrap();
-            ledger.key = created.arn.unwrap();
-            ledger.keys.entry(created.key_id).or_default().note(began, self.disk.position(), Some("Enabled"));
-        }
+        let arn = self.try_create_key().await.unwrap().arn.unwrap();
+        self.ledger.lock().unwrap().key = arn;
         for bucket in [PLAIN, VERSIONED] {
             let began = self.disk.position();
             s3.create_bucket().bucket(bucket).send().await.unwrap();
@@ -133,21 +132,33 @@ impl Load {
         }
     }
 
-    /// A PUT.
+    /// A PUT that must succeed.
     pub async fn put(&self, name: &Name, mode: Mode, body: Bytes) {
+        self.try_put(name, mode, body).await.unwrap();
+    }
+
+    /// A PUT that may fail and then has changed nothing.
+    pub async fn try_put(&self, name: &Name, mode: Mode, body: Bytes) -> Result<(), SdkError<PutObjectError>> {
         let began = self.disk.position();
         let put = self.clients.s3.put_object().bucket(name.0).key(&name.1).body(body.clone().into());
-        let done = sealed!(put, mode, self.key()).send().await.unwrap();
+        let done = sealed!(put, mode, self.key()).send().await?;
         self.wrote(name, began, done.version_id, Content { body, etag: done.e_tag.unwrap(), mode });
+        Ok(())
     }
 
     async fn delete(&self, name: &Name) {
+        self.try_delete(name).await.unwrap();
+    }
+
+    /// A DELETE without a version. One that fails has changed nothing.
+    pub async fn try_delete(&self, name: &Name) -> Result<(), SdkError<DeleteObjectError>> {
         let began = self.disk.position();
-        let done = self.clients.s3.delete_object().bucket(name.0).key(&name.1).send().await.unwrap();
+        let done = self.clients.s3.delete_object().bucket(name.0).key(&name.1).send().await?;
         self.note_object(name, began, |versions| match done.version_id {
             Some(id) => versions.insert(0, Version { id, content: None }),
             None => versions.clear(),
         });
+        Ok(())
     }
 
     async fn remove_version(&self, name: &Name, dice: &mut Dice) {
@@ -201,7 +212,8 @@ impl Load {
 
     async fn complete(&self, name: &Name, id: &str, body: Bytes, mode: Mode) {
         let parts = self.ledger.lock().unwrap().uploads[&(name.clone(), id.to_owned())].latest().parts;
-        let parts = parts.into_iter().map(|(number, etag)| CompletedPart::builder().part_number(number).e_tag(etag).build());
+        let parts =
+            parts.into_iter().map(|(number, etag)| CompletedPart::builder().part_number(number).e_tag(etag).build());
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         let began = self.disk.position();
         let complete = self.clients.s3.complete_multipart_upload().bucket(name.0).key(&name.1).upload_id(id);
@@ -213,20 +225,27 @@ impl Load {
     /// Key administration beside the load: new keys, disabled ones, new material for the load's own.
     async fn administer(&self, act: usize) {
         let kms = &self.clients.kms;
-        let began = self.disk.position();
         if act % 10 == 4 {
             kms.rotate_key_on_demand().key_id(self.key()).send().await.unwrap();
             return;
         }
-        let id = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
-        let note = |began, state| {
-            let at = self.disk.position();
-            self.ledger.lock().unwrap().keys.entry(id.clone()).or_default().note(began, at, Some(state));
-        };
-        note(began, "Enabled");
+        let id = self.try_create_key().await.unwrap().key_id;
         let began = self.disk.position();
         kms.disable_key().key_id(&id).send().await.unwrap();
-        note(began, "Disabled");
+        self.note_key(&id, began, "Disabled");
+    }
+
+    /// A new KMS key, or nothing.
+    pub async fn try_create_key(&self) -> Result<KeyMetadata, SdkError<CreateKeyError>> {
+        let began = self.disk.position();
+        let created = self.clients.kms.create_key().send().await?.key_metadata.unwrap();
+        self.note_key(&created.key_id, began, "Enabled");
+        Ok(created)
+    }
+
+    fn note_key(&self, id: &str, began: usize, state: &'static str) {
+        let at = self.disk.position();
+        self.ledger.lock().unwrap().keys.entry(id.to_owned()).or_default().note(began, at, Some(state));
     }
 
     fn key(&self) -> String {
@@ -235,12 +254,6 @@ impl Load {
 
     fn versions(&self, name: &Name) -> Vec<Version> {
         self.ledger.lock().unwrap().objects.get(name).map(|history| history.latest()).unwrap_or_default()
-    }
-
-    /// Notes a PUT that a test sent itself.
-    pub fn note_put(&self, name: &Name, began: usize, done: PutObjectOutput, body: Bytes) {
-        let content = Content { body, etag: done.e_tag.unwrap(), mode: Mode::Default };
-        self.wrote(name, began, done.version_id, content);
     }
 
     fn wrote(&self, name: &Name, began: usize, version: Option<String>, content: Content) {

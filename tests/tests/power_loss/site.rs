@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arqueta_audit::testing::Memory;
+use arqueta_gateway::Config;
 use arqueta_gateway::listen::{Port, PortLimits};
 use arqueta_gateway::route::Router;
 use arqueta_gateway::wiring::{Foundations, Gateway};
-use arqueta_gateway::Config;
 use arqueta_model::{Clock, SystemClock, Timestamp};
 use arqueta_store::power::Recorder;
 use arqueta_store::{BlobStore, MetaStore, Scan};
@@ -40,8 +40,7 @@ impl Front {
             let router = shown.lock().unwrap().clone().expect("a gateway runs before its clients do");
             async move { router.answer(request, peer).await }
         };
-        let limits =
-            PortLimits { connections: 256, header: Duration::from_secs(30), drain: Duration::from_secs(1) };
+        let limits = PortLimits { connections: 256, header: Duration::from_secs(30), drain: Duration::from_secs(1) };
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(port.serve(None, limits, stopped, service));
         Self { url, router, _stop: stop }
@@ -83,8 +82,14 @@ impl Site {
         };
         let config = Config { data_dir: data.to_owned(), ..Config::default() };
         let gateway = Gateway::open(&config, foundations).await.map_err(|error| error.line())?;
-        *front.router.lock().unwrap() = Some(gateway.router.clone());
-        Ok(Self { disk, meta, blobs, clock, gateway })
+        let site = Self { disk, meta, blobs, clock, gateway };
+        site.serve(front);
+        Ok(site)
+    }
+
+    /// Puts this gateway behind `front`, instead of another one.
+    pub fn serve(&self, front: &Front) {
+        *front.router.lock().unwrap() = Some(self.gateway.router.clone());
     }
 
     /// Clients with the root credentials that this start made, if it made some.
