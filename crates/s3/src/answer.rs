@@ -77,7 +77,10 @@ fn code_and_message(document: &str) -> Option<(&str, &str)> {
 /// policy that cannot be read; S3 denies access.
 fn is_form_against_policy(code: &str, message: &str) -> bool {
     code == "InvalidPolicyDocument"
-        && (message.starts_with("Policy condition ") || message.starts_with("Bucket in form field "))
+        && (message.starts_with("Policy condition ")
+            || message.starts_with("Bucket in form field ")
+            // The fields of the signature itself, which a policy must name like any other.
+            || message.ends_with(" does not match policy"))
 }
 
 /// Rewrites an error document with everything that AWS's have; empties it where HTTP has no room.
@@ -124,6 +127,20 @@ fn host_id(id: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_against_its_policy_is_told_from_a_policy_that_cannot_be_read() {
+        for (code, message, against) in [
+            ("InvalidPolicyDocument", "Policy condition 'eq' for field 'acl' failed: expected 'a', got ''", true),
+            ("InvalidPolicyDocument", "Bucket in form field 'a' does not match bucket in URL 'b'", true),
+            ("InvalidPolicyDocument", "x-amz-date does not match policy", true),
+            ("InvalidPolicyDocument", "failed to parse POST policy", false),
+            ("InvalidPolicyDocument", "", false),
+            ("SignatureDoesNotMatch", "x-amz-date does not match policy", false),
+        ] {
+            assert_eq!(is_form_against_policy(code, message), against, "{code}: {message}");
+        }
+    }
 
     #[test]
     fn codes_and_messages_are_found_and_stay_escaped() {
