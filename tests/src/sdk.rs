@@ -2,7 +2,7 @@
 
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 
 use crate::{ACCESS_KEY, Gateway, SECRET_KEY};
 
@@ -18,7 +18,8 @@ pub fn kms(gateway: &Gateway) -> aws_sdk_kms::Client {
     kms_at(&gateway.url, ACCESS_KEY, SECRET_KEY)
 }
 
-/// An S3 client for any endpoint.
+/// An S3 client for any endpoint. It does not give up on transfers that stand still for a while:
+/// tests make them, and a busy machine does.
 #[must_use]
 pub fn s3_at(url: &str, access_key: &str, secret_key: &str) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()
@@ -27,6 +28,7 @@ pub fn s3_at(url: &str, access_key: &str, secret_key: &str) -> aws_sdk_s3::Clien
         .endpoint_url(url)
         .credentials_provider(credentials(access_key, secret_key))
         .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .force_path_style(true)
         .build();
     aws_sdk_s3::Client::from_conf(config)
