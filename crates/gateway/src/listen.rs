@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -82,7 +82,7 @@ impl Port {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let graceful = Arc::new(GracefulShutdown::new());
+        let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(limits.connections));
         let mut builder = auto::Builder::new(TokioExecutor::new());
         // `Date` and keep-alive are hyper's; writing head and small body in one segment needs
@@ -105,7 +105,7 @@ impl Port {
             };
             let Some((stream, address, slot)) = accepted else { continue };
             let connection =
-                Connection { builder: builder.clone(), graceful: graceful.clone(), service: service.clone() };
+                Connection { builder: builder.clone(), watcher: graceful.watcher(), service: service.clone() };
             let tls = tls.clone();
             let header = limits.header;
             tokio::spawn(async move {
@@ -124,12 +124,8 @@ impl Port {
             });
         }
         drop(self.listener);
-        if let Some(graceful) = Arc::into_inner(graceful) {
-            finish(graceful, limits.drain).await;
-        } else {
-            // Handshakes that still hold a handle count as in flight: their slots tell.
-            let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-            let _ = tokio::time::timeout(limits.drain, slots.acquire_many(all)).await;
+        if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests still in flight after {}s were cut", limits.drain.as_secs());
         }
     }
 }
@@ -139,12 +135,6 @@ fn version(version: Option<rustls::ProtocolVersion>) -> &'static str {
         Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
         // The acceptor offers nothing else.
         _ => "1.3",
-    }
-}
-
-async fn finish(graceful: GracefulShutdown, drain: Duration) {
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests still in flight after {}s were cut", drain.as_secs());
     }
 }
 
@@ -173,7 +163,7 @@ async fn accept(
 /// One connection with what serves it.
 struct Connection<S> {
     builder: auto::Builder<TokioExecutor>,
-    graceful: Arc<GracefulShutdown>,
+    watcher: Watcher,
     service: S,
 }
 
@@ -186,14 +176,13 @@ impl<S> Connection<S> {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Self { builder, graceful, service } = self;
+        let Self { builder, watcher, service } = self;
         let service = service_fn(move |request| {
             let answer = service(request, peer);
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         });
         let connection = builder.serve_connection(TokioIo::new(io), service);
-        let watched = graceful.watch(connection.into_owned());
-        drop(graceful);
+        let watched = watcher.watch(connection.into_owned());
         if let Err(error) = watched.await {
             tracing::debug!(peer = %peer.address, %error, "connection ended with an error");
         }
