@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arqueta_envelope::Envelope;
-use arqueta_model::{BucketName, Clock, Region};
+use arqueta_model::{BucketName, Clock, Region, Timestamp};
 use arqueta_store::{BlobStore, MetaStore};
 use moka::sync::Cache;
 
@@ -64,6 +64,8 @@ pub struct Engine {
     pub(crate) readers: Readers,
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
+    /// When this engine began: what was stored before, and is not referred to, is left over.
+    pub(crate) opened: Timestamp,
 }
 
 impl Engine {
@@ -82,6 +84,7 @@ impl Engine {
             return Err(Error::argument("the smallest part is larger than the largest put"));
         }
         Ok(Self {
+            opened: clock.now(),
             meta,
             blobs,
             envelope,

@@ -136,12 +136,13 @@ impl Engine {
         }
     }
 
-    /// Sweeps until `stop` resolves. The first round takes every blob finished before now and not
-    /// referred to for an orphan: call this when no other process writes to the stores, and before
-    /// requests are served or right after.
+    /// Sweeps until `stop` resolves. The first round takes every blob that was finished before this
+    /// engine was opened, and is not referred to, for an orphan: call this when no other process
+    /// writes to the stores. Requests may be served already.
     pub async fn run_sweeper(&self, schedule: SweepSchedule, stop: impl Future<Output = ()> + Send) {
         let mut stop = std::pin::pin!(stop);
-        let mut orphans_before = Some(self.clock.now());
+        // Not now: a put that is served meanwhile may have a blob and not yet its record.
+        let mut orphans_before = Some(self.opened);
         for round in 1u32.. {
             let work = async {
                 self.sweep_round(&schedule, orphans_before).await;

@@ -72,6 +72,30 @@ async fn a_blob_about_to_be_committed_is_no_orphan() {
 }
 
 #[tokio::test]
+async fn the_first_round_takes_what_an_earlier_run_left_and_nothing_newer() {
+    let long_ago = arqueta_model::Timestamp::from_millis(0);
+    let clock = std::sync::Arc::new(arqueta_model::ManualClock::new(long_ago));
+    let blobs = MemoryBlobs::new(clock.clone());
+    let rig = Rig::over(Default::default(), blobs, Default::default(), |_| {});
+    let left_over = blob(&rig).await;
+    // Stored after the engine was opened and before the sweeper begins; its record is on its way.
+    clock.advance(rig.clock.now().since(long_ago));
+    let under_way = blob(&rig).await;
+    clock.advance(Duration::from_secs(5));
+    rig.clock.advance(Duration::from_secs(5));
+    let engine = rig.engine.clone();
+    let sweeper = tokio::spawn(async move {
+        engine.run_sweeper(SweepSchedule::default(), std::future::pending()).await;
+    });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!has(&rig, left_over).await);
+    assert!(has(&rig, under_way).await);
+    sweeper.abort();
+}
+
+#[tokio::test]
 async fn a_referenced_blob_is_never_deleted_even_if_it_is_marked_as_garbage() {
     let rig = Rig::new(Versioning::Off).await;
     rig.put_mode("k", pattern(50_000), Mode::S3).await;
