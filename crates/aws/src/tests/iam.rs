@@ -289,7 +289,10 @@ async fn what_is_not_served_is_refused_by_name() {
     let edge = Edge::new().await;
     edge.iam_refused("CreateSAMLProvider", &[], 501, "NotImplemented").await;
     edge.iam_refused("CreateLoginProfile", &[("UserName", "u"), ("Password", "hunter2")], 501, "NotImplemented").await;
-    assert!(!edge.record().contains("hunter2"));
+    let certificate = [("ServerCertificateName", "c"), ("PrivateKey", "hunter3")];
+    edge.iam_refused("UploadServerCertificate", &certificate, 501, "NotImplemented").await;
+    assert!(edge.record().contains("UploadServerCertificate"));
+    assert!(!edge.record().contains("hunter"));
     edge.iam_refused("Nothing", &[], 400, "InvalidAction").await;
     edge.iam_refused("ListPolicies", &[("PolicyUsageFilter", "PermissionsPolicy")], 501, "NotImplemented").await;
     let parameters = [("Action", "GetCallerIdentity")];
