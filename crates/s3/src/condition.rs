@@ -79,7 +79,8 @@ pub fn keys<'a>(
 ) -> ConditionKeys<'a> {
     let mut keys = ConditionKeys::of_request(exchange.info(), region);
     for (name, key) in HEADERS {
-        if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
+        // An empty header is none to s3s, so it must not pass for one that a policy demands.
+        if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty()) {
             keys.insert(key, value);
         }
     }

@@ -77,6 +77,12 @@ async fn condition_keys_hold() {
         user.put("/bucket/x").header("x-amz-server-side-encryption", "aws:kms").body("x").send(&rig).await.status,
         200
     );
+    // An empty header protects nothing, so it does not pass for one that is there.
+    let named = r#"{"Null":{"s3:x-amz-server-side-encryption":"false"}}"#;
+    let namer = rig.identities.user("namer", &[("s3:PutObject", ALL, named)]).await;
+    let put = |value| namer.put("/bucket/x").header("x-amz-server-side-encryption", value).body("x");
+    assert_eq!(put("").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(put("AES256").send(&rig).await.status, 200);
     let presigned = r#"{"StringEquals":{"s3:authType":"REST-HEADER"}}"#;
     let header_only = rig.identities.user("headers", &[("s3:GetObject", ALL, presigned)]).await;
     assert_eq!(header_only.get("/bucket/k").send(&rig).await.status, 200);
