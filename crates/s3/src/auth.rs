@@ -361,6 +361,22 @@ fn require_owner(name: &'static str, headers: &HeaderMap, bucket: Option<&Bucket
     if expected == bucket.owner.as_str() { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
 }
 
+/// Headers that say who sends a request and how its body is framed.
+const ONCE: [&str; 5] =
+    ["authorization", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-date", "x-amz-security-token"];
+
+/// Refuses requests in which such a header stands twice: s3s takes some of them for missing where
+/// the edge would see the first one, and they must not disagree about who asks for what.
+///
+/// # Errors
+/// `InvalidRequest`.
+pub fn refuse_doubled(headers: &HeaderMap) -> Result<(), S3Error> {
+    match ONCE.iter().find(|name| headers.get_all(**name).iter().nth(1).is_some()) {
+        None => Ok(()),
+        Some(name) => Err(s3_error!(InvalidRequest, "The header {name} occurs more than once.")),
+    }
+}
+
 /// Refuses bodies in aws-chunked framing that nothing would decode: they would be stored as they
 /// are. s3s decodes it for requests signed in the header only.
 ///
@@ -421,6 +437,17 @@ mod tests {
                 "{uri}"
             );
         }
+    }
+
+    #[test]
+    fn a_header_that_says_who_asks_stands_once() {
+        for name in ONCE {
+            let mut headers = headers(&[(name, "a")]);
+            assert!(refuse_doubled(&headers).is_ok(), "{name}");
+            headers.append(name, HeaderValue::from_static("a"));
+            assert!(refuse_doubled(&headers).is_err(), "{name}");
+        }
+        assert!(refuse_doubled(&HeaderMap::new()).is_ok());
     }
 
     #[test]

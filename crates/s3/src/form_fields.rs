@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use arqueta_model::Clock;
 use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
@@ -40,21 +42,25 @@ pub fn boundary(parts: &http::request::Parts) -> Option<String> {
     Some(boundary.to_owned())
 }
 
-/// Reads the beginning of a form, up to its file, and returns the fields and the whole body
-/// again. What goes wrong while reading comes up again where s3s reads it.
-pub async fn peek<B>(mut body: B, boundary: &str) -> (FormFields, Peeked<B>)
+/// Reads the beginning of a form and returns its fields and the whole body again. What goes wrong
+/// while reading comes up again where s3s reads it; so does a client that sends nothing for `idle`.
+///
+/// The form is taken apart once, however small the pieces it comes in: nobody has been
+/// authenticated yet.
+pub async fn peek<B>(mut body: B, boundary: &str, clock: &dyn Clock, idle: Duration) -> (FormFields, Peeked<B>)
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<StdError>,
 {
     let (mut frames, mut seen) = (VecDeque::new(), Vec::new());
-    let mut found = None;
-    while found.is_none() && seen.len() < REACH {
-        let Some(frame) = body.frame().await else { break };
-        let data = frame.as_ref().ok().and_then(Frame::data_ref);
-        if let Some(data) = data {
+    while seen.len() < REACH {
+        let next = tokio::select! {
+            frame = body.frame() => frame,
+            () = clock.sleep(idle) => None,
+        };
+        let Some(frame) = next else { break };
+        if let Some(data) = frame.as_ref().ok().and_then(Frame::data_ref) {
             seen.extend_from_slice(&data[..data.len().min(REACH)]);
-            found = fields(&seen, boundary.as_bytes());
         }
         let failed = frame.is_err();
         frames.push_back(frame.map_err(Into::into));
@@ -62,7 +68,7 @@ where
             break;
         }
     }
-    (found.unwrap_or_default(), Peeked { frames, rest: body })
+    (fields(&seen, boundary.as_bytes()).unwrap_or_default(), Peeked { frames, rest: body })
 }
 
 /// The fields of a form whose file has begun; `None` before that. A field that stands there twice
@@ -155,8 +161,14 @@ where
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use arqueta_model::ManualClock;
+    use futures::StreamExt as _;
     use http_body_util::{Full, StreamBody};
+
+    const IDLE: Duration = Duration::from_secs(20);
 
     fn form(parts: &[(&str, &str)]) -> String {
         let part = |(name, value): &(&str, &str)| {
@@ -173,14 +185,32 @@ mod tests {
     async fn fields_are_found_and_the_body_is_whole() {
         let text = form(&[("key", "k"), ("X-Amz-Security-Token", "tok+en/="), ("Policy", "e30="), ("file", "content")]);
         let want = FormFields { token: Some("tok+en/=".into()), policy: Some("e30=".into()) };
-        let (found, body) = peek(Full::new(Bytes::from(text.clone())), "b").await;
+        let (found, body) = peek(Full::new(Bytes::from(text.clone())), "b", &ManualClock::default(), IDLE).await;
         assert_eq!((&found, body.size_hint().exact()), (&want, Some(text.len() as u64)));
         assert_eq!(body.collect().await.unwrap().to_bytes(), text.as_bytes());
         let pieces: Vec<Result<_, std::io::Error>> =
             text.as_bytes().chunks(7).map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
-        let (found, body) = peek(StreamBody::new(futures::stream::iter(pieces)), "b").await;
+        let (found, body) =
+            peek(StreamBody::new(futures::stream::iter(pieces)), "b", &ManualClock::default(), IDLE).await;
         assert_eq!(found, want);
         assert_eq!(body.collect().await.unwrap().to_bytes(), text.as_bytes());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_falls_silent_is_not_waited_for() {
+        let clock = Arc::new(ManualClock::default());
+        let begun: Result<_, std::io::Error> = Ok(Frame::data(Bytes::from_static(b"--b\r\n")));
+        let body = StreamBody::new(futures::stream::iter([begun]).chain(futures::stream::pending()));
+        let peeking = tokio::spawn({
+            let clock = Arc::clone(&clock);
+            async move { peek(body, "b", &*clock, IDLE).await.0 }
+        });
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!peeking.is_finished());
+        clock.advance(IDLE);
+        assert_eq!(peeking.await.unwrap(), FormFields::default());
     }
 
     #[test]

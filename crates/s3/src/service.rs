@@ -16,7 +16,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, StdError, dto};
 
 use crate::answer::{self, Subject};
-use crate::auth::{Access, Authenticator, Gate, refuse_undecoded};
+use crate::auth::{Access, Authenticator, Gate, refuse_doubled, refuse_undecoded};
 use crate::body::{Digests, Watched};
 use crate::condition::Signing;
 use crate::cors;
@@ -101,7 +101,7 @@ impl S3Edge {
     {
         let (parts, body) = request.into_parts();
         let (fields, body) = match form_fields::boundary(&parts) {
-            Some(boundary) => form_fields::peek(body, &boundary).await,
+            Some(boundary) => form_fields::peek(body, &boundary, &*self.clock, self.body_idle).await,
             None => {
                 (FormFields { token: session_token(&parts.headers, &parts.uri), policy: None }, Peeked::whole(body))
             }
@@ -143,7 +143,9 @@ impl S3Edge {
 
     async fn dispatch(&self, request: Request<Body>, exchange: &Exchange) -> Response<Body> {
         let signing = Signing::of(request.headers(), request.uri());
-        if let Err(refused) = refuse_undecoded(request.headers(), signing) {
+        if let Err(refused) =
+            refuse_doubled(request.headers()).and_then(|()| refuse_undecoded(request.headers(), signing))
+        {
             return render(refused);
         }
         let ignored = ignored_headers(&request);
