@@ -80,11 +80,11 @@ async fn write(s3: aws_sdk_s3::Client, ledger: Ledger, writer: usize, mut seed: 
         seed += STEP;
         let turn = seed / STEP;
         let key = format!("w{writer}/{}", turn % KEYS as u64);
-        let wanted = (turn % 11 != 0).then_some(seed);
+        let wanted = (!turn.is_multiple_of(11)).then_some(seed);
         ledger.lock().unwrap().entry(key.clone()).or_default().tried.push(wanted);
         let answered = match wanted {
             None => done(s3.delete_object().bucket(BUCKET).key(&key).send().await).map(drop),
-            Some(seed) if turn % 4 == 0 => multipart(&s3, &key, seed).await,
+            Some(seed) if turn.is_multiple_of(4) => multipart(&s3, &key, seed).await,
             Some(seed) => put(&s3, &key, seed).await,
         };
         if answered.is_none() {

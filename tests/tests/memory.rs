@@ -1,7 +1,7 @@
 //! Peak memory of the real binary: 64 uploads that are all under way at once, then 64 downloads,
 //! in less than 256 MiB. 8 MiB each, so that a gateway which keeps bodies in memory needs twice
 //! what it may; 64 MiB each with `ARQUETA_NIGHTLY=1`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // the figures are for whoever runs it
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -30,7 +30,9 @@ struct Paced {
 
 impl Paced {
     fn new(value: u8, size: usize, barrier: Arc<Barrier>) -> Self {
-        let meeting = Box::pin(async move { drop(barrier.wait().await) });
+        let meeting = Box::pin(async move {
+            barrier.wait().await;
+        });
         Self { chunk: vec![value; CHUNK].into(), left: size, half: size / 2, meeting: Some(meeting) }
     }
 }
@@ -66,7 +68,7 @@ async fn upload(s3: aws_sdk_s3::Client, number: usize, size: usize, barrier: Arc
     let body = SdkBody::from_body_1_x(Paced::new(number as u8, size, barrier));
     let put = s3.put_object().bucket("memory").key(number.to_string()).body(ByteStream::new(body));
     // Half of them under a key, half with the MD5 that the default needs.
-    let put = if number % 2 == 0 {
+    let put = if number.is_multiple_of(2) {
         put.server_side_encryption(ServerSideEncryption::AwsKms).bucket_key_enabled(true)
     } else {
         put
