@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Error;
@@ -104,10 +105,10 @@ impl Port {
                 accepted = accept(&self.listener, &slots) => accepted,
             };
             let Some((stream, address, slot)) = accepted else { continue };
-            let connection =
-                Connection { builder: builder.clone(), watcher: graceful.watcher(), service: service.clone() };
-            let tls = tls.clone();
             let header = limits.header;
+            let connection =
+                Connection { builder: builder.clone(), watcher: graceful.watcher(), service: service.clone(), header };
+            let tls = tls.clone();
             tokio::spawn(async move {
                 let _slot = slot;
                 match tls {
@@ -165,6 +166,8 @@ struct Connection<S> {
     builder: auto::Builder<TokioExecutor>,
     watcher: Watcher,
     service: S,
+    /// Time for the head of the first request.
+    header: Duration,
 }
 
 impl<S> Connection<S> {
@@ -176,15 +179,73 @@ impl<S> Connection<S> {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Self { builder, watcher, service } = self;
+        let Self { builder, watcher, service, header } = self;
+        let asked = Arc::new(Notify::new());
+        let first = asked.clone();
         let service = service_fn(move |request| {
+            asked.notify_one();
             let answer = service(request, peer);
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         });
         let connection = builder.serve_connection(TokioIo::new(io), service);
-        let watched = watcher.watch(connection.into_owned());
-        if let Err(error) = watched.await {
+        let mut watched = pin!(watcher.watch(connection.into_owned()));
+        // hyper's own timer starts only once it is known which HTTP is spoken, so a client that
+        // never says so would keep its slot.
+        let ended = tokio::select! {
+            ended = &mut watched => ended,
+            () = first.notified() => watched.await,
+            () = tokio::time::sleep(header) => {
+                tracing::debug!(peer = %peer.address, "the first request took too long");
+                return;
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(peer = %peer.address, %error, "connection ended with an error");
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const HEADER: Duration = Duration::from_millis(50);
+
+    /// What a client gets that sends `said` and then nothing more, until the gateway hangs up.
+    async fn heard_by(said: &[u8]) -> Vec<u8> {
+        let port = Port::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = port.address();
+        let limits = PortLimits { connections: 1, header: HEADER, drain: HEADER };
+        let (_stopper, stop) = watch::channel(false);
+        let serving = tokio::spawn(port.serve(None, limits, stop, |_, _| async {
+            tokio::time::sleep(HEADER * 4).await;
+            Response::new(Full::new(Bytes::from_static(b"answered")))
+        }));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(said).await.unwrap();
+        let mut heard = Vec::new();
+        // A reset is a way to hang up, too.
+        let _ = client.read_to_end(&mut heard).await;
+        serving.abort();
+        heard
+    }
+
+    #[tokio::test]
+    async fn who_never_asks_keeps_no_connection() {
+        for said in
+            [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1\r\nhost"]
+        {
+            let heard = tokio::time::timeout(Duration::from_secs(60), heard_by(said)).await.unwrap();
+            assert!(!heard.ends_with(b"answered"));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_take_longer_than_its_question() {
+        let heard = heard_by(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+        assert!(heard.ends_with(b"answered"));
     }
 }
