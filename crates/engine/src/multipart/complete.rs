@@ -63,6 +63,7 @@ impl Engine {
         let checksum = object_checksum(input, &upload.record, &selected)?;
         check_size(input, &selected)?;
         let draft = self.finishing_draft(caller, input, &upload.record).await?;
+        require_own_tags(&draft, &selected)?;
         let manifest = Manifest {
             parts: selected.iter().map(|part| manifest_part(part)).collect(),
             multipart: true,
@@ -172,6 +173,14 @@ fn end(upload: &Upload, completed: Completed, at: Timestamp) -> Batch {
 
 fn manifest_part(part: &PartRecord) -> ManifestPart {
     ManifestPart { number: part.number, id: part.id, size: part.size, checksums: part.checksums.clone() }
+}
+
+/// Until now nothing authenticated the records of the parts. The client lists entity tags, and
+/// where those are derived from the body key they tell one part's content from another's.
+fn require_own_tags(draft: &Draft, selected: &[&PartRecord]) -> Result<(), Error> {
+    let Some(cipher) = draft.cipher.as_ref().filter(|_| !draft.etag_is_md5()) else { return Ok(()) };
+    let own = |part: &&PartRecord| part.etag == hex::encode(cipher.etag(Some(part.id)));
+    if selected.iter().all(own) { Ok(()) } else { Err(Error::Integrity) }
 }
 
 /// An MD5 of MD5s, or derived from the body key where entity tags are not to be MD5s.
