@@ -267,6 +267,9 @@ async fn checksums_of_every_algorithm_and_type() {
             assert!(matches!(finish(None, Some(other)).await, Err(Error::InvalidRequest { .. })));
             let done = finish(Some((algorithm, want.clone())), Some(kind)).await.unwrap();
             assert_eq!(done.checksum.unwrap().to_string(), want);
+            let first = GetObject { range: Some(ByteRange::Part(1)), ..GetObject::new(name("k")) };
+            let told = rig.get(first).await.unwrap().info.checksum.unwrap();
+            assert_eq!((told.kind, told.to_string()), (kind, value(algorithm, &bodies[0]).to_string()));
         }
     }
 }

@@ -102,7 +102,8 @@ pub struct Checksum {
     pub value: Value,
     /// What it covers.
     pub kind: ChecksumType,
-    /// Number of parts behind a composite one; zero for a full-object one.
+    /// Number of parts behind a composite one; zero for a full-object one, and for one part's own
+    /// value in an object whose checksum is composite.
     pub parts: u16,
 }
 
@@ -124,9 +125,9 @@ impl Checksum {
 impl fmt::Display for Checksum {
     /// As S3 writes it: Base64, and `-<parts>` for a composite one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            ChecksumType::FullObject => write!(f, "{}", self.value),
-            ChecksumType::Composite => write!(f, "{}-{}", self.value, self.parts),
+        match (self.kind, self.parts) {
+            (ChecksumType::FullObject, _) | (ChecksumType::Composite, 0) => write!(f, "{}", self.value),
+            (ChecksumType::Composite, parts) => write!(f, "{}-{parts}", self.value),
         }
     }
 }

@@ -8,6 +8,7 @@ use arqueta_envelope::{CustomerKey, ObjectCipher, SseMode};
 
 use super::range;
 use crate::api::{ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, ObjectInfo, ObjectName, ObjectStream};
+use crate::checksum::Checksum;
 use crate::content::Unreadable;
 use crate::record::{Content, Manifest};
 use crate::versions::{Stored, subject};
@@ -182,7 +183,13 @@ pub(crate) fn info(reading: Reading, asked: Option<ByteRange>, bytes: Range<u64>
     let parts = manifest.multipart.then(|| u16::try_from(manifest.parts.len()).unwrap_or(u16::MAX));
     let checksum = match asked {
         Some(ByteRange::Part(number)) if manifest.multipart => {
-            manifest.parts.iter().find(|part| part.number == number).and_then(|part| part.checksums.first().copied())
+            let part = manifest.parts.iter().find(|part| part.number == number);
+            // A part's own value, under the type of its object's checksum: so AWS tells a client
+            // that the value is one that the object's was made from.
+            part.and_then(|part| part.checksums.first()).map(|own| {
+                let kind = manifest.checksums.first().map_or(own.kind, |whole| whole.kind);
+                Checksum { kind, parts: 0, ..*own }
+            })
         }
         _ => manifest.checksums.first().copied(),
     };
