@@ -126,7 +126,8 @@ async fn tampered_bodies_end_in_an_error() {
         extended.push(0);
         let cut = good[..good.len() - 1].to_vec();
         let segment_cut = good[..65_536].to_vec();
-        for (what, bytes) in [("flipped", flipped), ("cut", cut), ("segment cut", segment_cut)] {
+        for (what, bytes) in [("flipped", flipped), ("extended", extended), ("cut", cut), ("segment cut", segment_cut)]
+        {
             rig.blobs.tamper(blob.id, bytes).await;
             assert!(rig.body_mode(name("k"), mode).await.is_err(), "{what} {mode:?}");
         }

@@ -189,7 +189,9 @@ impl Config {
             (Some(cert), Some(key)) => Some(Tls { cert, key }),
             (None, None) => None,
             _ => {
-                return Err(Error::Config("TLS needs both a certificate (--tls-cert) and a key (--tls-key)".to_owned()));
+                return Err(Error::Config(
+                    "TLS needs both a certificate (--tls-cert) and a key (--tls-key)".to_owned(),
+                ));
             }
         };
         Ok(())

@@ -228,6 +228,12 @@ impl<E> Sized<E> {
     pub fn new(stream: BoxStream<'static, Result<Bytes, E>>, length: u64) -> Self {
         Self { stream: Mutex::new(stream), left: length }
     }
+
+    /// The failure, told once: whoever goes on polling comes to an end.
+    fn wrong_length(&mut self) -> StdError {
+        self.left = 0;
+        Box::new(WrongLength)
+    }
 }
 
 /// A body of another length than was promised.
@@ -244,14 +250,14 @@ impl<E: std::error::Error + Send + Sync + 'static> Stream for Sized<E> {
             Some(Ok(chunk)) => chunk,
             Some(Err(error)) => return Poll::Ready(Some(Err(Box::new(error)))),
             None if self.left == 0 => return Poll::Ready(None),
-            None => return Poll::Ready(Some(Err(Box::new(WrongLength)))),
+            None => return Poll::Ready(Some(Err(self.wrong_length()))),
         };
         match self.left.checked_sub(chunk.len() as u64) {
             Some(left) => {
                 self.left = left;
                 Poll::Ready(Some(Ok(chunk)))
             }
-            None => Poll::Ready(Some(Err(Box::new(WrongLength)))),
+            None => Poll::Ready(Some(Err(self.wrong_length()))),
         }
     }
 }
@@ -259,5 +265,37 @@ impl<E: std::error::Error + Send + Sync + 'static> Stream for Sized<E> {
 impl<E: std::error::Error + Send + Sync + 'static> ByteStream for Sized<E> {
     fn remaining_length(&self) -> RemainingLength {
         RemainingLength::new_exact(usize::try_from(self.left).unwrap_or(usize::MAX))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use futures::StreamExt as _;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("not authentic")]
+    struct NotAuthentic;
+
+    async fn sent(pieces: Vec<Result<&'static [u8], NotAuthentic>>, promised: u64) -> Vec<Result<Bytes, StdError>> {
+        let pieces = pieces.into_iter().map(|piece| piece.map(Bytes::from_static));
+        Sized::new(futures::stream::iter(pieces).boxed(), promised).collect().await
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_well_only_with_every_byte_that_was_promised() {
+        let whole = sent(vec![Ok(b"ab"), Ok(b"c")], 3).await;
+        assert!(whole.len() == 2 && whole.iter().all(Result::is_ok));
+        assert!(sent(vec![], 0).await.is_empty());
+        for (what, pieces) in [
+            ("ends early", vec![Ok(&b"ab"[..])]),
+            ("nothing at all", vec![]),
+            ("too long", vec![Ok(b"ab"), Ok(b"cd")]),
+            ("fails in the middle", vec![Ok(b"ab"), Err(NotAuthentic)]),
+            ("fails at the end", vec![Ok(b"abc"), Err(NotAuthentic)]),
+        ] {
+            assert!(sent(pieces, 3).await.pop().unwrap().is_err(), "{what}");
+        }
     }
 }
