@@ -80,11 +80,11 @@ impl Iam {
         if ring.ids().len() >= KEYS_PER_USER {
             return Err(Error::limit(format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")));
         }
-        let (id, secret) = (fresh(Prefix::AccessKey), fresh_secret());
+        let (id, owner, secret) = (fresh(Prefix::AccessKey), ring.owner(), fresh_secret());
         let record = AccessKeyRecord {
             account: account.clone(),
-            owner: ring.owner(),
-            sealed: self.sealer.seal(&secret_context(&id), secret.expose().as_bytes()),
+            sealed: self.sealer.seal(&secret_context(&id, account, &owner), secret.expose().as_bytes()),
+            owner,
             active: true,
             created: self.directory.now(),
             id,
@@ -176,8 +176,14 @@ impl Iam {
 }
 
 /// What a stored secret is bound to.
-pub(crate) fn secret_context(access_key_id: &str) -> Vec<u8> {
-    format!("arqueta/1/access-key/{access_key_id}").into_bytes()
+/// Bound to whose key it is: an edited record cannot give a key to somebody else. None of the
+/// three can hold the separator.
+pub(crate) fn secret_context(access_key_id: &str, account: &AccountId, owner: &KeyOwner) -> Vec<u8> {
+    let owner = match owner {
+        KeyOwner::Root => "root",
+        KeyOwner::User(id) => id,
+    };
+    format!("arqueta/1/access-key/{access_key_id}/{account}/{owner}").into_bytes()
 }
 
 fn no_key(id: &str) -> Error {

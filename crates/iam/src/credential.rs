@@ -142,7 +142,7 @@ impl Iam {
         }
         let record = self.directory.access_key(access_key_id).await?;
         let record = record.filter(|record| record.active).ok_or(Error::UnknownAccessKey)?;
-        let secret = self.sealer.open(&secret_context(access_key_id), &record.sealed);
+        let secret = self.sealer.open(&secret_context(access_key_id, &record.account, &record.owner), &record.sealed);
         let damaged = || Error::Damaged { what: format!("secret of access key {access_key_id}") };
         let secret = secret.ok_or_else(damaged)?;
         let secret = Secret::new(std::str::from_utf8(&secret).map_err(|_| damaged())?);

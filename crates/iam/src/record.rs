@@ -135,7 +135,7 @@ pub(crate) struct AccessKeyRecord {
     pub(crate) id: String,
     pub(crate) account: AccountId,
     pub(crate) owner: KeyOwner,
-    /// The secret, sealed with the key's id as context.
+    /// The secret, sealed with the key's id, account and owner as context.
     pub(crate) sealed: Vec<u8>,
     pub(crate) active: bool,
     pub(crate) created: Timestamp,

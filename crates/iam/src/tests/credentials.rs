@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use arqueta_model::{Clock as _, PrincipalKind};
 
+use arqueta_store::Batch;
+
 use super::*;
+use crate::record::{AccessKeyRecord, KeyOwner, decode, encode};
 use crate::{RootKey, Secret, Tag};
 
 #[tokio::test]
@@ -152,6 +155,20 @@ async fn another_sealing_key_opens_nothing() {
     let sealer = Arc::new(TestSealer::with_key(9));
     let (other, _) = Iam::open(Arc::new(world.meta.clone()), world.clock.clone(), sealer, config()).await.unwrap();
     let outcome = other.credential(&world.root.access_key_id, None).await;
+    assert!(matches!(outcome, Err(Error::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn an_edited_record_does_not_make_a_users_key_the_roots() {
+    let world = world().await;
+    let key = world.user("alice").await;
+    let at = format!("iam/k/{}", key.access_key_id).into_bytes();
+    let stored = world.meta.get(&at).await.unwrap().unwrap();
+    let mut record: AccessKeyRecord = decode(&stored, "access key").unwrap();
+    record.owner = KeyOwner::Root;
+    world.meta.commit(Batch::default().put(at, encode(&record))).await.unwrap();
+    let (again, _) = open(&world.meta, &world.clock).await;
+    let outcome = again.credential(&key.access_key_id, None).await;
     assert!(matches!(outcome, Err(Error::Damaged { .. })));
 }
 
