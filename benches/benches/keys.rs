@@ -42,8 +42,8 @@ async fn service(audit: Arc<dyn AuditSink>) -> (Embedded, KeyRef) {
         root: Arc::new(FixedRootKey([7; 32])),
     };
     let service = Embedded::open(Arc::new(MemoryMeta::new()), audit, Arc::new(SystemClock), config).await.unwrap();
-    let made = service.create_key(&root(ACCOUNT), api::CreateKey::default()).await.unwrap();
-    (service, KeyRef::Named(made.key_id))
+    let made = service.create_key(&root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();
+    (service, KeyRef::Named(made.key_metadata.key_id))
 }
 
 /// 64 callers at once, each with one call at a time.
@@ -79,7 +79,7 @@ fn key_service(c: &mut Criterion) {
         let context = EncryptionContext::new([("aws:s3:arn".to_owned(), "arn:aws:s3:::b".to_owned())].into()).unwrap();
         let caller = root(ACCOUNT);
         let made = runtime
-            .block_on(service.generate_data_key(&caller, GenerateDataKey { key: &key, context: &context }))
+            .block_on(Kms::generate_data_key(&service, &caller, GenerateDataKey { key: &key, context: &context }))
             .unwrap();
         let shared = Arc::new((service, key, context, caller, made));
         let mut group = c.benchmark_group(format!("64 callers {name}"));
@@ -91,7 +91,7 @@ fn key_service(c: &mut Criterion) {
                     let shared = shared.clone();
                     async move {
                         let (service, key, context, caller, _) = &*shared;
-                        service.generate_data_key(caller, GenerateDataKey { key, context }).await.unwrap();
+                        Kms::generate_data_key(service, caller, GenerateDataKey { key, context }).await.unwrap();
                     }
                 })
             });
@@ -104,7 +104,7 @@ fn key_service(c: &mut Criterion) {
                     async move {
                         let (service, _, context, caller, made) = &*shared;
                         let request = Decrypt { wrapped: &made.wrapped, key: Some(&made.key), context };
-                        service.decrypt(caller, request).await.unwrap();
+                        Kms::decrypt(service, caller, request).await.unwrap();
                     }
                 })
             });

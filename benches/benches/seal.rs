@@ -56,7 +56,7 @@ fn keys(c: &mut Criterion) {
     let bucket_arn = Arn::new("s3", "", "", "bucket");
     let object_key = "some/object/key".parse().unwrap();
     let name = WrapName { bucket_arn: &bucket_arn, object_key: &object_key, object_id: ObjectId::random() };
-    let aad = WrapAad { mode: SseMode::S3, key_arn: None, bucket_key: None };
+    let aad = WrapAad { mode: SseMode::S3, key_arn: None, bucket_key: None, layer: 0 };
     c.bench_function("wrap a body key", |b| b.iter(|| body.wrap(&source, &name, &aad)));
     let wrapped = body.wrap(&source, &name, &aad);
     c.bench_function("unwrap a body key", |b| b.iter(|| BodyKey::unwrap(&wrapped, &source, &name, &aad).unwrap()));

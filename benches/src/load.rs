@@ -124,7 +124,7 @@ impl Plan {
         let mut n = lane.wrapping_mul(7919);
         while Instant::now() < until {
             let operation = match self.operation {
-                Operation::Mixed if n % 4 == 0 => Operation::Put,
+                Operation::Mixed if n.is_multiple_of(4) => Operation::Put,
                 Operation::Mixed => Operation::Get,
                 other => other,
             };

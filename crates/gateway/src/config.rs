@@ -88,7 +88,8 @@ pub struct Limits {
     pub connections: usize,
     /// Seconds a client may take for a request's head.
     pub header_seconds: u64,
-    /// Seconds an upload may stand still before it is answered RequestTimeout.
+    /// Seconds an upload may stand still before it is answered RequestTimeout, and a download before
+    /// its connection is given up.
     pub body_idle_seconds: u64,
     /// Seconds that in-flight requests get after SIGTERM.
     pub drain_seconds: u64,
@@ -159,8 +160,10 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::Config(format!("cannot read the configuration {}: {error}", path.display())))?;
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Error::Config(format!("{} line {line}: {}", path.display(), error.message().replace('\n', " ")))
+            let at = error.span().map_or(0, |span| text[..span.start].matches('\n').count());
+            let said = text.lines().nth(at).unwrap_or_default().trim();
+            let message = error.message().replace('\n', " ");
+            Error::Config(format!("{} line {}, `{said}`: {message}", path.display(), at + 1))
         })
     }
 

@@ -41,6 +41,8 @@ pub struct PortLimits {
     pub connections: usize,
     /// Time for a request's head.
     pub header: Duration,
+    /// Time that bytes of an answer may stay unacknowledged before the connection is given up.
+    pub unread: Duration,
     /// Time for requests in flight once asked to stop.
     pub drain: Duration,
 }
@@ -102,7 +104,7 @@ impl Port {
             let accepted = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                accepted = accept(&self.listener, &slots) => accepted,
+                accepted = accept(&self.listener, &slots, limits.unread) => accepted,
             };
             let Some((stream, address, slot)) = accepted else { continue };
             let header = limits.header;
@@ -142,13 +144,13 @@ fn version(version: Option<rustls::ProtocolVersion>) -> &'static str {
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
+    unread: Duration,
 ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let slot = slots.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, address)) => {
-            // Nagle's algorithm and delayed acknowledgements together cost 40 ms per small answer.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%address, %error, "cannot set TCP_NODELAY");
+            if let Err(error) = tune(&stream, unread) {
+                tracing::debug!(%address, %error, "cannot set options of a connection");
             }
             Some((stream, address, slot))
         }
@@ -159,6 +161,16 @@ async fn accept(
             None
         }
     }
+}
+
+/// Nagle's algorithm and delayed acknowledgements together cost 40 ms per small answer. A client
+/// that is gone, or that stops reading in the middle of an answer (RFC 5482), must not keep its
+/// connection for ever.
+fn tune(stream: &TcpStream, unread: Duration) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+    rustix::net::sockopt::set_tcp_user_timeout(stream, u32::try_from(unread.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// One connection with what serves it.
@@ -213,12 +225,47 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const HEADER: Duration = Duration::from_millis(50);
+    const UNREAD: Duration = Duration::from_millis(100);
+
+    /// Says when it is dropped, which a connection's answer is when the connection ends.
+    struct Flood(Arc<Notify>);
+
+    impl Drop for Flood {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_stops_reading_an_answer_keeps_no_connection() {
+        let port = Port::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = port.address();
+        let limits = PortLimits { connections: 1, header: UNREAD * 100, unread: UNREAD, drain: HEADER };
+        let (_stopper, stop) = watch::channel(false);
+        let ended = Arc::new(Notify::new());
+        let over = ended.clone();
+        let serving = tokio::spawn(port.serve(None, limits, stop, move |_, _| {
+            let flood = Flood(over.clone());
+            async move {
+                // More than any socket buffer holds.
+                let body = futures::stream::iter((0..4096).map(move |_| {
+                    let _ = &flood;
+                    Ok::<_, std::io::Error>(hyper::body::Frame::data(Bytes::from(vec![0; 64 << 10])))
+                }));
+                Response::new(http_body_util::StreamBody::new(body))
+            }
+        }));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), ended.notified()).await.unwrap();
+        serving.abort();
+    }
 
     /// What a client gets that sends `said` and then nothing more, until the gateway hangs up.
     async fn heard_by(said: &[u8]) -> Vec<u8> {
         let port = Port::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = port.address();
-        let limits = PortLimits { connections: 1, header: HEADER, drain: HEADER };
+        let limits = PortLimits { connections: 1, header: HEADER, unread: UNREAD, drain: HEADER };
         let (_stopper, stop) = watch::channel(false);
         let serving = tokio::spawn(port.serve(None, limits, stop, |_, _| async {
             tokio::time::sleep(HEADER * 4).await;

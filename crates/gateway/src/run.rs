@@ -49,6 +49,7 @@ async fn serve(config: Config) -> Result<(), Error> {
     let limits = |connections, drain| PortLimits {
         connections,
         header: Duration::from_secs(config.limits.header_seconds),
+        unread: Duration::from_secs(config.limits.body_idle_seconds),
         drain,
     };
 

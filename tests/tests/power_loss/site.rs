@@ -40,7 +40,8 @@ impl Front {
             let router = shown.lock().unwrap().clone().expect("a gateway runs before its clients do");
             async move { router.answer(request, peer).await }
         };
-        let limits = PortLimits { connections: 256, header: Duration::from_secs(30), drain: Duration::from_secs(1) };
+        let long = Duration::from_secs(30);
+        let limits = PortLimits { connections: 256, header: long, unread: long, drain: Duration::from_secs(1) };
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(port.serve(None, limits, stopped, service));
         Self { url, router, _stop: stop }
