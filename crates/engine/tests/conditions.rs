@@ -104,7 +104,15 @@ async fn deletes_under_conditions() {
             DeleteConditions { if_match: etag(&stored.etag), size: Some(4), last_modified: Some(stored.last_modified) };
         delete(good.clone()).await.unwrap();
         assert!(rig.body(name("k")).await.is_err());
-        assert_eq!(delete(good).await.unwrap(), Default::default(), "what is not there is not marked either");
+        let gone = delete(good.clone()).await;
+        match versioning {
+            Versioning::Off => assert!(matches!(gone, Err(Error::NoSuchKey { .. }))),
+            _ => assert!(matches!(gone, Err(Error::PreconditionFailed { .. })), "a delete marker has no tag"),
+        }
+        let input = DeleteObject { name: name("never"), conditions: good.clone(), bypass_governance: false };
+        assert!(matches!(rig.engine.delete_object(&input).await, Err(Error::NoSuchKey { .. })), "{versioning:?}");
+        let untagged = delete(DeleteConditions { if_match: None, ..good }).await.unwrap();
+        assert!(!untagged.delete_marker, "what is not there is not marked either");
     }
 }
 

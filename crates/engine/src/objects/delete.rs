@@ -6,15 +6,16 @@ use super::lock;
 use crate::api::{DeleteConditions, DeleteObject, DeletedObject, ObjectName, Versioning};
 use crate::engine::ATTEMPTS;
 use crate::versions::{NewVersion, Stored, subject};
-use crate::{Engine, Error, conditions};
+use crate::{Condition, Engine, Error, conditions};
 
 impl Engine {
     /// Deletes an object: without a version it writes a delete marker where versioning is enabled
     /// or suspended, and removes the object where it never was. With a version it removes that one
-    /// for good. What is not there is deleted already.
+    /// for good. What is not there is deleted already, unless an entity tag was asked for.
     ///
     /// # Errors
-    /// [`Error::NoSuchBucket`], [`Error::ObjectLocked`], [`Error::PreconditionFailed`].
+    /// [`Error::NoSuchBucket`], [`Error::ObjectLocked`], [`Error::PreconditionFailed`],
+    /// [`Error::NoSuchKey`] for an entity tag of no object.
     pub async fn delete_object(&self, input: &DeleteObject) -> Result<DeletedObject, Error> {
         let bucket = self.bucket(&input.name.bucket).await?;
         match (input.name.version, bucket.versioning) {
@@ -41,10 +42,11 @@ impl Engine {
         let permit = |current: Option<&Stored>| match current {
             _ if held.is_empty() => Ok(()),
             Some(current) if !current.record.is_delete_marker() => check(held, current),
+            Some(_) if held.if_match.is_some() => Err(Error::PreconditionFailed { condition: Condition::IfMatch }),
             _ => Err(NOTHING_THERE),
         };
         let added = match self.add_version(&name.bucket, &name.key, &permit, &marker).await {
-            Err(Error::NoSuchKey { .. }) => return Ok(DeletedObject::default()),
+            Err(Error::NoSuchKey { .. }) if held.if_match.is_none() => return Ok(DeletedObject::default()),
             result => result?,
         };
         Ok(DeletedObject { version: added.version, delete_marker: true })
@@ -55,6 +57,10 @@ impl Engine {
         let _held = self.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
             let Some(stored) = self.version(&name.bucket, &name.key, version).await? else {
+                // Of a version that is named, its id says all.
+                if name.version.is_none() && input.conditions.if_match.is_some() {
+                    return Err(NOTHING_THERE);
+                }
                 return Ok(DeletedObject { version: Some(version), delete_marker: false });
             };
             let delete_marker = stored.record.is_delete_marker();
@@ -76,7 +82,8 @@ impl Engine {
     }
 }
 
-/// A conditional delete of what is not there does nothing.
+/// A delete on condition of a size or date of what is not there does nothing; that of an entity
+/// tag fails, as in S3.
 const NOTHING_THERE: Error = Error::NoSuchKey { delete_marker: None };
 
 /// Holds the conditions against an object.

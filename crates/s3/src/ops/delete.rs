@@ -36,7 +36,13 @@ pub async fn delete_object(
         },
         bypass_governance: bypasses_governance(&request.headers),
     };
-    let gone = ops.engine.delete_object(&delete).await.map_err(|e| fail(&e, &input.bucket, Some(&input.key)))?;
+    let gone = match ops.engine.delete_object(&delete).await {
+        Ok(gone) => gone,
+        Err(failure) => {
+            let name = &delete.name;
+            return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);
+        }
+    };
     Ok(S3Response::new(DeleteObjectOutput {
         delete_marker: gone.delete_marker.then_some(true),
         version_id: gone.version.map(|version| version.to_string()),
