@@ -41,8 +41,10 @@ pub async fn get_object_attributes(
         }
     };
     let info = found.info;
-    let checksum = info.checksum.filter(|_| wants(ObjectAttributes::CHECKSUM)).map(|checksum| {
+    let checksum = info.checksum.filter(|_| wants(ObjectAttributes::CHECKSUM)).map(|mut checksum| {
         let mut told = Checksum { checksum_type: Some(type_name(checksum.kind)), ..Checksum::default() };
+        // Here, and only here, a composite one without the number of its parts.
+        checksum.parts = 0;
         set_checksum!(told, Some(checksum));
         told
     });
