@@ -2,6 +2,8 @@
 
 use arqueta_engine::api::{CreateBucket, ListBuckets, Tags, Versioning};
 use arqueta_engine::listing::{continuation_token, continue_after};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -71,14 +73,8 @@ pub async fn create_bucket(
     if configuration.is_some_and(|c| c.location.is_some() || c.bucket.is_some()) {
         return Err(s3_error!(NotImplemented, "Directory buckets are not implemented."));
     }
-    if let Some(wanted) = configuration.and_then(|c| c.location_constraint.as_ref())
-        && wanted.as_str() != ops.region.as_str()
-    {
-        return Err(s3_error!(
-            IllegalLocationConstraintException,
-            "The {} location constraint is incompatible for the region specific endpoint this request was sent to.",
-            wanted.as_str()
-        ));
+    if let Some(wanted) = configuration.and_then(|c| c.location_constraint.as_ref()) {
+        check_location(wanted.as_str(), ops.region.as_str())?;
     }
     let tags = configuration
         .and_then(|c| c.tags.clone())
@@ -96,6 +92,22 @@ pub async fn create_bucket(
     }))
 }
 
+/// Whether a bucket may be made `wanted` in a gateway of `region`. The first region of S3 has no
+/// constraint: there it must not be named.
+fn check_location(wanted: &str, region: &str) -> S3Result<()> {
+    const UNNAMED: &str = "us-east-1";
+    if wanted != region {
+        return Err(s3_error!(
+            IllegalLocationConstraintException,
+            "The {wanted} location constraint is incompatible for the region specific endpoint this request was sent to."
+        ));
+    }
+    match wanted {
+        UNNAMED => Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid")),
+        _ => Ok(()),
+    }
+}
+
 /// HeadBucket.
 pub async fn head_bucket(
     ops: &Operations,
@@ -104,11 +116,13 @@ pub async fn head_bucket(
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
-    Ok(S3Response::new(HeadBucketOutput {
+    let mut answer = S3Response::new(HeadBucketOutput {
         bucket_region: Some(bucket.region.to_string()),
         bucket_arn: Some(format!("arn:aws:s3:::{name}")),
         ..HeadBucketOutput::default()
-    }))
+    });
+    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    Ok(answer)
 }
 
 /// DeleteBucket.
