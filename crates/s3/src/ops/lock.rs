@@ -46,7 +46,8 @@ pub async fn put_object_lock_configuration(
     require_digest(&request.headers)?;
     let input = &request.input;
     let name = bucket_name(&input.bucket)?;
-    let configuration = input.object_lock_configuration.as_ref().ok_or_else(malformed)?;
+    let configuration = input.object_lock_configuration.as_ref();
+    let configuration = configuration.ok_or_else(|| s3_error!(MissingRequestBodyError, "Request Body is empty"))?;
     let lock = decode(configuration)?;
     ops.engine.put_object_lock(&name, lock).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(PutObjectLockConfigurationOutput::default()))
