@@ -13,6 +13,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
+/// Extension of an answer: its status, where s3s has another for the operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Status(pub StatusCode);
+
 /// What an error document says beside its code.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
@@ -53,6 +57,9 @@ pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: Subject<
     } else if *subject.method == Method::HEAD && answer.headers().contains_key(CONTENT_RANGE) {
         // s3s answers every HEAD with 200.
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    if let Some(Status(status)) = answer.extensions_mut().remove() {
+        *answer.status_mut() = status;
     }
     let headers = answer.headers_mut();
     let text = |text: &str| HeaderValue::from_str(text).expect("hexadecimal digits and base64 fit a header");
@@ -106,6 +113,9 @@ fn complete_error(answer: &mut Response<Body>, exchange: &Exchange, subject: Sub
     xml.push_str("</Code><Message>");
     xml.push_str(message);
     xml.push_str("</Message>");
+    if code == "MethodNotAllowed" {
+        text::element(&mut xml, "Method", subject.method.as_str());
+    }
     for (name, value) in &details {
         text::element(&mut xml, name, value);
     }

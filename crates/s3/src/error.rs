@@ -112,6 +112,7 @@ pub fn answer(error: &Error) -> Answer {
         Error::NoSuchVersion => Answer::new("NoSuchVersion", S::NOT_FOUND, words()),
         Error::MethodNotAllowed { delete_marker, last_modified } => {
             with_marker(Answer::new("MethodNotAllowed", S::METHOD_NOT_ALLOWED, words()), delete_marker)
+                .detail("ResourceType", "DeleteMarker")
                 .header(LAST_MODIFIED, time_text::http_date(*last_modified))
                 .header(http::header::ALLOW, "DELETE")
         }

@@ -61,11 +61,12 @@ impl Engine {
         self.bucket(name).await?.tags.clone().ok_or(Error::NoSuchTagSet)
     }
 
-    /// Sets the tags of a bucket, or removes them.
+    /// Sets the tags of a bucket, or removes them; an empty set is none.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
     pub async fn put_bucket_tags(&self, name: &BucketName, tags: Option<Tags>) -> Result<(), Error> {
+        let tags = tags.filter(|tags| !tags.is_empty());
         self.update_bucket(name, |bucket| {
             bucket.tags.clone_from(&tags);
             Ok(())

@@ -114,7 +114,13 @@ pub fn told_class(class: StorageClass) -> Option<dto::StorageClass> {
 
 /// Tags of a header.
 pub fn tags(header: Option<&str>) -> S3Result<Tags> {
-    Tags::of_object(parse_tagging(header.unwrap_or_default())).map_err(|e| of_engine(&e))
+    let pairs = parse_tagging(header.unwrap_or_default());
+    // Other words than those for a document of tags.
+    if pairs.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
+        let message = "Your TagKey cannot be prefixed with aws:".to_owned();
+        return Err(of_engine(&arqueta_engine::Error::InvalidTag { message }));
+    }
+    Tags::of_object(pairs).map_err(|e| of_engine(&e))
 }
 
 /// The version that the answer to a write names: none while versioning is suspended.

@@ -36,6 +36,7 @@ use crate::auth::{Gate, Question};
 use crate::condition::Signing;
 use crate::error;
 use crate::exchange::Exchange;
+use crate::query;
 
 /// S3 over an [`Engine`].
 #[derive(Debug)]
@@ -201,7 +202,12 @@ impl Operations {
             return fail(failure, bucket.as_str(), Some(key.as_str()));
         }
         match self.permits("s3:ListBucket", &format!("arn:aws:s3:::{bucket}"), bucket, headers, uri).await {
-            Ok(()) => fail(failure, bucket.as_str(), Some(key.as_str())),
+            Ok(()) => {
+                if let (Error::NoSuchVersion, Some(version)) = (failure, query::value(uri, "versionId")) {
+                    error::detail("VersionId", version);
+                }
+                fail(failure, bucket.as_str(), Some(key.as_str()))
+            }
             Err(denied) => denied,
         }
     }

@@ -1,10 +1,12 @@
 //! Tags of buckets and objects.
 
 use arqueta_engine::api::{ObjectName, Tags};
+use http::StatusCode;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, bucket_name, fail, fields, object_key};
+use crate::answer::Status;
 use crate::error::of_engine;
 
 /// The pairs of a tag set; each tag has a key and a value.
@@ -43,7 +45,10 @@ pub async fn put_bucket_tagging(
     let set = std::mem::take(&mut request.input.tagging.tag_set);
     let tags = Tags::of_bucket(pairs(set)?).map_err(|e| of_engine(&e))?;
     ops.engine.put_bucket_tags(&name, Some(tags)).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
-    Ok(S3Response::new(PutBucketTaggingOutput::default()))
+    // The API Reference shows 200; the service answers 204.
+    let mut answer = S3Response::new(PutBucketTaggingOutput::default());
+    answer.extensions.insert(Status(StatusCode::NO_CONTENT));
+    Ok(answer)
 }
 
 /// DeleteBucketTagging.

@@ -165,6 +165,8 @@ async fn the_checksum_of_a_complete_is_the_objects_and_not_the_documents() {
     let of_document = BASE64_STANDARD.encode(s3s::crypto::Sha256::checksum(body.as_bytes()));
     assert_eq!(complete(&of_document).send(&rig).await.error(), (400, "BadDigest"));
     assert_eq!(complete(&whole).send(&rig).await.element("ChecksumSHA256"), Some(&*whole));
+    let attributes = rig.root.get("/bucket/k?attributes").header("x-amz-object-attributes", "Checksum");
+    assert_eq!(attributes.send(&rig).await.element("ChecksumSHA256"), whole.strip_suffix("-1"));
 }
 
 #[tokio::test]
@@ -274,6 +276,7 @@ async fn buckets_tell_their_settings() {
     assert_eq!(rig.root.delete("/bucket?encryption").send(&rig).await.status, 204);
     assert_eq!(rig.root.get("/bucket?lifecycle").send(&rig).await.error(), (404, "NoSuchLifecycleConfiguration"));
     assert_eq!(rig.root.get("/bucket?tagging").send(&rig).await.error(), (404, "NoSuchTagSet"));
+    assert_eq!(rig.root.head("/bucket").send(&rig).await.header("content-type"), Some("application/xml"));
     assert!(rig.root.get("/bucket?acl").send(&rig).await.text().contains("FULL_CONTROL"));
     let listed = rig.root.get("/").send(&rig).await;
     assert_eq!((listed.element("Name"), listed.element("BucketRegion")), (Some("bucket"), Some("us-east-1")));
@@ -305,4 +308,79 @@ async fn a_customers_key_opens_what_it_closed() {
     let wrong = keyed(rig.root.get("/bucket/k"), &other, &other_md5).send(&rig).await;
     assert_eq!(wrong.error(), (403, "AccessDenied"));
     assert!(!wrong.text().contains(&other), "a key is in no answer");
+}
+
+#[tokio::test]
+async fn tags_are_refused_and_missed_in_awss_words() {
+    let rig = Rig::with_bucket().await;
+    let set = |pair: &str| format!("<Tagging><TagSet>{pair}</TagSet></Tagging>");
+    let one = set("<Tag><Key>a</Key><Value>b</Value></Tag>");
+    assert_eq!(rig.root.put("/bucket?tagging").body(one.clone()).send(&rig).await.status, 204);
+    assert_eq!(rig.root.get("/bucket?tagging").send(&rig).await.element("Value"), Some("b"));
+    assert_eq!(rig.root.put("/bucket?tagging").body(set("")).send(&rig).await.status, 204);
+    let none = rig.root.get("/bucket?tagging").send(&rig).await;
+    assert_eq!((none.error(), none.element("BucketName")), ((404, "NoSuchTagSet"), Some("bucket")));
+
+    let system = rig.root.put("/bucket/k").header("x-amz-tagging", "aws:a=b").body("x").send(&rig).await;
+    assert_eq!(system.element("Message"), Some("Your TagKey cannot be prefixed with aws:"));
+    let document = set("<Tag><Key>aws:a</Key><Value>b</Value></Tag>");
+    let system = rig.root.put("/bucket?tagging").body(document).send(&rig).await;
+    assert_eq!(system.element("Message"), Some("System tags cannot be added/updated by requester"));
+
+    let versions = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    assert_eq!(rig.root.put("/bucket?versioning").body(versions).send(&rig).await.status, 200);
+    let put = rig.root.put("/bucket/k").body("x").send(&rig).await;
+    let version = put.header("x-amz-version-id").unwrap();
+    let tagging = format!("/bucket/k?tagging&versionId={version}");
+    assert_eq!(rig.root.put(&tagging).body(one.clone()).send(&rig).await.status, 200);
+    rig.root.delete(&format!("/bucket/k?versionId={version}")).send(&rig).await;
+    let gone = rig.root.put(&tagging).body(one.clone()).send(&rig).await;
+    assert_eq!((gone.error(), gone.element("VersionId")), ((404, "NoSuchVersion"), Some(version)));
+    let marked = rig.root.delete("/bucket/k").send(&rig).await;
+    let marker = format!("/bucket/k?tagging&versionId={}", marked.header("x-amz-version-id").unwrap());
+    let refused = rig.root.put(&marker).body(one).send(&rig).await;
+    assert_eq!(refused.error(), (405, "MethodNotAllowed"));
+    assert_eq!((refused.element("Method"), refused.element("ResourceType")), (Some("PUT"), Some("DeleteMarker")));
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_here_or_not_at_all() {
+    let rig = Rig::with_bucket().await;
+    for (place, code) in
+        [("us-east-1", "InvalidLocationConstraint"), ("eu-west-1", "IllegalLocationConstraintException")]
+    {
+        let wanted = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{place}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        assert_eq!(rig.root.put("/elsewhere").body(wanted).send(&rig).await.error(), (400, code));
+    }
+    assert_eq!(rig.root.put("/elsewhere").send(&rig).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_delete_on_condition_needs_its_object() {
+    let rig = Rig::with_bucket().await;
+    let put = rig.root.put("/bucket/k").body("x").send(&rig).await;
+    let delete = |tag: &str| rig.root.delete("/bucket/k").header("if-match", tag);
+    assert_eq!(delete("other").send(&rig).await.error(), (412, "PreconditionFailed"));
+    assert_eq!(delete(put.header("etag").unwrap()).send(&rig).await.status, 204);
+    assert_eq!(delete("other").send(&rig).await.error(), (404, "NoSuchKey"));
+    assert_eq!(rig.root.delete("/bucket/k").send(&rig).await.status, 204);
+}
+
+#[tokio::test]
+async fn an_object_lock_needs_a_document() {
+    let rig = Rig::with_bucket().await;
+    let put = |md5: &str| rig.root.put("/bucket?object-lock").header("content-md5", md5);
+    let empty = put("1B2M2Y8AsgTpgAmY7PhCfg==").send(&rig).await;
+    assert_eq!(
+        (empty.error(), empty.element("Message")),
+        ((400, "MissingRequestBodyError"), Some("Request Body is empty"))
+    );
+    let document = "<ObjectLockConfiguration/>";
+    let md5 = {
+        use s3s::crypto::Checksum as _;
+        BASE64_STANDARD.encode(s3s::crypto::Md5::checksum(document.as_bytes()))
+    };
+    assert_eq!(put(&md5).body(document).send(&rig).await.error(), (400, "MalformedXML"));
 }
