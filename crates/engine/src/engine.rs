@@ -11,6 +11,7 @@ use moka::sync::Cache;
 
 use crate::Error;
 use crate::buckets::StoredBucket;
+use crate::in_flight::InFlight;
 use crate::key_locks::KeyLocks;
 use crate::multipart::UploadCiphers;
 use crate::readers::Readers;
@@ -62,6 +63,7 @@ pub struct Engine {
     pub(crate) sequence: Sequencer,
     pub(crate) locks: KeyLocks,
     pub(crate) readers: Readers,
+    pub(crate) in_flight: InFlight,
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
     /// When this engine began: what was stored before, and is not referred to, is left over.
@@ -93,6 +95,7 @@ impl Engine {
             sequence: Sequencer::default(),
             locks: KeyLocks::default(),
             readers: Readers::default(),
+            in_flight: InFlight::default(),
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),
         })

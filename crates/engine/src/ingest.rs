@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use arqueta_envelope::{ObjectCipher, PartSealer};
 use arqueta_model::{BlobId, PartId};
-use arqueta_store::{Batch, BlobStore, BlobWriter};
+use arqueta_store::{Batch, BlobWriter};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
 use crate::api::{ChecksumRequest, ChecksumValue};
 use crate::checksum::{Hasher, Md5, Wanted};
+use crate::in_flight::Claim;
 use crate::record::{Blob, Place};
 use crate::{BodyError, Engine, Error, schema};
 
@@ -52,6 +53,8 @@ pub(crate) struct Stowed {
     pub md5: Option<[u8; 16]>,
     /// Its checksum.
     pub checksum: ChecksumValue,
+    /// Keeps its file from the sweeper.
+    claim: Option<Claim>,
 }
 
 impl Stowed {
@@ -61,6 +64,14 @@ impl Stowed {
             (Blob::Inline(id), Some(body)) => batch.put(schema::inline(id), body.clone()),
             (Blob::Inline(_), None) => batch,
             (Blob::File(id), _) => batch.put(schema::referenced(id), Bytes::new()),
+        }
+    }
+
+    /// Its record is committed, or never will be: the sweeper may judge its file by the records.
+    /// Not to be called while that is unknown.
+    pub fn settle(&self) {
+        if let Some(claim) = &self.claim {
+            claim.settle();
         }
     }
 }
@@ -83,7 +94,7 @@ impl Engine {
         let mut hasher = Hasher::new(Wanted::only(intake.checksum.algorithm()));
         let mut md5 = (intake.md5_wanted || intake.md5.is_some()).then(Md5::default);
         let mut sealing = Sealing::new(intake.cipher.as_deref(), part);
-        let mut spool = Spool::new(self.blobs.as_ref(), self.config.inline_limit, intake.size);
+        let mut spool = Spool::new(self, intake.size);
         while let Some(chunk) = body.next().await {
             let chunk = chunk?;
             hasher.update(&chunk);
@@ -112,8 +123,8 @@ impl Engine {
         }
         let size = hasher.size();
         let checksum = checked(intake.checksum, hasher)?;
-        let (place, body) = spool.finish().await?;
-        Ok(Stowed { part, size, place, body, md5, checksum })
+        let (place, body, claim) = spool.finish().await?;
+        Ok(Stowed { part, size, place, body, md5, checksum, claim })
     }
 
     /// Removes the file of a body that certainly no record refers to. A failure leaves it to the
@@ -124,6 +135,7 @@ impl Engine {
         {
             tracing::warn!(%id, %error, "an abandoned blob is left to the sweeper");
         }
+        stowed.settle();
     }
 }
 
@@ -173,45 +185,58 @@ impl Sealing {
 
 /// Stored bytes on their way: kept while they are few, a file once they are many.
 struct Spool<'a> {
-    blobs: &'a dyn BlobStore,
-    inline_limit: usize,
+    engine: &'a Engine,
     pending: BytesMut,
-    file: Option<(BlobId, Box<dyn BlobWriter>)>,
+    file: Option<File>,
+}
+
+/// A file being written. Its claim goes last: until then the sweeper leaves the file alone.
+struct File {
+    id: BlobId,
+    writer: Box<dyn BlobWriter>,
+    claim: Claim,
 }
 
 impl<'a> Spool<'a> {
-    fn new(blobs: &'a dyn BlobStore, inline_limit: usize, size: Option<u64>) -> Self {
+    fn new(engine: &'a Engine, size: Option<u64>) -> Self {
         let room = size.and_then(|size| usize::try_from(size).ok()).map_or(0, |size| (size + SEALING).min(ROOM));
-        Self { blobs, inline_limit, pending: BytesMut::with_capacity(room), file: None }
+        Self { engine, pending: BytesMut::with_capacity(room), file: None }
     }
 
     async fn flush_full(&mut self) -> Result<(), Error> {
-        if self.pending.len() < WRITE_CHUNK.max(self.inline_limit + 1) { Ok(()) } else { self.flush().await }
+        if self.pending.len() < WRITE_CHUNK.max(self.engine.config.inline_limit + 1) {
+            Ok(())
+        } else {
+            self.flush().await
+        }
     }
 
     async fn flush(&mut self) -> Result<(), Error> {
-        let (_, writer) = match &mut self.file {
+        let file = match &mut self.file {
             Some(file) => file,
             empty => {
                 let id = BlobId::random();
-                empty.insert((id, self.blobs.create(id).await?))
+                let claim = self.engine.in_flight.claim(id, self.engine.clock.clone());
+                empty.insert(File { id, writer: self.engine.blobs.create(id).await?, claim })
             }
         };
-        writer.write(self.pending.split().freeze()).await?;
+        file.writer.write(self.pending.split().freeze()).await?;
         // The buffer just written is free again; this takes it back instead of allocating.
         self.pending.reserve(ROOM);
         Ok(())
     }
 
-    async fn finish(mut self) -> Result<(Place, Option<Bytes>), Error> {
-        if self.file.is_none() && self.pending.len() <= self.inline_limit {
+    async fn finish(mut self) -> Result<(Place, Option<Bytes>, Option<Claim>), Error> {
+        if self.file.is_none() && self.pending.len() <= self.engine.config.inline_limit {
             let place = Place { blob: Blob::Inline(BlobId::random()), sealed_size: self.pending.len() as u64 };
-            return Ok((place, Some(self.pending.freeze())));
+            return Ok((place, Some(self.pending.freeze()), None));
         }
         if !self.pending.is_empty() {
             self.flush().await?;
         }
-        let (id, writer) = self.file.expect("a body beyond the inline limit has been flushed");
-        Ok((Place { blob: Blob::File(id), sealed_size: writer.finish().await? }, None))
+        let File { id, writer, mut claim } = self.file.expect("a body beyond the inline limit has been flushed");
+        let sealed_size = writer.finish().await?;
+        claim.stored();
+        Ok((Place { blob: Blob::File(id), sealed_size }, None, Some(claim)))
     }
 }

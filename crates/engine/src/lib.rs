@@ -26,6 +26,7 @@ mod conditions;
 mod content;
 mod engine;
 mod error;
+mod in_flight;
 mod ingest;
 mod key_locks;
 pub mod listing;

@@ -87,17 +87,24 @@ impl Engine {
     }
 
     /// Deletes blobs that were finished before `before` and that nothing refers to: left by a
-    /// crash, or by a commit whose outcome was unknown, between the blob and its record.
+    /// crash, or by a commit whose outcome was unknown, between the blob and its record. What this
+    /// engine is about to commit stays, however old it looks.
     ///
     /// # Errors
     /// [`Error::Store`]; what was done stays done.
     pub async fn sweep_orphans(&self, before: Timestamp) -> Result<u64, Error> {
+        self.in_flight.forget_doubtful(before);
         let (mut swept, mut after) = (0, None);
         loop {
             let page = self.blobs.list(after, CHUNK).await?;
             let Some(last) = page.last() else { return Ok(swept) };
             after = Some(last.id);
             for blob in page.into_iter().filter(|blob| blob.finished < before) {
+                // The order matters: the blob was listed, is then not in flight, and only then are
+                // the records read. One committed in between has its record by now.
+                if self.in_flight.holds(blob.id) {
+                    continue;
+                }
                 let named = self.meta.get(&schema::referenced(blob.id)).await?.is_some()
                     || self.meta.get(&schema::garbage(blob.id)).await?.is_some();
                 if !named {

@@ -4,12 +4,14 @@
 mod rig;
 mod uploads;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_engine::api::{GetObject, Versioning};
 use arqueta_engine::{SweepSchedule, schema};
-use arqueta_model::{BlobId, Clock};
-use arqueta_store::{Batch, BlobStore, Fault, MemoryBlobs, MetaStore};
+use arqueta_model::{BlobId, Clock, ManualClock, Timestamp};
+use arqueta_store::{Batch, BlobStore, Change, Fault, MemoryBlobs, MetaStore, Pair, Position, Scan};
+use async_trait::async_trait;
 use bytes::Bytes;
 use rig::{Mode, Rig, collect, name, pattern};
 use uploads::listed;
@@ -61,7 +63,7 @@ async fn many_pages_of_garbage_and_orphans_go() {
 
 #[tokio::test]
 async fn a_blob_about_to_be_committed_is_no_orphan() {
-    let clock = std::sync::Arc::new(arqueta_model::ManualClock::default());
+    let clock = Arc::new(ManualClock::default());
     let blobs = MemoryBlobs::new(clock.clone());
     let rig = Rig::over(Default::default(), blobs, Default::default(), |_| {});
     let id = blob(&rig).await;
@@ -71,10 +73,94 @@ async fn a_blob_about_to_be_committed_is_no_orphan() {
     assert_eq!(rig.engine.sweep_orphans(clock.now()).await.unwrap(), 1);
 }
 
+/// Metadata whose commits wait for a permit each.
+struct Gated {
+    inner: Arc<dyn MetaStore>,
+    permits: Arc<tokio::sync::Semaphore>,
+}
+
+#[async_trait]
+impl MetaStore for Gated {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, arqueta_store::Error> {
+        self.inner.get(key).await
+    }
+    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, arqueta_store::Error> {
+        self.inner.scan(scan).await
+    }
+    async fn commit(&self, batch: Batch) -> Result<(), arqueta_store::Error> {
+        self.permits.acquire().await.unwrap().forget();
+        self.inner.commit(batch).await
+    }
+    async fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, arqueta_store::Error> {
+        self.inner.changes(since, limit).await
+    }
+    async fn trim(&self, through: Position) -> Result<(), arqueta_store::Error> {
+        self.inner.trim(through).await
+    }
+}
+
+/// A bucket whose next commit waits for a permit, over blobs that all look as old as time itself.
+async fn gated() -> (Rig, Arc<tokio::sync::Semaphore>) {
+    let permits = Arc::new(tokio::sync::Semaphore::new(100));
+    let blobs = MemoryBlobs::new(Arc::new(ManualClock::new(Timestamp::from_millis(0))));
+    let wrap = |inner| Arc::new(Gated { inner, permits: permits.clone() }) as Arc<dyn MetaStore>;
+    let rig = Rig::wrapping(Arc::default(), blobs, Arc::default(), |_| {}, wrap);
+    rig.make_bucket(Versioning::Off).await;
+    // The wrapped bucket key is stored now, so that the next commit is that of an object.
+    rig.put_mode("first", pattern(10), Mode::S3).await;
+    permits.forget_permits(usize::MAX);
+    (rig, permits)
+}
+
+#[tokio::test]
+async fn a_blob_in_flight_is_no_orphan_however_old_it_looks() {
+    let (rig, permits) = gated().await;
+    let left_over = blob(&rig).await;
+    let (put, sweeps) = (rig.put_mode("k", pattern(50_000), Mode::S3), async {
+        while rig.blobs.list(None, 9).await.unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 1);
+        permits.add_permits(1);
+    });
+    tokio::join!(put, sweeps);
+    assert!(!has(&rig, left_over).await);
+    assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 0);
+    assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
+}
+
+#[tokio::test]
+async fn a_part_in_flight_is_no_orphan_however_old_it_looks() {
+    let (rig, permits) = gated().await;
+    permits.add_permits(1);
+    let upload = rig.start("k", Mode::S3).await;
+    let (part, sweeps) = (rig.part("k", upload, 1, pattern(50_000)), async {
+        while rig.blobs.list(None, 9).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 0);
+        permits.add_permits(2);
+    });
+    let (part, ()) = tokio::join!(part, sweeps);
+    rig.complete("k", upload, vec![listed(1, &part.unwrap())]).await.unwrap();
+    assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
+}
+
+#[tokio::test]
+async fn a_blob_whose_caller_went_away_during_the_commit_stays_until_it_is_old() {
+    let (rig, _permits) = gated().await;
+    let put = tokio::time::timeout(Duration::ZERO, rig.put_mode("k", pattern(50_000), Mode::S3));
+    assert!(put.await.is_err(), "waits for its commit");
+    assert_eq!(rig.blobs.list(None, 9).await.unwrap().len(), 1);
+    assert_eq!(rig.engine.sweep_orphans(rig.clock.now()).await.unwrap(), 0);
+    rig.clock.advance(Duration::from_millis(1));
+    assert_eq!(rig.engine.sweep_orphans(rig.clock.now()).await.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn the_first_round_takes_what_an_earlier_run_left_and_nothing_newer() {
-    let long_ago = arqueta_model::Timestamp::from_millis(0);
-    let clock = std::sync::Arc::new(arqueta_model::ManualClock::new(long_ago));
+    let long_ago = Timestamp::from_millis(0);
+    let clock = Arc::new(ManualClock::new(long_ago));
     let blobs = MemoryBlobs::new(clock.clone());
     let rig = Rig::over(Default::default(), blobs, Default::default(), |_| {});
     let left_over = blob(&rig).await;
@@ -144,7 +230,7 @@ async fn parts_left_by_a_crash_after_the_upload_ended_are_freed() {
         (key.clone(), rig.meta.get(&key).await.unwrap().unwrap())
     };
     rig.complete("k", upload, vec![listed(1, &one)]).await.unwrap();
-    let garbage = rig.meta.scan(arqueta_store::Scan::prefix(schema::GARBAGE, 9)).await.unwrap();
+    let garbage = rig.meta.scan(Scan::prefix(schema::GARBAGE, 9)).await.unwrap();
     let id = BlobId::from_bytes(garbage[0].0[2..].try_into().unwrap());
     let undone = Batch::default().put(late_key, late).delete(schema::garbage(id)).put(schema::referenced(id), "");
     rig.meta.commit(undone).await.unwrap();

@@ -116,6 +116,7 @@ impl Engine {
             }
             return Err(error);
         }
+        stowed.settle();
         if let Some(keys) = keys {
             self.envelope.report_sealed(keys, part.size);
         }

@@ -152,6 +152,7 @@ impl Engine {
         let permit = |current: Option<&Stored>| check_write(conditions, current);
         match self.add_version(bucket, key, &permit, &new).await {
             Ok(added) => {
+                stowed.settle();
                 if let Some(keys) = &draft.keys {
                     self.envelope.report_sealed(keys, stowed.size);
                 }

@@ -77,11 +77,22 @@ impl Rig {
         kms: Arc<KeyRing>,
         adjust: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::wrapping(meta, blobs, kms, adjust, |meta| meta)
+    }
+
+    /// With something of the test's own between the engine and its metadata.
+    pub fn wrapping(
+        meta: Arc<MemoryMeta>,
+        blobs: MemoryBlobs,
+        kms: Arc<KeyRing>,
+        adjust: impl FnOnce(&mut Config),
+        wrap: impl FnOnce(Arc<dyn MetaStore>) -> Arc<dyn MetaStore>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let faulty_meta = Faulty::new(meta.clone());
         let faulty_blobs = Faulty::new(blobs.clone());
         let stores: (Arc<dyn MetaStore>, Arc<dyn BlobStore>) =
-            (Arc::new(faulty_meta.clone()), Arc::new(faulty_blobs.clone()));
+            (wrap(Arc::new(faulty_meta.clone())), Arc::new(faulty_blobs.clone()));
         let region: arqueta_model::Region = "us-east-1".parse().unwrap();
         let table = Arc::new(BucketKeyTable::new(stores.0.clone()));
         let envelope = Envelope::new(kms.clone(), table, clock.clone(), region.clone(), BucketKeyConfig::default());
