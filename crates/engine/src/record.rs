@@ -166,10 +166,19 @@ impl Content {
     /// The manifest, decoded. Its authentication is the cipher's work.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::UnknownFormat`].
+    /// [`Error::Damaged`], also for sizes that no object can have together;
+    /// [`Error::UnknownFormat`].
     pub fn manifest(&self) -> Result<Manifest, Error> {
-        Manifest::decode(&self.manifest)
+        let manifest = Manifest::decode(&self.manifest)?;
+        // An unencrypted object's record may have been edited; whoever walks its parts adds these.
+        total(manifest.parts.iter().map(|part| part.size)).ok_or(Error::Damaged { what: Manifest::NAME })?;
+        Ok(manifest)
     }
+}
+
+/// Sizes added up; `None` for more bytes than can be counted.
+pub(crate) fn total(sizes: impl IntoIterator<Item = u64>) -> Option<u64> {
+    sizes.into_iter().try_fold(0, u64::checked_add)
 }
 
 /// Where a sealed part lies.
@@ -212,10 +221,10 @@ impl Record for Manifest {
 }
 
 impl Manifest {
-    /// Size of the object in bytes of plaintext.
+    /// Size of the object in bytes of plaintext. Exact for what [`Content::manifest`] returns.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.parts.iter().map(|part| part.size).sum()
+        total(self.parts.iter().map(|part| part.size)).unwrap_or(u64::MAX)
     }
 }
 
@@ -341,6 +350,38 @@ mod tests {
         let read = ObjectRecord::decode(&record.encode()).unwrap();
         assert_eq!((read.version, read.sequence, read.null_sequence), (record.version, 7, Some(3)));
         assert!(read.is_delete_marker());
+    }
+
+    #[test]
+    fn sizes_that_no_object_has_together_are_damage() {
+        let manifest = |sizes: &[u64]| {
+            let part = |size: &u64| ManifestPart { number: 1, id: PartId::random(), size: *size, checksums: vec![] };
+            Manifest {
+                parts: sizes.iter().map(part).collect(),
+                multipart: true,
+                etag: String::new(),
+                checksums: vec![],
+                headers: ContentHeaders::default(),
+                metadata: UserMetadata::default(),
+            }
+        };
+        let content = |sizes: &[u64]| Content {
+            id: ObjectId::random(),
+            manifest: ByteBuf::from(manifest(sizes).encode()),
+            tag: None,
+            keys: None,
+            places: vec![],
+            tags: Tags::default(),
+            retention: None,
+            legal_hold: None,
+            storage_class: StorageClass::default(),
+        };
+        assert_eq!(content(&[u64::MAX - 1, 1]).manifest().unwrap().size(), u64::MAX);
+        for edited in [&[u64::MAX, 1][..], &[1, u64::MAX], &[1 << 63, 1 << 63, 5]] {
+            let read = content(edited).manifest();
+            assert!(matches!(read, Err(Error::Damaged { what: "manifest" })), "{edited:?}");
+            assert_eq!(manifest(edited).size(), u64::MAX);
+        }
     }
 
     #[test]

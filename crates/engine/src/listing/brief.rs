@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::api::{Checksum, ListedObject, StorageClass};
-use crate::record::{FORMAT, ObjectRecord, Record};
+use crate::record::{FORMAT, ObjectRecord, Record, total};
 
 /// What a listing tells of a version.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +67,8 @@ impl Brief {
         let content = stored.content.map(|content| {
             let manifest: StoredManifest = fields(content.manifest)?;
             Ok::<_, Error>(BriefContent {
-                size: manifest.parts.iter().map(|part| part.size).sum(),
+                size: total(manifest.parts.iter().map(|part| part.size))
+                    .ok_or(Error::Damaged { what: ObjectRecord::NAME })?,
                 etag: manifest.etag,
                 checksums: manifest.checksums,
                 storage_class: content.storage_class,

@@ -13,7 +13,7 @@ use super::{FinishedUpload, PARTS, Upload};
 use crate::api::{CompleteMultipartUpload, CompletedUpload, EncryptionInfo};
 use crate::engine::ATTEMPTS;
 use crate::objects::Draft;
-use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord};
+use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord, total};
 use crate::versions::{NewVersion, Stored, check_write, release_blob};
 use crate::{Engine, Error, schema};
 
@@ -192,7 +192,7 @@ fn etag(draft: &Draft, selected: &[&PartRecord]) -> Result<String, Error> {
 }
 
 fn check_size(input: &CompleteMultipartUpload, selected: &[&PartRecord]) -> Result<(), Error> {
-    let size: u64 = selected.iter().map(|part| part.size).sum();
+    let size = total(selected.iter().map(|part| part.size)).ok_or(Error::Damaged { what: PartRecord::NAME })?;
     match input.size {
         Some(declared) if declared != size => Err(Error::request(format!(
             "The provided 'x-amz-mp-object-size' header value {declared} does not match what was computed: {size}",
