@@ -8,8 +8,10 @@ use arqueta_engine::record::BucketDocument;
 use arqueta_iam::Iam;
 use arqueta_model::{BucketName, Clock, Region};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, ORIGIN, RANGE};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::header::{
+    AUTHORIZATION, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE,
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -54,7 +56,7 @@ impl EdgeConfig {
 pub struct S3Edge {
     /// With authentication and authorization.
     guarded: S3Service,
-    /// Without. Only for requests that `guarded` has admitted, see [`S3Edge::without`].
+    /// Without. Only for requests that `guarded` has admitted, see [`S3Edge::again`].
     admitted: S3Service,
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
@@ -148,9 +150,9 @@ impl S3Edge {
         {
             return render(refused);
         }
-        let ignored = ignored_headers(&request);
-        // Reads have no body, so they can be asked twice.
-        let again = (!ignored.is_empty()).then(|| {
+        let lenient = lenient_headers(&request);
+        // These requests have no body, so they can be asked twice.
+        let again = (!lenient.is_empty()).then(|| {
             let mut copy = Request::new(Body::empty());
             (*copy.method_mut(), *copy.uri_mut()) = (request.method().clone(), request.uri().clone());
             (*copy.headers_mut(), *copy.version_mut()) = (request.headers().clone(), request.version());
@@ -161,18 +163,26 @@ impl S3Edge {
         match again {
             Some(copy) if malformed && exchange.is_admitted() => {
                 drop(exchange.take_details());
-                self.without(&ignored, copy).await
+                self.again(lenient, copy).await
             }
             _ => answer.unwrap_or_else(|_| unwritable()),
         }
     }
 
-    /// S3 ignores a malformed `Range` or date where s3s answers 400, and being signed the header
-    /// cannot be taken away before the signature was verified. So the request, whose signature
-    /// and rights were found good, is asked again without it and without its signature.
-    async fn without(&self, ignored: &[HeaderName], mut request: Request<Body>) -> Response<Body> {
-        for name in ignored {
-            request.headers_mut().remove(name);
+    /// S3 ignores a malformed `Range` or date and forgives entity tags where s3s answers 400, and
+    /// being signed the header cannot be changed before the signature was verified. So the request,
+    /// whose signature and rights were found good, is asked again with what S3 makes of the header
+    /// and without its signature.
+    async fn again(
+        &self,
+        lenient: Vec<(HeaderName, Option<HeaderValue>)>,
+        mut request: Request<Body>,
+    ) -> Response<Body> {
+        for (name, value) in lenient {
+            match value {
+                Some(value) => drop(request.headers_mut().insert(name, value)),
+                None => drop(request.headers_mut().remove(name)),
+            }
         }
         request.headers_mut().remove(AUTHORIZATION);
         *request.uri_mut() = unsigned(request.uri());
@@ -274,12 +284,42 @@ fn of_objects(name: &str) -> bool {
     name.starts_with("X-Amz-") || matches!(name, "partNumber" | "uploadId" | "x-id" | "versionId")
 }
 
-/// Headers of a read that S3 ignores because they are malformed.
-fn ignored_headers(request: &Request<Body>) -> Vec<HeaderName> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Vec::new();
+/// Headers that s3s would refuse and S3 does not, each with what S3 makes of it: nothing, or an
+/// entity tag in its quotes. Only of requests without a body.
+fn lenient_headers(request: &Request<Body>) -> Vec<(HeaderName, Option<HeaderValue>)> {
+    let read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let copy = request.headers().contains_key("x-amz-copy-source") && request.body().is_end_stream();
+    let mut lenient = Vec::new();
+    if read {
+        lenient.extend(malformed_headers(request).map(|name| (name, None)));
     }
-    let malformed = |name: &HeaderName| {
+    if read || copy || *request.method() == Method::DELETE {
+        lenient.extend(unquoted_tags(request).map(|(name, tag)| (name, Some(tag))));
+    }
+    lenient
+}
+
+/// Entity tags that lack a quote or have none and other characters than letters and digits.
+fn unquoted_tags(request: &Request<Body>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let names = [
+        IF_MATCH,
+        IF_NONE_MATCH,
+        HeaderName::from_static("x-amz-copy-source-if-match"),
+        HeaderName::from_static("x-amz-copy-source-if-none-match"),
+    ];
+    names.into_iter().filter_map(|name| {
+        let mut values = request.headers().get_all(&name).iter();
+        let text = values.next()?.to_str().ok()?;
+        let alone = values.next().is_none() && !text.is_empty();
+        let refused = alone && dto::ETagCondition::parse_http_header(text.as_bytes()).is_err();
+        let quoted = refused.then(|| format!("\"{}\"", text.trim_matches('"')))?;
+        Some((name, HeaderValue::try_from(quoted).ok()?))
+    })
+}
+
+/// Headers of a read that S3 ignores because they are malformed.
+fn malformed_headers(request: &Request<Body>) -> impl Iterator<Item = HeaderName> {
+    let malformed = move |name: &HeaderName| {
         let mut values = request.headers().get_all(name).iter();
         let Some(value) = values.next() else { return false };
         let text = value.to_str().unwrap_or_default();
@@ -289,7 +329,7 @@ fn ignored_headers(request: &Request<Body>) -> Vec<HeaderName> {
         };
         !good || values.next().is_some()
     };
-    [RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE].into_iter().filter(malformed).collect()
+    [RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE].into_iter().filter(malformed)
 }
 
 /// The URI without the parameters of a presigned URL.
@@ -361,8 +401,8 @@ mod tests {
         let found = |method: Method, name: HeaderName, value: &'static str| {
             let mut request = Request::new(Body::empty());
             *request.method_mut() = method;
-            request.headers_mut().insert(name, http::HeaderValue::from_static(value));
-            !ignored_headers(&request).is_empty()
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
+            !lenient_headers(&request).is_empty()
         };
         for bad in ["bytes=5-2", "bytes=0-1,3-4", "items=0-1", "bytes=", "bytes=a-b"] {
             assert!(found(Method::GET, RANGE, bad), "{bad}");

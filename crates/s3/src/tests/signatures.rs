@@ -83,6 +83,34 @@ async fn malformed_headers_are_ignored_only_for_those_who_may_read() {
 }
 
 #[tokio::test]
+async fn entity_tags_need_no_quotes() {
+    let rig = Rig::with_bucket().await;
+    let put = rig.root.put("/bucket/k").body("content").send(&rig).await;
+    let tag = put.header("etag").unwrap();
+    let (bare, half) = (tag.trim_matches('"'), &tag[1..]);
+    let copy = |tag: &str| {
+        rig.root
+            .put("/bucket/copy")
+            .header("x-amz-copy-source", "/bucket/k")
+            .header("x-amz-copy-source-if-none-match", tag)
+    };
+    for tag in [tag, bare, half] {
+        assert_eq!(rig.root.get("/bucket/k").header("if-none-match", tag).send(&rig).await.status, 304, "{tag}");
+        assert_eq!(rig.root.get("/bucket/k").header("if-match", tag).send(&rig).await.text(), "content", "{tag}");
+        assert_eq!(copy(tag).send(&rig).await.error(), (412, "PreconditionFailed"), "{tag}");
+    }
+    assert_eq!(copy("another tag").send(&rig).await.status, 200);
+    let delete = |tag: &str| rig.root.delete("/bucket/k").header("if-match", tag);
+    assert_eq!(delete("another tag").send(&rig).await.error(), (412, "PreconditionFailed"));
+    let wrong = Signer { secret: "another".to_owned(), ..rig.root.clone() };
+    let forged = wrong.delete("/bucket/k").header("if-match", half).send(&rig).await;
+    assert_eq!(forged.error(), (403, "SignatureDoesNotMatch"));
+    let nobody = anonymous("DELETE", "/bucket/k").header("if-match", half).send(&rig).await;
+    assert_eq!(nobody.error(), (403, "AccessDenied"));
+    assert_eq!(delete(half).send(&rig).await.status, 204);
+}
+
+#[tokio::test]
 async fn the_expected_owner_is_enforced() {
     let rig = Rig::with_bucket().await;
     let ask = |owner: &'static str| rig.root.get("/bucket").header("x-amz-expected-bucket-owner", owner);
