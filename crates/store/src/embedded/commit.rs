@@ -11,14 +11,15 @@ use crate::group::{Apply, Request};
 use crate::{Batch, Error, Position, Precondition, Write, record};
 
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Outcome {
     /// Written, to be made durable.
     Applied,
     /// There was nothing to write.
     Unchanged,
-    /// A precondition did not hold.
-    Conflict,
+    /// A precondition does not hold, or what it asks about is damaged: this request's own failure,
+    /// not that of the group.
+    Refused(Error),
 }
 
 /// Owns the database; everybody else reads snapshots.
@@ -66,7 +67,7 @@ impl Writer {
             // Opening after a crash then takes a millisecond instead of a walk over every page.
             transaction.set_quick_repair(true);
             let outcomes = apply_all(&transaction, group)?;
-            if outcomes.contains(&Outcome::Applied) {
+            if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Applied)) {
                 transaction.commit()?;
             } else {
                 transaction.abort()?;
@@ -105,7 +106,7 @@ impl Outcome {
     fn answer(self) -> Result<(), Error> {
         match self {
             Self::Applied | Self::Unchanged => Ok(()),
-            Self::Conflict => Err(Error::Conflict),
+            Self::Refused(error) => Err(error),
         }
     }
 }
@@ -144,8 +145,10 @@ impl Tables<'_> {
 
     fn commit(&mut self, batch: &Batch) -> Result<Outcome, Failure> {
         for precondition in &batch.preconditions {
-            if !self.holds(precondition)? {
-                return Ok(Outcome::Conflict);
+            match self.holds(precondition)? {
+                Ok(true) => {}
+                Ok(false) => return Ok(Outcome::Refused(Error::Conflict)),
+                Err(damaged) => return Ok(Outcome::Refused(damaged)),
             }
         }
         for write in &batch.writes {
@@ -154,19 +157,22 @@ impl Tables<'_> {
         Ok(if batch.writes.is_empty() { Outcome::Unchanged } else { Outcome::Applied })
     }
 
-    fn holds(&self, precondition: &Precondition) -> Result<bool, Failure> {
-        match precondition {
+    /// Whether a precondition holds, or that the one record it compares is damaged. The database
+    /// itself is sound then.
+    fn holds(&self, precondition: &Precondition) -> Result<Result<bool, Error>, Failure> {
+        let holds = match precondition {
             Precondition::Unchanged { key, value } => {
                 let found = self.pairs.get(&key[..])?;
-                let found = found.as_ref().map(|found| record::decode(key, found.value())).transpose()?;
-                Ok(found == value.as_deref())
+                let found = found.as_ref().map(|found| record::decode(key, found.value())).transpose();
+                return Ok(found.map(|found| found == value.as_deref()));
             }
-            Precondition::Present(key) => Ok(self.pairs.get(&key[..])?.is_some()),
+            Precondition::Present(key) => self.pairs.get(&key[..])?.is_some(),
             Precondition::NoneUnder(prefix) => match self.pairs.range::<&[u8]>(&prefix[..]..)?.next() {
-                Some(first) => Ok(!first?.0.value().starts_with(prefix)),
-                None => Ok(true),
+                Some(first) => !first?.0.value().starts_with(prefix),
+                None => true,
             },
-        }
+        };
+        Ok(Ok(holds))
     }
 
     fn write(&mut self, write: &Write) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use redb::{Database, ReadableTable};
 
 use super::*;
+use crate::group::Apply as _;
 use crate::power::{Dice, Recorder};
 use crate::{Precondition, Write, contract};
 
@@ -179,6 +180,39 @@ async fn a_record_of_another_key_is_damage() {
     // A comparison with a damaged value is not a conflict: the caller would read and try for ever.
     assert!(damaged(store.commit(Batch::default().unchanged("yours", None).put("x", "")).await.unwrap_err()));
     assert!(store.get(b"x").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_damaged_value_fails_only_the_request_that_compares_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.redb");
+    let store = RedbStore::open(&path).unwrap();
+    store.commit(Batch::default().put("good", "1")).await.unwrap();
+    drop(store);
+    let database = Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(PAIRS).unwrap().insert(&b"bad"[..], &b"edited"[..]).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+
+    let view = Arc::new(View::default());
+    let opener = Opener::new(Arc::new(OsDisk), &path, RedbOptions::default());
+    let mut writer = Writer::new(opener, view.clone()).unwrap();
+    let generation = view.current().unwrap().generation;
+    let group = [
+        Request::Commit(Batch::default().put("before", "")),
+        Request::Commit(Batch::default().put("refused", "").unchanged("good", Some("1".into())).unchanged("bad", None)),
+        Request::Commit(Batch::default().put("conflict", "").unchanged("good", None)),
+        Request::Commit(Batch::default().put("after", "").unchanged("good", Some("1".into()))),
+    ];
+    let answers = writer.apply(&group);
+    let expected = |answers: &[Result<(), Error>]| matches!(answers, [Ok(()), Err(Error::Damaged { what }), Err(Error::Conflict), Ok(())] if what.contains("bad"));
+    assert!(expected(&answers), "{answers:?}");
+    let snapshot = view.current().unwrap();
+    assert_eq!(snapshot.generation, generation, "the database was not opened again");
+    for (key, written) in [("before", true), ("refused", false), ("conflict", false), ("after", true)] {
+        assert_eq!(snapshot.get(key.as_bytes()).unwrap().is_some(), written, "{key}");
+    }
 }
 
 #[tokio::test]
