@@ -35,8 +35,12 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// A snapshot; the opened material of an earlier one is taken over.
+    /// A snapshot; the opened material of an earlier one is taken over. A record without a version
+    /// is damaged: nothing that this service writes has none.
     pub(super) fn new(region: &Region, record: KeyRecord, stored: Bytes, before: Option<&Self>) -> Result<Self, Error> {
+        if record.versions.is_empty() {
+            return Err(arqueta_store::Error::Damaged { what: record.store_key() }.into());
+        }
         let policy = match record.manager {
             KeyManager::Owned => None,
             _ => Some(Arc::new(parse_policy(&record.policy)?)),
@@ -81,7 +85,7 @@ impl Key {
         matches!(self.record.lifecycle, Lifecycle::PendingDeletion { at } if at <= now)
     }
 
-    /// Index of the version that encrypts.
+    /// Index of the version that encrypts; there is one, see [`Key::new`].
     pub(super) fn current(&self) -> usize {
         self.record.versions.len() - 1
     }

@@ -1,4 +1,7 @@
+use arqueta_store::{Batch, MetaStore as _, Scan};
+
 use super::*;
+use crate::embedded::record::{self, KEYS, KeyRecord};
 use crate::testing::{OTHER_ACCOUNT, context, user};
 use crate::{GenerateDataKey, KeyRef, Kms};
 use crate::{KeyManager, KeyState};
@@ -376,6 +379,21 @@ async fn another_root_key_does_not_open_the_store() {
     let world = World::new().await;
     let other = open(&world.meta, &world.audit, &world.clock, [8; 32]).await;
     assert!(matches!(other, Err(Error::RootKey(crate::RootKeyError::Wrong))));
+}
+
+#[tokio::test]
+async fn a_key_that_was_edited_to_have_no_version_is_damaged() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let keys = world.meta.scan(Scan::prefix(KEYS.as_bytes(), 9)).await.unwrap();
+    let id = key.as_str().rsplit('/').next().unwrap();
+    let (at, value) = keys.iter().find(|(at, _)| at.ends_with(id.as_bytes())).unwrap();
+    let mut edited: KeyRecord = record::decode(at, value).unwrap();
+    edited.versions.clear();
+    world.meta.commit(Batch::default().put(at.clone(), record::encode(&edited))).await.unwrap();
+    let refused = open(&world.meta, &world.audit, &world.clock, [7; 32]).await.unwrap_err();
+    assert!(matches!(refused, Error::Store(arqueta_store::Error::Damaged { .. })), "{refused:?}");
+    assert!(!format!("{refused:?}").contains("sealed"));
 }
 
 #[tokio::test]
