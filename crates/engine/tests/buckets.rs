@@ -26,7 +26,8 @@ fn other() -> AccountId {
 async fn making_a_bucket_again() {
     let rig = Rig::empty();
     rig.engine.create_bucket(create("bucket", account())).await.unwrap();
-    rig.engine.put_bucket_tags(&bucket(), Some(Tags::default())).await.unwrap();
+    let tags = Tags::of_bucket(vec![("a".into(), "b".into())]).unwrap();
+    rig.engine.put_bucket_tags(&bucket(), Some(tags)).await.unwrap();
     rig.engine.create_bucket(create("bucket", account())).await.unwrap();
     assert!(rig.engine.bucket_tags(&bucket()).await.is_ok(), "making it again changed nothing");
     let taken = rig.engine.create_bucket(create("bucket", other())).await;
