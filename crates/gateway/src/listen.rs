@@ -24,6 +24,8 @@ use crate::Error;
 /// Largest head of a request. AWS answers above 8 KiB of headers; user metadata and presigned
 /// queries need some room beside them.
 const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Most bytes that a connection reads ahead; a head must fit. Each open upload may hold as much.
+const READ_BUFFER: usize = 128 << 10;
 
 /// The peer of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +96,7 @@ impl Port {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header)
-            .max_buf_size(MAX_HEAD_BYTES.max(512 << 10));
+            .max_buf_size(READ_BUFFER);
         builder
             .http2()
             .timer(TokioTimer::new())
