@@ -92,11 +92,7 @@ impl Port {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         // `Date` and keep-alive are hyper's; writing head and small body in one segment needs
         // `writev`, which hyper picks when the body is known at once.
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.header)
-            .max_buf_size(READ_BUFFER);
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(READ_BUFFER);
         builder
             .http2()
             .timer(TokioTimer::new())
