@@ -6,7 +6,6 @@ mod contract;
 mod crypto;
 mod grants;
 mod keys;
-mod rate;
 mod record;
 mod rotation;
 
