@@ -222,8 +222,8 @@ mod tests {
     use http_body_util::Full;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    const HEADER: Duration = Duration::from_millis(50);
-    const UNREAD: Duration = Duration::from_millis(100);
+    const HEADER: Duration = Duration::from_millis(400);
+    const UNREAD: Duration = Duration::from_millis(500);
 
     /// Says when it is dropped, which a connection's answer is when the connection ends.
     struct Flood(Arc<Notify>);
