@@ -1,0 +1,178 @@
+//! CreateKey: which keys this service makes.
+
+use serde_json::json;
+
+use super::describe::metadata;
+use crate::api::{CreateKeyRequest, CreateKeyResponse};
+use crate::embedded::Embedded;
+use crate::embedded::access::{Ask, parse_policy};
+use crate::embedded::call::Call;
+use crate::embedded::ciphertext::MAX_KEY_ID;
+use crate::embedded::directory::Key;
+use crate::embedded::limits::{self, refused, unsupported};
+use crate::embedded::managed::{default_policy, new_id};
+use crate::embedded::record::KeyRecord;
+use crate::embedded::resolve::no_such_key;
+use crate::embedded::state::Change;
+use crate::embedded::tags;
+use crate::{Caller, Error, KeyManager};
+
+const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
+const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
+const SPECS: &[&str] = &[
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "ECC_NIST_P256",
+    "ECC_NIST_P384",
+    "ECC_NIST_P521",
+    "ECC_SECG_P256K1",
+    "SYMMETRIC_DEFAULT",
+    "HMAC_224",
+    "HMAC_256",
+    "HMAC_384",
+    "HMAC_512",
+    "SM2",
+    "ML_DSA_44",
+    "ML_DSA_65",
+    "ML_DSA_87",
+    "ECC_NIST_EDWARDS25519",
+];
+
+impl Embedded {
+    /// `CreateKey`. Other specs, usages and origins than a symmetric encryption key of this
+    /// service are `UnsupportedOperationException`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn create_key(&self, caller: &Caller, request: CreateKeyRequest) -> Result<CreateKeyResponse, Error> {
+        self.create(caller, None, request).await
+    }
+
+    /// As `CreateKey`, under a key id of the operator's choice: 1 to 128 of `A-Za-z0-9-`.
+    /// A key that exists already is answered as it is, so that a start can ask for it every time.
+    ///
+    /// # Errors
+    /// As [`Self::create_key`].
+    pub async fn provision_key(
+        &self,
+        caller: &Caller,
+        key_id: &str,
+        request: CreateKeyRequest,
+    ) -> Result<CreateKeyResponse, Error> {
+        if let Some(key) = self.find(&caller.identity.principal.account, key_id) {
+            return Ok(CreateKeyResponse { key_metadata: metadata(&key) });
+        }
+        self.create(caller, Some(key_id), request).await
+    }
+
+    async fn create(
+        &self,
+        caller: &Caller,
+        id: Option<&str>,
+        request: CreateKeyRequest,
+    ) -> Result<CreateKeyResponse, Error> {
+        let mut call = Call::writes(caller, "CreateKey")
+            .with("description", request.description.as_deref().unwrap_or_default())
+            .with("keyUsage", request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT"))
+            .with("keySpec", request.key_spec.as_deref().unwrap_or("SYMMETRIC_DEFAULT"))
+            .with("origin", request.origin.as_deref().unwrap_or("AWS_KMS"))
+            .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
+            .with("multiRegion", request.multi_region.unwrap_or(false))
+            .maybe("policy", request.policy.as_deref())
+            .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
+        let outcome = self.create_in(&mut call, id, request).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn create_in(
+        &self,
+        call: &mut Call<'_>,
+        id: Option<&str>,
+        request: CreateKeyRequest,
+    ) -> Result<CreateKeyResponse, Error> {
+        check_kind(&request)?;
+        let description = request.description.unwrap_or_default();
+        limits::length(&description, "description", 0, super::MAX_DESCRIPTION)?;
+        let wanted = tags::checked(request.tags)?;
+        let account = &call.caller.identity.principal.account;
+        let ask_tags = tags::conditions(&wanted);
+        self.authorize_account(Ask::new(call.caller, "CreateKey").conditions(&tags::borrowed(&ask_tags)), "*")?;
+        if !wanted.is_empty() {
+            self.authorize_account(Ask::new(call.caller, "TagResource").conditions(&tags::borrowed(&ask_tags)), "*")?;
+        }
+        let policy = request.policy.unwrap_or_else(|| default_policy(account));
+        let id = id.map_or_else(|| Ok(new_id()), checked_id)?;
+        let mut record = self.new_key(account, &id, KeyManager::Customer, policy);
+        record.description = description;
+        record.tags = wanted;
+        if !request.bypass_policy_lockout_safety_check {
+            self.check_lockout(call.caller, &record)?;
+        }
+        let turn = self.turn().await?;
+        if self.find_any(account, &id).is_some() {
+            return Err(refused("AlreadyExistsException", format!("Key {id} already exists")));
+        }
+        call.touches(&record.arn(&self.state.region));
+        self.commit(turn, vec![Change::Key(record)]).await?;
+        let key = self.find(account, &id).ok_or_else(|| no_such_key(&id))?;
+        let key_metadata = metadata(&key);
+        call.answers(json!({ "keyMetadata": key_metadata }));
+        Ok(CreateKeyResponse { key_metadata })
+    }
+
+    /// Refuses a policy under which its author could not put another one.
+    pub(in crate::embedded) fn check_lockout(&self, caller: &Caller, record: &KeyRecord) -> Result<(), Error> {
+        let policy = parse_policy(&record.policy)?;
+        let key = Key::new(&self.state.region, record.clone(), bytes::Bytes::new(), None)?;
+        if self.keeps_control(caller, &key, &policy) {
+            return Ok(());
+        }
+        Err(refused(
+            "MalformedPolicyDocumentException",
+            "The new key policy will not allow you to update the key policy in the future.",
+        ))
+    }
+}
+
+/// Refuses, by name, what this service does not make.
+fn check_kind(request: &CreateKeyRequest) -> Result<(), Error> {
+    let usage = request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT");
+    let origin = request.origin.as_deref().unwrap_or("AWS_KMS");
+    let spec = match (&request.key_spec, &request.customer_master_key_spec) {
+        (Some(one), Some(other)) if one != other => {
+            return Err(limits::invalid(
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+            ));
+        }
+        (one, other) => one.as_deref().or(other.as_deref()).unwrap_or("SYMMETRIC_DEFAULT"),
+    };
+    limits::member_of(usage, "keyUsage", USAGES)?;
+    limits::member_of(spec, "keySpec", SPECS)?;
+    limits::member_of(origin, "origin", ORIGINS)?;
+    if request.custom_key_store_id.is_some() {
+        return Err(unsupported("CustomKeyStoreId"));
+    }
+    if request.xks_key_id.is_some() {
+        return Err(unsupported("XksKeyId"));
+    }
+    if request.multi_region == Some(true) {
+        return Err(unsupported("MultiRegion"));
+    }
+    if origin != "AWS_KMS" {
+        return Err(unsupported(&format!("Origin {origin}")));
+    }
+    if spec != "SYMMETRIC_DEFAULT" {
+        return Err(unsupported(&format!("KeySpec {spec}")));
+    }
+    if usage != "ENCRYPT_DECRYPT" {
+        return Err(limits::invalid(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
+    }
+    Ok(())
+}
+
+fn checked_id(id: &str) -> Result<String, Error> {
+    limits::length(id, "keyId", 1, MAX_KEY_ID)?;
+    limits::pattern(id, "keyId", "[a-zA-Z0-9-]+", |c| c.is_ascii_alphanumeric() || c == '-')?;
+    Ok(id.to_owned())
+}

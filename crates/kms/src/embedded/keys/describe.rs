@@ -1,0 +1,80 @@
+//! What a caller is told of keys.
+
+use crate::api::{
+    DescribeKeyRequest, DescribeKeyResponse, EpochSeconds, KeyListEntry, KeyMetadata, ListKeysRequest, ListKeysResponse,
+};
+use crate::embedded::Embedded;
+use crate::embedded::access::Ask;
+use crate::embedded::call::Call;
+use crate::embedded::directory::Key;
+use crate::embedded::page::page;
+use crate::embedded::record::Lifecycle;
+use crate::embedded::resolve::Names;
+use crate::{Caller, Error, KeyState};
+
+impl Embedded {
+    /// `DescribeKey`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn describe_key(
+        &self,
+        caller: &Caller,
+        request: DescribeKeyRequest,
+    ) -> Result<DescribeKeyResponse, Error> {
+        let mut call = Call::reads(caller, "DescribeKey").with("keyId", request.key_id.as_str());
+        let outcome = self.admit(&mut call, &request.key_id, Names::Aliases, Ask::new(caller, "DescribeKey")).await;
+        let outcome = outcome.map(|key| DescribeKeyResponse { key_metadata: metadata(&key) });
+        self.finish(call, outcome).await
+    }
+
+    /// `ListKeys`: the caller's account's keys.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn list_keys(&self, caller: &Caller, request: ListKeysRequest) -> Result<ListKeysResponse, Error> {
+        let call =
+            Call::reads(caller, "ListKeys").maybe("limit", request.limit).maybe("marker", request.marker.as_deref());
+        let outcome = self.list_keys_in(caller, &request).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn list_keys_in(&self, caller: &Caller, request: &ListKeysRequest) -> Result<ListKeysResponse, Error> {
+        self.up_to_date().await?;
+        self.authorize_account(Ask::new(caller, "ListKeys"), "*")?;
+        let now = self.state.clock.now();
+        let directory = self.state.directory();
+        let keys = directory.keys.get(&caller.identity.principal.account).into_iter().flatten();
+        let listed = keys
+            .filter(|(_, key)| !key.is_owned() && !key.is_gone(now))
+            .map(|(id, key)| (id.as_str(), KeyListEntry { key_id: id.clone(), key_arn: key.arn.as_str().to_owned() }));
+        let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
+        Ok(ListKeysResponse { truncated: page.next.is_some(), keys: page.items, next_marker: page.next })
+    }
+}
+
+/// What AWS tells of a key.
+pub(super) fn metadata(key: &Key) -> KeyMetadata {
+    let record = &key.record;
+    KeyMetadata {
+        aws_account_id: record.account.as_str().to_owned(),
+        key_id: record.id.clone(),
+        arn: key.arn.as_str().to_owned(),
+        creation_date: EpochSeconds(record.created),
+        enabled: key.state() == KeyState::Enabled,
+        description: record.description.clone(),
+        key_usage: record.usage,
+        key_state: key.state(),
+        deletion_date: match record.lifecycle {
+            Lifecycle::PendingDeletion { at } => Some(EpochSeconds(at)),
+            Lifecycle::Enabled | Lifecycle::Disabled => None,
+        },
+        origin: "AWS_KMS".to_owned(),
+        key_manager: record.manager,
+        customer_master_key_spec: record.spec.clone(),
+        key_spec: record.spec.clone(),
+        encryption_algorithms: vec!["SYMMETRIC_DEFAULT".to_owned()],
+        multi_region: false,
+        current_key_material_id: Some(record.versions[key.current()].id.clone()),
+    }
+}

@@ -1,0 +1,89 @@
+//! Keys: creation, description, states; and how every operation gets at one.
+
+mod create;
+mod describe;
+mod states;
+
+use std::sync::Arc;
+
+use super::Embedded;
+use super::access::Ask;
+use super::call::Call;
+use super::directory::Key;
+use super::record::KeyRecord;
+use super::resolve::{Names, Target};
+use super::state::Change;
+use crate::{Error, KeyState};
+
+/// Characters of a key's description.
+const MAX_DESCRIPTION: usize = 8192;
+
+impl Embedded {
+    /// Finds a key and checks that the caller may do `ask` with it.
+    pub(super) async fn admit(
+        &self,
+        call: &mut Call<'_>,
+        name: &str,
+        names: Names,
+        ask: Ask<'_>,
+    ) -> Result<Arc<Key>, Error> {
+        let target = self.resolve(call.caller, name, names, "keyId").await?;
+        self.admit_target(call, &target, ask)
+    }
+
+    /// Notes the key in the record, as far as the caller may know it, and decides.
+    pub(super) fn admit_target(&self, call: &mut Call<'_>, target: &Target, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+        let own = &call.caller.identity.principal.account;
+        if let Some(key) = target.key.as_ref().filter(|key| key.record.account == *own) {
+            call.touches(&key.arn);
+        }
+        let key = self.authorize(ask, target)?;
+        call.touches(&key.arn);
+        Ok(key)
+    }
+
+    /// One change of one key by a permission named like the operation, recorded.
+    pub(super) async fn change_key<T>(
+        &self,
+        call: Call<'_>,
+        name: &str,
+        edit: impl FnOnce(&Key, &mut KeyRecord) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut call = call.with("keyId", name);
+        let ask = Ask::new(call.caller, call.name());
+        let outcome = self.change_key_in(&mut call, name, ask, edit).await;
+        self.finish(call, outcome).await
+    }
+
+    pub(super) async fn change_key_in<T>(
+        &self,
+        call: &mut Call<'_>,
+        name: &str,
+        ask: Ask<'_>,
+        edit: impl FnOnce(&Key, &mut KeyRecord) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let turn = self.turn().await?;
+        let key = self.admit(call, name, Names::Keys, ask).await?;
+        let mut record = key.record.clone();
+        let answer = edit(&key, &mut record)?;
+        self.commit(turn, vec![Change::Key(record)]).await?;
+        Ok(answer)
+    }
+}
+
+/// A key that can encrypt and decrypt.
+pub(super) fn usable(key: &Key) -> Result<(), Error> {
+    match key.state() {
+        KeyState::Enabled => Ok(()),
+        KeyState::Disabled => Err(Error::Disabled { key: key.arn.clone() }),
+        state => Err(Error::InvalidState { key: key.arn.clone(), state }),
+    }
+}
+
+/// A key that can be administered.
+pub(super) fn not_pending_deletion(key: &Key) -> Result<(), Error> {
+    match key.state() {
+        state @ KeyState::PendingDeletion => Err(Error::InvalidState { key: key.arn.clone(), state }),
+        _ => Ok(()),
+    }
+}

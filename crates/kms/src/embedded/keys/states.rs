@@ -1,0 +1,107 @@
+//! Operations on a key's state and description (KMS Developer Guide, "Key states of AWS KMS keys").
+
+use super::not_pending_deletion;
+use crate::api::{
+    CancelKeyDeletionRequest, CancelKeyDeletionResponse, DisableKeyRequest, EnableKeyRequest, EpochSeconds,
+    ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, UpdateKeyDescriptionRequest,
+};
+use crate::embedded::Embedded;
+use crate::embedded::call::Call;
+use crate::embedded::limits::{self, refused};
+use crate::embedded::record::Lifecycle;
+use crate::embedded::rotation::days;
+use crate::{Caller, Error, KeyState};
+
+impl Embedded {
+    /// `EnableKey`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn enable_key(&self, caller: &Caller, request: EnableKeyRequest) -> Result<(), Error> {
+        self.change_key(Call::writes(caller, "EnableKey"), &request.key_id, |key, record| {
+            not_pending_deletion(key)?;
+            record.lifecycle = Lifecycle::Enabled;
+            Ok(())
+        })
+        .await
+    }
+
+    /// `DisableKey`. Takes effect with the next call under the key.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn disable_key(&self, caller: &Caller, request: DisableKeyRequest) -> Result<(), Error> {
+        self.change_key(Call::writes(caller, "DisableKey"), &request.key_id, |key, record| {
+            not_pending_deletion(key)?;
+            record.lifecycle = Lifecycle::Disabled;
+            Ok(())
+        })
+        .await
+    }
+
+    /// `UpdateKeyDescription`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn update_key_description(
+        &self,
+        caller: &Caller,
+        request: UpdateKeyDescriptionRequest,
+    ) -> Result<(), Error> {
+        let call = Call::writes(caller, "UpdateKeyDescription").with("description", request.description.as_str());
+        self.change_key(call, &request.key_id, |key, record| {
+            limits::length(&request.description, "description", 0, super::MAX_DESCRIPTION)?;
+            not_pending_deletion(key)?;
+            record.description.clone_from(&request.description);
+            Ok(())
+        })
+        .await
+    }
+
+    /// `ScheduleKeyDeletion`. Once the waiting period is over the key is gone, and its material
+    /// is removed by [`Embedded::run_due`].
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn schedule_key_deletion(
+        &self,
+        caller: &Caller,
+        request: ScheduleKeyDeletionRequest,
+    ) -> Result<ScheduleKeyDeletionResponse, Error> {
+        let window = request.pending_window_in_days.unwrap_or(30);
+        let now = self.state.clock.now();
+        let call = Call::writes(caller, "ScheduleKeyDeletion").with("pendingWindowInDays", window);
+        self.change_key(call, &request.key_id, |key, record| {
+            let window_days = limits::range(window, "pendingWindowInDays", 7, 30)?;
+            not_pending_deletion(key)?;
+            let at = now.plus(days(u16::try_from(window_days).expect("at most 30")));
+            record.lifecycle = Lifecycle::PendingDeletion { at };
+            Ok(ScheduleKeyDeletionResponse {
+                key_id: key.arn.as_str().to_owned(),
+                deletion_date: EpochSeconds(at),
+                key_state: KeyState::PendingDeletion,
+                pending_window_in_days: window,
+            })
+        })
+        .await
+    }
+
+    /// `CancelKeyDeletion`. The key is disabled then.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn cancel_key_deletion(
+        &self,
+        caller: &Caller,
+        request: CancelKeyDeletionRequest,
+    ) -> Result<CancelKeyDeletionResponse, Error> {
+        self.change_key(Call::writes(caller, "CancelKeyDeletion"), &request.key_id, |key, record| {
+            if key.state() != KeyState::PendingDeletion {
+                return Err(refused("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)));
+            }
+            record.lifecycle = Lifecycle::Disabled;
+            Ok(CancelKeyDeletionResponse { key_id: key.arn.as_str().to_owned() })
+        })
+        .await
+    }
+}
