@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arqueta_kms::{
-    Caller, Decrypt, Error as KmsError, GenerateDataKey, KeyDescription, KeyRef, KeyState, KeyUsage, Kms, Operation,
+    Caller, Decrypt, Error as KmsError, GenerateDataKey, KeyDescription, KeyRef, KeySpec, KeyState, KeyUsage, Kms,
+    Operation,
 };
 use arqueta_model::{
     AccountId, Arn, BucketKeyId, BucketName, Clock, EncryptionContext, KeyArn, ObjectKey, Region, Requester, Timestamp,
@@ -269,7 +270,7 @@ fn exact(key: &KeyRef, description: &KeyDescription) -> KeyRef {
 /// may not use a key is not told its state.
 fn require_usable(description: &KeyDescription) -> Result<(), KmsError> {
     let key = &description.key;
-    if description.usage != KeyUsage::EncryptDecrypt || description.spec.0 != "SYMMETRIC_DEFAULT" {
+    if description.usage != KeyUsage::EncryptDecrypt || description.spec != KeySpec::SYMMETRIC_DEFAULT {
         let message = format!("{key} is not a symmetric encryption key, and is not valid for GenerateDataKey.");
         return Err(KmsError::InvalidKeyUsage { message });
     }

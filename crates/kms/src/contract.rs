@@ -11,7 +11,7 @@ use arqueta_seal::SourceKey;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, KeySpec};
 
 /// On whose behalf a call is made.
 #[derive(Debug, Clone)]
@@ -196,11 +196,6 @@ pub enum KeyManager {
     #[serde(rename = "OWNED")]
     Owned,
 }
-
-/// Cryptographic configuration of a key, by its AWS name (`SYMMETRIC_DEFAULT`, `RSA_2048`, …).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct KeySpec(pub String);
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

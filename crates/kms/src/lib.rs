@@ -17,12 +17,13 @@ mod embedded;
 mod error;
 mod metered;
 mod root;
+mod spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use contract::{
-    Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeySpec, KeyState, KeyUsage, Kms,
-    Operation, ReEncrypt, ReEncrypted,
+    Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeyState, KeyUsage, Kms, Operation,
+    ReEncrypt, ReEncrypted,
 };
 pub use embedded::{Config, Embedded};
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
@@ -30,3 +31,4 @@ pub use arqueta_policy::Identity;
 pub use error::Error;
 pub use metered::{Count, Counted, Metered, Outcome};
 pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};
+pub use spec::KeySpec;

@@ -81,7 +81,7 @@ impl Kms for KeyRing {
             key,
             state: KeyState::Enabled,
             usage: KeyUsage::EncryptDecrypt,
-            spec: KeySpec("SYMMETRIC_DEFAULT".to_owned()),
+            spec: KeySpec::SYMMETRIC_DEFAULT,
             manager: KeyManager::Customer,
         })
     }

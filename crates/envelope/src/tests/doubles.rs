@@ -79,7 +79,7 @@ impl TestKms {
             key: arn.clone(),
             state: KeyState::Enabled,
             usage,
-            spec: KeySpec(spec.to_owned()),
+            spec: KeySpec::named(spec).unwrap(),
             manager: KeyManager::Customer,
         };
         let secret = *SourceKey::random().expose();

@@ -162,10 +162,10 @@ impl Embedded {
     fn key_conditions<'a>(&'a self, ask: Ask<'a>, key: &Key, alias: Option<&str>) -> ConditionKeys<'a> {
         let mut keys = self.conditions(ask);
         keys.insert("kms:CallerAccount", ask.caller.identity.principal.account.as_str());
-        keys.insert("kms:KeySpec", key.record.spec.0.as_str());
+        keys.insert("kms:KeySpec", key.record.spec.name());
         keys.insert("kms:KeyUsage", key.record.usage.name());
-        keys.insert("kms:KeyOrigin", "AWS_KMS");
-        keys.insert("kms:MultiRegion", "false");
+        keys.insert("kms:KeyOrigin", key.record.origin.name());
+        keys.insert("kms:MultiRegion", if key.record.multi_region.is_some() { "true" } else { "false" });
         keys.insert_all("kms:ResourceAliases", key.aliases.iter().map(String::as_str));
         if let Some(alias) = alias {
             keys.insert("kms:RequestAlias", alias);

@@ -17,7 +17,6 @@ use arqueta_model::{AccountId, EncryptionContext};
 use arqueta_seal::message;
 use zeroize::Zeroizing;
 
-use super::material::Material;
 use crate::Error;
 
 const VERSION: u8 = 1;
@@ -39,7 +38,7 @@ pub(super) struct Parsed<'a> {
 
 /// Seals `plaintext` under version `version` of a key.
 pub(super) fn seal(
-    material: &Material,
+    key: &[u8; 32],
     account: &AccountId,
     key_id: &str,
     version: usize,
@@ -53,7 +52,7 @@ pub(super) fn seal(
     out.extend_from_slice(key_id.as_bytes());
     out.extend_from_slice(&u32::try_from(version).expect("a key has few versions").to_be_bytes());
     out.extend_from_slice(&crc(&out).to_be_bytes());
-    let sealed = message::seal(material.expose(), &aad(&out, context), plaintext);
+    let sealed = message::seal(key, &aad(&out, context), plaintext);
     out.extend_from_slice(&sealed);
     out
 }
@@ -91,8 +90,8 @@ impl Parsed<'_> {
     ///
     /// # Errors
     /// [`Error::InvalidCiphertext`] for anything that does not authenticate.
-    pub(super) fn open(&self, material: &Material, context: &EncryptionContext) -> Result<Zeroizing<Vec<u8>>, Error> {
-        message::open(material.expose(), &aad(self.header, context), self.message).map_err(|_| Error::InvalidCiphertext)
+    pub(super) fn open(&self, key: &[u8; 32], context: &EncryptionContext) -> Result<Zeroizing<Vec<u8>>, Error> {
+        message::open(key, &aad(self.header, context), self.message).map_err(|_| Error::InvalidCiphertext)
     }
 }
 
@@ -110,6 +109,8 @@ fn crc(bytes: &[u8]) -> u32 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::OnceLock;
+
+    use super::super::material::Material;
 
     use arqueta_model::Timestamp;
     use proptest::prelude::*;
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn a_header_names_account_key_and_version() {
         let slot = slot();
-        let sealed = seal(slot.get().unwrap(), &account(), "testkey-1", 7, &context(&[]), b"x");
+        let sealed = seal(slot.get().unwrap().symmetric().unwrap(), &account(), "testkey-1", 7, &context(&[]), b"x");
         let parsed = parse(&sealed).unwrap();
         assert_eq!((&parsed.account, parsed.key_id, parsed.version), (&account(), "testkey-1", 7));
     }
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn a_moved_boundary_in_the_context_does_not_open() {
         let slot = slot();
-        let material = slot.get().unwrap();
+        let material = slot.get().unwrap().symmetric().unwrap();
         let sealed = seal(material, &account(), "k", 0, &context(&[("ab", "c")]), b"x");
         let parsed = parse(&sealed).unwrap();
         assert!(parsed.open(material, &context(&[("ab", "c")])).is_ok());
@@ -165,7 +166,7 @@ mod tests {
     #[test]
     fn a_header_of_another_key_does_not_open_this_message() {
         let slot = slot();
-        let material = slot.get().unwrap();
+        let material = slot.get().unwrap().symmetric().unwrap();
         let one = seal(material, &account(), "k", 0, &context(&[]), b"x");
         let two = seal(material, &account(), "k", 1, &context(&[]), b"x");
         let cut = one.len() - parse(&one).unwrap().message.len();
@@ -177,7 +178,7 @@ mod tests {
         #[test]
         fn any_flip_cut_or_extension_is_the_one_opaque_error(plain: Vec<u8>, at: prop::sample::Index, bit in 0..8u8) {
             let slot = slot();
-            let material = slot.get().unwrap();
+            let material = slot.get().unwrap().symmetric().unwrap();
             let context = context(&[("k", "v")]);
             let sealed = seal(material, &account(), "testkey-1", 0, &context, &plain);
             let opens = |bytes: &[u8]| parse(bytes).and_then(|p| p.open(material, &context));

@@ -15,14 +15,14 @@ use super::directory::Key;
 use super::grants::dry_run;
 use super::keys::usable;
 use super::limits::{self, unsupported};
-use super::material;
+use super::material::{self, Material};
 use super::resolve::{Names, Target};
 use crate::api::{
     Blob, DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, GenerateDataKeyRequest,
     GenerateDataKeyResponse, GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse,
     GenerateRandomRequest, GenerateRandomResponse, ReEncryptRequest, ReEncryptResponse,
 };
-use crate::{Caller, Error};
+use crate::{Caller, Error, KeyState};
 
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
 const MAX_PLAINTEXT: usize = 4096;
@@ -287,11 +287,16 @@ impl Embedded {
     }
 
     pub(super) fn seal(&self, key: Arc<Key>, context: &EncryptionContext, plaintext: &[u8]) -> Result<Sealed, Error> {
-        let number = key.current();
-        let version = &key.record.versions[number];
-        let material = material::open(&key.slots[number], &self.state.root, &key.arn, number, version)?;
-        let bytes = ciphertext::seal(material, &key.record.account, &key.record.id, number, context, plaintext);
-        Ok(Sealed { bytes, material_id: version.id.clone(), key })
+        let number = key.record.current().ok_or_else(|| no_material(&key))?;
+        let bytes = ciphertext::seal(
+            self.material(&key, number)?.symmetric()?,
+            &key.record.account,
+            &key.record.id,
+            number,
+            context,
+            plaintext,
+        );
+        Ok(Sealed { bytes, material_id: key.record.versions[number].id.clone(), key })
     }
 
     pub(super) fn open_parsed(
@@ -303,10 +308,26 @@ impl Embedded {
         usable(&key)?;
         let number = parsed.version;
         let version = key.record.versions.get(number).ok_or(Error::InvalidCiphertext)?;
-        let material = material::open(&key.slots[number], &self.state.root, &key.arn, number, version)?;
-        let plaintext = parsed.open(material, context)?;
+        let plaintext = parsed.open(self.material(&key, number)?.symmetric()?, context)?;
         Ok(Opened { plaintext, material_id: version.id.clone(), key })
     }
+
+    /// The material of a version of `key`, which has one of this number.
+    ///
+    /// # Errors
+    /// `KMSInvalidStateException` where it is not here: never imported, expired or deleted.
+    pub(super) fn material<'a>(&self, key: &'a Key, number: usize) -> Result<&'a Material, Error> {
+        let version = &key.record.versions[number];
+        if version.sealed.is_empty() {
+            return Err(no_material(key));
+        }
+        material::open(&key.slots[number], &self.state.root, &key.arn, number, version)
+    }
+}
+
+/// The answer for a key without the material that a call needs.
+fn no_material(key: &Key) -> Error {
+    Error::InvalidState { key: key.arn.clone(), state: KeyState::PendingImport }
 }
 
 /// Whether a ciphertext says that it is under `key`.

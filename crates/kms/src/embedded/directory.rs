@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::access::parse_policy;
 use super::material::Slot;
-use super::record::{self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle};
+use super::record::{self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle, Origin};
 use crate::{Error, KeyManager, KeyState};
 
 /// One key as it is at one moment.
@@ -35,10 +35,10 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// A snapshot; the opened material of an earlier one is taken over. A record without a version
-    /// is damaged: nothing that this service writes has none.
+    /// A snapshot; the opened material of an earlier one is taken over. Only a key that waits for its
+    /// first import has no version: any other record without one is damaged.
     pub(super) fn new(region: &Region, record: KeyRecord, stored: Bytes, before: Option<&Self>) -> Result<Self, Error> {
-        if record.versions.is_empty() {
+        if record.versions.is_empty() && record.origin != Origin::External {
             return Err(arqueta_store::Error::Damaged { what: record.store_key() }.into());
         }
         let policy = match record.manager {
@@ -47,6 +47,12 @@ impl Key {
         };
         let mut slots = before.map(|key| key.slots.clone()).unwrap_or_default();
         slots.resize_with(record.versions.len(), || Arc::new(OnceLock::new()));
+        for (slot, version) in slots.iter_mut().zip(&record.versions) {
+            if version.sealed.is_empty() {
+                // Expired or deleted: the opened form goes with the last call that still uses it.
+                *slot = Arc::new(OnceLock::new());
+            }
+        }
         Ok(Self {
             arn: record.arn(region),
             record,
@@ -73,21 +79,12 @@ impl Key {
 
     /// Its state.
     pub(super) fn state(&self) -> KeyState {
-        match self.record.lifecycle {
-            Lifecycle::Enabled => KeyState::Enabled,
-            Lifecycle::Disabled => KeyState::Disabled,
-            Lifecycle::PendingDeletion { .. } => KeyState::PendingDeletion,
-        }
+        self.record.lifecycle.state()
     }
 
     /// Whether its waiting period is over: it no longer exists, even if nobody has cleaned up yet.
     pub(super) fn is_gone(&self, now: Timestamp) -> bool {
         matches!(self.record.lifecycle, Lifecycle::PendingDeletion { at } if at <= now)
-    }
-
-    /// Index of the version that encrypts; there is one, see [`Key::new`].
-    pub(super) fn current(&self) -> usize {
-        self.record.versions.len() - 1
     }
 }
 

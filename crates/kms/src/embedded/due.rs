@@ -108,7 +108,7 @@ impl Embedded {
             directory.keys.values().flat_map(|keys| keys.values()).filter_map(|key| match key.record.lifecycle {
                 Lifecycle::PendingDeletion { at } => Some(at),
                 Lifecycle::Enabled => key.record.rotation.next,
-                Lifecycle::Disabled => None,
+                _ => None,
             });
         times.map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
     }
@@ -119,6 +119,6 @@ fn due(key: &Key, now: Timestamp) -> Option<Due> {
     match key.record.lifecycle {
         Lifecycle::PendingDeletion { at } => (at <= now).then_some(Due::Destroy),
         Lifecycle::Enabled => key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate),
-        Lifecycle::Disabled => None,
+        _ => None,
     }
 }

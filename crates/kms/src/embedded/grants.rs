@@ -97,7 +97,7 @@ impl Embedded {
         if let Some(wrong) = request.operations.iter().find(|operation| !SYMMETRIC.contains(&operation.as_str())) {
             return Err(limits::invalid(format!(
                 "Grant operation {wrong} is not valid for a key of spec {}",
-                key.record.spec.0
+                key.record.spec.name()
             )));
         }
         let grant = GrantRecord {

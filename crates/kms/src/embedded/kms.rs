@@ -107,7 +107,7 @@ impl Kms for Embedded {
             key: key.arn.clone(),
             state: if foreign { KeyState::Enabled } else { key.state() },
             usage: key.record.usage,
-            spec: key.record.spec.clone(),
+            spec: key.record.spec,
             manager: key.record.manager,
         })
     }

@@ -8,7 +8,7 @@ use arqueta_model::{AccountId, Region};
 use super::Embedded;
 use super::directory::Key;
 use super::material;
-use super::record::{AliasRecord, Cause, KeyRecord, Lifecycle, Rotation};
+use super::record::{AliasRecord, Cause, KeyRecord, Lifecycle, Origin, Rotation};
 use super::resolve::AWS_S3;
 use super::rotation::days;
 use super::state::Change;
@@ -74,12 +74,15 @@ impl Embedded {
             created,
             description: String::new(),
             usage: KeyUsage::EncryptDecrypt,
-            spec: KeySpec("SYMMETRIC_DEFAULT".to_owned()),
+            spec: KeySpec::SYMMETRIC_DEFAULT,
             manager,
             lifecycle: Lifecycle::Enabled,
             policy,
             tags: BTreeMap::new(),
             rotation: Rotation { next: None, period_days: YEAR },
+            origin: Origin::AwsKms,
+            custom_key_store: None,
+            multi_region: None,
             versions: Vec::new(),
         };
         let arn = record.arn(&self.state.region);

@@ -10,29 +10,47 @@ use zeroize::Zeroizing;
 use super::record::{Cause, VersionRecord};
 use crate::{Error, RootKeyError, RootSecret};
 
-/// 32 bytes that never leave the service. Wiped on drop.
-pub(super) struct Material(Zeroizing<[u8; 32]>);
+/// Key bytes that never leave the service: 32 of a symmetric key, an HMAC key, or a private key
+/// in PKCS #8. Wiped on drop.
+pub(super) struct Material(Zeroizing<Vec<u8>>);
 
 impl Material {
-    pub(super) fn expose(&self) -> &[u8; 32] {
+    pub(super) fn expose(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The 32 bytes of a symmetric encryption key.
+    ///
+    /// # Errors
+    /// `KMSInternalException`: the key's spec says what its material is.
+    pub(super) fn symmetric(&self) -> Result<&[u8; 32], Error> {
+        self.expose().try_into().map_err(|_| RootKeyError::Wrong.into())
     }
 }
 
 impl fmt::Debug for Material {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Material(32 bytes)")
+        write!(f, "Material({} bytes)", self.0.len())
     }
 }
 
 /// The opened form of one version, shared by all snapshots of its key; empty until first used.
 pub(super) type Slot = Arc<OnceLock<Material>>;
 
-/// New material for version `number` of `key`.
+/// New symmetric material for version `number` of `key`.
 pub(super) fn generate(root: &RootSecret, key: &KeyArn, number: usize, made: Timestamp, cause: Cause) -> VersionRecord {
-    let bytes = SourceKey::random();
-    let sealed = message::seal(root.expose(), &aad(key, number), bytes.expose());
-    VersionRecord { id: format!("{}{}", ObjectId::random(), ObjectId::random()), made, cause, sealed }
+    let sealed = seal(root, key, number, SourceKey::random().expose());
+    VersionRecord { id: new_id(), made, cause, sealed, imported: None }
+}
+
+/// A fresh `KeyMaterialId`: 64 lower-case hexadecimal digits.
+pub(super) fn new_id() -> String {
+    format!("{}{}", ObjectId::random(), ObjectId::random())
+}
+
+/// The stored form of the bytes of version `number` of `key`.
+pub(super) fn seal(root: &RootSecret, key: &KeyArn, number: usize, bytes: &[u8]) -> Vec<u8> {
+    message::seal(root.expose(), &aad(key, number), bytes)
 }
 
 /// The material of a version, opened at most once while its key stays as it is.
@@ -47,8 +65,7 @@ pub(super) fn open<'a>(
         return Ok(material);
     }
     let opened = message::open(root.expose(), &aad(key, number), &version.sealed).map_err(|_| RootKeyError::Wrong)?;
-    let bytes: &[u8; 32] = opened.as_slice().try_into().map_err(|_| RootKeyError::Wrong)?;
-    Ok(slot.get_or_init(|| Material(Zeroizing::new(*bytes))))
+    Ok(slot.get_or_init(|| Material(opened)))
 }
 
 /// Bound to whose it is: material cannot be put under another key or at another position. The

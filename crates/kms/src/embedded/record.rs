@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, KeyManager, KeySpec, KeyUsage};
+use crate::{Error, KeyManager, KeySpec, KeyState, KeyUsage};
 
 const VERSION: u8 = 1;
 
@@ -40,8 +40,44 @@ pub(super) struct KeyRecord {
     pub policy: String,
     pub tags: BTreeMap<String, String>,
     pub rotation: Rotation,
-    /// Oldest first; the last one encrypts. Never empty.
+    /// Where its material comes from.
+    pub origin: Origin,
+    /// The custom key store that holds the material.
+    pub custom_key_store: Option<String>,
+    /// Its place among the Regions that share it.
+    pub multi_region: Option<MultiRegion>,
+    /// Oldest first, in the same order in every Region. A ciphertext names one by its index, so
+    /// none is ever removed: what is deleted or expired loses its sealed bytes.
     pub versions: Vec<VersionRecord>,
+}
+
+/// Where a key's material comes from; fixed at creation (KMS API Reference, "Origin" of CreateKey).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Origin {
+    /// This service drew it.
+    AwsKms,
+    /// Its owner imports it.
+    External,
+    /// It was drawn inside the tokens of a custom key store and never leaves them.
+    CloudHsm,
+}
+
+impl Origin {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::AwsKms => "AWS_KMS",
+            Self::External => "EXTERNAL",
+            Self::CloudHsm => "AWS_CLOUDHSM",
+        }
+    }
+}
+
+/// A multi-Region key as this Region knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MultiRegion {
+    pub primary: Region,
+    /// All Regions but the primary's.
+    pub replicas: BTreeSet<Region>,
 }
 
 /// Stored part of a key's state.
@@ -49,7 +85,21 @@ pub(super) struct KeyRecord {
 pub(super) enum Lifecycle {
     Enabled,
     Disabled,
-    PendingDeletion { at: Timestamp },
+    /// Waits for imported material; enabled when it comes.
+    PendingImport,
+    /// A replica on its way from its primary.
+    Creating,
+    /// The primary is moving to another Region; then as before.
+    Updating {
+        enabled: bool,
+    },
+    PendingDeletion {
+        at: Timestamp,
+    },
+    /// A primary that waits for its replicas to go before its own waiting period starts.
+    PendingReplicaDeletion {
+        window_days: u16,
+    },
 }
 
 /// Automatic rotation.
@@ -68,9 +118,22 @@ pub(super) struct VersionRecord {
     pub id: String,
     pub made: Timestamp,
     pub cause: Cause,
-    /// 32 bytes sealed under the root key, bound to the key's ARN and this version's number.
+    /// The material sealed under the root key, bound to the key's ARN and this version's number.
+    /// Empty where there is none here: not imported, expired, deleted, or inside tokens.
     #[serde(with = "serde_bytes")]
     pub sealed: Vec<u8>,
+    /// Of imported material.
+    pub imported: Option<Imported>,
+}
+
+/// What its importer said of material.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Imported {
+    /// When it is destroyed; never if absent.
+    pub expires: Option<Timestamp>,
+    pub description: String,
+    /// Imported as new material that no rotation has moved to yet.
+    pub pending_rotation: bool,
 }
 
 /// Why a version came to be.
@@ -79,6 +142,8 @@ pub(super) enum Cause {
     Creation,
     Automatic,
     OnDemand,
+    /// Imported by the key's owner.
+    Import,
 }
 
 /// An alias.
@@ -109,7 +174,27 @@ pub(super) struct GrantRecord {
     pub subset: Option<EncryptionContext>,
 }
 
+impl Lifecycle {
+    pub(super) const fn state(self) -> KeyState {
+        match self {
+            Self::Enabled => KeyState::Enabled,
+            Self::Disabled => KeyState::Disabled,
+            Self::PendingImport => KeyState::PendingImport,
+            Self::Creating => KeyState::Creating,
+            Self::Updating { .. } => KeyState::Updating,
+            Self::PendingDeletion { .. } => KeyState::PendingDeletion,
+            Self::PendingReplicaDeletion { .. } => KeyState::PendingReplicaDeletion,
+        }
+    }
+}
+
 impl KeyRecord {
+    /// Index of the version that new ciphertext is under: the newest that is not waiting for a
+    /// rotation. `None` before the first import.
+    pub(super) fn current(&self) -> Option<usize> {
+        self.versions.iter().rposition(|version| !version.imported.as_ref().is_some_and(|i| i.pending_rotation))
+    }
+
     pub(super) fn store_key(&self) -> String {
         format!("{KEYS}{}/{}", self.account, self.id)
     }

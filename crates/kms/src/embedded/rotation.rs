@@ -130,14 +130,14 @@ fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRota
     let versions = &key.record.versions;
     // Newest first; markers need names that ascend in that order.
     let numbered = versions.iter().enumerate().rev().map(|(number, version)| {
-        let rotated = version.cause != Cause::Creation;
+        let rotated = matches!(version.cause, Cause::Automatic | Cause::OnDemand);
         let entry = RotationsListEntry {
             key_id: key.arn.as_str().to_owned(),
             key_material_id: version.id.clone(),
-            key_material_state: if number == key.current() { "CURRENT" } else { "NON_CURRENT" }.to_owned(),
+            key_material_state: if Some(number) == key.record.current() { "CURRENT" } else { "NON_CURRENT" }.to_owned(),
             rotation_date: rotated.then_some(EpochSeconds(version.made)),
             rotation_type: match version.cause {
-                Cause::Creation => None,
+                Cause::Creation | Cause::Import => None,
                 Cause::Automatic => Some("AUTOMATIC".to_owned()),
                 Cause::OnDemand => Some("ON_DEMAND".to_owned()),
             },

@@ -184,7 +184,7 @@ impl Kms for Memory {
         Ok(KeyDescription {
             state: found.state,
             usage: KeyUsage::EncryptDecrypt,
-            spec: KeySpec("SYMMETRIC_DEFAULT".to_owned()),
+            spec: KeySpec::SYMMETRIC_DEFAULT,
             manager: found.manager,
             key: arn,
         })

@@ -67,14 +67,14 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
         key_state: key.state(),
         deletion_date: match record.lifecycle {
             Lifecycle::PendingDeletion { at } => Some(EpochSeconds(at)),
-            Lifecycle::Enabled | Lifecycle::Disabled => None,
+            _ => None,
         },
-        origin: "AWS_KMS".to_owned(),
+        origin: record.origin.name().to_owned(),
         key_manager: record.manager,
-        customer_master_key_spec: record.spec.clone(),
-        key_spec: record.spec.clone(),
+        customer_master_key_spec: record.spec,
+        key_spec: record.spec,
         encryption_algorithms: vec!["SYMMETRIC_DEFAULT".to_owned()],
-        multi_region: false,
-        current_key_material_id: Some(record.versions[key.current()].id.clone()),
+        multi_region: record.multi_region.is_some(),
+        current_key_material_id: record.current().map(|number| record.versions[number].id.clone()),
     }
 }

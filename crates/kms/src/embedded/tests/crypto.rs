@@ -239,7 +239,7 @@ async fn no_key_material_is_in_the_store() {
     let key = world.key().await;
     world.encrypt(&key, b"x").await;
     let held = world.kms.find(&ACCOUNT.parse().unwrap(), key.key_id()).unwrap();
-    let secrets = [*held.slots[0].get().unwrap().expose(), [7; 32]];
+    let secrets = [*held.slots[0].get().unwrap().symmetric().unwrap(), [7; 32]];
     let stored = world.meta.scan(Scan::prefix(b"", 1000)).await.unwrap();
     assert!(stored.len() >= 3);
     for (name, value) in stored {
