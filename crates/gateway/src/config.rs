@@ -8,7 +8,7 @@ use arqueta_model::{AccountId, Region};
 use serde::Deserialize;
 
 use crate::Error;
-use crate::cli::ServeArgs;
+use crate::command::ServeArgs;
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -13,7 +13,7 @@
 
 pub mod admin;
 mod banner;
-mod cli;
+mod command;
 mod config;
 mod credentials;
 mod error;
@@ -22,11 +22,9 @@ pub mod listen;
 mod logging;
 pub mod metrics;
 pub mod route;
-mod run;
 mod tls;
 pub mod wiring;
 
-pub use cli::{Cli, Command, ServeArgs};
+pub use command::{Cli, Command, ServeArgs, run};
 pub use config::Config;
 pub use error::Error;
-pub use run::run;

@@ -1,0 +1,34 @@
+//! The command line: one file or folder per command, its options beside what carries it out.
+
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+use crate::Error;
+pub use serve::ServeArgs;
+
+/// S3-compatible object gateway that seals every object under its owner's keys.
+#[derive(Debug, Parser)]
+#[command(name = "arqueta", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway: S3, KMS, IAM and STS on one port, administration on another.
+    Serve(Box<ServeArgs>),
+}
+
+/// Carries out the command line. Returns when the command is done; `serve` is when it was stopped.
+///
+/// # Errors
+/// Whatever keeps it from being done; [`Error::line`] says it in one line.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    match cli.command {
+        Command::Serve(args) => serve::run(&args),
+    }
+}
