@@ -22,9 +22,6 @@ use crate::access::{self, Wish};
 use crate::json;
 use crate::service::Services;
 
-/// Target prefix of the service.
-pub(crate) const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
-
 /// CloudTrail's event history reaches back 90 days.
 const HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Most events of one page, and how many if the caller does not say.
