@@ -141,11 +141,8 @@ impl Gateway {
         audit: &Arc<dyn AuditSink>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Embedded, Error> {
-        let settings = arqueta_kms::Config {
-            account: config.account_id.clone(),
-            region: config.region.clone(),
-            root: Arc::new(FileRootKey::new(config.data_dir.join("root.key"))),
-        };
+        let root = Arc::new(FileRootKey::new(config.data_dir.join("root.key")));
+        let settings = arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root);
         let failed = || Error::open("key service");
         let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await.map_err(failed())?;
         let operator = operator(config, &**clock);

@@ -15,6 +15,7 @@ pub mod api;
 mod contract;
 mod embedded;
 mod error;
+mod holder;
 mod metered;
 mod root;
 mod spec;
@@ -29,6 +30,7 @@ pub use embedded::{Config, Embedded};
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;
 pub use error::Error;
+pub use holder::{HolderError, Holders, KeyHolder, MAX_HELD_CIPHERTEXT, Use};
 pub use metered::{Count, Counted, Metered, Outcome};
 pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};
 pub use spec::KeySpec;

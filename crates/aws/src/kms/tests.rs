@@ -28,11 +28,8 @@ async fn service() -> Service {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::default());
     let account: AccountId = ACCOUNT.parse().unwrap();
-    let config = Config {
-        account: account.clone(),
-        region: "eu-west-1".parse().unwrap(),
-        root: Arc::new(FileRootKey::new(folder.path().join("root.key"))),
-    };
+    let root = Arc::new(FileRootKey::new(folder.path().join("root.key")));
+    let config = Config::new(account.clone(), "eu-west-1".parse().unwrap(), root);
     let record = Arc::new(Record::default());
     let kms = Embedded::open(Arc::new(MemoryMeta::default()), record.clone(), clock.clone(), config).await.unwrap();
     let info = RequestInfo {

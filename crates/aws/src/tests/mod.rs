@@ -60,11 +60,8 @@ impl Edge {
         let region: Region = REGION.parse().unwrap();
         let record = folder.path().join("audit");
         let audit = Arc::new(JsonLines::open(&record, clock.clone()).await.unwrap());
-        let root = arqueta_kms::Config {
-            account: account.clone(),
-            region: region.clone(),
-            root: Arc::new(FileRootKey::new(folder.path().join("root.key"))),
-        };
+        let root = Arc::new(FileRootKey::new(folder.path().join("root.key")));
+        let root = arqueta_kms::Config::new(account.clone(), region.clone(), root);
         let kms = Embedded::open(Arc::new(MemoryMeta::default()), audit.clone(), clock.clone(), root).await.unwrap();
         let key = RootKey { access_key_id: "AKIDROOT".to_owned(), secret: Secret::new("root secret") };
         let config = arqueta_iam::Config { account: account.clone(), root: Some(key) };

@@ -8,7 +8,7 @@
 //! | n | key id |
 //! | 4 | number of the material version, big-endian |
 //! | 4 | CRC-32C of everything before, big-endian |
-//! | rest | message sealed under the material (salt, ciphertext, tag), AAD = all of the above ‖ canonical encryption context |
+//! | rest | message sealed under the material (salt, ciphertext, tag), or its holder's own ciphertext where the material is held elsewhere; AAD = all of the above ‖ canonical encryption context |
 //!
 //! The region is not part of it: a key may live in several. The CRC tells damage from a
 //! well-formed name of a key that does not exist here; it protects nothing, the AAD does.
@@ -33,7 +33,8 @@ pub(super) struct Parsed<'a> {
     pub(super) key_id: &'a str,
     pub(super) version: usize,
     header: &'a [u8],
-    message: &'a [u8],
+    /// For a key that is held elsewhere, its holder's ciphertext.
+    pub(super) message: &'a [u8],
 }
 
 /// Seals `plaintext` under version `version` of a key.
@@ -45,15 +46,21 @@ pub(super) fn seal(
     context: &EncryptionContext,
     plaintext: &[u8],
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(128 + plaintext.len() + message::OVERHEAD);
+    let mut out = header(account, key_id, version);
+    let sealed = message::seal(key, &aad(&out, context), plaintext);
+    out.extend_from_slice(&sealed);
+    out
+}
+
+/// Everything before the message.
+pub(super) fn header(account: &AccountId, key_id: &str, version: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
     out.push(VERSION);
     out.extend_from_slice(account.as_str().as_bytes());
     out.push(u8::try_from(key_id.len()).expect("key ids are at most MAX_KEY_ID bytes"));
     out.extend_from_slice(key_id.as_bytes());
     out.extend_from_slice(&u32::try_from(version).expect("a key has few versions").to_be_bytes());
     out.extend_from_slice(&crc(&out).to_be_bytes());
-    let sealed = message::seal(key, &aad(&out, context), plaintext);
-    out.extend_from_slice(&sealed);
     out
 }
 
@@ -91,12 +98,17 @@ impl Parsed<'_> {
     /// # Errors
     /// [`Error::InvalidCiphertext`] for anything that does not authenticate.
     pub(super) fn open(&self, key: &[u8; 32], context: &EncryptionContext) -> Result<Zeroizing<Vec<u8>>, Error> {
-        message::open(key, &aad(self.header, context), self.message).map_err(|_| Error::InvalidCiphertext)
+        message::open(key, &self.aad(context), self.message).map_err(|_| Error::InvalidCiphertext)
+    }
+
+    /// What the message is bound to.
+    pub(super) fn aad(&self, context: &EncryptionContext) -> Vec<u8> {
+        aad(self.header, context)
     }
 }
 
 /// The header tells its own length, so that it and the injective context join without ambiguity.
-fn aad(header: &[u8], context: &EncryptionContext) -> Vec<u8> {
+pub(super) fn aad(header: &[u8], context: &EncryptionContext) -> Vec<u8> {
     [header, &context.canonical()].concat()
 }
 

@@ -16,6 +16,7 @@ use super::grants::dry_run;
 use super::keys::usable;
 use super::limits::{self, unsupported};
 use super::material::{self, Material};
+use super::record::KeyRecord;
 use super::resolve::{Names, Target};
 use crate::api::{
     Blob, DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, GenerateDataKeyRequest,
@@ -123,7 +124,7 @@ impl Embedded {
             return Err(dry_run());
         }
         let plaintext = random(size);
-        let sealed = self.seal(key, context, &plaintext)?;
+        let sealed = self.seal(call.caller, key, context, &plaintext).await?;
         Ok((plaintext, sealed))
     }
 
@@ -155,7 +156,7 @@ impl Embedded {
         if request.dry_run {
             return Err(dry_run());
         }
-        self.seal(key, &context, request.plaintext.expose())
+        self.seal(call.caller, key, &context, request.plaintext.expose()).await
     }
 
     /// `Decrypt`.
@@ -186,7 +187,7 @@ impl Embedded {
         let ask = Ask::new(call.caller, "Decrypt").context(&context);
         let key = self.source(call, request.key_id.as_deref(), &parsed, ask).await?;
         algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
-        let opened = self.open_parsed(key, &parsed, &context)?;
+        let opened = self.open_parsed(call.caller, key, &parsed, &context).await?;
         if request.dry_run { Err(dry_run()) } else { Ok(opened) }
     }
 
@@ -229,12 +230,12 @@ impl Embedded {
         let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context);
         let to = self.admit(call, &request.destination_key_id, Names::Aliases, ask).await?;
         algorithm(&to, request.destination_encryption_algorithm.as_deref(), "destinationEncryptionAlgorithm")?;
-        let opened = self.open_parsed(from, &parsed, &from_context)?;
+        let opened = self.open_parsed(call.caller, from, &parsed, &from_context).await?;
         usable(&to)?;
         if request.dry_run {
             return Err(dry_run());
         }
-        let sealed = self.seal(to, &to_context, &opened.plaintext)?;
+        let sealed = self.seal(call.caller, to, &to_context, &opened.plaintext).await?;
         Ok((opened, sealed))
     }
 
@@ -286,21 +287,30 @@ impl Embedded {
         }
     }
 
-    pub(super) fn seal(&self, key: Arc<Key>, context: &EncryptionContext, plaintext: &[u8]) -> Result<Sealed, Error> {
+    pub(super) async fn seal(
+        &self,
+        caller: &Caller,
+        key: Arc<Key>,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+    ) -> Result<Sealed, Error> {
         let number = key.record.current().ok_or_else(|| no_material(&key))?;
-        let bytes = ciphertext::seal(
-            self.material(&key, number)?.symmetric()?,
-            &key.record.account,
-            &key.record.id,
-            number,
-            context,
-            plaintext,
-        );
+        let KeyRecord { account, id, .. } = &key.record;
+        let header = ciphertext::header(account, id, number);
+        let aad = ciphertext::aad(&header, context);
+        let bytes = match key.seal_held(&caller.request.id, number, &aad, plaintext).await {
+            Some(message) => [header, message?].concat(),
+            None => {
+                let material = self.material(&key, number)?;
+                ciphertext::seal(material.symmetric()?, account, id, number, context, plaintext)
+            }
+        };
         Ok(Sealed { bytes, material_id: key.record.versions[number].id.clone(), key })
     }
 
-    pub(super) fn open_parsed(
+    pub(super) async fn open_parsed(
         &self,
+        caller: &Caller,
         key: Arc<Key>,
         parsed: &Parsed<'_>,
         context: &EncryptionContext,
@@ -308,7 +318,11 @@ impl Embedded {
         usable(&key)?;
         let number = parsed.version;
         let version = key.record.versions.get(number).ok_or(Error::InvalidCiphertext)?;
-        let plaintext = parsed.open(self.material(&key, number)?.symmetric()?, context)?;
+        let held = key.open_held(&caller.request.id, number, &parsed.aad(context), parsed.message).await;
+        let plaintext = match held {
+            Some(opened) => opened?,
+            None => parsed.open(self.material(&key, number)?.symmetric()?, context)?,
+        };
         Ok(Opened { plaintext, material_id: version.id.clone(), key })
     }
 

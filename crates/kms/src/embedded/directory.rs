@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::access::parse_policy;
+use super::held::{Home, Registry};
 use super::material::Slot;
 use super::record::{self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle, Origin};
 use crate::{Error, KeyManager, KeyState};
@@ -30,17 +31,21 @@ pub(super) struct Key {
     pub aliases: Vec<String>,
     /// One for each version.
     pub slots: Vec<Slot>,
+    /// Who holds the material, for each version that is held elsewhere.
+    pub homes: Vec<Option<Home>>,
     /// The stored form, as precondition of the next change.
     pub stored: Bytes,
 }
 
 impl Key {
-    /// A snapshot; the opened material of an earlier one is taken over. Only a key that waits for its
-    /// first import has no version: any other record without one is damaged.
-    pub(super) fn new(region: &Region, record: KeyRecord, stored: Bytes, before: Option<&Self>) -> Result<Self, Error> {
-        if record.versions.is_empty() && record.origin != Origin::External {
-            return Err(arqueta_store::Error::Damaged { what: record.store_key() }.into());
-        }
+    /// A snapshot; the opened material of an earlier one is taken over.
+    pub(super) fn new(
+        region: &Region,
+        homes: &Registry,
+        record: KeyRecord,
+        stored: Bytes,
+        before: Option<&Self>,
+    ) -> Result<Self, Error> {
         let policy = match record.manager {
             KeyManager::Owned => None,
             _ => Some(Arc::new(parse_policy(&record.policy)?)),
@@ -53,6 +58,7 @@ impl Key {
                 *slot = Arc::new(OnceLock::new());
             }
         }
+        let homes = record.versions.iter().map(|v| v.held.as_ref().map(|held| homes.get(&held.holder))).collect();
         Ok(Self {
             arn: record.arn(region),
             record,
@@ -60,6 +66,7 @@ impl Key {
             grants: before.map(|key| key.grants.clone()).unwrap_or_default(),
             aliases: before.map(|key| key.aliases.clone()).unwrap_or_default(),
             slots,
+            homes,
             stored,
         })
     }
@@ -73,13 +80,23 @@ impl Key {
             grants: self.grants.clone(),
             aliases: self.aliases.clone(),
             slots: self.slots.clone(),
+            homes: self.homes.clone(),
             stored: self.stored.clone(),
         }
     }
 
     /// Its state.
     pub(super) fn state(&self) -> KeyState {
-        self.record.lifecycle.state()
+        match self.record.lifecycle.state() {
+            KeyState::Enabled | KeyState::Disabled if self.is_out_of_reach() => KeyState::Unavailable,
+            state => state,
+        }
+    }
+
+    /// Whether its current material is held where it cannot be used now.
+    fn is_out_of_reach(&self) -> bool {
+        let home = self.record.current().and_then(|number| self.homes[number].as_ref());
+        home.is_some_and(|home| !home.is_available())
     }
 
     /// Whether its waiting period is over: it no longer exists, even if nobody has cleaned up yet.
@@ -89,19 +106,23 @@ impl Key {
 }
 
 /// Everything the service knows.
-#[derive(Debug, Default)]
 pub(super) struct Directory {
     pub keys: BTreeMap<AccountId, BTreeMap<String, Arc<Key>>>,
     pub aliases: BTreeMap<AccountId, BTreeMap<String, Arc<AliasRecord>>>,
+    homes: Arc<Registry>,
 }
 
 impl Directory {
-    /// Reads everything.
-    pub(super) async fn load(meta: &dyn MetaStore, region: &Region) -> Result<Self, Error> {
-        let mut directory = Self::default();
+    /// Reads everything. Only a key that waits for its first import has no version: any other
+    /// record without one is damaged.
+    pub(super) async fn load(meta: &dyn MetaStore, region: &Region, homes: &Arc<Registry>) -> Result<Self, Error> {
+        let mut directory = Self { keys: BTreeMap::new(), aliases: BTreeMap::new(), homes: homes.clone() };
         for (stored, record) in scan::<KeyRecord>(meta, KEYS).await? {
+            if record.versions.is_empty() && record.origin != Origin::External {
+                return Err(arqueta_store::Error::Damaged { what: record.store_key() }.into());
+            }
             let (account, id) = (record.account.clone(), record.id.clone());
-            let key = Key::new(region, record, stored, None)?;
+            let key = Key::new(region, homes, record, stored, None)?;
             directory.keys.entry(account).or_default().insert(id, Arc::new(key));
         }
         for (_, alias) in scan::<AliasRecord>(meta, ALIASES).await? {
@@ -124,7 +145,7 @@ impl Directory {
     pub(super) fn put_key(&mut self, region: &Region, record: KeyRecord, stored: Bytes) -> Result<Arc<Key>, Error> {
         let before = self.key(&record.account, &record.id).cloned();
         let (account, id) = (record.account.clone(), record.id.clone());
-        let key = Arc::new(Key::new(region, record, stored, before.as_deref())?);
+        let key = Arc::new(Key::new(region, &self.homes, record, stored, before.as_deref())?);
         self.keys.entry(account).or_default().insert(id, key.clone());
         Ok(key)
     }

@@ -45,15 +45,17 @@ impl Embedded {
     /// has come. Each is an event of its own, recorded before it happens.
     ///
     /// # Errors
-    /// The first failure; the rest is left for the next run.
+    /// The first failure; what failed is left for the next run.
     pub async fn run_due(&self) -> Result<(), Error> {
         self.up_to_date().await?;
         let now = self.state.clock.now();
         let keys: Vec<_> = self.state.directory().keys.values().flat_map(|keys| keys.values().cloned()).collect();
+        let mut outcome = Ok(());
         for key in keys.iter().filter(|key| due(key, now).is_some()) {
-            self.act(key, now).await?;
+            // One key whose holder is away does not keep the others waiting.
+            outcome = outcome.and(self.act(key, now).await);
         }
-        Ok(())
+        outcome
     }
 
     async fn act(&self, key: &Key, now: Timestamp) -> Result<(), Error> {
@@ -62,10 +64,13 @@ impl Embedded {
         // Another look, now that nobody else can change it.
         let Some((key, due)) = current.and_then(|key| due(&key, now).map(|due| (key, due))) else { return Ok(()) };
         let (name, change) = match due {
-            Due::Destroy => ("DeleteKey", Change::Destroy(key.clone())),
+            Due::Destroy => {
+                self.destroy_held(&key.record).await?;
+                ("DeleteKey", Change::Destroy(key.clone()))
+            }
             Due::Rotate => {
                 let mut record = key.record.clone();
-                self.add_version(&key, &mut record, Cause::Automatic);
+                self.add_version(&mut record, Cause::Automatic).await?;
                 record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
                 ("RotateKey", Change::Key(record))
             }

@@ -12,7 +12,7 @@ use super::call::Call;
 use super::ciphertext;
 use super::crypto::{Opened, is_under};
 use super::directory::Key;
-use super::keys::usable;
+use super::keys::{in_service, usable};
 use super::resolve::{AWS_S3, Names, Target, no_such_key};
 use crate::{
     Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms, Operation, ReEncrypt,
@@ -25,7 +25,7 @@ impl Kms for Embedded {
         let plaintext = SourceKey::random();
         if *request.key == KeyRef::ServiceOwned {
             let key = self.owned_for(caller)?;
-            let sealed = self.seal(key, request.context, plaintext.expose())?;
+            let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
             return Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() });
         }
         let mut call = Call::reads(caller, "GenerateDataKey")
@@ -36,7 +36,7 @@ impl Kms for Embedded {
             let ask = Ask::new(caller, "GenerateDataKey").context(request.context);
             let key = self.admit_ref(&mut call, request.key, ask).await?;
             usable(&key)?;
-            let sealed = self.seal(key, request.context, plaintext.expose())?;
+            let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
             Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() })
         }
         .await;
@@ -45,7 +45,7 @@ impl Kms for Embedded {
 
     async fn decrypt(&self, caller: &Caller, request: Decrypt<'_>) -> Result<SourceKey, Error> {
         if let Some(key) = self.owned_behind(caller, &request) {
-            return self.open_under(key, &request).and_then(source_key);
+            return self.open_under(caller, key, &request).await.and_then(source_key);
         }
         let mut call = Call::reads(caller, "Decrypt")
             .maybe("keyId", request.key.map(KeyArn::as_str))
@@ -59,8 +59,9 @@ impl Kms for Embedded {
     async fn re_encrypt(&self, caller: &Caller, request: ReEncrypt<'_>) -> Result<ReEncrypted, Error> {
         let from = self.owned_behind(caller, &request.from);
         if let (Some(from), KeyRef::ServiceOwned) = (&from, request.to) {
-            let opened = self.open_under(from.clone(), &request.from)?;
-            let sealed = self.seal(self.owned_for(caller)?, request.context, &opened.plaintext)?;
+            let opened = self.open_under(caller, from.clone(), &request.from).await?;
+            let to = self.owned_for(caller)?;
+            let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
             return Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() });
         }
         let mut call = Call::reads(caller, "ReEncrypt")
@@ -70,7 +71,7 @@ impl Kms for Embedded {
             .context("destinationEncryptionContext", request.context);
         let outcome = async {
             let opened = match from {
-                Some(from) => self.open_under(from, &request.from)?,
+                Some(from) => self.open_under(caller, from, &request.from).await?,
                 None => {
                     let ask = Ask::new(caller, "ReEncryptFrom").context(request.from.context);
                     self.open_as(&mut call, &request.from, ask).await?
@@ -82,7 +83,7 @@ impl Kms for Embedded {
                 to => self.admit_ref(&mut call, to, ask).await?,
             };
             usable(&to)?;
-            let sealed = self.seal(to, request.context, &opened.plaintext)?;
+            let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
             Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() })
         }
         .await;
@@ -103,9 +104,11 @@ impl Kms for Embedded {
         // The state of another account's key is only for those who may use it; the call itself
         // asks for permission first and then refuses by state.
         let foreign = !key.is_owned() && key.record.account != caller.identity.principal.account;
+        // Nor does a holder's outage end what was opened before it: the next call says so.
+        let state = key.record.lifecycle.state();
         Ok(KeyDescription {
             key: key.arn.clone(),
-            state: if foreign { KeyState::Enabled } else { key.state() },
+            state: if foreign { KeyState::Enabled } else { state },
             usage: key.record.usage,
             spec: key.record.spec,
             manager: key.record.manager,
@@ -127,7 +130,8 @@ impl Kms for Embedded {
         let outcome = target.and_then(|target| {
             for permission in permissions(operation) {
                 let ask = Ask::new(caller, permission).context(context);
-                usable(&*self.authorize(ask, &target)?)?;
+                // What was opened before its holder went away stays usable for its window.
+                in_service(&*self.authorize(ask, &target)?)?;
             }
             Ok(())
         });
@@ -165,15 +169,15 @@ impl Embedded {
         (named && ciphertext::parse(request.wrapped).is_ok_and(|parsed| is_under(&key, &parsed))).then_some(key)
     }
 
-    fn open_under(&self, key: Arc<Key>, request: &Decrypt<'_>) -> Result<Opened, Error> {
+    async fn open_under(&self, caller: &Caller, key: Arc<Key>, request: &Decrypt<'_>) -> Result<Opened, Error> {
         let parsed = ciphertext::parse(request.wrapped)?;
-        self.open_parsed(key, &parsed, request.context)
+        self.open_parsed(caller, key, &parsed, request.context).await
     }
 
     async fn open_as(&self, call: &mut Call<'_>, request: &Decrypt<'_>, ask: Ask<'_>) -> Result<Opened, Error> {
         let parsed = ciphertext::parse(request.wrapped)?;
         let key = self.source(call, request.key.map(KeyArn::as_str), &parsed, ask).await?;
-        self.open_parsed(key, &parsed, request.context)
+        self.open_parsed(call.caller, key, &parsed, request.context).await
     }
 
     async fn admit_ref(&self, call: &mut Call<'_>, key: &KeyRef, ask: Ask<'_>) -> Result<Arc<Key>, Error> {

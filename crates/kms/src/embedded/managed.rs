@@ -7,7 +7,6 @@ use arqueta_model::{AccountId, Region};
 
 use super::Embedded;
 use super::directory::Key;
-use super::material;
 use super::record::{AliasRecord, Cause, KeyRecord, Lifecycle, Origin, Rotation};
 use super::resolve::AWS_S3;
 use super::rotation::days;
@@ -30,7 +29,8 @@ impl Embedded {
         if self.owned().is_some() {
             return Ok(());
         }
-        let record = self.new_key(&self.state.account, &new_id(), KeyManager::Owned, String::new());
+        let mut record = self.new_key(&self.state.account, &new_id(), KeyManager::Owned, String::new());
+        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
         self.commit(turn, vec![Change::Key(record)]).await
     }
 
@@ -47,6 +47,7 @@ impl Embedded {
         let mut record = self.new_key(account, &new_id(), KeyManager::Aws, s3_policy(account, &self.state.region));
         record.description = "Default key that protects my S3 objects when no other key is defined".to_owned();
         record.rotation.next = Some(now.plus(days(YEAR)));
+        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
         let alias = AliasRecord {
             account: account.clone(),
             name: AWS_S3.to_owned(),
@@ -65,10 +66,10 @@ impl Embedded {
         directory.key(account, &directory.alias(account, AWS_S3)?.target).cloned()
     }
 
-    /// A symmetric key with its first material, not yet stored.
+    /// A symmetric key, not yet stored and without material.
     pub(super) fn new_key(&self, account: &AccountId, id: &str, manager: KeyManager, policy: String) -> KeyRecord {
         let created = self.state.clock.now();
-        let mut record = KeyRecord {
+        KeyRecord {
             account: account.clone(),
             id: id.to_owned(),
             created,
@@ -84,10 +85,7 @@ impl Embedded {
             custom_key_store: None,
             multi_region: None,
             versions: Vec::new(),
-        };
-        let arn = record.arn(&self.state.region);
-        record.versions.push(material::generate(&self.state.root, &arn, 0, created, Cause::Creation));
-        record
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) type Slot = Arc<OnceLock<Material>>;
 /// New symmetric material for version `number` of `key`.
 pub(super) fn generate(root: &RootSecret, key: &KeyArn, number: usize, made: Timestamp, cause: Cause) -> VersionRecord {
     let sealed = seal(root, key, number, SourceKey::random().expose());
-    VersionRecord { id: new_id(), made, cause, sealed, imported: None }
+    VersionRecord { id: new_id(), made, cause, sealed, held: None, imported: None }
 }
 
 /// A fresh `KeyMaterialId`: 64 lower-case hexadecimal digits.

@@ -12,6 +12,7 @@ mod crypto;
 mod directory;
 mod due;
 mod grants;
+mod held;
 mod keys;
 mod kms;
 mod limits;
@@ -36,8 +37,9 @@ use arqueta_audit::AuditSink;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 
-use crate::{Error, RootKey, RootKeyError, RootSecret};
+use crate::{Error, Holders, RootKey, RootKeyError, RootSecret};
 use directory::Directory;
+use held::Registry;
 use state::State;
 
 /// How to open the service.
@@ -49,11 +51,26 @@ pub struct Config {
     pub region: Region,
     /// What seals key material at rest.
     pub root: Arc<dyn RootKey>,
+    /// Who holds material outside this service. Names are stored with the keys: keep them.
+    pub holders: Holders,
+    /// Which of `holders` makes the material of new symmetric keys, the AWS-managed and the
+    /// service-owned ones included; this service itself if absent.
+    pub home: Option<String>,
+}
+
+impl Config {
+    /// A service that keeps all material itself.
+    #[must_use]
+    pub fn new(account: AccountId, region: Region, root: Arc<dyn RootKey>) -> Self {
+        Self { account, region, root, holders: Holders::new(), home: None }
+    }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config").field("account", &self.account).field("region", &self.region).finish_non_exhaustive()
+        let mut shown = f.debug_struct("Config");
+        shown.field("account", &self.account).field("region", &self.region).field("home", &self.home);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -82,8 +99,9 @@ impl Embedded {
         config: Config,
     ) -> Result<Self, Error> {
         let root = unlock(&*meta, &*config.root).await?;
-        let directory = Directory::load(&*meta, &config.region).await?;
-        let state = State::new((meta, audit, clock), (config.account, config.region), root, directory);
+        let homes = Arc::new(Registry::new(config.holders.clone()));
+        let directory = Directory::load(&*meta, &config.region, &homes).await?;
+        let state = State::new((meta, audit, clock), config, homes, root, directory);
         let service = Self { state: Arc::new(state) };
         service.ensure_owned().await?;
         Ok(service)

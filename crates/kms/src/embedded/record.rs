@@ -122,8 +122,19 @@ pub(super) struct VersionRecord {
     /// Empty where there is none here: not imported, expired, deleted, or inside tokens.
     #[serde(with = "serde_bytes")]
     pub sealed: Vec<u8>,
+    /// Who has the material instead.
+    pub held: Option<Held>,
     /// Of imported material.
     pub imported: Option<Imported>,
+}
+
+/// Where material is that is not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    /// Name of the holder: a configured one, or a custom key store's id.
+    pub holder: String,
+    /// Name of the material there.
+    pub name: String,
 }
 
 /// What its importer said of material.

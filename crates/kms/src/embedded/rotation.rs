@@ -8,10 +8,10 @@ use super::call::Call;
 use super::directory::Key;
 use super::keys::usable;
 use super::limits::{self, refused};
-use super::material;
 use super::page::page;
 use super::record::{Cause, KeyRecord};
 use super::resolve::Names;
+use super::state::Change;
 use crate::api::{
     DisableKeyRotationRequest, EnableKeyRotationRequest, EpochSeconds, GetKeyRotationStatusRequest,
     GetKeyRotationStatusResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
@@ -32,16 +32,23 @@ impl Embedded {
         caller: &Caller,
         request: RotateKeyOnDemandRequest,
     ) -> Result<RotateKeyOnDemandResponse, Error> {
-        self.change_key(Call::writes(caller, "RotateKeyOnDemand"), &request.key_id, |key, record| {
-            usable(key)?;
-            if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
-                let message = format!("{} has reached the limit of {MAX_ON_DEMAND} on-demand rotations.", key.arn);
-                return Err(refused("LimitExceededException", message));
-            }
-            self.add_version(key, record, Cause::OnDemand);
-            Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
-        })
-        .await
+        let mut call = Call::writes(caller, "RotateKeyOnDemand").with("keyId", request.key_id.as_str());
+        let outcome = self.rotate_on_demand_in(&mut call, &request.key_id).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn rotate_on_demand_in(&self, call: &mut Call<'_>, name: &str) -> Result<RotateKeyOnDemandResponse, Error> {
+        let turn = self.turn().await?;
+        let key = self.admit(call, name, Names::Keys, Ask::new(call.caller, call.name())).await?;
+        usable(&key)?;
+        let mut record = key.record.clone();
+        if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
+            let message = format!("{} has reached the limit of {MAX_ON_DEMAND} on-demand rotations.", key.arn);
+            return Err(refused("LimitExceededException", message));
+        }
+        self.add_version(&mut record, Cause::OnDemand).await?;
+        self.commit(turn, vec![Change::Key(record)]).await?;
+        Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
     }
 
     /// `EnableKeyRotation`. Rotations are made by [`Embedded::run_due`].
@@ -116,11 +123,12 @@ impl Embedded {
         self.finish(call, outcome).await
     }
 
-    /// New material; it encrypts from the next call on.
-    pub(super) fn add_version(&self, key: &Key, record: &mut KeyRecord, cause: Cause) {
-        let number = record.versions.len();
-        let made = self.state.clock.now();
-        record.versions.push(material::generate(&self.state.root, &key.arn, number, made, cause));
+    /// New material where the current one is; it encrypts from the next call on.
+    pub(super) async fn add_version(&self, record: &mut KeyRecord, cause: Cause) -> Result<(), Error> {
+        let held = record.current().and_then(|number| record.versions[number].held.as_ref());
+        let holder = held.map(|held| held.holder.clone());
+        record.versions.push(self.new_version(record, holder.as_deref(), cause).await?);
+        Ok(())
     }
 }
 

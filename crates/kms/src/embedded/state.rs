@@ -8,9 +8,10 @@ use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
-use super::Embedded;
 use super::directory::{Directory, Key};
+use super::held::Registry;
 use super::record::{self, AliasRecord, GrantRecord, KeyRecord};
+use super::{Config, Embedded};
 use crate::{Error, RootSecret};
 
 pub(super) struct State {
@@ -20,6 +21,9 @@ pub(super) struct State {
     pub account: AccountId,
     pub region: Region,
     pub root: RootSecret,
+    pub homes: Arc<Registry>,
+    /// Name of the holder that makes the material of new keys.
+    pub home: Option<String>,
     directory: RwLock<Directory>,
     /// Held while something changes: changes happen one after the other.
     turn: Arc<Mutex<()>>,
@@ -46,7 +50,8 @@ pub(super) enum Change {
 impl State {
     pub(super) fn new(
         parts: (Arc<dyn MetaStore>, Arc<dyn AuditSink>, Arc<dyn Clock>),
-        (account, region): (AccountId, Region),
+        config: Config,
+        homes: Arc<Registry>,
         root: RootSecret,
         directory: Directory,
     ) -> Self {
@@ -55,9 +60,11 @@ impl State {
             meta,
             audit,
             clock,
-            account,
-            region,
+            account: config.account,
+            region: config.region,
             root,
+            homes,
+            home: config.home,
             directory: RwLock::new(directory),
             turn: Arc::default(),
             stale: AtomicBool::new(false),
@@ -76,7 +83,7 @@ impl State {
     }
 
     async fn reload(&self) -> Result<(), Error> {
-        let fresh = Directory::load(&*self.meta, &self.region).await?;
+        let fresh = Directory::load(&*self.meta, &self.region, &self.homes).await?;
         self.change_directory(|directory| *directory = fresh);
         self.stale.store(false, Ordering::Release);
         Ok(())

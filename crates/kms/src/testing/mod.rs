@@ -1,6 +1,8 @@
 //! Doubles, callers and the contract suite. Behind feature `testing`, never in a release build.
 
 mod contract;
+mod holder;
+mod holder_contract;
 mod memory;
 mod wrappers;
 
@@ -12,6 +14,8 @@ use arqueta_policy::{Identity, Policy, PolicyKind};
 use crate::{Caller, RootKey, RootKeyError, RootSecret};
 
 pub use contract::{Subject, contract};
+pub use holder::MemoryHolder;
+pub use holder_contract::holder_contract;
 pub use memory::Memory;
 pub use wrappers::{Calls, Counting, Fault, Faulty, Slow};
 

@@ -11,7 +11,7 @@ use crate::embedded::ciphertext::MAX_KEY_ID;
 use crate::embedded::directory::Key;
 use crate::embedded::limits::{self, refused, unsupported};
 use crate::embedded::managed::{default_policy, new_id};
-use crate::embedded::record::KeyRecord;
+use crate::embedded::record::{Cause, KeyRecord};
 use crate::embedded::resolve::no_such_key;
 use crate::embedded::state::Change;
 use crate::embedded::tags;
@@ -109,22 +109,29 @@ impl Embedded {
         if !request.bypass_policy_lockout_safety_check {
             self.check_lockout(call.caller, &record)?;
         }
-        let turn = self.turn().await?;
-        if self.find_any(account, &id).is_some() {
-            return Err(refused("AlreadyExistsException", format!("Key {id} already exists")));
-        }
+        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
         call.touches(&record.arn(&self.state.region));
-        self.commit(turn, vec![Change::Key(record)]).await?;
+        self.enter_new(record).await?;
         let key = self.find(account, &id).ok_or_else(|| no_such_key(&id))?;
         let key_metadata = metadata(&key);
         call.answers(json!({ "keyMetadata": key_metadata }));
         Ok(CreateKeyResponse { key_metadata })
     }
 
+    async fn enter_new(&self, record: KeyRecord) -> Result<(), Error> {
+        let turn = self.turn().await?;
+        if self.find_any(&record.account, &record.id).is_some() {
+            self.discard(&record).await;
+            return Err(refused("AlreadyExistsException", format!("Key {} already exists", record.id)));
+        }
+        // A failed commit may have happened: the material stays then.
+        self.commit(turn, vec![Change::Key(record)]).await
+    }
+
     /// Refuses a policy under which its author could not put another one.
     pub(in crate::embedded) fn check_lockout(&self, caller: &Caller, record: &KeyRecord) -> Result<(), Error> {
         let policy = parse_policy(&record.policy)?;
-        let key = Key::new(&self.state.region, record.clone(), bytes::Bytes::new(), None)?;
+        let key = Key::new(&self.state.region, &self.state.homes, record.clone(), bytes::Bytes::new(), None)?;
         if self.keeps_control(caller, &key, &policy) {
             return Ok(());
         }

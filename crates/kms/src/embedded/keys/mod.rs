@@ -10,7 +10,7 @@ use super::Embedded;
 use super::access::Ask;
 use super::call::Call;
 use super::directory::Key;
-use super::record::KeyRecord;
+use super::record::{KeyRecord, Origin};
 use super::resolve::{Names, Target};
 use super::state::Change;
 use crate::{Error, KeyState};
@@ -73,7 +73,19 @@ impl Embedded {
 
 /// A key that can encrypt and decrypt.
 pub(super) fn usable(key: &Key) -> Result<(), Error> {
+    in_service(key)?;
     match key.state() {
+        KeyState::Unavailable if key.record.origin != Origin::CloudHsm => {
+            Err(Error::Unavailable(format!("the holder of {} is away", key.arn).into()))
+        }
+        state @ KeyState::Unavailable => Err(Error::InvalidState { key: key.arn.clone(), state }),
+        _ => Ok(()),
+    }
+}
+
+/// A key that its administrators let be used, whether or not its holder can be reached.
+pub(super) fn in_service(key: &Key) -> Result<(), Error> {
+    match key.record.lifecycle.state() {
         KeyState::Enabled => Ok(()),
         KeyState::Disabled => Err(Error::Disabled { key: key.arn.clone() }),
         state => Err(Error::InvalidState { key: key.arn.clone(), state }),

@@ -400,10 +400,9 @@ async fn a_key_that_was_edited_to_have_no_version_is_damaged() {
 async fn a_lost_root_key_file_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("root.key");
-    let config = || Config {
-        account: ACCOUNT.parse().unwrap(),
-        region: "us-east-1".parse().unwrap(),
-        root: Arc::new(crate::FileRootKey::new(&path)),
+    let config = || {
+        let root = Arc::new(crate::FileRootKey::new(&path));
+        Config::new(ACCOUNT.parse().unwrap(), "us-east-1".parse().unwrap(), root)
     };
     let meta = Arc::new(MemoryMeta::new());
     let open =

@@ -5,6 +5,7 @@ mod aliases;
 mod contract;
 mod crypto;
 mod grants;
+mod held;
 mod keys;
 mod record;
 mod rotation;
@@ -96,12 +97,12 @@ async fn open(
     clock: &Arc<ManualClock>,
     root: [u8; 32],
 ) -> Result<Embedded, Error> {
-    let config = Config {
-        account: "000000000000".parse().unwrap(),
-        region: "us-east-1".parse().unwrap(),
-        root: Arc::new(FixedRootKey(root)),
-    };
+    let config = config(root);
     Embedded::open(meta.clone(), audit.clone(), clock.clone(), config).await
+}
+
+fn config(root: [u8; 32]) -> Config {
+    Config::new("000000000000".parse().unwrap(), "us-east-1".parse().unwrap(), Arc::new(FixedRootKey(root)))
 }
 
 /// The error code of a refusal.

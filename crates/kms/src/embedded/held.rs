@@ -1,0 +1,175 @@
+//! Keys whose material is held elsewhere: who holds it, and what its answers mean here.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arqueta_model::{KeyArn, RequestId};
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+use super::Embedded;
+use super::directory::Key;
+use super::material;
+use super::record::{Cause, Held, KeyRecord, Origin, VersionRecord};
+use crate::{Error, HolderError, Holders, KeyHolder, KeyState, Use};
+
+/// Every holder that key records may name. Custom key stores come and go.
+pub(super) struct Registry(RwLock<Holders>);
+
+impl Registry {
+    pub(super) fn new(configured: Holders) -> Self {
+        Self(RwLock::new(configured))
+    }
+
+    /// The holder of this name. One that is not configured any more holds its keys all the same,
+    /// out of reach.
+    pub(super) fn get(&self, name: &str) -> Home {
+        let holders = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Home(holders.get(name).cloned().unwrap_or_else(|| Arc::new(Missing { name: name.to_owned() })))
+    }
+}
+
+/// The holder of a version's material.
+#[derive(Clone)]
+pub(super) struct Home(Arc<dyn KeyHolder>);
+
+impl Home {
+    pub(super) fn is_available(&self) -> bool {
+        self.0.is_available()
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").field("available", &self.is_available()).finish()
+    }
+}
+
+/// Stands for a holder that the configuration does not name.
+struct Missing {
+    name: String,
+}
+
+impl Missing {
+    fn error<T>(&self) -> Result<T, HolderError> {
+        Err(HolderError::unavailable(format!("the configuration has no key holder `{}`", self.name)))
+    }
+}
+
+#[async_trait]
+impl KeyHolder for Missing {
+    async fn create(&self, _: &KeyArn) -> Result<String, HolderError> {
+        self.error()
+    }
+
+    async fn adopt(&self, _: &str) -> Result<(), HolderError> {
+        self.error()
+    }
+
+    async fn encrypt(&self, _: &Use<'_>, _: &[u8], _: &[u8]) -> Result<Vec<u8>, HolderError> {
+        self.error()
+    }
+
+    async fn decrypt(&self, _: &Use<'_>, _: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, HolderError> {
+        self.error()
+    }
+
+    async fn destroy(&self, _: &str) -> Result<(), HolderError> {
+        self.error()
+    }
+
+    fn is_available(&self) -> bool {
+        false
+    }
+}
+
+impl Key {
+    /// The holder of a version and its name there; `None` if this service has the material itself.
+    fn held(&self, number: usize) -> Option<(&dyn KeyHolder, &str)> {
+        let home = self.homes.get(number)?.as_ref()?;
+        let held = self.record.versions.get(number)?.held.as_ref()?;
+        Some((&*home.0, &held.name))
+    }
+
+    /// Seals at the holder of version `number`; `None` if this service has the material itself.
+    pub(super) async fn seal_held(
+        &self,
+        request: &RequestId,
+        number: usize,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Option<Result<Vec<u8>, Error>> {
+        let (holder, name) = self.held(number)?;
+        let sealed = holder.encrypt(&Use { name, request }, plaintext, aad).await;
+        Some(sealed.map_err(|error| answer(&self.arn, &self.record, error)))
+    }
+
+    /// Opens at the holder of version `number`; `None` if this service has the material itself.
+    pub(super) async fn open_held(
+        &self,
+        request: &RequestId,
+        number: usize,
+        aad: &[u8],
+        message: &[u8],
+    ) -> Option<Result<Zeroizing<Vec<u8>>, Error>> {
+        let (holder, name) = self.held(number)?;
+        let opened = holder.decrypt(&Use { name, request }, message, aad).await;
+        Some(opened.map_err(|error| answer(&self.arn, &self.record, error)))
+    }
+}
+
+impl Embedded {
+    /// New symmetric material for the next version of `record`, made by `holder`, or here.
+    pub(super) async fn new_version(
+        &self,
+        record: &KeyRecord,
+        holder: Option<&str>,
+        cause: Cause,
+    ) -> Result<VersionRecord, Error> {
+        let (arn, made) = (record.arn(&self.state.region), self.state.clock.now());
+        let Some(holder) = holder else {
+            return Ok(material::generate(&self.state.root, &arn, record.versions.len(), made, cause));
+        };
+        let home = self.state.homes.get(holder);
+        let name = home.0.create(&arn).await.map_err(|error| answer(&arn, record, error))?;
+        let held = Some(Held { holder: holder.to_owned(), name });
+        Ok(VersionRecord { id: material::new_id(), made, cause, sealed: Vec::new(), held, imported: None })
+    }
+
+    /// Destroys what holders keep of a key, so that its record may go.
+    pub(super) async fn destroy_held(&self, record: &KeyRecord) -> Result<(), Error> {
+        let arn = record.arn(&self.state.region);
+        for held in record.versions.iter().filter_map(|version| version.held.as_ref()) {
+            let destroyed = self.state.homes.get(&held.holder).0.destroy(&held.name).await;
+            destroyed.map_err(|error| answer(&arn, record, error))?;
+        }
+        Ok(())
+    }
+
+    /// Destroys what holders made for a key that did not come to be. What cannot be destroyed is
+    /// named in the log, for the operator of the holder.
+    pub(super) async fn discard(&self, record: &KeyRecord) {
+        if let Err(error) = self.destroy_held(record).await {
+            let names: Vec<_> = record.versions.iter().filter_map(|version| version.held.as_ref()).collect();
+            tracing::warn!(%error, ?names, "material of a key that was not created stays at its holder");
+        }
+    }
+}
+
+/// A holder's refusal, as users see it. Users of a custom key store are told its state, as AWS
+/// does; where the operator chose the holder it is the key service that is away.
+fn answer(arn: &KeyArn, record: &KeyRecord, error: HolderError) -> Error {
+    let unavailable = || Error::InvalidState { key: arn.clone(), state: KeyState::Unavailable };
+    if !matches!(error, HolderError::NotAuthentic | HolderError::Throttled) {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::warn!(key = %arn, %error, source, "the holder of a key did not serve");
+    }
+    match error {
+        HolderError::NotAuthentic => Error::InvalidCiphertext,
+        HolderError::Throttled => Error::Throttled,
+        HolderError::UnknownKey => unavailable(),
+        _ if record.origin == Origin::CloudHsm => unavailable(),
+        HolderError::Denied(_) => Error::Denied { message: format!("The holder of the key {arn} denied the call.") },
+        HolderError::Unavailable(source) => Error::Unavailable(source),
+    }
+}
