@@ -1,9 +1,11 @@
 //! Configuration: embedded defaults, then the file, then `ARQUETA_*`, then the command line.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use arqueta_kms::Quotas;
 use arqueta_model::{AccountId, Region};
 use serde::Deserialize;
 
@@ -11,7 +13,7 @@ use crate::Error;
 use crate::command::ServeArgs;
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder for metadata, bodies, keys and the record.
@@ -73,11 +75,13 @@ pub struct Objects {
 }
 
 /// `[kms]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kms {
     /// Ids of symmetric keys that are created at start if they do not exist.
     pub ensure_keys: Vec<String>,
+    /// Requests a second that an account may make, by class of operations. No quota where none is set.
+    pub quotas: BTreeMap<String, f64>,
 }
 
 /// `[limits]`
@@ -223,7 +227,19 @@ impl Config {
         if self.domains.iter().any(|domain| domain.is_empty() || domain.contains(['/', ':', ' '])) {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
-        Ok(())
+        self.quotas().map(|_| ())
+    }
+
+    /// The key service's quotas.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a quota that there is not, and a rate that is none.
+    pub fn quotas(&self) -> Result<Quotas, Error> {
+        let mut quotas = Quotas::default();
+        for (name, rate) in &self.kms.quotas {
+            quotas.set(name, *rate).map_err(|error| Error::Config(format!("[kms.quotas] {error}")))?;
+        }
+        Ok(quotas)
     }
 
     /// The bucket-key window.
@@ -274,6 +290,8 @@ mod tests {
             ("[tls]\ncert = \"a.pem\"", "key"),
             ("domains = [\"http://x\"]", "domain"),
             ("listen = \"127.0.0.1\"", "listen"),
+            ("[kms.quotas]\nDecrypt = 5", "no quota `Decrypt`"),
+            ("[kms.quotas]\nsymmetric = 0", "`symmetric` must be"),
         ] {
             let (_file, args) = file(text);
             let line = Config::load(&args).unwrap_err().line();

@@ -142,7 +142,10 @@ impl Gateway {
         clock: &Arc<dyn Clock>,
     ) -> Result<Embedded, Error> {
         let root = Arc::new(FileRootKey::new(config.data_dir.join("root.key")));
-        let settings = arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root);
+        let settings = arqueta_kms::Config {
+            quotas: config.quotas()?,
+            ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
+        };
         let failed = || Error::open("key service");
         let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await.map_err(failed())?;
         let operator = operator(config, &**clock);

@@ -17,6 +17,7 @@ mod embedded;
 mod error;
 mod holder;
 mod metered;
+mod quotas;
 mod root;
 mod spec;
 #[cfg(any(test, feature = "testing"))]
@@ -32,5 +33,6 @@ pub use arqueta_policy::Identity;
 pub use error::Error;
 pub use holder::{HolderError, Holders, KeyHolder, MAX_HELD_CIPHERTEXT, Use};
 pub use metered::{Count, Counted, Metered, Outcome};
+pub use quotas::{QuotaError, Quotas};
 pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};
 pub use spec::KeySpec;

@@ -35,6 +35,9 @@ macro_rules! dispatch {
 /// [`Error::UnknownOperation`] for a name that KMS does not have, [`Error::Unsupported`] for one
 /// that is not served here, and the key service's own errors.
 pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
+    if let Some(known) = OPERATIONS.iter().find(|known| **known == operation) {
+        service.admit_operation(caller, known).await?;
+    }
     dispatch!(service, caller, operation, body;
         answers {
             "CancelKeyDeletion" => cancel_key_deletion,

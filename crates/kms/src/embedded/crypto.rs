@@ -12,7 +12,7 @@ use super::access::Ask;
 use super::call::Call;
 use super::ciphertext::{self, Parsed};
 use super::directory::Key;
-use super::grants::dry_run;
+use super::dry_run::{dry_run, ignores_ciphertext};
 use super::keys::usable;
 use super::limits::{self, unsupported};
 use super::material::{self, Material};
@@ -179,12 +179,17 @@ impl Embedded {
 
     async fn decrypt_in(&self, call: &mut Call<'_>, request: &DecryptRequest) -> Result<Opened, Error> {
         refuse_recipient(request.recipient.is_some())?;
-        refuse_modifiers(&request.dry_run_modifiers)?;
+        let permission_only = ignores_ciphertext(&request.dry_run_modifiers, request.dry_run)?;
         limits::grant_tokens(&request.grant_tokens)?;
         let context = noted(call, "encryptionContext", &request.encryption_context)?;
+        let ask = Ask::new(call.caller, "Decrypt").context(&context);
+        if permission_only {
+            let key = self.unseen_source(call, request.key_id.as_deref(), "KeyId", ask).await?;
+            algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
+            return Err(dry_run());
+        }
         blob(&request.ciphertext_blob, "ciphertextBlob", ciphertext::MAX)?;
         let parsed = ciphertext::parse(request.ciphertext_blob.expose())?;
-        let ask = Ask::new(call.caller, "Decrypt").context(&context);
         let key = self.source(call, request.key_id.as_deref(), &parsed, ask).await?;
         algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
         let opened = self.open_parsed(call.caller, key, &parsed, &context).await?;
@@ -218,23 +223,29 @@ impl Embedded {
     }
 
     async fn re_encrypt_in(&self, call: &mut Call<'_>, request: &ReEncryptRequest) -> Result<(Opened, Sealed), Error> {
-        refuse_modifiers(&request.dry_run_modifiers)?;
+        let permission_only = ignores_ciphertext(&request.dry_run_modifiers, request.dry_run)?;
         limits::grant_tokens(&request.grant_tokens)?;
         let from_context = noted(call, "sourceEncryptionContext", &request.source_encryption_context)?;
         let to_context = noted(call, "destinationEncryptionContext", &request.destination_encryption_context)?;
-        blob(&request.ciphertext_blob, "ciphertextBlob", ciphertext::MAX)?;
-        let parsed = ciphertext::parse(request.ciphertext_blob.expose())?;
         let ask = Ask::new(call.caller, "ReEncryptFrom").context(&from_context);
-        let from = self.source(call, request.source_key_id.as_deref(), &parsed, ask).await?;
+        let named = request.source_key_id.as_deref();
+        let (from, parsed) = if permission_only {
+            (self.unseen_source(call, named, "SourceKeyId", ask).await?, None)
+        } else {
+            blob(&request.ciphertext_blob, "ciphertextBlob", ciphertext::MAX)?;
+            let parsed = ciphertext::parse(request.ciphertext_blob.expose())?;
+            (self.source(call, named, &parsed, ask).await?, Some(parsed))
+        };
         algorithm(&from, request.source_encryption_algorithm.as_deref(), "sourceEncryptionAlgorithm")?;
         let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context);
         let to = self.admit(call, &request.destination_key_id, Names::Aliases, ask).await?;
         algorithm(&to, request.destination_encryption_algorithm.as_deref(), "destinationEncryptionAlgorithm")?;
-        let opened = self.open_parsed(call.caller, from, &parsed, &from_context).await?;
+        let opened = match parsed {
+            Some(parsed) => Some(self.open_parsed(call.caller, from, &parsed, &from_context).await?),
+            None => None,
+        };
         usable(&to)?;
-        if request.dry_run {
-            return Err(dry_run());
-        }
+        let Some(opened) = opened.filter(|_| !request.dry_run) else { return Err(dry_run()) };
         let sealed = self.seal(call.caller, to, &to_context, &opened.plaintext).await?;
         Ok((opened, sealed))
     }
@@ -408,8 +419,4 @@ fn algorithm(key: &Key, wanted: Option<&str>, member: &str) -> Result<(), Error>
 
 fn refuse_recipient(given: bool) -> Result<(), Error> {
     if given { Err(unsupported("Recipient")) } else { Ok(()) }
-}
-
-fn refuse_modifiers(modifiers: &[String]) -> Result<(), Error> {
-    if modifiers.is_empty() { Ok(()) } else { Err(unsupported("DryRunModifiers")) }
 }

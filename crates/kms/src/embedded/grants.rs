@@ -10,6 +10,7 @@ use super::Embedded;
 use super::access::{Ask, is_principal};
 use super::call::Call;
 use super::directory::Key;
+use super::dry_run::dry_run;
 use super::keys::usable;
 use super::limits::{self, refused};
 use super::page::page;
@@ -369,9 +370,4 @@ fn listing(page: super::page::Page<GrantListEntry>) -> Result<ListGrantsResponse
 
 fn no_such_grant(id: &str) -> Error {
     Error::NotFound { message: format!("Grant ID {id} not found") }
-}
-
-/// What a dry run answers where the call would have succeeded.
-pub(super) fn dry_run() -> Error {
-    refused("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
 }

@@ -7,9 +7,11 @@
 mod access;
 mod aliases;
 mod call;
+mod charge;
 mod ciphertext;
 mod crypto;
 mod directory;
+mod dry_run;
 mod due;
 mod grants;
 mod held;
@@ -37,6 +39,7 @@ use arqueta_audit::AuditSink;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 
+use crate::quotas::{Limiter, Quotas};
 use crate::{Error, Holders, RootKey, RootKeyError, RootSecret};
 use directory::Directory;
 use held::Registry;
@@ -56,13 +59,15 @@ pub struct Config {
     /// Which of `holders` makes the material of new symmetric keys, the AWS-managed and the
     /// service-owned ones included; this service itself if absent.
     pub home: Option<String>,
+    /// Requests a second that an account may make.
+    pub quotas: Quotas,
 }
 
 impl Config {
-    /// A service that keeps all material itself.
+    /// A service that keeps all material itself and has no quotas.
     #[must_use]
     pub fn new(account: AccountId, region: Region, root: Arc<dyn RootKey>) -> Self {
-        Self { account, region, root, holders: Holders::new(), home: None }
+        Self { account, region, root, holders: Holders::new(), home: None, quotas: Quotas::default() }
     }
 }
 

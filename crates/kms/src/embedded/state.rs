@@ -12,6 +12,7 @@ use super::directory::{Directory, Key};
 use super::held::Registry;
 use super::record::{self, AliasRecord, GrantRecord, KeyRecord};
 use super::{Config, Embedded};
+use crate::quotas::Limiter;
 use crate::{Error, RootSecret};
 
 pub(super) struct State {
@@ -24,6 +25,7 @@ pub(super) struct State {
     pub homes: Arc<Registry>,
     /// Name of the holder that makes the material of new keys.
     pub home: Option<String>,
+    pub limiter: Limiter,
     directory: RwLock<Directory>,
     /// Held while something changes: changes happen one after the other.
     turn: Arc<Mutex<()>>,
@@ -63,6 +65,7 @@ impl State {
             account: config.account,
             region: config.region,
             root,
+            limiter: Limiter::new(config.quotas),
             homes,
             home: config.home,
             directory: RwLock::new(directory),

@@ -33,12 +33,18 @@ impl Embedded {
 
     /// Notes the key in the record, as far as the caller may know it, and decides.
     pub(super) fn admit_target(&self, call: &mut Call<'_>, target: &Target, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
-        let own = &call.caller.identity.principal.account;
-        if let Some(key) = target.key.as_ref().filter(|key| key.record.account == *own) {
+        let account = &call.caller.identity.principal.account;
+        let own = target.key.as_ref().filter(|key| key.record.account == *account);
+        if let Some(key) = own {
             call.touches(&key.arn);
+            self.charge(call.caller, ask.operation, key)?;
         }
         let key = self.authorize(ask, target)?;
         call.touches(&key.arn);
+        if own.is_none() {
+            // Later than for an own key: the quota that a call counts against tells the key's spec.
+            self.charge(call.caller, ask.operation, &key)?;
+        }
         Ok(key)
     }
 

@@ -250,3 +250,35 @@ async fn no_key_material_is_in_the_store() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_dry_run_without_a_ciphertext_decides_about_the_named_key() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let stranger = user(ACCOUNT, "stranger", &[]);
+    let ask = |key: Option<&str>, dry_run, modifiers: &[&str]| DecryptRequest {
+        key_id: key.map(str::to_owned),
+        dry_run,
+        dry_run_modifiers: modifiers.iter().map(|modifier| (*modifier).to_owned()).collect(),
+        ..Default::default()
+    };
+    let (id, ignore) = (Some(key.as_str()), &["IGNORE_CIPHERTEXT"][..]);
+    let kms = &world.kms;
+    assert_eq!(code(kms.decrypt(&world.root, ask(id, true, ignore)).await), "DryRunOperationException");
+    assert_eq!(code(kms.decrypt(&stranger, ask(id, true, ignore)).await), "AccessDeniedException");
+    assert_eq!(code(kms.decrypt(&world.root, ask(None, true, ignore)).await), "ValidationException");
+    assert_eq!(code(kms.decrypt(&world.root, ask(id, false, ignore)).await), "ValidationException");
+    assert_eq!(code(kms.decrypt(&world.root, ask(id, true, &["IGNORE_POLICY"])).await), "ValidationException");
+    let other = world.key().await;
+    let moved = |source: Option<&str>| ReEncryptRequest {
+        source_key_id: source.map(str::to_owned),
+        destination_key_id: other.to_string(),
+        dry_run: true,
+        dry_run_modifiers: vec!["IGNORE_CIPHERTEXT".to_owned()],
+        ..Default::default()
+    };
+    assert_eq!(code(kms.re_encrypt(&world.root, moved(id)).await), "DryRunOperationException");
+    assert_eq!(code(kms.re_encrypt(&world.root, moved(None)).await), "ValidationException");
+    world.disable(&other).await;
+    assert_eq!(code(kms.re_encrypt(&world.root, moved(id)).await), "DisabledException");
+}
