@@ -119,6 +119,10 @@ impl AuditSink for Discard {
         Ok(())
     }
 
+    async fn announce(&self, _: arqueta_audit::Event) -> Result<(), arqueta_audit::Error> {
+        Ok(())
+    }
+
     async fn flush(&self) -> Result<(), arqueta_audit::Error> {
         Ok(())
     }

@@ -82,6 +82,10 @@ impl AuditSink for Unsynced {
         Ok(())
     }
 
+    async fn announce(&self, _: Event) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn flush(&self) -> Result<(), Error> {
         Ok(())
     }

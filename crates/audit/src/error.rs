@@ -8,6 +8,9 @@ pub enum Error {
     /// The store behind the record failed.
     #[error("the audit record cannot be written")]
     Store(#[from] arqueta_store::Error),
+    /// The head that the store keeps was not made by this record's key.
+    #[error("the stored end of the audit record is not one that this gateway's root key vouches for")]
+    ForgedHead,
     /// The sink is shutting down.
     #[error("the audit sink is closed")]
     Closed,
@@ -17,6 +20,6 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Closed)
+        !matches!(self, Self::Closed | Self::ForgedHead)
     }
 }

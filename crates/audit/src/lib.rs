@@ -5,11 +5,13 @@
 //! **Refuses to do** filtering by secrecy after the fact: an event never contains a key, a
 //! plaintext, a session token or a signature, because nothing that builds one is given them.
 //!
-//! **Invariants.** `append` returns only when the event is durable.
+//! **Invariants.** `append` returns only when the event is durable. Every group of lines that
+//! became durable together is sealed to the one before it ([`Sealer`]).
 //!
-//! **Threat notes.** Who can write the data folder can edit plain JSON lines; the signed digest
-//! chain (CloudTrail delivery) is what makes an edit visible.
+//! **Threat notes.** Who can write the data folder can edit plain JSON lines, but not so that
+//! [`verify`] does not see it; docs/record.md says what it sees and what it does not.
 
+mod chain;
 mod error;
 mod event;
 mod json_lines;
@@ -17,7 +19,8 @@ mod sink;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use chain::{Head, Sealer};
 pub use error::Error;
 pub use event::{Event, EventBuilder, Resource, SessionIssuer, UserIdentity};
-pub use json_lines::{Events, JsonLines};
-pub use sink::AuditSink;
+pub use json_lines::{Entries, Entry, Events, Finding, JsonLines, Report, verify};
+pub use sink::{AuditSink, Lenient};

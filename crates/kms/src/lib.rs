@@ -27,7 +27,7 @@ pub use contract::{
     Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeyState, KeyUsage, Kms, Operation,
     ReEncrypt, ReEncrypted,
 };
-pub use embedded::{Config, Embedded};
+pub use embedded::{Config, Embedded, RecordSealer};
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;
 pub use error::Error;

@@ -32,12 +32,14 @@ mod error;
 mod kdf;
 mod keys;
 mod part;
+mod tag;
 mod wrap;
 
 pub use cipher::ObjectCipher;
 pub use error::Error;
 pub use keys::{BodyKey, SourceKey};
 pub use part::{PartOpener, PartSealer};
+pub use tag::TagKey;
 pub use wrap::{WrapAad, WrapName, WrappedBodyKey};
 
 /// The format version that this crate writes (F-1).

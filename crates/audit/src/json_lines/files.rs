@@ -1,11 +1,13 @@
 //! Names and repair of the record's files.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use arqueta_model::Timestamp;
+
+use crate::chain::Seal;
 
 /// `events-<day>-<number>.jsonl`. Names order by day, then number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +27,17 @@ impl Name {
         Self { day: self.day.clone(), number: self.number + 1 }
     }
 
+    /// Orders before every file.
+    pub(super) fn before_all() -> Self {
+        Self { day: String::new(), number: 0 }
+    }
+
+    pub(super) fn file_name(&self) -> String {
+        format!("events-{}-{:03}.jsonl", self.day, self.number)
+    }
+
     pub(super) fn path(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("events-{}-{:03}.jsonl", self.day, self.number))
+        folder.join(self.file_name())
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -80,6 +91,30 @@ pub(super) fn create(folder: &Path, name: &Name) -> io::Result<File> {
         return Err(error);
     }
     Ok(file)
+}
+
+/// The last seal of a file, and where its line ends.
+pub(super) fn last_seal(path: &Path) -> io::Result<Option<(Seal, u64)>> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let (mut line, mut end, mut last) = (Vec::new(), 0, None);
+    loop {
+        line.clear();
+        end += reader.read_until(b'\n', &mut line)? as u64;
+        let Some(whole) = line.strip_suffix(b"\n") else { return Ok(last) };
+        if Seal::is_seal(whole) {
+            last = Seal::parse(whole).map(|seal| (seal, end)).or(last);
+        }
+    }
+}
+
+/// Cuts a file to `length`, durably.
+pub(super) fn cut(path: &Path, length: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    if file.metadata()?.len() > length {
+        file.set_len(length)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Cuts a file after its last newline. Returns its length.

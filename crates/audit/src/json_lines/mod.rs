@@ -2,19 +2,24 @@
 
 mod files;
 mod reader;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arqueta_model::Clock;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{AuditSink, Error, Event};
-pub use reader::Events;
-use writer::{Append, Writer};
+use crate::{AuditSink, Error, Event, Head, Sealer};
+pub use reader::{Entries, Entry, Events};
+pub use verify::{Finding, Report, verify};
+use writer::{Message, Writer};
+
+/// Where the outcome goes.
+type Answer = oneshot::Sender<Result<(), Error>>;
 
 /// How many appends may wait for the writer before further ones wait for room.
 const QUEUE: usize = 4096;
@@ -25,11 +30,22 @@ const QUEUE: usize = 4096;
 /// then answers all of them, so the cost of a sync is shared by whoever is there. A new file
 /// begins with each UTC day and when the present one has reached the size limit. A line torn by
 /// a crash was never acknowledged and is cut off at the next start.
+///
+/// Once [`JsonLines::seal`] was called, what is written together ends with a seal, a line of its
+/// own that readers of events are not given.
 #[derive(Debug)]
 pub struct JsonLines {
-    queue: Option<mpsc::Sender<Append>>,
+    queue: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
     folder: PathBuf,
+    head: Arc<Mutex<Option<Head>>>,
+}
+
+/// How an announcement begins.
+const ANNOUNCED: &[u8] = b"{\"announced\":";
+
+fn is_announcement(line: &[u8]) -> bool {
+    line.starts_with(ANNOUNCED)
 }
 
 impl JsonLines {
@@ -55,12 +71,30 @@ impl JsonLines {
     ) -> Result<Self, Error> {
         let folder = folder.into();
         let path = folder.clone();
-        let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size))
+        let head = Arc::new(Mutex::new(None));
+        let shown = head.clone();
+        let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size, shown))
             .await
             .map_err(std::io::Error::other)??;
         let (queue, appends) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(appends))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), folder })
+        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head })
+    }
+
+    /// Seals everything from now on. `known` is the chain's end as it was kept elsewhere: if the
+    /// record ends before it, the chain goes on from there, and the gap stays visible for ever.
+    /// Lines at the end that no seal follows were never acknowledged and are cut off.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the end of the record cannot be read or cut.
+    pub async fn seal(&self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> Result<(), Error> {
+        self.ask(|answer| Message::Seal { sealer, known, answer }).await
+    }
+
+    /// The chain's end; everything up to it is durable. `None` while nothing is sealed.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the record is kept.
@@ -70,10 +104,14 @@ impl JsonLines {
     }
 
     async fn submit(&self, line: Vec<u8>) -> Result<(), Error> {
-        let (answer, durable) = oneshot::channel();
+        self.ask(|answer| Message::Append { line, answer }).await
+    }
+
+    async fn ask(&self, message: impl FnOnce(Answer) -> Message) -> Result<(), Error> {
+        let (answer, done) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
-        queue.send(Append { line, answer }).await.map_err(|_| Error::Closed)?;
-        durable.await.map_err(|_| Error::Closed)?
+        queue.send(message(answer)).await.map_err(|_| Error::Closed)?;
+        done.await.map_err(|_| Error::Closed)?
     }
 }
 
@@ -82,6 +120,13 @@ impl AuditSink for JsonLines {
     async fn append(&self, event: Event) -> Result<(), Error> {
         let mut line = serde_json::to_vec(&event).map_err(std::io::Error::from)?;
         line.push(b'\n');
+        self.submit(line).await
+    }
+
+    async fn announce(&self, event: Event) -> Result<(), Error> {
+        let mut line = ANNOUNCED.to_vec();
+        serde_json::to_writer(&mut line, &event).map_err(std::io::Error::from)?;
+        line.extend_from_slice(b"}\n");
         self.submit(line).await
     }
 

@@ -5,28 +5,49 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use arqueta_model::Timestamp;
+use serde::Deserialize;
 
 use super::files::{self, Name};
+use super::is_announcement;
+use crate::chain::Seal;
 use crate::{Error, Event};
 
 /// Longest line that is read, in bytes; the writer's events are far below it.
-const LINE: u64 = 4 << 20;
+pub(super) const LINE: u64 = 4 << 20;
 
-/// The events of a folder in the order in which they were recorded, which is time order up to
+/// What a line of the record says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// What happened.
+    Event(Event),
+    /// What was about to happen ([`crate::AuditSink::announce`]).
+    Announced(Event),
+}
+
+#[derive(Deserialize)]
+struct Announcement {
+    announced: Event,
+}
+
+/// The entries of a folder in the order in which they were recorded, which is time order up to
 /// the duration of concurrent calls. Holds one line in memory. Reads block: use it on a blocking
 /// thread.
 ///
 /// A last line without its newline is being written right now, or was torn; it is left out.
 #[derive(Debug)]
-pub struct Events {
+pub struct Entries {
     folder: PathBuf,
     /// Files still to be read, last one first.
     rest: Vec<Name>,
-    current: Option<BufReader<File>>,
+    current: Option<(Name, BufReader<File>)>,
+    line: Vec<u8>,
+    following: bool,
+    /// A later file is there: the present one has grown for the last time.
+    complete: bool,
 }
 
-impl Events {
-    /// The events in `folder`, beginning with the UTC day of `since`.
+impl Entries {
+    /// The entries in `folder`, beginning with the UTC day of `since`.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be read.
@@ -36,26 +57,100 @@ impl Events {
         let mut rest = files::list(&folder)?;
         rest.retain(|name| name.day >= first);
         rest.reverse();
-        Ok(Self { folder, rest, current: None })
+        Ok(Self { folder, rest, current: None, line: Vec::new(), following: false, complete: false })
+    }
+
+    /// Goes on where the record goes on: after `None`, asking again may give more.
+    #[must_use]
+    pub fn following(mut self) -> Self {
+        self.following = true;
+        self
     }
 
     fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
-            let Some(reader) = &mut self.current else {
-                let Some(name) = self.rest.pop() else { return Ok(None) };
-                self.current = Some(BufReader::new(File::open(name.path(&self.folder))?));
-                continue;
-            };
-            let mut line = Vec::new();
-            reader.take(LINE).read_until(b'\n', &mut line)?;
-            if line.pop() == Some(b'\n') {
-                return Ok(Some(line));
+            if self.current.is_none() && !self.open_next()? {
+                return Ok(None);
             }
-            if line.len() as u64 + 1 >= LINE {
+            let Some((name, reader)) = &mut self.current else { return Ok(None) };
+            let room = LINE - self.line.len() as u64;
+            reader.take(room).read_until(b'\n', &mut self.line)?;
+            if self.line.last() == Some(&b'\n') {
+                self.line.pop();
+                return Ok(Some(std::mem::take(&mut self.line)));
+            }
+            if self.line.len() as u64 >= LINE {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "an audit line is too long"));
             }
-            self.current = None;
+            if self.following && !self.complete {
+                let name = name.clone();
+                self.rest.extend(later(&self.folder, &name)?);
+                if self.rest.is_empty() {
+                    return Ok(None);
+                }
+                // It may have grown between the read and the look.
+                self.complete = true;
+                continue;
+            }
+            self.line.clear();
+            (self.current, self.complete) = (None, false);
         }
+    }
+
+    fn open_next(&mut self) -> io::Result<bool> {
+        if self.rest.is_empty() && self.following {
+            self.rest = later(&self.folder, &Name::before_all())?;
+        }
+        let Some(name) = self.rest.pop() else { return Ok(false) };
+        self.complete = !self.rest.is_empty();
+        let file = BufReader::new(File::open(name.path(&self.folder))?);
+        self.current = Some((name, file));
+        Ok(true)
+    }
+}
+
+/// Files after `name`, last one first.
+fn later(folder: &Path, name: &Name) -> io::Result<Vec<Name>> {
+    let mut names = files::list(folder)?;
+    names.retain(|other| other > name);
+    names.reverse();
+    Ok(names)
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = match self.line() {
+                Ok(line) => line?,
+                Err(error) => return Some(Err(error.into())),
+            };
+            if !Seal::is_seal(&line) {
+                return Some(entry(&line).map_err(|error| Error::Io(error.into())));
+            }
+        }
+    }
+}
+
+fn entry(line: &[u8]) -> Result<Entry, serde_json::Error> {
+    if is_announcement(line) {
+        return serde_json::from_slice::<Announcement>(line).map(|line| Entry::Announced(line.announced));
+    }
+    serde_json::from_slice(line).map(Entry::Event)
+}
+
+/// The events among the [`Entries`] of a folder.
+#[derive(Debug)]
+pub struct Events(Entries);
+
+impl Events {
+    /// The events in `folder`, beginning with the UTC day of `since`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn open(folder: impl AsRef<Path>, since: Option<Timestamp>) -> Result<Self, Error> {
+        Entries::open(folder, since).map(Self)
     }
 }
 
@@ -63,7 +158,10 @@ impl Iterator for Events {
     type Item = Result<Event, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = self.line().transpose()?;
-        Some(line.and_then(|line| serde_json::from_slice(&line).map_err(io::Error::from)).map_err(Error::Io))
+        self.0.find_map(|entry| match entry {
+            Ok(Entry::Event(event)) => Some(Ok(event)),
+            Ok(Entry::Announced(_)) => None,
+            Err(error) => Some(Err(error)),
+        })
     }
 }

@@ -134,3 +134,39 @@ async fn dropping_the_sink_loses_nothing_that_was_handed_to_it() {
     drop(sink);
     assert_eq!(read(folder.path()).len(), 500);
 }
+
+#[tokio::test]
+async fn a_sealed_record_keeps_the_contract_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = open(folder.path()).await;
+    sink.seal(Arc::new(testing::TestSealer(1)), None).await.unwrap();
+    testing::contract(&sink, || async { read(folder.path()) }).await;
+}
+
+#[tokio::test]
+async fn a_follower_sees_what_is_appended_later_and_files_that_come_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = JsonLines::with_file_size(folder.path(), Arc::new(ManualClock::default()), 1).await.unwrap();
+    let mut entries = Entries::open(folder.path(), None).unwrap().following();
+    assert!(entries.next().is_none());
+    for name in ["One", "Two", "Three"] {
+        sink.append(event(name)).await.unwrap();
+        assert!(matches!(entries.next(), Some(Ok(Entry::Event(event))) if event.event_name == name), "{name}");
+        assert!(entries.next().is_none());
+    }
+    sink.announce(event("Four")).await.unwrap();
+    assert!(matches!(entries.next(), Some(Ok(Entry::Announced(event))) if event.event_name == "Four"));
+}
+
+#[tokio::test]
+async fn a_follower_waits_for_the_rest_of_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.append(event("One")).await.unwrap();
+    let path = folder.path().join("events-2026-01-01-000.jsonl");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..10]).unwrap();
+    let mut entries = Entries::open(folder.path(), None).unwrap().following();
+    assert!(entries.next().is_none());
+    std::fs::write(&path, &whole).unwrap();
+    assert!(entries.next().unwrap().is_ok());
+}

@@ -25,6 +25,9 @@ where
         "durable when append returns, without a flush, and equal"
     );
 
+    sink.announce(event("Announced")).await.expect("a healthy sink takes announcements");
+    assert_eq!(recorded().await, std::slice::from_ref(&first), "an announcement is no event");
+
     let awkward = Event { user_agent: "line\nbreak \u{2028} \"quote\" \u{0}".to_owned(), ..event("Awkward") };
     sink.append(awkward.clone()).await.expect("any text can be recorded");
     assert_eq!(recorded().await, [first, awkward], "order is kept, and no text breaks a line");
@@ -59,6 +62,7 @@ mod tests {
         let sink = Faulty::new(Memory::default());
         sink.fail(true);
         assert!(sink.append(event("Lost")).await.is_err());
+        assert!(sink.announce(event("Lost")).await.is_err());
         assert!(sink.flush().await.is_err());
         assert!(sink.inner().events().is_empty());
         sink.fail(false);

@@ -3,12 +3,13 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::{AuditSink, Error, Event};
+use crate::{AuditSink, Error, Event, Sealer};
 
 /// Keeps events in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
     events: Mutex<Vec<Event>>,
+    announced: Mutex<Vec<Event>>,
 }
 
 impl Memory {
@@ -16,6 +17,12 @@ impl Memory {
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was announced so far, in order.
+    #[must_use]
+    pub fn announced(&self) -> Vec<Event> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was appended since the last call.
@@ -28,6 +35,11 @@ impl Memory {
 impl AuditSink for Memory {
     async fn append(&self, event: Event) -> Result<(), Error> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        Ok(())
+    }
+
+    async fn announce(&self, event: Event) -> Result<(), Error> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         Ok(())
     }
 
@@ -72,6 +84,11 @@ impl<S: AuditSink> AuditSink for Faulty<S> {
         self.inner.append(event).await
     }
 
+    async fn announce(&self, event: Event) -> Result<(), Error> {
+        self.check()?;
+        self.inner.announce(event).await
+    }
+
     async fn flush(&self) -> Result<(), Error> {
         self.check()?;
         self.inner.flush().await
@@ -109,7 +126,30 @@ impl<S: AuditSink> AuditSink for Counting<S> {
         self.inner.append(event).await
     }
 
+    async fn announce(&self, event: Event) -> Result<(), Error> {
+        self.inner.announce(event).await
+    }
+
     async fn flush(&self) -> Result<(), Error> {
         self.inner.flush().await
+    }
+}
+
+/// Seals with a digest of no strength, keyed by a number.
+#[derive(Debug, Clone, Copy)]
+pub struct TestSealer(pub u64);
+
+impl Sealer for TestSealer {
+    fn tag(&self, pieces: &[&[u8]]) -> [u8; 32] {
+        let mut tag = [0; 32];
+        for (lane, part) in tag.chunks_exact_mut(8).enumerate() {
+            // FNV-1a (Fowler, Noll, Vo), once per lane.
+            let mut hash = 0xcbf2_9ce4_8422_2325 ^ self.0.rotate_left(17) ^ lane as u64;
+            for byte in pieces.iter().copied().flatten() {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+            part.copy_from_slice(&hash.to_be_bytes());
+        }
+        tag
     }
 }

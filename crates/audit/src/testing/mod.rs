@@ -8,7 +8,7 @@ use arqueta_model::{AccountId, Principal, RequestId, RequestInfo, Timestamp};
 use crate::{Event, EventBuilder};
 
 pub use contract::contract;
-pub use doubles::{Counting, Faulty, Memory};
+pub use doubles::{Counting, Faulty, Memory, TestSealer};
 
 /// An event named `name` by the root user of account 111122223333.
 ///

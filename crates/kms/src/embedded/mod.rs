@@ -43,6 +43,7 @@ use crate::quotas::{Limiter, Quotas};
 use crate::{Error, Holders, RootKey, RootKeyError, RootSecret};
 use directory::Directory;
 use held::Registry;
+pub use secrets::RecordSealer;
 use state::State;
 
 /// How to open the service.
