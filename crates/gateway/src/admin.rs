@@ -1,5 +1,5 @@
-//! The administration port: `/healthz`, `/readyz`, `/metrics`. Unauthenticated, so it listens on
-//! loopback by default and says nothing about objects.
+//! The administration port: `/healthz`, `/readyz`, `/metrics`, `/audit/head`. Unauthenticated, so
+//! it listens on loopback by default and says nothing about objects.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,19 +10,21 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::metrics::Metrics;
+use crate::record::SealedRecord;
 
 /// Answers for the administration port.
 #[derive(Clone)]
 pub struct Admin {
     metrics: Arc<Metrics>,
+    record: Option<Arc<SealedRecord>>,
     ready: Arc<AtomicBool>,
 }
 
 impl Admin {
     /// Not ready until [`Admin::set_ready`].
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, ready: Arc::default() }
+    pub fn new(metrics: Arc<Metrics>, record: Option<Arc<SealedRecord>>) -> Self {
+        Self { metrics, record, ready: Arc::default() }
     }
 
     /// Whether requests are served; false again once draining begins.
@@ -48,7 +50,11 @@ impl Admin {
                 );
                 answer
             }
-            _ => text(StatusCode::NOT_FOUND, "only /healthz, /readyz and /metrics\n".to_owned()),
+            "/audit/head" => match &self.record {
+                Some(record) => text(StatusCode::OK, String::from_utf8_lossy(&record.head()).into_owned()),
+                None => text(StatusCode::NOT_FOUND, "the record is not kept here\n".to_owned()),
+            },
+            _ => text(StatusCode::NOT_FOUND, "only /healthz, /readyz, /metrics and /audit/head\n".to_owned()),
         }
     }
 }

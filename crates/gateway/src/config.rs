@@ -38,6 +38,8 @@ pub struct Config {
     pub bucket_key: BucketKey,
     /// Object defaults.
     pub objects: Objects,
+    /// The record.
+    pub audit: Audit,
     /// Embedded key service.
     pub kms: Kms,
     /// Bounds on what a client may hold open.
@@ -72,6 +74,14 @@ pub struct BucketKey {
 pub struct Objects {
     /// Encrypt (SSE-S3) where neither request nor bucket asks for more, as AWS since 2023.
     pub default_encryption: bool,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// Whether a call that cannot be recorded fails. Otherwise it goes on and the log says so.
+    pub fail_closed: bool,
 }
 
 /// `[kms]`
@@ -115,6 +125,7 @@ impl Default for Config {
             tls: None,
             bucket_key: BucketKey::default(),
             objects: Objects::default(),
+            audit: Audit::default(),
             kms: Kms::default(),
             limits: Limits::default(),
         }
@@ -130,6 +141,12 @@ impl Default for BucketKey {
 impl Default for Objects {
     fn default() -> Self {
         Self { default_encryption: true }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { fail_closed: true }
     }
 }
 

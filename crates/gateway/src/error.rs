@@ -43,6 +43,15 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The record cannot be read.
+    #[error("the audit record cannot be read")]
+    Record(#[source] arqueta_audit::Error),
+    /// The record is not what was written.
+    #[error("the audit record was changed: {0} finding(s)")]
+    Tampered(usize),
+    /// Standard output is gone or full.
+    #[error("the output cannot be written")]
+    Output(#[source] std::io::Error),
     /// The runtime failed.
     #[error("the runtime failed")]
     Runtime(#[from] std::io::Error),

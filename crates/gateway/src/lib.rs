@@ -21,10 +21,11 @@ mod hardening;
 pub mod listen;
 mod logging;
 pub mod metrics;
+pub mod record;
 pub mod route;
 mod tls;
 pub mod wiring;
 
-pub use command::{Cli, Command, ServeArgs, run};
+pub use command::{AuditArgs, Cli, Command, ServeArgs, run};
 pub use config::Config;
 pub use error::Error;

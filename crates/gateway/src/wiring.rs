@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{AuditSink, JsonLines};
+use arqueta_audit::{AuditSink, JsonLines, Lenient};
 use arqueta_aws::{AwsEdge, Services};
 use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
@@ -21,6 +21,7 @@ use crate::Error;
 use crate::config::Config;
 use crate::credentials::{self, KeyServiceSealer};
 use crate::metrics::Metrics;
+use crate::record::SealedRecord;
 use crate::route::Router;
 
 /// What everything else stands on. Tests put recording or failing ones here.
@@ -32,6 +33,8 @@ pub struct Foundations {
     pub blobs: Arc<dyn BlobStore>,
     /// The record.
     pub audit: Arc<dyn AuditSink>,
+    /// The files behind `audit`, to be sealed; `None` where it is kept elsewhere.
+    pub record: Option<Arc<JsonLines>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -49,8 +52,13 @@ impl Foundations {
         let meta = RedbStore::open_with(data.join("meta.redb"), options)
             .map_err(Error::open("metadata in the data folder"))?;
         let blobs = FsBlobs::open(data.join("blobs")).map_err(Error::open("bodies in the data folder"))?;
-        let audit = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
-        Ok(Self { meta: Arc::new(meta), blobs: Arc::new(blobs), audit: Arc::new(audit), clock })
+        let record = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
+        let record = Arc::new(record);
+        let audit: Arc<dyn AuditSink> = match config.audit.fail_closed {
+            true => record.clone(),
+            false => Arc::new(Lenient(record.clone())),
+        };
+        Ok(Self { meta: Arc::new(meta), blobs: Arc::new(blobs), audit, record: Some(record), clock })
     }
 }
 
@@ -86,6 +94,8 @@ pub struct Gateway {
     engine: Arc<Engine>,
     kms: Embedded,
     audit: Arc<dyn AuditSink>,
+    record: Option<Arc<SealedRecord>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Gateway {
@@ -94,8 +104,15 @@ impl Gateway {
     /// # Errors
     /// [`Error::Open`] names the part; [`Error::Config`].
     pub async fn open(config: &Config, foundations: Foundations) -> Result<Self, Error> {
-        let Foundations { meta, blobs, audit, clock } = foundations;
+        let Foundations { meta, blobs, audit, record, clock } = foundations;
         let kms = Self::open_kms(config, &meta, &audit, &clock).await?;
+        let record = match record {
+            Some(lines) => Some(Arc::new(
+                SealedRecord::begin(lines, &kms, meta.clone()).await.map_err(Error::open("audit record"))?,
+            )),
+            None => None,
+        };
+        ensure_keys(config, &kms, &*clock).await?;
         let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
         let iam = Arc::new(iam);
 
@@ -127,12 +144,12 @@ impl Gateway {
             iam,
             audit: audit.clone(),
             record: Some(config.data_dir.join("audit")),
-            clock,
+            clock: clock.clone(),
             region: config.region.clone(),
             account: config.account_id.clone(),
         }));
         let router = Router { s3, aws, metrics: metrics.clone() };
-        Ok(Self { router, metrics, created, engine, kms, audit })
+        Ok(Self { router, metrics, created, engine, kms, audit, record, clock })
     }
 
     async fn open_kms(
@@ -146,20 +163,24 @@ impl Gateway {
             quotas: config.quotas()?,
             ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
         };
-        let failed = || Error::open("key service");
-        let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await.map_err(failed())?;
-        let operator = operator(config, &**clock);
-        for id in &config.kms.ensure_keys {
-            kms.provision_key(&operator, id, CreateKeyRequest::default()).await.map_err(failed())?;
-        }
-        Ok(kms)
+        Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await.map_err(Error::open("key service"))
     }
 
     /// Work that no request waits for, until `stop` resolves.
     pub async fn work(&self, stop: impl Future<Output = ()> + Send) {
         let keys = tokio::spawn(self.kms.clone().run());
+        let record = self.record.clone().map(|record| tokio::spawn(record.run(self.clock.clone())));
         self.engine.run_sweeper(SweepSchedule::default(), stop).await;
         keys.abort();
+        if let Some(record) = record {
+            record.abort();
+        }
+    }
+
+    /// The record's chain, where there is one.
+    #[must_use]
+    pub fn record(&self) -> Option<&Arc<SealedRecord>> {
+        self.record.as_ref()
     }
 
     /// Makes the rest of the record durable.
@@ -167,7 +188,22 @@ impl Gateway {
         if let Err(error) = self.audit.flush().await {
             tracing::error!(%error, "the record could not be flushed");
         }
+        if let Some(record) = &self.record
+            && let Err(error) = record.keep(None).await
+        {
+            tracing::error!(%error, "the end of the audit record could not be kept");
+        }
     }
+}
+
+/// The keys that the configuration asks for.
+async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Result<(), Error> {
+    let operator = operator(config, clock);
+    for id in &config.kms.ensure_keys {
+        let made = kms.provision_key(&operator, id, CreateKeyRequest::default()).await;
+        made.map_err(Error::open("key service"))?;
+    }
+    Ok(())
 }
 
 /// Identities, and the root keys of accounts that are new.

@@ -79,6 +79,7 @@ impl Site {
             meta: meta.clone(),
             blobs: blobs.clone(),
             audit: Arc::new(Memory::default()),
+            record: None,
             clock: clock.clone(),
         };
         let config = Config { data_dir: data.to_owned(), ..Config::default() };

@@ -59,6 +59,8 @@ pub enum Finding {
         /// Its number.
         sequence: u64,
     },
+    /// Nothing tells where the chain ends, so nothing shows that its end is still there.
+    NoHead,
     /// Lines that no seal follows: left by a crash, which the next start cuts off, or added.
     Unsealed {
         /// Name of the file.
@@ -83,6 +85,7 @@ impl fmt::Display for Finding {
             Self::Misplaced { file, line, sequence } => {
                 write!(f, "{file}: the group that ends at line {line} (number {sequence}) does not belong there")
             }
+            Self::NoHead => write!(f, "the metadata does not know where the record ends"),
             Self::Unsealed { file, first } => {
                 write!(f, "{file}: nothing vouches for what stands from line {first} on (left by a crash, or added)")
             }
@@ -181,8 +184,12 @@ impl Check<'_> {
 
     fn end(mut self) -> Report {
         let last = self.report.head.sequence;
-        if let Some(known) = self.known.filter(|known| known.sequence > last) {
-            self.report.findings.push(Finding::Missing { from: last + 1, to: known.sequence, before: None });
+        match self.known {
+            None => self.report.findings.push(Finding::NoHead),
+            Some(known) if known.sequence > last => {
+                self.report.findings.push(Finding::Missing { from: last + 1, to: known.sequence, before: None });
+            }
+            Some(_) => {}
         }
         self.report
     }

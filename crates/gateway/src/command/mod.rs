@@ -1,10 +1,12 @@
 //! The command line: one file or folder per command, its options beside what carries it out.
 
+mod audit;
 mod serve;
 
 use clap::{Parser, Subcommand};
 
 use crate::Error;
+pub use audit::AuditArgs;
 pub use serve::ServeArgs;
 
 /// S3-compatible object gateway that seals every object under its owner's keys.
@@ -21,6 +23,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway: S3, KMS, IAM and STS on one port, administration on another.
     Serve(Box<ServeArgs>),
+    /// Look at the record of who did what, and prove that nobody changed it.
+    Audit(Box<AuditArgs>),
 }
 
 /// Carries out the command line. Returns when the command is done; `serve` is when it was stopped.
@@ -30,5 +34,6 @@ pub enum Command {
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Serve(args) => serve::run(&args),
+        Command::Audit(args) => audit::run(*args),
     }
 }

@@ -96,7 +96,7 @@ async fn serve(config: Config) -> Result<(), Error> {
         drain,
     };
 
-    let admin = Admin::new(gateway.metrics.clone());
+    let admin = Admin::new(gateway.metrics.clone(), gateway.record().cloned());
     admin.set_ready(true);
     let answers = admin.clone();
     let admin_service = move |request, _| {

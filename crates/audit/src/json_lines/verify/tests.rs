@@ -57,6 +57,7 @@ async fn an_untouched_record_has_no_findings() {
     let report = verify(record.folder.path(), &KEY, Some(record.head)).unwrap();
     assert_eq!((report.files, report.groups, report.events, report.head), (2, 6, 6, record.head));
     assert_eq!(report.findings, []);
+    assert_eq!(verify(record.folder.path(), &KEY, None).unwrap().findings, [Finding::NoHead]);
     let earlier = Head { sequence: 4, ..Head::default() };
     assert!(!verify(record.folder.path(), &KEY, Some(earlier)).unwrap().findings.is_empty(), "not the fourth seal");
 }

@@ -1,0 +1,69 @@
+//! `arqueta audit`: the record for people. Reads the files of the data folder, with a gateway
+//! running on it or not.
+
+mod line;
+mod search;
+mod tail;
+mod verify;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::ServeArgs;
+use crate::{Config, Error};
+
+/// Options of `arqueta audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    command: AuditCommand,
+
+    /// Configuration file of the gateway whose record is meant.
+    #[arg(long, env = "ARQUETA_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    /// Data folder of that gateway [default: ./data]
+    #[arg(long, env = "ARQUETA_DATA_DIR", value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Show the latest events.
+    Tail(tail::TailArgs),
+    /// Find events. All options must match.
+    Search(search::SearchArgs),
+    /// Prove that nobody changed the record.
+    Verify(verify::VerifyArgs),
+}
+
+/// Carries out one of the commands.
+///
+/// # Errors
+/// [`Error::Record`] if the record cannot be read, [`Error::Tampered`] if `verify` found something.
+pub fn run(args: AuditArgs) -> Result<(), Error> {
+    let serve = ServeArgs { config: args.config, data_dir: args.data_dir, ..ServeArgs::default() };
+    let config = Config::load(&serve)?;
+    let out = &mut io::stdout().lock();
+    let done = match args.command {
+        AuditCommand::Tail(tail) => tail.run(&config, out),
+        AuditCommand::Search(search) => search.run(&config, out),
+        AuditCommand::Verify(verify) => verify.run(&config, out),
+    };
+    match done {
+        // Whoever reads has seen enough: `arqueta audit search | head`.
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+fn write(out: &mut impl Write, line: &str) -> Result<(), Error> {
+    writeln!(out, "{line}").map_err(Error::Output)
+}
+
+/// Where the record of a gateway lies.
+fn folder(config: &Config) -> PathBuf {
+    config.data_dir.join("audit")
+}

@@ -1,0 +1,110 @@
+//! `arqueta audit verify`: whether the record is what was written (docs/record.md).
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arqueta_audit::{Finding, Head, Report};
+use arqueta_kms::{FileRootKey, RecordSealer, RootKey as _};
+use arqueta_model::{Clock as _, SystemClock};
+use arqueta_store::RedbStore;
+use bytes::Bytes;
+use clap::Args;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::{folder, write};
+use crate::{Config, Error};
+
+/// A running gateway may be in the middle of a group; one that it does not finish is a finding.
+const LOOKS: usize = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+/// Largest head document, in bytes.
+const DOCUMENT: usize = 4096;
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Administration port of the gateway, if one runs on the data folder [default: as configured]
+    #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    admin: Option<SocketAddr>,
+}
+
+impl VerifyArgs {
+    pub fn run(&self, config: &Config, out: &mut impl Write) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let report = runtime.block_on(self.report(config))?;
+        for finding in &report.findings {
+            write(out, &finding.to_string())?;
+        }
+        let Report { files, groups, events, head, findings } = &report;
+        if findings.is_empty() {
+            let sequence = head.sequence;
+            write(
+                out,
+                &format!("valid: {events} events in {groups} groups, {files} files; the chain ends at {sequence}"),
+            )
+        } else {
+            write(out, &format!("{events} events in {groups} groups, {files} files are what was recorded"))?;
+            Err(Error::Tampered(findings.len()))
+        }
+    }
+
+    async fn report(&self, config: &Config) -> Result<Report, Error> {
+        let root = FileRootKey::new(config.data_dir.join("root.key"));
+        let root = root.unlock().await.map_err(Error::open("root key"))?;
+        let sealer = RecordSealer::new(&root);
+        let (head, running) = self.head(config, &sealer).await?;
+        let look = || arqueta_audit::verify(folder(config), &sealer, head).map_err(Error::Record);
+        let mut report = look()?;
+        for _ in 0..LOOKS {
+            if !running || !matches!(report.findings[..], [Finding::Unsealed { .. }]) {
+                break;
+            }
+            SystemClock.sleep(BETWEEN_LOOKS).await;
+            report = look()?;
+        }
+        Ok(report)
+    }
+
+    /// The chain's end, from the metadata store or, where a gateway holds that, from the gateway.
+    async fn head(&self, config: &Config, sealer: &RecordSealer) -> Result<(Option<Head>, bool), Error> {
+        let path = config.data_dir.join("meta.redb");
+        if !path.is_file() {
+            return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
+        }
+        let closed = match RedbStore::open(path) {
+            Ok(meta) => {
+                return Ok((Head::load(&meta, sealer).await.map_err(Error::Record)?, false));
+            }
+            Err(error) => error,
+        };
+        let admin = self.admin.unwrap_or(config.admin_listen);
+        match ask(admin).await {
+            Ok(document) => Ok((Some(Head::decode(&document, sealer).map_err(Error::Record)?), true)),
+            Err(error) => Err(Error::Config(format!(
+                "the metadata in the data folder does not open ({closed}), and no gateway answers on its \
+                 administration port {admin} ({error}); tell the port with --admin"
+            ))),
+        }
+    }
+}
+
+/// The head that the gateway behind the administration port shows.
+async fn ask(admin: SocketAddr) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = tokio::net::TcpStream::connect(admin).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = http::Request::get("/audit/head").header("host", admin.to_string()).body(Empty::<Bytes>::new())?;
+    let answer = async {
+        let answer = sender.send_request(request).await?;
+        if answer.status() != http::StatusCode::OK {
+            return Err(format!("it answers {}", answer.status()).into());
+        }
+        Ok(Limited::new(answer.into_body(), DOCUMENT).collect().await?.to_bytes())
+    };
+    tokio::pin!(connection);
+    tokio::select! {
+        answer = answer => answer,
+        ended = &mut connection => Err(ended.err().map_or_else(|| "the connection ended".into(), Into::into)),
+    }
+}
