@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arqueta_model::{KeyArn, RequestId};
+use arqueta_model::{EncryptionContext, KeyArn, RequestId};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
@@ -58,6 +58,9 @@ pub struct Use<'a> {
     pub name: &'a str,
     /// The request that it is for, so that the holder's own record can name it.
     pub request: &'a RequestId,
+    /// The caller's encryption context, for the holder's own policies and record. What binds a
+    /// ciphertext is the additional data, which covers it.
+    pub context: &'a EncryptionContext,
 }
 
 /// Keeps symmetric key material outside this service and uses it there. One contract suite
@@ -101,6 +104,15 @@ pub trait KeyHolder: Send + Sync {
 
     /// Whether it can be used now, as far as is known without waiting.
     fn is_available(&self) -> bool;
+}
+
+/// Material that exists at a holder.
+#[derive(Debug, Clone, Copy)]
+pub struct Adopted<'a> {
+    /// Name of the holder.
+    pub holder: &'a str,
+    /// Name of the key there.
+    pub name: &'a str,
 }
 
 /// Holders by the name that key records know them by.

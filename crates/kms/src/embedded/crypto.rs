@@ -309,7 +309,7 @@ impl Embedded {
         let KeyRecord { account, id, .. } = &key.record;
         let header = ciphertext::header(account, id, number);
         let aad = ciphertext::aad(&header, context);
-        let bytes = match key.seal_held(&caller.request.id, number, &aad, plaintext).await {
+        let bytes = match key.seal_held((&caller.request.id, context), number, &aad, plaintext).await {
             Some(message) => [header, message?].concat(),
             None => {
                 let material = self.material(&key, number)?;
@@ -329,7 +329,7 @@ impl Embedded {
         usable(&key)?;
         let number = parsed.version;
         let version = key.record.versions.get(number).ok_or(Error::InvalidCiphertext)?;
-        let held = key.open_held(&caller.request.id, number, &parsed.aad(context), parsed.message).await;
+        let held = key.open_held((&caller.request.id, context), number, &parsed.aad(context), parsed.message).await;
         let plaintext = match held {
             Some(opened) => opened?,
             None => parsed.open(self.material(&key, number)?.symmetric()?, context)?,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use arqueta_model::{KeyArn, RequestId};
+use arqueta_model::{EncryptionContext, KeyArn, RequestId};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
@@ -94,26 +94,26 @@ impl Key {
     /// Seals at the holder of version `number`; `None` if this service has the material itself.
     pub(super) async fn seal_held(
         &self,
-        request: &RequestId,
+        (request, context): (&RequestId, &EncryptionContext),
         number: usize,
         aad: &[u8],
         plaintext: &[u8],
     ) -> Option<Result<Vec<u8>, Error>> {
         let (holder, name) = self.held(number)?;
-        let sealed = holder.encrypt(&Use { name, request }, plaintext, aad).await;
+        let sealed = holder.encrypt(&Use { name, request, context }, plaintext, aad).await;
         Some(sealed.map_err(|error| answer(&self.arn, &self.record, error)))
     }
 
     /// Opens at the holder of version `number`; `None` if this service has the material itself.
     pub(super) async fn open_held(
         &self,
-        request: &RequestId,
+        (request, context): (&RequestId, &EncryptionContext),
         number: usize,
         aad: &[u8],
         message: &[u8],
     ) -> Option<Result<Zeroizing<Vec<u8>>, Error>> {
         let (holder, name) = self.held(number)?;
-        let opened = holder.decrypt(&Use { name, request }, message, aad).await;
+        let opened = holder.decrypt(&Use { name, request, context }, message, aad).await;
         Some(opened.map_err(|error| answer(&self.arn, &self.record, error)))
     }
 }
@@ -132,14 +132,36 @@ impl Embedded {
         };
         let home = self.state.homes.get(holder);
         let name = home.0.create(&arn).await.map_err(|error| answer(&arn, record, error))?;
-        let held = Some(Held { holder: holder.to_owned(), name });
+        let held = Some(Held { holder: holder.to_owned(), name, adopted: false });
         Ok(VersionRecord { id: material::new_id(), made, cause, sealed: Vec::new(), held, imported: None })
+    }
+
+    /// The material that exists at `holder` under `name`, as the only version of `record`.
+    pub(super) async fn adopted_version(
+        &self,
+        record: &KeyRecord,
+        holder: &str,
+        name: &str,
+    ) -> Result<VersionRecord, Error> {
+        let made = self.state.clock.now();
+        let adopted = self.state.homes.get(holder).0.adopt(name).await;
+        adopted.map_err(|error| answer(&record.arn(&self.state.region), record, error))?;
+        let held = Some(Held { holder: holder.to_owned(), name: name.to_owned(), adopted: true });
+        Ok(VersionRecord {
+            id: material::new_id(),
+            made,
+            cause: Cause::Creation,
+            sealed: Vec::new(),
+            held,
+            imported: None,
+        })
     }
 
     /// Destroys what holders keep of a key, so that its record may go.
     pub(super) async fn destroy_held(&self, record: &KeyRecord) -> Result<(), Error> {
         let arn = record.arn(&self.state.region);
-        for held in record.versions.iter().filter_map(|version| version.held.as_ref()) {
+        // What was there before stays there: it is not this service's to destroy.
+        for held in record.versions.iter().filter_map(|v| v.held.as_ref()).filter(|held| !held.adopted) {
             let destroyed = self.state.homes.get(&held.holder).0.destroy(&held.name).await;
             destroyed.map_err(|error| answer(&arn, record, error))?;
         }

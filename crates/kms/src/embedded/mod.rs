@@ -39,7 +39,7 @@ use arqueta_audit::AuditSink;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 
-use crate::quotas::{Limiter, Quotas};
+use crate::quotas::Quotas;
 use crate::{Error, Holders, RootKey, RootKeyError, RootSecret};
 use directory::Directory;
 use held::Registry;

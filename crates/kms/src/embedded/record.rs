@@ -60,6 +60,8 @@ pub(super) enum Origin {
     External,
     /// It was drawn inside the tokens of a custom key store and never leaves them.
     CloudHsm,
+    /// It exists at an external key service, whose key this one stands for.
+    ExternalKeyStore,
 }
 
 impl Origin {
@@ -68,6 +70,7 @@ impl Origin {
             Self::AwsKms => "AWS_KMS",
             Self::External => "EXTERNAL",
             Self::CloudHsm => "AWS_CLOUDHSM",
+            Self::ExternalKeyStore => "EXTERNAL_KEY_STORE",
         }
     }
 }
@@ -135,6 +138,8 @@ pub(super) struct Held {
     pub holder: String,
     /// Name of the material there.
     pub name: String,
+    /// Existed there before, under its owner's own rule.
+    pub adopted: bool,
 }
 
 /// What its importer said of material.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use arqueta_model::Region;
+
 use super::Embedded;
 use super::access::Ask;
 use super::call::Call;
@@ -9,7 +11,7 @@ use super::directory::Key;
 use super::keys::usable;
 use super::limits::{self, refused};
 use super::page::page;
-use super::record::{Cause, KeyRecord};
+use super::record::{Cause, KeyRecord, Origin};
 use super::resolve::Names;
 use super::state::Change;
 use crate::api::{
@@ -65,6 +67,9 @@ impl Embedded {
                 None => record.rotation.period_days.into(),
             };
             usable(key)?;
+            if record.origin == Origin::ExternalKeyStore {
+                return Err(not_rotated_here(record, &self.state.region));
+            }
             record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
             record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
             Ok(())
@@ -126,10 +131,19 @@ impl Embedded {
     /// New material where the current one is; it encrypts from the next call on.
     pub(super) async fn add_version(&self, record: &mut KeyRecord, cause: Cause) -> Result<(), Error> {
         let held = record.current().and_then(|number| record.versions[number].held.as_ref());
+        if held.is_some_and(|held| held.adopted) {
+            return Err(not_rotated_here(record, &self.state.region));
+        }
         let holder = held.map(|held| held.holder.clone());
         record.versions.push(self.new_version(record, holder.as_deref(), cause).await?);
         Ok(())
     }
+}
+
+/// AWS's refusal for keys whose material lives in an external key store.
+fn not_rotated_here(record: &KeyRecord, region: &Region) -> Error {
+    let (arn, origin) = (record.arn(region), record.origin.name());
+    refused("UnsupportedOperationException", format!("{arn} origin is {origin} which is not valid for this operation."))
 }
 
 fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRotationsResponse, Error> {

@@ -1,4 +1,6 @@
-use arqueta_model::{KeyArn, RequestId};
+use std::sync::LazyLock;
+
+use arqueta_model::{EncryptionContext, KeyArn, RequestId};
 
 use crate::{HolderError, KeyHolder, MAX_HELD_CIPHERTEXT, Use};
 
@@ -24,7 +26,8 @@ pub async fn holder_contract<H: KeyHolder + ?Sized>(holder: &H) {
 }
 
 fn of<'a>(name: &'a str, request: &'a RequestId) -> Use<'a> {
-    Use { name, request }
+    static NONE: LazyLock<EncryptionContext> = LazyLock::new(EncryptionContext::default);
+    Use { name, request, context: &NONE }
 }
 
 async fn round_trips<H: KeyHolder + ?Sized>(holder: &H, name: &str) {

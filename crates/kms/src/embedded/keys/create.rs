@@ -11,11 +11,11 @@ use crate::embedded::ciphertext::MAX_KEY_ID;
 use crate::embedded::directory::Key;
 use crate::embedded::limits::{self, refused, unsupported};
 use crate::embedded::managed::{default_policy, new_id};
-use crate::embedded::record::{Cause, KeyRecord};
+use crate::embedded::record::{Cause, KeyRecord, Origin};
 use crate::embedded::resolve::no_such_key;
 use crate::embedded::state::Change;
 use crate::embedded::tags;
-use crate::{Caller, Error, KeyManager};
+use crate::{Adopted, Caller, Error, KeyManager};
 
 const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
 const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
@@ -46,7 +46,7 @@ impl Embedded {
     /// # Errors
     /// As the API names them.
     pub async fn create_key(&self, caller: &Caller, request: CreateKeyRequest) -> Result<CreateKeyResponse, Error> {
-        self.create(caller, None, request).await
+        self.create(caller, None, None, request).await
     }
 
     /// As `CreateKey`, under a key id of the operator's choice: 1 to 128 of `A-Za-z0-9-`.
@@ -63,13 +63,37 @@ impl Embedded {
         if let Some(key) = self.find(&caller.identity.principal.account, key_id) {
             return Ok(CreateKeyResponse { key_metadata: metadata(&key) });
         }
-        self.create(caller, Some(key_id), request).await
+        self.create(caller, Some(key_id), None, request).await
+    }
+
+    /// As [`Self::provision_key`], for a key whose material exists at a holder already. Deleting
+    /// the key leaves it there.
+    ///
+    /// # Errors
+    /// As [`Self::create_key`]; `AlreadyExistsException` for a key of that id with other material;
+    /// [`Error::InvalidState`] where the holder has no such key.
+    pub async fn provision_held_key(
+        &self,
+        caller: &Caller,
+        key_id: &str,
+        at: Adopted<'_>,
+        request: CreateKeyRequest,
+    ) -> Result<CreateKeyResponse, Error> {
+        let Some(key) = self.find(&caller.identity.principal.account, key_id) else {
+            return self.create(caller, Some(key_id), Some(at), request).await;
+        };
+        let held = key.record.versions.first().and_then(|version| version.held.as_ref());
+        if held.is_some_and(|held| held.adopted && held.holder == at.holder && held.name == at.name) {
+            return Ok(CreateKeyResponse { key_metadata: metadata(&key) });
+        }
+        Err(refused("AlreadyExistsException", format!("Key {key_id} already exists, with other material")))
     }
 
     async fn create(
         &self,
         caller: &Caller,
         id: Option<&str>,
+        at: Option<Adopted<'_>>,
         request: CreateKeyRequest,
     ) -> Result<CreateKeyResponse, Error> {
         let mut call = Call::writes(caller, "CreateKey")
@@ -81,7 +105,7 @@ impl Embedded {
             .with("multiRegion", request.multi_region.unwrap_or(false))
             .maybe("policy", request.policy.as_deref())
             .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
-        let outcome = self.create_in(&mut call, id, request).await;
+        let outcome = self.create_in(&mut call, id, at, request).await;
         self.finish(call, outcome).await
     }
 
@@ -89,6 +113,7 @@ impl Embedded {
         &self,
         call: &mut Call<'_>,
         id: Option<&str>,
+        at: Option<Adopted<'_>>,
         request: CreateKeyRequest,
     ) -> Result<CreateKeyResponse, Error> {
         check_kind(&request)?;
@@ -109,7 +134,14 @@ impl Embedded {
         if !request.bypass_policy_lockout_safety_check {
             self.check_lockout(call.caller, &record)?;
         }
-        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
+        let version = match at {
+            Some(Adopted { holder, name }) => {
+                record.origin = Origin::ExternalKeyStore;
+                self.adopted_version(&record, holder, name).await?
+            }
+            None => self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?,
+        };
+        record.versions.push(version);
         call.touches(&record.arn(&self.state.region));
         self.enter_new(record).await?;
         let key = self.find(account, &id).ok_or_else(|| no_such_key(&id))?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{MemoryHolder, OTHER_ACCOUNT, Subject, context, contract};
-use crate::{Decrypt, GenerateDataKey, KeyRef, KeyState, Kms};
+use crate::{Adopted, Decrypt, GenerateDataKey, KeyHolder, KeyRef, KeyState, Kms};
 
 /// A service whose new keys are held by a double, and the double.
 async fn world() -> (World, Arc<MemoryHolder>) {
@@ -135,4 +135,38 @@ async fn a_key_destroyed_behind_the_services_back_is_an_invalid_state() {
     assert_eq!(code(world.decrypt_as(&world.root, &sealed).await), "KMSInvalidStateException");
     let request = Decrypt { wrapped: &sealed, key: None, context: &context(&[]) };
     assert!(Kms::decrypt(&world.kms, &world.root, request).await.is_err());
+}
+
+#[tokio::test]
+async fn a_key_that_existed_at_its_holder_serves_is_not_rotated_and_stays_there() {
+    let (world, holder) = world().await;
+    let name = holder.create(&"arn:aws:kms:us-east-1:111122223333:key/theirs".parse().unwrap()).await.unwrap();
+    let at = Adopted { holder: "elsewhere", name: &name };
+    let adopt = |at| world.kms.provision_held_key(&world.root, "ours", at, CreateKeyRequest::default());
+    let metadata = adopt(at).await.unwrap().key_metadata;
+    assert_eq!(metadata.origin, "EXTERNAL_KEY_STORE");
+    let key: KeyArn = metadata.arn.parse().unwrap();
+    assert_eq!(adopt(at).await.unwrap().key_metadata.arn, metadata.arn, "asked for again, it is the same");
+    assert_eq!(code(adopt(Adopted { name: "another", ..at }).await), "AlreadyExistsException");
+
+    let sealed = world.encrypt(&key, b"x").await;
+    assert_eq!(world.decrypt_as(&world.root, &sealed).await.unwrap().plaintext.expose(), b"x");
+    let rotate = RotateKeyOnDemandRequest { key_id: key.to_string() };
+    assert_eq!(code(world.kms.rotate_key_on_demand(&world.root, rotate).await), "UnsupportedOperationException");
+    let enable = EnableKeyRotationRequest { key_id: key.to_string(), ..Default::default() };
+    assert_eq!(code(world.kms.enable_key_rotation(&world.root, enable).await), "UnsupportedOperationException");
+
+    world.schedule_deletion(&key).await;
+    world.clock.advance(8 * DAY);
+    world.kms.run_due().await.unwrap();
+    assert!(holder.names().contains(&name), "its owner has it still");
+}
+
+#[tokio::test]
+async fn a_key_that_its_holder_does_not_have_is_not_made() {
+    let (world, _holder) = world().await;
+    let at = Adopted { holder: "elsewhere", name: "nothing" };
+    let refused = world.kms.provision_held_key(&world.root, "ours", at, CreateKeyRequest::default()).await;
+    assert_eq!(code(refused), "KMSInvalidStateException");
+    assert!(world.kms.find(&ACCOUNT.parse().unwrap(), "ours").is_none());
 }
