@@ -30,6 +30,7 @@ mod cors;
 pub mod error;
 mod exchange;
 mod form_fields;
+mod gate;
 mod host;
 mod ops;
 mod query;

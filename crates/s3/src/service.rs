@@ -18,12 +18,13 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, StdError, dto};
 
 use crate::answer::{self, Subject};
-use crate::auth::{Access, Authenticator, Gate, refuse_doubled, refuse_undecoded};
+use crate::auth::{Access, Authenticator, refuse_doubled, refuse_undecoded};
 use crate::body::{Digests, Watched};
 use crate::condition::Signing;
 use crate::cors;
 use crate::exchange::{Connection, Exchange, session_token};
 use crate::form_fields::{self, FormFields, Peeked};
+use crate::gate::Gate;
 use crate::host::Hosts;
 use crate::ops::Operations;
 use crate::query;

@@ -13,9 +13,9 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, put};
 use crate::action;
-use crate::auth::Question;
 use crate::checksum;
 use crate::condition::Signing;
+use crate::gate::Question;
 
 /// PostObject.
 pub async fn post_object(

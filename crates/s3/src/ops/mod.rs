@@ -32,10 +32,10 @@ use http::{HeaderMap, Uri};
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use crate::auth::{Gate, Question};
 use crate::condition::Signing;
 use crate::error;
 use crate::exchange::Exchange;
+use crate::gate::{Gate, Question};
 use crate::query;
 
 /// S3 over an [`Engine`].

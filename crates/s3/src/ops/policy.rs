@@ -1,4 +1,4 @@
-//! Bucket policies. [`crate::auth::Gate`] enforces them.
+//! Bucket policies. [`crate::gate::Gate`] enforces them.
 
 use arqueta_engine::record::BucketDocument;
 use arqueta_iam::{Policy, PolicyKind};

@@ -1,0 +1,144 @@
+//! May this caller do this here? Identity policies, bucket policy, ownership.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arqueta_engine::api::ObjectName;
+use arqueta_engine::record::{BucketDocument, BucketRecord};
+use arqueta_engine::{Engine, Error};
+use arqueta_iam::{ConditionKeys, Iam, Policy, PolicyKind, PolicyRequest};
+use arqueta_model::{BucketName, PrincipalKind, Region};
+use http::{HeaderMap, Uri};
+use s3s::{S3Result, s3_error};
+
+use crate::action;
+use crate::condition::{self, Signing};
+use crate::error;
+use crate::exchange::Exchange;
+
+/// Most parsed bucket policies remembered.
+const POLICIES: usize = 1024;
+
+/// Decides S3 actions: identity policies, bucket policy, ownership.
+pub struct Gate {
+    iam: Arc<Iam>,
+    engine: Arc<Engine>,
+    region: Region,
+    /// Parsed bucket policies beside the text they were parsed from; a changed text parses anew.
+    policies: RwLock<HashMap<BucketName, (String, Arc<Policy>)>>,
+}
+
+/// What a decision is made on, beside the action.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// The request.
+    pub exchange: &'a Exchange,
+    /// Its condition keys.
+    pub keys: &'a ConditionKeys<'a>,
+}
+
+impl Gate {
+    /// A gate of `region`.
+    #[must_use]
+    pub fn new(iam: Arc<Iam>, engine: Arc<Engine>, region: Region) -> Self {
+        Self { iam, engine, region, policies: RwLock::default() }
+    }
+
+    /// The record of a bucket; `None` if there is none.
+    ///
+    /// # Errors
+    /// Failures of the store, and names that no bucket can have.
+    pub async fn bucket(&self, name: &str) -> S3Result<Option<Arc<BucketRecord>>> {
+        let name = name.parse::<BucketName>().map_err(|_| s3_error!(InvalidBucketName))?;
+        match self.engine.bucket(&name).await {
+            Ok(record) => Ok(Some(record)),
+            Err(Error::NoSuchBucket) => Ok(None),
+            Err(other) => Err(error::of_engine(&other)),
+        }
+    }
+
+    /// The condition keys of a request.
+    #[must_use]
+    pub fn keys<'a>(
+        &'a self,
+        exchange: &'a Exchange,
+        headers: &HeaderMap,
+        uri: &Uri,
+        signing: Signing,
+    ) -> ConditionKeys<'a> {
+        condition::keys(exchange, &self.region, headers, uri, signing)
+    }
+
+    /// Decides `action` on `resource`, in `bucket` if it exists. In a bucket that does not exist
+    /// the caller's own policies decide, so that only those who may look learn that it is missing.
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub fn decide(
+        &self,
+        question: Question<'_>,
+        action: &str,
+        resource: &str,
+        bucket: Option<&BucketRecord>,
+    ) -> S3Result<()> {
+        let identity = question.exchange.identity().ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
+        let policy = bucket.map(|bucket| self.policy(bucket)).transpose()?.flatten();
+        let owner = bucket.map_or(&identity.principal.account, |bucket| &bucket.owner);
+        if identity.principal.kind == PrincipalKind::Anonymous && policy.is_none() {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        }
+        let request = PolicyRequest { action, resource, keys: question.keys };
+        self.iam
+            .authorize(identity, &request, policy.as_deref(), owner)
+            .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))
+    }
+
+    /// The keys with the tags of the object that `action` is decided on. `None` where they cannot
+    /// matter: the action has no such keys, no policy is there to read them, or no such object.
+    pub async fn existing_tags<'a>(
+        &self,
+        question: Question<'a>,
+        action: &str,
+        bucket: Option<&BucketRecord>,
+        name: Option<ObjectName>,
+    ) -> Option<ConditionKeys<'a>> {
+        let bucket = bucket.filter(|_| action::reads_existing_tags(action))?;
+        let root = question.exchange.identity()?.principal.kind == PrincipalKind::Root;
+        if root && !bucket.documents.contains_key(&BucketDocument::Policy) {
+            return None;
+        }
+        let (tags, _) = self.engine.object_tags(&name?).await.ok()?;
+        let mut keys = question.keys.clone();
+        for (key, value) in tags.pairs() {
+            keys.insert(&format!("s3:ExistingObjectTag/{key}"), value.as_str());
+        }
+        Some(keys)
+    }
+
+    /// The bucket's policy, parsed.
+    fn policy(&self, bucket: &BucketRecord) -> S3Result<Option<Arc<Policy>>> {
+        let Some(text) = bucket.documents.get(&BucketDocument::Policy) else { return Ok(None) };
+        let known = self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&bucket.name).cloned();
+        if let Some((parsed_from, policy)) = known
+            && parsed_from == *text
+        {
+            return Ok(Some(policy));
+        }
+        // It was valid when it was stored; one that no longer is denies everything.
+        let policy = Policy::parse(text, PolicyKind::Resource)
+            .map_err(|_| s3_error!(AccessDenied, "The policy of the bucket cannot be read."))?;
+        let policy = Arc::new(policy);
+        let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
+        if policies.len() >= POLICIES {
+            policies.clear();
+        }
+        policies.insert(bucket.name.clone(), (text.clone(), Arc::clone(&policy)));
+        Ok(Some(policy))
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("region", &self.region).finish_non_exhaustive()
+    }
+}
