@@ -205,6 +205,7 @@ def test_nobody_is_let_in_without_a_policy_and_only_where_it_says(gateway, s3, s
     for method, path in (("GET", "/open/k"), ("GET", ""), ("PUT", "/open/k"), ("DELETE", "/open/k"), ("GET", "/missing")):
         assert send(gateway, method, url + path) == (403, "AccessDenied")
     assert send(gateway, "GET", gateway.url + "/")[0] in (307, 403)
+    s3.delete_public_access_block(Bucket=stored)
     s3.put_bucket_policy(Bucket=stored, Policy=everyone(stored))
     assert send(gateway, "GET", url + "/open/k") == (200, b"open")
     for method, path in (("GET", "/k"), ("GET", ""), ("PUT", "/open/k"), ("DELETE", "/open/k"), ("GET", "/open/k?acl")):
@@ -215,6 +216,7 @@ def test_nobody_is_let_in_without_a_policy_and_only_where_it_says(gateway, s3, s
 
 def test_an_anonymous_reader_gets_no_use_of_a_customer_managed_key(gateway, s3, stored, key):
     s3.put_object(Bucket=stored, Key="open/k", Body=b"open", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+    s3.delete_public_access_block(Bucket=stored)
     s3.put_bucket_policy(Bucket=stored, Policy=everyone(stored))
     assert send(gateway, "GET", f"{gateway.url}/{stored}/open/k")[0] in (400, 403)
 

@@ -15,7 +15,7 @@ use arqueta_model::{AccountId, BucketName, Clock, VersionId};
 use rig::{Rig, account, bucket, name, version};
 
 fn create(name: &str, owner: AccountId) -> CreateBucket {
-    CreateBucket { bucket: name.parse().unwrap(), owner, object_lock: false, tags: None }
+    CreateBucket { bucket: name.parse().unwrap(), owner, object_lock: false, tags: None, documents: Default::default() }
 }
 
 fn other() -> AccountId {

@@ -98,6 +98,7 @@ async fn a_record_does_not_move_to_another_bucket() {
             bucket: second.clone(),
             owner: rig::account(),
             object_lock: false,
+            documents: Default::default(),
             tags: None,
         };
         rig.engine.create_bucket(create).await.unwrap();

@@ -74,6 +74,8 @@ pub struct BucketKey {
 pub struct Objects {
     /// Encrypt (SSE-S3) where neither request nor bucket asks for more, as AWS since 2023.
     pub default_encryption: bool,
+    /// New buckets block public access, as AWS's since April 2023.
+    pub block_public_access: bool,
 }
 
 /// `[audit]`
@@ -140,7 +142,7 @@ impl Default for BucketKey {
 
 impl Default for Objects {
     fn default() -> Self {
-        Self { default_encryption: true }
+        Self { default_encryption: true, block_public_access: true }
     }
 }
 

@@ -137,6 +137,7 @@ impl Gateway {
             region: config.region.clone(),
             domains: config.domains.clone(),
             body_idle: Duration::from_secs(config.limits.body_idle_seconds),
+            block_public_access: config.objects.block_public_access,
         };
         let s3 = Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), &edge));
         let aws = Arc::new(AwsEdge::new(Services {

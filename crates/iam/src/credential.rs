@@ -52,6 +52,7 @@ impl Known {
     fn admits(&self, token: Option<&str>, now: Timestamp) -> Result<(), Error> {
         match (&self.session, token) {
             (None, None) => Ok(()),
+            (Some(_), None) => Err(Error::UnknownAccessKey),
             // Not in constant time: the token alone signs nothing.
             (Some((own, expires)), Some(given)) if **own == *given => {
                 if now < *expires {
@@ -109,7 +110,8 @@ impl Iam {
                 let secret = Arc::new(Secret::new(secret.as_str()));
                 (Credential { secret, identity: Arc::new(identity) }, Some((token.into(), expires)))
             }
-            (true, None) => return Err(Error::InvalidToken),
+            // Without its token it is the id of no key at all, as AWS has it.
+            (true, None) => return Err(Error::UnknownAccessKey),
             (false, _) => (self.long_term(access_key_id, generation).await?, None),
         };
         let noted = self.directory.last_use(access_key_id).await?.map_or(i64::MIN, Timestamp::millis);

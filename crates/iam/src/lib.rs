@@ -28,6 +28,7 @@ mod managed;
 mod names;
 mod page;
 mod policies;
+mod principals;
 mod record;
 mod roles;
 mod secret;

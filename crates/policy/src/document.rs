@@ -6,7 +6,7 @@ use crate::condition::Condition;
 use crate::json::Json;
 use crate::keys::Environment;
 use crate::pattern::{ArnPattern, Case, Outcome, Pattern, Syntax};
-use crate::principal::{PrincipalClause, Reach};
+use crate::principal::{PrincipalClause, PrincipalName, Reach};
 
 /// Where a policy stands, which decides what it may contain and how large it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,6 +167,29 @@ impl Statement {
     /// The Action or NotAction texts as written.
     pub fn actions(&self) -> impl ExactSizeIterator<Item = &str> {
         self.actions.texts.iter().map(|text| &**text)
+    }
+
+    /// Whether [`Statement::actions`] are those that the statement is not about.
+    #[must_use]
+    pub fn is_not_action(&self) -> bool {
+        self.actions.inverted
+    }
+
+    /// Whether the pattern number `at` of [`Statement::actions`] matches `action`.
+    #[must_use]
+    pub fn pattern_matches(&self, at: usize, action: &str) -> bool {
+        self.actions.patterns.get(at).is_some_and(|pattern| pattern.matches_plain(action, Case::Ignore))
+    }
+
+    /// Whether [`Statement::resources`] are those that the statement is not about.
+    #[must_use]
+    pub fn is_not_resource(&self) -> bool {
+        self.resources.as_ref().is_some_and(|resources| resources.inverted)
+    }
+
+    /// Whom Principal or NotPrincipal names; nobody in policies that stand with an identity.
+    pub fn principals(&self) -> impl Iterator<Item = PrincipalName<'_>> {
+        self.principals.iter().flat_map(PrincipalClause::names)
     }
 
     /// The Resource or NotResource texts as written; none in a trust policy.

@@ -34,3 +34,4 @@ pub use error::ParseError;
 pub use evaluate::{Decision, Evaluation, PolicyType, Request, ResourcePolicy, ResourceRole, evaluate};
 pub use identity::Identity;
 pub use keys::ConditionKeys;
+pub use principal::PrincipalName;

@@ -48,7 +48,42 @@ enum Entry {
     Canonical(Box<str>),
 }
 
+/// A principal as a policy names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrincipalName<'a> {
+    /// `*`, with or without `AWS`.
+    Everyone,
+    /// A twelve-digit account.
+    Account(&'a str),
+    /// The ARN of a user, role or federated user.
+    Identity(&'a str),
+    /// The ARN of one session of a role.
+    Session(&'a str),
+    /// The unique id of a user or role.
+    UniqueId(&'a str),
+    /// A service such as `cloudtrail.amazonaws.com`.
+    Service(&'a str),
+    /// An identity provider.
+    Federated(&'a str),
+    /// The canonical user id of an account.
+    CanonicalUser(&'a str),
+}
+
 impl PrincipalClause {
+    /// Everyone that the clause lists.
+    pub(crate) fn names(&self) -> impl Iterator<Item = PrincipalName<'_>> {
+        self.entries.iter().map(|entry| match entry {
+            Entry::Everyone | Entry::EveryoneAws => PrincipalName::Everyone,
+            Entry::Account(id) => PrincipalName::Account(id),
+            Entry::Arn(arn) => PrincipalName::Identity(arn),
+            Entry::SessionArn(arn) => PrincipalName::Session(arn),
+            Entry::Id(id) => PrincipalName::UniqueId(id),
+            Entry::Service(name) => PrincipalName::Service(name),
+            Entry::Federated(name) => PrincipalName::Federated(name),
+            Entry::Canonical(id) => PrincipalName::CanonicalUser(id),
+        })
+    }
+
     pub(crate) fn parse(value: &Json, inverted: bool) -> Result<Self, ParseError> {
         let mut entries = Vec::new();
         match value {

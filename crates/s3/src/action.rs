@@ -40,15 +40,18 @@ const fn object(action: &'static str) -> Need {
 
 /// What is decided before the operation `name` runs; `None` if the operation is not served.
 ///
-/// Empty for the operations whose resources stand in the body: DeleteObjects is decided per key
-/// and PostObject with the key of its form, by the operations themselves.
+/// Empty for the operations whose resources or condition keys stand in the body: DeleteObjects is
+/// decided per key, PostObject with the key of its form, tagging and object lock with the tags and
+/// the lock that they set, by the operations themselves.
 #[must_use]
 pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
     let has = |header: &str| headers.contains_key(header);
     let versioned = query::has(uri, "versionId");
     let pick = |plain, version| object(if versioned { version } else { plain });
     let mut needs = vec![match name {
-        "PostObject" | "DeleteObjects" => return Some(Vec::new()),
+        "PostObject" | "DeleteObjects" | "PutObjectTagging" | "PutObjectRetention" | "PutObjectLegalHold" => {
+            return Some(Vec::new());
+        }
         "ListBuckets" => account("s3:ListAllMyBuckets"),
         "CreateBucket" => bucket("s3:CreateBucket"),
         "DeleteBucket" => bucket("s3:DeleteBucket"),
@@ -87,13 +90,10 @@ pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
         "GetObjectAcl" => pick("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
         "PutObjectAcl" => pick("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
         "GetObjectTagging" => pick("s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
-        "PutObjectTagging" => pick("s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
         "DeleteObjectTagging" => pick("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
         "DeleteObject" => pick("s3:DeleteObject", "s3:DeleteObjectVersion"),
         "GetObjectRetention" => object("s3:GetObjectRetention"),
-        "PutObjectRetention" => object("s3:PutObjectRetention"),
         "GetObjectLegalHold" => object("s3:GetObjectLegalHold"),
-        "PutObjectLegalHold" => object("s3:PutObjectLegalHold"),
         "UpdateObjectEncryption" => object("s3:UpdateObjectEncryption"),
         "PutObject"
         | "CopyObject"
@@ -118,10 +118,16 @@ pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
     if matches!(name, "PutObject" | "CopyObject" | "CompleteMultipartUpload" | "DeleteObject") && has("if-match") {
         needs.push(object("s3:GetObject"));
     }
-    if matches!(name, "DeleteObject" | "PutObjectRetention") && bypasses_governance(headers) {
+    if name == "DeleteObject" && bypasses_governance(headers) {
         needs.push(object("s3:BypassGovernanceRetention"));
     }
     Some(needs)
+}
+
+/// Whether a copy takes its source's tags along (`x-amz-tagging-directive`).
+#[must_use]
+pub fn copies_tags(headers: &HeaderMap) -> bool {
+    headers.get("x-amz-tagging-directive").is_none_or(|value| value != "REPLACE")
 }
 
 /// Whether the request asks to override governance retention.
@@ -214,7 +220,7 @@ mod tests {
             ("GetObject", "s3:GetObject", "s3:GetObjectVersion"),
             ("DeleteObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
             ("GetObjectTagging", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
-            ("PutObjectTagging", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
+            ("DeleteObjectTagging", "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
         ] {
             assert_eq!(actions(name, &[], "/b/k"), [plain]);
             assert_eq!(actions(name, &[], "/b/k?versionId=null"), [version]);

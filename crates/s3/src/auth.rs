@@ -97,10 +97,17 @@ impl Access {
                 }
                 (on, _) => (resource(on, path)?, present, object_name(path, cx.uri())),
             };
-            match gate.existing_tags(question, need.action, bucket, name).await {
-                Some(keys) => gate.decide(Question { exchange, keys: &keys }, need.action, &resource, bucket)?,
-                None => gate.decide(question, need.action, &resource, bucket)?,
-            }
+            gate.decide_object(question, need.action, &resource, bucket, name).await?;
+        }
+        if operation == "CopyObject"
+            && action::copies_tags(cx.headers())
+            && let Some(source) = &source
+            && gate.is_tagged(&source.name).await
+        {
+            let (read, source) = (source.tagging_action(), source);
+            let name = Some(source.name.clone());
+            gate.decide_object(question, read, source.arn.as_str(), source.bucket.as_deref(), name).await?;
+            gate.decide(question, "s3:PutObjectTagging", &resource(On::Object, path)?, present)?;
         }
         require_owner("x-amz-expected-bucket-owner", cx.headers(), bucket.as_deref())?;
         if let Some(source) = &source {
@@ -121,6 +128,10 @@ struct Source {
 }
 
 impl Source {
+    fn tagging_action(&self) -> &'static str {
+        if self.name.version.is_some() { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" }
+    }
+
     async fn of(headers: &HeaderMap, gate: &Gate) -> S3Result<Self> {
         let invalid = || {
             error::invalid_argument(

@@ -37,7 +37,7 @@ impl Signing {
 }
 
 /// Headers whose values are condition keys of their own.
-const HEADERS: [(&str, &str); 20] = [
+const HEADERS: [(&str, &str); 18] = [
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-content-sha256", "s3:x-amz-content-sha256"),
     ("x-amz-copy-source", "s3:x-amz-copy-source"),
@@ -53,8 +53,6 @@ const HEADERS: [(&str, &str); 20] = [
     ("x-amz-server-side-encryption-customer-algorithm", "s3:x-amz-server-side-encryption-customer-algorithm"),
     ("x-amz-storage-class", "s3:x-amz-storage-class"),
     ("x-amz-website-redirect-location", "s3:x-amz-website-redirect-location"),
-    ("x-amz-object-lock-mode", "s3:object-lock-mode"),
-    ("x-amz-object-lock-retain-until-date", "s3:object-lock-retain-until-date"),
     ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
     ("if-match", "s3:if-match"),
     ("if-none-match", "s3:if-none-match"),
@@ -92,9 +90,12 @@ pub fn keys<'a>(
     if let Some(version) = exchange.tls() {
         keys.insert("s3:TlsVersion", version);
     }
-    if let Some(tags) = headers.get("x-amz-tagging").and_then(|value| value.to_str().ok()) {
-        add_tags(&mut keys, tags);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(tags) = text("x-amz-tagging") {
+        add_pairs(&mut keys, request_tags(&parse_tagging(tags)));
     }
+    let until = text("x-amz-object-lock-retain-until-date").and_then(iso_date);
+    add_pairs(&mut keys, retention(text("x-amz-object-lock-mode"), until, exchange.info().received));
     add_signing(&mut keys, exchange.info().received, headers, uri, signing);
     keys
 }
@@ -128,12 +129,34 @@ fn amz_date(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(date.unix_timestamp() * 1000))
 }
 
-fn add_tags(keys: &mut ConditionKeys<'_>, header: &str) {
-    let pairs = parse_tagging(header);
-    for (key, value) in &pairs {
-        keys.insert(&format!("s3:RequestObjectTag/{key}"), value.as_str());
+fn iso_date(text: &str) -> Option<Timestamp> {
+    let date = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(date.unix_timestamp_nanos() / 1_000_000).ok()?))
+}
+
+fn add_pairs(keys: &mut ConditionKeys<'_>, pairs: impl IntoIterator<Item = (String, String)>) {
+    for (key, value) in pairs {
+        keys.insert(&key, value);
     }
-    keys.insert_all("s3:RequestObjectTagKeys", pairs.into_iter().map(|(key, _)| key));
+}
+
+/// The keys of the tags that a request sets.
+#[must_use]
+pub fn request_tags(pairs: &[(String, String)]) -> Vec<(String, String)> {
+    let tags = pairs.iter().map(|(key, value)| (format!("s3:RequestObjectTag/{key}"), value.clone()));
+    tags.chain(pairs.iter().map(|(key, _)| ("s3:RequestObjectTagKeys".to_owned(), key.clone()))).collect()
+}
+
+/// The keys of the retention that a request sets. A day that has begun is a day that remains, so
+/// that who asks for ten days is not told that he asked for nine.
+#[must_use]
+pub fn retention(mode: Option<&str>, until: Option<Timestamp>, now: Timestamp) -> Vec<(String, String)> {
+    const DAY: u128 = 24 * 60 * 60 * 1000;
+    let mode = mode.filter(|mode| !mode.is_empty()).map(|mode| ("s3:object-lock-mode", mode.to_owned()));
+    let date = until.map(|until| ("s3:object-lock-retain-until-date", until.rfc3339()));
+    let days = until.map(|until| until.since(now).as_millis().div_ceil(DAY).to_string());
+    let days = days.map(|days| ("s3:object-lock-remaining-retention-days", days));
+    [mode, date, days].into_iter().flatten().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// The pairs of an `x-amz-tagging` header: a URL query.
@@ -168,6 +191,18 @@ mod tests {
         let pairs = parse_tagging("a=b+c&%2Fd=%C3%A9&e&&f=");
         let want = [("a", "b c"), ("/d", "é"), ("e", ""), ("f", "")];
         assert_eq!(pairs, want.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn retention_is_told_in_days_that_have_begun() {
+        let (now, day) = (Timestamp::from_millis(86_400_000), 86_400_000);
+        for (until, days) in [(2 * day, "1"), (2 * day + 1, "2"), (3 * day - 1, "2"), (day, "0"), (0, "0")] {
+            let told = retention(Some("GOVERNANCE"), Some(Timestamp::from_millis(until)), now);
+            assert_eq!(told[2], ("s3:object-lock-remaining-retention-days".to_owned(), days.to_owned()), "{until}");
+        }
+        assert_eq!(retention(None, None, now), []);
+        assert_eq!(iso_date("1970-01-02T00:00:00.000Z"), Some(now));
+        assert_eq!(iso_date("tomorrow"), None);
     }
 
     #[test]

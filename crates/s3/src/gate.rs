@@ -6,15 +6,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Engine, Error};
-use arqueta_iam::{ConditionKeys, Iam, Policy, PolicyKind, PolicyRequest};
-use arqueta_model::{BucketName, PrincipalKind, Region};
+use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest};
+use arqueta_model::{AccountId, BucketName, PrincipalKind, Region};
 use http::{HeaderMap, Uri};
 use s3s::{S3Result, s3_error};
 
 use crate::action;
+use crate::bucket_policy;
 use crate::condition::{self, Signing};
 use crate::error;
 use crate::exchange::Exchange;
+use crate::public_access::{self, PublicAccess};
 
 /// Most parsed bucket policies remembered.
 const POLICIES: usize = 1024;
@@ -25,7 +27,16 @@ pub struct Gate {
     engine: Arc<Engine>,
     region: Region,
     /// Parsed bucket policies beside the text they were parsed from; a changed text parses anew.
-    policies: RwLock<HashMap<BucketName, (String, Arc<Policy>)>>,
+    policies: RwLock<HashMap<BucketName, (String, Arc<BucketPolicy>)>>,
+}
+
+/// A bucket's policy, parsed.
+#[derive(Debug)]
+pub struct BucketPolicy {
+    /// The policy.
+    pub policy: Policy,
+    /// Whether S3 calls it public.
+    pub is_public: bool,
 }
 
 /// What a decision is made on, beside the action.
@@ -72,6 +83,9 @@ impl Gate {
     /// Decides `action` on `resource`, in `bucket` if it exists. In a bucket that does not exist
     /// the caller's own policies decide, so that only those who may look learn that it is missing.
     ///
+    /// A public policy under RestrictPublicBuckets is for the owner's account alone. The owner's
+    /// root user always gets at the policy itself, or nobody could mend one that bars everyone.
+    ///
     /// # Errors
     /// `AccessDenied`.
     pub fn decide(
@@ -82,20 +96,80 @@ impl Gate {
         bucket: Option<&BucketRecord>,
     ) -> S3Result<()> {
         let identity = question.exchange.identity().ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
-        let policy = bucket.map(|bucket| self.policy(bucket)).transpose()?.flatten();
         let owner = bucket.map_or(&identity.principal.account, |bucket| &bucket.owner);
+        let policy = match mends_policy(identity, action, owner) {
+            true => None,
+            false => bucket.map(|bucket| self.bucket_policy(bucket)).transpose()?.flatten(),
+        };
         if identity.principal.kind == PrincipalKind::Anonymous && policy.is_none() {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
         let request = PolicyRequest { action, resource, keys: question.keys };
         self.iam
-            .authorize(identity, &request, policy.as_deref(), owner)
-            .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))
+            .authorize(identity, &request, policy.as_deref().map(|policy| &policy.policy), owner)
+            .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))?;
+        let (Some(bucket), Some(policy)) = (bucket, policy) else { return Ok(()) };
+        let restricted = policy.is_public && PublicAccess::of(bucket).restrict_buckets;
+        if !restricted || public_access::is_within(identity, bucket) {
+            return Ok(());
+        }
+        let who = match identity.principal.kind {
+            PrincipalKind::Anonymous => "Anonymous",
+            _ => identity.principal.arn.as_str(),
+        };
+        Err(s3_error!(
+            AccessDenied,
+            "User: {who} is not authorized to perform: {action} on resource: \"{resource}\" because public policies are restricted by the RestrictPublicBuckets setting in S3 Block Public Access."
+        ))
+    }
+
+    /// As [`Gate::decide`], on an object, with the tags that it has where policies may ask for them.
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub async fn decide_object(
+        &self,
+        question: Question<'_>,
+        action: &str,
+        resource: &str,
+        bucket: Option<&BucketRecord>,
+        name: Option<ObjectName>,
+    ) -> S3Result<()> {
+        match self.existing_tags(question, action, bucket, name).await {
+            Some(keys) => self.decide(Question { keys: &keys, ..question }, action, resource, bucket),
+            None => self.decide(question, action, resource, bucket),
+        }
+    }
+
+    /// Whether the object carries tags; one that cannot be read has none to copy.
+    pub async fn is_tagged(&self, name: &ObjectName) -> bool {
+        self.engine.object_tags(name).await.is_ok_and(|(tags, _)| !tags.is_empty())
+    }
+
+    /// Parses a policy for `bucket` and checks that it can be stored: it is about the bucket and
+    /// names who exists, and public access is not blocked.
+    ///
+    /// # Errors
+    /// `MalformedPolicy`; `AccessDenied` under BlockPublicPolicy.
+    pub async fn check_policy(&self, text: &str, bucket: &BucketRecord, identity: &Identity) -> S3Result<()> {
+        let policy = bucket_policy::parse(text, &bucket.name)?;
+        if !self.iam.knows_principals(&policy).await.map_err(|e| error::of_iam(&e))? {
+            return Err(s3_error!(MalformedPolicy, "Invalid principal in policy"));
+        }
+        if !(policy.is_public() && PublicAccess::of(bucket).block_policy) {
+            return Ok(());
+        }
+        Err(s3_error!(
+            AccessDenied,
+            "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::{}\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+            identity.principal.arn,
+            bucket.name
+        ))
     }
 
     /// The keys with the tags of the object that `action` is decided on. `None` where they cannot
     /// matter: the action has no such keys, no policy is there to read them, or no such object.
-    pub async fn existing_tags<'a>(
+    async fn existing_tags<'a>(
         &self,
         question: Question<'a>,
         action: &str,
@@ -116,7 +190,10 @@ impl Gate {
     }
 
     /// The bucket's policy, parsed.
-    fn policy(&self, bucket: &BucketRecord) -> S3Result<Option<Arc<Policy>>> {
+    ///
+    /// # Errors
+    /// `AccessDenied` for one that cannot be read.
+    pub fn bucket_policy(&self, bucket: &BucketRecord) -> S3Result<Option<Arc<BucketPolicy>>> {
         let Some(text) = bucket.documents.get(&BucketDocument::Policy) else { return Ok(None) };
         let known = self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&bucket.name).cloned();
         if let Some((parsed_from, policy)) = known
@@ -127,7 +204,7 @@ impl Gate {
         // It was valid when it was stored; one that no longer is denies everything.
         let policy = Policy::parse(text, PolicyKind::Resource)
             .map_err(|_| s3_error!(AccessDenied, "The policy of the bucket cannot be read."))?;
-        let policy = Arc::new(policy);
+        let policy = Arc::new(BucketPolicy { is_public: policy.is_public(), policy });
         let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
         if policies.len() >= POLICIES {
             policies.clear();
@@ -135,6 +212,14 @@ impl Gate {
         policies.insert(bucket.name.clone(), (text.clone(), Arc::clone(&policy)));
         Ok(Some(policy))
     }
+}
+
+/// Whether the root user of the owner's account is at the bucket's policy (S3 API Reference,
+/// PutBucketPolicy: it always may, even if the policy denies it).
+fn mends_policy(identity: &Identity, action: &str, owner: &AccountId) -> bool {
+    identity.principal.kind == PrincipalKind::Root
+        && identity.principal.account == *owner
+        && matches!(action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy")
 }
 
 impl std::fmt::Debug for Gate {

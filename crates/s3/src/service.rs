@@ -27,6 +27,7 @@ use crate::form_fields::{self, FormFields, Peeked};
 use crate::gate::Gate;
 use crate::host::Hosts;
 use crate::ops::Operations;
+use crate::public_access::PublicAccess;
 use crate::query;
 
 /// Largest XML or JSON document that a request may carry, in bytes.
@@ -43,13 +44,15 @@ pub struct EdgeConfig {
     pub domains: Vec<String>,
     /// How long a request body may bring nothing.
     pub body_idle: Duration,
+    /// Whether new buckets block public access, as those of AWS do.
+    pub block_public_access: bool,
 }
 
 impl EdgeConfig {
     /// Ordinary settings of `region`.
     #[must_use]
     pub fn new(region: Region) -> Self {
-        Self { region, domains: Vec::new(), body_idle: Duration::from_secs(20) }
+        Self { region, domains: Vec::new(), body_idle: Duration::from_secs(20), block_public_access: true }
     }
 }
 
@@ -81,8 +84,10 @@ impl S3Edge {
         let hosts = Hosts::new(&config.domains, &config.region);
         let settings = Arc::new(StaticConfigProvider::new(Arc::new(settings(&config.region))));
         let gate = Arc::new(Gate::new(Arc::clone(&iam), Arc::clone(&engine), config.region.clone()));
+        let public_access = config.block_public_access.then_some(PublicAccess::BLOCKED);
         let service = |guarded: bool| {
-            let operations = Operations::new(Arc::clone(&engine), Arc::clone(&gate), config.region.clone());
+            let region = config.region.clone();
+            let operations = Operations::new(Arc::clone(&engine), Arc::clone(&gate), region, public_access);
             let mut builder = S3ServiceBuilder::new(operations);
             builder.set_config(Arc::clone(&settings) as Arc<_>);
             builder.set_host(hosts.clone());

@@ -1,7 +1,10 @@
+use std::collections::BTreeMap;
+
 use arqueta_model::{AccountId, BucketName, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{RetentionMode, Tags};
+use crate::record::BucketDocument;
 
 /// Versioning of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub struct CreateBucket {
     pub object_lock: bool,
     /// Tags.
     pub tags: Option<Tags>,
+    /// Configurations that it is made with.
+    pub documents: BTreeMap<BucketDocument, String>,
 }
 
 /// Lists the buckets of an account.

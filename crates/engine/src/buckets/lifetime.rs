@@ -30,7 +30,7 @@ impl Engine {
             blocked: Vec::new(),
             object_lock: input.object_lock.then(ObjectLockConfiguration::default),
             tags: input.tags,
-            documents: Default::default(),
+            documents: input.documents,
         };
         let key = schema::bucket(&input.bucket);
         let batch = Batch::default().unchanged(key.clone(), None).put(key, record.encode());

@@ -130,7 +130,13 @@ impl Rig {
     }
 
     pub async fn make_bucket(&self, versioning: Versioning) {
-        let create = CreateBucket { bucket: bucket(), owner: account(), object_lock: false, tags: None };
+        let create = CreateBucket {
+            bucket: bucket(),
+            owner: account(),
+            object_lock: false,
+            tags: None,
+            documents: Default::default(),
+        };
         self.engine.create_bucket(create).await.unwrap();
         self.engine.put_versioning(&bucket(), versioning).await.unwrap();
     }

@@ -84,6 +84,7 @@ pub async fn create_bucket(
         owner: call.caller.identity.principal.account.clone(),
         object_lock: input.object_lock_enabled_for_bucket.unwrap_or(false),
         tags: tags.transpose()?,
+        documents: ops.new_buckets.clone(),
     };
     ops.engine.create_bucket(create).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(CreateBucketOutput {

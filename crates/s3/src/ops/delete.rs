@@ -1,5 +1,7 @@
 //! DeleteObject and DeleteObjects.
 
+use std::borrow::Cow;
+
 use arqueta_engine::api::{DeleteConditions, DeleteObject, DeletedObject as Gone, ObjectName};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -69,7 +71,6 @@ pub async fn delete_objects(
     let bypass = bypasses_governance(&request.headers);
     let keys =
         ops.gate.keys(&call.exchange, &request.headers, &request.uri, Signing::of(&request.headers, &request.uri));
-    let question = Question { exchange: &call.exchange, keys: &keys };
 
     // Decided first, in order; what may be deleted then goes to the engine in one go.
     let mut verdicts = Vec::with_capacity(input.delete.objects.len());
@@ -78,6 +79,11 @@ pub async fn delete_objects(
         let decided = decode(&bucket, object, bypass).and_then(|delete| {
             let resource = format!("arn:aws:s3:::{}/{}", bucket, object.key);
             let action = if delete.name.version.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+            let mut keys = Cow::Borrowed(&keys);
+            if let Some(version) = &object.version_id {
+                keys.to_mut().insert("s3:VersionId", version.as_str());
+            }
+            let question = Question { exchange: &call.exchange, keys: &keys };
             ops.gate.decide(question, action, &resource, record.as_deref())?;
             if bypass {
                 ops.gate.decide(question, "s3:BypassGovernanceRetention", &resource, record.as_deref())?;
@@ -161,7 +167,7 @@ fn refusal(call: &Call, object: &ObjectIdentifier, code: &str, message: &str) ->
 
 fn hidden(call: &Call, key: &str) -> String {
     let text = text::hide(key);
-    if matches!(text, std::borrow::Cow::Owned(_)) {
+    if matches!(text, Cow::Owned(_)) {
         call.exchange.mark_hidden();
     }
     text.into_owned()

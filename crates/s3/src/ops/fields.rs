@@ -13,7 +13,6 @@ use s3s::dto;
 use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
 use s3s::stream::upload_stream::UploadStreamError;
 use s3s::{BodySizeLimitExceeded, S3Result, StdError, s3_error};
-use sha2::Digest as _;
 
 use crate::body::Refused;
 use crate::condition::parse_tagging;
@@ -240,7 +239,7 @@ pub fn owner(account: &AccountId) -> dto::Owner {
 
 /// See [`owner`].
 pub fn canonical_id(account: &AccountId) -> String {
-    hex::encode(sha2::Sha256::digest(format!("canonical user of {account}")))
+    account.canonical_user_id()
 }
 
 /// A body for the engine.

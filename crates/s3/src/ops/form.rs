@@ -90,6 +90,8 @@ fn form_headers(input: &PostObjectInput) -> HeaderMap {
             "x-amz-object-lock-legal-hold",
             input.object_lock_legal_hold_status.as_ref().map(ObjectLockLegalHoldStatus::as_str),
         ),
+        ("x-amz-grant-read-acp", input.grant_read_acp.as_deref()),
+        ("x-amz-grant-write-acp", input.grant_write_acp.as_deref()),
         ("x-amz-grant-read", input.grant_read.as_deref()),
         ("x-amz-grant-full-control", input.grant_full_control.as_deref()),
         ("if-match", input.if_match.as_ref().map(|_| "*")),

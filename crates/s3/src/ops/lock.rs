@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::{Call, Operations, bucket_name, fail, fields, object_key};
 use crate::action::bypasses_governance;
 use crate::checksum::require_digest;
+use crate::condition;
 use crate::time_text::{from_dto, to_dto};
 
 fn malformed() -> s3s::S3Error {
@@ -102,7 +103,7 @@ pub async fn put_object_retention(
     ops: &Operations,
     request: S3Request<PutObjectRetentionInput>,
 ) -> S3Result<S3Response<PutObjectRetentionOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     require_digest(&request.headers)?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
@@ -115,7 +116,15 @@ pub async fn put_object_retention(
         }
         _ => return Err(malformed()),
     };
-    match ops.engine.put_retention(&name, retention, bypasses_governance(&request.headers)).await {
+    let now = call.exchange.info().received;
+    let told = retention.as_ref().map(|it| condition::retention(Some(fields::mode_name(it.mode)), Some(it.until), now));
+    let bypass = bypasses_governance(&request.headers);
+    let further = bypass.then_some("s3:BypassGovernanceRetention");
+    for action in std::iter::once("s3:PutObjectRetention").chain(further) {
+        let told = told.clone().into_iter().flatten();
+        ops.permits_with(action, &name, told, &request.headers, &request.uri).await?;
+    }
+    match ops.engine.put_retention(&name, retention, bypass).await {
         Ok(()) => Ok(S3Response::new(PutObjectRetentionOutput::default())),
         Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
     }
@@ -150,6 +159,8 @@ pub async fn put_object_legal_hold(
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
     let status = input.legal_hold.as_ref().and_then(|hold| hold.status.as_ref()).ok_or_else(malformed)?;
     let hold = fields::legal_hold(Some(status.as_str())).map_err(|_| malformed())?.ok_or_else(malformed)?;
+    let told = ("s3:object-lock-legal-hold".to_owned(), fields::hold_name(hold).to_owned());
+    ops.permits_with("s3:PutObjectLegalHold", &name, [told], &request.headers, &request.uri).await?;
     match ops.engine.put_legal_hold(&name, hold).await {
         Ok(()) => Ok(S3Response::new(PutObjectLegalHoldOutput::default())),
         Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),

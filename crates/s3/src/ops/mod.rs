@@ -19,12 +19,16 @@ mod listing_uploads;
 mod lock;
 mod multipart;
 mod policy;
+mod public_access;
 mod put;
 mod read;
 mod tagging;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arqueta_engine::api::ObjectName;
+use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Caller, Engine, Error};
 use arqueta_model::{BucketName, NameError, ObjectKey, Region};
 use async_trait::async_trait;
@@ -36,6 +40,7 @@ use crate::condition::Signing;
 use crate::error;
 use crate::exchange::Exchange;
 use crate::gate::{Gate, Question};
+use crate::public_access::PublicAccess;
 use crate::query;
 
 /// S3 over an [`Engine`].
@@ -44,13 +49,16 @@ pub struct Operations {
     engine: Arc<Engine>,
     gate: Arc<Gate>,
     region: Region,
+    /// What new buckets are configured with.
+    new_buckets: BTreeMap<BucketDocument, String>,
 }
 
 impl Operations {
-    /// The operations of a gateway in `region`.
+    /// The operations of a gateway in `region` whose new buckets have `public_access`.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, gate: Arc<Gate>, region: Region) -> Self {
-        Self { engine, gate, region }
+    pub fn new(engine: Arc<Engine>, gate: Arc<Gate>, region: Region, public_access: Option<PublicAccess>) -> Self {
+        let blocked = public_access.map(|settings| (BucketDocument::PublicAccessBlock, settings.document()));
+        Self { engine, gate, region, new_buckets: blocked.into_iter().collect() }
     }
 }
 
@@ -113,6 +121,10 @@ operations! {
     policy::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
     policy::put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
     policy::delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
+    public_access::get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput;
+    public_access::put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput;
+    public_access::delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput;
+    public_access::get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
     acl::get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
     acl::put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput;
     acl::get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
@@ -210,6 +222,26 @@ impl Operations {
             }
             Err(denied) => denied,
         }
+    }
+
+    /// Decides an action on an object with condition keys that only the body tells.
+    async fn permits_with(
+        &self,
+        action: &str,
+        name: &ObjectName,
+        told: impl IntoIterator<Item = (String, String)>,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> S3Result<()> {
+        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        let record = self.gate.bucket(name.bucket.as_str()).await?;
+        let mut keys = self.gate.keys(&exchange, headers, uri, Signing::of(headers, uri));
+        for (key, value) in told {
+            keys.insert(&key, value);
+        }
+        let resource = format!("arn:aws:s3:::{}/{}", name.bucket, name.key);
+        let question = Question { exchange: &exchange, keys: &keys };
+        self.gate.decide_object(question, action, &resource, record.as_deref(), Some(name.clone())).await
     }
 
     /// Decides one more action for the current request.

@@ -1,9 +1,8 @@
 //! Bucket policies. [`crate::gate::Gate`] enforces them.
 
 use arqueta_engine::record::BucketDocument;
-use arqueta_iam::{Policy, PolicyKind};
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Request, S3Response, S3Result};
 
 use super::{Call, Operations, bucket_name, fail};
 
@@ -27,10 +26,11 @@ pub async fn put_bucket_policy(
     ops: &Operations,
     mut request: S3Request<PutBucketPolicyInput>,
 ) -> S3Result<S3Response<PutBucketPolicyOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let policy = std::mem::take(&mut request.input.policy);
-    Policy::parse(&policy, PolicyKind::Resource).map_err(|failure| s3_error!(MalformedPolicy, "{}", failure))?;
+    let record = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    ops.gate.check_policy(&policy, &record, &call.caller.identity).await?;
     ops.engine
         .put_bucket_document(&name, BucketDocument::Policy, Some(policy))
         .await

@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, bucket_name, fail, fields, object_key};
 use crate::answer::Status;
+use crate::condition;
 use crate::error::of_engine;
 
 /// The pairs of a tag set; each tag has a key and a value.
@@ -92,7 +93,10 @@ pub async fn put_object_tagging(
     let set = std::mem::take(&mut request.input.tagging.tag_set);
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    let tags = Tags::of_object(pairs(set)?).map_err(|e| of_engine(&e))?;
+    let set = pairs(set)?;
+    let action = if name.version.is_some() { "s3:PutObjectVersionTagging" } else { "s3:PutObjectTagging" };
+    ops.permits_with(action, &name, condition::request_tags(&set), &request.headers, &request.uri).await?;
+    let tags = Tags::of_object(set).map_err(|e| of_engine(&e))?;
     match ops.engine.put_object_tags(&name, tags).await {
         Ok(version) => {
             let version_id = call.names_versions().then(|| version.to_string());

@@ -186,13 +186,14 @@ async fn session_tokens_fit_their_credentials() {
     assert_eq!(rig.send(request()).await.text(), "content");
     let other = rig.identities.session(&rig.root).await;
     for (signer, why) in [
-        (Signer { token: None, ..session.clone() }, "missing"),
         (Signer { token: other.token, ..session.clone() }, "another's"),
         (Signer { token: Some("nonsense".to_owned()), ..session.clone() }, "nonsense"),
         (Signer { token: session.token.clone(), ..rig.root.clone() }, "extra"),
     ] {
         assert_eq!(signer.get("/bucket/k").send(&rig).await.error(), (400, "InvalidToken"), "{why}");
     }
+    let without = Signer { token: None, ..session.clone() };
+    assert_eq!(without.get("/bucket/k").send(&rig).await.error(), (403, "InvalidAccessKeyId"));
     let unknown = Signer { id: "AKIAUNKNOWN".to_owned(), ..rig.root.clone() };
     assert_eq!(unknown.get("/bucket/k").send(&rig).await.error(), (403, "InvalidAccessKeyId"));
     rig.clock.advance(Duration::from_secs(901));
@@ -254,7 +255,7 @@ async fn forms_are_decided_with_the_key_in_them() {
     );
     assert_eq!(
         rig.send(form(&Signer { token: None, ..session }, "up/mine/a", &[], &[])).await.error(),
-        (400, "InvalidToken")
+        (403, "InvalidAccessKeyId")
     );
     let elsewhere = rig.send(form(&rig.root, "elsewhere", &[], &[])).await;
     assert_eq!(elsewhere.error(), (403, "AccessDenied"), "the policy wants another key");

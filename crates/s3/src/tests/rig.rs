@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arqueta_engine::{BucketKeyTable, Config, Engine, Envelope};
 use arqueta_envelope::BucketKeyConfig;
@@ -90,7 +89,7 @@ impl Rig {
         );
         let account: AccountId = ACCOUNT.parse().unwrap();
         let identities = identities::open(meta, Arc::clone(&clock), &account).await;
-        let config = EdgeConfig { body_idle: Duration::from_secs(20), ..EdgeConfig::new(region) };
+        let config = EdgeConfig { block_public_access: false, ..EdgeConfig::new(region) };
         let edge =
             S3Edge::new(Arc::new(engine.unwrap()), Arc::clone(&identities.iam), Arc::clone(&clock) as Arc<_>, &config);
         let root = identities.root.clone();

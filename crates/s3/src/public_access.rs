@@ -1,0 +1,91 @@
+//! Block public access (S3 User Guide, "Blocking public access to your Amazon S3 storage").
+//!
+//! Lists never grant anything here: every bucket is "bucket owner enforced", so that public ones
+//! are refused and none is there to be ignored, whatever BlockPublicAcls and IgnorePublicAcls say.
+//! The other two decide: BlockPublicPolicy when a policy is stored, RestrictPublicBuckets on every
+//! request to a bucket whose policy is public.
+
+use arqueta_engine::record::{BucketDocument, BucketRecord};
+use arqueta_iam::Identity;
+use arqueta_model::PrincipalKind;
+use serde_json::{Value, json};
+
+/// The four settings of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PublicAccess {
+    /// BlockPublicAcls.
+    pub block_acls: bool,
+    /// IgnorePublicAcls.
+    pub ignore_acls: bool,
+    /// BlockPublicPolicy.
+    pub block_policy: bool,
+    /// RestrictPublicBuckets.
+    pub restrict_buckets: bool,
+}
+
+impl PublicAccess {
+    /// Nothing public: what every new bucket of AWS has since April 2023.
+    pub const BLOCKED: Self = Self { block_acls: true, ignore_acls: true, block_policy: true, restrict_buckets: true };
+
+    /// The settings of a bucket; all off where it has none.
+    #[must_use]
+    pub fn of(bucket: &BucketRecord) -> Self {
+        bucket.documents.get(&BucketDocument::PublicAccessBlock).map_or(Self::default(), |text| Self::read(text))
+    }
+
+    /// The settings in a stored document. What cannot be read blocks.
+    #[must_use]
+    pub fn read(document: &str) -> Self {
+        let value: Value = serde_json::from_str(document).unwrap_or_default();
+        let setting = |name: &str| value[name].as_bool().unwrap_or(true);
+        Self {
+            block_acls: setting("BlockPublicAcls"),
+            ignore_acls: setting("IgnorePublicAcls"),
+            block_policy: setting("BlockPublicPolicy"),
+            restrict_buckets: setting("RestrictPublicBuckets"),
+        }
+    }
+
+    /// The document to store.
+    #[must_use]
+    pub fn document(self) -> String {
+        json!({
+            "BlockPublicAcls": self.block_acls,
+            "IgnorePublicAcls": self.ignore_acls,
+            "BlockPublicPolicy": self.block_policy,
+            "RestrictPublicBuckets": self.restrict_buckets,
+        })
+        .to_string()
+    }
+}
+
+/// Whether `identity` is one of those whom RestrictPublicBuckets leaves a bucket with a public
+/// policy: its owner's account and services.
+#[must_use]
+pub fn is_within(identity: &Identity, bucket: &BucketRecord) -> bool {
+    match identity.principal.kind {
+        PrincipalKind::Anonymous => false,
+        PrincipalKind::Service => true,
+        _ => identity.principal.account == bucket.owner,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_as_they_were_stored() {
+        let some = PublicAccess { block_policy: true, ..PublicAccess::default() };
+        for settings in [PublicAccess::BLOCKED, PublicAccess::default(), some] {
+            assert_eq!(PublicAccess::read(&settings.document()), settings);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_blocks() {
+        for text in ["", "{", "[]", "{}", r#"{"BlockPublicPolicy":"no"}"#] {
+            assert_eq!(PublicAccess::read(text), PublicAccess::BLOCKED, "{text}");
+        }
+    }
+}
