@@ -22,5 +22,5 @@ pub mod testing;
 pub use chain::{Head, Sealer};
 pub use error::Error;
 pub use event::{Event, EventBuilder, Resource, SessionIssuer, UserIdentity};
-pub use json_lines::{Entries, Entry, Events, Finding, JsonLines, Report, verify};
+pub use json_lines::{Entries, Entry, Events, Finding, JsonLines, Mark, Report, verify};
 pub use sink::{AuditSink, Lenient};

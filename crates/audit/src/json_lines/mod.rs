@@ -1,6 +1,7 @@
 //! The record as JSON lines on local disk.
 
 mod files;
+mod mark;
 mod reader;
 mod verify;
 mod writer;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{AuditSink, Error, Event, Head, Sealer};
+pub use mark::Mark;
 pub use reader::{Entries, Entry, Events};
 pub use verify::{Finding, Report, verify};
 use writer::{Message, Writer};

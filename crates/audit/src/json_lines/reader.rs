@@ -1,14 +1,14 @@
 //! Reading the record back.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use arqueta_model::Timestamp;
 use serde::Deserialize;
 
 use super::files::{self, Name};
-use super::is_announcement;
+use super::{Mark, is_announcement};
 use crate::chain::Seal;
 use crate::{Error, Event};
 
@@ -44,6 +44,10 @@ pub struct Entries {
     following: bool,
     /// A later file is there: the present one has grown for the last time.
     complete: bool,
+    /// Behind the last line that was read.
+    mark: Mark,
+    /// Where reading ends.
+    end: Option<Mark>,
 }
 
 impl Entries {
@@ -57,7 +61,46 @@ impl Entries {
         let mut rest = files::list(&folder)?;
         rest.retain(|name| name.day >= first);
         rest.reverse();
-        Ok(Self { folder, rest, current: None, line: Vec::new(), following: false, complete: false })
+        Ok(Self::over(folder, rest))
+    }
+
+    /// The entries in `folder` that begin at `from` or after it and before `to`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn between(folder: impl AsRef<Path>, from: &Mark, to: &Mark) -> Result<Self, Error> {
+        let folder = folder.as_ref().to_owned();
+        let mut rest = files::list(&folder)?;
+        rest.retain(|name| *name >= from.file() && *name <= to.file());
+        rest.reverse();
+        let mut entries = Self { mark: from.clone(), end: Some(to.clone()), ..Self::over(folder, rest) };
+        if entries.rest.last() == Some(&from.file()) && entries.open_next()? {
+            entries.mark = from.clone();
+            if let Some((_, file)) = &mut entries.current {
+                // A file that was cut since then ends before this place, and is read as at its end.
+                file.seek(SeekFrom::Start(from.offset))?;
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The place behind the last line that was read.
+    #[must_use]
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    fn over(folder: PathBuf, rest: Vec<Name>) -> Self {
+        Self {
+            folder,
+            rest,
+            current: None,
+            line: Vec::new(),
+            following: false,
+            complete: false,
+            mark: Mark::default(),
+            end: None,
+        }
     }
 
     /// Goes on where the record goes on: after `None`, asking again may give more.
@@ -72,10 +115,14 @@ impl Entries {
             if self.current.is_none() && !self.open_next()? {
                 return Ok(None);
             }
+            if self.end.as_ref().is_some_and(|end| self.mark >= *end) {
+                return Ok(None);
+            }
             let Some((name, reader)) = &mut self.current else { return Ok(None) };
             let room = LINE - self.line.len() as u64;
             reader.take(room).read_until(b'\n', &mut self.line)?;
             if self.line.last() == Some(&b'\n') {
+                self.mark.offset += self.line.len() as u64;
                 self.line.pop();
                 return Ok(Some(std::mem::take(&mut self.line)));
             }
@@ -104,6 +151,7 @@ impl Entries {
         let Some(name) = self.rest.pop() else { return Ok(false) };
         self.complete = !self.rest.is_empty();
         let file = BufReader::new(File::open(name.path(&self.folder))?);
+        self.mark = Mark::start_of(&name);
         self.current = Some((name, file));
         Ok(true)
     }
@@ -151,6 +199,20 @@ impl Events {
     /// [`Error::Io`] if the folder cannot be read.
     pub fn open(folder: impl AsRef<Path>, since: Option<Timestamp>) -> Result<Self, Error> {
         Entries::open(folder, since).map(Self)
+    }
+
+    /// The events among [`Entries::between`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn between(folder: impl AsRef<Path>, from: &Mark, to: &Mark) -> Result<Self, Error> {
+        Entries::between(folder, from, to).map(Self)
+    }
+
+    /// The place behind the last line that was read.
+    #[must_use]
+    pub fn mark(&self) -> &Mark {
+        self.0.mark()
     }
 }
 

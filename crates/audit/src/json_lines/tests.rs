@@ -170,3 +170,62 @@ async fn a_follower_waits_for_the_rest_of_a_line() {
     std::fs::write(&path, &whole).unwrap();
     assert!(entries.next().unwrap().is_ok());
 }
+
+fn named(events: Events) -> (Vec<String>, Mark) {
+    let mut events = events;
+    let names = events.by_ref().map(|event| event.unwrap().event_name).collect();
+    (names, events.mark().clone())
+}
+
+#[tokio::test]
+async fn marks_divide_the_record_without_gap_or_overlap() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let clock = Arc::new(ManualClock::default());
+    let sink = JsonLines::with_file_size(path, clock.clone(), 800).await.unwrap();
+    let mut marks = vec![Mark::end(path).unwrap()];
+    for n in 0..8 {
+        sink.append(event(&format!("E{n}"))).await.unwrap();
+        marks.push(Mark::end(path).unwrap());
+        clock.advance(Duration::from_secs(20_000));
+    }
+    assert!(names(path).len() > 3, "days and sizes both begin files");
+    assert!(marks.is_sorted());
+    for from in 0..=8 {
+        for to in from..=8 {
+            let (found, mark) = named(Events::between(path, &marks[from], &marks[to]).unwrap());
+            let wanted: Vec<_> = (from..to).map(|n| format!("E{n}")).collect();
+            assert_eq!(found, wanted, "{from}..{to}");
+            let (rest, _) = named(Events::between(path, &mark, &marks[8]).unwrap());
+            assert_eq!(rest.len(), 8 - to, "the mark of {from}..{to} continues it");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_torn_line_is_read_by_whoever_comes_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    open(path).await.append(event("One")).await.unwrap();
+    let file = path.join("events-2026-01-01-000.jsonl");
+    let line = std::fs::read(&file).unwrap();
+    std::fs::write(&file, [&line, &line[..9]].concat()).unwrap();
+    let (found, mark) = named(Events::between(path, &Mark::default(), &Mark::end(path).unwrap()).unwrap());
+    assert_eq!(found, ["One"]);
+    std::fs::write(&file, [&line[..], &line[..]].concat()).unwrap();
+    let (found, _) = named(Events::between(path, &mark, &Mark::end(path).unwrap()).unwrap());
+    assert_eq!(found, ["One"]);
+}
+
+#[tokio::test]
+async fn a_file_cut_behind_a_mark_is_followed_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let sink = JsonLines::with_file_size(path, Arc::new(ManualClock::default()), 1).await.unwrap();
+    sink.append(event("Cut")).await.unwrap();
+    let mark = Mark::end(path).unwrap();
+    std::fs::write(path.join("events-2026-01-01-000.jsonl"), b"").unwrap();
+    sink.append(event("Next")).await.unwrap();
+    let (found, _) = named(Events::between(path, &mark, &Mark::end(path).unwrap()).unwrap());
+    assert_eq!(found, ["Next"]);
+}
