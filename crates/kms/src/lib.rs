@@ -11,6 +11,7 @@
 //!
 //! **Threat notes.** See `docs/threats.md`.
 
+mod algorithm;
 pub mod api;
 mod contract;
 mod embedded;
@@ -23,11 +24,14 @@ mod spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use algorithm::{
+    Algorithms, EncryptionAlgorithm, KeyAgreementAlgorithm, MacAlgorithm, MessageType, SigningAlgorithm,
+};
 pub use contract::{
     Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeyState, KeyUsage, Kms, Operation,
     ReEncrypt, ReEncrypted,
 };
-pub use embedded::{Config, Embedded, RecordSealer};
+pub use embedded::{Config, Embedded, RecordSealer, ServiceSigningKey};
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;
 pub use error::Error;

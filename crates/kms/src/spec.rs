@@ -96,6 +96,18 @@ impl KeySpec {
         Self::ALL.into_iter().find(|spec| spec.name() == name)
     }
 
+    /// Bytes of its material where that is a plain secret; `None` for key pairs.
+    #[must_use]
+    pub const fn secret_len(self) -> Option<usize> {
+        match self {
+            Self::SYMMETRIC_DEFAULT | Self::HMAC_256 => Some(32),
+            Self::HMAC_224 => Some(28),
+            Self::HMAC_384 => Some(48),
+            Self::HMAC_512 => Some(64),
+            _ => None,
+        }
+    }
+
     /// What a key of this spec can be made for (KMS Developer Guide, "Key spec reference").
     #[must_use]
     pub const fn usages(self) -> &'static [KeyUsage] {

@@ -121,6 +121,7 @@ async fn what_is_encrypted_is_decrypted_under_its_context_only() {
     service
         .refused(
             "Decrypt",
+            "DeriveSharedSecret",
             json!({ "CiphertextBlob": "AAAA", "EncryptionContext": context }),
             "InvalidCiphertextException",
         )
@@ -172,6 +173,8 @@ async fn data_keys_come_with_and_without_their_plaintext() {
     service
         .refused(
             "GenerateDataKey",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
             json!({ "KeyId": key, "KeySpec": "AES_256", "DryRun": true }),
             "DryRunOperationException",
         )
@@ -257,9 +260,11 @@ async fn what_is_not_served_never_succeeds() {
         "Encrypt",
         "GenerateDataKey",
         "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
         "GenerateRandom",
         "GetKeyPolicy",
         "GetKeyRotationStatus",
+        "GetPublicKey",
         "ListAliases",
         "ListGrants",
         "ListKeyPolicies",
@@ -273,10 +278,13 @@ async fn what_is_not_served_never_succeeds() {
         "RevokeGrant",
         "RotateKeyOnDemand",
         "ScheduleKeyDeletion",
+        "Sign",
         "TagResource",
         "UntagResource",
         "UpdateAlias",
         "UpdateKeyDescription",
+        "Verify",
+        "VerifyMac",
     ];
     assert_eq!(OPERATIONS.len(), 54);
     for operation in OPERATIONS.iter().filter(|operation| !served.contains(operation)) {
@@ -295,7 +303,7 @@ async fn what_is_not_served_never_succeeds() {
     for request in [
         json!({ "MultiRegion": true }),
         json!({ "Origin": "EXTERNAL" }),
-        json!({ "KeySpec": "RSA_2048" }),
+        json!({ "KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY" }),
         json!({ "XksKeyId": "x" }),
     ] {
         assert!(service.call("CreateKey", request.clone()).await.is_err(), "{request}");

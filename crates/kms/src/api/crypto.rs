@@ -38,7 +38,8 @@ pub struct GenerateDataKeyResponse {
     /// ARN of the KMS key.
     pub key_id: String,
     /// Id of the material that wrapped it.
-    pub key_material_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
 }
 
 /// `GenerateDataKeyWithoutPlaintext`.
@@ -68,7 +69,8 @@ pub struct GenerateDataKeyWithoutPlaintextResponse {
     /// ARN of the KMS key.
     pub key_id: String,
     /// Id of the material that wrapped it.
-    pub key_material_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
 }
 
 /// `Encrypt`.
@@ -77,13 +79,13 @@ pub struct GenerateDataKeyWithoutPlaintextResponse {
 pub struct EncryptRequest {
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
-    /// 1 to 4,096 bytes.
+    /// 1 to 4,096 bytes; less under RSA keys.
     pub plaintext: Blob,
-    /// Authenticated beside the ciphertext.
+    /// Authenticated beside the ciphertext; of symmetric keys.
     pub encryption_context: BTreeMap<String, String>,
     /// Up to 10.
     pub grant_tokens: Vec<String>,
-    /// `SYMMETRIC_DEFAULT`, or absent.
+    /// `SYMMETRIC_DEFAULT` if absent, or of the key's.
     pub encryption_algorithm: Option<String>,
     /// Answers `DryRunOperationException` where the call would have succeeded.
     pub dry_run: bool,
@@ -97,8 +99,8 @@ pub struct EncryptResponse {
     pub ciphertext_blob: Blob,
     /// ARN of the KMS key.
     pub key_id: String,
-    /// `SYMMETRIC_DEFAULT`.
-    pub encryption_algorithm: String,
+    /// What encrypted it.
+    pub encryption_algorithm: &'static str,
 }
 
 /// `Decrypt`.
@@ -111,9 +113,9 @@ pub struct DecryptRequest {
     pub encryption_context: BTreeMap<String, String>,
     /// Up to 10.
     pub grant_tokens: Vec<String>,
-    /// The key it must be encrypted under; any, if absent.
+    /// The key it must be encrypted under; any symmetric one, if absent.
     pub key_id: Option<String>,
-    /// `SYMMETRIC_DEFAULT`, or absent.
+    /// `SYMMETRIC_DEFAULT` if absent, or of the key's.
     pub encryption_algorithm: Option<String>,
     /// Not supported (Nitro enclaves).
     pub recipient: Option<Value>,
@@ -131,10 +133,11 @@ pub struct DecryptResponse {
     pub key_id: String,
     /// The plaintext.
     pub plaintext: Blob,
-    /// `SYMMETRIC_DEFAULT`.
-    pub encryption_algorithm: String,
-    /// Id of the material that opened it.
-    pub key_material_id: String,
+    /// What encrypted it.
+    pub encryption_algorithm: &'static str,
+    /// Id of the material that opened it; of symmetric keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
 }
 
 /// `ReEncrypt`.
@@ -145,15 +148,15 @@ pub struct ReEncryptRequest {
     pub ciphertext_blob: Blob,
     /// Context of `ciphertext_blob`.
     pub source_encryption_context: BTreeMap<String, String>,
-    /// The key it must be encrypted under; any, if absent.
+    /// The key it must be encrypted under; any symmetric one, if absent.
     pub source_key_id: Option<String>,
     /// Key id, key ARN, alias name or alias ARN.
     pub destination_key_id: String,
     /// Context of the new ciphertext.
     pub destination_encryption_context: BTreeMap<String, String>,
-    /// `SYMMETRIC_DEFAULT`, or absent.
+    /// `SYMMETRIC_DEFAULT` if absent, or of the key's.
     pub source_encryption_algorithm: Option<String>,
-    /// `SYMMETRIC_DEFAULT`, or absent.
+    /// `SYMMETRIC_DEFAULT` if absent, or of the key's.
     pub destination_encryption_algorithm: Option<String>,
     /// Up to 10.
     pub grant_tokens: Vec<String>,
@@ -173,14 +176,16 @@ pub struct ReEncryptResponse {
     pub source_key_id: String,
     /// ARN of the key of the new one.
     pub key_id: String,
-    /// `SYMMETRIC_DEFAULT`.
-    pub source_encryption_algorithm: String,
-    /// `SYMMETRIC_DEFAULT`.
-    pub destination_encryption_algorithm: String,
-    /// Material that opened the old one.
-    pub source_key_material_id: String,
-    /// Material that sealed the new one.
-    pub destination_key_material_id: String,
+    /// What had encrypted it.
+    pub source_encryption_algorithm: &'static str,
+    /// What encrypted it now.
+    pub destination_encryption_algorithm: &'static str,
+    /// Material that opened the old one; of symmetric keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_key_material_id: Option<String>,
+    /// Material that sealed the new one; of symmetric keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_key_material_id: Option<String>,
 }
 
 /// `GenerateRandom`.

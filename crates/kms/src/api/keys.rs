@@ -13,7 +13,7 @@ pub struct CreateKeyRequest {
     pub policy: Option<String>,
     /// Up to 8,192 characters.
     pub description: Option<String>,
-    /// `ENCRYPT_DECRYPT` if absent.
+    /// `ENCRYPT_DECRYPT` if absent; required for all but symmetric keys.
     pub key_usage: Option<String>,
     /// Deprecated name of `key_spec`; both must agree.
     pub customer_master_key_spec: Option<String>,
@@ -91,12 +91,21 @@ pub struct KeyMetadata {
     pub customer_master_key_spec: KeySpec,
     /// Spec.
     pub key_spec: KeySpec,
-    /// `SYMMETRIC_DEFAULT` for symmetric keys.
+    /// Of keys for `ENCRYPT_DECRYPT`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub encryption_algorithms: Vec<String>,
+    pub encryption_algorithms: Vec<&'static str>,
+    /// Of keys for `SIGN_VERIFY`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signing_algorithms: Vec<&'static str>,
+    /// Of keys for `KEY_AGREEMENT`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_agreement_algorithms: Vec<&'static str>,
+    /// Of keys for `GENERATE_VERIFY_MAC`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mac_algorithms: Vec<&'static str>,
     /// `false`.
     pub multi_region: bool,
-    /// Id of the material that encrypts now.
+    /// Id of the material that encrypts now; of symmetric keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_key_material_id: Option<String>,
 }

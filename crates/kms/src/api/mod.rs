@@ -11,9 +11,11 @@
 //! error code and its `Display` form the message.
 
 mod aliases;
+mod asymmetric;
 mod crypto;
 mod grants;
 mod keys;
+mod mac;
 mod policies;
 mod rotation;
 mod tags;
@@ -21,6 +23,11 @@ mod values;
 
 pub use aliases::{
     AliasListEntry, CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, ListAliasesResponse, UpdateAliasRequest,
+};
+pub use asymmetric::{
+    DeriveSharedSecretRequest, DeriveSharedSecretResponse, GenerateDataKeyPairRequest, GenerateDataKeyPairResponse,
+    GenerateDataKeyPairWithoutPlaintextRequest, GenerateDataKeyPairWithoutPlaintextResponse, GetPublicKeyRequest,
+    GetPublicKeyResponse, SignRequest, SignResponse, VerifyRequest, VerifyResponse,
 };
 pub use crypto::{
     DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, GenerateDataKeyRequest, GenerateDataKeyResponse,
@@ -36,6 +43,7 @@ pub use keys::{
     DescribeKeyResponse, DisableKeyRequest, EnableKeyRequest, KeyListEntry, KeyMetadata, ListKeysRequest,
     ListKeysResponse, ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, UpdateKeyDescriptionRequest,
 };
+pub use mac::{GenerateMacRequest, GenerateMacResponse, VerifyMacRequest, VerifyMacResponse};
 pub use policies::{
     GetKeyPolicyRequest, GetKeyPolicyResponse, ListKeyPoliciesRequest, ListKeyPoliciesResponse, PutKeyPolicyRequest,
 };

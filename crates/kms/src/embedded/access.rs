@@ -15,23 +15,31 @@ use super::directory::Key;
 use super::limits::refused;
 use super::record::GrantRecord;
 use super::resolve::Target;
-use crate::{Caller, Error, KeyManager};
+use crate::{Caller, EncryptionAlgorithm, Error, KeyManager};
 
 /// Operations that a principal of another account can be allowed
 /// (KMS Developer Guide, "Allowing users in other accounts to use a KMS key").
 const CROSS_ACCOUNT: &[&str] = &[
     "CreateGrant",
     "Decrypt",
+    "DeriveSharedSecret",
     "DescribeKey",
     "Encrypt",
     "GenerateDataKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
     "GenerateDataKeyWithoutPlaintext",
+    "GenerateMac",
     "GetKeyRotationStatus",
+    "GetPublicKey",
     "ListGrants",
     "ReEncryptFrom",
     "ReEncryptTo",
     "RetireGrant",
     "RevokeGrant",
+    "Sign",
+    "Verify",
+    "VerifyMac",
 ];
 
 /// One question: may `caller` do `operation`?
@@ -42,17 +50,23 @@ pub(super) struct Ask<'a> {
     pub operation: &'static str,
     /// The request's encryption context, for operations that have one.
     pub context: Option<&'a EncryptionContext>,
+    /// The request's encryption algorithm, for operations that have a context.
+    pub algorithm: EncryptionAlgorithm,
     /// Further condition keys of the request; an empty list is an absent key.
     pub conditions: &'a [(&'a str, &'a [String])],
 }
 
 impl<'a> Ask<'a> {
     pub(super) fn new(caller: &'a Caller, operation: &'static str) -> Self {
-        Self { caller, operation, context: None, conditions: &[] }
+        Self { caller, operation, context: None, algorithm: EncryptionAlgorithm::SYMMETRIC_DEFAULT, conditions: &[] }
     }
 
     pub(super) fn context(self, context: &'a EncryptionContext) -> Self {
         Self { context: Some(context), ..self }
+    }
+
+    pub(super) fn algorithm(self, algorithm: EncryptionAlgorithm) -> Self {
+        Self { algorithm, ..self }
     }
 
     pub(super) fn conditions(self, conditions: &'a [(&'a str, &'a [String])]) -> Self {
@@ -171,7 +185,7 @@ impl Embedded {
             keys.insert("kms:RequestAlias", alias);
         }
         if ask.context.is_some() {
-            keys.insert("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
+            keys.insert("kms:EncryptionAlgorithm", ask.algorithm.name());
         }
         for (name, value) in &key.record.tags {
             keys.insert(&["aws:ResourceTag/", name].concat(), value.as_str());

@@ -141,7 +141,7 @@ mod tests {
             &root,
             &arn,
             0,
-            &material::generate(&root, &arn, 0, Timestamp::from_millis(0), Cause::Creation),
+            &material::version(&root, &arn, 0, (Timestamp::from_millis(0), Cause::Creation), &[9; 32]),
         )
         .unwrap();
         slot

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::Embedded;
 use super::access::Ask;
 use super::call::Call;
+use super::ciphers::{Source, algorithm, fits};
 use super::ciphertext::{self, Parsed};
 use super::directory::Key;
 use super::dry_run::{dry_run, ignores_ciphertext};
@@ -18,28 +19,31 @@ use super::limits::{self, unsupported};
 use super::material::{self, Material};
 use super::record::KeyRecord;
 use super::resolve::{Names, Target};
+use super::signing::incompatible;
 use crate::api::{
     Blob, DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, GenerateDataKeyRequest,
     GenerateDataKeyResponse, GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse,
     GenerateRandomRequest, GenerateRandomResponse, ReEncryptRequest, ReEncryptResponse,
 };
-use crate::{Caller, Error, KeyState};
+use crate::{Caller, EncryptionAlgorithm, Error, KeySpec, KeyState};
 
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
-const MAX_PLAINTEXT: usize = 4096;
+pub(super) const MAX_PLAINTEXT: usize = 4096;
 
 /// A plaintext with the key that sealed or opened it.
 pub(super) struct Opened {
     pub plaintext: Zeroizing<Vec<u8>>,
     pub key: Arc<Key>,
-    pub material_id: String,
+    /// Of symmetric keys.
+    pub material_id: Option<String>,
 }
 
 /// A ciphertext with the key that sealed it.
 pub(super) struct Sealed {
     pub bytes: Vec<u8>,
     pub key: Arc<Key>,
-    pub material_id: String,
+    /// Of symmetric keys.
+    pub material_id: Option<String>,
 }
 
 /// Size of a data key, as asked for.
@@ -119,6 +123,7 @@ impl Embedded {
         let size = checked_size(size)?;
         let ask = Ask::new(call.caller, call.name()).context(context);
         let key = self.admit(call, name, Names::Aliases, ask).await?;
+        fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, context, call.name())?;
         usable(&key)?;
         if dry {
             return Err(dry_run());
@@ -137,26 +142,31 @@ impl Embedded {
             .with("keyId", request.key_id.as_str())
             .with("encryptionAlgorithm", request.encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
         let outcome = self.encrypt_in(&mut call, &request).await;
-        let outcome = outcome.map(|sealed| EncryptResponse {
+        let outcome = outcome.map(|(sealed, algorithm)| EncryptResponse {
             ciphertext_blob: Blob::new(sealed.bytes),
             key_id: sealed.key.arn.as_str().to_owned(),
-            encryption_algorithm: ALGORITHM.to_owned(),
+            encryption_algorithm: algorithm.name(),
         });
         self.finish(call, outcome).await
     }
 
-    async fn encrypt_in(&self, call: &mut Call<'_>, request: &EncryptRequest) -> Result<Sealed, Error> {
+    async fn encrypt_in(
+        &self,
+        call: &mut Call<'_>,
+        request: &EncryptRequest,
+    ) -> Result<(Sealed, EncryptionAlgorithm), Error> {
         limits::grant_tokens(&request.grant_tokens)?;
         let context = noted(call, "encryptionContext", &request.encryption_context)?;
         blob(&request.plaintext, "plaintext", MAX_PLAINTEXT)?;
-        let ask = Ask::new(call.caller, "Encrypt").context(&context);
+        let algorithm = algorithm(request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
+        let ask = Ask::new(call.caller, "Encrypt").context(&context).algorithm(algorithm);
         let key = self.admit(call, &request.key_id, Names::Aliases, ask).await?;
-        algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
+        fits(&key, algorithm, &context, "Encrypt")?;
         usable(&key)?;
-        if request.dry_run {
-            return Err(dry_run());
-        }
-        self.seal(call.caller, key, &context, request.plaintext.expose()).await
+        let sealed = self
+            .encrypt_under(call.caller, (key, algorithm), &context, request.plaintext.expose(), request.dry_run)
+            .await?;
+        Ok((sealed, algorithm))
     }
 
     /// `Decrypt`.
@@ -168,32 +178,35 @@ impl Embedded {
             .maybe("keyId", request.key_id.as_deref())
             .with("encryptionAlgorithm", request.encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
         let outcome = self.decrypt_in(&mut call, &request).await;
-        let outcome = outcome.map(|opened| DecryptResponse {
+        let outcome = outcome.map(|(opened, algorithm)| DecryptResponse {
             key_id: opened.key.arn.as_str().to_owned(),
             plaintext: opened.plaintext.into(),
-            encryption_algorithm: ALGORITHM.to_owned(),
+            encryption_algorithm: algorithm.name(),
             key_material_id: opened.material_id,
         });
         self.finish(call, outcome).await
     }
 
-    async fn decrypt_in(&self, call: &mut Call<'_>, request: &DecryptRequest) -> Result<Opened, Error> {
+    async fn decrypt_in(
+        &self,
+        call: &mut Call<'_>,
+        request: &DecryptRequest,
+    ) -> Result<(Opened, EncryptionAlgorithm), Error> {
         refuse_recipient(request.recipient.is_some())?;
         let permission_only = ignores_ciphertext(&request.dry_run_modifiers, request.dry_run)?;
         limits::grant_tokens(&request.grant_tokens)?;
         let context = noted(call, "encryptionContext", &request.encryption_context)?;
-        let ask = Ask::new(call.caller, "Decrypt").context(&context);
-        if permission_only {
-            let key = self.unseen_source(call, request.key_id.as_deref(), "KeyId", ask).await?;
-            algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
-            return Err(dry_run());
-        }
-        blob(&request.ciphertext_blob, "ciphertextBlob", ciphertext::MAX)?;
-        let parsed = ciphertext::parse(request.ciphertext_blob.expose())?;
-        let key = self.source(call, request.key_id.as_deref(), &parsed, ask).await?;
-        algorithm(&key, request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
-        let opened = self.open_parsed(call.caller, key, &parsed, &context).await?;
-        if request.dry_run { Err(dry_run()) } else { Ok(opened) }
+        let algorithm = algorithm(request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
+        let source = Source {
+            key_id: request.key_id.as_deref(),
+            member: "KeyId",
+            ciphertext: (!permission_only).then_some(&request.ciphertext_blob),
+            context: &context,
+            algorithm,
+        };
+        let key = self.opener(call, &source, "Decrypt").await?;
+        let opened = self.open_source(call.caller, key, &source).await?;
+        if request.dry_run { Err(dry_run()) } else { Ok((opened, algorithm)) }
     }
 
     /// `ReEncrypt`. The plaintext stays inside the service.
@@ -210,44 +223,47 @@ impl Embedded {
                 request.destination_encryption_algorithm.as_deref().unwrap_or(ALGORITHM),
             );
         let outcome = self.re_encrypt_in(&mut call, &request).await;
-        let outcome = outcome.map(|(from, to)| ReEncryptResponse {
+        let outcome = outcome.map(|(from, to, algorithms)| ReEncryptResponse {
             ciphertext_blob: Blob::new(to.bytes),
             source_key_id: from.key.arn.as_str().to_owned(),
             key_id: to.key.arn.as_str().to_owned(),
-            source_encryption_algorithm: ALGORITHM.to_owned(),
-            destination_encryption_algorithm: ALGORITHM.to_owned(),
+            source_encryption_algorithm: algorithms.0.name(),
+            destination_encryption_algorithm: algorithms.1.name(),
             source_key_material_id: from.material_id,
             destination_key_material_id: to.material_id,
         });
         self.finish(call, outcome).await
     }
 
-    async fn re_encrypt_in(&self, call: &mut Call<'_>, request: &ReEncryptRequest) -> Result<(Opened, Sealed), Error> {
+    async fn re_encrypt_in(
+        &self,
+        call: &mut Call<'_>,
+        request: &ReEncryptRequest,
+    ) -> Result<(Opened, Sealed, (EncryptionAlgorithm, EncryptionAlgorithm)), Error> {
         let permission_only = ignores_ciphertext(&request.dry_run_modifiers, request.dry_run)?;
         limits::grant_tokens(&request.grant_tokens)?;
         let from_context = noted(call, "sourceEncryptionContext", &request.source_encryption_context)?;
         let to_context = noted(call, "destinationEncryptionContext", &request.destination_encryption_context)?;
-        let ask = Ask::new(call.caller, "ReEncryptFrom").context(&from_context);
-        let named = request.source_key_id.as_deref();
-        let (from, parsed) = if permission_only {
-            (self.unseen_source(call, named, "SourceKeyId", ask).await?, None)
-        } else {
-            blob(&request.ciphertext_blob, "ciphertextBlob", ciphertext::MAX)?;
-            let parsed = ciphertext::parse(request.ciphertext_blob.expose())?;
-            (self.source(call, named, &parsed, ask).await?, Some(parsed))
+        let from_algorithm = algorithm(request.source_encryption_algorithm.as_deref(), "sourceEncryptionAlgorithm")?;
+        let to_algorithm =
+            algorithm(request.destination_encryption_algorithm.as_deref(), "destinationEncryptionAlgorithm")?;
+        let source = Source {
+            key_id: request.source_key_id.as_deref(),
+            member: "SourceKeyId",
+            ciphertext: (!permission_only).then_some(&request.ciphertext_blob),
+            context: &from_context,
+            algorithm: from_algorithm,
         };
-        algorithm(&from, request.source_encryption_algorithm.as_deref(), "sourceEncryptionAlgorithm")?;
-        let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context);
+        let from = self.opener(call, &source, "ReEncryptFrom").await?;
+        let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context).algorithm(to_algorithm);
         let to = self.admit(call, &request.destination_key_id, Names::Aliases, ask).await?;
-        algorithm(&to, request.destination_encryption_algorithm.as_deref(), "destinationEncryptionAlgorithm")?;
-        let opened = match parsed {
-            Some(parsed) => Some(self.open_parsed(call.caller, from, &parsed, &from_context).await?),
-            None => None,
-        };
+        fits(&to, to_algorithm, &to_context, "ReEncrypt")?;
         usable(&to)?;
-        let Some(opened) = opened.filter(|_| !request.dry_run) else { return Err(dry_run()) };
-        let sealed = self.seal(call.caller, to, &to_context, &opened.plaintext).await?;
-        Ok((opened, sealed))
+        let opened = self.open_source(call.caller, from, &source).await?;
+        let sealed = self
+            .encrypt_under(call.caller, (to, to_algorithm), &to_context, &opened.plaintext, request.dry_run)
+            .await?;
+        Ok((opened, sealed, (from_algorithm, to_algorithm)))
     }
 
     /// `GenerateRandom`.
@@ -311,12 +327,9 @@ impl Embedded {
         let aad = ciphertext::aad(&header, context);
         let bytes = match key.seal_held((&caller.request.id, context), number, &aad, plaintext).await {
             Some(message) => [header, message?].concat(),
-            None => {
-                let material = self.material(&key, number)?;
-                ciphertext::seal(material.symmetric()?, account, id, number, context, plaintext)
-            }
+            None => ciphertext::seal(self.symmetric(&key, number)?, account, id, number, context, plaintext),
         };
-        Ok(Sealed { bytes, material_id: key.record.versions[number].id.clone(), key })
+        Ok(Sealed { bytes, material_id: Some(key.record.versions[number].id.clone()), key })
     }
 
     pub(super) async fn open_parsed(
@@ -332,9 +345,17 @@ impl Embedded {
         let held = key.open_held((&caller.request.id, context), number, &parsed.aad(context), parsed.message).await;
         let plaintext = match held {
             Some(opened) => opened?,
-            None => parsed.open(self.material(&key, number)?.symmetric()?, context)?,
+            None => parsed.open(self.symmetric(&key, number)?, context)?,
         };
-        Ok(Opened { plaintext, material_id: version.id.clone(), key })
+        Ok(Opened { plaintext, material_id: Some(version.id.clone()), key })
+    }
+
+    /// The AES key of a version. Never the bytes of another kind of key, which may be as long.
+    fn symmetric<'a>(&self, key: &'a Key, number: usize) -> Result<&'a [u8; 32], Error> {
+        match key.record.spec {
+            KeySpec::SYMMETRIC_DEFAULT => self.material(key, number)?.symmetric(),
+            _ => Err(incompatible(ALGORITHM, key)),
+        }
     }
 
     /// The material of a version of `key`, which has one of this number.
@@ -351,7 +372,7 @@ impl Embedded {
 }
 
 /// The answer for a key without the material that a call needs.
-fn no_material(key: &Key) -> Error {
+pub(super) fn no_material(key: &Key) -> Error {
     Error::InvalidState { key: key.arn.clone(), state: KeyState::PendingImport }
 }
 
@@ -377,7 +398,11 @@ pub(super) fn random(size: usize) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-fn noted(call: &mut Call<'_>, name: &str, pairs: &BTreeMap<String, String>) -> Result<EncryptionContext, Error> {
+pub(super) fn noted(
+    call: &mut Call<'_>,
+    name: &str,
+    pairs: &BTreeMap<String, String>,
+) -> Result<EncryptionContext, Error> {
     let context = EncryptionContext::new(pairs.clone()).map_err(|error| limits::invalid(error.to_string()))?;
     call.notes_context(name, &context);
     Ok(context)
@@ -394,7 +419,7 @@ fn checked_size(size: Size<'_>) -> Result<usize, Error> {
     }
 }
 
-fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> {
+pub(super) fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> {
     let bound = |words: &str, bound: usize| {
         Err(limits::constraint("…", member, &format!("Member must have length {words} than or equal to {bound}")))
     };
@@ -405,18 +430,6 @@ fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> {
     }
 }
 
-fn algorithm(key: &Key, wanted: Option<&str>, member: &str) -> Result<(), Error> {
-    let known = ["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"];
-    let wanted = wanted.unwrap_or(ALGORITHM);
-    limits::member_of(wanted, member, &known)?;
-    if wanted == ALGORITHM {
-        return Ok(());
-    }
-    Err(Error::InvalidKeyUsage {
-        message: format!("The request was rejected because {wanted} is not a valid algorithm for the key {}.", key.arn),
-    })
-}
-
-fn refuse_recipient(given: bool) -> Result<(), Error> {
+pub(super) fn refuse_recipient(given: bool) -> Result<(), Error> {
     if given { Err(unsupported("Recipient")) } else { Ok(()) }
 }

@@ -21,7 +21,7 @@ use crate::api::{
     CreateGrantRequest, CreateGrantResponse, EpochSeconds, GrantConstraints, GrantListEntry, ListGrantsRequest,
     ListGrantsResponse, ListRetirableGrantsRequest, RetireGrantRequest, RevokeGrantRequest,
 };
-use crate::{Caller, Error};
+use crate::{Caller, Error, KeySpec, KeyUsage};
 
 /// KMS Developer Guide, "Resource quotas".
 const MAX_PER_KEY: usize = 50_000;
@@ -47,20 +47,52 @@ const OPERATIONS: &[&str] = &[
     "VerifyMac",
     "DeriveSharedSecret",
 ];
-/// Those of them that a symmetric encryption key has.
-const SYMMETRIC: &[&str] = &[
-    "Decrypt",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "CreateGrant",
-    "RetireGrant",
-    "DescribeKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-];
+/// Those of them that every key has.
+const ADMINISTRATION: &[&str] = &["CreateGrant", "RetireGrant", "DescribeKey"];
+
+/// The others, by what a key is (KMS Developer Guide, "Grant operations").
+fn operations_of(spec: KeySpec, usage: KeyUsage) -> &'static [&'static str] {
+    match usage {
+        KeyUsage::EncryptDecrypt if spec == KeySpec::SYMMETRIC_DEFAULT => &[
+            "Decrypt",
+            "Encrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "ReEncryptFrom",
+            "ReEncryptTo",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
+        ],
+        KeyUsage::EncryptDecrypt => &["Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo", "GetPublicKey"],
+        KeyUsage::SignVerify => &["Sign", "Verify", "GetPublicKey"],
+        KeyUsage::GenerateVerifyMac => &["GenerateMac", "VerifyMac"],
+        KeyUsage::KeyAgreement => &["DeriveSharedSecret", "GetPublicKey"],
+    }
+}
+
+/// Refuses what can never be used: operations that the key does not have, and constraints on an
+/// encryption context that its operations do not have.
+fn fits_key(request: &CreateGrantRequest, spec: KeySpec, usage: KeyUsage) -> Result<(), Error> {
+    let known = operations_of(spec, usage);
+    let wrong = |name: &&String| !known.contains(&name.as_str()) && !ADMINISTRATION.contains(&name.as_str());
+    if let Some(wrong) = request.operations.iter().find(wrong) {
+        return Err(limits::invalid(format!(
+            "Grant operation {wrong} is not valid for a key of spec {} and usage {}",
+            spec.name(),
+            usage.name()
+        )));
+    }
+    let constrained = request.constraints.as_ref().is_some_and(|constraints| {
+        constraints.encryption_context_equals.is_some() || constraints.encryption_context_subset.is_some()
+    });
+    if constrained && spec != KeySpec::SYMMETRIC_DEFAULT {
+        return Err(limits::invalid(format!(
+            "Encryption context constraints are not valid for a key of spec {}",
+            spec.name()
+        )));
+    }
+    Ok(())
+}
 
 impl Embedded {
     /// `CreateGrant`. The grant takes effect at once.
@@ -95,12 +127,7 @@ impl Embedded {
         let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions);
         let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
         usable(&key)?;
-        if let Some(wrong) = request.operations.iter().find(|operation| !SYMMETRIC.contains(&operation.as_str())) {
-            return Err(limits::invalid(format!(
-                "Grant operation {wrong} is not valid for a key of spec {}",
-                key.record.spec.name()
-            )));
-        }
+        fits_key(&request, key.record.spec, key.record.usage)?;
         let grant = GrantRecord {
             account: key.record.account.clone(),
             key_id: key.record.id.clone(),

@@ -11,7 +11,7 @@ use super::Embedded;
 use super::directory::Key;
 use super::material;
 use super::record::{Cause, Held, KeyRecord, Origin, VersionRecord};
-use crate::{Error, HolderError, Holders, KeyHolder, KeyState, Use};
+use crate::{Error, HolderError, Holders, KeyHolder, KeySpec, KeyState, Use};
 
 /// Every holder that key records may name. Custom key stores come and go.
 pub(super) struct Registry(RwLock<Holders>);
@@ -119,7 +119,8 @@ impl Key {
 }
 
 impl Embedded {
-    /// New symmetric material for the next version of `record`, made by `holder`, or here.
+    /// New material for the next version of `record`: made by `holder` where the key is symmetric,
+    /// or here.
     pub(super) async fn new_version(
         &self,
         record: &KeyRecord,
@@ -127,8 +128,13 @@ impl Embedded {
         cause: Cause,
     ) -> Result<VersionRecord, Error> {
         let (arn, made) = (record.arn(&self.state.region), self.state.clock.now());
-        let Some(holder) = holder else {
-            return Ok(material::generate(&self.state.root, &arn, record.versions.len(), made, cause));
+        let spec = record.spec;
+        let Some(holder) = holder.filter(|_| spec == KeySpec::SYMMETRIC_DEFAULT) else {
+            let bytes = match spec.secret_len() {
+                Some(_) => material::draw(spec)?,
+                None => self.off_runtime(move || material::draw(spec)).await?,
+            };
+            return Ok(material::version(&self.state.root, &arn, record.versions.len(), (made, cause), &bytes));
         };
         let home = self.state.homes.get(holder);
         let name = home.0.create(&arn).await.map_err(|error| answer(&arn, record, error))?;

@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use super::Embedded;
 use super::access::Ask;
 use super::call::Call;
+use super::ciphers::fits;
 use super::ciphertext;
 use super::crypto::{Opened, is_under};
 use super::directory::Key;
 use super::keys::{in_service, usable};
 use super::resolve::{AWS_S3, Names, Target, no_such_key};
 use crate::{
-    Caller, DataKey, Decrypt, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms, Operation, ReEncrypt,
-    ReEncrypted,
+    Caller, DataKey, Decrypt, EncryptionAlgorithm, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms,
+    Operation, ReEncrypt, ReEncrypted,
 };
 
 #[async_trait]
@@ -35,6 +36,7 @@ impl Kms for Embedded {
         let outcome = async {
             let ask = Ask::new(caller, "GenerateDataKey").context(request.context);
             let key = self.admit_ref(&mut call, request.key, ask).await?;
+            fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "GenerateDataKey")?;
             usable(&key)?;
             let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
             Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() })
@@ -82,6 +84,7 @@ impl Kms for Embedded {
                 KeyRef::ServiceOwned => self.owned_for(caller)?,
                 to => self.admit_ref(&mut call, to, ask).await?,
             };
+            fits(&to, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "ReEncrypt")?;
             usable(&to)?;
             let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
             Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() })

@@ -20,7 +20,8 @@ impl Embedded {
     /// The service-owned key behind SSE-S3. Users never see it.
     pub(super) fn owned(&self) -> Option<Arc<Key>> {
         let directory = self.state.directory();
-        directory.keys.get(&self.state.account)?.values().find(|key| key.is_owned()).cloned()
+        let encrypts = |key: &&Arc<Key>| key.is_owned() && key.record.usage == KeyUsage::EncryptDecrypt;
+        directory.keys.get(&self.state.account)?.values().find(encrypts).cloned()
     }
 
     /// Makes the service-owned key if there is none.
@@ -68,11 +69,10 @@ impl Embedded {
 
     /// A symmetric key, not yet stored and without material.
     pub(super) fn new_key(&self, account: &AccountId, id: &str, manager: KeyManager, policy: String) -> KeyRecord {
-        let created = self.state.clock.now();
         KeyRecord {
             account: account.clone(),
             id: id.to_owned(),
-            created,
+            created: self.state.clock.now(),
             description: String::new(),
             usage: KeyUsage::EncryptDecrypt,
             spec: KeySpec::SYMMETRIC_DEFAULT,

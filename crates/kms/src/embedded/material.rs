@@ -4,19 +4,25 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arqueta_model::{KeyArn, ObjectId, Timestamp};
-use arqueta_seal::{SourceKey, message};
+use arqueta_seal::message;
 use zeroize::Zeroizing;
 
+use super::asymmetric::{self, PrivateKey};
+use super::crypto::random;
 use super::record::{Cause, VersionRecord};
-use crate::{Error, RootKeyError, RootSecret};
+use crate::{Error, KeySpec, KeyUsage, RootKeyError, RootSecret};
 
 /// Key bytes that never leave the service: 32 of a symmetric key, an HMAC key, or a private key
 /// in PKCS #8. Wiped on drop.
-pub(super) struct Material(Zeroizing<Vec<u8>>);
+pub(super) struct Material {
+    bytes: Zeroizing<Vec<u8>>,
+    /// The parsed form of a private key; empty until first used.
+    private: OnceLock<PrivateKey>,
+}
 
 impl Material {
     pub(super) fn expose(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The 32 bytes of a symmetric encryption key.
@@ -26,21 +32,49 @@ impl Material {
     pub(super) fn symmetric(&self) -> Result<&[u8; 32], Error> {
         self.expose().try_into().map_err(|_| RootKeyError::Wrong.into())
     }
+
+    /// The private key of a key of this spec and usage, parsed at most once.
+    ///
+    /// # Errors
+    /// `KMSInternalException`: the key's spec says what its material is.
+    pub(super) fn private(&self, spec: KeySpec, usage: KeyUsage) -> Result<&PrivateKey, Error> {
+        if let Some(key) = self.private.get() {
+            return Ok(key);
+        }
+        let key = PrivateKey::parse(spec, usage, self.expose()).map_err(|_| RootKeyError::Wrong)?;
+        Ok(self.private.get_or_init(|| key))
+    }
 }
 
 impl fmt::Debug for Material {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Material({} bytes)", self.0.len())
+        write!(f, "Material({} bytes)", self.bytes.len())
     }
 }
 
 /// The opened form of one version, shared by all snapshots of its key; empty until first used.
 pub(super) type Slot = Arc<OnceLock<Material>>;
 
-/// New symmetric material for version `number` of `key`.
-pub(super) fn generate(root: &RootSecret, key: &KeyArn, number: usize, made: Timestamp, cause: Cause) -> VersionRecord {
-    let sealed = seal(root, key, number, SourceKey::random().expose());
-    VersionRecord { id: new_id(), made, cause, sealed, held: None, imported: None }
+/// The record of version `number` of `key` with the material `bytes`.
+pub(super) fn version(
+    root: &RootSecret,
+    key: &KeyArn,
+    number: usize,
+    (made, cause): (Timestamp, Cause),
+    bytes: &[u8],
+) -> VersionRecord {
+    VersionRecord { id: new_id(), made, cause, sealed: seal(root, key, number, bytes), held: None, imported: None }
+}
+
+/// Fresh bytes for a key of `spec`. Takes a second or more for RSA.
+///
+/// # Errors
+/// `KMSInternalException`.
+pub(super) fn draw(spec: KeySpec) -> Result<Zeroizing<Vec<u8>>, Error> {
+    match spec.secret_len() {
+        Some(length) => Ok(random(length)),
+        None => asymmetric::generate(spec),
+    }
 }
 
 /// A fresh `KeyMaterialId`: 64 lower-case hexadecimal digits.
@@ -65,7 +99,7 @@ pub(super) fn open<'a>(
         return Ok(material);
     }
     let opened = message::open(root.expose(), &aad(key, number), &version.sealed).map_err(|_| RootKeyError::Wrong)?;
-    Ok(slot.get_or_init(|| Material(opened)))
+    Ok(slot.get_or_init(|| Material { bytes: opened, private: OnceLock::new() }))
 }
 
 /// Bound to whose it is: material cannot be put under another key or at another position. The
@@ -96,7 +130,8 @@ mod tests {
     }
 
     fn version(root: &RootSecret) -> VersionRecord {
-        generate(root, &arn("a"), 1, Timestamp::from_millis(0), Cause::Creation)
+        let bytes = draw(KeySpec::SYMMETRIC_DEFAULT).unwrap();
+        super::version(root, &arn("a"), 1, (Timestamp::from_millis(0), Cause::Creation), &bytes)
     }
 
     #[test]

@@ -5,9 +5,12 @@
 //! ([`crate::Kms`]) alike.
 
 mod access;
+mod agreement;
 mod aliases;
+mod asymmetric;
 mod call;
 mod charge;
+mod ciphers;
 mod ciphertext;
 mod crypto;
 mod directory;
@@ -18,14 +21,18 @@ mod held;
 mod keys;
 mod kms;
 mod limits;
+mod mac;
 mod managed;
 mod material;
 mod page;
+mod pairs;
 mod policies;
 mod record;
 mod resolve;
 mod rotation;
 mod secrets;
+mod service_keys;
+mod signing;
 mod state;
 mod tags;
 #[cfg(test)]
@@ -44,6 +51,7 @@ use crate::{Error, Holders, RootKey, RootKeyError, RootSecret};
 use directory::Directory;
 use held::Registry;
 pub use secrets::RecordSealer;
+pub use service_keys::ServiceSigningKey;
 use state::State;
 
 /// How to open the service.

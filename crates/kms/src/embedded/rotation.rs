@@ -9,7 +9,7 @@ use super::access::Ask;
 use super::call::Call;
 use super::directory::Key;
 use super::keys::usable;
-use super::limits::{self, refused};
+use super::limits::{self, refused, unsupported};
 use super::page::page;
 use super::record::{Cause, KeyRecord, Origin};
 use super::resolve::Names;
@@ -19,7 +19,7 @@ use crate::api::{
     GetKeyRotationStatusResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
     RotateKeyOnDemandResponse, RotationsListEntry,
 };
-use crate::{Caller, Error};
+use crate::{Caller, Error, KeySpec};
 
 /// Rotations on demand in a key's life (KMS Developer Guide, "Resource quotas").
 const MAX_ON_DEMAND: usize = 25;
@@ -42,6 +42,7 @@ impl Embedded {
     async fn rotate_on_demand_in(&self, call: &mut Call<'_>, name: &str) -> Result<RotateKeyOnDemandResponse, Error> {
         let turn = self.turn().await?;
         let key = self.admit(call, name, Names::Keys, Ask::new(call.caller, call.name())).await?;
+        rotatable(&key)?;
         usable(&key)?;
         let mut record = key.record.clone();
         if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
@@ -66,6 +67,7 @@ impl Embedded {
                 Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
                 None => record.rotation.period_days.into(),
             };
+            rotatable(key)?;
             usable(key)?;
             if record.origin == Origin::ExternalKeyStore {
                 return Err(not_rotated_here(record, &self.state.region));
@@ -83,6 +85,7 @@ impl Embedded {
     /// As the API names them.
     pub async fn disable_key_rotation(&self, caller: &Caller, request: DisableKeyRotationRequest) -> Result<(), Error> {
         self.change_key(Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
+            rotatable(key)?;
             usable(key)?;
             record.rotation.next = None;
             Ok(())
@@ -124,7 +127,10 @@ impl Embedded {
             .with("keyId", request.key_id.as_str())
             .maybe("includeKeyMaterial", request.include_key_material.as_deref());
         let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyRotations")).await;
-        let outcome = outcome.and_then(|key| rotations(&key, &request));
+        let outcome = outcome.and_then(|key| {
+            rotatable(&key)?;
+            rotations(&key, &request)
+        });
         self.finish(call, outcome).await
     }
 
@@ -144,6 +150,15 @@ impl Embedded {
 fn not_rotated_here(record: &KeyRecord, region: &Region) -> Error {
     let (arn, origin) = (record.arn(region), record.origin.name());
     refused("UnsupportedOperationException", format!("{arn} origin is {origin} which is not valid for this operation."))
+}
+
+/// Only symmetric encryption keys have more than one version (KMS Developer Guide, "Rotating AWS
+/// KMS keys").
+fn rotatable(key: &Key) -> Result<(), Error> {
+    match key.record.spec {
+        KeySpec::SYMMETRIC_DEFAULT => Ok(()),
+        spec => Err(unsupported(&format!("Rotation of keys of spec {}", spec.name()))),
+    }
 }
 
 fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRotationsResponse, Error> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use arqueta_audit::AuditSink;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
-use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, Semaphore};
 
 use super::directory::{Directory, Key};
 use super::held::Registry;
@@ -33,6 +33,8 @@ pub(super) struct State {
     stale: AtomicBool,
     /// Rings when something has become due earlier than before.
     pub wake: Notify,
+    /// Private-key operations at a time: one for each core.
+    pub workers: Arc<Semaphore>,
 }
 
 /// The right to change something.
@@ -72,6 +74,7 @@ impl State {
             turn: Arc::default(),
             stale: AtomicBool::new(false),
             wake: Notify::new(),
+            workers: Arc::new(Semaphore::new(cores())),
         }
     }
 
@@ -142,6 +145,10 @@ impl State {
     }
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 impl Change {
     fn enter(self, directory: &mut Directory, region: &Region) -> Result<(), Error> {
         match self {
@@ -176,6 +183,21 @@ impl Embedded {
         let done = tokio::spawn(async move {
             let outcome = state.apply(changes).await;
             drop(turn.0);
+            outcome
+        });
+        done.await.unwrap_or_else(|panic| Err(Error::Unavailable(panic.into())))
+    }
+
+    /// Runs `work` off the runtime's threads: private-key operations take up to milliseconds, and
+    /// drawing an RSA key up to seconds.
+    pub(super) async fn off_runtime<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let worker = self.state.workers.clone().acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let outcome = work();
+            drop(worker);
             outcome
         });
         done.await.unwrap_or_else(|panic| Err(Error::Unavailable(panic.into())))

@@ -15,33 +15,13 @@ use crate::embedded::record::{Cause, KeyRecord, Origin};
 use crate::embedded::resolve::no_such_key;
 use crate::embedded::state::Change;
 use crate::embedded::tags;
-use crate::{Adopted, Caller, Error, KeyManager};
+use crate::{Adopted, Caller, Error, KeyManager, KeySpec, KeyUsage};
 
 const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
 const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
-const SPECS: &[&str] = &[
-    "RSA_2048",
-    "RSA_3072",
-    "RSA_4096",
-    "ECC_NIST_P256",
-    "ECC_NIST_P384",
-    "ECC_NIST_P521",
-    "ECC_SECG_P256K1",
-    "SYMMETRIC_DEFAULT",
-    "HMAC_224",
-    "HMAC_256",
-    "HMAC_384",
-    "HMAC_512",
-    "SM2",
-    "ML_DSA_44",
-    "ML_DSA_65",
-    "ML_DSA_87",
-    "ECC_NIST_EDWARDS25519",
-];
 
 impl Embedded {
-    /// `CreateKey`. Other specs, usages and origins than a symmetric encryption key of this
-    /// service are `UnsupportedOperationException`.
+    /// `CreateKey`. Origins other than this service and `SM2` are `UnsupportedOperationException`.
     ///
     /// # Errors
     /// As the API names them.
@@ -99,7 +79,14 @@ impl Embedded {
         let mut call = Call::writes(caller, "CreateKey")
             .with("description", request.description.as_deref().unwrap_or_default())
             .with("keyUsage", request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT"))
-            .with("keySpec", request.key_spec.as_deref().unwrap_or("SYMMETRIC_DEFAULT"))
+            .with(
+                "keySpec",
+                request
+                    .key_spec
+                    .as_deref()
+                    .or(request.customer_master_key_spec.as_deref())
+                    .unwrap_or("SYMMETRIC_DEFAULT"),
+            )
             .with("origin", request.origin.as_deref().unwrap_or("AWS_KMS"))
             .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
             .with("multiRegion", request.multi_region.unwrap_or(false))
@@ -116,7 +103,7 @@ impl Embedded {
         at: Option<Adopted<'_>>,
         request: CreateKeyRequest,
     ) -> Result<CreateKeyResponse, Error> {
-        check_kind(&request)?;
+        let (spec, usage) = checked_kind(&request)?;
         let description = request.description.unwrap_or_default();
         limits::length(&description, "description", 0, super::MAX_DESCRIPTION)?;
         let wanted = tags::checked(request.tags)?;
@@ -129,12 +116,16 @@ impl Embedded {
         let policy = request.policy.unwrap_or_else(|| default_policy(account));
         let id = id.map_or_else(|| Ok(new_id()), checked_id)?;
         let mut record = self.new_key(account, &id, KeyManager::Customer, policy);
+        (record.spec, record.usage) = (spec, usage);
         record.description = description;
         record.tags = wanted;
         if !request.bypass_policy_lockout_safety_check {
             self.check_lockout(call.caller, &record)?;
         }
         let version = match at {
+            Some(_) if spec != KeySpec::SYMMETRIC_DEFAULT => {
+                return Err(unsupported(&format!("KeySpec {} at a key holder", spec.name())));
+            }
             Some(Adopted { holder, name }) => {
                 record.origin = Origin::ExternalKeyStore;
                 self.adopted_version(&record, holder, name).await?
@@ -174,8 +165,8 @@ impl Embedded {
     }
 }
 
-/// Refuses, by name, what this service does not make.
-fn check_kind(request: &CreateKeyRequest) -> Result<(), Error> {
+/// The spec and usage that are asked for; what this service does not make is refused by name.
+fn checked_kind(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error> {
     let usage = request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT");
     let origin = request.origin.as_deref().unwrap_or("AWS_KMS");
     let spec = match (&request.key_spec, &request.customer_master_key_spec) {
@@ -187,7 +178,7 @@ fn check_kind(request: &CreateKeyRequest) -> Result<(), Error> {
         (one, other) => one.as_deref().or(other.as_deref()).unwrap_or("SYMMETRIC_DEFAULT"),
     };
     limits::member_of(usage, "keyUsage", USAGES)?;
-    limits::member_of(spec, "keySpec", SPECS)?;
+    limits::member_of(spec, "keySpec", &KeySpec::ALL.map(KeySpec::name))?;
     limits::member_of(origin, "origin", ORIGINS)?;
     if request.custom_key_store_id.is_some() {
         return Err(unsupported("CustomKeyStoreId"));
@@ -201,13 +192,18 @@ fn check_kind(request: &CreateKeyRequest) -> Result<(), Error> {
     if origin != "AWS_KMS" {
         return Err(unsupported(&format!("Origin {origin}")));
     }
-    if spec != "SYMMETRIC_DEFAULT" {
+    let Some(spec) = KeySpec::named(spec).filter(|spec| *spec != KeySpec::SM2) else {
         return Err(unsupported(&format!("KeySpec {spec}")));
+    };
+    if request.key_usage.is_none() && spec != KeySpec::SYMMETRIC_DEFAULT {
+        return Err(limits::invalid(
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+        ));
     }
-    if usage != "ENCRYPT_DECRYPT" {
-        return Err(limits::invalid(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
+    match spec.usages().iter().find(|known| known.name() == usage) {
+        Some(usage) => Ok((spec, *usage)),
+        None => Err(limits::invalid(format!("KeyUsage {usage} is not compatible with KeySpec {}", spec.name()))),
     }
-    Ok(())
 }
 
 fn checked_id(id: &str) -> Result<String, Error> {

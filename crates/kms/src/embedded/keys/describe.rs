@@ -10,7 +10,7 @@ use crate::embedded::directory::Key;
 use crate::embedded::page::page;
 use crate::embedded::record::Lifecycle;
 use crate::embedded::resolve::Names;
-use crate::{Caller, Error, KeyState};
+use crate::{Algorithms, Caller, Error, KeySpec, KeyState};
 
 impl Embedded {
     /// `DescribeKey`.
@@ -56,6 +56,7 @@ impl Embedded {
 /// What AWS tells of a key.
 pub(super) fn metadata(key: &Key) -> KeyMetadata {
     let record = &key.record;
+    let algorithms = Algorithms::of(record.spec, record.usage);
     KeyMetadata {
         aws_account_id: record.account.as_str().to_owned(),
         key_id: record.id.clone(),
@@ -73,8 +74,13 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
         key_manager: record.manager,
         customer_master_key_spec: record.spec,
         key_spec: record.spec,
-        encryption_algorithms: vec!["SYMMETRIC_DEFAULT".to_owned()],
+        encryption_algorithms: algorithms.encryption.iter().map(|algorithm| algorithm.name()).collect(),
+        signing_algorithms: algorithms.signing.iter().map(|algorithm| algorithm.name()).collect(),
+        key_agreement_algorithms: algorithms.agreement.iter().map(|algorithm| algorithm.name()).collect(),
+        mac_algorithms: algorithms.mac.iter().map(|algorithm| algorithm.name()).collect(),
         multi_region: record.multi_region.is_some(),
-        current_key_material_id: record.current().map(|number| record.versions[number].id.clone()),
+        current_key_material_id: (record.spec == KeySpec::SYMMETRIC_DEFAULT)
+            .then(|| record.current().map(|number| record.versions[number].id.clone()))
+            .flatten(),
     }
 }

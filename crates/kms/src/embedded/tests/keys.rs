@@ -48,12 +48,7 @@ async fn a_new_key_is_what_was_asked_for() {
 async fn kinds_that_are_not_made_are_refused() {
     let world = World::new().await;
     let unsupported = [
-        CreateKeyRequest {
-            key_spec: Some("RSA_2048".into()),
-            key_usage: Some("SIGN_VERIFY".into()),
-            ..Default::default()
-        },
-        CreateKeyRequest { customer_master_key_spec: Some("HMAC_256".into()), ..Default::default() },
+        CreateKeyRequest { key_spec: Some("SM2".into()), key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
         CreateKeyRequest { origin: Some("EXTERNAL".into()), ..Default::default() },
         CreateKeyRequest { multi_region: Some(true), ..Default::default() },
         CreateKeyRequest { custom_key_store_id: Some("cks-1".into()), ..Default::default() },
@@ -65,6 +60,23 @@ async fn kinds_that_are_not_made_are_refused() {
         CreateKeyRequest { key_spec: Some("AES".into()), ..Default::default() },
         CreateKeyRequest { key_usage: Some("ENCRYPT".into()), ..Default::default() },
         CreateKeyRequest { key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
+        CreateKeyRequest { key_spec: Some("RSA_2048".into()), ..Default::default() },
+        CreateKeyRequest { customer_master_key_spec: Some("HMAC_256".into()), ..Default::default() },
+        CreateKeyRequest {
+            key_spec: Some("ECC_NIST_P256".into()),
+            key_usage: Some("ENCRYPT_DECRYPT".into()),
+            ..Default::default()
+        },
+        CreateKeyRequest {
+            key_spec: Some("ECC_SECG_P256K1".into()),
+            key_usage: Some("KEY_AGREEMENT".into()),
+            ..Default::default()
+        },
+        CreateKeyRequest {
+            key_spec: Some("HMAC_256".into()),
+            key_usage: Some("SIGN_VERIFY".into()),
+            ..Default::default()
+        },
         CreateKeyRequest { description: Some("d".repeat(8193)), ..Default::default() },
         CreateKeyRequest {
             key_spec: Some("RSA_2048".into()),

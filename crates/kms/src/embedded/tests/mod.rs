@@ -10,6 +10,7 @@ mod keys;
 mod quotas;
 mod record;
 mod rotation;
+mod signing;
 
 use std::sync::Arc;
 use std::time::Duration;

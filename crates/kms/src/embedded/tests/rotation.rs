@@ -6,7 +6,7 @@ fn enable(key: &KeyArn, days: Option<i64>) -> EnableKeyRotationRequest {
 }
 
 async fn material(world: &World, key: &KeyArn) -> String {
-    world.generate_as(&world.root, key.as_str()).await.unwrap().key_material_id
+    world.generate_as(&world.root, key.as_str()).await.unwrap().key_material_id.unwrap()
 }
 
 async fn rotations(world: &World, key: &KeyArn, include: &str) -> Vec<RotationsListEntry> {
@@ -37,7 +37,10 @@ async fn rotation_changes_new_ciphertext_and_keeps_old_ciphertext_opening() {
         for (n, (id, ciphertext)) in sealed.iter().enumerate() {
             let request = DecryptRequest { ciphertext_blob: Blob::new(ciphertext.clone()), ..Default::default() };
             let opened = kms.decrypt(&world.root, request).await.unwrap();
-            assert_eq!((opened.plaintext.expose(), &opened.key_material_id), (n.to_string().as_bytes(), id));
+            assert_eq!(
+                (opened.plaintext.expose(), opened.key_material_id.as_ref().unwrap()),
+                (n.to_string().as_bytes(), id)
+            );
         }
     }
     let listed = rotations(&world, &key, "ALL_KEY_MATERIAL").await;

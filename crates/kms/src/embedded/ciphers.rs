@@ -1,0 +1,139 @@
+//! Ciphertext of both kinds: the service's own under symmetric keys, and RSAES-OAEP.
+
+use std::sync::Arc;
+
+use arqueta_model::EncryptionContext;
+
+use super::Embedded;
+use super::access::Ask;
+use super::asymmetric;
+use super::call::Call;
+use super::ciphertext;
+use super::crypto::{Opened, Sealed, blob};
+use super::directory::Key;
+use super::dry_run::dry_run;
+use super::keys::usable;
+use super::limits::{self, invalid};
+use super::resolve::Names;
+use super::signing::{incompatible, used_for};
+use crate::api::Blob;
+use crate::{Algorithms, Caller, EncryptionAlgorithm, Error, KeyUsage};
+
+/// A ciphertext and what its request says of it.
+pub(super) struct Source<'a> {
+    pub key_id: Option<&'a str>,
+    /// Name of that in the request.
+    pub member: &'static str,
+    /// `None` in a dry run that asks for the permission only.
+    pub ciphertext: Option<&'a Blob>,
+    pub context: &'a EncryptionContext,
+    pub algorithm: EncryptionAlgorithm,
+}
+
+impl Embedded {
+    /// The key of a ciphertext, allowed and fit to open it.
+    ///
+    /// # Errors
+    /// As Decrypt; `ValidationException` where OAEP is asked for without a key, because such a
+    /// ciphertext does not name one.
+    pub(super) async fn opener(
+        &self,
+        call: &mut Call<'_>,
+        source: &Source<'_>,
+        permission: &'static str,
+    ) -> Result<Arc<Key>, Error> {
+        let ask = Ask::new(call.caller, permission).context(source.context).algorithm(source.algorithm);
+        let key = match source.ciphertext {
+            None => self.unseen_source(call, source.key_id, source.member, ask).await?,
+            Some(bytes) => {
+                blob(bytes, "ciphertextBlob", ciphertext::MAX)?;
+                if source.algorithm == EncryptionAlgorithm::SYMMETRIC_DEFAULT {
+                    self.source(call, source.key_id, &ciphertext::parse(bytes.expose())?, ask).await?
+                } else {
+                    let missing = || invalid(format!("{} is required with an asymmetric key.", source.member));
+                    self.admit(call, source.key_id.ok_or_else(missing)?, Names::Aliases, ask).await?
+                }
+            }
+        };
+        fits(&key, source.algorithm, source.context, call.name())?;
+        usable(&key)?;
+        Ok(key)
+    }
+
+    /// Opens a ciphertext with the key that [`Self::opener`] found.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCiphertext`]; the dry run's answer where there is no ciphertext.
+    pub(super) async fn open_source(
+        &self,
+        caller: &Caller,
+        key: Arc<Key>,
+        source: &Source<'_>,
+    ) -> Result<Opened, Error> {
+        let Some(bytes) = source.ciphertext.map(Blob::expose) else { return Err(dry_run()) };
+        if source.algorithm == EncryptionAlgorithm::SYMMETRIC_DEFAULT {
+            return self.open_parsed(caller, key, &ciphertext::parse(bytes)?, source.context).await;
+        }
+        let (algorithm, bytes) = (source.algorithm, bytes.to_vec());
+        let plaintext = self.with_private(&key, move |private| private.decrypt(algorithm, &bytes)).await?;
+        Ok(Opened { plaintext, material_id: None, key })
+    }
+
+    /// Encrypts under a key that [`fits`].
+    ///
+    /// # Errors
+    /// `ValidationException` for more than the key can encrypt, in a dry run too.
+    pub(super) async fn encrypt_under(
+        &self,
+        caller: &Caller,
+        (key, algorithm): (Arc<Key>, EncryptionAlgorithm),
+        context: &EncryptionContext,
+        plaintext: &[u8],
+        dry: bool,
+    ) -> Result<Sealed, Error> {
+        if algorithm == EncryptionAlgorithm::SYMMETRIC_DEFAULT {
+            return if dry { Err(dry_run()) } else { self.seal(caller, key, context, plaintext).await };
+        }
+        let public = self.with_private(&key, |private| Ok(private.public().to_vec())).await?;
+        let most = asymmetric::max_plaintext(algorithm, &public)?;
+        if plaintext.len() > most {
+            return Err(invalid(format!(
+                "Algorithm {} and key spec {} cannot encrypt data larger than {most} bytes.",
+                algorithm.name(),
+                key.record.spec.name()
+            )));
+        }
+        if dry {
+            return Err(dry_run());
+        }
+        Ok(Sealed { bytes: asymmetric::encrypt(algorithm, &public, plaintext)?, material_id: None, key })
+    }
+}
+
+/// The algorithm that a request names.
+///
+/// # Errors
+/// `ValidationException` for a name that is none.
+pub(super) fn algorithm(name: Option<&str>, member: &str) -> Result<EncryptionAlgorithm, Error> {
+    let name = name.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT.name());
+    limits::member_of(name, member, EncryptionAlgorithm::NAMES)?;
+    EncryptionAlgorithm::named(name).ok_or_else(|| invalid(member))
+}
+
+/// Refuses a key that is not for encryption, an algorithm that it does not have, and a context
+/// that nothing would authenticate.
+pub(super) fn fits(
+    key: &Key,
+    algorithm: EncryptionAlgorithm,
+    context: &EncryptionContext,
+    operation: &str,
+) -> Result<(), Error> {
+    used_for(key, KeyUsage::EncryptDecrypt, operation)?;
+    if !Algorithms::of(key.record.spec, key.record.usage).encryption.contains(&algorithm) {
+        return Err(incompatible(algorithm.name(), key));
+    }
+    if algorithm != EncryptionAlgorithm::SYMMETRIC_DEFAULT && !context.is_empty() {
+        return Err(invalid("EncryptionContext is not supported with asymmetric keys."));
+    }
+    Ok(())
+}

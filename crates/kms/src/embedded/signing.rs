@@ -1,0 +1,209 @@
+//! Signatures: Sign, Verify and GetPublicKey.
+
+use std::sync::Arc;
+
+use super::Embedded;
+use super::access::Ask;
+use super::asymmetric::{self, Message, PrivateKey};
+use super::call::Call;
+use super::ciphertext;
+use super::crypto::{MAX_PLAINTEXT, blob};
+use super::directory::Key;
+use super::dry_run::dry_run;
+use super::keys::usable;
+use super::limits::{self, refused};
+use super::resolve::Names;
+use crate::api::{
+    Blob, GetPublicKeyRequest, GetPublicKeyResponse, SignRequest, SignResponse, VerifyRequest, VerifyResponse,
+};
+use crate::{Algorithms, Caller, Error, KeyUsage, MessageType, SigningAlgorithm};
+
+/// What Sign and Verify have in common.
+struct Wanted<'a> {
+    key_id: &'a str,
+    message: &'a Blob,
+    message_type: Option<&'a str>,
+    algorithm: &'a str,
+    grant_tokens: &'a [String],
+}
+
+/// The same, allowed and ready.
+struct Ready {
+    key: Arc<Key>,
+    message: Message,
+    algorithm: SigningAlgorithm,
+}
+
+impl Embedded {
+    /// `Sign`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn sign(&self, caller: &Caller, request: SignRequest) -> Result<SignResponse, Error> {
+        let wanted = Wanted {
+            key_id: &request.key_id,
+            message: &request.message,
+            message_type: request.message_type.as_deref(),
+            algorithm: &request.signing_algorithm,
+            grant_tokens: &request.grant_tokens,
+        };
+        let mut call = wanted.call(caller, "Sign");
+        let outcome = async {
+            let Ready { key, message, algorithm } = self.ready(&mut call, &wanted).await?;
+            if request.dry_run {
+                return Err(dry_run());
+            }
+            let signature = self.with_private(&key, move |private| private.sign(algorithm, &message)).await?;
+            Ok(SignResponse {
+                key_id: key.arn.as_str().to_owned(),
+                signature: Blob::new(signature),
+                signing_algorithm: algorithm.name(),
+            })
+        }
+        .await;
+        self.finish(call, outcome).await
+    }
+
+    /// `Verify`. Answers only for valid signatures.
+    ///
+    /// # Errors
+    /// `KMSInvalidSignatureException` for all others, and as the API names them.
+    pub async fn verify(&self, caller: &Caller, request: VerifyRequest) -> Result<VerifyResponse, Error> {
+        let wanted = Wanted {
+            key_id: &request.key_id,
+            message: &request.message,
+            message_type: request.message_type.as_deref(),
+            algorithm: &request.signing_algorithm,
+            grant_tokens: &request.grant_tokens,
+        };
+        let mut call = wanted.call(caller, "Verify");
+        let outcome = async {
+            blob(&request.signature, "signature", ciphertext::MAX)?;
+            let Ready { key, message, algorithm } = self.ready(&mut call, &wanted).await?;
+            if request.dry_run {
+                return Err(dry_run());
+            }
+            let (spec, signature) = (key.record.spec, request.signature);
+            let valid = self.with_private(&key, move |private| {
+                Ok(asymmetric::verify(spec, algorithm, private.public(), &message, signature.expose()))
+            });
+            if !valid.await? {
+                return Err(refused("KMSInvalidSignatureException", "The signature is not valid."));
+            }
+            Ok(VerifyResponse {
+                key_id: key.arn.as_str().to_owned(),
+                signature_valid: true,
+                signing_algorithm: algorithm.name(),
+            })
+        }
+        .await;
+        self.finish(call, outcome).await
+    }
+
+    async fn ready(&self, call: &mut Call<'_>, wanted: &Wanted<'_>) -> Result<Ready, Error> {
+        limits::grant_tokens(wanted.grant_tokens)?;
+        limits::member_of(wanted.algorithm, "signingAlgorithm", SigningAlgorithm::NAMES)?;
+        let algorithm = SigningAlgorithm::named(wanted.algorithm).ok_or_else(|| limits::invalid("signingAlgorithm"))?;
+        let kind = match wanted.message_type {
+            None => MessageType::RAW,
+            Some(kind) => {
+                limits::member_of(kind, "messageType", MessageType::NAMES)?;
+                MessageType::named(kind).ok_or_else(|| limits::invalid("messageType"))?
+            }
+        };
+        blob(wanted.message, "message", MAX_PLAINTEXT)?;
+        let conditions = [[algorithm.name().to_owned()], [kind.name().to_owned()]];
+        let conditions = [("kms:SigningAlgorithm", &conditions[0][..]), ("kms:MessageType", &conditions[1][..])];
+        let ask = Ask::new(call.caller, call.name()).conditions(&conditions);
+        let key = self.admit(call, wanted.key_id, Names::Aliases, ask).await?;
+        used_for(&key, KeyUsage::SignVerify, call.name())?;
+        if algorithm == SigningAlgorithm::ED25519_PH_SHA_512 {
+            return Err(limits::unsupported("ED25519_PH_SHA_512"));
+        }
+        if !Algorithms::of(key.record.spec, key.record.usage).signing.contains(&algorithm) {
+            return Err(incompatible(algorithm.name(), &key));
+        }
+        usable(&key)?;
+        Ok(Ready { message: Message::new(algorithm, kind, wanted.message.expose())?, key, algorithm })
+    }
+
+    /// `GetPublicKey`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn get_public_key(
+        &self,
+        caller: &Caller,
+        request: GetPublicKeyRequest,
+    ) -> Result<GetPublicKeyResponse, Error> {
+        let mut call = Call::reads(caller, "GetPublicKey").with("keyId", request.key_id.as_str());
+        let outcome = async {
+            limits::grant_tokens(&request.grant_tokens)?;
+            let ask = Ask::new(caller, "GetPublicKey");
+            let key = self.admit(&mut call, &request.key_id, Names::Aliases, ask).await?;
+            let spec = key.record.spec;
+            if spec.secret_len().is_some() {
+                let message = format!("{} key spec is {} which is not valid for GetPublicKey.", key.arn, spec.name());
+                return Err(refused("UnsupportedOperationException", message));
+            }
+            usable(&key)?;
+            let public = self.with_private(&key, |private| Ok(private.public().to_vec())).await?;
+            let algorithms = Algorithms::of(spec, key.record.usage);
+            Ok(GetPublicKeyResponse {
+                key_id: key.arn.as_str().to_owned(),
+                public_key: Blob::new(public),
+                customer_master_key_spec: spec,
+                key_spec: spec,
+                key_usage: key.record.usage,
+                encryption_algorithms: algorithms.encryption.iter().map(|algorithm| algorithm.name()).collect(),
+                signing_algorithms: algorithms.signing.iter().map(|algorithm| algorithm.name()).collect(),
+                key_agreement_algorithms: algorithms.agreement.iter().map(|algorithm| algorithm.name()).collect(),
+            })
+        }
+        .await;
+        self.finish(call, outcome).await
+    }
+
+    /// Runs `work` with the private key of `key`, off the runtime's threads.
+    ///
+    /// # Errors
+    /// As `work`, and `KMSInvalidStateException` where the material is not here.
+    pub(super) async fn with_private<T: Send + 'static>(
+        &self,
+        key: &Arc<Key>,
+        work: impl FnOnce(&PrivateKey) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (service, key) = (self.clone(), key.clone());
+        self.off_runtime(move || {
+            let number = key.record.current().ok_or_else(|| super::crypto::no_material(&key))?;
+            work(service.material(&key, number)?.private(key.record.spec, key.record.usage)?)
+        })
+        .await
+    }
+}
+
+impl Wanted<'_> {
+    /// The message and the signature are none of the record's business.
+    fn call<'a>(&self, caller: &'a Caller, name: &'static str) -> Call<'a> {
+        Call::reads(caller, name)
+            .with("keyId", self.key_id)
+            .with("messageType", self.message_type.unwrap_or("RAW"))
+            .with("signingAlgorithm", self.algorithm)
+    }
+}
+
+/// Refuses a key that was made for something else.
+pub(super) fn used_for(key: &Key, usage: KeyUsage, operation: &str) -> Result<(), Error> {
+    if key.record.usage == usage {
+        return Ok(());
+    }
+    let message = format!("{} key usage is {} which is not valid for {operation}.", key.arn, key.record.usage.name());
+    Err(Error::InvalidKeyUsage { message })
+}
+
+/// The answer to an algorithm that a key of this spec does not have.
+pub(super) fn incompatible(algorithm: &str, key: &Key) -> Error {
+    Error::InvalidKeyUsage {
+        message: format!("Algorithm {algorithm} is incompatible with key spec {}.", key.record.spec.name()),
+    }
+}
