@@ -36,8 +36,8 @@ impl WrappedBucketKeys for Table {
 }
 
 async fn service(audit: Arc<dyn AuditSink>) -> (Embedded, KeyRef) {
-    let root = Arc::new(FixedRootKey([7; 32]));
-    let config = Config::new(ACCOUNT.parse().unwrap(), "us-east-1".parse().unwrap(), root);
+    let protector = Arc::new(FixedRootKey([7; 32]));
+    let config = Config::new(ACCOUNT.parse().unwrap(), "us-east-1".parse().unwrap(), protector);
     let service = Embedded::open(Arc::new(MemoryMeta::new()), audit, Arc::new(SystemClock), config).await.unwrap();
     let made = service.create_key(&root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();
     (service, KeyRef::Named(made.key_metadata.key_id))

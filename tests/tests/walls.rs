@@ -15,12 +15,13 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("audit", "model store"),
     ("trail", "model store audit"),
     ("kms", "model seal policy store audit"),
+    ("hsm", "model kms"),
     ("envelope", "model seal kms"),
     ("iam", "model policy store"),
     ("engine", "model envelope store iam audit"),
     ("s3", "model engine iam"),
     ("aws", "model kms iam audit"),
-    ("gateway", "model seal policy store audit trail kms envelope iam engine s3 aws"),
+    ("gateway", "model seal policy store audit trail kms hsm envelope iam engine s3 aws"),
 ];
 
 fn root() -> PathBuf {

@@ -117,3 +117,29 @@ pub struct Adopted<'a> {
 
 /// Holders by the name that key records know them by.
 pub type Holders = BTreeMap<String, Arc<dyn KeyHolder>>;
+
+/// A holder that is a cluster of tokens, as custom key stores know it.
+#[async_trait]
+pub trait TokenCluster: KeyHolder {
+    /// How many tokens it is made of.
+    fn tokens(&self) -> usize;
+
+    /// How many of them can be used now, as far as is known without waiting.
+    fn working(&self) -> usize;
+
+    /// Whether this is the password that the cluster is used with. Compared in constant time and
+    /// never tried at a token: tokens lock themselves after a few wrong ones.
+    fn accepts(&self, password: &[u8]) -> bool;
+
+    /// Whether this certificate (PEM) is the cluster's trust anchor.
+    fn trusts(&self, certificate: &str) -> bool;
+
+    /// 1 to 1,024 bytes of a token's own generator.
+    ///
+    /// # Errors
+    /// As [`KeyHolder::create`].
+    async fn random(&self, size: usize) -> Result<Zeroizing<Vec<u8>>, HolderError>;
+}
+
+/// Clusters by the id that users give (`cluster-…`).
+pub type Clusters = BTreeMap<String, Arc<dyn TokenCluster>>;

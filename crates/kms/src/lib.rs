@@ -35,7 +35,7 @@ pub use embedded::{Config, Embedded, RecordSealer, ServiceSigningKey};
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;
 pub use error::Error;
-pub use holder::{Adopted, HolderError, Holders, KeyHolder, MAX_HELD_CIPHERTEXT, Use};
+pub use holder::{Adopted, Clusters, HolderError, Holders, KeyHolder, MAX_HELD_CIPHERTEXT, TokenCluster, Use};
 pub use metered::{Count, Counted, Metered, Outcome};
 pub use quotas::{QuotaError, Quotas};
 pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};
