@@ -27,7 +27,7 @@ async fn a_kms_call_is_answered_in_json() {
     edge.json(&edge.root, "kms", "TrentService.DescribeKey", json!({ "KeyId": "none" }))
         .await
         .refused_json(400, "NotFoundException");
-    edge.json(&edge.root, "kms", "TrentService.Sign", json!({}))
+    edge.json(&edge.root, "kms", "TrentService.CreateKey", json!({ "KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY" }))
         .await
         .refused_json(400, "UnsupportedOperationException");
     edge.json(&edge.root, "kms", "TrentService.Nothing", json!({}))
