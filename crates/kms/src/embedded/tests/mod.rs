@@ -7,6 +7,7 @@ mod crypto;
 mod grants;
 mod held;
 mod keys;
+mod pairs;
 mod quotas;
 mod record;
 mod rotation;

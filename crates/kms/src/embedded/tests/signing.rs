@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::user;
 use crate::{KeySpec, KeyUsage};
 
-fn of(spec: &str, usage: &str) -> CreateKeyRequest {
+pub(super) fn of(spec: &str, usage: &str) -> CreateKeyRequest {
     CreateKeyRequest { key_spec: Some(spec.into()), key_usage: Some(usage.into()), ..Default::default() }
 }
 
