@@ -28,6 +28,12 @@ mod request;
 mod service;
 pub mod signature;
 
+/// What only fuzz targets need to reach.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use crate::query::Form;
+}
+
 pub use error::Error;
 pub use request::Peer;
 pub use service::{AwsEdge, Services};

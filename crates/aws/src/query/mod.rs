@@ -20,7 +20,7 @@ use crate::answer::Protocol;
 use crate::service::Services;
 use crate::{Error, request};
 
-pub(crate) use form::Form;
+pub use form::Form;
 
 /// A service that speaks Query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
