@@ -19,7 +19,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("envelope", "model seal kms"),
     ("iam", "model policy store"),
     ("engine", "model envelope store iam audit"),
-    ("s3", "model engine iam"),
+    ("s3", "model engine iam audit"),
     ("aws", "model kms iam audit"),
     ("gateway", "model seal policy store audit trail kms hsm envelope iam engine s3 aws"),
 ];

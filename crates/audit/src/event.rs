@@ -1,7 +1,7 @@
 //! The event schema of AWS CloudTrail, version 1.11 (CloudTrail User Guide, "CloudTrail record
 //! contents for management, data, and network activity events").
 
-use arqueta_model::{Principal, PrincipalKind, Region, RequestInfo};
+use arqueta_model::{AccountId, Principal, PrincipalKind, Region, RequestInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -61,6 +61,21 @@ pub struct Event {
     pub shared_event_id: Option<String>,
     /// `Management` or `Data`.
     pub event_category: String,
+    /// How the connection was secured; absent without TLS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tls_details: Option<Tls>,
+}
+
+/// CloudTrail `tlsDetails`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tls {
+    /// `TLSv1.2`, `TLSv1.3`.
+    pub tls_version: String,
+    /// Such as `TLS_AES_128_GCM_SHA256`.
+    pub cipher_suite: String,
+    /// Host that the client asked for.
+    pub client_provided_host_header: String,
 }
 
 /// CloudTrail `userIdentity`.
@@ -113,8 +128,8 @@ pub struct SessionIssuer {
 /// One entry of `resources`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
-    /// Owner of the resource.
-    #[serde(rename = "accountId")]
+    /// Owner of the resource; empty where CloudTrail tells none.
+    #[serde(rename = "accountId", skip_serializing_if = "String::is_empty", default)]
     pub account_id: String,
     /// `AWS::KMS::Key`, `AWS::S3::Bucket`, …
     #[serde(rename = "type")]
@@ -153,16 +168,69 @@ impl UserIdentity {
                 },
             })
         });
+        if principal.kind == PrincipalKind::Anonymous {
+            return Self { invoked_by: via_service.map(str::to_owned), ..Self::of_account("", "ANONYMOUS_PRINCIPAL") };
+        }
         Self {
             kind: kind.to_owned(),
             principal_id: present(&principal.id),
-            arn: (principal.kind != PrincipalKind::Anonymous).then(|| principal.arn.as_str().to_owned()),
+            arn: (principal.kind != PrincipalKind::Service).then(|| principal.arn.as_str().to_owned()),
             account_id: Some(principal.account.as_str().to_owned()),
             access_key_id: present(&principal.access_key_id),
             user_name: (principal.kind == PrincipalKind::User).then(|| name(&principal.arn)),
             session_context,
             invoked_by: via_service.map(str::to_owned),
         }
+    }
+
+    /// Somebody of an account, as other accounts are told (`AWSAccount`).
+    fn of_account(principal_id: &str, account: &str) -> Self {
+        Self {
+            kind: "AWSAccount".to_owned(),
+            principal_id: Some(principal_id.to_owned()),
+            arn: None,
+            account_id: Some(account.to_owned()),
+            access_key_id: None,
+            user_name: None,
+            session_context: None,
+            invoked_by: None,
+        }
+    }
+}
+
+impl Event {
+    /// The event as each account concerned receives it: the caller's, and those of `owners`, whose
+    /// resources were touched. Several copies share a `sharedEventID`; another account is told the
+    /// caller's account and id. What nobody signed is received by the owners alone.
+    #[must_use]
+    pub fn for_accounts<'a>(self, owners: impl IntoIterator<Item = &'a AccountId>) -> Vec<Self> {
+        let own = self.recipient_account_id.clone();
+        let mut others: Vec<_> = owners.into_iter().map(AccountId::as_str).filter(|owner| *owner != own).collect();
+        others.sort_unstable();
+        others.dedup();
+        if others.is_empty() {
+            return vec![self];
+        }
+        let anonymous = self.user_identity.account_id.as_deref() == Some("ANONYMOUS_PRINCIPAL");
+        let shared = (!anonymous || others.len() > 1).then(uuid);
+        let identity = &self.user_identity;
+        let told = UserIdentity {
+            invoked_by: identity.invoked_by.clone(),
+            ..UserIdentity::of_account(
+                identity.principal_id.as_deref().unwrap_or_default(),
+                identity.account_id.as_deref().unwrap_or_default(),
+            )
+        };
+        let copy = |owner: &str| Self {
+            user_identity: told.clone(),
+            event_id: uuid(),
+            recipient_account_id: owner.to_owned(),
+            shared_event_id: shared.clone(),
+            ..self.clone()
+        };
+        let copies: Vec<_> = others.into_iter().map(copy).collect();
+        let first = (!anonymous).then(|| Self { shared_event_id: shared.clone(), ..self });
+        first.into_iter().chain(copies).collect()
     }
 }
 
@@ -201,6 +269,11 @@ impl EventBuilder {
                 recipient_account_id: principal.account.as_str().to_owned(),
                 shared_event_id: None,
                 event_category: "Management".to_owned(),
+                tls_details: request.tls.as_ref().map(|tls| Tls {
+                    tls_version: tls.version.to_owned(),
+                    cipher_suite: tls.cipher_suite.to_string(),
+                    client_provided_host_header: tls.host.to_string(),
+                }),
             },
         }
     }
@@ -216,6 +289,21 @@ impl EventBuilder {
     #[must_use]
     pub fn response(mut self, elements: Value) -> Self {
         self.event.response_elements = elements;
+        self
+    }
+
+    /// Further data of the service.
+    #[must_use]
+    pub fn additional(mut self, data: Value) -> Self {
+        self.event.additional_event_data = Some(data);
+        self
+    }
+
+    /// A data event rather than a management event.
+    #[must_use]
+    pub fn data(mut self) -> Self {
+        self.event.management_event = false;
+        self.event.event_category = "Data".to_owned();
         self
     }
 
@@ -259,4 +347,50 @@ fn uuid() -> String {
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = arqueta_model::ObjectId::from_bytes(bytes).to_string();
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::event;
+
+    fn account(id: &str) -> AccountId {
+        id.parse().unwrap()
+    }
+
+    #[test]
+    fn a_call_within_one_account_is_one_event() {
+        let one = event("Decrypt");
+        assert_eq!(one.clone().for_accounts([&account("111122223333")]), [one.clone()]);
+        assert_eq!(one.clone().for_accounts([]), [one]);
+    }
+
+    #[test]
+    fn each_account_concerned_receives_its_copy() {
+        let (other, third) = (account("444455556666"), account("777788889999"));
+        let copies = event("Decrypt").for_accounts([&third, &other, &other]);
+        let recipients: Vec<_> = copies.iter().map(|copy| &*copy.recipient_account_id).collect();
+        assert_eq!(recipients, ["111122223333", "444455556666", "777788889999"]);
+        let shared = copies[0].shared_event_id.as_ref().unwrap();
+        for copy in &copies {
+            assert_eq!(copy.shared_event_id.as_ref(), Some(shared));
+            assert_eq!(copies.iter().filter(|other| other.event_id == copy.event_id).count(), 1);
+        }
+        assert_eq!(copies[0].user_identity.kind, "Root");
+        let told = serde_json::to_value(&copies[1].user_identity).unwrap();
+        let wanted = serde_json::json!({
+            "type": "AWSAccount", "principalId": "111122223333", "accountId": "111122223333"
+        });
+        assert_eq!(told, wanted, "another account is told no more");
+    }
+
+    #[test]
+    fn what_nobody_signed_is_the_owners_alone() {
+        let mut anonymous = event("GetObject");
+        anonymous.user_identity = UserIdentity::of_account("", "ANONYMOUS_PRINCIPAL");
+        let copies = anonymous.for_accounts([&account("444455556666")]);
+        assert_eq!(copies.len(), 1);
+        assert_eq!((&*copies[0].recipient_account_id, &copies[0].shared_event_id), ("444455556666", &None));
+    }
 }

@@ -21,6 +21,6 @@ pub mod testing;
 
 pub use chain::{Head, Sealer};
 pub use error::Error;
-pub use event::{Event, EventBuilder, Resource, SessionIssuer, UserIdentity};
+pub use event::{Event, EventBuilder, Resource, SessionIssuer, Tls, UserIdentity};
 pub use json_lines::{Entries, Entry, Events, Finding, JsonLines, Mark, Report, verify};
 pub use sink::{AuditSink, Lenient};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_model::{Clock, RequestId, RequestInfo};
+use arqueta_model::{Clock, RequestId, RequestInfo, TlsDetails};
 use bytes::Buf;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, header};
@@ -28,8 +28,10 @@ const SERVICES: [&str; 4] = ["kms", "iam", "sts", "cloudtrail"];
 pub struct Peer {
     /// Its address.
     pub ip: IpAddr,
-    /// Whether the connection is TLS.
-    pub secure: bool,
+    /// Version of TLS (`1.2`, `1.3`); `None` without TLS.
+    pub tls: Option<&'static str>,
+    /// Its cipher suite, such as `TLS_AES_128_GCM_SHA256`; empty without TLS.
+    pub cipher_suite: &'static str,
 }
 
 /// Whether a request is for this edge rather than for S3: by the service in its credential
@@ -83,11 +85,19 @@ fn credential_service(headers: &HeaderMap, query: &str) -> Credential {
 pub(crate) fn info(parts: &Parts, peer: Peer, id: RequestId, clock: &dyn Clock) -> RequestInfo {
     let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let agent: String = agent.unwrap_or_default().chars().take(512).collect();
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+    let tls = peer.tls.map(|version| TlsDetails {
+        version: if version == "1.2" { "TLSv1.2" } else { "TLSv1.3" },
+        cipher_suite: peer.cipher_suite.into(),
+        host: host.into(),
+    });
     RequestInfo {
         id,
         source_ip: peer.ip,
         user_agent: Arc::from(agent),
-        secure_transport: peer.secure,
+        secure_transport: peer.tls.is_some(),
+        tls,
         received: clock.now(),
         via_service: None,
     }

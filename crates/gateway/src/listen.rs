@@ -34,6 +34,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Version of TLS as `s3:TlsVersion` writes it; `None` without TLS.
     pub tls: Option<&'static str>,
+    /// Its cipher suite as CloudTrail writes it; empty without TLS.
+    pub cipher_suite: &'static str,
 }
 
 /// Bounds of one port.
@@ -112,11 +114,13 @@ impl Port {
             tokio::spawn(async move {
                 let _slot = slot;
                 match tls {
-                    None => connection.run(stream, Peer { address, tls: None }).await,
+                    None => connection.run(stream, Peer { address, tls: None, cipher_suite: "" }).await,
                     Some(tls) => match tokio::time::timeout(header, tls.accept(stream)).await {
                         Ok(Ok(stream)) => {
-                            let tls = Some(version(stream.get_ref().1.protocol_version()));
-                            connection.run(stream, Peer { address, tls }).await;
+                            let session = stream.get_ref().1;
+                            let tls = Some(version(session.protocol_version()));
+                            let cipher_suite = cipher_suite(session.negotiated_cipher_suite());
+                            connection.run(stream, Peer { address, tls, cipher_suite }).await;
                         }
                         Ok(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
                         Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
@@ -136,6 +140,16 @@ fn version(version: Option<rustls::ProtocolVersion>) -> &'static str {
         Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
         // The acceptor offers nothing else.
         _ => "1.3",
+    }
+}
+
+/// RFC 8446's name of a suite of TLS 1.3, where rustls has one of its own; of TLS 1.2, the RFCs'.
+fn cipher_suite(suite: Option<rustls::SupportedCipherSuite>) -> &'static str {
+    match suite.and_then(|suite| suite.suite().as_str()).unwrap_or_default() {
+        "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",
+        "TLS13_AES_256_GCM_SHA384" => "TLS_AES_256_GCM_SHA384",
+        "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
+        name => name,
     }
 }
 

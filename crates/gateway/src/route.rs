@@ -37,10 +37,11 @@ impl Router {
         let ip = peer.address.ip();
         let continuation = Continuation::of(&request);
         let (api, mut answer) = if AwsEdge::matches(&request) {
-            let answer = self.aws.call(request, AwsPeer { ip, secure: peer.tls.is_some() }).await;
+            let answer = self.aws.call(request, AwsPeer { ip, tls: peer.tls, cipher_suite: peer.cipher_suite }).await;
             (Api::Aws, answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
         } else {
-            let answer = self.s3.call(request, &Connection { peer: ip, tls: peer.tls }).await;
+            let answer =
+                self.s3.call(request, &Connection { peer: ip, tls: peer.tls, cipher_suite: peer.cipher_suite }).await;
             (Api::S3, answer.map(BodyExt::boxed_unsync))
         };
         self.metrics.answered(api, answer.status(), start.elapsed());

@@ -14,7 +14,7 @@ use arqueta_iam::{Iam, NewAccessKey};
 use arqueta_kms::api::CreateKeyRequest;
 use arqueta_kms::{Caller, Embedded, FileRootKey, Identity, Metered};
 use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemClock};
-use arqueta_s3::{EdgeConfig, S3Edge};
+use arqueta_s3::{EdgeConfig, NoDataEvents, Recorder, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
 
 use crate::Error;
@@ -139,7 +139,8 @@ impl Gateway {
             body_idle: Duration::from_secs(config.limits.body_idle_seconds),
             block_public_access: config.objects.block_public_access,
         };
-        let s3 = Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), &edge));
+        let recorder = Recorder::new(audit.clone(), Arc::new(NoDataEvents), config.region.clone());
+        let s3 = Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge));
         let aws = Arc::new(AwsEdge::new(Services {
             kms: kms.clone(),
             iam,
@@ -234,6 +235,7 @@ fn operator(config: &Config, clock: &dyn Clock) -> Caller {
         source_ip: config.listen.ip(),
         user_agent: "arqueta serve".into(),
         secure_transport: true,
+        tls: None,
         received: clock.now(),
         via_service: None,
     };

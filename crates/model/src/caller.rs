@@ -95,6 +95,17 @@ pub struct Requester {
     pub scope: ScopeDigest,
 }
 
+/// How a connection is secured (CloudTrail `tlsDetails`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsDetails {
+    /// `TLSv1.2`, `TLSv1.3`.
+    pub version: &'static str,
+    /// Such as `TLS_AES_128_GCM_SHA256`.
+    pub cipher_suite: Arc<str>,
+    /// Host that the client asked for.
+    pub host: Arc<str>,
+}
+
 /// Where a request came from: what the record and condition keys need beside the principal.
 #[derive(Debug, Clone)]
 pub struct RequestInfo {
@@ -106,6 +117,8 @@ pub struct RequestInfo {
     pub user_agent: Arc<str>,
     /// Whether the connection is TLS.
     pub secure_transport: bool,
+    /// How the connection is secured, if it is TLS and known.
+    pub tls: Option<TlsDetails>,
     /// When the request arrived.
     pub received: Timestamp,
     /// `s3.<region>.amazonaws.com` when a service of ours calls on the principal's behalf

@@ -80,6 +80,29 @@ fn code_and_message(document: &str) -> Option<(&str, &str)> {
     Some((inner("Code")?, inner("Message").unwrap_or_default()))
 }
 
+/// Code and message of an error answer. One to HEAD has no document, so its status must do.
+#[must_use]
+pub fn failure(answer: &Response<Body>, status: StatusCode) -> (String, String) {
+    let bytes: Bytes = answer.body().bytes().unwrap_or_default();
+    let document = String::from_utf8_lossy(&bytes);
+    let plain = |text: &str| quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), Into::into);
+    match code_and_message(&document) {
+        Some((code, message)) => (plain(code), plain(message)),
+        None => {
+            let code = match status {
+                StatusCode::FORBIDDEN => "AccessDenied",
+                StatusCode::NOT_FOUND => "NotFound",
+                StatusCode::BAD_REQUEST => "BadRequest",
+                StatusCode::PRECONDITION_FAILED => "PreconditionFailed",
+                StatusCode::RANGE_NOT_SATISFIABLE => "InvalidRange",
+                StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
+                _ => "InternalError",
+            };
+            (code.to_owned(), status.canonical_reason().unwrap_or_default().to_owned())
+        }
+    }
+}
+
 /// Whether s3s found that a form is not what its policy allows. It has one code for that and for a
 /// policy that cannot be read; S3 denies access.
 fn is_form_against_policy(code: &str, message: &str) -> bool {
@@ -128,7 +151,7 @@ fn complete_error(answer: &mut Response<Body>, exchange: &Exchange, subject: Sub
 
 /// `x-amz-id-2`: AWS's names a host and is opaque; this one repeats the request id in another
 /// form, so that a user may quote either.
-fn host_id(id: &str) -> String {
+pub fn host_id(id: &str) -> String {
     use base64::Engine as _;
     base64::prelude::BASE64_STANDARD.encode(format!("arqueta/{id}"))
 }

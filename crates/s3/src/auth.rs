@@ -20,6 +20,7 @@ use crate::error;
 use crate::exchange::Exchange;
 use crate::gate::{Gate, Question};
 use crate::query;
+use crate::record::{Asked, Recorder};
 
 /// The secret behind an access key id, for s3s to verify a signature with.
 pub struct Authenticator(pub Arc<Iam>);
@@ -36,7 +37,12 @@ impl S3Auth for Authenticator {
 }
 
 /// Authorizes every operation before it runs.
-pub struct Access(pub Arc<Gate>);
+pub struct Access {
+    /// Decides.
+    pub gate: Arc<Gate>,
+    /// Is told before a call takes effect.
+    pub recorder: Recorder,
+}
 
 #[async_trait]
 impl S3Access for Access {
@@ -60,6 +66,7 @@ impl S3Access for Access {
             s3_error!(NotImplemented, "A header or query you provided requested a function that is not implemented.")
         })?;
         self.authorize(&exchange, &name, &needs, cx, signing).await?;
+        self.recorder.announce(&exchange).await?;
         exchange.admit();
         cx.extensions_mut().insert(exchange);
         Ok(())
@@ -75,12 +82,19 @@ impl Access {
         cx: &S3AccessContext<'_>,
         signing: Signing,
     ) -> S3Result<()> {
-        let gate = &*self.0;
+        let gate = &*self.gate;
         let path = cx.s3_path();
         let bucket = match path.get_bucket_name() {
             Some(name) => gate.bucket(name).await?,
             None => None,
         };
+        if let Some(bucket) = &bucket {
+            exchange.locate(Arc::clone(bucket));
+        }
+        let (headers, uri) = (cx.headers(), cx.uri());
+        let (named, key) = (path.get_bucket_name(), path.as_object().map(|(_, key)| key));
+        let asked = Asked { operation, bucket: named, key, headers, uri, signing };
+        exchange.begin_draft(self.recorder.draft(exchange, asked));
         let source = match needs.iter().any(|need| need.on == On::Source) {
             true => Some(Source::of(cx.headers(), gate).await?),
             false => None,
@@ -112,9 +126,6 @@ impl Access {
         require_owner("x-amz-expected-bucket-owner", cx.headers(), bucket.as_deref())?;
         if let Some(source) = &source {
             require_owner("x-amz-source-expected-bucket-owner", cx.headers(), source.bucket.as_deref())?;
-        }
-        if let Some(bucket) = bucket {
-            exchange.locate(bucket);
         }
         Ok(())
     }

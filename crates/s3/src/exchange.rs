@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
-use arqueta_model::{Clock, RequestId, RequestInfo};
+use arqueta_model::{Clock, RequestId, RequestInfo, TlsDetails};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::form_fields::FormFields;
+use crate::record::{self, Draft};
 
 tokio::task_local! {
     static CURRENT: Arc<Exchange>;
@@ -27,6 +29,8 @@ pub struct Connection {
     pub peer: IpAddr,
     /// Version of TLS as `s3:TlsVersion` writes it (`1.2`, `1.3`); `None` without TLS.
     pub tls: Option<&'static str>,
+    /// Its cipher suite, such as `TLS_AES_128_GCM_SHA256`; empty without TLS.
+    pub cipher_suite: &'static str,
 }
 
 /// Why a request body was refused while it was being read. s3s turns any such failure into an
@@ -85,6 +89,8 @@ pub struct Exchange {
     fault: OnceLock<BodyFault>,
     details: Mutex<Vec<(&'static str, String)>>,
     escaped: AtomicBool,
+    draft: Mutex<Option<Draft>>,
+    document: Mutex<Vec<Bytes>>,
 }
 
 impl Exchange {
@@ -92,11 +98,18 @@ impl Exchange {
     #[must_use]
     pub fn begin(headers: &HeaderMap, connection: &Connection, clock: &dyn Clock, fields: FormFields) -> Arc<Self> {
         let agent = headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let host = headers.get(http::header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let tls = connection.tls.map(|version| TlsDetails {
+            version: if version == "1.2" { "TLSv1.2" } else { "TLSv1.3" },
+            cipher_suite: connection.cipher_suite.into(),
+            host: host.into(),
+        });
         let info = RequestInfo {
             id: RequestId::random(),
             source_ip: connection.peer,
             user_agent: agent.chars().take(512).collect::<String>().into(),
             secure_transport: connection.tls.is_some(),
+            tls,
             received: clock.now(),
             via_service: None,
         };
@@ -110,6 +123,8 @@ impl Exchange {
             fault: OnceLock::new(),
             details: Mutex::new(Vec::new()),
             escaped: AtomicBool::new(false),
+            draft: Mutex::default(),
+            document: Mutex::default(),
         })
     }
 
@@ -207,6 +222,33 @@ impl Exchange {
 
     fn details(&self) -> MutexGuard<'_, Vec<(&'static str, String)>> {
         self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins what the record will say of the call.
+    pub fn begin_draft(&self, draft: Option<Draft>) {
+        *self.draft.lock().unwrap_or_else(PoisonError::into_inner) = draft;
+    }
+
+    /// What the record will say of the call, if anything.
+    pub fn with_draft<T>(&self, read: impl FnOnce(&mut Draft) -> T) -> Option<T> {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(read)
+    }
+
+    /// Takes what the record will say of the call.
+    #[must_use]
+    pub fn take_draft(&self) -> Option<Draft> {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Keeps a piece of the document that the request carries, for the record.
+    pub fn keep_document(&self, piece: Bytes) {
+        self.document.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
+    }
+
+    /// Takes the document that the request carried.
+    #[must_use]
+    pub fn take_document(&self) -> Bytes {
+        record::whole(std::mem::take(&mut *self.document.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Records that the answer contains characters hidden by [`crate::text::hide`].

@@ -36,6 +36,7 @@ mod host;
 mod ops;
 mod public_access;
 mod query;
+mod record;
 mod service;
 mod sse;
 mod text;
@@ -47,4 +48,5 @@ mod tests;
 
 pub use exchange::Connection;
 pub use host::Hosts;
+pub use record::{DataSelection, NoDataEvents, Recorder};
 pub use service::{EdgeConfig, S3Edge};

@@ -29,6 +29,7 @@ use crate::host::Hosts;
 use crate::ops::Operations;
 use crate::public_access::PublicAccess;
 use crate::query;
+use crate::record::Recorder;
 
 /// Largest XML or JSON document that a request may carry, in bytes.
 const DOCUMENT_LIMIT: usize = 4 * 1024 * 1024;
@@ -65,6 +66,7 @@ pub struct S3Edge {
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
     hosts: Hosts,
+    recorder: Recorder,
     body_idle: Duration,
 }
 
@@ -75,12 +77,18 @@ impl std::fmt::Debug for S3Edge {
 }
 
 impl S3Edge {
-    /// An edge over `engine`, for the identities of `iam`.
+    /// An edge over `engine`, for the identities of `iam`, whose calls go through `recorder`.
     ///
     /// # Panics
     /// Never: every [`Region`] is a region to s3s.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, iam: Arc<Iam>, clock: Arc<dyn Clock>, config: &EdgeConfig) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        iam: Arc<Iam>,
+        clock: Arc<dyn Clock>,
+        recorder: Recorder,
+        config: &EdgeConfig,
+    ) -> Self {
         let hosts = Hosts::new(&config.domains, &config.region);
         let settings = Arc::new(StaticConfigProvider::new(Arc::new(settings(&config.region))));
         let gate = Arc::new(Gate::new(Arc::clone(&iam), Arc::clone(&engine), config.region.clone()));
@@ -93,11 +101,12 @@ impl S3Edge {
             builder.set_host(hosts.clone());
             if guarded {
                 builder.set_auth(Authenticator(Arc::clone(&iam)));
-                builder.set_access(Access(Arc::clone(&gate)));
+                builder.set_access(Access { gate: Arc::clone(&gate), recorder: recorder.clone() });
             }
             builder.build()
         };
-        Self { guarded: service(true), admitted: service(false), clock, body_idle: config.body_idle, hosts, engine }
+        let (guarded, admitted) = (service(true), service(false));
+        Self { guarded, admitted, clock, body_idle: config.body_idle, hosts, recorder, engine }
     }
 
     /// Answers one request that came over `connection`. The path must be in origin form; hyper's
@@ -129,7 +138,12 @@ impl S3Edge {
         {
             allowed.decorate(&mut answer);
         }
-        answer::finish(answer, &exchange, Subject { method: &method, resource: &resource })
+        let subject = Subject { method: &method, resource: &resource };
+        let answer = answer::finish(answer, &exchange, subject);
+        match self.recorder.settle(answer, &exchange, &method).await {
+            Ok(answer) => answer,
+            Err(unrecorded) => answer::finish(unrecorded, &exchange, subject),
+        }
     }
 
     /// The request with its body under watch.

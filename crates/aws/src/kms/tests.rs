@@ -37,6 +37,7 @@ async fn service() -> Service {
         source_ip: [127, 0, 0, 1].into(),
         user_agent: "test".into(),
         secure_transport: false,
+        tls: None,
         received: clock.now(),
         via_service: None,
     };

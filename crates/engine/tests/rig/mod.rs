@@ -104,6 +104,7 @@ impl Rig {
             source_ip: Ipv4Addr::LOCALHOST.into(),
             user_agent: "test".into(),
             secure_transport: false,
+            tls: None,
             received: clock.now(),
             via_service: None,
         };

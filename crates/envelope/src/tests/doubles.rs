@@ -287,6 +287,7 @@ fn caller_as(principal: Principal, scope: ScopeDigest) -> Caller {
         source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user_agent: "test".into(),
         secure_transport: false,
+        tls: None,
         received: Timestamp::from_millis(0),
         via_service: None,
     };

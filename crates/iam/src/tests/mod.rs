@@ -107,6 +107,7 @@ pub(super) fn request() -> RequestInfo {
         source_ip: "203.0.113.9".parse().unwrap(),
         user_agent: "test".into(),
         secure_transport: false,
+        tls: None,
         received: ManualClock::default().now(),
         via_service: None,
     }

@@ -94,6 +94,7 @@ impl Embedded {
             source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
             user_agent: "AWS Internal".into(),
             secure_transport: true,
+            tls: None,
             received: now,
             via_service: Some("AWS Internal".into()),
         };

@@ -85,6 +85,7 @@ fn caller(principal: Principal, policies: &[&str]) -> Caller {
         source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
         user_agent: "test".into(),
         secure_transport: false,
+        tls: None,
         received: Timestamp::from_millis(1_767_225_600_000),
         via_service: None,
     };

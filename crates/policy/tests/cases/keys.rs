@@ -12,6 +12,7 @@ fn info() -> RequestInfo {
         source_ip: "203.0.113.9".parse().unwrap(),
         user_agent: "aws-cli/2".into(),
         secure_transport: true,
+        tls: None,
         received: NOW.plus(std::time::Duration::from_secs(90)),
         via_service: None,
     }

@@ -68,6 +68,9 @@ async fn authorize(
     let keys = ops.gate.keys(&call.exchange, fields, &uri, signing);
     let question = Question { exchange: &call.exchange, keys: &keys };
     let resource = format!("arn:aws:s3:::{}/{}", input.bucket, input.key);
+    if let Some(exchange) = super::Exchange::current() {
+        exchange.with_draft(|draft| draft.name_key(&input.key));
+    }
     for need in needs {
         ops.gate.decide(question, need.action, &resource, bucket.as_deref())?;
     }

@@ -5,6 +5,7 @@ mod bodies;
 mod errors;
 mod identities;
 mod objects;
+mod record;
 mod rig;
 mod signatures;
 

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use arqueta_audit::testing::Faulty;
 use arqueta_engine::{BucketKeyTable, Config, Engine, Envelope};
 use arqueta_envelope::BucketKeyConfig;
 use arqueta_kms::testing::Memory;
@@ -13,7 +14,7 @@ use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use sha2::Digest as _;
 
-use crate::{Connection, EdgeConfig, S3Edge};
+use crate::{Connection, DataSelection, EdgeConfig, Recorder, S3Edge};
 
 use super::identities::{self, Identities};
 
@@ -26,6 +27,18 @@ pub struct Rig {
     pub clock: Arc<ManualClock>,
     pub identities: Identities,
     pub root: Signer,
+    pub audit: Arc<Faulty<arqueta_audit::testing::Memory>>,
+    pub selected: Arc<Selected>,
+}
+
+/// Objects whose data events are wanted: those under this prefix of `bucket/key`, by any account.
+#[derive(Default)]
+pub struct Selected(pub std::sync::Mutex<Option<&'static str>>);
+
+impl DataSelection for Selected {
+    fn wants(&self, _: &AccountId, bucket: &str, key: &str, _: bool) -> bool {
+        self.0.lock().unwrap().is_some_and(|prefix| format!("{bucket}/{key}").starts_with(prefix))
+    }
 }
 
 pub struct Answer {
@@ -62,7 +75,7 @@ pub fn now() -> Timestamp {
 }
 
 pub fn connection() -> Connection {
-    Connection { peer: Ipv4Addr::LOCALHOST.into(), tls: None }
+    Connection { peer: Ipv4Addr::LOCALHOST.into(), tls: None, cipher_suite: "" }
 }
 
 impl Rig {
@@ -90,10 +103,19 @@ impl Rig {
         let account: AccountId = ACCOUNT.parse().unwrap();
         let identities = identities::open(meta, Arc::clone(&clock), &account).await;
         let config = EdgeConfig { block_public_access: false, ..EdgeConfig::new(region) };
-        let edge =
-            S3Edge::new(Arc::new(engine.unwrap()), Arc::clone(&identities.iam), Arc::clone(&clock) as Arc<_>, &config);
+        let audit = Arc::new(Faulty::new(arqueta_audit::testing::Memory::default()));
+        let selected = Arc::new(Selected::default());
+        let recorder =
+            Recorder::new(Arc::clone(&audit) as Arc<_>, Arc::clone(&selected) as Arc<_>, "us-east-1".parse().unwrap());
+        let edge = S3Edge::new(
+            Arc::new(engine.unwrap()),
+            Arc::clone(&identities.iam),
+            Arc::clone(&clock) as Arc<_>,
+            recorder,
+            &config,
+        );
         let root = identities.root.clone();
-        Self { edge: Arc::new(edge), kms, clock, identities, root }
+        Self { edge: Arc::new(edge), kms, clock, identities, root, audit, selected }
     }
 
     /// A rig with the bucket `bucket`.

@@ -82,6 +82,7 @@ mod tests {
             source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
             user_agent: "test".into(),
             secure_transport: false,
+            tls: None,
             received: Timestamp::from_millis(1_767_225_600_000),
             via_service: None,
         };
