@@ -54,6 +54,9 @@ pub struct Event {
     pub event_type: String,
     /// Whether this is a management event rather than a data event.
     pub management_event: bool,
+    /// What a service did by itself; of `AwsServiceEvent`s.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service_event_details: Option<Value>,
     /// Account that receives the event.
     pub recipient_account_id: String,
     /// Joins the two copies of a cross-account call.
@@ -266,6 +269,7 @@ impl EventBuilder {
                 resources: Vec::new(),
                 event_type: "AwsApiCall".to_owned(),
                 management_event: true,
+                service_event_details: None,
                 recipient_account_id: principal.account.as_str().to_owned(),
                 shared_event_id: None,
                 event_category: "Management".to_owned(),

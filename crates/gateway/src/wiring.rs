@@ -185,8 +185,11 @@ impl Gateway {
         self.record.as_ref()
     }
 
-    /// Makes the rest of the record durable.
+    /// Makes durable what is only in memory: the rest of the record, and when keys were last used.
     pub async fn flush(&self) {
+        if let Err(error) = self.kms.flush().await {
+            tracing::warn!(%error, "the last uses of keys could not be written back");
+        }
         if let Err(error) = self.audit.flush().await {
             tracing::error!(%error, "the record could not be flushed");
         }

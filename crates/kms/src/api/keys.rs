@@ -19,7 +19,7 @@ pub struct CreateKeyRequest {
     pub customer_master_key_spec: Option<String>,
     /// `SYMMETRIC_DEFAULT` if absent.
     pub key_spec: Option<String>,
-    /// `AWS_KMS` if absent; other origins are not supported.
+    /// `AWS_KMS` if absent, or `EXTERNAL`; other origins are not supported.
     pub origin: Option<String>,
     /// Not supported.
     pub custom_key_store_id: Option<String>,
@@ -83,8 +83,14 @@ pub struct KeyMetadata {
     /// When the material will be destroyed; in `PendingDeletion` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_date: Option<EpochSeconds>,
-    /// `AWS_KMS`.
+    /// `AWS_KMS`, `EXTERNAL`, …
     pub origin: String,
+    /// Of origin `EXTERNAL` with imported material: whether any of it expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_model: Option<&'static str>,
+    /// When the first of the imported material expires, if any does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<EpochSeconds>,
     /// Who manages it.
     pub key_manager: KeyManager,
     /// Deprecated name of `key_spec`.
@@ -105,7 +111,7 @@ pub struct KeyMetadata {
     pub mac_algorithms: Vec<&'static str>,
     /// `false`.
     pub multi_region: bool,
-    /// Id of the material that encrypts now; of symmetric keys.
+    /// Id of the material that encrypts now; of symmetric encryption keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_key_material_id: Option<String>,
 }

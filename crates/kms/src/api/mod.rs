@@ -14,11 +14,13 @@ mod aliases;
 mod asymmetric;
 mod crypto;
 mod grants;
+mod import;
 mod keys;
 mod mac;
 mod policies;
 mod rotation;
 mod tags;
+mod usage;
 mod values;
 
 pub use aliases::{
@@ -38,6 +40,10 @@ pub use grants::{
     CreateGrantRequest, CreateGrantResponse, GrantConstraints, GrantListEntry, ListGrantsRequest, ListGrantsResponse,
     ListRetirableGrantsRequest, RetireGrantRequest, RevokeGrantRequest,
 };
+pub use import::{
+    DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, GetParametersForImportRequest,
+    GetParametersForImportResponse, ImportKeyMaterialRequest, ImportKeyMaterialResponse,
+};
 pub use keys::{
     CancelKeyDeletionRequest, CancelKeyDeletionResponse, CreateKeyRequest, CreateKeyResponse, DescribeKeyRequest,
     DescribeKeyResponse, DisableKeyRequest, EnableKeyRequest, KeyListEntry, KeyMetadata, ListKeysRequest,
@@ -53,4 +59,5 @@ pub use rotation::{
     RotationsListEntry,
 };
 pub use tags::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest};
+pub use usage::{GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};
 pub use values::{Blob, EpochSeconds};

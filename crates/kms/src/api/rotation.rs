@@ -66,7 +66,7 @@ pub struct ListKeyRotationsRequest {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListKeyRotationsResponse {
-    /// Completed rotations, newest first.
+    /// Newest first.
     pub rotations: Vec<RotationsListEntry>,
     /// Present when truncated.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,12 +83,24 @@ pub struct RotationsListEntry {
     pub key_id: String,
     /// Id of the material.
     pub key_material_id: String,
-    /// `CURRENT` or `NON_CURRENT`.
+    /// `CURRENT`, `NON_CURRENT`, `PENDING_ROTATION` or `PENDING_MULTI_REGION_IMPORT_AND_ROTATION`.
     pub key_material_state: String,
-    /// When it became current; absent for the first one.
+    /// What its importer said of it. This and the next three: of origin `EXTERNAL` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_material_description: Option<String>,
+    /// `IMPORTED` or `PENDING_IMPORT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_state: Option<&'static str>,
+    /// Whether it expires; of imported material that is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_model: Option<&'static str>,
+    /// When it expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<EpochSeconds>,
+    /// When it became current; absent for the first one and for one that waits for a rotation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation_date: Option<EpochSeconds>,
-    /// `AUTOMATIC` or `ON_DEMAND`; absent for the first one.
+    /// `AUTOMATIC` or `ON_DEMAND`; absent as the date is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation_type: Option<String>,
 }

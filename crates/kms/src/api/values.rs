@@ -76,6 +76,21 @@ impl Serialize for EpochSeconds {
     }
 }
 
+impl<'de> Deserialize<'de> for EpochSeconds {
+    /// From a number of seconds within the years 0 to 9999, to the millisecond.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const YEARS_0_TO_9999: std::ops::RangeInclusive<f64> = -62_167_219_200.0..=253_402_300_799.0;
+        let seconds = f64::deserialize(deserializer)?;
+        if !YEARS_0_TO_9999.contains(&seconds) {
+            return Err(serde::de::Error::custom("not a time"));
+        }
+        // Far within i64 by the check above.
+        #[allow(clippy::cast_possible_truncation)]
+        let millis = (seconds * 1000.0).round() as i64;
+        Ok(Self(Timestamp::from_millis(millis)))
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -100,5 +115,14 @@ mod tests {
     fn an_instant_is_seconds_with_a_fraction() {
         let at = EpochSeconds(Timestamp::from_millis(1_767_225_600_250));
         assert_eq!(serde_json::to_string(&at).unwrap(), "1767225600.25");
+        assert_eq!(serde_json::from_str::<EpochSeconds>("1767225600.25").unwrap(), at);
+        assert_eq!(serde_json::from_str::<EpochSeconds>("0").unwrap(), EpochSeconds(Timestamp::from_millis(0)));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["1e300", "-1e12", "253402300800", "\"2026-01-01T00:00:00Z\"", "null", "true"] {
+            assert!(serde_json::from_str::<EpochSeconds>(text).is_err(), "{text}");
+        }
     }
 }

@@ -5,6 +5,8 @@ use arqueta_model::{EncryptionContext, KeyArn};
 use serde_json::{Map, Value};
 
 use super::Embedded;
+use super::record::LastUse;
+use super::usage::Usage;
 use crate::{Caller, Error};
 
 /// What the record will say of a call. Built while the call goes on; holds no secret, because
@@ -96,7 +98,17 @@ impl Embedded {
             Err(error @ Error::Denied { .. }) => event.error("AccessDenied", &error.to_string()),
             Err(error) => event.error(error.code(), &error.to_string()),
         };
-        self.state.audit.append(event.build()).await?;
+        let event = event.build();
+        let used = (outcome.is_ok() && Usage::tracks(call.name)).then(|| LastUse {
+            operation: call.name.to_owned(),
+            at: request.received,
+            event_id: event.event_id.clone(),
+            request_id: event.request_id.clone(),
+        });
+        self.state.audit.append(event).await?;
+        if let Some(used) = used {
+            self.note_use(&call.keys, &used);
+        }
         outcome
     }
 }

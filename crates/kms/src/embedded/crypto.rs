@@ -364,7 +364,7 @@ impl Embedded {
     /// `KMSInvalidStateException` where it is not here: never imported, expired or deleted.
     pub(super) fn material<'a>(&self, key: &'a Key, number: usize) -> Result<&'a Material, Error> {
         let version = &key.record.versions[number];
-        if version.sealed.is_empty() {
+        if !version.is_here() {
             return Err(no_material(key));
         }
         material::open(&key.slots[number], &self.state.root, &key.arn, number, version)

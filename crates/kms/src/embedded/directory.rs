@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use super::access::parse_policy;
 use super::held::{Home, Registry};
 use super::material::Slot;
-use super::record::{self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle, Origin};
+use super::record::{
+    self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle, Origin, WRAPPINGS, WrappingRecord,
+};
 use crate::{Error, KeyManager, KeyState};
 
 /// One key as it is at one moment.
@@ -35,6 +37,9 @@ pub(super) struct Key {
     pub homes: Vec<Option<Home>>,
     /// The stored form, as precondition of the next change.
     pub stored: Bytes,
+    /// Whether `record` is already without imported material that expired, while the stored form
+    /// still has it.
+    pub lapsed: bool,
 }
 
 impl Key {
@@ -53,7 +58,7 @@ impl Key {
         let mut slots = before.map(|key| key.slots.clone()).unwrap_or_default();
         slots.resize_with(record.versions.len(), || Arc::new(OnceLock::new()));
         for (slot, version) in slots.iter_mut().zip(&record.versions) {
-            if version.sealed.is_empty() {
+            if !version.is_here() {
                 // Expired or deleted: the opened form goes with the last call that still uses it.
                 *slot = Arc::new(OnceLock::new());
             }
@@ -68,6 +73,7 @@ impl Key {
             slots,
             homes,
             stored,
+            lapsed: false,
         })
     }
 
@@ -82,7 +88,22 @@ impl Key {
             slots: self.slots.clone(),
             homes: self.homes.clone(),
             stored: self.stored.clone(),
+            lapsed: self.lapsed,
         }
+    }
+
+    /// The key as it is at `now`: imported material ends at its time, even if nobody has
+    /// destroyed it yet.
+    pub(super) fn at(self: &Arc<Self>, now: Timestamp) -> Arc<Self> {
+        if !self.record.has_lapsed(now) {
+            return self.clone();
+        }
+        let mut key = self.again();
+        key.record.expire(now);
+        key.slots.truncate(key.record.versions.len());
+        key.homes.truncate(key.record.versions.len());
+        key.lapsed = true;
+        Arc::new(key)
     }
 
     /// Its state.
@@ -110,19 +131,22 @@ pub(super) struct Directory {
     pub keys: BTreeMap<AccountId, BTreeMap<String, Arc<Key>>>,
     pub aliases: BTreeMap<AccountId, BTreeMap<String, Arc<AliasRecord>>>,
     homes: Arc<Registry>,
+    /// When each stored [`WrappingRecord`] is to be destroyed, by its name.
+    pub wrappings: BTreeMap<String, Timestamp>,
 }
 
 impl Directory {
     /// Reads everything. Only a key that waits for its first import has no version: any other
     /// record without one is damaged.
     pub(super) async fn load(meta: &dyn MetaStore, region: &Region, homes: &Arc<Registry>) -> Result<Self, Error> {
-        let mut directory = Self { keys: BTreeMap::new(), aliases: BTreeMap::new(), homes: homes.clone() };
+        let homes = homes.clone();
+        let mut directory = Self { keys: BTreeMap::new(), aliases: BTreeMap::new(), homes, wrappings: BTreeMap::new() };
         for (stored, record) in scan::<KeyRecord>(meta, KEYS).await? {
             if record.versions.is_empty() && record.origin != Origin::External {
                 return Err(arqueta_store::Error::Damaged { what: record.store_key() }.into());
             }
             let (account, id) = (record.account.clone(), record.id.clone());
-            let key = Key::new(region, homes, record, stored, None)?;
+            let key = Key::new(region, &directory.homes, record, stored, None)?;
             directory.keys.entry(account).or_default().insert(id, Arc::new(key));
         }
         for (_, alias) in scan::<AliasRecord>(meta, ALIASES).await? {
@@ -130,6 +154,9 @@ impl Directory {
         }
         for (_, grant) in scan::<GrantRecord>(meta, GRANTS).await? {
             directory.put_grant(grant);
+        }
+        for (_, wrapping) in scan::<WrappingRecord>(meta, WRAPPINGS).await? {
+            directory.wrappings.insert(wrapping.store_key(), wrapping.until);
         }
         Ok(directory)
     }
@@ -159,6 +186,8 @@ impl Directory {
         if let Some(aliases) = self.aliases.get_mut(account) {
             aliases.retain(|_, alias| alias.target != id);
         }
+        let wrappings = record::wrapping_key(account, id, "");
+        self.wrappings.retain(|name, _| !name.starts_with(&wrappings));
     }
 
     pub(super) fn put_alias(&mut self, alias: AliasRecord) {
@@ -196,7 +225,7 @@ impl Directory {
 }
 
 /// All records under a prefix, page by page.
-async fn scan<T: DeserializeOwned>(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<(Bytes, T)>, Error> {
+pub(super) async fn scan<T: DeserializeOwned>(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<(Bytes, T)>, Error> {
     const PAGE: usize = 1000;
     let mut found = Vec::new();
     let mut next = Scan::prefix(prefix.as_bytes(), PAGE);

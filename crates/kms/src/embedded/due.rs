@@ -1,14 +1,15 @@
-//! What happens by the clock: material is destroyed, keys rotate.
+//! What happens by the clock: material is destroyed, keys rotate, last uses are written back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::EventBuilder;
 use arqueta_model::{Arn, Principal, PrincipalKind, RequestId, RequestInfo, Timestamp};
+use serde_json::json;
 
 use super::Embedded;
 use super::directory::Key;
-use super::record::{Cause, Lifecycle};
+use super::record::{Cause, Lifecycle, VersionRecord};
 use super::rotation::days;
 use super::state::Change;
 use crate::Error;
@@ -18,6 +19,7 @@ const LOOK: Duration = Duration::from_secs(3600);
 
 enum Due {
     Destroy,
+    Expire,
     Rotate,
 }
 
@@ -41,8 +43,8 @@ impl Embedded {
         }
     }
 
-    /// Destroys the material of keys whose waiting period is over and rotates those whose time
-    /// has come. Each is an event of its own, recorded before it happens.
+    /// Destroys the material of keys whose waiting period is over and imported material that has
+    /// expired, and rotates keys whose time has come. Each is an event of its own, recorded before it happens.
     ///
     /// # Errors
     /// The first failure; what failed is left for the next run.
@@ -55,7 +57,8 @@ impl Embedded {
             // One key whose holder is away does not keep the others waiting.
             outcome = outcome.and(self.act(key, now).await);
         }
-        outcome
+        outcome = outcome.and(self.drop_wrappings(now).await);
+        outcome.and(self.write_back_usage(now).await)
     }
 
     async fn act(&self, key: &Key, now: Timestamp) -> Result<(), Error> {
@@ -68,6 +71,11 @@ impl Embedded {
                 self.destroy_held(&key.record).await?;
                 ("DeleteKey", Change::Destroy(key.clone()))
             }
+            Due::Expire => {
+                let mut record = key.record.clone();
+                record.expire(now);
+                ("DeleteExpiredKeyMaterial", Change::Key(record))
+            }
             Due::Rotate => {
                 let mut record = key.record.clone();
                 self.add_version(&mut record, Cause::Automatic).await?;
@@ -77,6 +85,26 @@ impl Embedded {
         };
         self.record_own(&key, name, now).await?;
         self.commit(turn, vec![change]).await
+    }
+
+    /// The event of imported material that expired.
+    pub(super) async fn record_expiry(&self, key: &Arc<Key>) -> Result<(), Error> {
+        self.record_own(key, "DeleteExpiredKeyMaterial", self.state.clock.now()).await
+    }
+
+    /// Destroys the private keys of import tokens that have expired.
+    async fn drop_wrappings(&self, now: Timestamp) -> Result<(), Error> {
+        let expired = || {
+            let directory = self.state.directory();
+            let expired = directory.wrappings.iter().filter(|(_, until)| **until <= now);
+            expired.map(|(name, _)| Change::DropWrapping(name.clone())).collect::<Vec<_>>()
+        };
+        if expired().is_empty() {
+            return Ok(());
+        }
+        let turn = self.turn().await?;
+        let changes = expired();
+        self.commit(turn, changes).await
     }
 
     /// An event of the service itself.
@@ -101,6 +129,7 @@ impl Embedded {
         let builder = EventBuilder::new("kms.amazonaws.com", name, &self.state.region, &principal, &request);
         let mut event = builder.writes().resource("AWS::KMS::Key", key.arn.as_str(), key.arn.account()).build();
         event.event_type = "AwsServiceEvent".to_owned();
+        event.service_event_details = Some(json!({ "keyId": key.record.id }));
         event.source_ip_address = "AWS Internal".to_owned();
         event.user_identity.arn = None;
         event.user_identity.kind = "AWSService".to_owned();
@@ -110,20 +139,27 @@ impl Embedded {
     fn next_due(&self) -> Duration {
         let now = self.state.clock.now();
         let directory = self.state.directory();
-        let times =
-            directory.keys.values().flat_map(|keys| keys.values()).filter_map(|key| match key.record.lifecycle {
+        let keys = directory.keys.values().flat_map(|keys| keys.values());
+        let times = keys.filter_map(|key| {
+            let expires = key.record.versions.iter().filter_map(VersionRecord::expires).min();
+            let own = match key.record.lifecycle {
                 Lifecycle::PendingDeletion { at } => Some(at),
                 Lifecycle::Enabled => key.record.rotation.next,
                 _ => None,
-            });
-        times.map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
+            };
+            expires.into_iter().chain(own).min()
+        });
+        let wrappings = directory.wrappings.values().copied();
+        let usage = self.state.usage.due();
+        times.chain(wrappings).chain(usage).map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
     }
 }
 
 /// A disabled key rotates when it is enabled again.
 fn due(key: &Key, now: Timestamp) -> Option<Due> {
     match key.record.lifecycle {
-        Lifecycle::PendingDeletion { at } => (at <= now).then_some(Due::Destroy),
+        Lifecycle::PendingDeletion { at } if at <= now => Some(Due::Destroy),
+        _ if key.record.has_lapsed(now) => Some(Due::Expire),
         Lifecycle::Enabled => key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate),
         _ => None,
     }

@@ -18,6 +18,7 @@ mod dry_run;
 mod due;
 mod grants;
 mod held;
+mod import;
 mod keys;
 mod kms;
 mod limits;
@@ -38,6 +39,7 @@ mod tags;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod usage;
 
 use std::fmt;
 use std::sync::Arc;
@@ -118,6 +120,7 @@ impl Embedded {
         let state = State::new((meta, audit, clock), config, homes, root, directory);
         let service = Self { state: Arc::new(state) };
         service.ensure_owned().await?;
+        service.restore_usage().await?;
         Ok(service)
     }
 }

@@ -6,6 +6,8 @@
 //! | `kms/k/<account>/<key id>` | [`KeyRecord`], with its sealed material |
 //! | `kms/a/<account>/<alias name>` | [`AliasRecord`] |
 //! | `kms/g/<account>/<key id>/<grant id>` | [`GrantRecord`] |
+//! | `kms/i/<account>/<key id>/<id>` | [`WrappingRecord`], until it expires |
+//! | `kms/u/<account>/<key id>` | [`LastUse`] of a key, at most a minute old |
 //!
 //! Values are a format version byte, then MessagePack with named members.
 
@@ -24,6 +26,8 @@ pub(super) const ROOT: &[u8] = b"kms/root";
 pub(super) const KEYS: &str = "kms/k/";
 pub(super) const ALIASES: &str = "kms/a/";
 pub(super) const GRANTS: &str = "kms/g/";
+pub(super) const WRAPPINGS: &str = "kms/i/";
+pub(super) const USES: &str = "kms/u/";
 
 /// A KMS key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,7 +51,7 @@ pub(super) struct KeyRecord {
     /// Its place among the Regions that share it.
     pub multi_region: Option<MultiRegion>,
     /// Oldest first, in the same order in every Region. A ciphertext names one by its index, so
-    /// none is ever removed: what is deleted or expired loses its sealed bytes.
+    /// none that was ever current is removed: what is deleted or expired loses its sealed bytes.
     pub versions: Vec<VersionRecord>,
 }
 
@@ -162,6 +166,42 @@ pub(super) enum Cause {
     Import,
 }
 
+/// A key pair under which material of a key may be wrapped for its import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WrappingRecord {
+    pub account: AccountId,
+    pub key_id: String,
+    pub id: String,
+    pub algorithm: WrappingAlgorithm,
+    /// When it is destroyed.
+    pub until: Timestamp,
+    /// The private key in PKCS #8, sealed under the root key and bound to this record's name.
+    #[serde(with = "serde_bytes")]
+    pub sealed: Vec<u8>,
+}
+
+/// How material is wrapped under the public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum WrappingAlgorithm {
+    /// RSAES-OAEP with SHA-1.
+    OaepSha1,
+    /// RSAES-OAEP with SHA-256.
+    OaepSha256,
+    /// An AES-256 key under RSAES-OAEP with SHA-1, and the material under that by RFC 5649.
+    AesSha1,
+    /// As [`Self::AesSha1`], with SHA-256.
+    AesSha256,
+}
+
+/// The last successful cryptographic operation of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LastUse {
+    pub operation: String,
+    pub at: Timestamp,
+    pub event_id: String,
+    pub request_id: String,
+}
+
 /// An alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AliasRecord {
@@ -208,7 +248,43 @@ impl KeyRecord {
     /// Index of the version that new ciphertext is under: the newest that is not waiting for a
     /// rotation. `None` before the first import.
     pub(super) fn current(&self) -> Option<usize> {
-        self.versions.iter().rposition(|version| !version.imported.as_ref().is_some_and(|i| i.pending_rotation))
+        self.versions.iter().rposition(|version| !version.is_pending())
+    }
+
+    /// Whether every version that a ciphertext can be under has its material.
+    pub(super) fn is_complete(&self) -> bool {
+        let mut lasting = self.versions.iter().filter(|version| !version.is_pending()).peekable();
+        lasting.peek().is_some() && lasting.all(VersionRecord::is_here)
+    }
+
+    /// Destroys the material of an imported version. One that was never current is no version of
+    /// the key any more; without any other the key waits for its import again.
+    pub(super) fn forget(&mut self, number: usize) {
+        let version = &mut self.versions[number];
+        if version.is_pending() {
+            // Always the last one: nothing newer is imported before a rotation moved to it.
+            self.versions.truncate(number);
+            return;
+        }
+        version.sealed.clear();
+        if let Some(imported) = &mut version.imported {
+            imported.expires = None;
+        }
+        if matches!(self.lifecycle, Lifecycle::Enabled | Lifecycle::Disabled) {
+            self.lifecycle = Lifecycle::PendingImport;
+        }
+    }
+
+    /// Whether imported material is past its time.
+    pub(super) fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.versions.iter().any(|version| version.has_lapsed(now))
+    }
+
+    /// Destroys what is past its time.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        while let Some(number) = self.versions.iter().rposition(|version| version.has_lapsed(now)) {
+            self.forget(number);
+        }
     }
 
     pub(super) fn store_key(&self) -> String {
@@ -218,6 +294,43 @@ impl KeyRecord {
     pub(super) fn arn(&self, region: &Region) -> KeyArn {
         KeyArn::new(region, &self.account, &self.id)
     }
+}
+
+impl VersionRecord {
+    /// Whether the material is here.
+    pub(super) fn is_here(&self) -> bool {
+        !self.sealed.is_empty()
+    }
+
+    /// Whether it waits for a rotation to it.
+    pub(super) fn is_pending(&self) -> bool {
+        self.imported.as_ref().is_some_and(|imported| imported.pending_rotation)
+    }
+
+    /// When the material that is here expires.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.imported.as_ref().filter(|_| self.is_here())?.expires
+    }
+
+    fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.expires().is_some_and(|at| at <= now)
+    }
+}
+
+impl WrappingRecord {
+    pub(super) fn store_key(&self) -> String {
+        wrapping_key(&self.account, &self.key_id, &self.id)
+    }
+}
+
+/// Name of a [`WrappingRecord`].
+pub(super) fn wrapping_key(account: &AccountId, key_id: &str, id: &str) -> String {
+    format!("{WRAPPINGS}{account}/{key_id}/{id}")
+}
+
+/// Name of the [`LastUse`] of a key.
+pub(super) fn use_key(account: &str, key_id: &str) -> String {
+    format!("{USES}{account}/{key_id}")
 }
 
 impl AliasRecord {

@@ -101,8 +101,9 @@ impl Embedded {
 
     /// A key, the service's own included.
     pub(super) fn find_any(&self, account: &AccountId, id: &str) -> Option<Arc<Key>> {
-        let key = self.state.directory().key(account, id).cloned();
-        key.filter(|key| !key.is_gone(self.state.clock.now()))
+        let now = self.state.clock.now();
+        let key = self.state.directory().key(account, id).filter(|key| !key.is_gone(now)).cloned()?;
+        Some(key.at(now))
     }
 
     fn find_alias(&self, account: &AccountId, name: &str) -> Option<Arc<Key>> {

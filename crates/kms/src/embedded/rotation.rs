@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use arqueta_model::Region;
-
 use super::Embedded;
 use super::access::Ask;
 use super::call::Call;
 use super::directory::Key;
-use super::keys::usable;
+use super::import::expiration_model;
+use super::keys::{unfit_origin, usable};
 use super::limits::{self, refused, unsupported};
 use super::page::page;
 use super::record::{Cause, KeyRecord, Origin};
@@ -19,7 +18,7 @@ use crate::api::{
     GetKeyRotationStatusResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
     RotateKeyOnDemandResponse, RotationsListEntry,
 };
-use crate::{Caller, Error, KeySpec};
+use crate::{Caller, Error, KeySpec, KeyState};
 
 /// Rotations on demand in a key's life (KMS Developer Guide, "Resource quotas").
 const MAX_ON_DEMAND: usize = 25;
@@ -49,7 +48,11 @@ impl Embedded {
             let message = format!("{} has reached the limit of {MAX_ON_DEMAND} on-demand rotations.", key.arn);
             return Err(refused("LimitExceededException", message));
         }
-        self.add_version(&mut record, Cause::OnDemand).await?;
+        match record.origin {
+            Origin::AwsKms => self.add_version(&mut record, Cause::OnDemand).await?,
+            Origin::External => self.move_to_pending(&key, &mut record)?,
+            Origin::CloudHsm | Origin::ExternalKeyStore => return Err(unfit_origin(&key)),
+        }
         self.commit(turn, vec![Change::Key(record)]).await?;
         Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
     }
@@ -63,15 +66,13 @@ impl Embedded {
         let call =
             Call::writes(caller, "EnableKeyRotation").maybe("rotationPeriodInDays", request.rotation_period_in_days);
         self.change_key(call, &request.key_id, |key, record| {
+            automatic(key)?;
             let period = match request.rotation_period_in_days {
                 Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
                 None => record.rotation.period_days.into(),
             };
             rotatable(key)?;
             usable(key)?;
-            if record.origin == Origin::ExternalKeyStore {
-                return Err(not_rotated_here(record, &self.state.region));
-            }
             record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
             record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
             Ok(())
@@ -86,6 +87,7 @@ impl Embedded {
     pub async fn disable_key_rotation(&self, caller: &Caller, request: DisableKeyRotationRequest) -> Result<(), Error> {
         self.change_key(Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
             rotatable(key)?;
+            automatic(key)?;
             usable(key)?;
             record.rotation.next = None;
             Ok(())
@@ -105,11 +107,16 @@ impl Embedded {
         let mut call = Call::reads(caller, "GetKeyRotationStatus").with("keyId", request.key_id.as_str());
         let ask = Ask::new(caller, "GetKeyRotationStatus");
         let outcome = self.admit(&mut call, &request.key_id, Names::Keys, ask).await;
-        let outcome = outcome.map(|key| GetKeyRotationStatusResponse {
-            key_rotation_enabled: key.record.rotation.next.is_some(),
-            key_id: key.arn.as_str().to_owned(),
-            rotation_period_in_days: key.record.rotation.next.map(|_| key.record.rotation.period_days.into()),
-            next_rotation_date: key.record.rotation.next.map(EpochSeconds),
+        let outcome = outcome.map(|key| {
+            // A key that waits for its deletion does not rotate, and remembers that it did.
+            let pending = matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
+            let next = key.record.rotation.next.filter(|_| !pending);
+            GetKeyRotationStatusResponse {
+                key_rotation_enabled: next.is_some(),
+                key_id: key.arn.as_str().to_owned(),
+                rotation_period_in_days: next.map(|_| key.record.rotation.period_days.into()),
+                next_rotation_date: next.map(EpochSeconds),
+            }
         });
         self.finish(call, outcome).await
     }
@@ -137,19 +144,35 @@ impl Embedded {
     /// New material where the current one is; it encrypts from the next call on.
     pub(super) async fn add_version(&self, record: &mut KeyRecord, cause: Cause) -> Result<(), Error> {
         let held = record.current().and_then(|number| record.versions[number].held.as_ref());
-        if held.is_some_and(|held| held.adopted) {
-            return Err(not_rotated_here(record, &self.state.region));
-        }
         let holder = held.map(|held| held.holder.clone());
         record.versions.push(self.new_version(record, holder.as_deref(), cause).await?);
         Ok(())
     }
+
+    /// Makes material that was imported for a rotation the current one.
+    fn move_to_pending(&self, key: &Key, record: &mut KeyRecord) -> Result<(), Error> {
+        // What the other Regions have, only they know: until they say so, nothing moves.
+        let elsewhere = record.multi_region.as_ref().is_some_and(|regions| !regions.replicas.is_empty());
+        let pending = record.versions.last_mut().filter(|version| version.is_pending() && version.is_here());
+        let Some(version) = pending.filter(|_| !elsewhere) else {
+            let message = format!("No available key material pending rotation for the key: {}.", key.arn);
+            return Err(refused("KMSInvalidStateException", message));
+        };
+        version.made = self.state.clock.now();
+        version.cause = Cause::OnDemand;
+        if let Some(imported) = &mut version.imported {
+            imported.pending_rotation = false;
+        }
+        Ok(())
+    }
 }
 
-/// AWS's refusal for keys whose material lives in an external key store.
-fn not_rotated_here(record: &KeyRecord, region: &Region) -> Error {
-    let (arn, origin) = (record.arn(region), record.origin.name());
-    refused("UnsupportedOperationException", format!("{arn} origin is {origin} which is not valid for this operation."))
+/// Refuses keys whose material this service does not make.
+fn automatic(key: &Key) -> Result<(), Error> {
+    match key.record.origin {
+        Origin::AwsKms => Ok(()),
+        Origin::External | Origin::CloudHsm | Origin::ExternalKeyStore => Err(unfit_origin(key)),
+    }
 }
 
 /// Only symmetric encryption keys have more than one version (KMS Developer Guide, "Rotating AWS
@@ -168,10 +191,16 @@ fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRota
     // Newest first; markers need names that ascend in that order.
     let numbered = versions.iter().enumerate().rev().map(|(number, version)| {
         let rotated = matches!(version.cause, Cause::Automatic | Cause::OnDemand);
+        let imported = version.imported.as_ref().filter(|_| key.record.origin == Origin::External);
+        let here = imported.filter(|_| version.is_here());
         let entry = RotationsListEntry {
             key_id: key.arn.as_str().to_owned(),
             key_material_id: version.id.clone(),
-            key_material_state: if Some(number) == key.record.current() { "CURRENT" } else { "NON_CURRENT" }.to_owned(),
+            key_material_state: material_state(key, number).to_owned(),
+            key_material_description: imported.map(|imported| imported.description.clone()).filter(|d| !d.is_empty()),
+            import_state: imported.map(|_| if version.is_here() { "IMPORTED" } else { "PENDING_IMPORT" }),
+            expiration_model: here.map(|imported| expiration_model(imported.expires)),
+            valid_to: version.expires().map(EpochSeconds),
             rotation_date: rotated.then_some(EpochSeconds(version.made)),
             rotation_type: match version.cause {
                 Cause::Creation | Cause::Import => None,
@@ -185,6 +214,16 @@ fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRota
     let listed = listed.iter().map(|(name, _, entry)| (name.as_str(), entry.clone()));
     let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
     Ok(ListKeyRotationsResponse { truncated: page.next.is_some(), rotations: page.items, next_marker: page.next })
+}
+
+fn material_state(key: &Key, number: usize) -> &'static str {
+    let several = key.record.multi_region.as_ref().is_some_and(|regions| !regions.replicas.is_empty());
+    match key.record.versions[number].is_pending() {
+        true if several => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
+        true => "PENDING_ROTATION",
+        false if key.record.current() == Some(number) => "CURRENT",
+        false => "NON_CURRENT",
+    }
 }
 
 pub(super) fn days(days: u16) -> Duration {

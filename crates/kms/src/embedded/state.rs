@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard, Semaphore};
 
 use super::directory::{Directory, Key};
 use super::held::Registry;
-use super::record::{self, AliasRecord, GrantRecord, KeyRecord};
+use super::record::{self, AliasRecord, GrantRecord, KeyRecord, WrappingRecord};
+use super::usage::Usage;
 use super::{Config, Embedded};
 use crate::quotas::Limiter;
 use crate::{Error, RootSecret};
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub wake: Notify,
     /// Private-key operations at a time: one for each core.
     pub workers: Arc<Semaphore>,
+    pub usage: Usage,
 }
 
 /// The right to change something.
@@ -43,12 +45,15 @@ pub(super) struct Turn(OwnedMutexGuard<()>);
 /// One change of the state. A batch of them happens whole or not at all.
 pub(super) enum Change {
     Key(KeyRecord),
-    /// The key with its material, aliases and grants.
+    /// The key with its material, aliases, grants and what is kept for its imports.
     Destroy(Arc<Key>),
     Alias(AliasRecord),
     DropAlias(Arc<AliasRecord>),
     Grant(GrantRecord),
     DropGrant(Arc<GrantRecord>),
+    Wrapping(WrappingRecord),
+    /// By its name.
+    DropWrapping(String),
 }
 
 impl State {
@@ -75,6 +80,7 @@ impl State {
             stale: AtomicBool::new(false),
             wake: Notify::new(),
             workers: Arc::new(Semaphore::new(cores())),
+            usage: Usage::default(),
         }
     }
 
@@ -102,6 +108,11 @@ impl State {
             self.stale.store(true, Ordering::Release);
             return Err(error.into());
         }
+        for change in &changes {
+            if let Change::Destroy(key) = change {
+                self.usage.forget(key.record.account.as_str(), &key.record.id);
+            }
+        }
         let applied = self.change_directory(|directory| {
             changes.into_iter().try_for_each(|change| change.enter(directory, &self.region))
         });
@@ -125,7 +136,10 @@ impl State {
                     let aliases = directory.aliases.get(&key.record.account).into_iter().flat_map(|all| all.values());
                     let aliases = aliases.filter(|alias| alias.target == key.record.id).map(|alias| alias.store_key());
                     let grants = key.grants.values().map(|grant| grant.store_key());
-                    aliases.chain(grants).fold(
+                    let own = record::wrapping_key(&key.record.account, &key.record.id, "");
+                    let wrappings = directory.wrappings.keys().filter(|name| name.starts_with(&own)).cloned();
+                    let used = record::use_key(key.record.account.as_str(), &key.record.id);
+                    aliases.chain(grants).chain(wrappings).chain([used]).fold(
                         batch
                             .unchanged(key.record.store_key(), Some(key.stored.clone()))
                             .delete(key.record.store_key()),
@@ -139,6 +153,8 @@ impl State {
                 Change::DropAlias(alias) => batch.delete(alias.store_key()),
                 Change::Grant(grant) => batch.put(grant.store_key(), record::encode(grant)),
                 Change::DropGrant(grant) => batch.delete(grant.store_key()),
+                Change::Wrapping(wrapping) => batch.put(wrapping.store_key(), record::encode(wrapping)),
+                Change::DropWrapping(name) => batch.delete(name.clone()),
             };
         }
         batch
@@ -161,6 +177,12 @@ impl Change {
             Self::DropAlias(alias) => directory.remove_alias(&alias.account, &alias.name),
             Self::Grant(grant) => directory.put_grant(grant),
             Self::DropGrant(grant) => directory.remove_grant(&grant),
+            Self::Wrapping(wrapping) => {
+                directory.wrappings.insert(wrapping.store_key(), wrapping.until);
+            }
+            Self::DropWrapping(name) => {
+                directory.wrappings.remove(&name);
+            }
         }
         Ok(())
     }

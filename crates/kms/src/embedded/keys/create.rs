@@ -11,7 +11,7 @@ use crate::embedded::ciphertext::MAX_KEY_ID;
 use crate::embedded::directory::Key;
 use crate::embedded::limits::{self, refused, unsupported};
 use crate::embedded::managed::{default_policy, new_id};
-use crate::embedded::record::{Cause, KeyRecord, Origin};
+use crate::embedded::record::{Cause, KeyRecord, Lifecycle, Origin};
 use crate::embedded::resolve::no_such_key;
 use crate::embedded::state::Change;
 use crate::embedded::tags;
@@ -21,7 +21,8 @@ const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC
 const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
 
 impl Embedded {
-    /// `CreateKey`. Origins other than this service and `SM2` are `UnsupportedOperationException`.
+    /// `CreateKey`. Origins other than this service and `EXTERNAL`, and `SM2`, are
+    /// `UnsupportedOperationException`.
     ///
     /// # Errors
     /// As the API names them.
@@ -119,6 +120,10 @@ impl Embedded {
         (record.spec, record.usage) = (spec, usage);
         record.description = description;
         record.tags = wanted;
+        if at.is_none() && request.origin.as_deref() == Some(Origin::External.name()) {
+            record.origin = Origin::External;
+            record.lifecycle = Lifecycle::PendingImport;
+        }
         if !request.bypass_policy_lockout_safety_check {
             self.check_lockout(call.caller, &record)?;
         }
@@ -128,11 +133,12 @@ impl Embedded {
             }
             Some(Adopted { holder, name }) => {
                 record.origin = Origin::ExternalKeyStore;
-                self.adopted_version(&record, holder, name).await?
+                Some(self.adopted_version(&record, holder, name).await?)
             }
-            None => self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?,
+            None if record.origin == Origin::External => None,
+            None => Some(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?),
         };
-        record.versions.push(version);
+        record.versions.extend(version);
         call.touches(&record.arn(&self.state.region));
         self.enter_new(record).await?;
         let key = self.find(account, &id).ok_or_else(|| no_such_key(&id))?;
@@ -189,12 +195,15 @@ fn checked_kind(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error
     if request.multi_region == Some(true) {
         return Err(unsupported("MultiRegion"));
     }
-    if origin != "AWS_KMS" {
+    if !["AWS_KMS", "EXTERNAL"].contains(&origin) {
         return Err(unsupported(&format!("Origin {origin}")));
     }
     let Some(spec) = KeySpec::named(spec).filter(|spec| *spec != KeySpec::SM2) else {
         return Err(unsupported(&format!("KeySpec {spec}")));
     };
+    if origin == "EXTERNAL" && matches!(spec, KeySpec::ML_DSA_44 | KeySpec::ML_DSA_65 | KeySpec::ML_DSA_87) {
+        return Err(unsupported(&format!("Origin EXTERNAL of KeySpec {}", spec.name())));
+    }
     if request.key_usage.is_none() && spec != KeySpec::SYMMETRIC_DEFAULT {
         return Err(limits::invalid(
             "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",

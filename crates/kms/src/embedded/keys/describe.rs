@@ -7,8 +7,9 @@ use crate::embedded::Embedded;
 use crate::embedded::access::Ask;
 use crate::embedded::call::Call;
 use crate::embedded::directory::Key;
+use crate::embedded::import;
 use crate::embedded::page::page;
-use crate::embedded::record::Lifecycle;
+use crate::embedded::record::{Lifecycle, VersionRecord};
 use crate::embedded::resolve::Names;
 use crate::{Algorithms, Caller, Error, KeySpec, KeyState};
 
@@ -57,6 +58,8 @@ impl Embedded {
 pub(super) fn metadata(key: &Key) -> KeyMetadata {
     let record = &key.record;
     let algorithms = Algorithms::of(record.spec, record.usage);
+    let imported = record.versions.iter().filter(|version| version.imported.is_some() && !version.is_pending());
+    let expires = imported.clone().filter_map(VersionRecord::expires).min();
     KeyMetadata {
         aws_account_id: record.account.as_str().to_owned(),
         key_id: record.id.clone(),
@@ -71,6 +74,8 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
             _ => None,
         },
         origin: record.origin.name().to_owned(),
+        expiration_model: imported.clone().any(VersionRecord::is_here).then(|| import::expiration_model(expires)),
+        valid_to: expires.map(EpochSeconds),
         key_manager: record.manager,
         customer_master_key_spec: record.spec,
         key_spec: record.spec,

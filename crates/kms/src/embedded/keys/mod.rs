@@ -10,7 +10,8 @@ use super::Embedded;
 use super::access::Ask;
 use super::call::Call;
 use super::directory::Key;
-use super::record::{KeyRecord, Origin};
+use super::limits::refused;
+use super::record::{KeyRecord, Lifecycle, Origin};
 use super::resolve::{Names, Target};
 use super::state::Change;
 use crate::{Error, KeyState};
@@ -72,6 +73,10 @@ impl Embedded {
         let key = self.admit(call, name, Names::Keys, ask).await?;
         let mut record = key.record.clone();
         let answer = edit(&key, &mut record)?;
+        if key.lapsed {
+            // The change takes expired material along.
+            self.record_expiry(&key).await?;
+        }
         self.commit(turn, vec![Change::Key(record)]).await?;
         Ok(answer)
     }
@@ -95,6 +100,20 @@ pub(super) fn in_service(key: &Key) -> Result<(), Error> {
         KeyState::Enabled => Ok(()),
         KeyState::Disabled => Err(Error::Disabled { key: key.arn.clone() }),
         state => Err(Error::InvalidState { key: key.arn.clone(), state }),
+    }
+}
+
+/// AWS's answer to an operation that keys of this origin do not have.
+pub(super) fn unfit_origin(key: &Key) -> Error {
+    let message = format!("{} origin is {} which is not valid for this operation.", key.arn, key.record.origin.name());
+    refused("UnsupportedOperationException", message)
+}
+
+/// A key that can be enabled and disabled.
+fn not_pending(key: &Key) -> Result<(), Error> {
+    match key.record.lifecycle {
+        Lifecycle::Enabled | Lifecycle::Disabled => Ok(()),
+        other => Err(Error::InvalidState { key: key.arn.clone(), state: other.state() }),
     }
 }
 

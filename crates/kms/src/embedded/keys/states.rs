@@ -1,6 +1,6 @@
 //! Operations on a key's state and description (KMS Developer Guide, "Key states of AWS KMS keys").
 
-use super::not_pending_deletion;
+use super::{not_pending, not_pending_deletion};
 use crate::api::{
     CancelKeyDeletionRequest, CancelKeyDeletionResponse, DisableKeyRequest, EnableKeyRequest, EpochSeconds,
     ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, UpdateKeyDescriptionRequest,
@@ -8,7 +8,7 @@ use crate::api::{
 use crate::embedded::Embedded;
 use crate::embedded::call::Call;
 use crate::embedded::limits::{self, refused};
-use crate::embedded::record::Lifecycle;
+use crate::embedded::record::{Lifecycle, Origin};
 use crate::embedded::rotation::days;
 use crate::{Caller, Error, KeyState};
 
@@ -19,7 +19,7 @@ impl Embedded {
     /// As the API names them.
     pub async fn enable_key(&self, caller: &Caller, request: EnableKeyRequest) -> Result<(), Error> {
         self.change_key(Call::writes(caller, "EnableKey"), &request.key_id, |key, record| {
-            not_pending_deletion(key)?;
+            not_pending(key)?;
             record.lifecycle = Lifecycle::Enabled;
             Ok(())
         })
@@ -32,7 +32,7 @@ impl Embedded {
     /// As the API names them.
     pub async fn disable_key(&self, caller: &Caller, request: DisableKeyRequest) -> Result<(), Error> {
         self.change_key(Call::writes(caller, "DisableKey"), &request.key_id, |key, record| {
-            not_pending_deletion(key)?;
+            not_pending(key)?;
             record.lifecycle = Lifecycle::Disabled;
             Ok(())
         })
@@ -86,7 +86,7 @@ impl Embedded {
         .await
     }
 
-    /// `CancelKeyDeletion`. The key is disabled then.
+    /// `CancelKeyDeletion`. The key is disabled then, or waits for its import as before.
     ///
     /// # Errors
     /// As the API names them.
@@ -99,7 +99,10 @@ impl Embedded {
             if key.state() != KeyState::PendingDeletion {
                 return Err(refused("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)));
             }
-            record.lifecycle = Lifecycle::Disabled;
+            record.lifecycle = match record.origin {
+                Origin::External if !record.is_complete() => Lifecycle::PendingImport,
+                _ => Lifecycle::Disabled,
+            };
             Ok(CancelKeyDeletionResponse { key_id: key.arn.as_str().to_owned() })
         })
         .await

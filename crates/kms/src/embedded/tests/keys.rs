@@ -49,7 +49,7 @@ async fn kinds_that_are_not_made_are_refused() {
     let world = World::new().await;
     let unsupported = [
         CreateKeyRequest { key_spec: Some("SM2".into()), key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
-        CreateKeyRequest { origin: Some("EXTERNAL".into()), ..Default::default() },
+        CreateKeyRequest { origin: Some("AWS_CLOUDHSM".into()), ..Default::default() },
         CreateKeyRequest { multi_region: Some(true), ..Default::default() },
         CreateKeyRequest { custom_key_store_id: Some("cks-1".into()), ..Default::default() },
     ];

@@ -6,12 +6,14 @@ mod contract;
 mod crypto;
 mod grants;
 mod held;
+mod import;
 mod keys;
 mod pairs;
 mod quotas;
 mod record;
 mod rotation;
 mod signing;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
