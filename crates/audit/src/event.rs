@@ -103,6 +103,9 @@ pub struct UserIdentity {
     /// IAM user name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user_name: Option<String>,
+    /// Identity provider that vouched for a `WebIdentityUser`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub identity_provider: Option<String>,
     /// Session, for temporary credentials.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub session_context: Option<Value>,
@@ -143,6 +146,22 @@ pub struct Resource {
 }
 
 impl UserIdentity {
+    /// Whom `provider`, an ARN, vouches for: the subject of a token for `audience`.
+    #[must_use]
+    pub fn web(provider: &str, audience: &str, subject: &str) -> Self {
+        Self {
+            kind: "WebIdentityUser".to_owned(),
+            principal_id: Some(format!("{provider}:{audience}:{subject}")),
+            arn: None,
+            account_id: None,
+            access_key_id: None,
+            user_name: Some(subject.to_owned()),
+            identity_provider: Some(provider.to_owned()),
+            session_context: None,
+            invoked_by: None,
+        }
+    }
+
     /// The identity block for `principal`, with `invokedBy` when a service calls for it.
     #[must_use]
     pub fn new(principal: &Principal, via_service: Option<&str>) -> Self {
@@ -181,6 +200,7 @@ impl UserIdentity {
             account_id: Some(principal.account.as_str().to_owned()),
             access_key_id: present(&principal.access_key_id),
             user_name: (principal.kind == PrincipalKind::User).then(|| name(&principal.arn)),
+            identity_provider: None,
             session_context,
             invoked_by: via_service.map(str::to_owned),
         }
@@ -195,6 +215,7 @@ impl UserIdentity {
             account_id: Some(account.to_owned()),
             access_key_id: None,
             user_name: None,
+            identity_provider: None,
             session_context: None,
             invoked_by: None,
         }
@@ -280,6 +301,13 @@ impl EventBuilder {
                 }),
             },
         }
+    }
+
+    /// The call is by someone whom no principal stands for.
+    #[must_use]
+    pub fn by(mut self, identity: UserIdentity) -> Self {
+        self.event.user_identity = identity;
+        self
     }
 
     /// Parameters of the call. The caller leaves secrets out.

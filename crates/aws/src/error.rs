@@ -180,6 +180,7 @@ fn iam_answer(error: &arqueta_iam::Error, json: bool) -> (StatusCode, &'static s
     }
     let status = match code {
         "NoSuchEntity" => StatusCode::NOT_FOUND,
+        "InvalidIdentityToken" | "ExpiredTokenException" | "IDPCommunicationError" => StatusCode::BAD_REQUEST,
         "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded" | "ConcurrentModification" => StatusCode::CONFLICT,
         "AccessDenied" | "InvalidClientTokenId" | "ExpiredToken" => StatusCode::FORBIDDEN,
         "ServiceFailure" => StatusCode::INTERNAL_SERVER_ERROR,

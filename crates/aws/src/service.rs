@@ -98,6 +98,11 @@ impl AwsEdge {
     ) -> Result<Vec<u8>, Error> {
         let info = request::info(parts, peer, id, &*self.services.clock);
         let body = request::body(body, &*self.services.clock).await?;
+        if matches!(target, Target::Query(Api::Sts))
+            && let Some(form) = query::web_identity::unsigned(parts, &body)
+        {
+            return query::web_identity::perform(&self.services, &form, &info).await;
+        }
         let (presented, identity) = self.authenticate(parts, &body, &target).await?;
         match target {
             Target::Kms(operation) => {

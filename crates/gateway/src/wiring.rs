@@ -20,6 +20,7 @@ use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
 use crate::Error;
 use crate::config::Config;
 use crate::credentials::{self, KeyServiceSealer};
+use crate::issuers::HttpsIssuers;
 use crate::metrics::Metrics;
 use crate::record::SealedRecord;
 use crate::route::Router;
@@ -222,6 +223,7 @@ async fn open_iam(
     let settings = arqueta_iam::Config { account: config.account_id.clone(), root: credentials::from_environment()? };
     let sealer = Arc::new(KeyServiceSealer(kms.clone()));
     let (iam, root) = Iam::open(meta.clone(), clock.clone(), sealer, settings).await.map_err(failed())?;
+    let iam = iam.with_issuers(Arc::new(HttpsIssuers::new(clock.clone())?));
     let mut created: Vec<_> = root.map(|key| NewRoot { account: config.account_id.clone(), key }).into_iter().collect();
     let known = iam.accounts().await.map_err(failed())?;
     for account in config.accounts.iter().filter(|account| !known.contains(account)) {

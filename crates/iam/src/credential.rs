@@ -227,6 +227,7 @@ impl Iam {
         let goes_on = |tag: &&Tag| session.transitive.iter().any(|key| key.to_lowercase() == tag.key.to_lowercase());
         identity.transitive_tags = pairs(session.tags.iter().filter(goes_on).cloned().collect());
         (identity.session, identity.scope) = self.scope(account, session.policies.as_ref()).await?;
+        identity.claims = session.vouched.as_ref().map(|vouched| vouched.keys.as_slice().into()).unwrap_or_default();
         identity.epoch = generation;
         Ok(identity)
     }

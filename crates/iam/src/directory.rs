@@ -1,6 +1,6 @@
 //! The records in the store: reading, listing, and changes that happen one after another.
 //!
-//! Keys, under `iam/`: `a/<account>`, `u|g|r|p/<account>\0<lower-case name>`,
+//! Keys, under `iam/`: `a/<account>`, `u|g|r|p|o/<account>\0<lower-case name>`,
 //! `k/<access key id>`, `i/<unique id>` (account and name of a user), `l/<access key id>` (last
 //! use), `epoch`. Every change requires the epoch it read and moves it, so that changes by
 //! several gateways over one store happen in some order, each seeing the one before.
@@ -41,6 +41,10 @@ impl Directory {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     pub(crate) fn generation(&self) -> u64 {

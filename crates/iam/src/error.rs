@@ -71,6 +71,21 @@ pub enum Error {
     /// `ExpiredToken`.
     #[error("The security token included in the request is expired")]
     ExpiredToken,
+    /// `InvalidIdentityToken`: an identity provider's token that proves nothing here.
+    #[error("{message}")]
+    InvalidIdentityToken {
+        /// Why.
+        message: String,
+    },
+    /// `ExpiredTokenException`: an identity provider's token of the past.
+    #[error("{message}")]
+    ExpiredIdentityToken {
+        /// Since when.
+        message: String,
+    },
+    /// `IDPCommunicationError`: the identity provider cannot be asked for its keys.
+    #[error("The identity provider could not be reached to verify the incoming identity token. Retry the request.")]
+    IdpCommunication,
     /// `ConcurrentModification`: another gateway changed identities at the same moment.
     #[error(
         "The request was rejected because multiple requests to change this object were submitted simultaneously. Wait a few minutes and submit your request again."
@@ -104,6 +119,9 @@ impl Error {
             Self::Denied { .. } => "AccessDenied",
             Self::UnknownAccessKey | Self::InvalidToken => "InvalidClientTokenId",
             Self::ExpiredToken => "ExpiredToken",
+            Self::InvalidIdentityToken { .. } => "InvalidIdentityToken",
+            Self::ExpiredIdentityToken { .. } => "ExpiredTokenException",
+            Self::IdpCommunication => "IDPCommunicationError",
             Self::ConcurrentModification => "ConcurrentModification",
             Self::Damaged { .. } | Self::Store(_) => "ServiceFailure",
         }
@@ -113,7 +131,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::ConcurrentModification => true,
+            Self::ConcurrentModification | Self::IdpCommunication => true,
             Self::Store(error) => error.is_retryable(),
             _ => false,
         }

@@ -26,6 +26,7 @@ mod groups;
 mod id;
 mod managed;
 mod names;
+mod oidc;
 mod page;
 mod policies;
 mod principals;
@@ -53,6 +54,10 @@ pub use error::Error;
 pub use grants::{AttachedPolicy, Entity};
 pub use groups::Group;
 pub use names::Tag;
+pub use oidc::{
+    AssumeRoleWithWebIdentity, CreateOidcProvider, FetchError, IssuerDocuments, OidcProvider, WebIdentity,
+    WebIdentitySession,
+};
 pub use page::{List, Page};
 pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, PolicyUsage};
 pub use roles::{CreateRole, Role};

@@ -159,6 +159,35 @@ macro_rules! named {
         }
     )* };
 }
+
+/// An OpenID Connect provider; its name is its URL without the scheme.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OidcProviderRecord {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) client_ids: Vec<String>,
+    /// SHA-1, lower-case hex.
+    pub(crate) thumbprints: Vec<String>,
+    pub(crate) created: Timestamp,
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl Named for OidcProviderRecord {
+    const LETTER: char = 'o';
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn path(&self) -> &str {
+        "/"
+    }
+}
+
+impl OidcProviderRecord {
+    pub(crate) fn arn(&self, account: &AccountId) -> Arn {
+        Arn::new("iam", "", account.as_str(), &format!("oidc-provider/{}", self.name))
+    }
+}
+
 named!(UserRecord 'u' "user", GroupRecord 'g' "group", RoleRecord 'r' "role", PolicyRecord 'p' "policy");
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use arqueta_store::MetaStore;
 
 use crate::credential::Credentials;
 use crate::directory::Directory;
+use crate::oidc::{IssuerDocuments, Issuers};
 use crate::record::{AccountRecord, Named};
 use crate::{Error, Secret, SecretSealer};
 
@@ -44,6 +45,7 @@ pub struct Iam {
     pub(crate) directory: Directory,
     pub(crate) sealer: Arc<dyn SecretSealer>,
     pub(crate) credentials: Credentials,
+    pub(crate) issuers: Issuers,
     pub(crate) configured_root: Option<(AccountId, Arc<RootKey>)>,
 }
 
@@ -71,8 +73,13 @@ impl Iam {
             }
         }
         let configured_root = config.root.map(|root| (config.account.clone(), Arc::new(root)));
-        let iam =
-            Self { directory: Directory::new(meta, clock), sealer, credentials: Credentials::new(), configured_root };
+        let iam = Self {
+            directory: Directory::new(meta, clock),
+            sealer,
+            credentials: Credentials::new(),
+            issuers: Issuers::new(None),
+            configured_root,
+        };
         iam.directory.refresh().await?;
         iam.ensure_account(&config.account).await?;
         let known = iam.directory.account(&config.account).await?.is_some_and(|record| !record.root_keys.is_empty());
@@ -81,6 +88,12 @@ impl Iam {
             false => Some(iam.create_root_access_key(&config.account).await?),
         };
         Ok((iam, generated))
+    }
+
+    /// Fetches the documents of identity providers from `documents`; without, none can be reached.
+    #[must_use]
+    pub fn with_issuers(self, documents: Arc<dyn IssuerDocuments>) -> Self {
+        Self { issuers: Issuers::new(Some(documents)), ..self }
     }
 
     async fn ensure_account(&self, account: &AccountId) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use crate::token::{self, Session, SessionOf, SessionPolicies};
 use crate::{Error, Iam, Secret};
 
 /// Shortest session, seconds.
-const SHORTEST: u32 = 900;
+pub(crate) const SHORTEST: u32 = 900;
 /// Longest session of a user or federated user: 36 hours; of the root user: one hour.
 const LONGEST: u32 = 129_600;
 const LONGEST_ROOT: u32 = 3600;
@@ -251,7 +251,7 @@ impl Iam {
         Ok(Issued { credentials: self.issue(session), arn, id, packed_policy_size: packed })
     }
 
-    fn session(
+    pub(crate) fn session(
         &self,
         account: AccountId,
         of: SessionOf,
@@ -261,17 +261,17 @@ impl Iam {
     ) -> Session {
         let issued = self.directory.now();
         let expires = issued.plus(Duration::from_secs(seconds.into()));
-        Session { account, of, issued, expires, policies, tags: tags.all, transitive: tags.transitive }
+        Session { account, of, issued, expires, policies, tags: tags.all, transitive: tags.transitive, vouched: None }
     }
 
-    fn issue(&self, session: Session) -> TemporaryCredentials {
+    pub(crate) fn issue(&self, session: Session) -> TemporaryCredentials {
         let (access_key_id, secret, expiration) = (fresh(Prefix::TemporaryAccessKey), fresh_secret(), session.expires);
         let session_token = Secret::new(token::seal(&*self.sealer, &access_key_id, &session, secret.expose()));
         TemporaryCredentials { access_key_id, secret, session_token, expiration }
     }
 
     /// Checks that session policies exist and parse.
-    async fn session_policies(&self, account: &AccountId, scope: Scope) -> Result<SessionPolicies, Error> {
+    pub(crate) async fn session_policies(&self, account: &AccountId, scope: Scope) -> Result<SessionPolicies, Error> {
         if let Some(document) = &scope.policy {
             Policy::parse(document, PolicyKind::Session).map_err(|error| match error {
                 arqueta_policy::ParseError::TooLarge { .. } => Error::PackedPolicyTooLarge,
@@ -285,7 +285,7 @@ impl Iam {
     }
 
     /// Percent of the room for policies and tags that is taken.
-    fn pack(&self, scope: &Scope, tags: &[Tag]) -> Result<Option<u32>, Error> {
+    pub(crate) fn pack(&self, scope: &Scope, tags: &[Tag]) -> Result<Option<u32>, Error> {
         if scope.policy_arns.len() > POLICY_ARNS {
             return Err(Error::validation(format!("At most {POLICY_ARNS} managed policies can scope a session down.")));
         }
@@ -303,9 +303,9 @@ impl Iam {
 
 /// Tags of a session and which of them go on.
 #[derive(Default)]
-struct SessionTags {
-    all: Vec<Tag>,
-    transitive: Vec<String>,
+pub(crate) struct SessionTags {
+    pub(crate) all: Vec<Tag>,
+    pub(crate) transitive: Vec<String>,
 }
 
 /// The tags passed, and those that the caller's own session hands down.
@@ -337,7 +337,7 @@ fn session_tags(caller: &Identity, input: &AssumeRole) -> Result<SessionTags, Er
     Ok(SessionTags { all, transitive })
 }
 
-fn insert_tags(keys: &mut ConditionKeys<'_>, tags: &[Tag]) {
+pub(crate) fn insert_tags(keys: &mut ConditionKeys<'_>, tags: &[Tag]) {
     for tag in tags {
         keys.insert(&format!("aws:RequestTag/{}", tag.key), tag.value.as_str());
     }
@@ -354,7 +354,7 @@ fn long_term(identity: &Identity) -> Option<(SessionOf, u32)> {
 }
 
 /// Account and name of a role's ARN.
-fn role_named(arn: &str) -> Result<(AccountId, String), Error> {
+pub(crate) fn role_named(arn: &str) -> Result<(AccountId, String), Error> {
     let invalid = || Error::validation(format!("{arn} is invalid"));
     let parsed: Arn = arn.parse().map_err(|_| invalid())?;
     let name = parsed.resource().strip_prefix("role/").filter(|_| parsed.service() == "iam").ok_or_else(invalid)?;
@@ -362,7 +362,7 @@ fn role_named(arn: &str) -> Result<(AccountId, String), Error> {
     Ok((account, name.rsplit('/').next().unwrap_or_default().to_owned()))
 }
 
-fn check_session_name(parameter: &str, name: &str, longest: usize) -> Result<(), Error> {
+pub(crate) fn check_session_name(parameter: &str, name: &str, longest: usize) -> Result<(), Error> {
     names::check_name(parameter, name, longest)?;
     if name.len() < 2 {
         return Err(Error::validation(format!(

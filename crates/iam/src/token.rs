@@ -75,6 +75,16 @@ pub(crate) struct Session {
     pub(crate) tags: Vec<Tag>,
     /// Keys of tags that sessions assumed from this one inherit.
     pub(crate) transitive: Vec<String>,
+    /// What an identity provider said of its subject.
+    #[serde(default)]
+    pub(crate) vouched: Option<Vouched>,
+}
+
+/// What an identity provider vouched for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vouched {
+    /// Condition keys that the session's requests have.
+    pub(crate) keys: Vec<(String, String)>,
 }
 
 /// Seals a session into a token for its access key.
@@ -114,6 +124,7 @@ mod tests {
             policies: Some(SessionPolicies::default()),
             tags: vec![Tag::new("a", "b")],
             transitive: vec!["a".into()],
+            vouched: Some(Vouched { keys: vec![("i:sub".into(), "s".into())] }),
         }
     }
 

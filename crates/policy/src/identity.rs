@@ -27,6 +27,8 @@ pub struct Identity {
     pub transitive_tags: Arc<[(String, String)]>,
     /// Identity provider that vouched for a caller without AWS credentials (`Federated` principals).
     pub provider: Option<Arc<str>>,
+    /// Condition keys that an identity provider gave the session: `<issuer>:sub` and so on.
+    pub claims: Arc<[(String, String)]>,
     /// Moves whenever a policy, group membership or key of this identity changes; a remembered
     /// decision is void when it differs.
     pub epoch: u64,
@@ -45,6 +47,7 @@ impl Identity {
             tags: Arc::new([]),
             transitive_tags: Arc::new([]),
             provider: None,
+            claims: Arc::new([]),
             epoch: 0,
         }
     }

@@ -68,6 +68,7 @@ pub(crate) enum Values<'a> {
     Missing,
     One(Cow<'a, str>),
     Many(&'a [String]),
+    Several(Vec<&'a str>),
 }
 
 impl Values<'_> {
@@ -81,12 +82,13 @@ impl Values<'_> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        let (one, many): (Option<&str>, &[String]) = match self {
-            Self::Missing => (None, &[]),
-            Self::One(value) => (Some(value), &[]),
-            Self::Many(values) => (None, values),
+        let (one, many, several): (Option<&str>, &[String], &[&str]) = match self {
+            Self::Missing => (None, &[], &[]),
+            Self::One(value) => (Some(value), &[], &[]),
+            Self::Many(values) => (None, values, &[]),
+            Self::Several(values) => (None, &[], values),
         };
-        one.into_iter().chain(many.iter().map(String::as_str))
+        one.into_iter().chain(many.iter().map(String::as_str)).chain(several.iter().copied())
     }
 }
 
@@ -201,7 +203,26 @@ impl<'a> Environment<'a> {
             Some([]) => Values::Missing,
             Some([value]) => Values::One(Cow::Borrowed(value)),
             Some(values) => Values::Many(values),
-            None => self.global(&key.global).map_or(Values::Missing, Values::One),
+            None => self.global(&key.global).map_or_else(|| self.claimed(key), Values::One),
+        }
+    }
+
+    /// A key that an identity provider gave the session.
+    fn claimed(&self, key: &Key) -> Values<'a> {
+        let claims = &self.identity.claims;
+        if claims.is_empty() {
+            return Values::Missing;
+        }
+        self.of_the_session();
+        let values: Vec<&'a str> = claims
+            .iter()
+            .filter(|(name, _)| name.to_lowercase() == *key.name)
+            .map(|(_, value)| value.as_str())
+            .collect();
+        match values.as_slice() {
+            [] => Values::Missing,
+            [value] => Values::One(Cow::Borrowed(value)),
+            _ => Values::Several(values),
         }
     }
 

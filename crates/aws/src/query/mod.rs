@@ -5,6 +5,7 @@ mod form;
 mod iam;
 mod shapes;
 mod sts;
+pub(crate) mod web_identity;
 pub(crate) mod xml;
 
 use std::sync::Arc;
@@ -119,6 +120,10 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
     let Some(&operation) = known else {
         return Err(Error::InvalidAction { action: operation.to_owned(), version: version.to_owned() });
     };
+    if operation == web_identity::OPERATION {
+        // Whoever signed the call: the token says whose session it is.
+        return web_identity::perform(call.services, call.form, call.info).await;
+    }
     let outcome = match api {
         Api::Iam => iam::perform(operation, call).await,
         Api::Sts => sts::perform(operation, call).await,

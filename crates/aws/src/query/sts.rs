@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::shapes::{Credentials, Date};
-use super::{Answer, Call};
+use super::{Answer, Call, Form};
 use crate::Error;
 
 /// Every operation of the STS API (version 2011-06-15), in alphabetical order.
@@ -63,9 +63,9 @@ struct AssumedRole {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct AssumedRoleUser {
-    assumed_role_id: String,
-    arn: String,
+pub(super) struct AssumedRoleUser {
+    pub(super) assumed_role_id: String,
+    pub(super) arn: String,
 }
 
 async fn assume_role(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
@@ -74,7 +74,7 @@ async fn assume_role(operation: &str, call: &Call<'_>) -> Result<Answer, Error> 
     let input = AssumeRole {
         role_arn: form.required("RoleArn")?.to_owned(),
         role_session_name: form.required("RoleSessionName")?.to_owned(),
-        scope: scope(call)?,
+        scope: scope(call.form)?,
         duration_seconds: duration(call)?,
         external_id: form.value("ExternalId").map(str::to_owned),
         tags: tags(call)?,
@@ -125,7 +125,7 @@ struct FederatedUser {
 async fn federation_token(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
     let input = FederationToken {
         name: call.form.required("Name")?.to_owned(),
-        scope: scope(call)?,
+        scope: scope(call.form)?,
         duration_seconds: duration(call)?,
         tags: tags(call)?,
     };
@@ -147,9 +147,9 @@ fn caller<'a>(call: &Call<'a>) -> StsCaller<'a> {
 }
 
 /// What scopes a session down.
-fn scope(call: &Call<'_>) -> Result<Scope, Error> {
-    let policy_arns = call.form.fields("PolicyArns", "arn")?.into_iter().map(str::to_owned).collect();
-    Ok(Scope { policy: call.form.value("Policy").map(str::to_owned), policy_arns })
+pub(super) fn scope(form: &Form) -> Result<Scope, Error> {
+    let policy_arns = form.fields("PolicyArns", "arn")?.into_iter().map(str::to_owned).collect();
+    Ok(Scope { policy: form.value("Policy").map(str::to_owned), policy_arns })
 }
 
 /// The identity service knows the bounds: they depend on the caller and the role.
@@ -170,7 +170,7 @@ fn refuse(call: &Call<'_>, parameters: &[&'static str]) -> Result<(), Error> {
 }
 
 /// What the record keeps of credentials: neither secret nor token.
-fn recorded(credentials: &TemporaryCredentials) -> serde_json::Value {
+pub(super) fn recorded(credentials: &TemporaryCredentials) -> serde_json::Value {
     json!({ "accessKeyId": credentials.access_key_id, "expiration": credentials.expiration.rfc3339() })
 }
 

@@ -3,6 +3,7 @@
 mod access_keys;
 mod grants;
 mod groups;
+mod oidc;
 mod operations;
 mod policies;
 mod roles;
@@ -87,6 +88,17 @@ pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<
         "ListPolicyTags" => policies::tags(call).await,
         "ListEntitiesForPolicy" => policies::entities(call).await,
 
+        "CreateOpenIDConnectProvider" => oidc::create(call).await,
+        "GetOpenIDConnectProvider" => oidc::describe(call).await,
+        "ListOpenIDConnectProviders" => oidc::list(call).await,
+        "DeleteOpenIDConnectProvider" => oidc::delete(call).await,
+        "UpdateOpenIDConnectProviderThumbprint" => oidc::set_thumbprints(call).await,
+        "AddClientIDToOpenIDConnectProvider" => oidc::add_client_id(call).await,
+        "RemoveClientIDFromOpenIDConnectProvider" => oidc::remove_client_id(call).await,
+        "TagOpenIDConnectProvider" => oidc::tag(call).await,
+        "UntagOpenIDConnectProvider" => oidc::untag(call).await,
+        "ListOpenIDConnectProviderTags" => oidc::tags(call).await,
+
         other => Err(Error::Unsupported { operation: other.to_owned() }),
     }
 }
@@ -135,6 +147,11 @@ impl<'a> Iam<'a> {
 
     fn tags(&self) -> Result<Vec<Tag>, Error> {
         Ok(self.form().pairs("Tags", "Key", "Value")?.into_iter().map(|(key, value)| Tag::new(key, value)).collect())
+    }
+
+    /// The members of a list of texts.
+    fn list(&self, name: &str) -> Result<Vec<String>, Error> {
+        Ok(self.form().list(name)?.into_iter().map(str::to_owned).collect())
     }
 
     fn tag_keys(&self) -> Result<Vec<String>, Error> {

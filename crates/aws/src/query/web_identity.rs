@@ -1,0 +1,168 @@
+//! AssumeRoleWithWebIdentity: the one call that needs no signature. Its proof is the token in it.
+
+use arqueta_audit::{EventBuilder, UserIdentity};
+use arqueta_iam::{AssumeRoleWithWebIdentity, WebIdentity, WebIdentitySession};
+use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, RequestInfo};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::shapes::Credentials;
+use super::sts::{self, AssumedRoleUser};
+use super::{Api, Form, form, xml};
+use crate::Error;
+use crate::answer::Protocol;
+use crate::service::Services;
+
+/// Its name.
+pub(crate) const OPERATION: &str = "AssumeRoleWithWebIdentity";
+
+/// The form of such a call if it comes without any signature; `None` for every other request.
+pub(crate) fn unsigned(parts: &Parts, body: &[u8]) -> Option<Form> {
+    let query = parts.uri.query().unwrap_or_default();
+    if parts.headers.contains_key(AUTHORIZATION) || query.contains("X-Amz-") {
+        return None;
+    }
+    // In the URL or in the body, as a form either way.
+    let form = Form::parse(if body.is_empty() { query.as_bytes() } else { body }).ok()?;
+    (form.value("Action") == Some(OPERATION)).then_some(form)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Assumed {
+    credentials: Credentials,
+    subject_from_web_identity_token: String,
+    assumed_role_user: AssumedRoleUser,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packed_policy_size: Option<u32>,
+    provider: String,
+    audience: String,
+}
+
+/// Performs and records the call. Until a provider vouches for its caller nothing is recorded, as
+/// of any other request whose sender is not known.
+///
+/// # Errors
+/// [`Error::InvalidAction`] for another version, [`Error::UnsupportedParameter`], and those of
+/// the identity service.
+pub(crate) async fn perform(services: &Services, form: &Form, info: &RequestInfo) -> Result<Vec<u8>, Error> {
+    let version = form.value("Version").unwrap_or("NO_VERSION_SPECIFIED");
+    if version != Api::Sts.version() {
+        return Err(Error::InvalidAction { action: OPERATION.to_owned(), version: version.to_owned() });
+    }
+    // Tokens of OAuth 2.0, which two providers of old still issue, are not those of OpenID Connect.
+    if form.mentions("ProviderId") {
+        return Err(Error::UnsupportedParameter { parameter: "ProviderId" });
+    }
+    let input = AssumeRoleWithWebIdentity {
+        role_arn: form.required("RoleArn")?.to_owned(),
+        role_session_name: form.required("RoleSessionName")?.to_owned(),
+        token: form.required("WebIdentityToken")?.to_owned(),
+        scope: sts::scope(form)?,
+        duration_seconds: form.number("DurationSeconds", 0..=u32::MAX)?,
+    };
+    let (identity, outcome) = services.iam.assume_role_with_web_identity(info, &services.region, input).await;
+    let outcome = outcome.map_err(Error::from);
+    if let Some(identity) = &identity {
+        record(services, form, info, identity, &outcome).await?;
+    }
+    let shown = assumed(outcome?);
+    let result = xml::result(OPERATION, &shown)?;
+    xml::answer(Api::Sts.namespace(), OPERATION, Some(result), &info.id.to_string())
+}
+
+fn assumed(session: WebIdentitySession) -> Assumed {
+    let WebIdentitySession { issued, identity } = session;
+    Assumed {
+        credentials: issued.credentials.into(),
+        subject_from_web_identity_token: identity.subject,
+        assumed_role_user: AssumedRoleUser { assumed_role_id: issued.id, arn: issued.arn.into() },
+        packed_policy_size: issued.packed_policy_size,
+        provider: identity.issuer,
+        audience: identity.audience,
+    }
+}
+
+async fn record(
+    services: &Services,
+    form: &Form,
+    info: &RequestInfo,
+    identity: &WebIdentity,
+    outcome: &Result<WebIdentitySession, Error>,
+) -> Result<(), Error> {
+    let who = UserIdentity::web(identity.provider.as_str(), &identity.audience, &identity.subject);
+    let source = Api::Sts.event_source();
+    let mut event = EventBuilder::new(source, OPERATION, &services.region, &nobody(&identity.account), info)
+        .by(who)
+        .parameters(parameters(form))
+        .writes();
+    event = match outcome {
+        Ok(session) => event.response(json!({
+            "credentials": sts::recorded(&session.issued.credentials),
+            "subjectFromWebIdentityToken": identity.subject,
+            "assumedRoleUser": { "assumedRoleId": session.issued.id, "arn": session.issued.arn },
+            "provider": identity.provider,
+            "audience": identity.audience,
+        })),
+        Err(error) => {
+            let fault = error.fault(Protocol::Query(Api::Sts.namespace()));
+            event.error(fault.code, &fault.message)
+        }
+    };
+    Ok(services.audit.append(event.build()).await?)
+}
+
+/// `requestParameters`, as AWS records them: without the token.
+fn parameters(form: &Form) -> Map<String, Value> {
+    let recorded = |name: &str| !["Action", "Version", "WebIdentityToken"].contains(&name);
+    form.iter()
+        .filter(|(name, _)| recorded(name))
+        .map(|(name, value)| (form::lower_camel(name), value.into()))
+        .collect()
+}
+
+/// Stands for the account that receives the event; the event names who called.
+fn nobody(account: &AccountId) -> Principal {
+    Principal {
+        account: account.clone(),
+        arn: Arn::new("iam", "", account.as_str(), "anonymous"),
+        id: String::new(),
+        kind: PrincipalKind::Anonymous,
+        access_key_id: String::new(),
+        session: None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn taken(uri: &str, header: Option<&str>, body: &str) -> bool {
+        let mut request = http::Request::post(uri);
+        if let Some(header) = header {
+            request = request.header(AUTHORIZATION, header);
+        }
+        unsigned(&request.body(()).unwrap().into_parts().0, body.as_bytes()).is_some()
+    }
+
+    #[test]
+    fn only_this_call_may_come_unsigned() {
+        let body = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15";
+        assert!(taken("/", None, body) && taken(&format!("/?{body}"), None, ""));
+        for (uri, header, body) in [
+            ("/", None, "Action=AssumeRole&Version=2011-06-15"),
+            ("/", None, "Action=GetCallerIdentity&x=Action=AssumeRoleWithWebIdentity"),
+            ("/", None, "Action=assumerolewithwebidentity"),
+            ("/", None, "Action=AssumeRoleWithWebIdentity&Action=CreateUser"),
+            ("/?Action=AssumeRoleWithWebIdentity", None, "Action=CreateUser"),
+            ("/", Some("AWS4-HMAC-SHA256 x"), body),
+            ("/?X-Amz-Signature=0", None, body),
+            ("/", None, ""),
+        ] {
+            assert!(!taken(uri, header, body), "{uri} {body}");
+        }
+    }
+}
