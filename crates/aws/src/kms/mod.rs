@@ -41,12 +41,17 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
     dispatch!(service, caller, operation, body;
         answers {
             "CancelKeyDeletion" => cancel_key_deletion,
+            "ConnectCustomKeyStore" => connect_custom_key_store,
+            "CreateCustomKeyStore" => create_custom_key_store,
             "CreateGrant" => create_grant,
             "CreateKey" => create_key,
             "Decrypt" => decrypt,
             "DeleteImportedKeyMaterial" => delete_imported_key_material,
+            "DeleteCustomKeyStore" => delete_custom_key_store,
             "DeriveSharedSecret" => derive_shared_secret,
+            "DescribeCustomKeyStores" => describe_custom_key_stores,
             "DescribeKey" => describe_key,
+            "DisconnectCustomKeyStore" => disconnect_custom_key_store,
             "Encrypt" => encrypt,
             "GenerateDataKey" => generate_data_key,
             "GenerateDataKeyPair" => generate_data_key_pair,
@@ -71,6 +76,7 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
             "RotateKeyOnDemand" => rotate_key_on_demand,
             "ScheduleKeyDeletion" => schedule_key_deletion,
             "Sign" => sign,
+            "UpdateCustomKeyStore" => update_custom_key_store,
             "Verify" => verify,
             "VerifyMac" => verify_mac,
         }

@@ -194,7 +194,7 @@ pub struct ReEncryptResponse {
 pub struct GenerateRandomRequest {
     /// 1 to 1,024.
     pub number_of_bytes: Option<i64>,
-    /// Not supported.
+    /// Draws from the tokens of this custom key store.
     pub custom_key_store_id: Option<String>,
     /// Not supported (Nitro enclaves).
     pub recipient: Option<Value>,

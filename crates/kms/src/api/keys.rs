@@ -21,7 +21,7 @@ pub struct CreateKeyRequest {
     pub key_spec: Option<String>,
     /// `AWS_KMS` if absent, or `EXTERNAL`; other origins are not supported.
     pub origin: Option<String>,
-    /// Not supported.
+    /// The custom key store that makes and holds the material; with `AWS_CLOUDHSM` only.
     pub custom_key_store_id: Option<String>,
     /// Skips the check that the caller can still change the policy.
     pub bypass_policy_lockout_safety_check: bool,
@@ -111,7 +111,13 @@ pub struct KeyMetadata {
     pub mac_algorithms: Vec<&'static str>,
     /// `false`.
     pub multi_region: bool,
-    /// Id of the material that encrypts now; of symmetric encryption keys.
+    /// The custom key store that holds the material.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_key_store_id: Option<String>,
+    /// Its cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_hsm_cluster_id: Option<String>,
+    /// Id of the material that encrypts now; of symmetric encryption keys, outside custom key stores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_key_material_id: Option<String>,
 }

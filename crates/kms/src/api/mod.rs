@@ -19,6 +19,7 @@ mod keys;
 mod mac;
 mod policies;
 mod rotation;
+mod stores;
 mod tags;
 mod usage;
 mod values;
@@ -57,6 +58,11 @@ pub use rotation::{
     DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest, GetKeyRotationStatusResponse,
     ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse,
     RotationsListEntry,
+};
+pub use stores::{
+    ConnectCustomKeyStoreRequest, CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse, CustomKeyStoresListEntry,
+    DeleteCustomKeyStoreRequest, DescribeCustomKeyStoresRequest, DescribeCustomKeyStoresResponse,
+    DisconnectCustomKeyStoreRequest, Empty, Password, ProxyParameters, UpdateCustomKeyStoreRequest,
 };
 pub use tags::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest};
 pub use usage::{GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};

@@ -275,19 +275,23 @@ impl Embedded {
         caller: &Caller,
         request: GenerateRandomRequest,
     ) -> Result<GenerateRandomResponse, Error> {
-        let call = Call::reads(caller, "GenerateRandom").maybe("numberOfBytes", request.number_of_bytes);
-        let outcome = (|| {
+        let call = Call::reads(caller, "GenerateRandom")
+            .maybe("numberOfBytes", request.number_of_bytes)
+            .maybe("customKeyStoreId", request.custom_key_store_id.as_deref());
+        let outcome = async {
             refuse_recipient(request.recipient.is_some())?;
-            if request.custom_key_store_id.is_some() {
-                return Err(unsupported("CustomKeyStoreId"));
-            }
             let Some(size) = request.number_of_bytes else {
                 return Err(limits::invalid("NumberOfBytes is required."));
             };
             let size = limits::range(size, "numberOfBytes", 1, 1024)?;
             self.authorize_account(Ask::new(caller, "GenerateRandom"), "*")?;
-            Ok(GenerateRandomResponse { plaintext: random(size).into() })
-        })();
+            let plaintext = match &request.custom_key_store_id {
+                Some(id) => self.store_random(&caller.identity.principal.account, id, size).await?,
+                None => random(size),
+            };
+            Ok(GenerateRandomResponse { plaintext: plaintext.into() })
+        };
+        let outcome = outcome.await;
         self.finish(call, outcome).await
     }
 

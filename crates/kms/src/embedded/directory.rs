@@ -16,8 +16,10 @@ use super::access::parse_policy;
 use super::held::{Home, Registry};
 use super::material::Slot;
 use super::record::{
-    self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle, Origin, WRAPPINGS, WrappingRecord,
+    self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle, Origin, STORES, StoreRecord,
+    WRAPPINGS, WrappingRecord,
 };
+use super::stores::{Link, Store};
 use crate::{Error, KeyManager, KeyState};
 
 /// One key as it is at one moment.
@@ -120,6 +122,12 @@ impl Key {
         home.is_some_and(|home| !home.is_available())
     }
 
+    /// The custom key store that it is in.
+    pub(super) fn store(&self) -> Option<&Link> {
+        let home = self.record.current().and_then(|number| self.homes[number].as_ref())?;
+        home.store.as_deref()
+    }
+
     /// Whether its waiting period is over: it no longer exists, even if nobody has cleaned up yet.
     pub(super) fn is_gone(&self, now: Timestamp) -> bool {
         matches!(self.record.lifecycle, Lifecycle::PendingDeletion { at } if at <= now)
@@ -130,6 +138,7 @@ impl Key {
 pub(super) struct Directory {
     pub keys: BTreeMap<AccountId, BTreeMap<String, Arc<Key>>>,
     pub aliases: BTreeMap<AccountId, BTreeMap<String, Arc<AliasRecord>>>,
+    pub stores: BTreeMap<AccountId, BTreeMap<String, Arc<Store>>>,
     homes: Arc<Registry>,
     /// When each stored [`WrappingRecord`] is to be destroyed, by its name.
     pub wrappings: BTreeMap<String, Timestamp>,
@@ -139,8 +148,12 @@ impl Directory {
     /// Reads everything. Only a key that waits for its first import has no version: any other
     /// record without one is damaged.
     pub(super) async fn load(meta: &dyn MetaStore, region: &Region, homes: &Arc<Registry>) -> Result<Self, Error> {
-        let homes = homes.clone();
-        let mut directory = Self { keys: BTreeMap::new(), aliases: BTreeMap::new(), homes, wrappings: BTreeMap::new() };
+        let (keys, aliases, stores, wrappings) = Default::default();
+        let mut directory = Self { keys, aliases, stores, wrappings, homes: homes.clone() };
+        // Before the keys: they look for their homes.
+        for (_, store) in scan::<StoreRecord>(meta, STORES).await? {
+            directory.put_store(store);
+        }
         for (stored, record) in scan::<KeyRecord>(meta, KEYS).await? {
             if record.versions.is_empty() && record.origin != Origin::External {
                 return Err(arqueta_store::Error::Damaged { what: record.store_key() }.into());
@@ -188,6 +201,19 @@ impl Directory {
         }
         let wrappings = record::wrapping_key(account, id, "");
         self.wrappings.retain(|name, _| !name.starts_with(&wrappings));
+    }
+
+    pub(super) fn put_store(&mut self, record: StoreRecord) {
+        let (account, id) = (record.account.clone(), record.id.clone());
+        let store = Store { link: self.homes.link(&record), record };
+        self.stores.entry(account).or_default().insert(id, Arc::new(store));
+    }
+
+    pub(super) fn remove_store(&mut self, account: &AccountId, id: &str) {
+        self.homes.unlink(id);
+        if let Some(stores) = self.stores.get_mut(account) {
+            stores.remove(id);
+        }
     }
 
     pub(super) fn put_alias(&mut self, alias: AliasRecord) {

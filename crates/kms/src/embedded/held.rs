@@ -1,5 +1,6 @@
 //! Keys whose material is held elsewhere: who holds it, and what its answers mean here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,32 +11,60 @@ use zeroize::Zeroizing;
 use super::Embedded;
 use super::directory::Key;
 use super::material;
-use super::record::{Cause, Held, KeyRecord, Origin, VersionRecord};
-use crate::{Error, HolderError, Holders, KeyHolder, KeySpec, KeyState, Use};
+use super::record::{Cause, Held, KeyRecord, Origin, StoreRecord, VersionRecord};
+use super::stores::Link;
+use crate::{Clusters, Error, HolderError, Holders, KeyHolder, KeySpec, KeyState, Use};
 
-/// Every holder that key records may name. Custom key stores come and go.
-pub(super) struct Registry(RwLock<Holders>);
+/// Every holder that key records may name: those of the configuration, and custom key stores,
+/// which come and go.
+pub(super) struct Registry {
+    configured: Holders,
+    clusters: Arc<Clusters>,
+    stores: RwLock<BTreeMap<String, Arc<Link>>>,
+}
 
 impl Registry {
-    pub(super) fn new(configured: Holders) -> Self {
-        Self(RwLock::new(configured))
+    pub(super) fn new(configured: Holders, clusters: Arc<Clusters>) -> Self {
+        Self { configured, clusters, stores: RwLock::default() }
+    }
+
+    /// The one link of a custom key store, as `record` has it now.
+    pub(super) fn link(&self, record: &StoreRecord) -> Arc<Link> {
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        let link = stores
+            .entry(record.id.clone())
+            .or_insert_with(|| Arc::new(Link::new(self.clusters.clone(), record)))
+            .clone();
+        link.follow(record);
+        link
+    }
+
+    pub(super) fn unlink(&self, id: &str) {
+        self.stores.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     /// The holder of this name. One that is not configured any more holds its keys all the same,
     /// out of reach.
     pub(super) fn get(&self, name: &str) -> Home {
-        let holders = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Home(holders.get(name).cloned().unwrap_or_else(|| Arc::new(Missing { name: name.to_owned() })))
+        if let Some(link) = self.stores.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Home { holder: link.clone(), store: Some(link.clone()) };
+        }
+        let missing = || Arc::new(Missing { name: name.to_owned() });
+        Home { holder: self.configured.get(name).cloned().unwrap_or_else(|| missing()), store: None }
     }
 }
 
 /// The holder of a version's material.
 #[derive(Clone)]
-pub(super) struct Home(Arc<dyn KeyHolder>);
+pub(super) struct Home {
+    holder: Arc<dyn KeyHolder>,
+    /// If it is a custom key store.
+    pub store: Option<Arc<Link>>,
+}
 
 impl Home {
     pub(super) fn is_available(&self) -> bool {
-        self.0.is_available()
+        self.holder.is_available()
     }
 }
 
@@ -88,7 +117,7 @@ impl Key {
     fn held(&self, number: usize) -> Option<(&dyn KeyHolder, &str)> {
         let home = self.homes.get(number)?.as_ref()?;
         let held = self.record.versions.get(number)?.held.as_ref()?;
-        Some((&*home.0, &held.name))
+        Some((&*home.holder, &held.name))
     }
 
     /// Seals at the holder of version `number`; `None` if this service has the material itself.
@@ -137,7 +166,7 @@ impl Embedded {
             return Ok(material::version(&self.state.root, &arn, record.versions.len(), (made, cause), &bytes));
         };
         let home = self.state.homes.get(holder);
-        let name = home.0.create(&arn).await.map_err(|error| answer(&arn, record, error))?;
+        let name = home.holder.create(&arn).await.map_err(|error| answer(&arn, record, error))?;
         let held = Some(Held { holder: holder.to_owned(), name, adopted: false });
         Ok(VersionRecord { id: material::new_id(), made, cause, sealed: Vec::new(), held, imported: None })
     }
@@ -150,7 +179,7 @@ impl Embedded {
         name: &str,
     ) -> Result<VersionRecord, Error> {
         let made = self.state.clock.now();
-        let adopted = self.state.homes.get(holder).0.adopt(name).await;
+        let adopted = self.state.homes.get(holder).holder.adopt(name).await;
         adopted.map_err(|error| answer(&record.arn(&self.state.region), record, error))?;
         let held = Some(Held { holder: holder.to_owned(), name: name.to_owned(), adopted: true });
         Ok(VersionRecord {
@@ -168,7 +197,7 @@ impl Embedded {
         let arn = record.arn(&self.state.region);
         // What was there before stays there: it is not this service's to destroy.
         for held in record.versions.iter().filter_map(|v| v.held.as_ref()).filter(|held| !held.adopted) {
-            let destroyed = self.state.homes.get(&held.holder).0.destroy(&held.name).await;
+            let destroyed = self.state.homes.get(&held.holder).holder.destroy(&held.name).await;
             destroyed.map_err(|error| answer(&arn, record, error))?;
         }
         Ok(())

@@ -35,6 +35,7 @@ mod secrets;
 mod service_keys;
 mod signing;
 mod state;
+mod stores;
 mod tags;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -49,7 +50,7 @@ use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 
 use crate::quotas::Quotas;
-use crate::{Error, Holders, RootKey, RootKeyError, RootSecret};
+use crate::{Clusters, Error, Holders, RootKey, RootKeyError, RootSecret};
 use directory::Directory;
 use held::Registry;
 pub use secrets::RecordSealer;
@@ -67,6 +68,8 @@ pub struct Config {
     pub root: Arc<dyn RootKey>,
     /// Who holds material outside this service. Names are stored with the keys: keep them.
     pub holders: Holders,
+    /// Clusters of tokens that custom key stores can be made for.
+    pub clusters: Clusters,
     /// Which of `holders` makes the material of new symmetric keys, the AWS-managed and the
     /// service-owned ones included; this service itself if absent.
     pub home: Option<String>,
@@ -78,7 +81,8 @@ impl Config {
     /// A service that keeps all material itself and has no quotas.
     #[must_use]
     pub fn new(account: AccountId, region: Region, root: Arc<dyn RootKey>) -> Self {
-        Self { account, region, root, holders: Holders::new(), home: None, quotas: Quotas::default() }
+        let (holders, clusters) = (Holders::new(), Clusters::new());
+        Self { account, region, root, holders, clusters, home: None, quotas: Quotas::default() }
     }
 }
 
@@ -115,7 +119,7 @@ impl Embedded {
         config: Config,
     ) -> Result<Self, Error> {
         let root = unlock(&*meta, &*config.root).await?;
-        let homes = Arc::new(Registry::new(config.holders.clone()));
+        let homes = Arc::new(Registry::new(config.holders.clone(), Arc::new(config.clusters.clone())));
         let directory = Directory::load(&*meta, &config.region, &homes).await?;
         let state = State::new((meta, audit, clock), config, homes, root, directory);
         let service = Self { state: Arc::new(state) };

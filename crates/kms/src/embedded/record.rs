@@ -8,6 +8,7 @@
 //! | `kms/g/<account>/<key id>/<grant id>` | [`GrantRecord`] |
 //! | `kms/i/<account>/<key id>/<id>` | [`WrappingRecord`], until it expires |
 //! | `kms/u/<account>/<key id>` | [`LastUse`] of a key, at most a minute old |
+//! | `kms/s/<account>/<store id>` | [`StoreRecord`], with its sealed password |
 //!
 //! Values are a format version byte, then MessagePack with named members.
 
@@ -28,6 +29,7 @@ pub(super) const ALIASES: &str = "kms/a/";
 pub(super) const GRANTS: &str = "kms/g/";
 pub(super) const WRAPPINGS: &str = "kms/i/";
 pub(super) const USES: &str = "kms/u/";
+pub(super) const STORES: &str = "kms/s/";
 
 /// A KMS key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -228,6 +230,56 @@ pub(super) struct GrantRecord {
     pub operations: BTreeSet<String>,
     pub equals: Option<EncryptionContext>,
     pub subset: Option<EncryptionContext>,
+}
+
+/// A custom key store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoreRecord {
+    pub account: AccountId,
+    pub id: String,
+    pub name: String,
+    /// Name of the cluster in the configuration.
+    pub cluster: String,
+    pub trust_anchor: String,
+    /// Sealed under the root key.
+    #[serde(with = "serde_bytes")]
+    pub password: Vec<u8>,
+    pub created: Timestamp,
+    pub connection: Connection,
+}
+
+/// How connecting a custom key store ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Connection {
+    Disconnected,
+    Connected,
+    Failed(ConnectionError),
+}
+
+/// Why a custom key store could not be connected (`ConnectionErrorCode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ConnectionError {
+    InvalidCredentials,
+    ClusterNotFound,
+    InsufficientHsms,
+    InternalError,
+}
+
+impl ConnectionError {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "INVALID_CREDENTIALS",
+            Self::ClusterNotFound => "CLUSTER_NOT_FOUND",
+            Self::InsufficientHsms => "INSUFFICIENT_CLOUDHSM_HSMS",
+            Self::InternalError => "INTERNAL_ERROR",
+        }
+    }
+}
+
+impl StoreRecord {
+    pub(super) fn store_key(&self) -> String {
+        format!("{STORES}{}/{}", self.account, self.id)
+    }
 }
 
 impl Lifecycle {

@@ -175,9 +175,13 @@ fn automatic(key: &Key) -> Result<(), Error> {
     }
 }
 
-/// Only symmetric encryption keys have more than one version (KMS Developer Guide, "Rotating AWS
-/// KMS keys").
+/// Only symmetric encryption keys have more than one version, and in a custom key store not even
+/// they (KMS Developer Guide, "Rotating AWS KMS keys").
 fn rotatable(key: &Key) -> Result<(), Error> {
+    if key.record.origin == Origin::CloudHsm {
+        let message = format!("{} origin is AWS_CLOUDHSM which is not valid for this operation.", key.arn);
+        return Err(refused("UnsupportedOperationException", message));
+    }
     match key.record.spec {
         KeySpec::SYMMETRIC_DEFAULT => Ok(()),
         spec => Err(unsupported(&format!("Rotation of keys of spec {}", spec.name()))),

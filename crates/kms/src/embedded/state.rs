@@ -10,11 +10,12 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard, Semaphore};
 
 use super::directory::{Directory, Key};
 use super::held::Registry;
-use super::record::{self, AliasRecord, GrantRecord, KeyRecord, WrappingRecord};
+use super::record::{self, AliasRecord, GrantRecord, KeyRecord, StoreRecord, WrappingRecord};
+use super::stores::Store;
 use super::usage::Usage;
 use super::{Config, Embedded};
 use crate::quotas::Limiter;
-use crate::{Error, RootSecret};
+use crate::{Clusters, Error, RootSecret};
 
 pub(super) struct State {
     pub meta: Arc<dyn MetaStore>,
@@ -24,6 +25,7 @@ pub(super) struct State {
     pub region: Region,
     pub root: RootSecret,
     pub homes: Arc<Registry>,
+    pub clusters: Arc<Clusters>,
     /// Name of the holder that makes the material of new keys.
     pub home: Option<String>,
     pub limiter: Limiter,
@@ -54,6 +56,8 @@ pub(super) enum Change {
     Wrapping(WrappingRecord),
     /// By its name.
     DropWrapping(String),
+    Store(StoreRecord),
+    DropStore(Arc<Store>),
 }
 
 impl State {
@@ -74,6 +78,7 @@ impl State {
             root,
             limiter: Limiter::new(config.quotas),
             homes,
+            clusters: Arc::new(config.clusters),
             home: config.home,
             directory: RwLock::new(directory),
             turn: Arc::default(),
@@ -155,6 +160,16 @@ impl State {
                 Change::DropGrant(grant) => batch.delete(grant.store_key()),
                 Change::Wrapping(wrapping) => batch.put(wrapping.store_key(), record::encode(wrapping)),
                 Change::DropWrapping(name) => batch.delete(name.clone()),
+                Change::Store(store) => {
+                    let before = directory.stores.get(&store.account).and_then(|stores| stores.get(&store.id));
+                    let before = before.map(|store| record::encode(&store.record));
+                    batch.unchanged(store.store_key(), before).put(store.store_key(), record::encode(store))
+                }
+                Change::DropStore(store) => {
+                    let before = record::encode(&store.record);
+                    let key = store.record.store_key();
+                    batch.unchanged(key.clone(), Some(before)).delete(key)
+                }
             };
         }
         batch
@@ -183,6 +198,8 @@ impl Change {
             Self::DropWrapping(name) => {
                 directory.wrappings.remove(&name);
             }
+            Self::Store(store) => directory.put_store(store),
+            Self::DropStore(store) => directory.remove_store(&store.record.account, &store.record.id),
         }
         Ok(())
     }

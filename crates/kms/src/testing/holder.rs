@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arqueta_model::{KeyArn, ObjectId};
@@ -6,7 +7,7 @@ use arqueta_seal::{SourceKey, message};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use crate::{HolderError, KeyHolder, Use};
+use crate::{HolderError, KeyHolder, TokenCluster, Use};
 
 /// Holds keys in memory, and goes away when told to.
 #[derive(Debug, Default)]
@@ -82,6 +83,72 @@ impl KeyHolder for MemoryHolder {
 
     fn is_available(&self) -> bool {
         !self.lock().away
+    }
+}
+
+/// A cluster of tokens in memory. Its password is `1234567` and its trust anchor `anchor`.
+#[derive(Debug, Default)]
+pub struct MemoryCluster {
+    /// Its keys.
+    pub holder: MemoryHolder,
+    lost: AtomicUsize,
+}
+
+impl MemoryCluster {
+    /// From now on this many of its two tokens are away.
+    pub fn lose(&self, tokens: usize) {
+        self.lost.store(tokens, Ordering::SeqCst);
+        self.holder.set_away(tokens > 1);
+    }
+}
+
+#[async_trait]
+impl KeyHolder for MemoryCluster {
+    async fn create(&self, key: &KeyArn) -> Result<String, HolderError> {
+        self.holder.create(key).await
+    }
+
+    async fn adopt(&self, name: &str) -> Result<(), HolderError> {
+        self.holder.adopt(name).await
+    }
+
+    async fn encrypt(&self, of: &Use<'_>, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, HolderError> {
+        self.holder.encrypt(of, plaintext, aad).await
+    }
+
+    async fn decrypt(&self, of: &Use<'_>, ciphertext: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, HolderError> {
+        self.holder.decrypt(of, ciphertext, aad).await
+    }
+
+    async fn destroy(&self, name: &str) -> Result<(), HolderError> {
+        self.holder.destroy(name).await
+    }
+
+    fn is_available(&self) -> bool {
+        self.holder.is_available()
+    }
+}
+
+#[async_trait]
+impl TokenCluster for MemoryCluster {
+    fn tokens(&self) -> usize {
+        2
+    }
+
+    fn working(&self) -> usize {
+        2 - self.lost.load(Ordering::SeqCst)
+    }
+
+    fn accepts(&self, password: &[u8]) -> bool {
+        password == b"1234567"
+    }
+
+    fn trusts(&self, certificate: &str) -> bool {
+        certificate == "anchor"
+    }
+
+    async fn random(&self, size: usize) -> Result<Zeroizing<Vec<u8>>, HolderError> {
+        if self.is_available() { Ok(vec![4; size].into()) } else { Err(HolderError::unavailable("told to be away")) }
     }
 }
 

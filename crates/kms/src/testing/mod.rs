@@ -14,7 +14,7 @@ use arqueta_policy::{Identity, Policy, PolicyKind};
 use crate::{Caller, RootKey, RootKeyError, RootSecret};
 
 pub use contract::{Subject, contract};
-pub use holder::MemoryHolder;
+pub use holder::{MemoryCluster, MemoryHolder};
 pub use holder_contract::holder_contract;
 pub use memory::Memory;
 pub use wrappers::{Calls, Counting, Fault, Faulty, Slow};

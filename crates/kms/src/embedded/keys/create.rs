@@ -91,6 +91,7 @@ impl Embedded {
             .with("origin", request.origin.as_deref().unwrap_or("AWS_KMS"))
             .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
             .with("multiRegion", request.multi_region.unwrap_or(false))
+            .maybe("customKeyStoreId", request.custom_key_store_id.as_deref())
             .maybe("policy", request.policy.as_deref())
             .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
         let outcome = self.create_in(&mut call, id, at, request).await;
@@ -127,6 +128,15 @@ impl Embedded {
         if !request.bypass_policy_lockout_safety_check {
             self.check_lockout(call.caller, &record)?;
         }
+        let store = match &request.custom_key_store_id {
+            Some(id) => Some(self.store_for_new_key(account, id)?.record.id.clone()),
+            None => None,
+        };
+        if store.is_some() {
+            record.origin = Origin::CloudHsm;
+            record.custom_key_store.clone_from(&store);
+        }
+        let home = store.as_deref().or(self.state.home.as_deref());
         let version = match at {
             Some(_) if spec != KeySpec::SYMMETRIC_DEFAULT => {
                 return Err(unsupported(&format!("KeySpec {} at a key holder", spec.name())));
@@ -136,7 +146,7 @@ impl Embedded {
                 Some(self.adopted_version(&record, holder, name).await?)
             }
             None if record.origin == Origin::External => None,
-            None => Some(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?),
+            None => Some(self.new_version(&record, home, Cause::Creation).await?),
         };
         record.versions.extend(version);
         call.touches(&record.arn(&self.state.region));
@@ -186,17 +196,22 @@ fn checked_kind(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error
     limits::member_of(usage, "keyUsage", USAGES)?;
     limits::member_of(spec, "keySpec", &KeySpec::ALL.map(KeySpec::name))?;
     limits::member_of(origin, "origin", ORIGINS)?;
-    if request.custom_key_store_id.is_some() {
-        return Err(unsupported("CustomKeyStoreId"));
-    }
     if request.xks_key_id.is_some() {
         return Err(unsupported("XksKeyId"));
     }
     if request.multi_region == Some(true) {
         return Err(unsupported("MultiRegion"));
     }
-    if !["AWS_KMS", "EXTERNAL"].contains(&origin) {
-        return Err(unsupported(&format!("Origin {origin}")));
+    match (origin, &request.custom_key_store_id) {
+        ("AWS_KMS" | "EXTERNAL", None) | ("AWS_CLOUDHSM", Some(_)) => {}
+        ("AWS_CLOUDHSM", None) => return Err(limits::invalid("Origin AWS_CLOUDHSM needs a CustomKeyStoreId.")),
+        ("AWS_KMS" | "EXTERNAL", Some(_)) => {
+            return Err(limits::invalid(format!("CustomKeyStoreId does not go with Origin {origin}.")));
+        }
+        _ => return Err(unsupported(&format!("Origin {origin}"))),
+    }
+    if origin == "AWS_CLOUDHSM" && spec != "SYMMETRIC_DEFAULT" {
+        return Err(unsupported(&format!("KeySpec {spec} in a custom key store")));
     }
     let Some(spec) = KeySpec::named(spec).filter(|spec| *spec != KeySpec::SM2) else {
         return Err(unsupported(&format!("KeySpec {spec}")));

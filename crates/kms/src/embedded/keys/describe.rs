@@ -9,8 +9,9 @@ use crate::embedded::call::Call;
 use crate::embedded::directory::Key;
 use crate::embedded::import;
 use crate::embedded::page::page;
-use crate::embedded::record::{Lifecycle, VersionRecord};
+use crate::embedded::record::{Lifecycle, Origin, VersionRecord};
 use crate::embedded::resolve::Names;
+use crate::embedded::stores::Link;
 use crate::{Algorithms, Caller, Error, KeySpec, KeyState};
 
 impl Embedded {
@@ -84,7 +85,9 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
         key_agreement_algorithms: algorithms.agreement.iter().map(|algorithm| algorithm.name()).collect(),
         mac_algorithms: algorithms.mac.iter().map(|algorithm| algorithm.name()).collect(),
         multi_region: record.multi_region.is_some(),
-        current_key_material_id: (record.spec == KeySpec::SYMMETRIC_DEFAULT)
+        custom_key_store_id: record.custom_key_store.clone(),
+        cloud_hsm_cluster_id: key.store().map(Link::cluster_id),
+        current_key_material_id: (record.spec == KeySpec::SYMMETRIC_DEFAULT && record.origin != Origin::CloudHsm)
             .then(|| record.current().map(|number| record.versions[number].id.clone()))
             .flatten(),
     }

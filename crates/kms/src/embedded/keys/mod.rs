@@ -97,6 +97,9 @@ pub(super) fn usable(key: &Key) -> Result<(), Error> {
 /// A key that its administrators let be used, whether or not its holder can be reached.
 pub(super) fn in_service(key: &Key) -> Result<(), Error> {
     match key.record.lifecycle.state() {
+        KeyState::Enabled if key.store().is_some_and(|store| !store.is_connected()) => {
+            Err(Error::InvalidState { key: key.arn.clone(), state: KeyState::Unavailable })
+        }
         KeyState::Enabled => Ok(()),
         KeyState::Disabled => Err(Error::Disabled { key: key.arn.clone() }),
         state => Err(Error::InvalidState { key: key.arn.clone(), state }),

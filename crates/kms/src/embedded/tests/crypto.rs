@@ -155,7 +155,7 @@ async fn what_is_not_supported_is_refused_by_name() {
     assert!(message(world.kms.generate_data_key(&world.root, request).await).contains("Recipient"));
     let request =
         GenerateRandomRequest { number_of_bytes: Some(1), custom_key_store_id: Some("cks-1".into()), recipient: None };
-    assert_eq!(code(world.kms.generate_random(&world.root, request).await), "UnsupportedOperationException");
+    assert_eq!(code(world.kms.generate_random(&world.root, request).await), "CustomKeyStoreNotFoundException");
     let request = EncryptRequest {
         key_id,
         plaintext: Blob::new(vec![1]),

@@ -13,6 +13,7 @@ mod quotas;
 mod record;
 mod rotation;
 mod signing;
+mod stores;
 mod usage;
 
 use std::sync::Arc;
