@@ -1,5 +1,7 @@
 //! Configuration: embedded defaults, then the file, then `ARQUETA_*`, then the command line.
 
+mod clusters;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::command::ServeArgs;
+pub use clusters::Cluster;
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -94,6 +97,8 @@ pub struct Kms {
     pub ensure_keys: Vec<String>,
     /// Requests a second that an account may make, by class of operations. No quota where none is set.
     pub quotas: BTreeMap<String, f64>,
+    /// Clusters of PKCS#11 tokens.
+    pub clusters: Vec<Cluster>,
 }
 
 /// `[limits]`
@@ -246,6 +251,7 @@ impl Config {
         if self.domains.iter().any(|domain| domain.is_empty() || domain.contains(['/', ':', ' '])) {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
+        self.kms.check_clusters()?;
         self.quotas().map(|_| ())
     }
 
@@ -309,6 +315,9 @@ mod tests {
             ("[tls]\ncert = \"a.pem\"", "key"),
             ("domains = [\"http://x\"]", "domain"),
             ("listen = \"127.0.0.1\"", "listen"),
+            ("[[kms.clusters]]\nid = \"c\"\nmodule = \"m\"\ntokens = [\"a\"]\npin_env = \"P\"", "as AWS's are"),
+            ("[[kms.clusters]]\nid = \"cluster-abcdefghijk\"\nmodule = \"m\"\ntokens = [\"a\", \"b\"]", "pin_file"),
+            ("[[kms.clusters]]\nid = \"cluster-abcdefghijk\"\nmodule = \"m\"\ntokens = []\npin_env = \"P\"", "labels"),
             ("[kms.quotas]\nDecrypt = 5", "no quota `Decrypt`"),
             ("[kms.quotas]\nsymmetric = 0", "`symmetric` must be"),
         ] {

@@ -13,6 +13,7 @@
 
 pub mod admin;
 mod banner;
+mod clusters;
 mod command;
 mod config;
 mod credentials;

@@ -18,6 +18,7 @@ use arqueta_s3::{EdgeConfig, NoDataEvents, Recorder, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
 
 use crate::Error;
+use crate::clusters;
 use crate::config::Config;
 use crate::credentials::{self, KeyServiceSealer};
 use crate::issuers::HttpsIssuers;
@@ -163,6 +164,7 @@ impl Gateway {
     ) -> Result<Embedded, Error> {
         let root = Arc::new(FileRootKey::new(config.data_dir.join("root.key")));
         let settings = arqueta_kms::Config {
+            clusters: clusters::open(&config.kms, clock).await?,
             quotas: config.quotas()?,
             ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
         };

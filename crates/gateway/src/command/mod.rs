@@ -5,7 +5,7 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
-use crate::Error;
+use crate::{Error, hardening};
 pub use audit::AuditArgs;
 pub use serve::ServeArgs;
 
@@ -23,6 +23,9 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway: S3, KMS, IAM and STS on one port, administration on another.
     Serve(Box<ServeArgs>),
+    /// Talk to one PKCS#11 token for the gateway that started this process. Not for people.
+    #[command(hide = true)]
+    TokenWorker,
     /// Look at the record of who did what, and prove that nobody changed it.
     Audit(Box<AuditArgs>),
 }
@@ -34,6 +37,11 @@ pub enum Command {
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Serve(args) => serve::run(&args),
+        Command::TokenWorker => {
+            hardening::forbid_core_dumps();
+            arqueta_hsm::worker::run();
+            Ok(())
+        }
         Command::Audit(args) => audit::run(*args),
     }
 }
