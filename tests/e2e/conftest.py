@@ -132,7 +132,7 @@ class Gateway:
         events = []
         for path in sorted((self.data / "audit").rglob("*.jsonl")):
             events += [json.loads(line) for line in path.read_text().splitlines() if line]
-        # The seals between them are the record's own.
+        # Seals and announcements are lines too.
         return [event for event in events if "eventName" in event and name in (None, event["eventName"])]
 
     def environment(self):

@@ -176,6 +176,14 @@ impl UserIdentity {
         let present = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let name = |arn: &arqueta_model::Arn| arn.resource().rsplit('/').next().unwrap_or_default().to_owned();
         let session_context = principal.session.as_ref().map(|session| {
+            let attributes = serde_json::json!({
+                "creationDate": session.created.rfc3339(),
+                "mfaAuthenticated": session.mfa.to_string(),
+            });
+            if matches!(principal.kind, PrincipalKind::User | PrincipalKind::Root) {
+                // GetSessionToken: the user is its own issuer, and CloudTrail names none.
+                return serde_json::json!({ "attributes": attributes });
+            }
             serde_json::json!({
                 "sessionIssuer": SessionIssuer {
                     kind: if session.issuer.resource().starts_with("role/") { "Role" } else { "IAMUser" }.to_owned(),
@@ -184,10 +192,7 @@ impl UserIdentity {
                     account_id: session.issuer.account().to_owned(),
                     user_name: name(&session.issuer),
                 },
-                "attributes": {
-                    "creationDate": session.created.rfc3339(),
-                    "mfaAuthenticated": session.mfa.to_string(),
-                },
+                "attributes": attributes,
             })
         });
         if principal.kind == PrincipalKind::Anonymous {

@@ -107,6 +107,7 @@ impl AwsEdge {
         match target {
             Target::Kms(operation) => {
                 let caller = Caller::new(identity, Arc::new(info));
+                kms::announce(&self.services, &caller, operation, &body).await?;
                 kms::call(&self.services.kms, &caller, operation, &body).await
             }
             Target::CloudTrail(operation) => {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arqueta_audit::{Event, Events};
 use arqueta_iam::Identity;
-use arqueta_model::{RequestInfo, Timestamp};
+use arqueta_model::{AccountId, RequestInfo, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,8 @@ struct FoundResource {
 
 /// What is looked for.
 struct Lookup {
+    /// Whose events: those of the caller's own account.
+    account: AccountId,
     from: Timestamp,
     to: Timestamp,
     attribute: Option<LookupAttribute>,
@@ -130,9 +132,10 @@ impl Lookups {
             _ => return Err(Error::UnknownOperation),
         };
         let request: LookupEventsRequest = json::decoded(body)?;
-        let wish = Wish { action: "cloudtrail:LookupEvents", resource: "*", owner: &services.account, keys: &[] };
+        let wish =
+            Wish { action: "cloudtrail:LookupEvents", resource: "*", owner: &identity.principal.account, keys: &[] };
         access::check(services, identity, info, &wish)?;
-        let lookup = Lookup::new(request, services.clock.now())?;
+        let lookup = Lookup::new(request, &identity.principal.account, services.clock.now())?;
         let permit = Arc::clone(&self.permits).try_acquire_owned();
         let permit = permit.map_err(|_| refused("ThrottlingException", "Rate exceeded"))?;
         let response = tokio::task::spawn_blocking(move || {
@@ -150,7 +153,7 @@ fn refused(code: &'static str, message: &str) -> Error {
 }
 
 impl Lookup {
-    fn new(request: LookupEventsRequest, now: Timestamp) -> Result<Self, Error> {
+    fn new(request: LookupEventsRequest, account: &AccountId, now: Timestamp) -> Result<Self, Error> {
         if request.event_category.is_some() {
             return Err(refused("InvalidEventCategoryException", "Events of that category are not recorded."));
         }
@@ -174,7 +177,14 @@ impl Lookup {
             return Err(refused("InvalidTimeRangeException", "The start time is after the end time."));
         }
         let before = request.next_token.map(|token| event_of(&token)).transpose()?;
-        Ok(Self { from, to, attribute: request.lookup_attributes.into_iter().next(), before, most })
+        Ok(Self {
+            account: account.clone(),
+            from,
+            to,
+            attribute: request.lookup_attributes.into_iter().next(),
+            before,
+            most,
+        })
     }
 
     /// One pass over the record, keeping the newest matches.
@@ -210,6 +220,10 @@ impl Lookup {
     }
 
     fn wants(&self, event: &Event) -> bool {
+        // The event history holds no data events (CloudTrail User Guide).
+        if event.recipient_account_id != self.account.as_str() || !event.management_event {
+            return false;
+        }
         // Event times are to the second.
         let time = time_of(event);
         if !time.is_some_and(|time| time.seconds() >= self.from.seconds() && time <= self.to) {

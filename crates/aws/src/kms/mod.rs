@@ -3,14 +3,69 @@
 
 mod operations;
 
+use arqueta_audit::EventBuilder;
 use arqueta_kms::{Caller, Embedded};
+use serde_json::{Map, Value};
 
+use crate::service::Services;
 use crate::{Error, json};
 
 pub use operations::OPERATIONS;
 
 /// Target prefix of the service.
 pub const TARGET: &str = "TrentService.";
+
+/// How the names of operations begin that change something that is kept.
+const CHANGES: [&str; 17] = [
+    "Cancel",
+    "Connect",
+    "Create",
+    "Delete",
+    "Disable",
+    "Disconnect",
+    "Enable",
+    "Import",
+    "Put",
+    "Replicate",
+    "Retire",
+    "Revoke",
+    "Rotate",
+    "Schedule",
+    "Tag",
+    "Untag",
+    "Update",
+];
+
+/// Makes it durable that an operation is about to change something. It may still be refused; its
+/// event tells.
+///
+/// # Errors
+/// [`Error::Audit`]: the operation must not go on.
+pub async fn announce(services: &Services, caller: &Caller, operation: &str, body: &[u8]) -> Result<(), Error> {
+    let served = OPERATIONS.iter().find(|known| **known == operation);
+    let Some(operation) = served.filter(|name| CHANGES.iter().any(|verb| name.starts_with(verb))) else {
+        return Ok(());
+    };
+    let principal = &caller.identity.principal;
+    let event = EventBuilder::new("kms.amazonaws.com", operation, &services.region, principal, &caller.request)
+        .parameters(named(body))
+        .writes();
+    Ok(services.audit.announce(event.build()).await?)
+}
+
+/// What a request names; the rest of its parameters its event tells.
+fn named(body: &[u8]) -> Map<String, Value> {
+    const NAMES: [(&str, &str); 5] = [
+        ("KeyId", "keyId"),
+        ("AliasName", "aliasName"),
+        ("TargetKeyId", "targetKeyId"),
+        ("GrantId", "grantId"),
+        ("CustomKeyStoreId", "customKeyStoreId"),
+    ];
+    let request: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| request.get(name).filter(|value| value.is_string()).cloned();
+    NAMES.iter().filter_map(|(name, shown)| Some(((*shown).to_owned(), text(name)?))).collect()
+}
 
 macro_rules! dispatch {
     ($service:ident, $caller:ident, $operation:ident, $body:ident;

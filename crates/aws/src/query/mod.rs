@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arqueta_audit::EventBuilder;
 use arqueta_iam::Identity;
-use arqueta_model::RequestInfo;
+use arqueta_model::{AccountId, RequestInfo};
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -124,6 +124,11 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
         // Whoever signed the call: the token says whose session it is.
         return web_identity::perform(call.services, call.form, call.info).await;
     }
+    if !reads(api, operation) {
+        // A change leaves a trace even where its outcome can no longer be recorded.
+        let event = event(api, operation, call).parameters(parameters(call.form));
+        call.services.audit.announce(event.build()).await?;
+    }
     let outcome = match api {
         Api::Iam => iam::perform(operation, call).await,
         Api::Sts => sts::perform(operation, call).await,
@@ -132,23 +137,34 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
     xml::answer(api.namespace(), operation, outcome?.result, &call.info.id.to_string())
 }
 
+/// Whether an operation changes nothing that is kept. No operation of STS does.
+fn reads(api: Api, operation: &str) -> bool {
+    api == Api::Sts || ["Get", "List", "Simulate"].iter().any(|verb| operation.starts_with(verb))
+}
+
+fn event(api: Api, operation: &str, call: &Call<'_>) -> EventBuilder {
+    let principal = &call.identity.principal;
+    let event = EventBuilder::new(api.event_source(), operation, &call.services.region, principal, call.info);
+    if reads(api, operation) { event } else { event.writes() }
+}
+
 async fn record(
     api: Api,
     operation: &'static str,
     call: &Call<'_>,
     outcome: &Result<Answer, Error>,
 ) -> Result<(), Error> {
-    let principal = &call.identity.principal;
     // Which parameters of an operation that is not served are secret (a server certificate's key,
     // an identity provider's token) nobody here knows.
     let parameters = match outcome {
         Err(Error::Unsupported { .. }) => Map::new(),
         _ => parameters(call.form),
     };
-    let mut event = EventBuilder::new(api.event_source(), operation, &call.services.region, principal, call.info)
-        .parameters(parameters);
-    if !["Get", "List", "Simulate"].iter().any(|verb| operation.starts_with(verb)) {
-        event = event.writes();
+    let mut event = event(api, operation, call).parameters(parameters);
+    let role = call.form.value("RoleArn").filter(|_| api == Api::Sts && outcome.is_ok());
+    let owner = role.and_then(|role| role.split(':').nth(4)?.parse::<AccountId>().ok());
+    if let (Some(role), Some(owner)) = (role, &owner) {
+        event = event.resource("AWS::IAM::Role", role, owner.as_str());
     }
     event = match outcome {
         Ok(answer) => event.response(answer.recorded.clone()),
@@ -157,17 +173,34 @@ async fn record(
             event.error(fault.code, &fault.message)
         }
     };
-    Ok(call.services.audit.append(event.build()).await?)
+    // The account of a role is told who assumed it.
+    for copy in event.build().for_accounts(&owner) {
+        call.services.audit.append(copy).await?;
+    }
+    Ok(())
 }
 
 /// `requestParameters`: the form without the protocol's own parameters and without secrets.
 fn parameters(form: &Form) -> Map<String, Value> {
     const PROTOCOL: [&str; 2] = ["Action", "Version"];
-    const SECRET: [&str; 4] = ["Password", "NewPassword", "OldPassword", "TokenCode"];
+    /// Last names of parameters that are secrets, or that sign in whoever has them.
+    const SECRET: [&str; 10] = [
+        "Password",
+        "NewPassword",
+        "OldPassword",
+        "TokenCode",
+        "AuthenticationCode1",
+        "AuthenticationCode2",
+        "WebIdentityToken",
+        "SAMLAssertion",
+        "ContextAssertion",
+        "PrivateKey",
+    ];
+    let secret = |name: &str| SECRET.contains(&name.rsplit('.').next().unwrap_or(name));
     form.iter()
         .filter(|(name, _)| !PROTOCOL.contains(name))
         .map(|(name, value)| {
-            let shown = if SECRET.contains(&name) { "HIDDEN_DUE_TO_SECURITY_REASONS" } else { value };
+            let shown = if secret(name) { "HIDDEN_DUE_TO_SECURITY_REASONS" } else { value };
             (form::lower_camel(name), Value::from(shown))
         })
         .collect()

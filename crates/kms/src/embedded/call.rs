@@ -1,7 +1,7 @@
 //! One call by a user, and its event in the record.
 
 use arqueta_audit::EventBuilder;
-use arqueta_model::{EncryptionContext, KeyArn};
+use arqueta_model::{AccountId, EncryptionContext, KeyArn};
 use serde_json::{Map, Value};
 
 use super::Embedded;
@@ -19,12 +19,14 @@ pub(super) struct Call<'a> {
     parameters: Map<String, Value>,
     response: Value,
     keys: Vec<KeyArn>,
+    additional: Map<String, Value>,
 }
 
 impl<'a> Call<'a> {
     /// A call that changes nothing.
     pub(super) fn reads(caller: &'a Caller, name: &'static str) -> Self {
-        Self { caller, name, read_only: true, parameters: Map::new(), response: Value::Null, keys: Vec::new() }
+        let (parameters, additional) = (Map::new(), Map::new());
+        Self { caller, name, read_only: true, parameters, response: Value::Null, keys: Vec::new(), additional }
     }
 
     /// A call that changes something.
@@ -68,6 +70,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Notes which key material was used, under CloudTrail's `name` of it.
+    pub(super) fn uses_material(&mut self, name: &str, id: Option<&str>) {
+        self.additional.extend(id.map(|id| (name.to_owned(), Value::from(id))));
+    }
+
     /// Elements of the answer, for calls that change something.
     pub(super) fn answers(&mut self, response: Value) {
         self.response = response;
@@ -98,6 +105,9 @@ impl Embedded {
             Err(error @ Error::Denied { .. }) => event.error("AccessDenied", &error.to_string()),
             Err(error) => event.error(error.code(), &error.to_string()),
         };
+        if !call.additional.is_empty() {
+            event = event.additional(Value::Object(call.additional));
+        }
         let event = event.build();
         let used = (outcome.is_ok() && Usage::tracks(call.name)).then(|| LastUse {
             operation: call.name.to_owned(),
@@ -105,7 +115,15 @@ impl Embedded {
             event_id: event.event_id.clone(),
             request_id: event.request_id.clone(),
         });
-        self.state.audit.append(event).await?;
+        let owners: Vec<AccountId> = match &outcome {
+            // The owner of a key is told who used it. Nobody is told who tried: keys and accounts
+            // that do not exist can be named, too.
+            Ok(_) => call.keys.iter().filter_map(|key| key.account().parse().ok()).collect(),
+            Err(_) => Vec::new(),
+        };
+        for copy in event.for_accounts(&owners) {
+            self.state.audit.append(copy).await?;
+        }
         if let Some(used) = used {
             self.note_use(&call.keys, &used);
         }

@@ -130,6 +130,7 @@ impl Embedded {
         }
         let plaintext = random(size);
         let sealed = self.seal(call.caller, key, context, &plaintext).await?;
+        call.uses_material("keyMaterialId", sealed.material_id.as_deref());
         Ok((plaintext, sealed))
     }
 
@@ -166,6 +167,7 @@ impl Embedded {
         let sealed = self
             .encrypt_under(call.caller, (key, algorithm), &context, request.plaintext.expose(), request.dry_run)
             .await?;
+        call.uses_material("keyMaterialId", sealed.material_id.as_deref());
         Ok((sealed, algorithm))
     }
 
@@ -206,6 +208,7 @@ impl Embedded {
         };
         let key = self.opener(call, &source, "Decrypt").await?;
         let opened = self.open_source(call.caller, key, &source).await?;
+        call.uses_material("keyMaterialId", opened.material_id.as_deref());
         if request.dry_run { Err(dry_run()) } else { Ok((opened, algorithm)) }
     }
 
@@ -263,6 +266,8 @@ impl Embedded {
         let sealed = self
             .encrypt_under(call.caller, (to, to_algorithm), &to_context, &opened.plaintext, request.dry_run)
             .await?;
+        call.uses_material("sourceKeyMaterialId", opened.material_id.as_deref());
+        call.uses_material("destinationKeyMaterialId", sealed.material_id.as_deref());
         Ok((opened, sealed, (from_algorithm, to_algorithm)))
     }
 

@@ -39,6 +39,7 @@ impl Kms for Embedded {
             fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "GenerateDataKey")?;
             usable(&key)?;
             let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
+            call.uses_material("keyMaterialId", sealed.material_id.as_deref());
             Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() })
         }
         .await;
@@ -54,7 +55,11 @@ impl Kms for Embedded {
             .with("encryptionAlgorithm", "SYMMETRIC_DEFAULT")
             .context("encryptionContext", request.context);
         let ask = Ask::new(caller, "Decrypt").context(request.context);
-        let outcome = self.open_as(&mut call, &request, ask).await.and_then(source_key);
+        let outcome = self.open_as(&mut call, &request, ask).await;
+        if let Ok(opened) = &outcome {
+            call.uses_material("keyMaterialId", opened.material_id.as_deref());
+        }
+        let outcome = outcome.and_then(source_key);
         self.finish(call, outcome).await
     }
 
@@ -87,6 +92,8 @@ impl Kms for Embedded {
             fits(&to, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "ReEncrypt")?;
             usable(&to)?;
             let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
+            call.uses_material("sourceKeyMaterialId", opened.material_id.as_deref());
+            call.uses_material("destinationKeyMaterialId", sealed.material_id.as_deref());
             Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() })
         }
         .await;
