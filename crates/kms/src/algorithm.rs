@@ -55,7 +55,7 @@ algorithms!(
         ML_DSA_SHAKE_256,
         /// Pure Ed25519 (RFC 8032).
         ED25519_SHA_512,
-        /// Ed25519ph: known by name; the library does not have it.
+        /// Ed25519ph (RFC 8032): of a SHA-512 digest, which is all that can be given.
         ED25519_PH_SHA_512,
     }
 );
@@ -158,7 +158,7 @@ const fn signing(spec: KeySpec) -> &'static [SigningAlgorithm] {
         KeySpec::ECC_NIST_P256 | KeySpec::ECC_SECG_P256K1 => &[S::ECDSA_SHA_256],
         KeySpec::ECC_NIST_P384 => &[S::ECDSA_SHA_384],
         KeySpec::ECC_NIST_P521 => &[S::ECDSA_SHA_512],
-        KeySpec::ECC_NIST_EDWARDS25519 => &[S::ED25519_SHA_512],
+        KeySpec::ECC_NIST_EDWARDS25519 => &[S::ED25519_SHA_512, S::ED25519_PH_SHA_512],
         KeySpec::ML_DSA_44 | KeySpec::ML_DSA_65 | KeySpec::ML_DSA_87 => &[S::ML_DSA_SHAKE_256],
         _ => &[],
     }

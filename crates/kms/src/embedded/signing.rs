@@ -117,9 +117,6 @@ impl Embedded {
         let ask = Ask::new(call.caller, call.name()).conditions(&conditions);
         let key = self.admit(call, wanted.key_id, Names::Aliases, ask).await?;
         used_for(&key, KeyUsage::SignVerify, call.name())?;
-        if algorithm == SigningAlgorithm::ED25519_PH_SHA_512 {
-            return Err(limits::unsupported("ED25519_PH_SHA_512"));
-        }
         if !Algorithms::of(key.record.spec, key.record.usage).signing.contains(&algorithm) {
             return Err(incompatible(algorithm.name(), &key));
         }

@@ -13,7 +13,7 @@ use aws_lc_rs::signature::{
 };
 use zeroize::Zeroizing;
 
-use super::broken;
+use super::{broken, ed25519ph};
 use crate::{Error, KeySpec, KeyUsage};
 
 /// What kind of key pair a spec is.
@@ -71,7 +71,7 @@ pub(in crate::embedded) fn generate(spec: KeySpec) -> Result<Zeroizing<Vec<u8>>,
 /// A private key, ready for the one usage that its KMS key has.
 pub(in crate::embedded) struct PrivateKey {
     pub(super) inner: Inner,
-    public: Vec<u8>,
+    pub(super) public: Vec<u8>,
 }
 
 pub(super) enum Inner {
@@ -79,7 +79,7 @@ pub(super) enum Inner {
     RsaDecrypting(OaepPrivateDecryptingKey),
     Ecdsa(EcdsaKeyPair),
     Ecdh(agreement::PrivateKey),
-    Ed25519(Ed25519KeyPair),
+    Ed25519 { pure: Ed25519KeyPair, prehashed: ed25519ph::SigningKey },
     MlDsa(PqdsaKeyPair),
 }
 
@@ -119,7 +119,8 @@ impl PrivateKey {
             (Kind::Ed25519, KeyUsage::SignVerify) => {
                 let pair = Ed25519KeyPair::from_pkcs8(pkcs8)?;
                 let public = der(pair.public_key())?;
-                (Inner::Ed25519(pair), public)
+                let prehashed = ed25519ph::signing_key(&pair).map_err(rejected)?;
+                (Inner::Ed25519 { pure: pair, prehashed }, public)
             }
             (Kind::MlDsa(algorithm), KeyUsage::SignVerify) => {
                 let pair = PqdsaKeyPair::from_pkcs8(algorithm, pkcs8)?;

@@ -1,4 +1,4 @@
-//! Primitives of key pairs, on aws-lc-rs: generation, signatures, OAEP and Diffie-Hellman.
+//! Primitives of key pairs, on aws-lc-rs (Ed25519ph on ed25519-dalek): generation, signatures, OAEP and Diffie-Hellman.
 //!
 //! Nothing here knows policies, states or the record. Private keys exist as PKCS #8 (`Material`)
 //! and parsed ([`PrivateKey`]); both wipe themselves. Operations with a private key take from
@@ -6,6 +6,7 @@
 //! threads ([`super::Embedded::off_runtime`]).
 
 mod agree;
+mod ed25519ph;
 mod keys;
 mod oaep;
 mod sign;

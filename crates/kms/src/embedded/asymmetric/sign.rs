@@ -9,8 +9,8 @@ use aws_lc_rs::signature::{
     UnparsedPublicKey, VerificationAlgorithm,
 };
 
-use super::broken;
 use super::keys::{Inner, PrivateKey};
+use super::{broken, ed25519ph};
 use crate::embedded::limits::{invalid, unsupported};
 use crate::{Error, KeySpec, MessageType, SigningAlgorithm};
 
@@ -36,7 +36,10 @@ impl Message {
     ) -> Result<Self, Error> {
         let name = algorithm.name();
         match (hash(algorithm), kind) {
-            (Some(hash), MessageType::RAW) => Ok(Self::Hashed(digest::digest(hash, bytes))),
+            // RFC 8032's prehash has no form that takes the message itself in the API.
+            (Some(hash), MessageType::RAW) if algorithm != SigningAlgorithm::ED25519_PH_SHA_512 => {
+                Ok(Self::Hashed(digest::digest(hash, bytes)))
+            }
             (Some(hash), MessageType::DIGEST) => Digest::import_less_safe(bytes, hash)
                 .map(Self::Hashed)
                 .map_err(|_| invalid(format!("Digest is invalid length for algorithm {name}."))),
@@ -55,8 +58,10 @@ fn hash(algorithm: SigningAlgorithm) -> Option<&'static digest::Algorithm> {
     match algorithm {
         S::RSASSA_PSS_SHA_256 | S::RSASSA_PKCS1_V1_5_SHA_256 | S::ECDSA_SHA_256 => Some(&SHA256),
         S::RSASSA_PSS_SHA_384 | S::RSASSA_PKCS1_V1_5_SHA_384 | S::ECDSA_SHA_384 => Some(&SHA384),
-        S::RSASSA_PSS_SHA_512 | S::RSASSA_PKCS1_V1_5_SHA_512 | S::ECDSA_SHA_512 => Some(&SHA512),
-        S::SM2DSA | S::ML_DSA_SHAKE_256 | S::ED25519_SHA_512 | S::ED25519_PH_SHA_512 => None,
+        S::RSASSA_PSS_SHA_512 | S::RSASSA_PKCS1_V1_5_SHA_512 | S::ECDSA_SHA_512 | S::ED25519_PH_SHA_512 => {
+            Some(&SHA512)
+        }
+        S::SM2DSA | S::ML_DSA_SHAKE_256 | S::ED25519_SHA_512 => None,
     }
 }
 
@@ -76,9 +81,10 @@ impl PrivateKey {
             (Inner::Ecdsa(pair), Message::Hashed(digest)) => {
                 pair.sign_digest(digest).map(|signature| signature.as_ref().to_vec()).map_err(|_| broken())
             }
-            (Inner::Ed25519(pair), Message::Whole(bytes)) => {
-                pair.try_sign(bytes).map(|signature| signature.as_ref().to_vec()).map_err(|_| broken())
+            (Inner::Ed25519 { pure, .. }, Message::Whole(bytes)) => {
+                pure.try_sign(bytes).map(|signature| signature.as_ref().to_vec()).map_err(|_| broken())
             }
+            (Inner::Ed25519 { prehashed, .. }, Message::Hashed(digest)) => ed25519ph::sign(prehashed, digest),
             (Inner::MlDsa(pair), Message::Whole(bytes)) => {
                 let mut signature = vec![0; pair.algorithm().signature_len()];
                 let length = pair.sign(bytes, &mut signature).map_err(|_| broken())?;
@@ -111,6 +117,11 @@ pub(in crate::embedded) fn verify(
     message: &Message,
     signature: &[u8],
 ) -> bool {
+    if let (SigningAlgorithm::ED25519_PH_SHA_512, KeySpec::ECC_NIST_EDWARDS25519, Message::Hashed(digest)) =
+        (algorithm, spec, message)
+    {
+        return ed25519ph::verify(spki, digest, signature);
+    }
     let Some(algorithm) = verification(spec, algorithm) else { return false };
     let key = UnparsedPublicKey::new(algorithm, spki);
     match message {

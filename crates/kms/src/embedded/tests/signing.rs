@@ -35,17 +35,23 @@ async fn every_spec_signs_with_every_algorithm_it_lists_and_nothing_else_verifie
         let key: KeyArn = made.arn.parse().unwrap();
         assert!(!made.signing_algorithms.is_empty() && made.current_key_material_id.is_none());
         for algorithm in made.signing_algorithms {
-            let request = sign(&key, algorithm, "RAW", b"message");
+            let (kind, message) = match algorithm {
+                "ED25519_PH_SHA_512" => ("DIGEST", vec![7; 64]),
+                _ => ("RAW", b"message".to_vec()),
+            };
+            let request = sign(&key, algorithm, kind, &message);
             let signature = world.kms.sign(&world.root, request).await.unwrap().signature;
             let signature = signature.expose();
-            let good = world.kms.verify(&world.root, verify(&key, algorithm, "RAW", b"message", signature)).await;
+            let good = world.kms.verify(&world.root, verify(&key, algorithm, kind, &message, signature)).await;
             assert!(good.unwrap().signature_valid, "{} {algorithm}", spec.name());
             let mut bent = signature.to_vec();
             *bent.last_mut().unwrap() ^= 1;
+            let mut other = message.clone();
+            other[0] ^= 1;
             for (message, signature) in
-                [(&b"massage"[..], signature), (b"message", &bent), (b"message", &signature[1..]), (b"message", b"\0")]
+                [(&other, signature), (&message, &bent), (&message, &signature[1..]), (&message, b"\0")]
             {
-                let bad = world.kms.verify(&world.root, verify(&key, algorithm, "RAW", message, signature)).await;
+                let bad = world.kms.verify(&world.root, verify(&key, algorithm, kind, message, signature)).await;
                 assert_eq!(code(bad), "KMSInvalidSignatureException", "{} {algorithm}", spec.name());
             }
         }
@@ -78,7 +84,8 @@ async fn message_types_that_an_algorithm_does_not_have_are_refused() {
     for (key, algorithm, kind, expected) in [
         (&ed, "ED25519_SHA_512", "DIGEST", "ValidationException"),
         (&ed, "ED25519_SHA_512", "EXTERNAL_MU", "ValidationException"),
-        (&ed, "ED25519_PH_SHA_512", "DIGEST", "UnsupportedOperationException"),
+        (&ed, "ED25519_PH_SHA_512", "RAW", "ValidationException"),
+        (&ed, "ED25519_PH_SHA_512", "EXTERNAL_MU", "ValidationException"),
         (&ed, "ECDSA_SHA_256", "RAW", "InvalidKeyUsageException"),
         (&ed, "RSA", "RAW", "ValidationException"),
         (&ed, "ED25519_SHA_512", "COOKED", "ValidationException"),
