@@ -20,7 +20,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("iam", "model policy store"),
     ("engine", "model envelope store iam audit"),
     ("s3", "model engine iam audit"),
-    ("aws", "model kms iam audit"),
+    ("aws", "model kms iam audit trail"),
     ("gateway", "model seal policy store audit trail kms hsm envelope iam engine s3 aws"),
 ];
 

@@ -26,6 +26,9 @@ pub enum Error {
         /// AWS's message.
         message: String,
     },
+    /// Trails refused.
+    #[error(transparent)]
+    Trail(#[from] arqueta_trail::Error),
     /// The key service refused.
     #[error(transparent)]
     Kms(#[from] arqueta_kms::Error),
@@ -89,6 +92,7 @@ impl Error {
         match self {
             Self::Kms(error) => error.is_retryable(),
             Self::Iam(error) => error.is_retryable(),
+            Self::Trail(error) => error.is_retryable(),
             Self::Audit(error) => error.is_retryable(),
             Self::Body => true,
             _ => false,
@@ -106,6 +110,8 @@ impl Error {
             Self::Iam(error) => iam_answer(error, json),
             Self::Denied(_) => (forbidden, either("AccessDeniedException", "AccessDenied")),
             Self::CloudTrail { code, .. } => (StatusCode::BAD_REQUEST, *code),
+            Self::Trail(error) if error.is_internal() => (StatusCode::INTERNAL_SERVER_ERROR, error.code()),
+            Self::Trail(error) => (StatusCode::BAD_REQUEST, error.code()),
             Self::Kms(error) => (kms_status(error), error.code()),
             Self::UnknownOperation => (StatusCode::BAD_REQUEST, "UnknownOperationException"),
             Self::InvalidAction { .. } => (StatusCode::BAD_REQUEST, "InvalidAction"),

@@ -7,6 +7,7 @@ use arqueta_audit::AuditSink;
 use arqueta_iam::{Iam, Identity};
 use arqueta_kms::{Caller, Embedded};
 use arqueta_model::{AccountId, Clock, Region, RequestId};
+use arqueta_trail::Trails;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -29,8 +30,10 @@ pub struct Services {
     pub kms: Embedded,
     /// Identities.
     pub iam: Arc<Iam>,
-    /// Takes the events of IAM and STS calls; those of KMS calls are the key service's own.
+    /// Takes the events of IAM, STS and CloudTrail calls; those of KMS calls are the key service's own.
     pub audit: Arc<dyn AuditSink>,
+    /// Trails of all accounts.
+    pub trails: Arc<Trails>,
     /// Folder of the record, for LookupEvents; `None` where it is kept elsewhere.
     pub record: Option<PathBuf>,
     /// Time.
@@ -111,7 +114,8 @@ impl AwsEdge {
                 kms::call(&self.services.kms, &caller, operation, &body).await
             }
             Target::CloudTrail(operation) => {
-                self.lookups.call(&self.services, &identity, &info, operation, &body).await
+                let call = cloudtrail::Call { services: &self.services, identity: &identity, info: &info };
+                cloudtrail::perform(&self.lookups, &call, operation, &body).await
             }
             Target::UnknownJson => Err(Error::UnknownOperation),
             Target::Query(api) => {

@@ -43,6 +43,8 @@ pub struct Config {
     pub objects: Objects,
     /// The record.
     pub audit: Audit,
+    /// Delivery of trails.
+    pub trails: Trails,
     /// Embedded key service.
     pub kms: Kms,
     /// Bounds on what a client may hold open.
@@ -89,6 +91,22 @@ pub struct Audit {
     pub fail_closed: bool,
 }
 
+/// `[trails]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trails {
+    /// Seconds between two deliveries of log files, 1 to 86,400.
+    pub delivery_seconds: u64,
+    /// Seconds that a digest covers, 1 to 86,400.
+    pub digest_seconds: u64,
+}
+
+impl Default for Trails {
+    fn default() -> Self {
+        Self { delivery_seconds: 300, digest_seconds: 3600 }
+    }
+}
+
 /// `[kms]`
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -133,6 +151,7 @@ impl Default for Config {
             bucket_key: BucketKey::default(),
             objects: Objects::default(),
             audit: Audit::default(),
+            trails: Trails::default(),
             kms: Kms::default(),
             limits: Limits::default(),
         }
@@ -236,6 +255,10 @@ impl Config {
         if self.bucket_key.max_objects == 0 || self.bucket_key.max_bytes == 0 {
             return refuse("bucket_key.max_objects and bucket_key.max_bytes must be at least 1");
         }
+        let seconds = 1..=86_400;
+        if !seconds.contains(&self.trails.delivery_seconds) || !seconds.contains(&self.trails.digest_seconds) {
+            return refuse("trails.delivery_seconds and trails.digest_seconds must be 1 to 86400");
+        }
         if self.limits.connections == 0 {
             return refuse("limits.connections must be at least 1");
         }
@@ -312,6 +335,7 @@ mod tests {
             ("account_id = \"12\"", "twelve decimal digits"),
             ("[bucket_key]\nwindow_seconds = 0", "window_seconds"),
             ("[limits]\nconnections = 0", "limits.connections"),
+            ("[trails]\ndigest_seconds = 0", "trails.digest_seconds"),
             ("[tls]\ncert = \"a.pem\"", "key"),
             ("domains = [\"http://x\"]", "domain"),
             ("listen = \"127.0.0.1\"", "listen"),

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod record;
 pub mod route;
 mod tls;
+mod trails;
 pub mod wiring;
 
 pub use command::{AuditArgs, Cli, Command, ServeArgs, run};

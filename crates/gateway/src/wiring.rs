@@ -14,8 +14,9 @@ use arqueta_iam::{Iam, NewAccessKey};
 use arqueta_kms::api::CreateKeyRequest;
 use arqueta_kms::{Caller, Embedded, FileRootKey, Identity, Metered};
 use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemClock};
-use arqueta_s3::{EdgeConfig, NoDataEvents, Recorder, S3Edge};
+use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
+use arqueta_trail::Trails;
 
 use crate::Error;
 use crate::clusters;
@@ -25,6 +26,7 @@ use crate::issuers::HttpsIssuers;
 use crate::metrics::Metrics;
 use crate::record::SealedRecord;
 use crate::route::Router;
+use crate::trails;
 
 /// What everything else stands on. Tests put recording or failing ones here.
 #[derive(Clone)]
@@ -95,6 +97,7 @@ pub struct Gateway {
     pub created: Vec<NewRoot>,
     engine: Arc<Engine>,
     kms: Embedded,
+    trails: Arc<Trails>,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
     clock: Arc<dyn Clock>,
@@ -132,8 +135,18 @@ impl Gateway {
             encrypt_by_default: config.objects.default_encryption,
             ..arqueta_engine::Config::new(config.region.clone())
         };
-        let engine = Engine::open(meta, blobs, envelope, clock.clone(), settings).map_err(Error::open("engine"))?;
+        let engine =
+            Engine::open(meta.clone(), blobs, envelope, clock.clone(), settings).map_err(Error::open("engine"))?;
         let engine = Arc::new(engine);
+        let standing = trails::Standing {
+            meta,
+            audit: audit.clone(),
+            engine: engine.clone(),
+            iam: iam.clone(),
+            kms: kms.clone(),
+            clock: clock.clone(),
+        };
+        let trails = Arc::new(trails::open(config, standing).await?);
 
         let edge = EdgeConfig {
             region: config.region.clone(),
@@ -141,19 +154,21 @@ impl Gateway {
             body_idle: Duration::from_secs(config.limits.body_idle_seconds),
             block_public_access: config.objects.block_public_access,
         };
-        let recorder = Recorder::new(audit.clone(), Arc::new(NoDataEvents), config.region.clone());
+        let selected = Arc::new(trails::Selected(trails.selection().clone()));
+        let recorder = Recorder::new(audit.clone(), selected, config.region.clone());
         let s3 = Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge));
         let aws = Arc::new(AwsEdge::new(Services {
             kms: kms.clone(),
             iam,
             audit: audit.clone(),
+            trails: trails.clone(),
             record: Some(config.data_dir.join("audit")),
             clock: clock.clone(),
             region: config.region.clone(),
             account: config.account_id.clone(),
         }));
         let router = Router { s3, aws, metrics: metrics.clone() };
-        Ok(Self { router, metrics, created, engine, kms, audit, record, clock })
+        Ok(Self { router, metrics, created, engine, kms, trails, audit, record, clock })
     }
 
     async fn open_kms(
@@ -174,9 +189,12 @@ impl Gateway {
     /// Work that no request waits for, until `stop` resolves.
     pub async fn work(&self, stop: impl Future<Output = ()> + Send) {
         let keys = tokio::spawn(self.kms.clone().run());
+        let trails = self.trails.clone();
+        let trails = tokio::spawn(async move { trails.run().await });
         let record = self.record.clone().map(|record| tokio::spawn(record.run(self.clock.clone())));
         self.engine.run_sweeper(SweepSchedule::default(), stop).await;
         keys.abort();
+        trails.abort();
         if let Some(record) = record {
             record.abort();
         }
@@ -188,8 +206,10 @@ impl Gateway {
         self.record.as_ref()
     }
 
-    /// Makes durable what is only in memory: the rest of the record, and when keys were last used.
+    /// Makes durable what is only in memory, the rest of the record and when keys were last used, and
+    /// delivers the record.
     pub async fn flush(&self) {
+        self.trails.deliver_all().await;
         if let Err(error) = self.kms.flush().await {
             tracing::warn!(%error, "the last uses of keys could not be written back");
         }

@@ -14,7 +14,7 @@ use crate::digest::{ALGORITHM, Digest};
 use crate::directory::Read;
 use crate::log_file::{Contents, gzip};
 use crate::record::{BegunDigest, BegunFile, Chain, LogFile, PreviousDigest, Progress, Trail, Until};
-use crate::{Error, Object, PublicKey, TrailId, Trails};
+use crate::{Error, Object, TrailId, Trails};
 
 impl Trails {
     /// Delivers what is due for one trail.
@@ -231,16 +231,8 @@ impl Work<'_> {
 
     /// Delivers the digest that was begun, or one that ends now.
     async fn digest(&mut self) -> Result<(), Error> {
-        let now = self.trails.clock.now();
-        let Some(chain) = &mut self.progress.value.chain else { return Ok(()) };
-        if chain.begun.is_none() {
-            // Digests are told apart by the second in which they end.
-            let end = now.max(chain.start.plus(Duration::from_secs(1)));
-            let end = Timestamp::from_millis(end.seconds() * 1000);
-            chain.begun = Some(BegunDigest { end, logs: chain.logs.len() });
-            self.save().await?;
-        }
         let delivered = self.put_digest().await;
+        let now = self.trails.clock.now();
         let status = &mut self.progress.value.status;
         match &delivered {
             Ok(()) => (status.digested, status.digest_error) = (Some(now), None),
@@ -250,14 +242,29 @@ impl Work<'_> {
         delivered
     }
 
-    /// Signs and puts the digest that was begun and moves the chain behind it. Nothing of that is
-    /// stored yet.
+    /// Fixes end, log files and key of a digest before it is put.
+    async fn begin_digest(&mut self) -> Result<BegunDigest, Error> {
+        let fingerprint = self.trails.sign.current().await?.fingerprint;
+        let now = self.trails.clock.now();
+        let Some(chain) = &mut self.progress.value.chain else { return Err(Error::Conflict) };
+        // Digests are told apart by the second in which they end.
+        let end = now.max(chain.start.plus(Duration::from_secs(1)));
+        let end = Timestamp::from_millis(end.seconds() * 1000);
+        let begun = BegunDigest { end, logs: chain.logs.len(), fingerprint };
+        chain.begun = Some(begun.clone());
+        self.save().await?;
+        Ok(begun)
+    }
+
+    /// Signs and puts a digest and moves the chain behind it. The latter is not stored yet.
     async fn put_digest(&mut self) -> Result<(), Error> {
+        let begun = match self.progress.value.chain.as_ref().and_then(|chain| chain.begun.clone()) {
+            Some(begun) => begun,
+            None => self.begin_digest().await?,
+        };
         let Some(chain) = &self.progress.value.chain else { return Ok(()) };
-        let Some(begun) = chain.begun.clone() else { return Ok(()) };
-        let signer: PublicKey = self.trails.sign.current().await?;
-        let digest = Digest::new(self.trails.layout(self.trail), &self.trail.bucket, chain, &begun, &signer);
-        let signature = self.trails.sign.sign(&signer.fingerprint, digest.to_sign.as_bytes()).await?;
+        let digest = Digest::new(self.trails.layout(self.trail), &self.trail.bucket, chain, &begun);
+        let signature = self.trails.sign.sign(&begun.fingerprint, digest.to_sign.as_bytes()).await?;
         let signature = hex::encode(signature);
         let metadata = vec![("signature", signature.clone()), ("signature-algorithm", ALGORITHM.to_owned())];
         // Never under the trail's KMS key: whoever checks a trail needs no right to read its events.

@@ -4,7 +4,6 @@
 
 use serde::Serialize;
 
-use crate::PublicKey;
 use crate::layout::Layout;
 use crate::log_file::sha256;
 use crate::record::{BegunDigest, Chain, LogFile};
@@ -76,13 +75,7 @@ impl<'a> Listed<'a> {
 
 impl Digest {
     /// The digest of `chain` that was begun, for a bucket.
-    pub(crate) fn new(
-        layout: Layout<'_>,
-        bucket: &str,
-        chain: &Chain,
-        begun: &BegunDigest,
-        signer: &PublicKey,
-    ) -> Self {
+    pub(crate) fn new(layout: Layout<'_>, bucket: &str, chain: &Chain, begun: &BegunDigest) -> Self {
         let key = layout.digest(begun.end);
         let logs = &chain.logs[..begun.logs.min(chain.logs.len())];
         let previous = chain.previous.as_ref();
@@ -93,7 +86,7 @@ impl Digest {
             digest_end_time: end.clone(),
             bucket,
             object: &key,
-            digest_public_key_fingerprint: &signer.fingerprint,
+            digest_public_key_fingerprint: &begun.fingerprint,
             digest_signature_algorithm: ALGORITHM,
             newest_event_time: logs.iter().map(|log| &*log.newest).max(),
             oldest_event_time: logs.iter().map(|log| &*log.oldest).min(),
@@ -128,8 +121,8 @@ mod tests {
         let region: Region = "us-east-2".parse().unwrap();
         let layout = Layout { id: &id, region: &region, prefix: Some("p") };
         let at = Timestamp::from_millis(1_439_822_731_000);
-        let signer = PublicKey { fingerprint: "f0".to_owned(), der: Vec::new(), from: at, to: at };
-        let digest = Digest::new(layout, "bucket", chain, &BegunDigest { end: at, logs: chain.logs.len() }, &signer);
+        let begun = BegunDigest { end: at, logs: chain.logs.len(), fingerprint: "f0".to_owned() };
+        let digest = Digest::new(layout, "bucket", chain, &begun);
         let document = serde_json::from_slice(&digest.text).unwrap();
         (digest, document)
     }

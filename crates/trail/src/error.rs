@@ -115,6 +115,7 @@ impl Error {
             Self::Destination { source: DeliveryError::NoSuchBucket, .. } => "S3BucketDoesNotExistException",
             Self::Destination { source: DeliveryError::AccessDenied, .. } => "InsufficientS3BucketPolicyException",
             Self::Destination { source: DeliveryError::KeyNotFound, .. } => "KmsKeyNotFoundException",
+            Self::Destination { source: DeliveryError::KeyUnsuitable, .. } => "InvalidKmsKeyIdException",
             Self::Destination { source: DeliveryError::KeyDisabled, .. } => "KmsKeyDisabledException",
             Self::Destination { source: DeliveryError::KeyDenied, .. } => "InsufficientEncryptionPolicyException",
             Self::Destination { source: DeliveryError::Unavailable(_), .. }

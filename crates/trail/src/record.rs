@@ -116,6 +116,8 @@ pub(crate) struct Chain {
 pub(crate) struct BegunDigest {
     pub(crate) end: Timestamp,
     pub(crate) logs: usize,
+    /// Of the key that signs it: the one of the time when it was begun.
+    pub(crate) fingerprint: String,
 }
 
 /// A delivered log file.

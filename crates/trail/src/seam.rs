@@ -49,6 +49,9 @@ pub enum DeliveryError {
     /// No such KMS key, as far as CloudTrail can see.
     #[error("the KMS key does not exist")]
     KeyNotFound,
+    /// A name that no key can have, or a key that cannot encrypt.
+    #[error("the KMS key is not a symmetric encryption key, or its name cannot be one")]
+    KeyUnsuitable,
     /// The KMS key cannot be used now.
     #[error("the KMS key is disabled or pending deletion")]
     KeyDisabled,
@@ -68,6 +71,7 @@ impl DeliveryError {
             Self::NoSuchBucket => "NoSuchBucket",
             Self::AccessDenied => "AccessDenied",
             Self::KeyNotFound => "KMS.NotFoundException",
+            Self::KeyUnsuitable => "KMS.InvalidKeyUsageException",
             Self::KeyDisabled => "KMS.DisabledException",
             Self::KeyDenied => "KMS.AccessDeniedException",
             Self::Unavailable(_) => "InternalError",

@@ -134,20 +134,19 @@ impl EventSelector {
                 && self.read_write_type.wants(event.read_only)
                 && !self.exclude_management_event_sources.contains(&event.event_source);
         }
-        let parameter = |name: &str| event.request_parameters.get(name).and_then(|value| value.as_str());
-        let (bucket, key) = match (parameter("bucketName"), object_of(event)) {
-            (Some(bucket), _) => (bucket, parameter("key").unwrap_or_default()),
-            (None, Some(object)) => object,
-            (None, None) => return false,
-        };
-        self.wants_data(bucket, key, event.read_only)
+        let mut objects = objects_of(event).peekable();
+        if objects.peek().is_some() {
+            return objects.any(|(bucket, key)| self.wants_data(bucket, key, event.read_only));
+        }
+        let bucket = event.request_parameters.get("bucketName").and_then(|name| name.as_str());
+        bucket.is_some_and(|bucket| self.wants_data(bucket, "", event.read_only))
     }
 }
 
-/// Bucket and key of the object among the event's resources.
-fn object_of(event: &Event) -> Option<(&str, &str)> {
-    let resource = event.resources.iter().find(|resource| resource.kind == S3_OBJECT)?;
-    resource.arn.strip_prefix("arn:aws:s3:::")?.split_once('/')
+/// Bucket and key of each object among the event's resources.
+fn objects_of(event: &Event) -> impl Iterator<Item = (&str, &str)> {
+    let objects = event.resources.iter().filter(|resource| resource.kind == S3_OBJECT);
+    objects.filter_map(|resource| resource.arn.strip_prefix("arn:aws:s3:::")?.split_once('/'))
 }
 
 /// Whether `bucket/key` begins with what `value` names.
@@ -229,6 +228,29 @@ mod tests {
             assert!(EventSelector::check(&selectors).is_err(), "{case}");
         }
         EventSelector::check(&[on(&["arn:aws:s3:::bucket/", "arn:aws:s3"]), excluding("kms.amazonaws.com")]).unwrap();
+    }
+
+    #[test]
+    fn a_data_event_is_wanted_for_any_of_its_objects() {
+        let mut event = arqueta_audit::testing::event("DeleteObjects");
+        (event.management_event, event.read_only) = (false, false);
+        event.request_parameters = serde_json::json!({ "bucketName": "b" });
+        let wanted = |event: &Event, value: &str| on(&[value]).wants(event);
+        assert!(wanted(&event, "arn:aws:s3:::b/") && !wanted(&event, "arn:aws:s3:::b/k"), "a call on the bucket");
+        for key in ["other", "k/1"] {
+            let arn = format!("arn:aws:s3:::b/{key}");
+            event.resources.push(arqueta_audit::Resource {
+                account_id: String::new(),
+                kind: S3_OBJECT.to_owned(),
+                arn,
+            });
+        }
+        assert!(wanted(&event, "arn:aws:s3:::b/k"));
+        assert!(!wanted(&event, "arn:aws:s3:::b/x") && !wanted(&event, "arn:aws:s3:::c/"));
+        assert!(!EventSelector::default().wants(&event), "management events are no data events");
+        event.request_parameters = serde_json::Value::Null;
+        event.resources.clear();
+        assert!(!wanted(&event, "arn:aws:s3"), "an event that names no bucket");
     }
 
     #[test]

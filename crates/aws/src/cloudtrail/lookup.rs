@@ -17,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::refused;
 use crate::Error;
 use crate::access::{self, Wish};
 use crate::json;
@@ -113,23 +114,19 @@ impl Lookups {
         Self { permits: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// Performs one operation.
+    /// LookupEvents.
     ///
     /// # Errors
-    /// [`Error::UnknownOperation`] for all but LookupEvents, a denial, throttling, or CloudTrail's
-    /// own refusals.
+    /// A denial, throttling, or CloudTrail's own refusals.
     pub(crate) async fn call(
         &self,
         services: &Services,
         identity: &Identity,
         info: &RequestInfo,
-        operation: &str,
         body: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let folder = match (operation, &services.record) {
-            ("LookupEvents", Some(folder)) => folder.clone(),
-            ("LookupEvents", None) => return Err(Error::Unsupported { operation: operation.to_owned() }),
-            _ => return Err(Error::UnknownOperation),
+        let Some(folder) = services.record.clone() else {
+            return Err(Error::Unsupported { operation: "LookupEvents".to_owned() });
         };
         let request: LookupEventsRequest = json::decoded(body)?;
         let wish =
@@ -146,10 +143,6 @@ impl Lookups {
         let response = response.await.map_err(|error| arqueta_audit::Error::Io(std::io::Error::other(error)))??;
         json::encoded(&response)
     }
-}
-
-fn refused(code: &'static str, message: &str) -> Error {
-    Error::CloudTrail { code, message: message.to_owned() }
 }
 
 impl Lookup {
@@ -280,7 +273,7 @@ fn time_of(event: &Event) -> Option<Timestamp> {
 
 /// Seconds since the epoch, saturating.
 #[allow(clippy::cast_possible_truncation)]
-fn instant(seconds: f64) -> Timestamp {
+pub(super) fn instant(seconds: f64) -> Timestamp {
     Timestamp::from_millis((seconds * 1000.0) as i64)
 }
 

@@ -84,7 +84,7 @@ async fn refusals() {
     ] {
         edge.json(&edge.root, "cloudtrail", LOOKUP, request).await.refused_json(400, code);
     }
-    let other = LOOKUP.replace("LookupEvents", "DescribeTrails");
+    let other = LOOKUP.replace("LookupEvents", "MakeTrail");
     edge.json(&edge.root, "cloudtrail", &other, json!({})).await.refused_json(400, "UnknownOperationException");
     let nobody = edge.user("nobody", &policy("Allow", "kms:*", "*")).await;
     edge.json(&nobody, "cloudtrail", LOOKUP, json!({})).await.refused_json(400, "AccessDeniedException");

@@ -4,6 +4,7 @@ mod cloudtrail;
 mod iam;
 mod requests;
 mod sts;
+mod trails;
 
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use arqueta_iam::{Iam, RootKey, Secret};
 use arqueta_kms::{Embedded, FileRootKey};
 use arqueta_model::{AccountId, Clock as _, ManualClock, Region};
 use arqueta_store::MemoryMeta;
+use arqueta_trail::testing::{DigestSigner, MemoryBucket};
+use arqueta_trail::{Foundations, Selection, Trails};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -41,6 +44,8 @@ struct Edge {
     clock: Arc<ManualClock>,
     root: Signer,
     audit: Arc<JsonLines>,
+    /// Where trails deliver.
+    delivery: Arc<MemoryBucket>,
     folder: tempfile::TempDir,
 }
 
@@ -50,6 +55,26 @@ struct Answered {
     status: StatusCode,
     headers: http::HeaderMap,
     body: String,
+}
+
+async fn trails(
+    clock: &Arc<ManualClock>,
+    audit: &Arc<JsonLines>,
+    record: &std::path::Path,
+    delivery: &Arc<MemoryBucket>,
+) -> Arc<Trails> {
+    let foundations = Foundations {
+        meta: Arc::new(MemoryMeta::default()),
+        record: record.to_owned(),
+        sink: audit.clone(),
+        deliver: delivery.clone(),
+        sign: Arc::new(DigestSigner),
+        clock: clock.clone(),
+        selection: Selection::default(),
+    };
+    let hour = std::time::Duration::from_secs(3600);
+    let config = arqueta_trail::Config { region: REGION.parse().unwrap(), delivery: hour / 12, digest: hour };
+    Arc::new(Trails::open(foundations, config).await.unwrap())
 }
 
 impl Edge {
@@ -67,7 +92,10 @@ impl Edge {
         let config = arqueta_iam::Config { account: account.clone(), root: Some(key) };
         let sealer = Arc::new(TestSealer::default());
         let (iam, _) = Iam::open(Arc::new(MemoryMeta::default()), clock.clone(), sealer, config).await.unwrap();
+        let delivery = Arc::new(MemoryBucket::default());
+        let trails = trails(&clock, &audit, &record, &delivery).await;
         let services = Services {
+            trails,
             kms,
             iam: Arc::new(iam),
             audit: audit.clone(),
@@ -77,7 +105,7 @@ impl Edge {
             account,
         };
         let root = Signer { access_key_id: "AKIDROOT".to_owned(), secret: "root secret".to_owned(), token: None };
-        Self { edge: AwsEdge::new(services.clone()), services, clock, root, audit, folder }
+        Self { edge: AwsEdge::new(services.clone()), services, clock, root, audit, delivery, folder }
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Answered {
