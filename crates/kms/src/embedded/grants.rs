@@ -11,7 +11,7 @@ use super::access::{Ask, is_principal};
 use super::call::Call;
 use super::directory::Key;
 use super::dry_run::dry_run;
-use super::keys::usable;
+use super::keys::in_service;
 use super::limits::{self, refused};
 use super::page::page;
 use super::record::GrantRecord;
@@ -126,7 +126,7 @@ impl Embedded {
         let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
         let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions);
         let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
-        usable(&key)?;
+        in_service(&key)?;
         fits_key(&request, key.record.spec, key.record.usage)?;
         let grant = GrantRecord {
             account: key.record.account.clone(),

@@ -13,6 +13,7 @@ mod quotas;
 mod record;
 mod rotation;
 mod signing;
+mod states;
 mod stores;
 mod usage;
 
