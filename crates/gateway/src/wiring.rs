@@ -234,6 +234,17 @@ async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Resu
     Ok(())
 }
 
+/// The identities of a data folder on which no gateway runs. Creates nothing.
+///
+/// # Errors
+/// [`Error::Open`] names the part.
+pub async fn identities(config: &Config, foundations: &Foundations) -> Result<Iam, Error> {
+    let Foundations { meta, audit, clock, .. } = foundations;
+    let kms = Gateway::open_kms(config, meta, audit, clock).await?;
+    let sealer = Arc::new(KeyServiceSealer(kms));
+    Iam::attach(meta.clone(), clock.clone(), sealer).await.map_err(Error::open("identities"))
+}
+
 /// Identities, and the root keys of accounts that are new.
 async fn open_iam(
     config: &Config,

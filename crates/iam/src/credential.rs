@@ -167,7 +167,7 @@ impl Iam {
         Ok(user.filter(|user| user.id == id && of == *account))
     }
 
-    async fn user_identity(
+    pub(crate) async fn user_identity(
         &self,
         account: &AccountId,
         user: UserRecord,
@@ -245,7 +245,7 @@ impl Iam {
         self.user_identity(account, user, access_key_id, generation).await
     }
 
-    async fn role_identity(
+    pub(crate) async fn role_identity(
         &self,
         account: &AccountId,
         role: RoleRecord,
@@ -296,7 +296,7 @@ impl Iam {
         Ok((Some(parsed.into()), policies.digest()))
     }
 
-    async fn granted(&self, account: &AccountId, grants: &Grants) -> Result<Vec<Arc<Policy>>, Error> {
+    pub(crate) async fn granted(&self, account: &AccountId, grants: &Grants) -> Result<Vec<Arc<Policy>>, Error> {
         let mut policies = Vec::with_capacity(grants.inline.len() + grants.attached.len());
         for (name, document) in &grants.inline {
             policies.push(stored(document, PolicyKind::Identity, name)?);

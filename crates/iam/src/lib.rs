@@ -34,6 +34,7 @@ mod record;
 mod roles;
 mod secret;
 mod service;
+mod simulate;
 mod sts;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -46,7 +47,8 @@ mod tests;
 
 pub use access_keys::{AccessKey, KeyHolder, LastUsed};
 pub use arqueta_policy::{
-    ConditionKeys, Effect, Identity, ParseError, Policy, PolicyKind, Request, Request as PolicyRequest, Statement,
+    ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Request, Request as PolicyRequest,
+    Statement,
 };
 pub use authorize::Denied;
 pub use credential::Credential;
@@ -63,6 +65,7 @@ pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, Pol
 pub use roles::{CreateRole, Role};
 pub use secret::{Secret, SecretSealer};
 pub use service::{Config, Iam, NewAccessKey, RootKey};
+pub use simulate::{Simulated, Simulation};
 pub use sts::{AssumeRole, CallerIdentity, FederationToken, Issued, Scope, StsCaller, TemporaryCredentials};
 pub use users::{CreateUser, User};
 pub use versions::PolicyVersion;

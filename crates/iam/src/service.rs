@@ -73,13 +73,7 @@ impl Iam {
             }
         }
         let configured_root = config.root.map(|root| (config.account.clone(), Arc::new(root)));
-        let iam = Self {
-            directory: Directory::new(meta, clock),
-            sealer,
-            credentials: Credentials::new(),
-            issuers: Issuers::new(None),
-            configured_root,
-        };
+        let iam = Self::over(meta, clock, sealer, configured_root);
         iam.directory.refresh().await?;
         iam.ensure_account(&config.account).await?;
         let known = iam.directory.account(&config.account).await?.is_some_and(|record| !record.root_keys.is_empty());
@@ -88,6 +82,35 @@ impl Iam {
             false => Some(iam.create_root_access_key(&config.account).await?),
         };
         Ok((iam, generated))
+    }
+
+    /// The service over a store that has been opened before: creates neither account nor key.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn attach(
+        meta: Arc<dyn MetaStore>,
+        clock: Arc<dyn Clock>,
+        sealer: Arc<dyn SecretSealer>,
+    ) -> Result<Self, Error> {
+        let iam = Self::over(meta, clock, sealer, None);
+        iam.directory.refresh().await?;
+        Ok(iam)
+    }
+
+    fn over(
+        meta: Arc<dyn MetaStore>,
+        clock: Arc<dyn Clock>,
+        sealer: Arc<dyn SecretSealer>,
+        configured_root: Option<(AccountId, Arc<RootKey>)>,
+    ) -> Self {
+        Self {
+            directory: Directory::new(meta, clock),
+            sealer,
+            credentials: Credentials::new(),
+            issuers: Issuers::new(None),
+            configured_root,
+        }
     }
 
     /// Fetches the documents of identity providers from `documents`; without, none can be reached.

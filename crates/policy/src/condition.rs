@@ -125,6 +125,16 @@ impl Condition {
         }
     }
 
+    /// The keys that the condition asks for: its own and those of its variables.
+    pub(crate) fn asked_keys(&self) -> impl Iterator<Item = &str> {
+        let variables: Vec<&str> = match &self.test {
+            Test::Text(patterns, _) => patterns.iter().flat_map(Pattern::variables).collect(),
+            Test::Arn(patterns) => patterns.iter().flat_map(ArnPattern::variables).collect(),
+            _ => Vec::new(),
+        };
+        std::iter::once(self.key.written()).chain(variables)
+    }
+
     /// Name of the key, lower case.
     pub(crate) fn key_name(&self) -> &str {
         self.key.name()

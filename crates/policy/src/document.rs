@@ -1,6 +1,8 @@
 //! Policy documents: parsed, validated for their kind and compiled in one step (IAM User Guide,
 //! "Grammar of the IAM JSON policy language").
 
+use std::collections::BTreeSet;
+
 use crate::ParseError;
 use crate::condition::Condition;
 use crate::json::Json;
@@ -110,6 +112,16 @@ impl Policy {
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
         &self.statements
+    }
+
+    /// The condition keys that the policy asks for, as it writes them, in conditions and as
+    /// variables in resources.
+    #[must_use]
+    pub fn context_keys(&self) -> BTreeSet<&str> {
+        let conditions = self.statements.iter().flat_map(|statement| &statement.conditions);
+        let resources = self.statements.iter().filter_map(|statement| statement.resources.as_ref());
+        let variables = resources.flat_map(|resources| &resources.patterns).flat_map(ArnPattern::variables);
+        conditions.flat_map(Condition::asked_keys).chain(variables).collect()
     }
 
     /// Whether S3 calls the policy public: some Allow lets an open set of principals in without

@@ -96,6 +96,8 @@ impl Values<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     name: Box<str>,
+    /// As the policy writes it.
+    written: Box<str>,
     global: Global,
 }
 
@@ -155,11 +157,15 @@ impl Key {
                 None => Global::Other,
             },
         };
-        Self { name: lower.into(), global }
+        Self { name: lower.into(), written: name.into(), global }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn written(&self) -> &str {
+        &self.written
     }
 }
 

@@ -128,6 +128,18 @@ impl Pattern {
         }
     }
 
+    /// The keys of the policy variables in it, as written.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let parts: &[Part] = match self {
+            Self::Template(parts) => parts,
+            _ => &[],
+        };
+        parts.iter().filter_map(|part| match part {
+            Part::Variable { key, .. } => Some(key.written()),
+            Part::Glyphs(_) => None,
+        })
+    }
+
     /// Whether the pattern is one fixed text: no wildcard, no variable.
     pub(crate) fn literal(&self) -> Option<&str> {
         match self {
@@ -306,6 +318,15 @@ impl ArnPattern {
             *slot = Pattern::parse(field, syntax)?;
         }
         Ok(Some(Self::Fields(Box::new(compiled))))
+    }
+
+    /// The keys of the policy variables in it, as written.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let patterns: &[Pattern] = match self {
+            Self::Whole(pattern) => std::slice::from_ref(pattern),
+            Self::Fields(patterns) => &patterns[..],
+        };
+        patterns.iter().flat_map(Pattern::variables)
     }
 
     pub(crate) fn matches(&self, arn: &str, env: &Environment<'_>) -> Outcome {

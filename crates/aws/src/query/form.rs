@@ -1,7 +1,7 @@
 //! Parameters of the Query protocol: `application/x-www-form-urlencoded`, lists as
 //! `Name.member.N`, structures as `Name.Field`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode;
 
@@ -176,6 +176,27 @@ impl Form {
         (1..=present.div_ceil(2))
             .map(|n| member(n).ok_or(Error::MalformedInput("A member of a list is incomplete.")))
             .collect()
+    }
+
+    /// Members of a list of structures with a name and a list of values, such as
+    /// `ContextEntries.member.1.ContextKeyName` and `.ContextKeyValues.member.1`.
+    ///
+    /// # Errors
+    /// As [`Form::list`].
+    pub fn named_lists(&self, list: &str, name: &str, values: &str) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let prefix = format!("{list}.member.");
+        let mut members = Vec::new();
+        while let Some(named) = self.value(&format!("{prefix}{}.{name}", members.len() + 1)) {
+            let values = self.list(&format!("{prefix}{}.{values}", members.len() + 1))?;
+            members.push((named.to_owned(), values.into_iter().map(str::to_owned).collect()));
+        }
+        let present: BTreeSet<&str> =
+            self.under(&prefix).filter_map(|name| name[prefix.len()..].split('.').next()).collect();
+        if present.len() == members.len() {
+            Ok(members)
+        } else {
+            Err(Error::MalformedInput("The members of a list have a gap."))
+        }
     }
 
     /// Whether any parameter is `name` or lies beneath it.

@@ -1,11 +1,13 @@
 //! The command line: one file or folder per command, its options beside what carries it out.
 
+mod accounts;
 mod audit;
 mod serve;
 
 use clap::{Parser, Subcommand};
 
 use crate::{Error, hardening};
+pub use accounts::AccountsArgs;
 pub use audit::AuditArgs;
 pub use serve::ServeArgs;
 
@@ -26,6 +28,8 @@ pub enum Command {
     /// Talk to one PKCS#11 token for the gateway that started this process. Not for people.
     #[command(hide = true)]
     TokenWorker,
+    /// Show the accounts of a data folder, or create one.
+    Accounts(Box<AccountsArgs>),
     /// Look at the record of who did what, and prove that nobody changed it.
     Audit(Box<AuditArgs>),
 }
@@ -42,6 +46,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             arqueta_hsm::worker::run();
             Ok(())
         }
+        Command::Accounts(args) => accounts::run(*args),
         Command::Audit(args) => audit::run(*args),
     }
 }

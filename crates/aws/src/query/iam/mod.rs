@@ -1,5 +1,6 @@
 //! IAM's operations: who is meant, whether the caller may, and the identity service's answer.
 
+mod absent;
 mod access_keys;
 mod grants;
 mod groups;
@@ -7,6 +8,7 @@ mod oidc;
 mod operations;
 mod policies;
 mod roles;
+mod simulate;
 mod users;
 
 use arqueta_iam::{List, Tag};
@@ -98,6 +100,21 @@ pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<
         "TagOpenIDConnectProvider" => oidc::tag(call).await,
         "UntagOpenIDConnectProvider" => oidc::untag(call).await,
         "ListOpenIDConnectProviderTags" => oidc::tags(call).await,
+
+        "SimulatePrincipalPolicy" | "SimulateCustomPolicy" => simulate::run(call).await,
+        "GetContextKeysForPrincipalPolicy" | "GetContextKeysForCustomPolicy" => simulate::context_keys(call).await,
+
+        "ListMFADevices" => absent::none(call, "MFADevices", true).await,
+        "ListVirtualMFADevices" => absent::none(call, "VirtualMFADevices", true).await,
+        "ListSSHPublicKeys" => absent::none(call, "SSHPublicKeys", true).await,
+        "ListSigningCertificates" => absent::none(call, "Certificates", true).await,
+        "ListServerCertificates" => absent::none(call, "ServerCertificateMetadataList", true).await,
+        "ListServiceSpecificCredentials" => absent::none(call, "ServiceSpecificCredentials", false).await,
+        "ListInstanceProfiles" => absent::none(call, "InstanceProfiles", true).await,
+        "ListAccountAliases" => absent::none(call, "AccountAliases", true).await,
+        "ListSAMLProviders" => absent::none(call, "SAMLProviderList", false).await,
+        "GetLoginProfile" | "DeleteLoginProfile" => absent::login_profile(call).await,
+        "GetAccountPasswordPolicy" => absent::password_policy(call).await,
 
         other => Err(Error::Unsupported { operation: other.to_owned() }),
     }

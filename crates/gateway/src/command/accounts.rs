@@ -1,0 +1,87 @@
+//! `arqueta accounts`: the accounts of a data folder. The folder belongs to one process at a time,
+//! so a gateway that runs on it is told of new accounts by `accounts` in its configuration instead.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use arqueta_iam::Iam;
+use arqueta_model::AccountId;
+use clap::{Args, Subcommand};
+
+use super::ServeArgs;
+use crate::wiring::{self, Foundations, NewRoot};
+use crate::{Config, Error, hardening};
+
+/// Options of `arqueta accounts`.
+#[derive(Debug, Args)]
+pub struct AccountsArgs {
+    #[command(subcommand)]
+    command: AccountsCommand,
+
+    /// Configuration file of the gateway whose accounts are meant.
+    #[arg(long, env = "ARQUETA_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    /// Data folder of that gateway, which must not be running [default: ./data]
+    #[arg(long, env = "ARQUETA_DATA_DIR", value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountsCommand {
+    /// Show all accounts: the id, and when each was created.
+    List,
+    /// Create an account and show its root credentials, this once.
+    Create {
+        /// Twelve decimal digits.
+        account: AccountId,
+    },
+}
+
+/// Carries out one of the commands.
+///
+/// # Errors
+/// [`Error::Open`] while a gateway runs on the folder, [`Error::Config`] for an account that exists.
+pub fn run(args: AccountsArgs) -> Result<(), Error> {
+    let serve = ServeArgs { config: args.config, data_dir: args.data_dir, ..ServeArgs::default() };
+    let config = Config::load(&serve)?;
+    hardening::forbid_core_dumps();
+    if !config.data_dir.join("meta.redb").exists() {
+        return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(perform(args.command, &config))
+}
+
+async fn perform(command: AccountsCommand, config: &Config) -> Result<(), Error> {
+    let foundations = Foundations::open(config).await?;
+    let iam = wiring::identities(config, &foundations).await?;
+    let out = &mut io::stdout().lock();
+    match command {
+        AccountsCommand::List => list(&iam, out).await,
+        AccountsCommand::Create { account } => {
+            if iam.accounts().await.map_err(Error::open("identities"))?.contains(&account) {
+                return Err(Error::Config(format!("account {account} exists already")));
+            }
+            let key = iam.create_account(&account).await.map_err(Error::open("identities"))?;
+            show(out, &NewRoot { account, key })
+        }
+    }
+}
+
+async fn list(iam: &Iam, out: &mut impl Write) -> Result<(), Error> {
+    for account in iam.accounts().await.map_err(Error::open("identities"))? {
+        let created = iam.account_created(&account).await.map_err(Error::open("identities"))?;
+        writeln!(out, "{account}  {}", created.rfc3339()).map_err(Error::Output)?;
+    }
+    Ok(())
+}
+
+fn show(out: &mut impl Write, root: &NewRoot) -> Result<(), Error> {
+    let NewRoot { account, key } = root;
+    writeln!(out, "Root credentials of account {account} were created. They are shown this once; keep them.\n")
+        .and_then(|()| {
+            let secret = key.secret.expose();
+            writeln!(out, "export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={secret}\n", key.access_key_id)
+        })
+        .map_err(Error::Output)
+}
