@@ -19,6 +19,7 @@ mod error;
 mod holder;
 mod metered;
 mod quotas;
+mod regions;
 mod root;
 mod spec;
 #[cfg(any(test, feature = "testing"))]
@@ -38,5 +39,6 @@ pub use error::Error;
 pub use holder::{Adopted, Clusters, HolderError, Holders, KeyHolder, MAX_HELD_CIPHERTEXT, TokenCluster, Use};
 pub use metered::{Count, Counted, Metered, Outcome};
 pub use quotas::{QuotaError, Quotas};
+pub use regions::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};
 pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};
 pub use spec::KeySpec;

@@ -128,6 +128,7 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
             "ListResourceTags" => list_resource_tags,
             "ListRetirableGrants" => list_retirable_grants,
             "ReEncrypt" => re_encrypt,
+            "ReplicateKey" => replicate_key,
             "RotateKeyOnDemand" => rotate_key_on_demand,
             "ScheduleKeyDeletion" => schedule_key_deletion,
             "Sign" => sign,
@@ -149,6 +150,7 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
             "UntagResource" => untag_resource,
             "UpdateAlias" => update_alias,
             "UpdateKeyDescription" => update_key_description,
+            "UpdatePrimaryRegion" => update_primary_region,
         }
     )
 }

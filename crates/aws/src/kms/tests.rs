@@ -284,6 +284,7 @@ async fn what_is_not_served_never_succeeds() {
         "ListRetirableGrants",
         "PutKeyPolicy",
         "ReEncrypt",
+        "ReplicateKey",
         "RetireGrant",
         "RevokeGrant",
         "RotateKeyOnDemand",
@@ -294,6 +295,7 @@ async fn what_is_not_served_never_succeeds() {
         "UpdateAlias",
         "UpdateCustomKeyStore",
         "UpdateKeyDescription",
+        "UpdatePrimaryRegion",
         "Verify",
         "VerifyMac",
     ];
@@ -312,7 +314,6 @@ async fn what_is_not_served_never_succeeds() {
         assert!(fault.message.contains("Recipient"), "refused by name: {fault:?}");
     }
     for request in [
-        json!({ "MultiRegion": true }),
         json!({ "Origin": "EXTERNAL" }),
         json!({ "KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY" }),
         json!({ "XksKeyId": "x" }),

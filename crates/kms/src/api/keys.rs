@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpochSeconds, Tag};
+use super::{EpochSeconds, MultiRegionConfiguration, Tag};
 use crate::{KeyManager, KeySpec, KeyState, KeyUsage};
 
 /// `CreateKey`.
@@ -27,7 +27,7 @@ pub struct CreateKeyRequest {
     pub bypass_policy_lockout_safety_check: bool,
     /// Up to 50.
     pub tags: Vec<Tag>,
-    /// `true` is not supported.
+    /// Whether the key can have replicas in other Regions.
     pub multi_region: Option<bool>,
     /// Not supported.
     pub xks_key_id: Option<String>,
@@ -109,8 +109,14 @@ pub struct KeyMetadata {
     /// Of keys for `GENERATE_VERIFY_MAC`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mac_algorithms: Vec<&'static str>,
-    /// `false`.
+    /// Whether it is a multi-Region key.
     pub multi_region: bool,
+    /// The keys of a multi-Region key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_region_configuration: Option<MultiRegionConfiguration>,
+    /// Waiting period once all replicas are deleted; in `PendingReplicaDeletion` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_deletion_window_in_days: Option<u16>,
     /// The custom key store that holds the material.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_key_store_id: Option<String>,
@@ -201,9 +207,10 @@ pub struct ScheduleKeyDeletionRequest {
 pub struct ScheduleKeyDeletionResponse {
     /// ARN of the key.
     pub key_id: String,
-    /// When the material will be destroyed.
-    pub deletion_date: EpochSeconds,
-    /// `PendingDeletion`.
+    /// When the material will be destroyed; absent where replicas must be deleted first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_date: Option<EpochSeconds>,
+    /// `PendingDeletion`, or `PendingReplicaDeletion` of a primary key that has replicas.
     pub key_state: KeyState,
     /// The waiting period.
     pub pending_window_in_days: i64,

@@ -18,6 +18,7 @@ mod import;
 mod keys;
 mod mac;
 mod policies;
+mod regions;
 mod rotation;
 mod stores;
 mod tags;
@@ -53,6 +54,9 @@ pub use keys::{
 pub use mac::{GenerateMacRequest, GenerateMacResponse, VerifyMacRequest, VerifyMacResponse};
 pub use policies::{
     GetKeyPolicyRequest, GetKeyPolicyResponse, ListKeyPoliciesRequest, ListKeyPoliciesResponse, PutKeyPolicyRequest,
+};
+pub use regions::{
+    MultiRegionConfiguration, MultiRegionKey, ReplicateKeyRequest, ReplicateKeyResponse, UpdatePrimaryRegionRequest,
 };
 pub use rotation::{
     DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest, GetKeyRotationStatusResponse,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arqueta_model::{EncryptionContext, PrincipalKind};
+use arqueta_model::{EncryptionContext, PrincipalKind, Region};
 use arqueta_policy::{
     ConditionKeys, Decision, Evaluation, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate,
 };
@@ -54,11 +54,20 @@ pub(super) struct Ask<'a> {
     pub algorithm: EncryptionAlgorithm,
     /// Further condition keys of the request; an empty list is an absent key.
     pub conditions: &'a [(&'a str, &'a [String])],
+    /// The Region where it happens, if it is not the service's own.
+    pub region: Option<&'a Region>,
 }
 
 impl<'a> Ask<'a> {
     pub(super) fn new(caller: &'a Caller, operation: &'static str) -> Self {
-        Self { caller, operation, context: None, algorithm: EncryptionAlgorithm::SYMMETRIC_DEFAULT, conditions: &[] }
+        Self {
+            caller,
+            operation,
+            context: None,
+            algorithm: EncryptionAlgorithm::SYMMETRIC_DEFAULT,
+            conditions: &[],
+            region: None,
+        }
     }
 
     pub(super) fn context(self, context: &'a EncryptionContext) -> Self {
@@ -71,6 +80,10 @@ impl<'a> Ask<'a> {
 
     pub(super) fn conditions(self, conditions: &'a [(&'a str, &'a [String])]) -> Self {
         Self { conditions, ..self }
+    }
+
+    pub(super) fn within(self, region: &'a Region) -> Self {
+        Self { region: Some(region), ..self }
     }
 
     fn action(&self) -> String {
@@ -93,7 +106,7 @@ impl Embedded {
         self.decide(ask, key, named, alias.as_deref()).map(|()| key.clone())
     }
 
-    fn decide(&self, ask: Ask<'_>, key: &Key, named: &str, alias: Option<&str>) -> Result<(), Error> {
+    pub(super) fn decide(&self, ask: Ask<'_>, key: &Key, named: &str, alias: Option<&str>) -> Result<(), Error> {
         let identity = &*ask.caller.identity;
         let Some(policy) = key.policy.as_deref() else { return Ok(()) };
         let foreign = identity.principal.account != key.record.account;
@@ -158,7 +171,7 @@ impl Embedded {
     }
 
     fn conditions<'a>(&'a self, ask: Ask<'a>) -> ConditionKeys<'a> {
-        let mut keys = ConditionKeys::of_request(&ask.caller.request, &self.state.region);
+        let mut keys = ConditionKeys::of_request(&ask.caller.request, ask.region.unwrap_or(&self.state.region));
         for (name, values) in ask.conditions {
             keys.insert_all(name, values.iter().map(String::as_str));
         }
@@ -180,6 +193,10 @@ impl Embedded {
         keys.insert("kms:KeyUsage", key.record.usage.name());
         keys.insert("kms:KeyOrigin", key.record.origin.name());
         keys.insert("kms:MultiRegion", if key.record.multi_region.is_some() { "true" } else { "false" });
+        if let Some(regions) = &key.record.multi_region {
+            let primary = regions.primary.as_str() == key.arn.region();
+            keys.insert("kms:MultiRegionKeyType", if primary { "PRIMARY" } else { "REPLICA" });
+        }
         keys.insert_all("kms:ResourceAliases", key.aliases.iter().map(String::as_str));
         if let Some(alias) = alias {
             keys.insert("kms:RequestAlias", alias);

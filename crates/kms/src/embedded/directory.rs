@@ -16,8 +16,8 @@ use super::access::parse_policy;
 use super::held::{Home, Registry};
 use super::material::Slot;
 use super::record::{
-    self, ALIASES, AliasRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle, Origin, STORES, StoreRecord,
-    WRAPPINGS, WrappingRecord,
+    self, ALIASES, AliasRecord, ERRANDS, Edition, ErrandRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Lifecycle,
+    Origin, STORES, StoreRecord, TOMBS, TombRecord, WRAPPINGS, WrappingRecord,
 };
 use super::stores::{Link, Store};
 use crate::{Error, KeyManager, KeyState};
@@ -59,9 +59,10 @@ impl Key {
         };
         let mut slots = before.map(|key| key.slots.clone()).unwrap_or_default();
         slots.resize_with(record.versions.len(), || Arc::new(OnceLock::new()));
-        for (slot, version) in slots.iter_mut().zip(&record.versions) {
-            if !version.is_here() {
-                // Expired or deleted: the opened form goes with the last call that still uses it.
+        for (number, (slot, version)) in slots.iter_mut().zip(&record.versions).enumerate() {
+            let old = before.and_then(|key| key.record.versions.get(number));
+            if !version.is_here() || old.is_some_and(|old| old.sealed != version.sealed) {
+                // Expired, deleted or given up: the opened form goes with the last call that still uses it.
                 *slot = Arc::new(OnceLock::new());
             }
         }
@@ -139,6 +140,10 @@ pub(super) struct Directory {
     pub keys: BTreeMap<AccountId, BTreeMap<String, Arc<Key>>>,
     pub aliases: BTreeMap<AccountId, BTreeMap<String, Arc<AliasRecord>>>,
     pub stores: BTreeMap<AccountId, BTreeMap<String, Arc<Store>>>,
+    /// What each other Region has yet to hear, by account and key id.
+    pub errands: BTreeMap<Region, BTreeMap<(AccountId, String), Arc<ErrandRecord>>>,
+    /// Multi-Region keys that were destroyed here.
+    pub tombs: BTreeMap<(AccountId, String), Edition>,
     homes: Arc<Registry>,
     /// When each stored [`WrappingRecord`] is to be destroyed, by its name.
     pub wrappings: BTreeMap<String, Timestamp>,
@@ -148,8 +153,8 @@ impl Directory {
     /// Reads everything. Only a key that waits for its first import has no version: any other
     /// record without one is damaged.
     pub(super) async fn load(meta: &dyn MetaStore, region: &Region, homes: &Arc<Registry>) -> Result<Self, Error> {
-        let (keys, aliases, stores, wrappings) = Default::default();
-        let mut directory = Self { keys, aliases, stores, wrappings, homes: homes.clone() };
+        let (keys, aliases, stores, wrappings, errands, tombs) = Default::default();
+        let mut directory = Self { keys, aliases, stores, wrappings, errands, tombs, homes: homes.clone() };
         // Before the keys: they look for their homes.
         for (_, store) in scan::<StoreRecord>(meta, STORES).await? {
             directory.put_store(store);
@@ -171,7 +176,33 @@ impl Directory {
         for (_, wrapping) in scan::<WrappingRecord>(meta, WRAPPINGS).await? {
             directory.wrappings.insert(wrapping.store_key(), wrapping.until);
         }
+        for (_, errand) in scan::<ErrandRecord>(meta, ERRANDS).await? {
+            directory.put_errand(errand);
+        }
+        for (_, tomb) in scan::<TombRecord>(meta, TOMBS).await? {
+            directory.put_tomb(tomb);
+        }
         Ok(directory)
+    }
+
+    /// What `to` has yet to hear of a key.
+    pub(super) fn errand(&self, to: &Region, account: &AccountId, id: &str) -> Option<&Arc<ErrandRecord>> {
+        self.errands.get(to)?.get(&(account.clone(), id.to_owned()))
+    }
+
+    pub(super) fn put_errand(&mut self, errand: ErrandRecord) {
+        let key = (errand.account.clone(), errand.key_id.clone());
+        self.errands.entry(errand.to.clone()).or_default().insert(key, Arc::new(errand));
+    }
+
+    pub(super) fn remove_errand(&mut self, errand: &ErrandRecord) {
+        if let Some(errands) = self.errands.get_mut(&errand.to) {
+            errands.remove(&(errand.account.clone(), errand.key_id.clone()));
+        }
+    }
+
+    pub(super) fn put_tomb(&mut self, tomb: TombRecord) {
+        self.tombs.insert((tomb.account, tomb.key_id), tomb.edition);
     }
 
     pub(super) fn key(&self, account: &AccountId, id: &str) -> Option<&Arc<Key>> {

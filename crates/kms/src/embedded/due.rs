@@ -1,6 +1,5 @@
 //! What happens by the clock: material is destroyed, keys rotate, last uses are written back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::EventBuilder;
@@ -9,7 +8,7 @@ use serde_json::json;
 
 use super::Embedded;
 use super::directory::Key;
-use super::record::{Cause, Lifecycle, VersionRecord};
+use super::record::{Cause, KeyRecord, Lifecycle, VersionRecord};
 use super::rotation::days;
 use super::state::Change;
 use crate::Error;
@@ -53,7 +52,7 @@ impl Embedded {
         let now = self.state.clock.now();
         let keys: Vec<_> = self.state.directory().keys.values().flat_map(|keys| keys.values().cloned()).collect();
         let mut outcome = Ok(());
-        for key in keys.iter().filter(|key| due(key, now).is_some()) {
+        for key in keys.iter().filter(|key| self.due(key, now).is_some()) {
             // One key whose holder is away does not keep the others waiting.
             outcome = outcome.and(self.act(key, now).await);
         }
@@ -65,7 +64,7 @@ impl Embedded {
         let turn = self.turn().await?;
         let current = self.state.directory().key(&key.record.account, &key.record.id).cloned();
         // Another look, now that nobody else can change it.
-        let Some((key, due)) = current.and_then(|key| due(&key, now).map(|due| (key, due))) else { return Ok(()) };
+        let Some((key, due)) = current.and_then(|key| self.due(&key, now).map(|due| (key, due))) else { return Ok(()) };
         let (name, change) = match due {
             Due::Destroy => {
                 self.destroy_held(&key.record).await?;
@@ -108,7 +107,7 @@ impl Embedded {
     }
 
     /// An event of the service itself.
-    async fn record_own(&self, key: &Arc<Key>, name: &str, now: Timestamp) -> Result<(), Error> {
+    pub(super) async fn record_own(&self, key: &Key, name: &str, now: Timestamp) -> Result<(), Error> {
         let principal = Principal {
             account: key.record.account.clone(),
             arn: Arn::new("iam", "", key.record.account.as_str(), "root"),
@@ -136,6 +135,23 @@ impl Embedded {
         Ok(self.state.audit.append(event).await?)
     }
 
+    /// A disabled key rotates when it is enabled again.
+    fn due(&self, key: &Key, now: Timestamp) -> Option<Due> {
+        match key.record.lifecycle {
+            Lifecycle::PendingDeletion { at } if at <= now => Some(Due::Destroy),
+            _ if key.record.has_lapsed(now) => Some(Due::Expire),
+            Lifecycle::Enabled if self.rotates(&key.record) => {
+                key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate)
+            }
+            _ => None,
+        }
+    }
+
+    /// Replicas follow their primary, and a primary waits until the last rotation is everywhere.
+    fn rotates(&self, record: &KeyRecord) -> bool {
+        self.leads(record) && record.everywhere().len() == record.versions.len()
+    }
+
     fn next_due(&self) -> Duration {
         let now = self.state.clock.now();
         let directory = self.state.directory();
@@ -144,7 +160,7 @@ impl Embedded {
             let expires = key.record.versions.iter().filter_map(VersionRecord::expires).min();
             let own = match key.record.lifecycle {
                 Lifecycle::PendingDeletion { at } => Some(at),
-                Lifecycle::Enabled => key.record.rotation.next,
+                Lifecycle::Enabled if self.rotates(&key.record) => key.record.rotation.next,
                 _ => None,
             };
             expires.into_iter().chain(own).min()
@@ -152,15 +168,5 @@ impl Embedded {
         let wrappings = directory.wrappings.values().copied();
         let usage = self.state.usage.due();
         times.chain(wrappings).chain(usage).map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
-    }
-}
-
-/// A disabled key rotates when it is enabled again.
-fn due(key: &Key, now: Timestamp) -> Option<Due> {
-    match key.record.lifecycle {
-        Lifecycle::PendingDeletion { at } if at <= now => Some(Due::Destroy),
-        _ if key.record.has_lapsed(now) => Some(Due::Expire),
-        Lifecycle::Enabled => key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate),
-        _ => None,
     }
 }

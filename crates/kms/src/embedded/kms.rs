@@ -118,7 +118,7 @@ impl Kms for Embedded {
         let state = key.record.lifecycle.state();
         Ok(KeyDescription {
             key: key.arn.clone(),
-            state: if foreign { KeyState::Enabled } else { state },
+            state: if foreign || in_service(&key).is_ok() { KeyState::Enabled } else { state },
             usage: key.record.usage,
             spec: key.record.spec,
             manager: key.record.manager,
@@ -186,8 +186,16 @@ impl Embedded {
 
     async fn open_as(&self, call: &mut Call<'_>, request: &Decrypt<'_>, ask: Ask<'_>) -> Result<Opened, Error> {
         let parsed = ciphertext::parse(request.wrapped)?;
-        let key = self.source(call, request.key.map(KeyArn::as_str), &parsed, ask).await?;
+        let named = request.key.map(|named| self.here(named));
+        let key = self.source(call, named.as_ref().map(KeyArn::as_str), &parsed, ask).await?;
         self.open_parsed(call.caller, key, &parsed, request.context).await
+    }
+
+    /// The key by which this Region knows what `arn` names: objects that came from another Region
+    /// name its member of a multi-Region key, and the local one opens them.
+    fn here(&self, arn: &KeyArn) -> KeyArn {
+        let elsewhere = arn.region() != self.state.region.as_str();
+        elsewhere.then(|| self.local_member(arn)).flatten().unwrap_or_else(|| arn.clone())
     }
 
     async fn admit_ref(&self, call: &mut Call<'_>, key: &KeyRef, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
@@ -203,6 +211,7 @@ impl Embedded {
 
     /// What an ARN names, without waiting for anything.
     fn target(&self, caller: &Caller, arn: &KeyArn) -> Result<Target, Error> {
+        let arn = &self.here(arn);
         let account: AccountId = arn.account().parse().map_err(|_| no_such_key(arn.as_str()))?;
         let key = self.find_any(&account, arn.key_id()).filter(|key| key.is(arn));
         let key = key.filter(|key| !key.is_owned() || is_own_call(caller));

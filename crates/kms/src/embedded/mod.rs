@@ -29,6 +29,7 @@ mod page;
 mod pairs;
 mod policies;
 mod record;
+mod regions;
 mod resolve;
 mod rotation;
 mod secrets;

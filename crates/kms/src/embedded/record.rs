@@ -9,12 +9,15 @@
 //! | `kms/i/<account>/<key id>/<id>` | [`WrappingRecord`], until it expires |
 //! | `kms/u/<account>/<key id>` | [`LastUse`] of a key, at most a minute old |
 //! | `kms/s/<account>/<store id>` | [`StoreRecord`], with its sealed password |
+//! | `kms/o/<region>/<account>/<key id>` | [`ErrandRecord`]: what another Region has yet to hear |
+//! | `kms/t/<account>/<key id>` | [`Edition`] at which a multi-Region key was destroyed here |
 //!
 //! Values are a format version byte, then MessagePack with named members.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use arqueta_model::{AccountId, EncryptionContext, KeyArn, Region, Timestamp};
+use arqueta_model::{AccountId, EncryptionContext, KeyArn, Principal, Region, Timestamp};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,8 @@ pub(super) const GRANTS: &str = "kms/g/";
 pub(super) const WRAPPINGS: &str = "kms/i/";
 pub(super) const USES: &str = "kms/u/";
 pub(super) const STORES: &str = "kms/s/";
+pub(super) const ERRANDS: &str = "kms/o/";
+pub(super) const TOMBS: &str = "kms/t/";
 
 /// A KMS key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -87,6 +92,76 @@ pub(super) struct MultiRegion {
     pub primary: Region,
     /// All Regions but the primary's.
     pub replicas: BTreeSet<Region>,
+    /// Of the properties that all its Regions share. Only the primary makes a new one.
+    pub edition: Edition,
+    /// Number of the first version that some Region may still lack: nothing is encrypted under it
+    /// or later ones before every Region has it.
+    pub waiting: Option<u32>,
+}
+
+/// Orders what is said of a multi-Region key's shared properties: of two editions the higher is
+/// right, wherever and in whatever order they arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub(super) struct Edition {
+    /// Counts hand-overs of the primary.
+    pub term: u64,
+    /// Counts changes over all terms.
+    pub revision: u64,
+}
+
+impl Edition {
+    pub(super) const fn next(self) -> Self {
+        Self { term: self.term, revision: self.revision + 1 }
+    }
+
+    /// The first edition under another primary.
+    pub(super) const fn next_term(self) -> Self {
+        Self { term: self.term + 1, revision: self.revision + 1 }
+    }
+}
+
+/// Something that another Region has yet to hear. At most one for each Region and key: it names
+/// no content, the key as it is at that moment is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ErrandRecord {
+    pub to: Region,
+    pub account: AccountId,
+    pub key_id: String,
+    /// The edition that the other Region must at least have heard of.
+    pub edition: Edition,
+    pub errand: Errand,
+}
+
+/// What is to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Errand {
+    /// The shared properties.
+    Share,
+    /// That a replica shall come to be; then the shared properties.
+    Create(Box<Creation>),
+    /// To the primary: the replica here is destroyed.
+    Leave,
+}
+
+/// What a replica begins with, beside what it shares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Creation {
+    pub policy: String,
+    pub description: String,
+    pub tags: BTreeMap<String, String>,
+    /// Who asked for it, for the record of the replica's Region.
+    pub principal: Principal,
+    pub source_ip: IpAddr,
+    pub user_agent: String,
+}
+
+/// A multi-Region key that is destroyed here: whatever is still said of it up to this edition
+/// makes no replica again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TombRecord {
+    pub account: AccountId,
+    pub key_id: String,
+    pub edition: Edition,
 }
 
 /// Stored part of a key's state.
@@ -300,7 +375,14 @@ impl KeyRecord {
     /// Index of the version that new ciphertext is under: the newest that is not waiting for a
     /// rotation. `None` before the first import.
     pub(super) fn current(&self) -> Option<usize> {
-        self.versions.iter().rposition(|version| !version.is_pending())
+        self.everywhere().iter().rposition(|version| !version.is_pending())
+    }
+
+    /// The versions that every Region of the key has.
+    pub(super) fn everywhere(&self) -> &[VersionRecord] {
+        let waiting = self.multi_region.as_ref().and_then(|regions| regions.waiting);
+        let count = waiting.map_or(self.versions.len(), |first| self.versions.len().min(first as usize));
+        &self.versions[..count]
     }
 
     /// Whether every version that a ciphertext can be under has its material.
@@ -388,6 +470,18 @@ pub(super) fn use_key(account: &str, key_id: &str) -> String {
 impl AliasRecord {
     pub(super) fn store_key(&self) -> String {
         format!("{ALIASES}{}/{}", self.account, self.name)
+    }
+}
+
+impl ErrandRecord {
+    pub(super) fn store_key(&self) -> String {
+        format!("{ERRANDS}{}/{}/{}", self.to, self.account, self.key_id)
+    }
+}
+
+impl TombRecord {
+    pub(super) fn store_key(&self) -> String {
+        format!("{TOMBS}{}/{}", self.account, self.key_id)
     }
 }
 

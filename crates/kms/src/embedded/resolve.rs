@@ -6,7 +6,7 @@ use arqueta_model::{AccountId, Arn, KeyArn, PrincipalKind};
 
 use super::Embedded;
 use super::directory::Key;
-use super::limits;
+use super::{limits, regions};
 use crate::{Caller, Error};
 
 /// The name under which an account's AWS-managed key for S3 is reached.
@@ -156,7 +156,9 @@ pub(super) fn no_such_key(arn: &str) -> Error {
 fn not_found(name: &str, parsed: &Name<'_>) -> Error {
     match parsed.kind {
         Kind::Alias(_) => Error::NotFound { message: format!("Alias {} is not found.", parsed.arn) },
-        Kind::Key(id) if name.starts_with("arn:") || uuid::Uuid::try_parse(id).is_ok() => no_such_key(&parsed.arn),
+        Kind::Key(id) if name.starts_with("arn:") || uuid::Uuid::try_parse(id).is_ok() || regions::is_id(id) => {
+            no_such_key(&parsed.arn)
+        }
         Kind::Key(_) => invalid_key_id(name),
     }
 }

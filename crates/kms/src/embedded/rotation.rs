@@ -42,8 +42,12 @@ impl Embedded {
         let turn = self.turn().await?;
         let key = self.admit(call, name, Names::Keys, Ask::new(call.caller, call.name())).await?;
         rotatable(&key)?;
+        self.primary_only(&key)?;
         usable(&key)?;
         let mut record = key.record.clone();
+        if record.everywhere().len() < record.versions.len() {
+            return Err(refused("ConflictException", format!("A rotation of {} is in progress.", key.arn)));
+        }
         if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
             let message = format!("{} has reached the limit of {MAX_ON_DEMAND} on-demand rotations.", key.arn);
             return Err(refused("LimitExceededException", message));
@@ -72,6 +76,7 @@ impl Embedded {
                 None => record.rotation.period_days.into(),
             };
             rotatable(key)?;
+            self.primary_only(key)?;
             usable(key)?;
             record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
             record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
@@ -88,6 +93,7 @@ impl Embedded {
         self.change_key(Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
             rotatable(key)?;
             automatic(key)?;
+            self.primary_only(key)?;
             usable(key)?;
             record.rotation.next = None;
             Ok(())
@@ -191,7 +197,8 @@ fn rotatable(key: &Key) -> Result<(), Error> {
 fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRotationsResponse, Error> {
     let include = request.include_key_material.as_deref().unwrap_or("ROTATIONS_ONLY");
     limits::member_of(include, "includeKeyMaterial", &["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"])?;
-    let versions = &key.record.versions;
+    // A rotation counts once every Region has the new material.
+    let versions = key.record.everywhere();
     // Newest first; markers need names that ascend in that order.
     let numbered = versions.iter().enumerate().rev().map(|(number, version)| {
         let rotated = matches!(version.cause, Cause::Automatic | Cause::OnDemand);

@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard, Semaphore};
 
 use super::directory::{Directory, Key};
 use super::held::Registry;
-use super::record::{self, AliasRecord, GrantRecord, KeyRecord, StoreRecord, WrappingRecord};
+use super::record::{self, AliasRecord, ErrandRecord, GrantRecord, KeyRecord, StoreRecord, TombRecord, WrappingRecord};
+use super::regions::Neighbours;
 use super::stores::Store;
 use super::usage::Usage;
 use super::{Config, Embedded};
@@ -39,6 +40,8 @@ pub(super) struct State {
     /// Private-key operations at a time: one for each core.
     pub workers: Arc<Semaphore>,
     pub usage: Usage,
+    /// The other Regions, once the service has joined them.
+    pub neighbours: Neighbours,
 }
 
 /// The right to change something.
@@ -58,6 +61,9 @@ pub(super) enum Change {
     DropWrapping(String),
     Store(StoreRecord),
     DropStore(Arc<Store>),
+    Errand(ErrandRecord),
+    DropErrand(Arc<ErrandRecord>),
+    Tomb(TombRecord),
 }
 
 impl State {
@@ -86,6 +92,7 @@ impl State {
             wake: Notify::new(),
             workers: Arc::new(Semaphore::new(cores())),
             usage: Usage::default(),
+            neighbours: Neighbours::default(),
         }
     }
 
@@ -108,6 +115,7 @@ impl State {
 
     async fn apply(&self, changes: Vec<Change>) -> Result<(), Error> {
         let batch = self.batch(&changes);
+        let addressees: Vec<_> = changes.iter().filter_map(Change::addressee).cloned().collect();
         if let Err(error) = self.meta.commit(batch).await {
             // It may have happened, or someone else was faster.
             self.stale.store(true, Ordering::Release);
@@ -125,6 +133,7 @@ impl State {
             self.stale.store(true, Ordering::Release);
         }
         self.wake.notify_one();
+        addressees.iter().for_each(|region| self.neighbours.wake(region));
         applied
     }
 
@@ -170,6 +179,9 @@ impl State {
                     let key = store.record.store_key();
                     batch.unchanged(key.clone(), Some(before)).delete(key)
                 }
+                Change::Errand(errand) => batch.put(errand.store_key(), record::encode(errand)),
+                Change::DropErrand(errand) => batch.delete(errand.store_key()),
+                Change::Tomb(tomb) => batch.put(tomb.store_key(), record::encode(tomb)),
             };
         }
         batch
@@ -181,6 +193,14 @@ fn cores() -> usize {
 }
 
 impl Change {
+    /// The other Region that has something to hear now.
+    fn addressee(&self) -> Option<&Region> {
+        match self {
+            Self::Errand(errand) => Some(&errand.to),
+            _ => None,
+        }
+    }
+
     fn enter(self, directory: &mut Directory, region: &Region) -> Result<(), Error> {
         match self {
             Self::Key(key) => {
@@ -200,6 +220,9 @@ impl Change {
             }
             Self::Store(store) => directory.put_store(store),
             Self::DropStore(store) => directory.remove_store(&store.record.account, &store.record.id),
+            Self::Errand(errand) => directory.put_errand(errand),
+            Self::DropErrand(errand) => directory.remove_errand(&errand),
+            Self::Tomb(tomb) => directory.put_tomb(tomb),
         }
         Ok(())
     }
@@ -219,6 +242,8 @@ impl Embedded {
     /// that store and directory never differ.
     pub(super) async fn commit(&self, turn: Turn, changes: Vec<Change>) -> Result<(), Error> {
         let state = self.state.clone();
+        // Other Regions hear of a change because of the same commit that makes it.
+        let changes = self.announced(changes);
         let done = tokio::spawn(async move {
             let outcome = state.apply(changes).await;
             drop(turn.0);

@@ -11,7 +11,8 @@ use crate::embedded::ciphertext::MAX_KEY_ID;
 use crate::embedded::directory::Key;
 use crate::embedded::limits::{self, refused, unsupported};
 use crate::embedded::managed::{default_policy, new_id};
-use crate::embedded::record::{Cause, KeyRecord, Lifecycle, Origin};
+use crate::embedded::record::{Cause, KeyRecord, Lifecycle, MultiRegion, Origin};
+use crate::embedded::regions;
 use crate::embedded::resolve::no_such_key;
 use crate::embedded::state::Change;
 use crate::embedded::tags;
@@ -110,16 +111,23 @@ impl Embedded {
         limits::length(&description, "description", 0, super::MAX_DESCRIPTION)?;
         let wanted = tags::checked(request.tags)?;
         let account = &call.caller.identity.principal.account;
-        let ask_tags = tags::conditions(&wanted);
+        let multi_region = request.multi_region == Some(true);
+        let mut ask_tags = tags::conditions(&wanted);
+        ask_tags.push(("kms:MultiRegion".to_owned(), vec![multi_region.to_string()]));
+        if multi_region {
+            ask_tags.push(("kms:MultiRegionKeyType".to_owned(), vec!["PRIMARY".to_owned()]));
+        }
         self.authorize_account(Ask::new(call.caller, "CreateKey").conditions(&tags::borrowed(&ask_tags)), "*")?;
         if !wanted.is_empty() {
             self.authorize_account(Ask::new(call.caller, "TagResource").conditions(&tags::borrowed(&ask_tags)), "*")?;
         }
         let policy = request.policy.unwrap_or_else(|| default_policy(account));
-        let id = id.map_or_else(|| Ok(new_id()), checked_id)?;
+        let drawn = if multi_region { regions::new_id } else { new_id };
+        let id = id.map_or_else(|| Ok(drawn()), checked_id)?;
         let mut record = self.new_key(account, &id, KeyManager::Customer, policy);
         (record.spec, record.usage) = (spec, usage);
         record.description = description;
+        record.multi_region = multi_region.then(|| MultiRegion::new(&self.state.region));
         record.tags = wanted;
         if at.is_none() && request.origin.as_deref() == Some(Origin::External.name()) {
             record.origin = Origin::External;
@@ -141,12 +149,17 @@ impl Embedded {
             Some(_) if spec != KeySpec::SYMMETRIC_DEFAULT => {
                 return Err(unsupported(&format!("KeySpec {} at a key holder", spec.name())));
             }
+            // What another holder has cannot be given to other Regions.
+            Some(_) if multi_region => return Err(unsupported("MultiRegion of keys at a key holder")),
             Some(Adopted { holder, name }) => {
                 record.origin = Origin::ExternalKeyStore;
                 Some(self.adopted_version(&record, holder, name).await?)
             }
             None if record.origin == Origin::External => None,
-            None => Some(self.new_version(&record, home, Cause::Creation).await?),
+            None => {
+                // What leaves for other Regions is made where it can leave.
+                Some(self.new_version(&record, home.filter(|_| !multi_region), Cause::Creation).await?)
+            }
         };
         record.versions.extend(version);
         call.touches(&record.arn(&self.state.region));
@@ -199,11 +212,12 @@ fn checked_kind(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error
     if request.xks_key_id.is_some() {
         return Err(unsupported("XksKeyId"));
     }
-    if request.multi_region == Some(true) {
-        return Err(unsupported("MultiRegion"));
-    }
     match (origin, &request.custom_key_store_id) {
-        ("AWS_KMS" | "EXTERNAL", None) | ("AWS_CLOUDHSM", Some(_)) => {}
+        ("AWS_KMS" | "EXTERNAL", None) => {}
+        ("AWS_CLOUDHSM", Some(_)) if request.multi_region == Some(true) => {
+            return Err(unsupported("MultiRegion in a custom key store"));
+        }
+        ("AWS_CLOUDHSM", Some(_)) => {}
         ("AWS_CLOUDHSM", None) => return Err(limits::invalid("Origin AWS_CLOUDHSM needs a CustomKeyStoreId.")),
         ("AWS_KMS" | "EXTERNAL", Some(_)) => {
             return Err(limits::invalid(format!("CustomKeyStoreId does not go with Origin {origin}.")));

@@ -1,7 +1,10 @@
 //! What a caller is told of keys.
 
+use arqueta_model::Region;
+
 use crate::api::{
-    DescribeKeyRequest, DescribeKeyResponse, EpochSeconds, KeyListEntry, KeyMetadata, ListKeysRequest, ListKeysResponse,
+    DescribeKeyRequest, DescribeKeyResponse, EpochSeconds, KeyListEntry, KeyMetadata, ListKeysRequest,
+    ListKeysResponse, MultiRegionConfiguration, MultiRegionKey,
 };
 use crate::embedded::Embedded;
 use crate::embedded::access::Ask;
@@ -9,7 +12,7 @@ use crate::embedded::call::Call;
 use crate::embedded::directory::Key;
 use crate::embedded::import;
 use crate::embedded::page::page;
-use crate::embedded::record::{Lifecycle, Origin, VersionRecord};
+use crate::embedded::record::{Lifecycle, MultiRegion, Origin, VersionRecord};
 use crate::embedded::resolve::Names;
 use crate::embedded::stores::Link;
 use crate::{Algorithms, Caller, Error, KeySpec, KeyState};
@@ -56,7 +59,7 @@ impl Embedded {
 }
 
 /// What AWS tells of a key.
-pub(super) fn metadata(key: &Key) -> KeyMetadata {
+pub(in crate::embedded) fn metadata(key: &Key) -> KeyMetadata {
     let record = &key.record;
     let algorithms = Algorithms::of(record.spec, record.usage);
     let imported = record.versions.iter().filter(|version| version.imported.is_some() && !version.is_pending());
@@ -85,10 +88,29 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
         key_agreement_algorithms: algorithms.agreement.iter().map(|algorithm| algorithm.name()).collect(),
         mac_algorithms: algorithms.mac.iter().map(|algorithm| algorithm.name()).collect(),
         multi_region: record.multi_region.is_some(),
+        multi_region_configuration: record.multi_region.as_ref().map(|regions| configuration(key, regions)),
+        pending_deletion_window_in_days: match record.lifecycle {
+            Lifecycle::PendingReplicaDeletion { window_days } => Some(window_days),
+            _ => None,
+        },
         custom_key_store_id: record.custom_key_store.clone(),
         cloud_hsm_cluster_id: key.store().map(Link::cluster_id),
         current_key_material_id: (record.spec == KeySpec::SYMMETRIC_DEFAULT && record.origin != Origin::CloudHsm)
             .then(|| record.current().map(|number| record.versions[number].id.clone()))
             .flatten(),
+    }
+}
+
+/// The keys of a multi-Region key, as this one knows them.
+fn configuration(key: &Key, regions: &MultiRegion) -> MultiRegionConfiguration {
+    let member = |region: &Region| MultiRegionKey {
+        arn: key.record.arn(region).as_str().to_owned(),
+        region: region.as_str().to_owned(),
+    };
+    let primary = regions.primary.as_str() == key.arn.region();
+    MultiRegionConfiguration {
+        multi_region_key_type: if primary { "PRIMARY" } else { "REPLICA" },
+        primary_key: member(&regions.primary),
+        replica_keys: regions.replicas.iter().map(member).collect(),
     }
 }

@@ -4,6 +4,8 @@ mod create;
 mod describe;
 mod states;
 
+pub(super) use describe::metadata;
+
 use std::sync::Arc;
 
 use super::Embedded;
@@ -12,12 +14,13 @@ use super::call::Call;
 use super::directory::Key;
 use super::limits::refused;
 use super::record::{KeyRecord, Lifecycle, Origin};
+use super::regions::in_motion;
 use super::resolve::{Names, Target};
 use super::state::Change;
 use crate::{Error, KeyState};
 
 /// Characters of a key's description.
-const MAX_DESCRIPTION: usize = 8192;
+pub(super) const MAX_DESCRIPTION: usize = 8192;
 
 impl Embedded {
     /// Finds a key and checks that the caller may do `ask` with it.
@@ -96,6 +99,10 @@ pub(super) fn usable(key: &Key) -> Result<(), Error> {
 
 /// A key that its administrators let be used, whether or not its holder can be reached.
 pub(super) fn in_service(key: &Key) -> Result<(), Error> {
+    if let Lifecycle::Updating { enabled: true } = key.record.lifecycle {
+        // A primary on the move goes on working.
+        return Ok(());
+    }
     match key.record.lifecycle.state() {
         KeyState::Enabled if key.store().is_some_and(|store| !store.is_connected()) => {
             Err(Error::InvalidState { key: key.arn.clone(), state: KeyState::Unavailable })
@@ -123,7 +130,18 @@ fn not_pending(key: &Key) -> Result<(), Error> {
 /// A key that can be administered.
 pub(super) fn not_pending_deletion(key: &Key) -> Result<(), Error> {
     match key.state() {
-        state @ KeyState::PendingDeletion => Err(Error::InvalidState { key: key.arn.clone(), state }),
+        state @ (KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) => {
+            Err(Error::InvalidState { key: key.arn.clone(), state })
+        }
         _ => Ok(()),
     }
+}
+
+/// A key whose state can be changed by hand.
+fn at_rest(key: &Key) -> Result<(), Error> {
+    not_pending_deletion(key)?;
+    if in_motion(key.record.lifecycle) {
+        return Err(Error::InvalidState { key: key.arn.clone(), state: key.state() });
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Operations on a key's state and description (KMS Developer Guide, "Key states of AWS KMS keys").
 
-use super::{not_pending, not_pending_deletion};
+use super::{at_rest, not_pending, not_pending_deletion};
 use crate::api::{
     CancelKeyDeletionRequest, CancelKeyDeletionResponse, DisableKeyRequest, EnableKeyRequest, EpochSeconds,
     ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, UpdateKeyDescriptionRequest,
@@ -73,13 +73,19 @@ impl Embedded {
         let call = Call::writes(caller, "ScheduleKeyDeletion").with("pendingWindowInDays", window);
         self.change_key(call, &request.key_id, |key, record| {
             let window_days = limits::range(window, "pendingWindowInDays", 7, 30)?;
-            not_pending_deletion(key)?;
-            let at = now.plus(days(u16::try_from(window_days).expect("at most 30")));
-            record.lifecycle = Lifecycle::PendingDeletion { at };
+            at_rest(key)?;
+            let window_days = u16::try_from(window_days).expect("at most 30");
+            let at = now.plus(days(window_days));
+            let kept =
+                key.record.multi_region.as_ref().is_some_and(|all| self.leads(record) && !all.replicas.is_empty());
+            record.lifecycle = match kept {
+                true => Lifecycle::PendingReplicaDeletion { window_days },
+                false => Lifecycle::PendingDeletion { at },
+            };
             Ok(ScheduleKeyDeletionResponse {
                 key_id: key.arn.as_str().to_owned(),
-                deletion_date: EpochSeconds(at),
-                key_state: KeyState::PendingDeletion,
+                deletion_date: (!kept).then_some(EpochSeconds(at)),
+                key_state: record.lifecycle.state(),
                 pending_window_in_days: window,
             })
         })
@@ -96,7 +102,7 @@ impl Embedded {
         request: CancelKeyDeletionRequest,
     ) -> Result<CancelKeyDeletionResponse, Error> {
         self.change_key(Call::writes(caller, "CancelKeyDeletion"), &request.key_id, |key, record| {
-            if key.state() != KeyState::PendingDeletion {
+            if !matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) {
                 return Err(refused("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)));
             }
             record.lifecycle = match record.origin {

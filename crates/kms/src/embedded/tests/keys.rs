@@ -50,8 +50,13 @@ async fn kinds_that_are_not_made_are_refused() {
     let unsupported = [
         CreateKeyRequest { key_spec: Some("SM2".into()), key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
         CreateKeyRequest { origin: Some("AWS_CLOUDHSM".into()), ..Default::default() },
-        CreateKeyRequest { multi_region: Some(true), ..Default::default() },
         CreateKeyRequest { origin: Some("EXTERNAL_KEY_STORE".into()), ..Default::default() },
+        CreateKeyRequest {
+            origin: Some("AWS_CLOUDHSM".into()),
+            custom_key_store_id: Some("cks-1".into()),
+            multi_region: Some(true),
+            ..Default::default()
+        },
     ];
     for request in unsupported {
         assert_eq!(code(world.kms.create_key(&world.root, request).await), "UnsupportedOperationException");

@@ -11,6 +11,7 @@ mod keys;
 mod pairs;
 mod quotas;
 mod record;
+mod regions;
 mod rotation;
 mod signing;
 mod states;
