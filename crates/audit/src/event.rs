@@ -59,9 +59,6 @@ pub struct Event {
     pub service_event_details: Option<Value>,
     /// Account that receives the event.
     pub recipient_account_id: String,
-    /// What an `AwsServiceEvent` is about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub service_event_details: Option<Value>,
     /// Joins the two copies of a cross-account call.
     #[serde(rename = "sharedEventID", skip_serializing_if = "Option::is_none", default)]
     pub shared_event_id: Option<String>,
@@ -300,7 +297,6 @@ impl EventBuilder {
                 management_event: true,
                 service_event_details: None,
                 recipient_account_id: principal.account.as_str().to_owned(),
-                service_event_details: None,
                 shared_event_id: None,
                 event_category: "Management".to_owned(),
                 tls_details: request.tls.as_ref().map(|tls| Tls {

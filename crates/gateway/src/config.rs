@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::command::ServeArgs;
+use crate::regions::Endpoint;
 pub use clusters::Cluster;
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
@@ -47,6 +48,8 @@ pub struct Config {
     pub trails: Trails,
     /// Embedded key service.
     pub kms: Kms,
+    /// Other Regions, which can have replicas of multi-Region keys.
+    pub regions: BTreeMap<Region, OtherRegion>,
     /// Bounds on what a client may hold open.
     pub limits: Limits,
 }
@@ -119,6 +122,18 @@ pub struct Kms {
     pub clusters: Vec<Cluster>,
 }
 
+/// `[regions.<name>]`: a gateway that serves another Region.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherRegion {
+    /// Where it listens: `http://host:port` or `https://host:port`.
+    pub endpoint: String,
+    /// 32 random bytes that both Regions have, and no third.
+    pub key_file: PathBuf,
+    /// PEM certificates that its certificate is checked against; with `https` only, and needed there.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -153,6 +168,7 @@ impl Default for Config {
             audit: Audit::default(),
             trails: Trails::default(),
             kms: Kms::default(),
+            regions: BTreeMap::new(),
             limits: Limits::default(),
         }
     }
@@ -271,6 +287,18 @@ impl Config {
         if self.listen == self.admin_listen && self.listen.port() != 0 {
             return refuse("listen and admin_listen must be different addresses");
         }
+        for (name, region) in &self.regions {
+            let refuse = |what: &str| Err(Error::Config(format!("regions.{name}{what}")));
+            let Some(endpoint) = Endpoint::parse(&region.endpoint) else {
+                return refuse(".endpoint must be http://host:port or https://host:port");
+            };
+            if *name == self.region {
+                return refuse(" is the region that this gateway serves itself");
+            }
+            if endpoint.is_secure() != region.ca_file.is_some() {
+                return refuse(": ca_file and an https endpoint belong together");
+            }
+        }
         if self.domains.iter().any(|domain| domain.is_empty() || domain.contains(['/', ':', ' '])) {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
@@ -342,6 +370,12 @@ mod tests {
             ("[[kms.clusters]]\nid = \"c\"\nmodule = \"m\"\ntokens = [\"a\"]\npin_env = \"P\"", "as AWS's are"),
             ("[[kms.clusters]]\nid = \"cluster-abcdefghijk\"\nmodule = \"m\"\ntokens = [\"a\", \"b\"]", "pin_file"),
             ("[[kms.clusters]]\nid = \"cluster-abcdefghijk\"\nmodule = \"m\"\ntokens = []\npin_env = \"P\"", "labels"),
+            ("[regions.eu-west-1]\nendpoint = \"http://x\"", "key_file"),
+            ("[regions.eu-west-1]\nendpoint = \"x:9000\"\nkey_file = \"k\"", "regions.eu-west-1.endpoint"),
+            ("[regions.eu-west-1]\nendpoint = \"https://x\"\nkey_file = \"k\"", "ca_file"),
+            ("[regions.eu-west-1]\nendpoint = \"http://x\"\nkey_file = \"k\"\nca_file = \"c\"", "https"),
+            ("[regions.us-east-1]\nendpoint = \"http://x\"\nkey_file = \"k\"", "itself"),
+            ("[regions.EU]\nendpoint = \"http://x\"\nkey_file = \"k\"", "region"),
             ("[kms.quotas]\nDecrypt = 5", "no quota `Decrypt`"),
             ("[kms.quotas]\nsymmetric = 0", "`symmetric` must be"),
         ] {

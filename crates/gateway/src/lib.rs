@@ -24,6 +24,7 @@ mod listen;
 mod logging;
 pub mod metrics;
 pub mod record;
+pub mod regions;
 pub mod route;
 mod tls;
 mod trails;

@@ -30,6 +30,8 @@ pub enum Api {
     S3,
     /// KMS, IAM, STS, CloudTrail.
     Aws,
+    /// Other Regions.
+    Regions,
 }
 
 impl Api {
@@ -37,6 +39,7 @@ impl Api {
         match self {
             Self::S3 => "s3",
             Self::Aws => "aws",
+            Self::Regions => "regions",
         }
     }
 }

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 
 use crate::listen::Peer;
 use crate::metrics::{Api, Metrics};
+use crate::regions::RegionEdge;
 
 /// The body of any edge's answer.
 pub type AnswerBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -26,6 +27,8 @@ pub struct Router {
     pub s3: Arc<S3Edge>,
     /// KMS, IAM, STS, CloudTrail.
     pub aws: Arc<AwsEdge>,
+    /// Other Regions; absent where none are configured.
+    pub regions: Option<RegionEdge>,
     /// Counts answers.
     pub metrics: Arc<Metrics>,
 }
@@ -36,7 +39,11 @@ impl Router {
         let start = Instant::now();
         let ip = peer.address.ip();
         let continuation = Continuation::of(&request);
-        let (api, mut answer) = if AwsEdge::matches(&request) {
+        let regions = self.regions.as_ref().filter(|_| RegionEdge::matches(&request));
+        let (api, mut answer) = if let Some(regions) = regions {
+            let answer = regions.call(request).await;
+            (Api::Regions, answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
+        } else if AwsEdge::matches(&request) {
             let answer = self.aws.call(request, AwsPeer { ip, tls: peer.tls, cipher_suite: peer.cipher_suite }).await;
             (Api::Aws, answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
         } else {

@@ -1,12 +1,13 @@
 //! TLS for the S3 port: rustls on aws-lc-rs, TLS 1.2 and 1.3.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::Error;
 use crate::config::Tls;
@@ -19,6 +20,30 @@ pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor, Error> {
     config(tls)
         .map(|config| TlsAcceptor::from(Arc::new(config)))
         .map_err(|source| Error::Tls { cert: tls.cert.clone(), source })
+}
+
+/// A connector that trusts the certificates in `ca` and no others.
+///
+/// # Errors
+/// [`Error::Tls`] when the file cannot be read or holds no certificate.
+pub fn connector(ca: &Path) -> Result<TlsConnector, Error> {
+    client(ca)
+        .map(|config| TlsConnector::from(Arc::new(config)))
+        .map_err(|source| Error::Tls { cert: ca.to_owned(), source })
+}
+
+fn client(ca: &Path) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(ca)? {
+        roots.add(certificate?)?;
+    }
+    if roots.is_empty() {
+        return Err("the certificate file holds no certificate".into());
+    }
+    Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 fn config(tls: &Tls) -> Result<ServerConfig, Box<dyn std::error::Error + Send + Sync>> {

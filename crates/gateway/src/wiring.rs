@@ -25,6 +25,7 @@ use crate::credentials::{self, KeyServiceSealer};
 use crate::issuers::HttpsIssuers;
 use crate::metrics::Metrics;
 use crate::record::SealedRecord;
+use crate::regions::{self, RegionEdge};
 use crate::route::Router;
 use crate::trails;
 
@@ -167,7 +168,8 @@ impl Gateway {
             region: config.region.clone(),
             account: config.account_id.clone(),
         }));
-        let router = Router { s3, aws, metrics: metrics.clone() };
+        let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
+        let router = Router { s3, aws, regions, metrics: metrics.clone() };
         Ok(Self { router, metrics, created, engine, kms, trails, audit, record, clock })
     }
 
@@ -183,17 +185,22 @@ impl Gateway {
             quotas: config.quotas()?,
             ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
         };
-        Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await.map_err(Error::open("key service"))
+        let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await;
+        let kms = kms.map_err(Error::open("key service"))?;
+        kms.join_regions(regions::open(config)?);
+        Ok(kms)
     }
 
     /// Work that no request waits for, until `stop` resolves.
     pub async fn work(&self, stop: impl Future<Output = ()> + Send) {
         let keys = tokio::spawn(self.kms.clone().run());
+        let regions = tokio::spawn(self.kms.clone().run_regions());
         let trails = self.trails.clone();
         let trails = tokio::spawn(async move { trails.run().await });
         let record = self.record.clone().map(|record| tokio::spawn(record.run(self.clock.clone())));
         self.engine.run_sweeper(SweepSchedule::default(), stop).await;
         keys.abort();
+        regions.abort();
         trails.abort();
         if let Some(record) = record {
             record.abort();
