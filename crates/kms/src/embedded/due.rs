@@ -87,7 +87,7 @@ impl Embedded {
     }
 
     /// The event of imported material that expired.
-    pub(super) async fn record_expiry(&self, key: &Arc<Key>) -> Result<(), Error> {
+    pub(super) async fn record_expiry(&self, key: &Key) -> Result<(), Error> {
         self.record_own(key, "DeleteExpiredKeyMaterial", self.state.clock.now()).await
     }
 

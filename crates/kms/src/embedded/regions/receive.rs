@@ -112,6 +112,7 @@ impl Embedded {
             secure_transport: true,
             received: self.state.clock.now(),
             via_service: None,
+            tls: None,
         };
         let parameters: Map<_, _> = [
             ("description", json!(creation.description)),
