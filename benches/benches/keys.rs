@@ -10,7 +10,7 @@ use arqueta_envelope::{
     BucketKeyConfig, BucketKeyStoreError, Envelope, KeyRef, Protection, WrappedBucketKey, WrappedBucketKeys,
 };
 use arqueta_kms::testing::{FixedRootKey, root};
-use arqueta_kms::{Config, Decrypt, Embedded, GenerateDataKey, Kms, api};
+use arqueta_kms::{Config, Decrypt, Embedded, GenerateDataKey, Kms, RecordSealer, RootSecret, api};
 use arqueta_model::{BucketKeyId, BucketName, EncryptionContext, ObjectId, SystemClock};
 use arqueta_store::MemoryMeta;
 use async_trait::async_trait;
@@ -68,8 +68,11 @@ where
 fn key_service(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let synced: Arc<dyn AuditSink> =
-        Arc::new(runtime.block_on(JsonLines::open(folder.path(), Arc::new(SystemClock))).unwrap());
+    let synced = Arc::new(runtime.block_on(JsonLines::open(folder.path(), Arc::new(SystemClock))).unwrap());
+    // Sealed, as the gateway's is.
+    let sealer = Arc::new(RecordSealer::new(&RootSecret::from_bytes(&[7; 32])));
+    runtime.block_on(synced.seal(sealer, None)).unwrap();
+    let synced: Arc<dyn AuditSink> = synced;
     let unsynced: Arc<dyn AuditSink> = Arc::new(Discard);
     for (name, audit) in [("without a record", unsynced), ("with a synced record", synced)] {
         let (service, key) = runtime.block_on(service(audit));

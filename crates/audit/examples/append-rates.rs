@@ -24,7 +24,9 @@ async fn main() -> Result<(), Failure> {
     std::fs::create_dir_all(&folder)?;
     bare(&folder)?;
     let unsynced: Arc<dyn AuditSink> = Arc::new(Unsynced);
-    let synced: Arc<dyn AuditSink> = Arc::new(JsonLines::open(folder.join("record"), Arc::new(SystemClock)).await?);
+    let synced = Arc::new(JsonLines::open(folder.join("record"), Arc::new(SystemClock)).await?);
+    synced.seal(Arc::new(testing::TestSealer(1)), None).await?;
+    let synced: Arc<dyn AuditSink> = synced;
     for callers in [1, 64, 256, 1024] {
         let (without, with) = (rate(&unsynced, callers).await?, rate(&synced, callers).await?);
         println!("{callers:4} callers: {without:8.0} events/s unsynced, {with:8.0} events/s synced");
