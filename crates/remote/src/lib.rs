@@ -1,0 +1,27 @@
+//! Keys that external key services hold: adapters of [`arqueta_kms::KeyHolder`].
+//!
+//! **Purpose.** [`AwsHolder`] speaks the AWS KMS protocol, to AWS itself or to another Arqueta;
+//! [`VaultHolder`] speaks the Transit API of Vault and OpenBao. [`Guarded`] stands before either:
+//! time limits, retries, a circuit breaker, bounded concurrency and counts.
+//!
+//! **Refuses to do** any deciding about callers: the key service has authorized and will record
+//! the call before it comes here. A key that would not bind its ciphertext to the additional data
+//! is not adopted.
+//!
+//! **Invariants.** Additional data is always part of what the remote service authenticates. Only
+//! outages and throttling are tried again, and never the making of a key. An answer that cannot be
+//! told is an outage, never a success.
+//!
+//! **Threat notes.** Plaintexts pass through the buffers of TLS and HTTP libraries, which are not
+//! wiped. Errors carry codes and messages of the remote service and never a body. Credentials come
+//! from files that only the process should be able to read, and are not in `Debug`.
+
+mod aws;
+mod error;
+mod guard;
+mod vault;
+
+pub use aws::{AwsHolder, AwsSettings};
+pub use error::SetupError;
+pub use guard::{BreakerState, Guarded, Limits, RemoteCall, RemoteCount, RemoteOutcome, Snapshot};
+pub use vault::{VaultHolder, VaultSettings};
