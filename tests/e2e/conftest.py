@@ -65,8 +65,9 @@ def refused(call, **options):
 class Gateway:
     """One process on a free port; `data` outlives it, so it can be started again."""
 
-    def __init__(self, data, *options, env=None):
+    def __init__(self, data, *options, env=None, listen="127.0.0.1:0"):
         self.data = Path(data)
+        self.listen = listen
         self.options = options
         self.env = env or {}
         self.process = None
@@ -80,7 +81,7 @@ class Gateway:
         } | self.env
         self.stderr_path = self.data.parent / (self.data.name + ".stderr")
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+            [BINARY, "serve", "--listen", self.listen, "--admin-listen", "127.0.0.1:0",
              "--data-dir", str(self.data), *self.options],
             stdout=subprocess.PIPE, stderr=open(self.stderr_path, "ab"), env=environment, text=True)
         self.url = self.admin_url = None

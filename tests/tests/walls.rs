@@ -16,12 +16,13 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("trail", "model store audit"),
     ("kms", "model seal policy store audit"),
     ("hsm", "model kms"),
+    ("remote", "model kms"),
     ("envelope", "model seal kms"),
     ("iam", "model policy store"),
     ("engine", "model envelope store iam audit"),
     ("s3", "model engine iam audit"),
     ("aws", "model kms iam audit trail"),
-    ("gateway", "model seal policy store audit trail kms hsm envelope iam engine s3 aws"),
+    ("gateway", "model seal policy store audit trail kms hsm remote envelope iam engine s3 aws"),
 ];
 
 fn root() -> PathBuf {

@@ -1,5 +1,6 @@
 //! Configuration: embedded defaults, then the file, then `ARQUETA_*`, then the command line.
 
+mod backends;
 mod clusters;
 
 use std::collections::BTreeMap;
@@ -12,8 +13,9 @@ use arqueta_model::{AccountId, Region};
 use serde::Deserialize;
 
 use crate::Error;
-use crate::command::ServeArgs;
+use crate::command::{Only, ServeArgs};
 use crate::regions::Endpoint;
+pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
@@ -52,6 +54,9 @@ pub struct Config {
     pub regions: BTreeMap<Region, OtherRegion>,
     /// Bounds on what a client may hold open.
     pub limits: Limits,
+    /// The one service to serve; all of them if absent. Command line and environment only.
+    #[serde(skip)]
+    pub only: Option<Only>,
 }
 
 /// `[tls]`
@@ -120,6 +125,12 @@ pub struct Kms {
     pub quotas: BTreeMap<String, f64>,
     /// Clusters of PKCS#11 tokens.
     pub clusters: Vec<Cluster>,
+    /// Who makes the material of new symmetric keys: `embedded`, or a name of `backends`.
+    pub backend: Option<String>,
+    /// External key services by name.
+    pub backends: BTreeMap<String, Backend>,
+    /// Keys that exist at an external key service already.
+    pub keys: Vec<HeldKey>,
 }
 
 /// `[regions.<name>]`: a gateway that serves another Region.
@@ -170,6 +181,7 @@ impl Default for Config {
             kms: Kms::default(),
             regions: BTreeMap::new(),
             limits: Limits::default(),
+            only: None,
         }
     }
 }
@@ -241,6 +253,7 @@ impl Config {
         set(&mut self.admin_listen, args.admin_listen.as_ref());
         set(&mut self.domains, args.domains.as_ref());
         set(&mut self.log, args.log.as_ref());
+        self.only = args.only;
         if let Some(region) = &args.region {
             self.region = region.parse().map_err(|error| Error::Config(format!("--region {region:?}: {error}")))?;
         }
@@ -303,6 +316,7 @@ impl Config {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
         self.kms.check_clusters()?;
+        self.kms.check_backends()?;
         self.quotas().map(|_| ())
     }
 
@@ -378,6 +392,11 @@ mod tests {
             ("[regions.EU]\nendpoint = \"http://x\"\nkey_file = \"k\"", "region"),
             ("[kms.quotas]\nDecrypt = 5", "no quota `Decrypt`"),
             ("[kms.quotas]\nsymmetric = 0", "`symmetric` must be"),
+            ("[kms]\nbackend = \"corp\"", "kms.backend `corp`"),
+            ("[kms.backends.embedded]\nkind = \"vault\"\naddress = \"http://x\"\ntoken_file = \"t\"", "`embedded`"),
+            ("[kms.backends.corp]\nkind = \"gcp\"", "gcp"),
+            ("[kms.backends.corp]\nkind = \"vault\"\naddress = \"http://x\"\ntoken_file = \"t\"\npath = 1", "path"),
+            ("[[kms.keys]]\nid = \"k\"\nbackend = \"corp\"\nremote = \"r\"", "`corp`"),
         ] {
             let (_file, args) = file(text);
             let line = Config::load(&args).unwrap_err().line();

@@ -12,6 +12,7 @@
 //! unauthenticated and listens on loopback by default.
 
 pub mod admin;
+mod backends;
 mod banner;
 mod clusters;
 mod command;
@@ -30,6 +31,6 @@ mod tls;
 mod trails;
 pub mod wiring;
 
-pub use command::{AuditArgs, Cli, Command, ServeArgs, run};
+pub use command::{AuditArgs, Cli, Command, Only, ServeArgs, run};
 pub use config::Config;
 pub use error::Error;

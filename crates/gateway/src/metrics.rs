@@ -16,6 +16,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::backends::Backends;
+
 /// The registry, and the counters that this crate moves itself.
 pub struct Metrics {
     registry: Registry,
@@ -56,15 +58,16 @@ struct ApiLabel {
 }
 
 impl Metrics {
-    /// Counts what `envelope` and `kms` do beside the requests.
+    /// Counts what `envelope`, `kms` and its backends do beside the requests.
     #[must_use]
-    pub fn new(envelope: Arc<Envelope>, kms: Arc<Metered<Embedded>>) -> Self {
+    pub fn new(envelope: Arc<Envelope>, kms: Arc<Metered<Embedded>>, backends: Backends) -> Self {
         let mut registry = Registry::with_prefix("arqueta");
         let requests = Family::default();
         registry.register("http_requests", "Requests answered, by edge and status", requests.clone());
         let seconds = Family::new_with_constructor(latency as fn() -> Histogram);
         registry.register("http_answer_seconds", "Time from a request's head to its answer's head", seconds.clone());
         registry.register_collector(Box::new(BucketKeys(envelope)));
+        registry.register_collector(Box::new(backends));
         registry.register_collector(Box::new(KeyService(kms)));
         registry.register_collector(Box::new(Process));
         Self { registry, requests, seconds }

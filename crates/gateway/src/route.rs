@@ -6,11 +6,11 @@ use std::time::Instant;
 use arqueta_aws::{AwsEdge, Peer as AwsPeer};
 use arqueta_s3::{Connection, S3Edge};
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT};
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use crate::listen::Peer;
@@ -23,8 +23,8 @@ pub type AnswerBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sy
 /// The edges behind the S3 port.
 #[derive(Clone)]
 pub struct Router {
-    /// S3.
-    pub s3: Arc<S3Edge>,
+    /// S3; `None` where the key service is served alone.
+    pub s3: Option<Arc<S3Edge>>,
     /// KMS, IAM, STS, CloudTrail.
     pub aws: Arc<AwsEdge>,
     /// Other Regions; absent where none are configured.
@@ -46,10 +46,12 @@ impl Router {
         } else if AwsEdge::matches(&request) {
             let answer = self.aws.call(request, AwsPeer { ip, tls: peer.tls, cipher_suite: peer.cipher_suite }).await;
             (Api::Aws, answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
-        } else {
-            let answer =
-                self.s3.call(request, &Connection { peer: ip, tls: peer.tls, cipher_suite: peer.cipher_suite }).await;
+        } else if let Some(s3) = &self.s3 {
+            let connection = Connection { peer: ip, tls: peer.tls, cipher_suite: peer.cipher_suite };
+            let answer = s3.call(request, &connection).await;
             (Api::S3, answer.map(BodyExt::boxed_unsync))
+        } else {
+            (Api::S3, no_objects())
         };
         self.metrics.answered(api, answer.status(), start.elapsed());
         if continuation.may_be_missing(answer.status()) {
@@ -57,6 +59,18 @@ impl Router {
         }
         answer
     }
+}
+
+/// S3's answer where only the key service is served: the same to everyone, whatever was asked.
+fn no_objects() -> Response<AnswerBody> {
+    const SAID: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>This endpoint serves the key service only.</Message></Error>";
+    let body = Full::new(Bytes::from_static(SAID.as_bytes())).map_err(|never| match never {});
+    let mut answer = Response::new(body.boxed_unsync());
+    *answer.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    // The body of an upload is not read.
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// What became of a client's `Expect: 100-continue` (RFC 9110, 10.1.1). hyper sends the interim
@@ -97,7 +111,7 @@ impl Continuation {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use http_body_util::{Empty, Full};
+    use http_body_util::Empty;
 
     fn asking<B: Body>(expect: Option<&str>, version: Version, body: B) -> Continuation {
         let mut request = Request::builder().version(version);

@@ -12,14 +12,16 @@ use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_iam::{Iam, NewAccessKey};
 use arqueta_kms::api::CreateKeyRequest;
-use arqueta_kms::{Caller, Embedded, FileRootKey, Identity, Metered};
+use arqueta_kms::{Adopted, Caller, Embedded, FileRootKey, Identity, Metered};
 use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemClock};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
 use arqueta_trail::Trails;
 
 use crate::Error;
+use crate::backends::Backends;
 use crate::clusters;
+use crate::command::Only;
 use crate::config::Config;
 use crate::credentials::{self, KeyServiceSealer};
 use crate::issuers::HttpsIssuers;
@@ -111,7 +113,8 @@ impl Gateway {
     /// [`Error::Open`] names the part; [`Error::Config`].
     pub async fn open(config: &Config, foundations: Foundations) -> Result<Self, Error> {
         let Foundations { meta, blobs, audit, record, clock } = foundations;
-        let kms = Self::open_kms(config, &meta, &audit, &clock).await?;
+        let backends = Backends::new(&config.kms, &clock)?;
+        let kms = Self::open_kms(config, &backends, &meta, &audit, &clock).await?;
         let record = match record {
             Some(lines) => Some(Arc::new(
                 SealedRecord::begin(lines, &kms, meta.clone()).await.map_err(Error::open("audit record"))?,
@@ -130,7 +133,7 @@ impl Gateway {
         };
         let table = Arc::new(BucketKeyTable::new(meta.clone()));
         let envelope = Arc::new(Envelope::new(metered.clone(), table, clock.clone(), config.region.clone(), window));
-        let metrics = Arc::new(Metrics::new(envelope.clone(), metered));
+        let metrics = Arc::new(Metrics::new(envelope.clone(), metered, backends));
 
         let settings = arqueta_engine::Config {
             encrypt_by_default: config.objects.default_encryption,
@@ -157,7 +160,10 @@ impl Gateway {
         };
         let selected = Arc::new(trails::Selected(trails.selection().clone()));
         let recorder = Recorder::new(audit.clone(), selected, config.region.clone());
-        let s3 = Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge));
+        let s3 = match config.only {
+            Some(Only::Kms) => None,
+            None => Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge))),
+        };
         let aws = Arc::new(AwsEdge::new(Services {
             kms: kms.clone(),
             iam,
@@ -175,6 +181,7 @@ impl Gateway {
 
     async fn open_kms(
         config: &Config,
+        backends: &Backends,
         meta: &Arc<dyn MetaStore>,
         audit: &Arc<dyn AuditSink>,
         clock: &Arc<dyn Clock>,
@@ -183,6 +190,8 @@ impl Gateway {
         let settings = arqueta_kms::Config {
             clusters: clusters::open(&config.kms, clock).await?,
             quotas: config.quotas()?,
+            holders: backends.holders.clone(),
+            home: config.kms.home().map(str::to_owned),
             ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
         };
         let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await;
@@ -236,6 +245,11 @@ async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Resu
     let operator = operator(config, clock);
     for id in &config.kms.ensure_keys {
         let made = kms.provision_key(&operator, id, CreateKeyRequest::default()).await;
+        made.map_err(Error::open("key service"))?;
+    }
+    for key in &config.kms.keys {
+        let at = Adopted { holder: &key.backend, name: &key.remote };
+        let made = kms.provision_held_key(&operator, &key.id, at, CreateKeyRequest::default()).await;
         made.map_err(Error::open("key service"))?;
     }
     Ok(())

@@ -17,7 +17,7 @@ use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::config::{BehaviorVersion, Region};
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
-use aws_sdk_kms::types::{KeySpec, KeyState, KeyUsageType};
+use aws_sdk_kms::types::{KeySpec, KeyState};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
@@ -116,10 +116,9 @@ impl KeyHolder for AwsHolder {
     async fn adopt(&self, name: &str) -> Result<(), HolderError> {
         let described = self.client.describe_key().key_id(name).send().await.map_err(refusal)?;
         let metadata = described.key_metadata.ok_or_else(|| unreadable("DescribeKey"))?;
-        let serves = metadata.key_spec == Some(KeySpec::SymmetricDefault)
-            && metadata.key_usage == Some(KeyUsageType::EncryptDecrypt)
-            && metadata.key_state == Some(KeyState::Enabled);
-        if serves { Ok(()) } else { Err(HolderError::UnknownKey) }
+        // Symmetric keys have no other usage than encryption.
+        let serves = metadata.key_spec == Some(KeySpec::SymmetricDefault);
+        if serves && metadata.key_state == Some(KeyState::Enabled) { Ok(()) } else { Err(HolderError::UnknownKey) }
     }
 
     async fn encrypt(&self, of: &Use<'_>, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, HolderError> {

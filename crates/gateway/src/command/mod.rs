@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::{Error, hardening};
 pub use accounts::AccountsArgs;
 pub use audit::AuditArgs;
-pub use serve::ServeArgs;
+pub use serve::{Only, ServeArgs};
 
 /// S3-compatible object gateway that seals every object under its owner's keys.
 #[derive(Debug, Parser)]

@@ -21,6 +21,13 @@ use crate::{Error, hardening, logging, tls};
 /// Connections that the administration port serves at once: probes and scrapes, no more.
 const ADMIN_CONNECTIONS: usize = 64;
 
+/// A service that can be served alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Only {
+    /// The key service.
+    Kms,
+}
+
 /// Options of `arqueta serve`.
 #[derive(Debug, Default, Args)]
 pub struct ServeArgs {
@@ -59,6 +66,11 @@ pub struct ServeArgs {
     /// Domain under which buckets are served as `bucket.domain` (repeatable) [default: localhost]
     #[arg(long = "domain", env = "ARQUETA_DOMAINS", value_delimiter = ',', value_name = "DOMAIN")]
     pub domains: Option<Vec<String>>,
+
+    /// Serve one service only. `kms` also answers STS, IAM and CloudTrail's LookupEvents, which its
+    /// callers and auditors need; every S3 request is NotImplemented.
+    #[arg(long, env = "ARQUETA_ONLY", value_name = "SERVICE")]
+    pub only: Option<Only>,
 
     /// What to log, as a filter such as `info` or `arqueta=debug` [default: warn]
     #[arg(long, env = "ARQUETA_LOG", value_name = "FILTER")]
