@@ -261,7 +261,8 @@ async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Resu
 /// [`Error::Open`] names the part.
 pub async fn identities(config: &Config, foundations: &Foundations) -> Result<Iam, Error> {
     let Foundations { meta, audit, clock, .. } = foundations;
-    let kms = Gateway::open_kms(config, meta, audit, clock).await?;
+    let backends = Backends::new(&config.kms, clock)?;
+    let kms = Gateway::open_kms(config, &backends, meta, audit, clock).await?;
     let sealer = Arc::new(KeyServiceSealer(kms));
     Iam::attach(meta.clone(), clock.clone(), sealer).await.map_err(Error::open("identities"))
 }
