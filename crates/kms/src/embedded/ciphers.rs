@@ -116,8 +116,7 @@ impl Embedded {
 /// `ValidationException` for a name that is none.
 pub(super) fn algorithm(name: Option<&str>, member: &str) -> Result<EncryptionAlgorithm, Error> {
     let name = name.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT.name());
-    limits::member_of(name, member, EncryptionAlgorithm::NAMES)?;
-    EncryptionAlgorithm::named(name).ok_or_else(|| invalid(member))
+    limits::named(name, member, EncryptionAlgorithm::NAMES, EncryptionAlgorithm::named)
 }
 
 /// Refuses a key that is not for encryption, an algorithm that it does not have, and a context

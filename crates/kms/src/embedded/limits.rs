@@ -48,10 +48,18 @@ pub(super) fn range(value: i64, member: &str, min: i64, max: i64) -> Result<usiz
 
 /// One of a set of names.
 pub(super) fn member_of(value: &str, member: &str, set: &[&str]) -> Result<(), Error> {
-    if set.contains(&value) {
-        return Ok(());
-    }
-    Err(constraint(value, member, &format!("Member must satisfy enum value set: [{}]", set.join(", "))))
+    named(value, member, set, |value| set.contains(&value).then_some(()))
+}
+
+/// What one of a set of names stands for.
+pub(super) fn named<T>(
+    value: &str,
+    member: &str,
+    set: &[&str],
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Error> {
+    parse(value)
+        .ok_or_else(|| constraint(value, member, &format!("Member must satisfy enum value set: [{}]", set.join(", "))))
 }
 
 /// A text of the characters that `fits` accepts; `pattern` is how AWS writes them.

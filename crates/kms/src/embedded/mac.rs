@@ -80,8 +80,7 @@ impl Embedded {
         algorithm: &str,
         message: &Blob,
     ) -> Result<(Arc<Key>, MacAlgorithm), Error> {
-        limits::member_of(algorithm, "macAlgorithm", MacAlgorithm::NAMES)?;
-        let algorithm = MacAlgorithm::named(algorithm).ok_or_else(|| limits::invalid("macAlgorithm"))?;
+        let algorithm = limits::named(algorithm, "macAlgorithm", MacAlgorithm::NAMES, MacAlgorithm::named)?;
         blob(message, "message", MAX_PLAINTEXT)?;
         let wanted = [algorithm.name().to_owned()];
         let conditions = [("kms:MacAlgorithm", &wanted[..])];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arqueta_model::Timestamp;
 
 use super::Embedded;
-use super::asymmetric::Message;
+use super::asymmetric::{Message, broken};
 use super::directory::Key;
 use super::managed::new_id;
 use super::record::Cause;
@@ -43,7 +43,7 @@ impl Embedded {
         let key = self.signing_key(purpose).await?;
         let created = key.record.created;
         self.with_private(&key, move |private| {
-            let pkcs1 = private.public_pkcs1().unwrap_or_default().to_vec();
+            let pkcs1 = private.public_pkcs1().ok_or_else(broken)?.to_vec();
             Ok(ServiceSigningKey { spki: private.public().to_vec(), pkcs1, created })
         })
         .await

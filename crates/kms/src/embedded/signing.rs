@@ -102,15 +102,10 @@ impl Embedded {
 
     async fn ready(&self, call: &mut Call<'_>, wanted: &Wanted<'_>) -> Result<Ready, Error> {
         limits::grant_tokens(wanted.grant_tokens)?;
-        limits::member_of(wanted.algorithm, "signingAlgorithm", SigningAlgorithm::NAMES)?;
-        let algorithm = SigningAlgorithm::named(wanted.algorithm).ok_or_else(|| limits::invalid("signingAlgorithm"))?;
-        let kind = match wanted.message_type {
-            None => MessageType::RAW,
-            Some(kind) => {
-                limits::member_of(kind, "messageType", MessageType::NAMES)?;
-                MessageType::named(kind).ok_or_else(|| limits::invalid("messageType"))?
-            }
-        };
+        let names = SigningAlgorithm::NAMES;
+        let algorithm = limits::named(wanted.algorithm, "signingAlgorithm", names, SigningAlgorithm::named)?;
+        let kind = wanted.message_type.unwrap_or(MessageType::RAW.name());
+        let kind = limits::named(kind, "messageType", MessageType::NAMES, MessageType::named)?;
         blob(wanted.message, "message", MAX_PLAINTEXT)?;
         let conditions = [[algorithm.name().to_owned()], [kind.name().to_owned()]];
         let conditions = [("kms:SigningAlgorithm", &conditions[0][..]), ("kms:MessageType", &conditions[1][..])];

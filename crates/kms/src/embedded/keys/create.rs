@@ -112,12 +112,16 @@ impl Embedded {
         let wanted = tags::checked(request.tags)?;
         let account = &call.caller.identity.principal.account;
         let multi_region = request.multi_region == Some(true);
-        let mut ask_tags = tags::conditions(&wanted);
-        ask_tags.push(("kms:MultiRegion".to_owned(), vec![multi_region.to_string()]));
+        let ask_tags = tags::conditions(&wanted);
+        let mut ask_kind = ask_tags.clone();
+        ask_kind.extend(kind_conditions(spec, usage, request.origin.as_deref()));
+        ask_kind.push(("kms:MultiRegion".to_owned(), vec![multi_region.to_string()]));
         if multi_region {
-            ask_tags.push(("kms:MultiRegionKeyType".to_owned(), vec!["PRIMARY".to_owned()]));
+            ask_kind.push(("kms:MultiRegionKeyType".to_owned(), vec!["PRIMARY".to_owned()]));
         }
-        self.authorize_account(Ask::new(call.caller, "CreateKey").conditions(&tags::borrowed(&ask_tags)), "*")?;
+        let bypass = request.bypass_policy_lockout_safety_check.to_string();
+        ask_kind.push(("kms:BypassPolicyLockoutSafetyCheck".to_owned(), vec![bypass]));
+        self.authorize_account(Ask::new(call.caller, "CreateKey").conditions(&tags::borrowed(&ask_kind)), "*")?;
         if !wanted.is_empty() {
             self.authorize_account(Ask::new(call.caller, "TagResource").conditions(&tags::borrowed(&ask_tags)), "*")?;
         }
@@ -242,6 +246,12 @@ fn checked_kind(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error
         Some(usage) => Ok((spec, *usage)),
         None => Err(limits::invalid(format!("KeyUsage {usage} is not compatible with KeySpec {}", spec.name()))),
     }
+}
+
+/// What policies can say of keys that do not exist yet.
+fn kind_conditions(spec: KeySpec, usage: KeyUsage, origin: Option<&str>) -> [(String, Vec<String>); 3] {
+    [("kms:KeySpec", spec.name()), ("kms:KeyUsage", usage.name()), ("kms:KeyOrigin", origin.unwrap_or("AWS_KMS"))]
+        .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
 }
 
 fn checked_id(id: &str) -> Result<String, Error> {

@@ -395,3 +395,24 @@ fn private_keys_of_another_spec_or_with_anything_behind_are_refused() {
         }
     }
 }
+
+#[tokio::test]
+async fn policies_can_pin_what_kind_of_key_is_made() {
+    let world = World::new().await;
+    let maker = user(
+        ACCOUNT,
+        "maker",
+        &[
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:CreateKey","Resource":"*","Condition":
+            {"StringEquals":{"kms:KeySpec":"ECC_NIST_P256","kms:KeyUsage":"SIGN_VERIFY","kms:KeyOrigin":"AWS_KMS"}}}]}"#,
+        ],
+    );
+    let ask = |spec, usage| {
+        let request = CreateKeyRequest { bypass_policy_lockout_safety_check: true, ..of(spec, usage) };
+        world.kms.create_key(&maker, request)
+    };
+    assert!(ask("ECC_NIST_P256", "SIGN_VERIFY").await.is_ok());
+    assert_eq!(code(ask("ECC_NIST_P256", "KEY_AGREEMENT").await), "AccessDeniedException");
+    assert_eq!(code(ask("ECC_NIST_P384", "SIGN_VERIFY").await), "AccessDeniedException");
+    assert_eq!(code(world.kms.create_key(&maker, CreateKeyRequest::default()).await), "AccessDeniedException");
+}
