@@ -18,8 +18,10 @@
 mod cluster;
 mod member;
 mod process;
+mod root_key;
 mod token;
 mod wire;
 pub mod worker;
 
 pub use cluster::{Cluster, Launch, Settings};
+pub use root_key::TokenRootKey;

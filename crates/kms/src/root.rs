@@ -36,6 +36,9 @@ pub enum RootKeyError {
     /// The key is not the one under which the stored material was sealed.
     #[error("the root key is not the one that sealed the key store")]
     Wrong,
+    /// What wraps the root key cannot be used.
+    #[error("what protects the root key cannot be used")]
+    Protector(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The operating system failed.
     #[error("the root key cannot be read or written")]
     Io(#[from] io::Error),
