@@ -42,11 +42,19 @@ def tokens(tmp_path):
 
 
 @pytest.fixture
-def gateway(tmp_path, tokens):
+def home():
+    return "embedded"
+
+
+@pytest.fixture
+def gateway(tmp_path, tokens, home):
     (tmp_path / "pin").write_text(PIN + "\n")
     (tmp_path / "anchor.pem").write_text(ANCHOR)
     config = tmp_path / "arqueta.toml"
     config.write_text(f"""
+[kms]
+backend = "{home}"
+
 [[kms.clusters]]
 id = "{CLUSTER}"
 module = "{MODULE}"
@@ -188,3 +196,29 @@ def test_stores_fail_for_a_reason_and_go_only_when_empty(gateway):
     assert event["responseElements"]["customKeyStoreId"] == store
     for path in gateway.data.rglob("*"):
         assert not path.is_file() or PIN.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("home", ["pkcs11", CLUSTER])
+def test_a_cluster_can_hold_every_new_key(gateway, tokens):
+    kms, s3 = gateway.client("kms"), gateway.client("s3")
+    key = kms.create_key()["KeyMetadata"]
+    assert key["Origin"] == "AWS_KMS" and "CustomKeyStoreId" not in key
+    sealed = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="owned", Body=b"owned")
+    s3.put_object(Bucket="bucket", Key="managed", Body=b"managed", ServerSideEncryption="aws:kms")
+    gateway.restart()
+    kms, s3 = gateway.client("kms"), gateway.client("s3")
+    assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
+    for name in ("owned", "managed"):
+        assert s3.get_object(Bucket="bucket", Key=name)["Body"].read() == name.encode()
+    tokens.take_away("a")
+    tokens.take_away("b")
+    state = lambda: kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"]
+    eventually("noticing", lambda: state() == "Unavailable")
+    status, code, _ = refused(kms.decrypt, CiphertextBlob=sealed)
+    assert (status, code) == (503, "DependencyTimeoutException")
+    tokens.bring_back("a")
+    eventually("coming back", lambda: state() == "Enabled")
+    assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"

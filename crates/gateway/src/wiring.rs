@@ -12,7 +12,7 @@ use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_iam::{Iam, NewAccessKey};
 use arqueta_kms::api::CreateKeyRequest;
-use arqueta_kms::{Adopted, Caller, Embedded, FileRootKey, Identity, Metered};
+use arqueta_kms::{Adopted, Caller, Embedded, FileRootKey, Identity, KeyHolder, Metered};
 use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemClock};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
@@ -187,10 +187,13 @@ impl Gateway {
         clock: &Arc<dyn Clock>,
     ) -> Result<Embedded, Error> {
         let root = Arc::new(FileRootKey::new(config.data_dir.join("root.key")));
+        let clusters = clusters::open(&config.kms, clock).await?;
+        let mut holders = backends.holders.clone();
+        holders.extend(clusters.iter().map(|(id, cluster)| (id.clone(), cluster.clone() as Arc<dyn KeyHolder>)));
         let settings = arqueta_kms::Config {
-            clusters: clusters::open(&config.kms, clock).await?,
+            clusters,
             quotas: config.quotas()?,
-            holders: backends.holders.clone(),
+            holders,
             home: config.kms.home().map(str::to_owned),
             ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
         };

@@ -152,14 +152,21 @@ impl Kms {
     /// The backend that makes the material of new keys; `None` for the embedded service.
     #[must_use]
     pub fn home(&self) -> Option<&str> {
-        self.backend.as_deref().filter(|name| *name != EMBEDDED)
+        let name = self.backend.as_deref().filter(|name| *name != EMBEDDED)?;
+        Some(self.cluster(name).map_or(name, |cluster| cluster.id.as_str()))
     }
 
     /// Names that name something, and bounds that bound.
     pub(super) fn check_backends(&self) -> Result<(), Error> {
         let refuse = |what: String| Err(Error::Config(what));
-        if let Some(home) = self.home().filter(|home| !self.backends.contains_key(*home)) {
-            return refuse(format!("kms.backend `{home}` is neither `{EMBEDDED}` nor one of [kms.backends]"));
+        let known = |name: &str| self.backends.contains_key(name) || self.cluster(name).is_some();
+        if let Some(home) = self.home().filter(|home| !known(home)) {
+            return refuse(format!(
+                "kms.backend `{home}` is neither `{EMBEDDED}` nor one of [kms.backends] nor a cluster of tokens"
+            ));
+        }
+        if let Some((name, _)) = self.backends.iter().find(|(name, _)| self.cluster(name).is_some()) {
+            return refuse(format!("kms.backends.{name} has the name of a cluster of tokens"));
         }
         for (name, backend) in &self.backends {
             let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
