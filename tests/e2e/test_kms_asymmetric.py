@@ -175,7 +175,7 @@ def test_what_others_encrypt_for_an_rsa_key_it_opens(kms, make, spec, size, algo
          "ValidationException"),
         (kms.encrypt, {"KeyId": key, "Plaintext": b"s"}, "InvalidKeyUsageException"),
         (kms.decrypt, {"CiphertextBlob": sealed, "EncryptionAlgorithm": algorithm}, "ValidationException"),
-        (kms.decrypt, {"KeyId": key, "CiphertextBlob": sealed[:-1] + b"\0", "EncryptionAlgorithm": algorithm},
+        (kms.decrypt, {"KeyId": key, "CiphertextBlob": sealed[:-1] + bytes([sealed[-1] ^ 1]), "EncryptionAlgorithm": algorithm},
          "InvalidCiphertextException"),
     ]
     for call, options, expected in refusals:
