@@ -49,7 +49,6 @@ async fn kinds_that_are_not_made_are_refused() {
     let world = World::new().await;
     let unsupported = [
         CreateKeyRequest { key_spec: Some("SM2".into()), key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
-        CreateKeyRequest { origin: Some("AWS_CLOUDHSM".into()), ..Default::default() },
         CreateKeyRequest { origin: Some("EXTERNAL_KEY_STORE".into()), ..Default::default() },
         CreateKeyRequest {
             origin: Some("AWS_CLOUDHSM".into()),
