@@ -203,10 +203,9 @@ def test_objects_under_keys_of_an_external_service(service, start, tmp_path):
         assert canary[:36] not in at_rest and data_key not in at_rest and TOKEN.encode() not in at_rest, path
 
 
-@pytest.mark.parametrize("service", ["moto", "arqueta"], indirect=True)
+# The others forget their keys with the process.
+@pytest.mark.parametrize("service", ["arqueta"], indirect=True)
 def test_an_outage_ends_nothing_that_is_open_and_is_over_when_it_is_over(service, start, tmp_path):
-    if isinstance(service, Moto):
-        pytest.skip("moto forgets its keys with the process")
     gateway = start("--config", configured(tmp_path, {"corp": service}, home="corp"))
     s3 = gateway.client("s3", retries={"total_max_attempts": 1})
     s3.create_bucket(Bucket="box")
