@@ -77,7 +77,7 @@ mod tests {
     fn tags_that_cannot_be_are_refused() {
         let long = |n| "x".repeat(n);
         for bad in [tag("", "v"), tag(&long(129), "v"), tag("k", &long(257)), tag("a\0", ""), tag("AWS:x", "")] {
-            assert!(matches!(add(&mut Vec::new(), &[bad.clone()]), Err(Error::InvalidTag(_))), "{bad:?}");
+            assert!(matches!(add(&mut Vec::new(), std::slice::from_ref(&bad)), Err(Error::InvalidTag(_))), "{bad:?}");
         }
         assert!(matches!(add(&mut Vec::new(), &[tag("a", "1"), tag("a", "2")]), Err(Error::InvalidTag(_))));
         let many: Vec<_> = (0..51).map(|n| tag(&format!("k{n}"), "")).collect();

@@ -9,6 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Deliver, DeliveryError, Destination, Object, PublicKey, Sign, SignError};
 
+/// Makes the error that everything ends in.
+pub type Failure = fn() -> DeliveryError;
+
 /// A bucket in memory, which can be made to refuse.
 #[derive(Debug, Default)]
 pub struct MemoryBucket {
@@ -19,12 +22,12 @@ pub struct MemoryBucket {
 struct State {
     objects: BTreeMap<String, Object>,
     puts: usize,
-    failing: Option<fn() -> DeliveryError>,
+    failing: Option<Failure>,
 }
 
 impl MemoryBucket {
     /// From now on everything ends in this error, or nothing does.
-    pub fn fail(&self, with: Option<fn() -> DeliveryError>) {
+    pub fn fail(&self, with: Option<Failure>) {
         self.with(|state| state.failing = with);
     }
 

@@ -1,6 +1,7 @@
 //! What trails are told.
 
 use super::*;
+use crate::testing::Failure;
 
 #[tokio::test]
 async fn names_belong_to_accounts() {
@@ -33,7 +34,7 @@ async fn trails_that_cannot_be_are_not_made() {
     ] {
         assert_eq!(rig.trails.create(trail).await.unwrap_err().code(), code, "{case}");
     }
-    let failures: [(fn() -> DeliveryError, &str); 5] = [
+    let failures: [(Failure, &str); 5] = [
         (|| DeliveryError::NoSuchBucket, "S3BucketDoesNotExistException"),
         (|| DeliveryError::AccessDenied, "InsufficientS3BucketPolicyException"),
         (|| DeliveryError::KeyNotFound, "KmsKeyNotFoundException"),
