@@ -314,7 +314,7 @@ async fn what_is_not_served_never_succeeds() {
         assert!(fault.message.contains("Recipient"), "refused by name: {fault:?}");
     }
     for request in [
-        json!({ "Origin": "EXTERNAL" }),
+        json!({ "Origin": "EXTERNAL_KEY_STORE" }),
         json!({ "KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY" }),
         json!({ "XksKeyId": "x" }),
     ] {

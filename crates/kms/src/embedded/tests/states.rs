@@ -1,9 +1,11 @@
 //! KMS Developer Guide, "Key states of AWS KMS keys": what each operation does in each state.
 
+use std::collections::BTreeSet;
+
 use arqueta_store::{Batch, MetaStore as _};
 
 use super::*;
-use crate::embedded::record::{self, Held, KEYS, KeyRecord, Lifecycle, Origin};
+use crate::embedded::record::{self, Edition, Held, KEYS, KeyRecord, Lifecycle, MultiRegion, Origin};
 
 /// States as a key record can be put into them, in the order of [`TABLE`].
 #[derive(Debug, Clone, Copy)]
@@ -15,9 +17,21 @@ enum At {
     PendingImport,
     /// Of a custom key store whose tokens are away.
     Unavailable,
+    Creating,
+    Updating,
+    PendingReplicaDeletion,
 }
 
-const STATES: [At; 5] = [At::Enabled, At::Disabled, At::PendingDeletion, At::PendingImport, At::Unavailable];
+const STATES: [At; 8] = [
+    At::Enabled,
+    At::Disabled,
+    At::PendingDeletion,
+    At::PendingImport,
+    At::Unavailable,
+    At::Creating,
+    At::Updating,
+    At::PendingReplicaDeletion,
+];
 
 const OK: &str = "ok";
 /// `DisabledException`.
@@ -27,40 +41,40 @@ const S: &str = "KMSInvalidStateException";
 /// `UnsupportedOperationException`: the key's origin has no such operation.
 const U: &str = "UnsupportedOperationException";
 
-const TABLE: &[(&str, [&str; 5])] = &[
-    // Enabled, Disabled, PendingDeletion, PendingImport, Unavailable
-    ("CancelKeyDeletion", [S, S, OK, S, S]),
-    ("CreateAlias", [OK, OK, S, OK, OK]),
-    ("CreateGrant", [OK, D, S, S, OK]),
-    ("Decrypt", [OK, D, S, S, S]),
-    ("DeleteImportedKeyMaterial", [U, U, U, OK, U]),
-    ("DescribeKey", [OK, OK, OK, OK, OK]),
-    ("DisableKey", [OK, OK, S, S, OK]),
-    ("DisableKeyRotation", [OK, D, S, U, U]),
-    ("EnableKey", [OK, OK, S, S, OK]),
-    ("EnableKeyRotation", [OK, D, S, U, U]),
-    ("Encrypt", [OK, D, S, S, S]),
-    ("GenerateDataKey", [OK, D, S, S, S]),
-    ("GenerateDataKeyPairWithoutPlaintext", [OK, D, S, S, S]),
-    ("GenerateDataKeyWithoutPlaintext", [OK, D, S, S, S]),
-    ("GetKeyLastUsage", [OK, OK, OK, OK, OK]),
-    ("GetKeyPolicy", [OK, OK, OK, OK, OK]),
-    ("GetKeyRotationStatus", [OK, OK, OK, OK, OK]),
-    ("GetParametersForImport", [U, U, U, OK, U]),
-    ("ListAliases", [OK, OK, OK, OK, OK]),
-    ("ListGrants", [OK, OK, OK, OK, OK]),
-    ("ListKeyPolicies", [OK, OK, OK, OK, OK]),
-    ("ListResourceTags", [OK, OK, OK, OK, OK]),
-    ("PutKeyPolicy", [OK, OK, OK, OK, OK]),
-    ("ReEncryptFrom", [OK, D, S, S, S]),
-    ("ReEncryptTo", [OK, D, S, S, S]),
-    ("RevokeGrant", [OK, OK, OK, OK, OK]),
-    ("RotateKeyOnDemand", [OK, D, S, S, S]),
-    ("ScheduleKeyDeletion", [OK, OK, S, OK, OK]),
-    ("TagResource", [OK, OK, S, OK, OK]),
-    ("UntagResource", [OK, OK, S, OK, OK]),
-    ("UpdateAlias", [OK, OK, S, OK, OK]),
-    ("UpdateKeyDescription", [OK, OK, S, OK, OK]),
+const TABLE: &[(&str, [&str; 8])] = &[
+    // Enabled, Disabled, PendingDeletion, PendingImport, Unavailable, Creating, Updating, PendingReplicaDeletion
+    ("CancelKeyDeletion", [S, S, OK, S, S, S, S, OK]),
+    ("CreateAlias", [OK, OK, S, OK, OK, OK, OK, S]),
+    ("CreateGrant", [OK, D, S, S, OK, S, OK, S]),
+    ("Decrypt", [OK, D, S, S, S, S, OK, S]),
+    ("DeleteImportedKeyMaterial", [U, U, U, OK, U, U, U, U]),
+    ("DescribeKey", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("DisableKey", [OK, OK, S, S, OK, S, S, S]),
+    ("DisableKeyRotation", [OK, D, S, U, U, S, OK, S]),
+    ("EnableKey", [OK, OK, S, S, OK, S, S, S]),
+    ("EnableKeyRotation", [OK, D, S, U, U, S, OK, S]),
+    ("Encrypt", [OK, D, S, S, S, S, OK, S]),
+    ("GenerateDataKey", [OK, D, S, S, S, S, OK, S]),
+    ("GenerateDataKeyPairWithoutPlaintext", [OK, D, S, S, S, S, OK, S]),
+    ("GenerateDataKeyWithoutPlaintext", [OK, D, S, S, S, S, OK, S]),
+    ("GetKeyLastUsage", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("GetKeyPolicy", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("GetKeyRotationStatus", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("GetParametersForImport", [U, U, U, OK, U, U, U, U]),
+    ("ListAliases", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("ListGrants", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("ListKeyPolicies", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("ListResourceTags", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("PutKeyPolicy", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("ReEncryptFrom", [OK, D, S, S, S, S, OK, S]),
+    ("ReEncryptTo", [OK, D, S, S, S, S, OK, S]),
+    ("RevokeGrant", [OK, OK, OK, OK, OK, OK, OK, OK]),
+    ("RotateKeyOnDemand", [OK, D, S, S, U, S, OK, S]),
+    ("ScheduleKeyDeletion", [OK, OK, S, OK, OK, S, S, S]),
+    ("TagResource", [OK, OK, S, OK, OK, OK, OK, S]),
+    ("UntagResource", [OK, OK, S, OK, OK, OK, OK, S]),
+    ("UpdateAlias", [OK, OK, S, OK, OK, OK, OK, S]),
+    ("UpdateKeyDescription", [OK, OK, S, OK, OK, OK, OK, S]),
 ];
 
 /// A key in one state, another one that is enabled, and what there is from better days.
@@ -101,6 +115,9 @@ fn put(record: &mut KeyRecord, at: At, world: &World) {
         At::Disabled => Lifecycle::Disabled,
         At::PendingDeletion => Lifecycle::PendingDeletion { at: deletion },
         At::PendingImport => Lifecycle::PendingImport,
+        At::Creating => Lifecycle::Creating,
+        At::Updating => Lifecycle::Updating { enabled: true },
+        At::PendingReplicaDeletion => Lifecycle::PendingReplicaDeletion { window_days: 7 },
     };
     match at {
         At::PendingImport => {
@@ -112,7 +129,19 @@ fn put(record: &mut KeyRecord, at: At, world: &World) {
             record.versions[0].sealed.clear();
             record.versions[0].held = Some(Held { holder: "away".into(), name: "k".into(), adopted: false });
         }
+        At::Creating | At::Updating | At::PendingReplicaDeletion => {
+            record.multi_region = Some(several());
+        }
         At::Enabled | At::Disabled | At::PendingDeletion => {}
+    }
+}
+
+fn several() -> MultiRegion {
+    MultiRegion {
+        primary: "us-east-1".parse().unwrap(),
+        replicas: BTreeSet::from(["eu-west-1".parse().unwrap()]),
+        edition: Edition::default(),
+        waiting: None,
     }
 }
 
