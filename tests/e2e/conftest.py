@@ -19,6 +19,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from shapes import judged
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("ARQUETA_BIN", str(ROOT / "target/debug/arqueta"))
@@ -112,9 +113,9 @@ class Gateway:
         if service == "s3":
             # Without a word botocore presigns by the retired version 2.
             config = {"signature_version": "s3v4", "s3": {"addressing_style": "path"}} | config
-        return boto3.client(
+        return judged(boto3.client(
             service, endpoint_url=self.url, aws_access_key_id=key, aws_secret_access_key=secret,
-            aws_session_token=token, region_name=region, verify=False, config=Config(**config))
+            aws_session_token=token, region_name=region, verify=False, config=Config(**config)))
 
     def metrics(self):
         """Metric name with labels -> value."""

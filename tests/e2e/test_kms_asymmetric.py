@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
@@ -25,25 +24,6 @@ def code(call, **options):
     with pytest.raises(ClientError) as error:
         call(**options)
     return error.value.response["Error"]["Code"]
-
-
-@pytest.fixture(autouse=True)
-def answers_fit_the_model(kms):
-    """Every answer has the members and types of botocore's model, and no others."""
-    wrong = []
-
-    def check(parsed, model, **_):
-        if model.output_shape is None or parsed["ResponseMetadata"]["HTTPStatusCode"] >= 300:
-            return
-        body = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
-        report = ParamValidator().validate(body, model.output_shape)
-        if report.has_errors():
-            wrong.append((model.name, report.generate_report()))
-
-    kms.meta.events.register("after-call.kms", check)
-    yield
-    kms.meta.events.unregister("after-call.kms", check)
-    assert not wrong
 
 
 @pytest.fixture(scope="module")

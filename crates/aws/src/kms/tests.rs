@@ -299,7 +299,7 @@ async fn what_is_not_served_never_succeeds() {
         "Verify",
         "VerifyMac",
     ];
-    assert_eq!(OPERATIONS.len(), 54);
+    assert_eq!(OPERATIONS.len(), 56);
     for operation in OPERATIONS.iter().filter(|operation| !served.contains(operation)) {
         service.refused(operation, json!({}), "UnsupportedOperationException").await;
     }

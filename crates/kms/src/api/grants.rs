@@ -26,6 +26,10 @@ pub struct CreateGrantRequest {
     pub name: Option<String>,
     /// Answers `DryRunOperationException` where the call would have succeeded.
     pub dry_run: bool,
+    /// Not supported.
+    pub grantee_service_principal: Option<String>,
+    /// Not supported.
+    pub retiring_service_principal: Option<String>,
 }
 
 /// Constraints on the encryption context.
@@ -38,6 +42,9 @@ pub struct GrantConstraints {
     /// The call's context is exactly this. Up to 8 pairs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption_context_equals: Option<BTreeMap<String, String>>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_arn: Option<String>,
 }
 
 /// Answer to [`CreateGrantRequest`].
@@ -64,6 +71,8 @@ pub struct ListGrantsRequest {
     pub limit: Option<i64>,
     /// `next_marker` of the page before.
     pub marker: Option<String>,
+    /// Not supported.
+    pub grantee_service_principal: Option<String>,
 }
 
 /// `ListRetirableGrants`.
@@ -76,6 +85,8 @@ pub struct ListRetirableGrantsRequest {
     pub limit: Option<i64>,
     /// `next_marker` of the page before.
     pub marker: Option<String>,
+    /// Not supported.
+    pub retiring_service_principal: Option<String>,
 }
 
 /// Answer to [`ListGrantsRequest`] and [`ListRetirableGrantsRequest`].

@@ -136,6 +136,8 @@ pub struct ListKeysRequest {
     pub limit: Option<i64>,
     /// `next_marker` of the page before.
     pub marker: Option<String>,
+    /// `SELF`, also if absent; keys that other accounts share by RAM are not supported.
+    pub resource_owners: Vec<String>,
 }
 
 /// Answer to [`ListKeysRequest`].

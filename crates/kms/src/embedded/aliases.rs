@@ -170,6 +170,9 @@ impl Embedded {
 
     /// The key that an alias shall stand for.
     async fn alias_target(&self, call: &mut Call<'_>, name: &str, operation: &'static str) -> Result<Arc<Key>, Error> {
+        if name.starts_with("alias/") || name.contains(":alias/") {
+            return Err(limits::invalid("Aliases must refer to keys. Not aliases"));
+        }
         let target = self.resolve(call.caller, name, Names::Keys, "targetKeyId").await?;
         let key = self.admit_target(call, &target, Ask::new(call.caller, operation))?;
         not_pending_deletion(&key)?;
@@ -207,6 +210,10 @@ fn checked_name(name: String) -> Result<String, Error> {
     match name.strip_prefix("alias/") {
         None | Some("") => Err(limits::invalid("Invalid identifier")),
         Some(rest) if rest.starts_with("aws/") => Err(refused("NotAuthorizedException", "")),
+        // The pattern has it; the words of "CreateAlias" and the service do not.
+        Some(rest) if rest.contains(':') => {
+            Err(limits::invalid(format!("{name} contains invalid characters for an alias")))
+        }
         Some(_) => Ok(name),
     }
 }

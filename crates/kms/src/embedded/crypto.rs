@@ -430,7 +430,7 @@ fn checked_size(size: Size<'_>) -> Result<usize, Error> {
 
 pub(super) fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> {
     let bound = |words: &str, bound: usize| {
-        Err(limits::constraint("…", member, &format!("Member must have length {words} than or equal to {bound}")))
+        Err(limits::constraint_unseen(member, &format!("Member must have length {words} than or equal to {bound}")))
     };
     match bytes.len() {
         0 => bound("greater", 1),

@@ -166,6 +166,7 @@ impl Embedded {
             .maybe("granteePrincipal", request.grantee_principal.as_deref());
         let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListGrants")).await;
         let outcome = outcome.and_then(|key| {
+            refuse_services([("GranteeServicePrincipal", &request.grantee_service_principal)])?;
             let wanted = |grant: &&Arc<GrantRecord>| {
                 request.grant_id.as_ref().is_none_or(|id| grant.id == *id)
                     && request.grantee_principal.as_ref().is_none_or(|grantee| grant.grantee == *grantee)
@@ -197,6 +198,7 @@ impl Embedded {
         request: &ListRetirableGrantsRequest,
     ) -> Result<ListGrantsResponse, Error> {
         self.up_to_date().await?;
+        refuse_services([("RetiringServicePrincipal", &request.retiring_service_principal)])?;
         principal(&request.retiring_principal, "retiringPrincipal")?;
         self.authorize_account(Ask::new(caller, "ListRetirableGrants"), "*")?;
         let account = request.retiring_principal.parse::<Arn>().map(|arn| arn.account().to_owned());
@@ -308,6 +310,12 @@ fn may_retire(grant: &GrantRecord, caller: &Caller) -> bool {
 
 /// Limits of the request; the constraints as contexts.
 fn checked(request: &CreateGrantRequest) -> Result<(Option<EncryptionContext>, Option<EncryptionContext>), Error> {
+    let source_arn = request.constraints.as_ref().and_then(|constraints| constraints.source_arn.as_ref());
+    refuse_services([
+        ("GranteeServicePrincipal", &request.grantee_service_principal),
+        ("RetiringServicePrincipal", &request.retiring_service_principal),
+        ("SourceArn", &source_arn.cloned()),
+    ])?;
     principal(&request.grantee_principal, "granteePrincipal")?;
     request.retiring_principal.as_deref().map_or(Ok(()), |text| principal(text, "retiringPrincipal"))?;
     limits::grant_tokens(&request.grant_tokens)?;
@@ -337,6 +345,15 @@ fn checked(request: &CreateGrantRequest) -> Result<(Option<EncryptionContext>, O
         EncryptionContext::new(pairs.clone()).map(Some).map_err(|error| limits::invalid(error.to_string()))
     };
     Ok((context(&constraints.encryption_context_equals)?, context(&constraints.encryption_context_subset)?))
+}
+
+/// Grants are for users and roles here, not for other services of AWS. What would narrow a grant
+/// must not be left out of it.
+fn refuse_services<const N: usize>(parameters: [(&str, &Option<String>); N]) -> Result<(), Error> {
+    match parameters.iter().find(|(_, value)| value.is_some()) {
+        Some((name, _)) => Err(limits::unsupported(name)),
+        None => Ok(()),
+    }
 }
 
 /// An ARN of a principal or an account's root.
@@ -377,6 +394,7 @@ fn entry(key: &Key, grant: &GrantRecord) -> GrantListEntry {
     let constraints = GrantConstraints {
         encryption_context_subset: pairs(&grant.subset),
         encryption_context_equals: pairs(&grant.equals),
+        source_arn: None,
     };
     GrantListEntry {
         key_id: key.arn.as_str().to_owned(),

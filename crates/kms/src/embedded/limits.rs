@@ -22,6 +22,11 @@ pub(super) fn constraint(value: impl std::fmt::Display, member: &str, constraint
     ))
 }
 
+/// The same for what is not repeated, because it is secret, not text or long.
+pub(super) fn constraint_unseen(member: &str, constraint: &str) -> Error {
+    invalid(format!("1 validation error detected: Value at '{member}' failed to satisfy constraint: {constraint}"))
+}
+
 /// A text of `min` to `max` characters.
 pub(super) fn length(text: &str, member: &str, min: usize, max: usize) -> Result<(), Error> {
     let length = text.chars().count();
@@ -29,8 +34,7 @@ pub(super) fn length(text: &str, member: &str, min: usize, max: usize) -> Result
         return Err(constraint(text, member, &format!("Member must have length greater than or equal to {min}")));
     }
     if length > max {
-        // Not echoed: it may be megabytes.
-        return Err(constraint("…", member, &format!("Member must have length less than or equal to {max}")));
+        return Err(constraint_unseen(member, &format!("Member must have length less than or equal to {max}")));
     }
     Ok(())
 }
@@ -77,7 +81,7 @@ pub(super) fn key_id(text: &str, member: &str) -> Result<(), Error> {
 
 pub(super) fn grant_tokens(tokens: &[String]) -> Result<(), Error> {
     if tokens.len() > 10 {
-        return Err(constraint("…", "grantTokens", "Member must have length less than or equal to 10"));
+        return Err(constraint_unseen("grantTokens", "Member must have length less than or equal to 10"));
     }
     tokens.iter().try_for_each(|token| length(token, "grantTokens", 1, 8192))
 }
@@ -103,6 +107,10 @@ mod tests {
             "1 validation error detected: Value 'AES_1' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [AES_256, AES_128]"
         );
         assert_eq!(length("", "keyId", 1, 2048).unwrap_err().code(), "ValidationException");
+        assert_eq!(
+            length(&"long".repeat(600), "keyId", 1, 2048).unwrap_err().to_string(),
+            "1 validation error detected: Value at 'keyId' failed to satisfy constraint: Member must have length less than or equal to 2048"
+        );
     }
 
     #[test]

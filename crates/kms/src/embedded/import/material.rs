@@ -201,7 +201,7 @@ fn blob(bytes: &Blob, member: &str) -> Result<(), Error> {
         length if length > ciphertext::MAX => format!("less than or equal to {}", ciphertext::MAX),
         _ => return Ok(()),
     };
-    Err(limits::constraint("…", member, &format!("Member must have length {bound}")))
+    Err(limits::constraint_unseen(member, &format!("Member must have length {bound}")))
 }
 
 fn material_id_form(id: &str) -> Result<(), Error> {

@@ -19,6 +19,8 @@ use crate::embedded::tags;
 use crate::{Adopted, Caller, Error, KeyManager, KeySpec, KeyUsage};
 
 const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
+/// Specs and the usage of key encapsulation, which AWS has and this service does not.
+const ENCAPSULATION: [&str; 4] = ["ML_KEM_512", "ML_KEM_768", "ML_KEM_1024", "ENCAPSULATE_DECAPSULATE"];
 const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
 
 impl Embedded {
@@ -210,6 +212,11 @@ fn checked_kind(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error
         }
         (one, other) => one.as_deref().or(other.as_deref()).unwrap_or("SYMMETRIC_DEFAULT"),
     };
+    for (member, value) in [("KeySpec", spec), ("KeyUsage", usage)] {
+        if ENCAPSULATION.contains(&value) {
+            return Err(unsupported(&format!("{member} {value}")));
+        }
+    }
     limits::member_of(usage, "keyUsage", USAGES)?;
     limits::member_of(spec, "keySpec", &KeySpec::ALL.map(KeySpec::name))?;
     limits::member_of(origin, "origin", ORIGINS)?;

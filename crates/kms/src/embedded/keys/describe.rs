@@ -11,11 +11,15 @@ use crate::embedded::access::Ask;
 use crate::embedded::call::Call;
 use crate::embedded::directory::Key;
 use crate::embedded::import;
+use crate::embedded::limits;
 use crate::embedded::page::page;
 use crate::embedded::record::{Lifecycle, MultiRegion, Origin, VersionRecord};
 use crate::embedded::resolve::Names;
 use crate::embedded::stores::Link;
 use crate::{Algorithms, Caller, Error, KeySpec, KeyState};
+
+/// Keys of other accounts, shared by AWS's Resource Access Manager.
+const SHARED: &str = "OTHER_ACCOUNTS_VIA_RAM";
 
 impl Embedded {
     /// `DescribeKey`.
@@ -47,6 +51,12 @@ impl Embedded {
     async fn list_keys_in(&self, caller: &Caller, request: &ListKeysRequest) -> Result<ListKeysResponse, Error> {
         self.up_to_date().await?;
         self.authorize_account(Ask::new(caller, "ListKeys"), "*")?;
+        for owner in &request.resource_owners {
+            limits::member_of(owner, "resourceOwners", &["SELF", SHARED])?;
+            if owner == SHARED {
+                return Err(limits::unsupported(&format!("ResourceOwners {SHARED}")));
+            }
+        }
         let now = self.state.clock.now();
         let directory = self.state.directory();
         let keys = directory.keys.get(&caller.identity.principal.account).into_iter().flatten();
