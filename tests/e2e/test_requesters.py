@@ -53,7 +53,9 @@ class Shelf:
         return self.gateway.client("s3", **who).get_object(Bucket=self.bucket, Key=name)["Body"].read()
 
     def events(self, name):
-        return named(self.gateway.events(name), self.key)
+        """Each call once: the copy of the caller's own account, which names him in full."""
+        return [event for event in named(self.gateway.events(name), self.key)
+                if event["recipientAccountId"] == event["userIdentity"]["accountId"]]
 
     def names(self, name):
         """Who called, oldest first."""

@@ -152,9 +152,13 @@ def test_a_role_of_another_account_decrypts_one_buckets_objects(world, home, abr
     sharing = Sharing(home, abroad)
     s3 = sharing.s3(abroad, sharing.role)
     assert s3.get_object(Bucket=sharing.shared, Key="k")["Body"].read() == b"x"
-    [event] = [e for e in named(world[0].events("Decrypt"), sharing.key) if e["userIdentity"]["accountId"] == OTHER]
-    assert event["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] == sharing.role
-    assert event["resources"][0]["accountId"] == home.id
+    events = [e for e in named(world[0].events("Decrypt"), sharing.key) if e["userIdentity"]["accountId"] == OTHER]
+    assert {event["recipientAccountId"] for event in events} == {home.id, OTHER} and len(events) == 2
+    assert len({event["sharedEventID"] for event in events}) == 1
+    for event in events:
+        assert event["resources"][0]["accountId"] == home.id
+        if event["recipientAccountId"] == OTHER:
+            assert event["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] == sharing.role
 
 
 def test_and_nothing_else(home, abroad):

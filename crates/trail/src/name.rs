@@ -27,10 +27,16 @@ impl TrailId {
     pub fn new(account: &AccountId, name: &str) -> Result<Self, Error> {
         let invalid = |why: &str| Err(Error::InvalidName { message: why.to_owned() });
         if name.len() < 3 {
-            return invalid("Trail name too short. Minimum allowed length: 3 characters.");
+            return invalid(&format!(
+                "Trail name too short. Minimum allowed length: 3 characters. Specified name length: {} characters.",
+                name.len()
+            ));
         }
         if name.len() > 128 {
-            return invalid("Trail name too long. Maximum allowed length: 128 characters.");
+            return invalid(&format!(
+                "Trail name too long. Maximum allowed length: 128 characters. Specified name length: {} characters.",
+                name.len()
+            ));
         }
         let mark = |b: u8| b"._-".contains(&b);
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || mark(b)) {

@@ -79,7 +79,7 @@ pub(super) enum Inner {
     RsaDecrypting(OaepPrivateDecryptingKey),
     Ecdsa(EcdsaKeyPair),
     Ecdh(agreement::PrivateKey),
-    Ed25519 { pure: Ed25519KeyPair, prehashed: ed25519ph::SigningKey },
+    Ed25519 { pure: Ed25519KeyPair, prehashed: Box<ed25519ph::SigningKey> },
     MlDsa(PqdsaKeyPair),
 }
 
@@ -120,7 +120,7 @@ impl PrivateKey {
                 let pair = Ed25519KeyPair::from_pkcs8(pkcs8)?;
                 let public = der(pair.public_key())?;
                 let prehashed = ed25519ph::signing_key(&pair).map_err(rejected)?;
-                (Inner::Ed25519 { pure: pair, prehashed }, public)
+                (Inner::Ed25519 { pure: pair, prehashed: Box::new(prehashed) }, public)
             }
             (Kind::MlDsa(algorithm), KeyUsage::SignVerify) => {
                 let pair = PqdsaKeyPair::from_pkcs8(algorithm, pkcs8)?;

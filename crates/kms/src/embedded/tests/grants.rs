@@ -153,6 +153,7 @@ async fn requests_outside_the_api_are_refused() {
     let bob = user(ACCOUNT, "bob", &[]);
     let good = || grant(&key, &bob, &["Encrypt"]);
     let pairs = Some(BTreeMap::from([("k".to_owned(), "v".to_owned())]));
+    let service = || Some("s3.amazonaws.com".to_owned());
     let nine = Some((0..9).map(|n| (n.to_string(), String::new())).collect());
     for (request, expected) in [
         (CreateGrantRequest { operations: vec![], ..good() }, "ValidationException"),
@@ -167,6 +168,7 @@ async fn requests_outside_the_api_are_refused() {
                 constraints: Some(GrantConstraints {
                     encryption_context_equals: pairs.clone(),
                     encryption_context_subset: pairs,
+                    source_arn: None,
                 }),
                 ..good()
             },
@@ -179,6 +181,15 @@ async fn requests_outside_the_api_are_refused() {
             },
             "ValidationException",
         ),
+        (
+            CreateGrantRequest {
+                constraints: Some(GrantConstraints { source_arn: Some("arn:aws:s3:::b".into()), ..Default::default() }),
+                ..good()
+            },
+            "UnsupportedOperationException",
+        ),
+        (CreateGrantRequest { grantee_service_principal: service(), ..good() }, "UnsupportedOperationException"),
+        (CreateGrantRequest { retiring_service_principal: service(), ..good() }, "UnsupportedOperationException"),
         (CreateGrantRequest { dry_run: true, ..good() }, "DryRunOperationException"),
         (CreateGrantRequest { key_id: "alias/x".into(), ..good() }, "NotFoundException"),
     ] {

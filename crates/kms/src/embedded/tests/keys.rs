@@ -311,7 +311,11 @@ async fn listings_show_the_own_account_page_by_page() {
     world.kms.create_key(&root(OTHER_ACCOUNT), CreateKeyRequest::default()).await.unwrap();
     let (mut found, mut marker) = (Vec::new(), None);
     loop {
-        let page = world.kms.list_keys(&world.root, ListKeysRequest { limit: Some(2), marker }).await.unwrap();
+        let page = world
+            .kms
+            .list_keys(&world.root, ListKeysRequest { limit: Some(2), marker, ..Default::default() })
+            .await
+            .unwrap();
         assert_eq!(page.truncated, page.next_marker.is_some());
         found.extend(page.keys.into_iter().map(|key| key.key_arn));
         marker = page.next_marker;
@@ -320,7 +324,9 @@ async fn listings_show_the_own_account_page_by_page() {
         }
     }
     assert_eq!(found, made);
-    let bad = ListKeysRequest { marker: Some("?".into()), limit: None };
+    let bad = ListKeysRequest { marker: Some("?".into()), ..Default::default() };
+    let shared = ListKeysRequest { resource_owners: vec!["OTHER_ACCOUNTS_VIA_RAM".into()], ..Default::default() };
+    assert_eq!(code(world.kms.list_keys(&world.root, shared).await), "UnsupportedOperationException");
     assert_eq!(code(world.kms.list_keys(&world.root, bad).await), "InvalidMarkerException");
     let denied = world.kms.list_keys(&user(ACCOUNT, "bob", &[]), ListKeysRequest::default()).await;
     assert!(message(denied).contains("because no identity-based policy allows the kms:ListKeys action"));
