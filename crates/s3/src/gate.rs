@@ -9,7 +9,7 @@ use arqueta_engine::{Engine, Error};
 use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest};
 use arqueta_model::{AccountId, BucketName, PrincipalKind, Region};
 use http::{HeaderMap, Uri};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 
 use crate::action;
 use crate::bucket_policy;
@@ -107,20 +107,30 @@ impl Gate {
         let request = PolicyRequest { action, resource, keys: question.keys };
         self.iam
             .authorize(identity, &request, policy.as_deref().map(|policy| &policy.policy), owner)
-            .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))?;
+            .map_err(|denied| self.refusal(identity, &request, owner, &denied.message))?;
         let (Some(bucket), Some(policy)) = (bucket, policy) else { return Ok(()) };
         let restricted = policy.is_public && PublicAccess::of(bucket).restrict_buckets;
         if !restricted || public_access::is_within(identity, bucket) {
             return Ok(());
         }
-        let who = match identity.principal.kind {
-            PrincipalKind::Anonymous => "Anonymous",
-            _ => identity.principal.arn.as_str(),
-        };
-        Err(s3_error!(
-            AccessDenied,
-            "User: {who} is not authorized to perform: {action} on resource: \"{resource}\" because public policies are restricted by the RestrictPublicBuckets setting in S3 Block Public Access."
-        ))
+        Err(s3_error!(AccessDenied, "Access Denied"))
+    }
+
+    /// The reason is told within the bucket owner's account (S3 User Guide, "Troubleshoot access
+    /// denied errors"): it speaks of the bucket's policy. Others learn what their own account says
+    /// of them, which is what they would learn of a bucket that is not there.
+    fn refusal(&self, identity: &Identity, request: &PolicyRequest<'_>, owner: &AccountId, why: &str) -> S3Error {
+        let own = &identity.principal.account;
+        if identity.principal.kind == PrincipalKind::Anonymous {
+            return s3_error!(AccessDenied, "Access Denied");
+        }
+        if own == owner {
+            return s3_error!(AccessDenied, "{why}");
+        }
+        match self.iam.authorize(identity, request, None, own) {
+            Err(denied) => s3_error!(AccessDenied, "{}", denied.message),
+            Ok(()) => s3_error!(AccessDenied, "Access Denied"),
+        }
     }
 
     /// As [`Gate::decide`], on an object, with the tags that it has where policies may ask for them.

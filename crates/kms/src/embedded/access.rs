@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arqueta_model::{EncryptionContext, PrincipalKind, Region};
+use arqueta_model::{AccountId, EncryptionContext, PrincipalKind, Region};
 use arqueta_policy::{
     ConditionKeys, Decision, Evaluation, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate,
 };
@@ -101,7 +101,7 @@ impl Embedded {
     pub(super) fn authorize(&self, ask: Ask<'_>, target: &Target) -> Result<Arc<Key>, Error> {
         let Target { key, named, alias } = target;
         let (Some(key), false) = (key, ask.caller.identity.principal.kind == PrincipalKind::Anonymous) else {
-            return Err(self.unknown(ask, target));
+            return Err(self.unknown(ask, named, &target.account()));
         };
         self.decide(ask, key, named, alias.as_deref()).map(|()| key.clone())
     }
@@ -114,12 +114,11 @@ impl Embedded {
         let action = ask.action();
         let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
         let evaluation = evaluate(identity, &request, ResourcePolicy::required(policy, &key.record.account));
-        if foreign && !CROSS_ACCOUNT.contains(&ask.operation) {
-            return Err(denial(identity, &action, named, NO_ORACLE));
-        }
+        let open = !foreign || CROSS_ACCOUNT.contains(&ask.operation);
         match evaluation.decision {
-            Decision::Allow => Ok(()),
-            Decision::ImplicitDeny { .. } if granted(ask, key, &request, foreign) => Ok(()),
+            Decision::Allow if open => Ok(()),
+            Decision::ImplicitDeny { .. } if open && granted(ask, key, &request, foreign) => Ok(()),
+            _ if foreign => Err(self.unknown(ask, named, &key.record.account)),
             _ => Err(refusal(identity, &action, named, evaluation)),
         }
     }
@@ -153,20 +152,21 @@ impl Embedded {
         evaluate(&caller.identity, &request, ResourcePolicy::required(policy, &key.record.account)).is_allowed()
     }
 
-    /// The denial for a key of another account that is not there, or not to be told of.
-    pub(super) fn unknown(&self, ask: Ask<'_>, target: &Target) -> Error {
+    /// The denial for a key of another account, `owner`, which may not be there: nothing in it
+    /// depends on the key.
+    pub(super) fn unknown(&self, ask: Ask<'_>, named: &str, owner: &AccountId) -> Error {
         let identity = &*ask.caller.identity;
         let conditions = self.conditions(ask);
         let action = ask.action();
-        let request = Request { action: &action, resource: &target.named, keys: &conditions };
-        // The caller's own side is told, as it would be for a key that exists.
-        let own = evaluate(identity, &request, ResourcePolicy::additive(None, &target.account()));
+        let request = Request { action: &action, resource: named, keys: &conditions };
+        // The caller's own side is told.
+        let own = evaluate(identity, &request, ResourcePolicy::additive(None, owner));
         match own.decision {
             Decision::ExplicitDeny { .. }
             | Decision::ImplicitDeny { why: PolicyType::Identity | PolicyType::Boundary | PolicyType::Session } => {
-                refusal(identity, &action, &target.named, own)
+                refusal(identity, &action, named, own)
             }
-            _ => denial(identity, &action, &target.named, NO_ORACLE),
+            _ => denial(identity, &action, named, NO_ORACLE),
         }
     }
 
@@ -224,17 +224,10 @@ fn denial(identity: &Identity, action: &str, resource: &str, because: &str) -> E
     }
 }
 
-/// The evaluator's reason, unless it is the other account's business.
+/// The evaluator's reason.
 fn refusal(identity: &Identity, action: &str, named: &str, evaluation: Evaluation) -> Error {
-    let resources_own = matches!(
-        evaluation.decision,
-        Decision::ImplicitDeny { why: PolicyType::Resource } | Decision::ExplicitDeny { why: PolicyType::Resource }
-    );
-    let because = match evaluation.decision.because(action) {
-        Some(because) if !(evaluation.cross_account && resources_own) => because,
-        _ => NO_ORACLE.to_owned(),
-    };
-    denial(identity, action, named, &because)
+    let because = evaluation.decision.because(action);
+    denial(identity, action, named, because.as_deref().unwrap_or(NO_ORACLE))
 }
 
 /// Whether a grant allows what no policy does. A session's policies still bound it, and a

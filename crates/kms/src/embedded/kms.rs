@@ -107,7 +107,13 @@ impl Kms for Embedded {
                 let target = self.resolve(caller, name_of(other), Names::Aliases, "keyId").await?;
                 match target.key.clone().filter(|key| self.may_be_told(caller, key, &target)) {
                     Some(key) => key,
-                    None => return Err(self.unknown(Ask::new(caller, "GenerateDataKey"), &target)),
+                    None => {
+                        return Err(self.unknown(
+                            Ask::new(caller, "GenerateDataKey"),
+                            &target.named,
+                            &target.account(),
+                        ));
+                    }
                 }
             }
         };

@@ -36,6 +36,22 @@ async fn a_missing_key_is_told_only_to_those_who_may_list() {
     }
 }
 
+/// What nobody may learn: whether a bucket is there, and what its policy says.
+#[tokio::test]
+async fn an_unsigned_request_is_not_told_why_it_was_denied() {
+    let rig = rig().await;
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/k"}]}"#;
+    assert_eq!(rig.root.put("/bucket?policy").body(deny).send(&rig).await.status, 204);
+    for uri in ["/bucket/k", "/bucket/missing", "/bucket", "/missing-bucket", "/missing-bucket/k"] {
+        let answer = anonymous("GET", uri).send(&rig).await;
+        assert_eq!(
+            (answer.error(), answer.element("Message")),
+            ((403, "AccessDenied"), Some("Access Denied")),
+            "{uri}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn versions_tags_and_conditions_have_their_own_permissions() {
     let rig = rig().await;

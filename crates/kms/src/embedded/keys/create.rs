@@ -127,6 +127,8 @@ impl Embedded {
         if !wanted.is_empty() {
             self.authorize_account(Ask::new(call.caller, "TagResource").conditions(&tags::borrowed(&ask_tags)), "*")?;
         }
+        // The default policy leaves the account in control, whoever of it makes the key.
+        let may_lock_out = request.policy.is_some() && !request.bypass_policy_lockout_safety_check;
         let policy = request.policy.unwrap_or_else(|| default_policy(account));
         let drawn = if multi_region { regions::new_id } else { new_id };
         let id = id.map_or_else(|| Ok(drawn()), checked_id)?;
@@ -139,7 +141,7 @@ impl Embedded {
             record.origin = Origin::External;
             record.lifecycle = Lifecycle::PendingImport;
         }
-        if !request.bypass_policy_lockout_safety_check {
+        if may_lock_out {
             self.check_lockout(call.caller, &record)?;
         }
         let store = match &request.custom_key_store_id {

@@ -79,6 +79,38 @@ async fn another_account_needs_both_sides() {
 }
 
 #[tokio::test]
+async fn another_account_learns_nothing_of_a_key_from_its_own_refusals() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let missing = format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/none");
+    // Its own policy would tell the key's spec, were the key's condition keys there to compare.
+    let conditional = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"kms:*","Resource":"*"},
+        {"Effect":"Deny","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:KeySpec":"SYMMETRIC_DEFAULT"}}}]}"#;
+    for policies in [&[][..], &[conditional]] {
+        let stranger = user(OTHER_ACCOUNT, "eve", policies);
+        let mut answers = Vec::new();
+        for name in [key.as_str(), &missing] {
+            let disabled = world.kms.disable_key(&stranger, DisableKeyRequest { key_id: name.to_owned() }).await;
+            let generated = world.generate_as(&stranger, name).await;
+            answers.push((message(disabled).replace(name, "<name>"), message(generated).replace(name, "<name>")));
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_create_keys_creates_one_under_the_default_policy() {
+    let world = World::new().await;
+    let create = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:CreateKey","Resource":"*"}]}"#;
+    let maker = user(ACCOUNT, "maker", &[create]);
+    assert!(world.kms.create_key(&maker, CreateKeyRequest::default()).await.is_ok());
+    let given = CreateKeyRequest { policy: Some(only("arn:aws:iam::111122223333:user/bob")), ..Default::default() };
+    let refused = world.kms.create_key(&maker, given).await.unwrap_err();
+    assert_eq!(refused.code(), "MalformedPolicyDocumentException", "a policy of one's own must keep one in control");
+}
+
+#[tokio::test]
 async fn another_account_cannot_tell_what_exists() {
     let world = World::new().await;
     let (key, disabled) = (world.key().await, world.key().await);
