@@ -94,6 +94,19 @@ def test_a_grant_as_terraform_keeps_it(kms, iam, key):
     iam.delete_role(RoleName=role)
 
 
+def test_tags_of_a_role_are_listed_page_by_page(iam):
+    role = "tf-" + secrets.token_hex(4)
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    tags = [{"Key": key, "Value": "v"} for key in ("b", "C", "a", "d", "E")]
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust), Tags=tags)
+    pages = [iam.list_role_tags(RoleName=role, MaxItems=2)]
+    while pages[-1]["IsTruncated"]:
+        pages.append(iam.list_role_tags(RoleName=role, MaxItems=2, Marker=pages[-1]["Marker"]))
+    assert [[tag["Key"] for tag in page["Tags"]] for page in pages] == [["a", "b"], ["C", "d"], ["E"]]
+    assert len(iam.list_role_tags(RoleName=role)["Tags"]) == 5
+    iam.delete_role(RoleName=role)
+
+
 def test_a_bucket_under_a_key_as_terraform_keeps_it(s3, key):
     """aws_s3_bucket and its companions: encryption, versioning, policy, public access block, tags."""
     name = "tf-" + secrets.token_hex(6)

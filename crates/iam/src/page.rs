@@ -33,11 +33,10 @@ impl<T> Page<T> {
 
 impl List {
     /// Cuts a page out of `all`, which is in order of the lower-case names.
-    pub(crate) fn page<T>(
-        &self,
-        all: impl Iterator<Item = T>,
-        name: impl Fn(&T) -> Cow<'_, str>,
-    ) -> Result<Page<T>, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Validation`] for a length that is no length of a page.
+    pub fn page<T>(&self, all: impl Iterator<Item = T>, name: impl Fn(&T) -> Cow<'_, str>) -> Result<Page<T>, Error> {
         let most = self.max_items.unwrap_or(100);
         if !(1..=1000).contains(&most) {
             return Err(Error::validation(format!(

@@ -162,6 +162,12 @@ impl<'a> Iam<'a> {
         })
     }
 
+    /// The page of `tags` that is asked for, sorted by key ("ListUserTags").
+    fn tag_page(&self, mut tags: Vec<Tag>) -> Result<arqueta_iam::Page<Tag>, Error> {
+        tags.sort_by_key(|tag| tag.key.to_lowercase());
+        Ok(self.page()?.page(tags.into_iter(), |tag| tag.key.clone().into())?)
+    }
+
     fn tags(&self) -> Result<Vec<Tag>, Error> {
         Ok(self.form().pairs("Tags", "Key", "Value")?.into_iter().map(|(key, value)| Tag::new(key, value)).collect())
     }

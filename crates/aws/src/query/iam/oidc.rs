@@ -118,7 +118,7 @@ pub(super) async fn untag(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn tags(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
     let provider = call.service().oidc_provider(call.account(), arn).await?;
-    let page = arqueta_iam::Page { items: provider.tags, marker: None };
+    let page = call.tag_page(provider.tags)?;
     Answer::of(call.operation, &Listing::<Tag>::of("Tags", page))
 }
 

@@ -116,7 +116,7 @@ pub(super) async fn untag(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn tags(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
     let policy = call.service().policy(call.account(), arn).await?;
-    let page = arqueta_iam::Page { items: policy.tags, marker: None };
+    let page = call.tag_page(policy.tags)?;
     Answer::of(call.operation, &Listing::<Tag>::of("Tags", page))
 }
 

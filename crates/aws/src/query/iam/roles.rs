@@ -97,7 +97,7 @@ pub(super) async fn untag(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn tags(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = named(call).await?;
     let role = call.service().role(call.account(), name).await?;
-    let page = arqueta_iam::Page { items: role.tags, marker: None };
+    let page = call.tag_page(role.tags)?;
     Answer::of(call.operation, &Listing::<Tag>::of("Tags", page))
 }
 

@@ -90,7 +90,7 @@ pub(super) async fn untag(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn tags(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = named(call).await?;
     let user = call.service().user(call.account(), name).await?;
-    let page = arqueta_iam::Page { items: user.tags, marker: None };
+    let page = call.tag_page(user.tags)?;
     Answer::of(call.operation, &Listing::<Tag>::of("Tags", page))
 }
 
