@@ -1,4 +1,6 @@
-//! Doubles. Behind feature `testing`, never in a release build.
+//! Doubles and contracts. Behind feature `testing`, never in a release build.
+
+mod contract;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +10,11 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use crate::{Deliver, DeliveryError, Destination, Object, PublicKey, Sign, SignError};
+
+pub use contract::{Gate, Site, delivery_contract, signing_contract};
+
+/// Fingerprint of the only key of [`DigestSigner`].
+const FINGERPRINT: &str = "0123456789abcdef0123456789abcdef";
 
 /// Makes the error that everything ends in.
 pub type Failure = fn() -> DeliveryError;
@@ -90,11 +97,14 @@ impl DigestSigner {
 impl Sign for DigestSigner {
     async fn current(&self) -> Result<PublicKey, SignError> {
         let (from, to) = (Timestamp::from_millis(1_767_225_600_000), Timestamp::from_millis(1_800_000_000_000));
-        Ok(PublicKey { fingerprint: "0123456789abcdef0123456789abcdef".to_owned(), der: vec![0x30], from, to })
+        Ok(PublicKey { fingerprint: FINGERPRINT.to_owned(), der: vec![0x30], from, to })
     }
 
-    async fn sign(&self, _fingerprint: &str, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        Ok(Self::signature(message))
+    async fn sign(&self, fingerprint: &str, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        match fingerprint {
+            FINGERPRINT => Ok(Self::signature(message)),
+            _ => Err(SignError("no such key".into())),
+        }
     }
 
     async fn public_keys(&self) -> Result<Vec<PublicKey>, SignError> {

@@ -2,6 +2,7 @@
 
 mod administration;
 mod chains;
+mod contracts;
 mod losses;
 
 use std::collections::BTreeMap;
