@@ -16,7 +16,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("trail", "model store audit"),
     ("kms", "model seal policy store audit"),
     ("hsm", "model kms"),
-    ("remote", "model kms"),
+    ("remote", "model kms trail"),
     ("envelope", "model seal kms"),
     ("iam", "model policy store"),
     ("engine", "model envelope store iam audit"),

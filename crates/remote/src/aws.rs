@@ -3,14 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arqueta_kms::{HolderError, KeyHolder, Use};
 use arqueta_model::{Clock, KeyArn, RequestId};
 use async_trait::async_trait;
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
@@ -18,12 +15,12 @@ use aws_sdk_kms::config::{BehaviorVersion, Region};
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyState};
-use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::error::{Seen, SetupError, read};
+use crate::credentials::{Kept, Secret, trusting};
+use crate::error::{Seen, SetupError};
 
 /// Pair of the remote encryption context that binds a ciphertext to the additional data: SHA-256
 /// of it, in hexadecimal digits. The caller's own pairs stand beside it.
@@ -31,8 +28,6 @@ const BINDING: &str = "arqueta:binding";
 /// Days that the remote service waits before it destroys a key: the least that AWS has. The key
 /// service's own waiting period is over by then.
 const LAST_WAIT: i32 = 7;
-/// How long credentials are used before their files are read again.
-const FRESH: Duration = Duration::from_secs(300);
 
 /// Where the keys are, and who asks.
 #[derive(Debug, Clone)]
@@ -70,27 +65,30 @@ impl AwsHolder {
     /// # Errors
     /// [`SetupError`] for files that cannot be read and addresses that are none.
     pub fn new(settings: &AwsSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let files = Files { settings: settings.clone(), clock };
-        files.load()?;
+        let kept = kept(settings, clock);
+        kept.load()?;
         let mut config = aws_sdk_kms::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
-            .credentials_provider(files)
+            .credentials_provider(kept)
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().connect_timeout(settings.connect).build());
         if let Some(endpoint) = &settings.endpoint {
             config = config.endpoint_url(address(endpoint)?);
         }
         if let Some(ca) = &settings.ca {
-            let trusted = tls::TrustStore::empty().with_pem_certificate(read(ca)?);
-            let context = tls::TlsContext::builder().with_trust_store(trusted).build();
-            let context = context.map_err(|error| SetupError::Trust(error.into()))?;
-            let client = aws_smithy_http_client::Builder::new()
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-                .tls_context(context);
-            config = config.http_client(client.build_https());
+            config = config.http_client(trusting(ca)?);
         }
         Ok(Self { client: Client::from_conf(config.build()) })
+    }
+}
+
+fn kept(settings: &AwsSettings, clock: Arc<dyn Clock>) -> Kept {
+    Kept {
+        access_key_id: settings.access_key_id.clone(),
+        secret: Secret::File(settings.secret_access_key_file.clone()),
+        session_token_file: settings.session_token_file.clone(),
+        clock,
     }
 }
 
@@ -175,22 +173,26 @@ fn unreadable(operation: &str) -> HolderError {
     HolderError::unavailable(Seen(format!("the answer to {operation} lacks what AWS documents")))
 }
 
+/// What is seen of a call without an answer.
+pub(crate) fn unanswered<E>(error: &SdkError<E, HttpResponse>) -> Seen {
+    // Bodies are in there: only what the connector says is told.
+    Seen(match error {
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::DispatchFailure(failure) => {
+            failure.as_connector_error().map_or_else(|| "no connection".to_owned(), ToString::to_string)
+        }
+        SdkError::ResponseError(_) => "an answer that cannot be read".to_owned(),
+        _ => "the request cannot be made".to_owned(),
+    })
+}
+
 /// What an error means. By its code: the same in every operation.
 fn refusal<E>(error: SdkError<E, HttpResponse>) -> HolderError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let SdkError::ServiceError(answer) = &error else {
-        // Bodies are in there: only what the connector says is told.
-        let why = match &error {
-            SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-            SdkError::DispatchFailure(failure) => {
-                failure.as_connector_error().map_or_else(|| "no connection".to_owned(), ToString::to_string)
-            }
-            SdkError::ResponseError(_) => "an answer that cannot be read".to_owned(),
-            _ => "the request cannot be made".to_owned(),
-        };
-        return HolderError::unavailable(Seen(why));
+        return HolderError::unavailable(unanswered(&error));
     };
     let (status, code) = (answer.raw().status().as_u16(), answer.err().code().unwrap_or_default());
     let seen = || Seen(format!("{status} {code}: {}", answer.err().message().unwrap_or_default()));
@@ -208,38 +210,6 @@ where
         _ if status == 429 => HolderError::Throttled,
         _ if (400..500).contains(&status) && !code.is_empty() => HolderError::Denied(seen().into()),
         _ => HolderError::unavailable(seen()),
-    }
-}
-
-/// Credentials from files, so that whoever renews them needs no restart.
-#[derive(Debug)]
-struct Files {
-    settings: AwsSettings,
-    clock: Arc<dyn Clock>,
-}
-
-impl Files {
-    fn load(&self) -> Result<Credentials, SetupError> {
-        let text = |path: &PathBuf| {
-            let bytes = Zeroizing::new(read(path)?);
-            let text = std::str::from_utf8(&bytes).map_err(|_| SetupError::Value("credentials"))?;
-            Ok::<_, SetupError>(text.trim().to_owned())
-        };
-        let secret = text(&self.settings.secret_access_key_file)?;
-        let token = self.settings.session_token_file.as_ref().map(text).transpose()?;
-        let until = self.clock.now().plus(FRESH).millis();
-        let until = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(until).unwrap_or(0));
-        Ok(Credentials::new(self.settings.access_key_id.clone(), secret, token, Some(until), "files"))
-    }
-}
-
-impl ProvideCredentials for Files {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        let loaded: provider::Result = self.load().map_err(CredentialsError::provider_error);
-        future::ProvideCredentials::ready(loaded)
     }
 }
 
@@ -284,7 +254,7 @@ mod tests {
             connect: Duration::from_secs(1),
         };
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-        let files = Files { settings: settings.clone(), clock: clock.clone() };
+        let files = kept(&settings, clock.clone());
         assert_eq!(files.load().unwrap().secret_access_key(), "one");
         std::fs::write(&path, "two").unwrap();
         assert_eq!(files.load().unwrap().secret_access_key(), "two");

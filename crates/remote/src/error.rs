@@ -13,6 +13,9 @@ pub enum SetupError {
         #[source]
         source: std::io::Error,
     },
+    /// An environment variable that is not set, or is not text.
+    #[error("the environment variable {0} is not set")]
+    Variable(String),
     /// An address that is none.
     #[error("`{0}` is not an http:// or https:// address without path")]
     Address(String),

@@ -1,8 +1,8 @@
-//! Keys that external key services hold: adapters of [`arqueta_kms::KeyHolder`].
+//! What other services hold: keys ([`arqueta_kms::KeyHolder`]) and buckets ([`arqueta_trail::Deliver`]).
 //!
 //! **Purpose.** [`AwsHolder`] speaks the AWS KMS protocol, to AWS itself or to another Arqueta;
-//! [`VaultHolder`] speaks the Transit API of Vault and OpenBao. [`Guarded`] stands before either:
-//! time limits, retries, a circuit breaker, bounded concurrency and counts.
+//! [`VaultHolder`] speaks the Transit API of Vault and OpenBao; [`RemoteBuckets`] puts files of trails into buckets
+//! of any S3 endpoint. [`Guarded`] stands before each: time limits, retries, a circuit breaker, bounded concurrency and counts.
 //!
 //! **Refuses to do** any deciding about callers: the key service has authorized and will record
 //! the call before it comes here. A key that would not bind its ciphertext to the additional data
@@ -14,14 +14,19 @@
 //!
 //! **Threat notes.** Plaintexts pass through the buffers of TLS and HTTP libraries, which are not
 //! wiped. Errors carry codes and messages of the remote service and never a body. Credentials come
-//! from files that only the process should be able to read, and are not in `Debug`.
+//! from files that only the process should be able to read, or from the environment, and are not in
+//! `Debug`.
 
 mod aws;
+mod buckets;
+mod credentials;
 mod error;
 mod guard;
 mod vault;
 
 pub use aws::{AwsHolder, AwsSettings};
+pub use buckets::{BucketSettings, RemoteBuckets};
+pub use credentials::Secret;
 pub use error::SetupError;
 pub use guard::{BreakerState, Guarded, Limits, RemoteCall, RemoteCount, RemoteOutcome, Snapshot};
 pub use vault::{VaultHolder, VaultSettings};

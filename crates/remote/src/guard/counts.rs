@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arqueta_kms::HolderError;
-
 /// What was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemoteCall {
@@ -17,10 +15,15 @@ pub enum RemoteCall {
     Decrypt,
     /// A key is destroyed.
     Destroy,
+    /// It is tried whether a bucket takes files.
+    Check,
+    /// A file is put.
+    Put,
 }
 
 impl RemoteCall {
-    const ALL: [Self; 5] = [Self::Create, Self::Adopt, Self::Encrypt, Self::Decrypt, Self::Destroy];
+    const ALL: [Self; 7] =
+        [Self::Create, Self::Adopt, Self::Encrypt, Self::Decrypt, Self::Destroy, Self::Check, Self::Put];
 
     /// The metric's label.
     #[must_use]
@@ -31,6 +34,8 @@ impl RemoteCall {
             Self::Encrypt => "encrypt",
             Self::Decrypt => "decrypt",
             Self::Destroy => "destroy",
+            Self::Check => "check",
+            Self::Put => "put",
         }
     }
 }
@@ -64,15 +69,6 @@ impl RemoteOutcome {
             Self::NotTried => "not_tried",
         }
     }
-
-    pub(super) fn of<T>(result: &Result<T, HolderError>) -> Self {
-        match result {
-            Ok(_) => Self::Ok,
-            Err(HolderError::Unavailable(_)) => Self::Unavailable,
-            Err(HolderError::Throttled) => Self::Throttled,
-            Err(HolderError::Denied(_) | HolderError::UnknownKey | HolderError::NotAuthentic) => Self::Refused,
-        }
-    }
 }
 
 /// One number of a snapshot.
@@ -87,7 +83,7 @@ pub struct RemoteCount {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counts([[AtomicU64; 5]; 5]);
+pub(super) struct Counts([[AtomicU64; 5]; 7]);
 
 impl Counts {
     pub(super) fn add(&self, call: RemoteCall, outcome: RemoteOutcome) {

@@ -1,7 +1,8 @@
-//! What stands before every remote holder: time limits, retries, a breaker, bounded concurrency.
+//! What stands before everything remote: time limits, retries, a breaker, bounded concurrency.
 
 mod breaker;
 mod counts;
+mod failure;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use arqueta_kms::{HolderError, KeyHolder, Use};
 use arqueta_model::{Clock, KeyArn};
+use arqueta_trail::{Deliver, DeliveryError, Destination, Object};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -19,11 +21,12 @@ use zeroize::Zeroizing;
 
 use breaker::Breaker;
 use counts::Counts;
+use failure::Failure;
 
 pub use breaker::BreakerState;
 pub use counts::{RemoteCall, RemoteCount, RemoteOutcome};
 
-/// Bounds of the calls to one remote holder.
+/// Bounds of the calls to one remote service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How long one attempt may take.
@@ -65,7 +68,7 @@ pub struct Snapshot {
     pub breaker: BreakerState,
 }
 
-/// A remote holder within its bounds.
+/// A remote holder of keys, or a remote bucket, within its bounds.
 pub struct Guarded<H> {
     inner: H,
     clock: Arc<dyn Clock>,
@@ -101,12 +104,12 @@ impl<H> Guarded<H> {
     }
 
     /// Attempts until there is an answer, or no sense in another attempt.
-    async fn call<'a, T>(
+    async fn call<'a, T, E: Failure>(
         &'a self,
         call: RemoteCall,
         attempts: u32,
-        attempt: impl Fn() -> BoxFuture<'a, Result<T, HolderError>> + Send + Sync,
-    ) -> Result<T, HolderError> {
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, E>> + Send + Sync,
+    ) -> Result<T, E> {
         let mut made = 0;
         loop {
             made += 1;
@@ -120,36 +123,36 @@ impl<H> Guarded<H> {
         }
     }
 
-    async fn attempt<'a, T>(
+    async fn attempt<'a, T, E: Failure>(
         &'a self,
         call: RemoteCall,
-        attempt: &(impl Fn() -> BoxFuture<'a, Result<T, HolderError>> + Send + Sync),
-    ) -> Result<T, HolderError> {
+        attempt: &(impl Fn() -> BoxFuture<'a, Result<T, E>> + Send + Sync),
+    ) -> Result<T, E> {
         let turn = tokio::select! {
             turn = self.turns.acquire() => turn.ok(),
             () = self.clock.sleep(self.limits.wait) => None,
         };
         let Some(_turn) = turn else {
             self.counts.add(call, RemoteOutcome::NotTried);
-            return Err(HolderError::unavailable("too many calls to the external key service are under way"));
+            return Err(E::unavailable("too many calls to the remote service are under way"));
         };
         // Asked last: who was let through says how it went.
         if !self.breaker.admits(self.clock.now()) {
             self.counts.add(call, RemoteOutcome::NotTried);
-            return Err(HolderError::unavailable("the external key service did not answer lately"));
+            return Err(E::unavailable("the remote service did not answer lately"));
         }
         let outcome = tokio::select! {
             outcome = attempt() => outcome,
             () = self.clock.sleep(self.limits.call) => {
-                Err(HolderError::unavailable("the external key service did not answer in time"))
+                Err(E::unavailable("the remote service did not answer in time"))
             }
         };
         match &outcome {
-            Err(HolderError::Unavailable(_)) => self.breaker.failed(self.clock.now()),
+            Err(error) if error.outcome() == RemoteOutcome::Unavailable => self.breaker.failed(self.clock.now()),
             // A refusal is an answer.
             _ => self.breaker.succeeded(),
         }
-        self.counts.add(call, RemoteOutcome::of(&outcome));
+        self.counts.add(call, outcome.as_ref().map_or_else(Failure::outcome, |_| RemoteOutcome::Ok));
         outcome
     }
 
@@ -196,5 +199,21 @@ impl<H: KeyHolder> KeyHolder for Guarded<H> {
     /// meanwhile, and the breaker's probe needs a call to come.
     fn is_available(&self) -> bool {
         true
+    }
+}
+
+#[async_trait]
+impl<H: Deliver> Deliver for Guarded<H> {
+    async fn check(
+        &self,
+        to: &Destination,
+        folder: &str,
+        kms_key: Option<&str>,
+    ) -> Result<Option<String>, DeliveryError> {
+        self.call(RemoteCall::Check, self.limits.attempts, || self.inner.check(to, folder, kms_key)).await
+    }
+
+    async fn put(&self, to: &Destination, object: Object) -> Result<(), DeliveryError> {
+        self.call(RemoteCall::Put, self.limits.attempts, || self.inner.put(to, object.clone())).await
     }
 }

@@ -175,14 +175,11 @@ async fn silence_ends_by_the_clock_and_waiting_for_a_turn_too() {
     let waited = second.await.unwrap().unwrap_err();
     assert_eq!(
         std::error::Error::source(&waited).unwrap().to_string(),
-        "too many calls to the external key service are under way"
+        "too many calls to the remote service are under way"
     );
     clock.advance(limits.call);
     let silence = first.await.unwrap().unwrap_err();
-    assert_eq!(
-        std::error::Error::source(&silence).unwrap().to_string(),
-        "the external key service did not answer in time"
-    );
+    assert_eq!(std::error::Error::source(&silence).unwrap().to_string(), "the remote service did not answer in time");
     assert_eq!(calls(&guarded), 1);
 }
 
