@@ -2,6 +2,7 @@
 
 mod backends;
 mod clusters;
+mod trails;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::command::{Only, ServeArgs};
 use crate::regions::Endpoint;
 pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
+pub use trails::{RemoteBucket, Trails};
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -97,22 +99,6 @@ pub struct Objects {
 pub struct Audit {
     /// Whether a call that cannot be recorded fails. Otherwise it goes on and the log says so.
     pub fail_closed: bool,
-}
-
-/// `[trails]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Trails {
-    /// Seconds between two deliveries of log files, 1 to 86,400.
-    pub delivery_seconds: u64,
-    /// Seconds that a digest covers, 1 to 86,400.
-    pub digest_seconds: u64,
-}
-
-impl Default for Trails {
-    fn default() -> Self {
-        Self { delivery_seconds: 300, digest_seconds: 3600 }
-    }
 }
 
 /// `[kms]`
@@ -284,10 +270,6 @@ impl Config {
         if self.bucket_key.max_objects == 0 || self.bucket_key.max_bytes == 0 {
             return refuse("bucket_key.max_objects and bucket_key.max_bytes must be at least 1");
         }
-        let seconds = 1..=86_400;
-        if !seconds.contains(&self.trails.delivery_seconds) || !seconds.contains(&self.trails.digest_seconds) {
-            return refuse("trails.delivery_seconds and trails.digest_seconds must be 1 to 86400");
-        }
         if self.limits.connections == 0 {
             return refuse("limits.connections must be at least 1");
         }
@@ -315,6 +297,7 @@ impl Config {
         if self.domains.iter().any(|domain| domain.is_empty() || domain.contains(['/', ':', ' '])) {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
+        self.trails.check()?;
         self.kms.check_clusters()?;
         self.kms.check_backends()?;
         self.quotas().map(|_| ())
@@ -378,6 +361,16 @@ mod tests {
             ("[bucket_key]\nwindow_seconds = 0", "window_seconds"),
             ("[limits]\nconnections = 0", "limits.connections"),
             ("[trails]\ndigest_seconds = 0", "trails.digest_seconds"),
+            ("[trails.remote.\"A_b\"]\nregion = \"x\"\naccess_key_id = \"A\"", "no bucket has this name"),
+            ("[trails.remote.far]\nregion = \"x\"\naccess_key_id = \"A\"", "secret_access_key_env"),
+            (
+                "[trails.remote.far]\nregion = \"x\"\naccess_key_id = \"A\"\nsecret_access_key = \"s\"",
+                "secret_access_key",
+            ),
+            (
+                "[trails.remote.far]\nregion = \"x\"\naccess_key_id = \"A\"\nsecret_access_key_env = \"E\"\ncalls = { attempts = 0 }",
+                "attempts",
+            ),
             ("[tls]\ncert = \"a.pem\"", "key"),
             ("domains = [\"http://x\"]", "domain"),
             ("listen = \"127.0.0.1\"", "listen"),

@@ -1,7 +1,11 @@
-//! Trails over the gateway's own buckets and the key service's own signing keys.
+//! Trails over the gateway's own buckets, configured ones elsewhere, and the key service's own signing keys.
 
+mod destinations;
 mod own_buckets;
 mod signing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +21,7 @@ use arqueta_trail::{Foundations, Selection, Trails};
 
 use crate::Error;
 use crate::config::Config;
+use destinations::Destinations;
 use own_buckets::OwnBuckets;
 use signing::KeyRing;
 
@@ -42,14 +47,14 @@ pub(crate) struct Standing {
 /// Opens the trails of all accounts.
 ///
 /// # Errors
-/// [`Error::Open`].
+/// [`Error::Open`], [`Error::Config`] for remote buckets that cannot be set up.
 pub(crate) async fn open(config: &Config, standing: Standing) -> Result<Trails, Error> {
     let Standing { meta, audit, engine, iam, kms, clock } = standing;
     let buckets =
         OwnBuckets { engine, iam, kms: Arc::new(kms.clone()), clock: clock.clone(), region: config.region.clone() };
     let foundations = Foundations {
         sign: Arc::new(KeyRing::new(kms, meta.clone(), clock.clone())),
-        deliver: Arc::new(buckets),
+        deliver: Arc::new(Destinations::new(buckets, config, &clock)?),
         meta,
         record: config.data_dir.join("audit"),
         sink: audit,

@@ -86,7 +86,7 @@ impl OwnBuckets {
     }
 
     /// CloudTrail itself, for the trail's account.
-    fn caller(&self, to: &Destination) -> Caller {
+    pub(super) fn caller(&self, to: &Destination) -> Caller {
         let principal = Principal {
             account: to.account.clone(),
             arn: Arn::new("iam", "", to.account.as_str(), &format!("service/{SERVICE}")),
