@@ -93,7 +93,7 @@ impl World {
         let made = kms.create_key(&root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();
         let key: KeyArn = made.key_metadata.arn.parse().unwrap();
 
-        let first = RootKey { access_key_id: "AKIAROOT".to_owned(), secret: Secret::new("root".to_owned()) };
+        let first = RootKey { access_key_id: "AKIAROOT".to_owned(), secret: Secret::new("secret-of-root") };
         let config = arqueta_iam::Config { account: account.clone(), root: Some(first) };
         let (iam, _) =
             Iam::open(meta.clone(), Arc::new(SystemClock), Arc::new(TestSealer::default()), config).await.unwrap();
@@ -133,7 +133,7 @@ impl World {
     }
 
     async fn fill(&self) {
-        let by = ("AKIAROOT".to_owned(), "root".to_owned());
+        let by = ("AKIAROOT".to_owned(), "secret-of-root".to_owned());
         let kms = [
             ("x-amz-server-side-encryption", "aws:kms"),
             ("x-amz-server-side-encryption-aws-kms-key-id", self.key.as_str()),
