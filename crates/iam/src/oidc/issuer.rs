@@ -130,7 +130,8 @@ impl Issuers {
         }
         let keys = found["jwks_uri"].as_str().and_then(|text| Url::parse(text).ok()).ok_or(Failure::Unusable)?;
         // An issuer on this machine may say so of its keys; no other may point at this machine.
-        if !(is_secure(&keys) || is_loopback(&url) && is_loopback(&keys)) {
+        let local = is_loopback(&url) && is_loopback(&keys);
+        if !is_secure(&keys) && !local {
             return Err(Failure::Unusable);
         }
         let found: Value = json(&documents.fetch(&keys, issuer.thumbprints).await?)?;
