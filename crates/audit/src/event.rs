@@ -399,7 +399,7 @@ mod tests {
     #[test]
     fn a_call_within_one_account_is_one_event() {
         let one = event("Decrypt");
-        assert_eq!(one.clone().for_accounts([&account("111122223333")]), [one.clone()]);
+        assert_eq!(one.clone().for_accounts([&account("111122223333")]), std::slice::from_ref(&one));
         assert_eq!(one.clone().for_accounts([]), [one]);
     }
 

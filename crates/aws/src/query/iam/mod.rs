@@ -106,19 +106,7 @@ pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<
         "SimulatePrincipalPolicy" | "SimulateCustomPolicy" => simulate::run(call).await,
         "GetContextKeysForPrincipalPolicy" | "GetContextKeysForCustomPolicy" => simulate::context_keys(call).await,
 
-        "ListMFADevices" => absent::none(call, "MFADevices", true).await,
-        "ListVirtualMFADevices" => absent::none(call, "VirtualMFADevices", true).await,
-        "ListSSHPublicKeys" => absent::none(call, "SSHPublicKeys", true).await,
-        "ListSigningCertificates" => absent::none(call, "Certificates", true).await,
-        "ListServerCertificates" => absent::none(call, "ServerCertificateMetadataList", true).await,
-        "ListServiceSpecificCredentials" => absent::none(call, "ServiceSpecificCredentials", false).await,
-        "ListInstanceProfiles" => absent::none(call, "InstanceProfiles", true).await,
-        "ListAccountAliases" => absent::none(call, "AccountAliases", true).await,
-        "ListSAMLProviders" => absent::none(call, "SAMLProviderList", false).await,
-        "GetLoginProfile" | "DeleteLoginProfile" => absent::login_profile(call).await,
-        "GetAccountPasswordPolicy" => absent::password_policy(call).await,
-
-        other => Err(Error::Unsupported { operation: other.to_owned() }),
+        other => absent::perform(other, call).await,
     }
 }
 
