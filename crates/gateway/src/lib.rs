@@ -21,7 +21,7 @@ mod credentials;
 mod error;
 mod hardening;
 pub mod issuers;
-mod listen;
+pub mod listen;
 mod logging;
 pub mod metrics;
 pub mod record;

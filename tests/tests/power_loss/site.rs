@@ -77,7 +77,7 @@ impl Site {
         let clock = Arc::new(Resting::default());
         let foundations = Foundations {
             meta: meta.clone(),
-            blobs: Some(blobs.clone()),
+            blobs: blobs.clone(),
             audit: Arc::new(Memory::default()),
             record: None,
             clock: clock.clone(),

@@ -24,8 +24,6 @@ pub(super) use operations::OPERATIONS;
 ///
 /// # Errors
 /// [`Error::Unsupported`] for those that are not served.
-// One line for each operation.
-#[allow(clippy::too_many_lines)]
 pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<Answer, Error> {
     let call = &Iam { operation, call };
     match operation {
