@@ -18,8 +18,8 @@ use arqueta_tests::sdk;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-/// Loops of a gateway that no request waits for: the sweeper and the key service's due work.
-const BACKGROUND_LOOPS: usize = 2;
+/// Loops of a gateway that no request waits for: the sweeper, the key service's due work, deliveries of trails.
+const BACKGROUND_LOOPS: usize = 3;
 
 /// One port for all the gateways of a test, so that clients and their connections stay.
 pub struct Front {
