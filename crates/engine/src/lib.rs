@@ -24,6 +24,7 @@ mod buckets;
 pub mod checksum;
 mod conditions;
 mod content;
+pub mod dependents;
 mod engine;
 mod error;
 mod in_flight;

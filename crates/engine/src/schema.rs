@@ -9,6 +9,12 @@ use bytes::Bytes;
 
 /// Prefix of all bucket records.
 pub const BUCKETS: &[u8] = b"b/";
+/// Prefix of all current versions.
+pub const CURRENTS: &[u8] = b"c/";
+/// Prefix of all noncurrent versions.
+pub const NONCURRENTS: &[u8] = b"v/";
+/// Prefix of all wrapped bucket keys.
+pub const BUCKET_KEYS: &[u8] = b"k/";
 /// Prefix of all references to blob files.
 pub const REFERENCED: &[u8] = b"x/";
 /// Prefix of all blobs that wait to be removed.
@@ -35,25 +41,25 @@ pub fn bucket(bucket: &BucketName) -> Bytes {
 /// `c/<bucket>\0`: all current versions of a bucket, in key order.
 #[must_use]
 pub fn currents(bucket: &BucketName) -> Bytes {
-    join(&[b"c/", bucket.as_str().as_bytes(), b"\0"])
+    join(&[CURRENTS, bucket.as_str().as_bytes(), b"\0"])
 }
 
 /// `c/<bucket>\0<object key>`: the current version of a key.
 #[must_use]
 pub fn current(bucket: &BucketName, key: &ObjectKey) -> Bytes {
-    join(&[b"c/", bucket.as_str().as_bytes(), b"\0", key.as_str().as_bytes()])
+    join(&[CURRENTS, bucket.as_str().as_bytes(), b"\0", key.as_str().as_bytes()])
 }
 
 /// `v/<bucket>\0`: all noncurrent versions of a bucket, in key order, newest first within a key.
 #[must_use]
 pub fn noncurrents(bucket: &BucketName) -> Bytes {
-    join(&[b"v/", bucket.as_str().as_bytes(), b"\0"])
+    join(&[NONCURRENTS, bucket.as_str().as_bytes(), b"\0"])
 }
 
 /// `v/<bucket>\0<escaped key>`: all noncurrent versions of one key, newest first.
 #[must_use]
 pub fn noncurrents_of(bucket: &BucketName, key: &ObjectKey) -> Bytes {
-    join(&[b"v/", bucket.as_str().as_bytes(), b"\0", &escaped(key.as_str())])
+    join(&[NONCURRENTS, bucket.as_str().as_bytes(), b"\0", &escaped(key.as_str())])
 }
 
 /// `v/<bucket>\0<escaped key><inverted sequence>`: one noncurrent version.
@@ -120,7 +126,7 @@ pub fn finished(id: UploadId) -> Bytes {
 /// `k/<bucket>\0<bucket-key id>`: a wrapped bucket key.
 #[must_use]
 pub fn bucket_key(bucket: &BucketName, id: BucketKeyId) -> Bytes {
-    join(&[b"k/", bucket.as_str().as_bytes(), b"\0", id.as_bytes()])
+    join(&[BUCKET_KEYS, bucket.as_str().as_bytes(), b"\0", id.as_bytes()])
 }
 
 /// Bytes of `key` with `00` written as `00 FF`, ended by `00 00`: order stays that of the bytes,

@@ -21,8 +21,8 @@ pub struct Banner<'a> {
 }
 
 impl Banner<'_> {
-    /// Prints the addresses, and root credentials where they are new.
-    pub fn print(&self, created: &[NewRoot]) {
+    /// Prints the addresses, root credentials where they are new, and what is worth a warning.
+    pub fn print(&self, created: &[NewRoot], warning: Option<&str>) {
         let url = format!("{}://{}", if self.secure { "https" } else { "http" }, self.listen);
         for NewRoot { account, key } in created {
             println!("Root credentials of account {account} were created. They are shown this once; keep them.");
@@ -31,6 +31,9 @@ impl Banner<'_> {
             println!("export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}", key.access_key_id, key.secret.expose());
             println!("export AWS_DEFAULT_REGION={}", self.region);
             println!();
+        }
+        if let Some(warning) = warning {
+            println!("warning: {warning}");
         }
         println!("listening on {url}");
         println!("administration on http://{}", self.admin);

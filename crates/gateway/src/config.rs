@@ -2,6 +2,7 @@
 
 mod backends;
 mod clusters;
+mod root;
 mod trails;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::command::{Only, ServeArgs};
 use crate::regions::Endpoint;
 pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
+pub use root::Root;
 pub use trails::{RemoteBucket, Trails};
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
@@ -109,6 +111,8 @@ pub struct Kms {
     pub ensure_keys: Vec<String>,
     /// Requests a second that an account may make, by class of operations. No quota where none is set.
     pub quotas: BTreeMap<String, f64>,
+    /// What protects the root key.
+    pub root: Root,
     /// Clusters of PKCS#11 tokens.
     pub clusters: Vec<Cluster>,
     /// Who makes the material of new symmetric keys: `embedded`, or a name of `backends`.
@@ -300,6 +304,7 @@ impl Config {
         self.trails.check()?;
         self.kms.check_clusters()?;
         self.kms.check_backends()?;
+        self.kms.check_root()?;
         self.quotas().map(|_| ())
     }
 
@@ -386,6 +391,14 @@ mod tests {
             ("[kms.quotas]\nDecrypt = 5", "no quota `Decrypt`"),
             ("[kms.quotas]\nsymmetric = 0", "`symmetric` must be"),
             ("[kms]\nbackend = \"corp\"", "kms.backend `corp`"),
+            ("[kms.root]\nkind = \"smartcard\"", "smartcard"),
+            ("[kms.root]\nkind = \"file\"\npath = \"x\"", "path"),
+            ("[kms.root]\nkind = \"passphrase\"", "passphrase_env"),
+            ("[kms.root]\nkind = \"passphrase\"\npassphrase = \"x\"", "passphrase"),
+            ("[kms.root]\nkind = \"passphrase\"\npassphrase_env = \"P\"\nmemory_mib = 7", "8 to 1024 MiB"),
+            ("[kms.root]\nkind = \"pkcs11\"\ncluster = \"pkcs11\"", "[[kms.clusters]]"),
+            ("[kms.root]\nkind = \"kms\"\nbackend = \"corp\"\nkey = \"k\"", "[kms.backends]"),
+            ("[kms.root]\nkind = \"kms\"\nbackend = \"corp\"", "key"),
             ("[kms.backends.embedded]\nkind = \"vault\"\naddress = \"http://x\"\ntoken_file = \"t\"", "`embedded`"),
             ("[kms.backends.corp]\nkind = \"gcp\"", "gcp"),
             ("[kms.backends.corp]\nkind = \"vault\"\naddress = \"http://x\"\ntoken_file = \"t\"\npath = 1", "path"),

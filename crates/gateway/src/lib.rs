@@ -26,11 +26,12 @@ mod logging;
 pub mod metrics;
 pub mod record;
 pub mod regions;
+mod root;
 pub mod route;
 mod tls;
 mod trails;
 pub mod wiring;
 
-pub use command::{AuditArgs, Cli, Command, Only, ServeArgs, run};
+pub use command::{AccountsArgs, AuditArgs, Cli, Command, KeysArgs, Only, ServeArgs, run};
 pub use config::Config;
 pub use error::Error;

@@ -12,7 +12,7 @@ use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_iam::{Iam, NewAccessKey};
 use arqueta_kms::api::CreateKeyRequest;
-use arqueta_kms::{Adopted, Caller, Embedded, FileRootKey, Identity, KeyHolder, Metered};
+use arqueta_kms::{Adopted, Caller, Embedded, Identity, KeyHolder, Metered};
 use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemClock};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
@@ -28,6 +28,7 @@ use crate::issuers::HttpsIssuers;
 use crate::metrics::Metrics;
 use crate::record::SealedRecord;
 use crate::regions::{self, RegionEdge};
+use crate::root;
 use crate::route::Router;
 use crate::trails;
 
@@ -70,7 +71,7 @@ impl Foundations {
 }
 
 /// Creates `folder` for its owner only; an existing one keeps what its owner chose.
-fn private_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         // Fails early and with the folder's name if nothing can be created in it.
         let probe = folder.join(".writable");
@@ -186,8 +187,8 @@ impl Gateway {
         audit: &Arc<dyn AuditSink>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Embedded, Error> {
-        let root = Arc::new(FileRootKey::new(config.data_dir.join("root.key")));
         let clusters = clusters::open(&config.kms, clock).await?;
+        let root = root::protector(config, &clusters, &backends.holders)?;
         let mut holders = backends.holders.clone();
         holders.extend(clusters.iter().map(|(id, cluster)| (id.clone(), cluster.clone() as Arc<dyn KeyHolder>)));
         let settings = arqueta_kms::Config {

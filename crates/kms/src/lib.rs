@@ -32,7 +32,9 @@ pub use contract::{
     Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeyState, KeyUsage, Kms, Operation,
     ReEncrypt, ReEncrypted,
 };
-pub use embedded::{Config, Embedded, RecordSealer, ServiceSigningKey};
+pub use embedded::{
+    Backup, BackupError, Config, Embedded, ListedKey, RecordSealer, Restored, ServiceSigningKey, list_keys, rewrap,
+};
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;
 pub use error::Error;
@@ -40,5 +42,8 @@ pub use holder::{Adopted, Clusters, HolderError, Holders, KeyHolder, MAX_HELD_CI
 pub use metered::{Count, Counted, Metered, Outcome};
 pub use quotas::{QuotaError, Quotas};
 pub use regions::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};
-pub use root::{FileRootKey, RootKey, RootKeyError, RootSecret};
+pub use root::{
+    Argon2Cost, Draft, FileRootKey, HeldBy, Passphrase, ROOT_FILES, RootKey, RootKeyError, RootProtector, RootSecret,
+    WrappedRootKey,
+};
 pub use spec::KeySpec;

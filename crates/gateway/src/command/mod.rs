@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod keys;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -9,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::{Error, hardening};
 pub use accounts::AccountsArgs;
 pub use audit::AuditArgs;
+pub use keys::KeysArgs;
 pub use serve::{Only, ServeArgs};
 
 /// S3-compatible object gateway that seals every object under its owner's keys.
@@ -30,6 +32,8 @@ pub enum Command {
     TokenWorker,
     /// Show the accounts of a data folder, or create one.
     Accounts(Box<AccountsArgs>),
+    /// Show the keys of a data folder and who depends on them; back up, restore, protect.
+    Keys(Box<KeysArgs>),
     /// Look at the record of who did what, and prove that nobody changed it.
     Audit(Box<AuditArgs>),
 }
@@ -47,6 +51,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Accounts(args) => accounts::run(*args),
+        Command::Keys(args) => keys::run(*args),
         Command::Audit(args) => audit::run(*args),
     }
 }

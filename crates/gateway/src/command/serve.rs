@@ -16,7 +16,7 @@ use crate::banner::Banner;
 use crate::config::Config;
 use crate::listen::{Port, PortLimits};
 use crate::wiring::{Foundations, Gateway};
-use crate::{Error, hardening, logging, tls};
+use crate::{Error, hardening, logging, root, tls};
 
 /// Connections that the administration port serves at once: probes and scrapes, no more.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -126,7 +126,7 @@ async fn serve(config: Config) -> Result<(), Error> {
     let drain = Duration::from_secs(config.limits.drain_seconds);
     let serving = tokio::spawn(port.serve(tls, limits(config.limits.connections, drain), stop, service));
 
-    banner.print(&std::mem::take(&mut gateway.created));
+    banner.print(&std::mem::take(&mut gateway.created), root::warning(&config).as_deref());
     gateway.work(asked_to_stop()?).await;
 
     // Load balancers see it first, then requests in flight finish, then metrics go.

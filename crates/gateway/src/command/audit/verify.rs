@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::{Finding, Head, Report};
-use arqueta_kms::{FileRootKey, RecordSealer, RootKey as _};
-use arqueta_model::{Clock as _, SystemClock};
+use arqueta_kms::RecordSealer;
+use arqueta_model::{Clock, SystemClock};
 use arqueta_store::RedbStore;
 use bytes::Bytes;
 use clap::Args;
@@ -15,7 +16,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::{folder, write};
-use crate::{Config, Error};
+use crate::{Config, Error, root};
 
 /// A running gateway may be in the middle of a group; one that it does not finish is a finding.
 const LOOKS: usize = 5;
@@ -51,7 +52,8 @@ impl VerifyArgs {
     }
 
     async fn report(&self, config: &Config) -> Result<Report, Error> {
-        let root = FileRootKey::new(config.data_dir.join("root.key"));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let root = root::open(config, &clock).await?;
         let root = root.unlock().await.map_err(Error::open("root key"))?;
         let sealer = RecordSealer::new(&root);
         let (head, running) = self.head(config, &sealer).await?;

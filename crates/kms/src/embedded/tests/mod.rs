@@ -2,6 +2,7 @@
 
 mod access;
 mod aliases;
+mod backup;
 mod contract;
 mod crypto;
 mod grants;
@@ -12,6 +13,7 @@ mod pairs;
 mod quotas;
 mod record;
 mod regions;
+mod rewrap;
 mod rotation;
 mod signing;
 mod states;

@@ -1,0 +1,51 @@
+//! `arqueta keys export`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use arqueta_kms::{Argon2Cost, Backup, Draft};
+use clap::Args;
+
+use super::{PassphraseArgs, clock, metadata};
+use crate::{Config, Error, root};
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// File to write; it must not exist.
+    file: PathBuf,
+
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl ExportArgs {
+    pub(super) async fn run(&self, config: &Config, out: &mut impl Write) -> Result<(), Error> {
+        let failed = || Error::open("key service");
+        let passphrase = self.passphrase.read()?;
+        if self.file.exists() {
+            return Err(Error::Config(format!("{} exists; exports never replace a file", self.file.display())));
+        }
+        let meta = metadata(config)?;
+        let clock = clock();
+        let settings = arqueta_kms::Config::new(
+            config.account_id.clone(),
+            config.region.clone(),
+            root::open(config, &clock).await?,
+        );
+        let backup = Backup::take(&meta, &settings, clock.now()).await.map_err(failed())?;
+        let (keys, held) = backup.keys().map_err(failed())?;
+        let sealed = backup.seal(&passphrase, Argon2Cost::default()).map_err(failed())?;
+        // What cannot be opened again is no backup.
+        Backup::open(&sealed, &passphrase).map_err(failed())?;
+        let written = Draft::write(&self.file, &sealed).and_then(Draft::create);
+        written.map_err(|error| Error::Config(format!("cannot write {}: {error}", self.file.display())))?;
+        writeln!(out, "{keys} keys and the root key were exported to {}", self.file.display())
+            .map_err(Error::Output)?;
+        if held > 0 {
+            let line = "have their material in tokens or at external key services, which need backups of their own";
+            writeln!(out, "{held} of them {line}").map_err(Error::Output)?;
+        }
+        let line = "identities, buckets and objects are not in it: they are in meta.redb and blobs of the data folder";
+        writeln!(out, "{line}").map_err(Error::Output)
+    }
+}

@@ -1,0 +1,23 @@
+//! `arqueta keys list`
+
+use std::io::Write;
+
+use arqueta_kms::{KeyManager, list_keys};
+
+use super::metadata;
+use crate::{Config, Error};
+
+pub(super) async fn run(config: &Config, out: &mut impl Write) -> Result<(), Error> {
+    let meta = metadata(config)?;
+    for key in list_keys(&meta, &config.region).await.map_err(Error::open("key service"))? {
+        let manager = match key.manager {
+            KeyManager::Customer => "customer",
+            KeyManager::Aws => "aws",
+            KeyManager::Owned => "service",
+        };
+        let aliases = key.aliases.join(" ");
+        let line = format!("{}  {:?}  {:?}  {}  {manager}  {aliases}", key.arn, key.state, key.spec, key.origin);
+        writeln!(out, "{}", line.trim_end()).map_err(Error::Output)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `arqueta keys`: the key service of a data folder. The folder belongs to one process at a time, so
+//! the gateway is stopped meanwhile; a running one tells who depends on a key at its administration
+//! port.
+
+mod export;
+mod import;
+mod list;
+mod rewrap;
+mod usage;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arqueta_kms::Passphrase;
+use arqueta_model::{Clock, SystemClock};
+use arqueta_store::RedbStore;
+use clap::{Args, Subcommand};
+
+use super::ServeArgs;
+use crate::{Config, Error, hardening, root};
+
+/// Options of `arqueta keys`.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+
+    /// Configuration file of the gateway whose keys are meant.
+    #[arg(long, env = "ARQUETA_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    /// Data folder of that gateway, which must not be running [default: ./data]
+    #[arg(long, env = "ARQUETA_DATA_DIR", value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Show all keys: ARN, state, spec, origin, who manages them, aliases.
+    List,
+    /// Show what depends on a key, bucket by bucket: objects, uploads in progress, bucket keys.
+    Usage(usage::UsageArgs),
+    /// Write the whole key service, root key included, into one file sealed by a passphrase.
+    Export(export::ExportArgs),
+    /// Put an exported key service into a data folder that has none, or has lost its root key.
+    Import(import::ImportArgs),
+    /// Protect the root key in another way. No key changes, and nothing is encrypted anew.
+    Rewrap(rewrap::RewrapArgs),
+}
+
+/// Carries out one of the commands.
+///
+/// # Errors
+/// [`Error::Open`] while a gateway runs on the folder, [`Error::Config`] for what does not fit.
+pub fn run(args: KeysArgs) -> Result<(), Error> {
+    let serve = ServeArgs { config: args.config, data_dir: args.data_dir, ..ServeArgs::default() };
+    let config = Config::load(&serve)?;
+    hardening::forbid_core_dumps();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let out = &mut io::stdout().lock();
+    runtime.block_on(async {
+        match args.command {
+            KeysCommand::List => list::run(&config, out).await,
+            KeysCommand::Usage(usage) => usage.run(&config, out).await,
+            KeysCommand::Export(export) => export.run(&config, out).await,
+            KeysCommand::Import(import) => import.run(&config, out).await,
+            KeysCommand::Rewrap(rewrap) => rewrap.run(&config, out).await,
+        }
+    })
+}
+
+/// Where the passphrase of an exported key service is. Not an option of its own: every process sees
+/// the options of every other.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct PassphraseArgs {
+    /// File with the passphrase, 12 bytes or more.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+
+    /// Environment variable with the passphrase.
+    #[arg(long, value_name = "NAME")]
+    passphrase_env: Option<String>,
+}
+
+impl PassphraseArgs {
+    fn read(&self) -> Result<Passphrase, Error> {
+        root::passphrase(self.passphrase_file.as_deref(), self.passphrase_env.as_deref(), "the file")
+    }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// The metadata of a data folder that exists and that no gateway has open.
+fn metadata(config: &Config) -> Result<RedbStore, Error> {
+    let path = config.data_dir.join("meta.redb");
+    if !path.exists() {
+        return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
+    }
+    open(&path)
+}
+
+fn open(path: &Path) -> Result<RedbStore, Error> {
+    RedbStore::open(path).map_err(|error| match error {
+        arqueta_store::Error::InUse { .. } => {
+            Error::Config(format!("another process, probably the gateway, has {} open; stop it first", path.display()))
+        }
+        other => Error::open("metadata in the data folder")(other),
+    })
+}
