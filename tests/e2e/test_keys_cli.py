@@ -38,8 +38,10 @@ def serve_fails(data, *options):
     command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir", str(data), *map(str, options)]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("ARQUETA_", "AWS_"))}
     done = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=60)
-    assert done.returncode != 0 and done.stderr.count("\n") == 1, done
-    return done.stderr
+    # Tokens that are away are logged too.
+    [said] = [line for line in done.stderr.splitlines() if line.startswith("arqueta: ")]
+    assert done.returncode != 0, done
+    return said
 
 
 def fill(gateway):
@@ -90,7 +92,6 @@ def test_from_a_file_to_a_passphrase_to_another_and_back(gateway, tmp_path):
     busy = keys(data, "rewrap", "--to-config", first)
     assert busy[0] != 0 and "stop it first" in busy[2] and busy[2].count("\n") == 1, busy
     gateway.stop()
-    sealed = (data / "meta.redb").stat().st_size
 
     assert keys(data, "rewrap", "--to-config", first)[0] == 0
     assert files(data) == ["root.wrapped"] and bare not in (data / "root.wrapped").read_bytes()
@@ -112,7 +113,6 @@ def test_from_a_file_to_a_passphrase_to_another_and_back(gateway, tmp_path):
     assert keys(data, "rewrap", "--config", first, "--to-config", second)[0] == 0
     assert keys(data, "rewrap", "--config", second, "--to-config", config(tmp_path, "bare", ""))[0] == 0
     assert files(data) == ["root.key"] and (data / "root.key").read_bytes() == bare
-    assert (data / "meta.redb").stat().st_size == sealed
     gateway.options = ()
     gateway.start()
     read_all(gateway, bodies)
