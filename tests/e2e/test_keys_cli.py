@@ -1,9 +1,11 @@
 """`arqueta keys`: what protects the root key, back-up and restore, and what depends on a key."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import urllib.request
 
 import pytest
 from conftest import ACCESS_KEY, BINARY, REGION, SECRET_KEY, Gateway
@@ -279,6 +281,12 @@ def test_who_depends_on_a_key(gateway, tmp_path):
     s3.delete_object(Bucket="kept", Key="sse-kms/300000")
     s3.create_bucket(Bucket="uploading")
     s3.create_multipart_upload(Bucket="uploading", Key="x", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+    # The running gateway says the same at its administration port.
+    told = json.load(urllib.request.urlopen(f"{gateway.admin_url}/keys/{key}/usage", timeout=30))
+    assert told["all"] == {"current": 3, "noncurrent": 2, "uploads": 1, "bucket_keys": 1}, told
+    assert told["key"] == key and told["buckets"]["uploading"]["uploads"] == 1 and "asOf" in told
+    # A key that is none is answered as one that nothing depends on.
+    assert json.load(urllib.request.urlopen(f"{gateway.admin_url}/keys/none/usage", timeout=30))["buckets"] == {}
     gateway.stop()
     listed = keys(gateway.data, "list")[1]
     assert f"key/{key}  Enabled" in listed and "alias/restored" in listed and unused in listed, listed

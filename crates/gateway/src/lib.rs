@@ -18,6 +18,7 @@ mod clusters;
 mod command;
 mod config;
 mod credentials;
+pub mod dependents;
 mod error;
 mod hardening;
 pub mod issuers;

@@ -24,6 +24,7 @@ use crate::clusters;
 use crate::command::Only;
 use crate::config::Config;
 use crate::credentials::{self, KeyServiceSealer};
+use crate::dependents::DependentsDesk;
 use crate::issuers::HttpsIssuers;
 use crate::metrics::Metrics;
 use crate::record::SealedRecord;
@@ -99,6 +100,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Root credentials made just now, for the operator to see once.
     pub created: Vec<NewRoot>,
+    /// What depends on keys, for the administration port.
+    pub dependents: Arc<DependentsDesk>,
     engine: Arc<Engine>,
     kms: Embedded,
     trails: Arc<Trails>,
@@ -143,6 +146,7 @@ impl Gateway {
         let engine =
             Engine::open(meta.clone(), blobs, envelope, clock.clone(), settings).map_err(Error::open("engine"))?;
         let engine = Arc::new(engine);
+        let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone()));
         let standing = trails::Standing {
             meta,
             audit: audit.clone(),
@@ -177,7 +181,7 @@ impl Gateway {
         }));
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
         let router = Router { s3, aws, regions, metrics: metrics.clone() };
-        Ok(Self { router, metrics, created, engine, kms, trails, audit, record, clock })
+        Ok(Self { router, metrics, created, dependents, engine, kms, trails, audit, record, clock })
     }
 
     async fn open_kms(

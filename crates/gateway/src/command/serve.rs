@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use http::Request;
+use hyper::body::Incoming;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -43,7 +45,7 @@ pub struct ServeArgs {
     #[arg(long, env = "ARQUETA_LISTEN", value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
 
-    /// Address of /healthz, /readyz and /metrics [default: 127.0.0.1:9001]
+    /// Address of /healthz, /readyz, /metrics and /keys/<key>/usage [default: 127.0.0.1:9001]
     #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub admin_listen: Option<SocketAddr>,
 
@@ -108,12 +110,12 @@ async fn serve(config: Config) -> Result<(), Error> {
         drain,
     };
 
-    let admin = Admin::new(gateway.metrics.clone(), gateway.record().cloned());
+    let admin = Admin::new(gateway.metrics.clone(), gateway.record().cloned(), gateway.dependents.clone());
     admin.set_ready(true);
     let answers = admin.clone();
-    let admin_service = move |request, _| {
-        let answer = answers.answer(&request);
-        async move { answer }
+    let admin_service = move |request: Request<Incoming>, _| {
+        let answers = answers.clone();
+        async move { answers.answer(&request.into_parts().0).await }
     };
     let admin_limits = limits(ADMIN_CONNECTIONS, Duration::from_secs(1));
     let administration = tokio::spawn(admin_port.serve(None, admin_limits, admin_stop, admin_service));
