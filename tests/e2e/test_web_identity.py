@@ -188,7 +188,7 @@ def test_the_call_is_recorded_in_the_subjects_name_without_the_token(gateway, fe
     subject = event["userIdentity"]["userName"]
     assert event["userIdentity"] == {"type": "WebIdentityUser", "principalId": f"{federation.provider}:{AUDIENCE}:{subject}",
                                      "userName": subject, "identityProvider": federation.provider}
-    assert event["eventSource"] == "sts.amazonaws.com" and event["recipientAccountId"] == ACCOUNT and not event["readOnly"]
+    assert event["eventSource"] == "sts.amazonaws.com" and event["recipientAccountId"] == ACCOUNT and event["readOnly"]
     assert "webIdentityToken" not in event["requestParameters"] and token not in json.dumps(event)
     assert set(event["responseElements"]["credentials"]) == {"accessKeyId", "expiration"}
 

@@ -184,7 +184,7 @@ impl UserIdentity {
                 // GetSessionToken: the user is its own issuer, and CloudTrail names none.
                 return serde_json::json!({ "attributes": attributes });
             }
-            serde_json::json!({
+            let mut context = serde_json::json!({
                 "sessionIssuer": SessionIssuer {
                     kind: if session.issuer.resource().starts_with("role/") { "Role" } else { "IAMUser" }.to_owned(),
                     principal_id: session.issuer_id.clone(),
@@ -193,7 +193,15 @@ impl UserIdentity {
                     user_name: name(&session.issuer),
                 },
                 "attributes": attributes,
-            })
+            });
+            if let Some(web) = &session.web {
+                let attributes = web.attributes.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+                context["webIdFederationData"] = serde_json::json!({
+                    "federatedProvider": web.provider,
+                    "attributes": attributes.collect::<Map<_, _>>(),
+                });
+            }
+            context
         });
         if principal.kind == PrincipalKind::Anonymous {
             return Self { invoked_by: via_service.map(str::to_owned), ..Self::of_account("", "ANONYMOUS_PRINCIPAL") };

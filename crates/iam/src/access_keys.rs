@@ -9,7 +9,7 @@ use crate::record::{AccessKeyRecord, AccountRecord, KeyOwner, UserRecord};
 use crate::{Error, Iam, NewAccessKey};
 
 /// Access keys that one user may have, so that keys can be rotated.
-const KEYS_PER_USER: usize = 2;
+pub(crate) const KEYS_PER_USER: usize = 2;
 
 /// Whose access keys are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

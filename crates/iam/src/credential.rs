@@ -13,7 +13,7 @@ use crate::access_keys::secret_context;
 use crate::id::is_temporary;
 use crate::names::Tag;
 use crate::record::{Grants, GroupRecord, KeyOwner, RoleRecord, UserRecord};
-use crate::token::{self, Session, SessionOf, SessionPolicies};
+use crate::token::{self, Session, SessionOf, SessionPolicies, Vouched};
 use crate::{Error, Iam, Secret};
 
 /// Credentials remembered at once.
@@ -221,8 +221,13 @@ impl Iam {
             Some(issuer) => (issuer.issuer.clone(), issuer.issuer_id.clone()),
             None => (identity.principal.arn.clone(), identity.principal.id.clone()),
         };
-        identity.principal.session =
-            Some(SessionContext { issuer: issuer.0, issuer_id: issuer.1, created: session.issued, mfa: false });
+        identity.principal.session = Some(SessionContext {
+            issuer: issuer.0,
+            issuer_id: issuer.1,
+            created: session.issued,
+            mfa: false,
+            web: session.vouched.as_ref().and_then(Vouched::federation),
+        });
         identity.tags = overlaid(&identity.tags, &session.tags);
         let goes_on = |tag: &&Tag| session.transitive.iter().any(|key| key.to_lowercase() == tag.key.to_lowercase());
         identity.transitive_tags = pairs(session.tags.iter().filter(goes_on).cloned().collect());
@@ -268,6 +273,7 @@ impl Iam {
                 issuer_id: role.id.clone(),
                 created: role.created,
                 mfa: false,
+                web: None,
             }),
         };
         Ok(Identity {
@@ -340,7 +346,13 @@ fn federated(issuer: Identity, name: &str) -> Identity {
         id: format!("{account}:{name}"),
         kind: PrincipalKind::FederatedUser,
         access_key_id,
-        session: Some(SessionContext { issuer: arn, issuer_id: id, created: Timestamp::from_millis(0), mfa: false }),
+        session: Some(SessionContext {
+            issuer: arn,
+            issuer_id: id,
+            created: Timestamp::from_millis(0),
+            mfa: false,
+            web: None,
+        }),
         account,
     };
     Identity { principal, policies, ..issuer }

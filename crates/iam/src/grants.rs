@@ -12,7 +12,7 @@ use crate::record::{Grants, GroupRecord, RoleRecord, UserRecord};
 use crate::{Error, Iam};
 
 /// Managed policies that may be attached to one entity (IAM's default quota).
-const ATTACHED: usize = 10;
+pub(crate) const ATTACHED: usize = 10;
 /// Longest policy name.
 const NAME: usize = 128;
 

@@ -39,7 +39,7 @@ impl Group {
 
 const NAME: usize = 128;
 /// Groups a user may be in (IAM User Guide, "IAM object quotas").
-const GROUPS_PER_USER: usize = 10;
+pub(crate) const GROUPS_PER_USER: usize = 10;
 
 impl Iam {
     /// Creates a group without any permission.

@@ -36,6 +36,7 @@ mod secret;
 mod service;
 mod simulate;
 mod sts;
+mod summary;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod token;

@@ -16,7 +16,7 @@ use crate::{Error, Iam};
 
 const NAME: usize = 128;
 /// Characters of a managed policy.
-const SIZE: usize = 6144;
+pub(crate) const SIZE: usize = 6144;
 
 /// A managed policy as IAM describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

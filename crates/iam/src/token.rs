@@ -1,7 +1,7 @@
 //! Session tokens: everything about a session, sealed, carried by its holder. Nothing is stored,
 //! so sessions cost nothing, survive restarts and work on every gateway that has the same sealer.
 
-use arqueta_model::{AccountId, ScopeDigest, Timestamp};
+use arqueta_model::{AccountId, ScopeDigest, Timestamp, WebFederation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ use crate::{Error, SecretSealer};
 
 /// Longest token looked at, bytes: header limits allow no more.
 const LONGEST: usize = 16 * 1024;
+
+/// Condition key for the provider that vouched for a session's holder.
+pub(crate) const FEDERATED_PROVIDER: &str = "aws:FederatedProvider";
 
 /// Who a session acts as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +88,15 @@ pub(crate) struct Session {
 pub(crate) struct Vouched {
     /// Condition keys that the session's requests have.
     pub(crate) keys: Vec<(String, String)>,
+}
+
+impl Vouched {
+    /// The same as the record tells it.
+    pub(crate) fn federation(&self) -> Option<WebFederation> {
+        let (provider, attributes): (Vec<_>, Vec<_>) =
+            self.keys.iter().cloned().partition(|(key, _)| key == FEDERATED_PROVIDER);
+        provider.into_iter().next().map(|(_, provider)| WebFederation { provider, attributes })
+    }
 }
 
 /// Seals a session into a token for its access key.

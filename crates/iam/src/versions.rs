@@ -9,7 +9,7 @@ use crate::record::{PolicyRecord, VersionRecord};
 use crate::{Error, Iam};
 
 /// Versions of one policy.
-const VERSIONS: usize = 5;
+pub(crate) const VERSIONS: usize = 5;
 
 /// A version of a managed policy.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,6 +35,18 @@ pub struct SessionContext {
     pub created: Timestamp,
     /// Whether multi-factor authentication was used.
     pub mfa: bool,
+    /// Who vouched for the session's holder, of a session that AssumeRoleWithWebIdentity gave.
+    #[serde(default)]
+    pub web: Option<WebFederation>,
+}
+
+/// What an identity provider said of a session's holder (CloudTrail `webIdFederationData`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebFederation {
+    /// ARN of the provider.
+    pub provider: String,
+    /// Condition keys and values of the token's claims, such as `<issuer>:sub`.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// An authenticated principal.

@@ -21,7 +21,9 @@ mod name;
 mod sse;
 
 pub use arn::{AccountId, Arn, KeyArn, ParseArnError, Partition, Region};
-pub use caller::{Principal, PrincipalKind, RequestInfo, Requester, ScopeDigest, SessionContext, TlsDetails};
+pub use caller::{
+    Principal, PrincipalKind, RequestInfo, Requester, ScopeDigest, SessionContext, TlsDetails, WebFederation,
+};
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -3,6 +3,7 @@
 
 mod form;
 mod iam;
+mod recorded;
 mod shapes;
 mod sts;
 pub(crate) mod web_identity;
@@ -126,7 +127,7 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
     }
     if !reads(api, operation) {
         // A change leaves a trace even where its outcome can no longer be recorded.
-        let event = event(api, operation, call).parameters(parameters(call.form));
+        let event = event(api, operation, call).parameters(recorded::parameters(call.form));
         call.services.audit.announce(event.build()).await?;
     }
     let outcome = match api {
@@ -158,7 +159,7 @@ async fn record(
     // an identity provider's token) nobody here knows.
     let parameters = match outcome {
         Err(Error::Unsupported { .. }) => Map::new(),
-        _ => parameters(call.form),
+        _ => recorded::parameters(call.form),
     };
     let mut event = event(api, operation, call).parameters(parameters);
     let role = call.form.value("RoleArn").filter(|_| api == Api::Sts && outcome.is_ok());
@@ -170,7 +171,7 @@ async fn record(
         Ok(answer) => event.response(answer.recorded.clone()),
         Err(error) => {
             let fault = error.fault(Protocol::Query(api.namespace()));
-            event.error(fault.code, &fault.message)
+            event.error(&recorded::error_code(fault.code), &fault.message)
         }
     };
     // The account of a role is told who assumed it.
@@ -178,30 +179,4 @@ async fn record(
         call.services.audit.append(copy).await?;
     }
     Ok(())
-}
-
-/// `requestParameters`: the form without the protocol's own parameters and without secrets.
-fn parameters(form: &Form) -> Map<String, Value> {
-    const PROTOCOL: [&str; 2] = ["Action", "Version"];
-    /// Last names of parameters that are secrets, or that sign in whoever has them.
-    const SECRET: [&str; 10] = [
-        "Password",
-        "NewPassword",
-        "OldPassword",
-        "TokenCode",
-        "AuthenticationCode1",
-        "AuthenticationCode2",
-        "WebIdentityToken",
-        "SAMLAssertion",
-        "ContextAssertion",
-        "PrivateKey",
-    ];
-    let secret = |name: &str| SECRET.contains(&name.rsplit('.').next().unwrap_or(name));
-    form.iter()
-        .filter(|(name, _)| !PROTOCOL.contains(name))
-        .map(|(name, value)| {
-            let shown = if secret(name) { "HIDDEN_DUE_TO_SECURITY_REASONS" } else { value };
-            (form::lower_camel(name), Value::from(shown))
-        })
-        .collect()
 }

@@ -6,11 +6,11 @@ use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, RequestInfo};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::shapes::Credentials;
 use super::sts::{self, AssumedRoleUser};
-use super::{Api, Form, form, xml};
+use super::{Api, Form, recorded, xml};
 use crate::Error;
 use crate::answer::Protocol;
 use crate::service::Services;
@@ -94,12 +94,15 @@ async fn record(
 ) -> Result<(), Error> {
     let who = UserIdentity::web(identity.provider.as_str(), &identity.audience, &identity.subject);
     let source = Api::Sts.event_source();
+    let role = form.value("RoleArn").unwrap_or_default();
+    let mut parameters = recorded::parameters(form);
+    // As AWS has it: not even that there was one.
+    parameters.remove("webIdentityToken");
     let mut event = EventBuilder::new(source, OPERATION, &services.region, &nobody(&identity.account), info)
         .by(who)
-        .parameters(parameters(form))
-        .writes();
+        .parameters(parameters);
     event = match outcome {
-        Ok(session) => event.response(json!({
+        Ok(session) => event.resource("AWS::IAM::Role", role, identity.account.as_str()).response(json!({
             "credentials": sts::recorded(&session.issued.credentials),
             "subjectFromWebIdentityToken": identity.subject,
             "assumedRoleUser": { "assumedRoleId": session.issued.id, "arn": session.issued.arn },
@@ -108,19 +111,10 @@ async fn record(
         })),
         Err(error) => {
             let fault = error.fault(Protocol::Query(Api::Sts.namespace()));
-            event.error(fault.code, &fault.message)
+            event.error(&recorded::error_code(fault.code), &fault.message)
         }
     };
     Ok(services.audit.append(event.build()).await?)
-}
-
-/// `requestParameters`, as AWS records them: without the token.
-fn parameters(form: &Form) -> Map<String, Value> {
-    let recorded = |name: &str| !["Action", "Version", "WebIdentityToken"].contains(&name);
-    form.iter()
-        .filter(|(name, _)| recorded(name))
-        .map(|(name, value)| (form::lower_camel(name), value.into()))
-        .collect()
 }
 
 /// Stands for the account that receives the event; the event names who called.

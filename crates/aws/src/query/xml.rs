@@ -19,6 +19,24 @@ impl<T> FromIterator<T> for Members<T> {
     }
 }
 
+/// A map: each pair within an `entry` element.
+#[derive(Debug, Serialize)]
+pub(super) struct Entries<T> {
+    entry: Vec<Entry<T>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry<T> {
+    key: &'static str,
+    value: T,
+}
+
+impl<T> FromIterator<(&'static str, T)> for Entries<T> {
+    fn from_iter<I: IntoIterator<Item = (&'static str, T)>>(pairs: I) -> Self {
+        Self { entry: pairs.into_iter().map(|(key, value)| Entry { key, value }).collect() }
+    }
+}
+
 /// `<OperationResult>` with its members.
 ///
 /// # Errors

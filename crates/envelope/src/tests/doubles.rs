@@ -313,6 +313,7 @@ pub(super) fn session(role: &str, session: &str, scope: u8) -> Caller {
             issuer_id: "AROA".to_owned(),
             created: Timestamp::from_millis(0),
             mfa: false,
+            web: None,
         }),
         ..Principal::root(&account, "ASIA")
     };

@@ -10,7 +10,7 @@ use crate::names;
 use crate::record::{OidcProviderRecord, RoleRecord};
 use crate::roles::SESSION_DEFAULT;
 use crate::sts::{self, Issued, SHORTEST, Scope, SessionTags};
-use crate::token::{SessionOf, Vouched};
+use crate::token::{FEDERATED_PROVIDER, SessionOf, Vouched};
 use crate::{Error, Iam};
 
 /// Input of AssumeRoleWithWebIdentity.
@@ -174,7 +174,7 @@ fn told(web: &WebIdentity, claims: &Claims) -> Vec<(String, String)> {
     // Of several audiences the one that the account listed: the others are none of its policies'.
     let mut told = vec![key("sub", &claims.subject), key("aud", &web.audience)];
     told.extend(claims.methods.iter().map(|value| key("amr", value)));
-    told.push(("aws:FederatedProvider".to_owned(), web.provider.to_string()));
+    told.push((FEDERATED_PROVIDER.to_owned(), web.provider.to_string()));
     told
 }
 

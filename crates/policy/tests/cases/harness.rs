@@ -96,6 +96,7 @@ fn session(kind: PrincipalKind, arn: &str, issuer: &str, issuer_id: &str, id: &s
             issuer_id: issuer_id.to_owned(),
             created: NOW,
             mfa: true,
+            web: None,
         }),
     })
 }

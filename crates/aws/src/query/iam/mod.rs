@@ -9,6 +9,7 @@ mod operations;
 mod policies;
 mod roles;
 mod simulate;
+mod summary;
 mod users;
 
 use arqueta_iam::{List, Tag};
@@ -103,6 +104,8 @@ pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<
 
         "SimulatePrincipalPolicy" | "SimulateCustomPolicy" => simulate::run(call).await,
         "GetContextKeysForPrincipalPolicy" | "GetContextKeysForCustomPolicy" => simulate::context_keys(call).await,
+
+        "GetAccountSummary" => summary::of_account(call).await,
 
         other => absent::perform(other, call).await,
     }
