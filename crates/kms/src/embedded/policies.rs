@@ -10,6 +10,8 @@ use crate::api::{
 };
 use crate::{Caller, Error};
 
+/// Longest policy, characters (KMS API Reference, "PutKeyPolicy").
+pub(super) const MAX_POLICY: usize = 131_072;
 /// The only name a policy can have.
 const NAME: &str = "default";
 
@@ -32,7 +34,7 @@ impl Embedded {
         let outcome = self
             .change_key_in(&mut call, &request.key_id, ask, |_, record| {
                 named_default(request.policy_name.as_deref())?;
-                limits::length(&request.policy, "policy", 1, 131_072)?;
+                limits::length(&request.policy, "policy", 1, MAX_POLICY)?;
                 parse_policy(&request.policy)?;
                 record.policy.clone_from(&request.policy);
                 if bypass { Ok(()) } else { self.check_lockout(caller, record) }

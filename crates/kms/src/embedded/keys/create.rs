@@ -11,6 +11,7 @@ use crate::embedded::ciphertext::MAX_KEY_ID;
 use crate::embedded::directory::Key;
 use crate::embedded::limits::{self, refused, unsupported};
 use crate::embedded::managed::{default_policy, new_id};
+use crate::embedded::policies::MAX_POLICY;
 use crate::embedded::record::{Cause, KeyRecord, Lifecycle, MultiRegion, Origin};
 use crate::embedded::regions;
 use crate::embedded::resolve::no_such_key;
@@ -130,6 +131,9 @@ impl Embedded {
         // The default policy leaves the account in control, whoever of it makes the key.
         let may_lock_out = request.policy.is_some() && !request.bypass_policy_lockout_safety_check;
         let policy = request.policy.unwrap_or_else(|| default_policy(account));
+        // Whoever waives the lock-out check does not waive this one: a stored policy must be readable.
+        limits::length(&policy, "policy", 1, MAX_POLICY)?;
+        parse_policy(&policy)?;
         let drawn = if multi_region { regions::new_id } else { new_id };
         let id = id.map_or_else(|| Ok(drawn()), checked_id)?;
         let mut record = self.new_key(account, &id, KeyManager::Customer, policy);

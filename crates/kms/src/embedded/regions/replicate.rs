@@ -12,6 +12,7 @@ use crate::embedded::directory::Key;
 use crate::embedded::keys::{MAX_DESCRIPTION, metadata, usable};
 use crate::embedded::limits::{self, refused, unsupported};
 use crate::embedded::managed::default_policy;
+use crate::embedded::policies::MAX_POLICY;
 use crate::embedded::record::{Creation, Errand, ErrandRecord, KeyRecord, Lifecycle};
 use crate::embedded::resolve::Names;
 use crate::embedded::state::Change;
@@ -60,6 +61,7 @@ impl Embedded {
         self.may_create_in(call, &to, &wanted)?;
         self.replicable(&key, &to)?;
         let policy = request.policy.unwrap_or_else(|| default_policy(&key.record.account));
+        limits::length(&policy, "policy", 1, MAX_POLICY)?;
         let principal = call.caller.identity.principal.clone();
         let creation = Creation {
             policy,

@@ -278,6 +278,24 @@ async fn nobody_locks_himself_out_by_accident() {
 }
 
 #[tokio::test]
+async fn a_policy_that_cannot_be_read_is_stored_by_nobody_who_waives_the_lock_out_check() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let long = policy(&" ".repeat(131_072));
+    for text in ["", "{}", "not json", long.as_str()] {
+        let create = CreateKeyRequest {
+            policy: Some(text.to_owned()),
+            bypass_policy_lockout_safety_check: true,
+            ..Default::default()
+        };
+        let refused = code(world.kms.create_key(&world.root, create).await);
+        assert!(["MalformedPolicyDocumentException", "ValidationException"].contains(&refused), "{refused}");
+    }
+    world.encrypt(&key, b"the service goes on").await;
+    world.reopened().await;
+}
+
+#[tokio::test]
 async fn a_recheck_follows_every_change_at_once() {
     let world = World::new().await;
     let key = world.key().await;
