@@ -228,10 +228,10 @@ impl Embedded {
     }
 }
 
-/// Whether the gateway calls, for itself or on a principal's behalf. The protocol edge never
-/// fills in `via_service`.
+/// Whether the gateway calls for itself. On a user's behalf it has the user's rights and no more,
+/// so `via_service` is not enough.
 fn is_own_call(caller: &Caller) -> bool {
-    caller.request.via_service.is_some() || caller.identity.principal.kind == PrincipalKind::Service
+    caller.identity.principal.kind == PrincipalKind::Service
 }
 
 fn name_of(key: &KeyRef) -> &str {

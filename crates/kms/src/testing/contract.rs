@@ -128,7 +128,10 @@ async fn special_keys<K: Kms>(Subject { kms, caller, key, disabled, .. }: &Subje
     assert_eq!(kms.describe(caller, &named(disabled)).await.expect("a disabled key too").state, KeyState::Disabled);
     let via_s3 = caller.via_s3(&"us-east-1".parse().expect("a region"));
     let bound = context(&[("k", "v")]);
-    for (special, manager) in [(KeyRef::AwsManagedS3, KeyManager::Aws), (KeyRef::ServiceOwned, KeyManager::Owned)] {
+    let itself = caller.s3_itself(&"us-east-1".parse().expect("a region"));
+    for (special, manager, via_s3) in
+        [(KeyRef::AwsManagedS3, KeyManager::Aws, via_s3), (KeyRef::ServiceOwned, KeyManager::Owned, itself)]
+    {
         let made = kms.generate_data_key(&via_s3, GenerateDataKey { key: &special, context: &bound }).await;
         let made = made.expect("S3 may use the keys that exist for it");
         let again = kms.generate_data_key(&via_s3, GenerateDataKey { key: &special, context: &bound }).await;

@@ -197,14 +197,34 @@ async fn random_bytes_are_as_many_as_asked_for() {
 }
 
 #[tokio::test]
+async fn s3_on_behalf_of_a_user_does_not_reach_the_service_owned_key() {
+    let world = World::new().await;
+    let region = "us-east-1".parse().unwrap();
+    let (s3, via_s3) = (world.root.s3_itself(&region), world.root.via_s3(&region));
+    let bound = context(&[("k", "v")]);
+    let request = GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound };
+    let made = Kms::generate_data_key(&world.kms, &s3, request).await.unwrap();
+    assert_eq!(code(Kms::generate_data_key(&world.kms, &via_s3, request).await), "NotFoundException");
+    assert_eq!(code(world.kms.describe(&via_s3, &KeyRef::ServiceOwned).await), "NotFoundException");
+    let named = Decrypt { wrapped: &made.wrapped, key: Some(&made.key), context: &bound };
+    let unnamed = Decrypt { key: None, ..named };
+    for request in [named, unnamed] {
+        assert_eq!(code(Kms::decrypt(&world.kms, &via_s3, request).await), "AccessDeniedException");
+    }
+    let recheck = |caller| world.kms.recheck(caller, crate::Operation::Decrypt, &made.key, &bound);
+    assert_eq!(code(recheck(&via_s3).await), "AccessDeniedException");
+    recheck(&s3).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_service_owned_key_is_out_of_reach_for_users() {
     let world = World::new().await;
-    let via_s3 = world.root.via_s3(&"us-east-1".parse().unwrap());
+    let region = "us-east-1".parse().unwrap();
+    let s3 = world.root.s3_itself(&region);
     let bound = context(&[("k", "v")]);
-    let made =
-        Kms::generate_data_key(&world.kms, &via_s3, GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound })
-            .await
-            .unwrap();
+    let made = Kms::generate_data_key(&world.kms, &s3, GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound })
+        .await
+        .unwrap();
     assert!(world.audit.inner().take().is_empty(), "it is not in the users' record");
     for caller in [world.root.clone(), root("000000000000")] {
         let direct = Kms::generate_data_key(
@@ -228,7 +248,7 @@ async fn the_service_owned_key_is_out_of_reach_for_users() {
     }
     let again = world.reopened().await;
     let request = Decrypt { wrapped: &made.wrapped, key: Some(&made.key), context: &bound };
-    let opened = Kms::decrypt(&again, &via_s3, request).await.unwrap();
+    let opened = Kms::decrypt(&again, &s3, request).await.unwrap();
     assert_eq!(opened.expose(), made.plaintext.expose(), "it is the same key after a restart");
 }
 
