@@ -75,8 +75,8 @@ pub(in crate::embedded) struct PrivateKey {
 }
 
 pub(super) enum Inner {
-    RsaSigning(RsaKeyPair),
-    RsaDecrypting(OaepPrivateDecryptingKey),
+    RsaSigning(Box<RsaKeyPair>),
+    RsaDecrypting(Box<OaepPrivateDecryptingKey>),
     Ecdsa(EcdsaKeyPair),
     Ecdh(agreement::PrivateKey),
     Ed25519 { pure: Ed25519KeyPair, prehashed: Box<ed25519ph::SigningKey> },
@@ -98,13 +98,13 @@ impl PrivateKey {
                 let pair = RsaKeyPair::from_pkcs8(pkcs8)?;
                 sized(pair.public_modulus_len(), size)?;
                 let public = der(pair.public_key())?;
-                (Inner::RsaSigning(pair), public)
+                (Inner::RsaSigning(Box::new(pair)), public)
             }
             (Kind::Rsa(size), KeyUsage::EncryptDecrypt) => {
                 let key = PrivateDecryptingKey::from_pkcs8(pkcs8)?;
                 sized(key.key_size_bytes(), size)?;
                 let public = der(&key.public_key())?;
-                (Inner::RsaDecrypting(OaepPrivateDecryptingKey::new(key).map_err(rejected)?), public)
+                (Inner::RsaDecrypting(Box::new(OaepPrivateDecryptingKey::new(key).map_err(rejected)?)), public)
             }
             (Kind::Ec { signing, .. }, KeyUsage::SignVerify) => {
                 let pair = EcdsaKeyPair::from_pkcs8(signing, pkcs8)?;
