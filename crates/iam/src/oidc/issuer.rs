@@ -129,9 +129,7 @@ impl Issuers {
             return Err(Failure::Unusable);
         }
         let keys = found["jwks_uri"].as_str().and_then(|text| Url::parse(text).ok()).ok_or(Failure::Unusable)?;
-        // An issuer on this machine may say so of its keys; no other may point at this machine.
-        let local = is_loopback(&url) && is_loopback(&keys);
-        if !is_secure(&keys) && !local {
+        if !may_point_at(&url, &keys) {
             return Err(Failure::Unusable);
         }
         let found: Value = json(&documents.fetch(&keys, issuer.thumbprints).await?)?;
@@ -143,6 +141,13 @@ impl Issuers {
 
 fn json(bytes: &[u8]) -> Result<Value, Failure> {
     serde_json::from_slice(bytes).map_err(|_| Failure::Unusable)
+}
+
+/// Whether the document at `from` may send this gateway to `keys`: anywhere by HTTPS, and by plain
+/// HTTP only back to where it came from itself. What a bucket of this very gateway says must not
+/// choose another port of this machine.
+fn may_point_at(from: &Url, keys: &Url) -> bool {
+    is_secure(keys) || (is_loopback(from) && from.origin() == keys.origin())
 }
 
 fn fits(key: &Jwk, kid: Option<&str>) -> bool {
@@ -163,4 +168,27 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
             Some(Host::Domain(name)) => name == "localhost",
             None => false,
         }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_from_this_machine_does_not_choose_another_of_its_ports() {
+        let may = |from: &str, keys: &str| may_point_at(&from.parse().unwrap(), &keys.parse().unwrap());
+        assert!(may("https://a.example.com/x", "https://b.example.com/keys"));
+        assert!(may("http://127.0.0.1:9000/bucket/x", "http://127.0.0.1:9000/bucket/keys"));
+        for (from, keys) in [
+            ("http://127.0.0.1:9000/bucket/x", "http://127.0.0.1:9001/metrics"),
+            ("http://127.0.0.1:9000/bucket/x", "http://localhost:9000/keys"),
+            ("http://127.0.0.1:9000/bucket/x", "http://192.0.2.1/keys"),
+            ("https://a.example.com/x", "http://127.0.0.1:9001/metrics"),
+            ("https://a.example.com/x", "http://a.example.com/keys"),
+            ("https://a.example.com/x", "file:///etc/passwd"),
+        ] {
+            assert!(!may(from, keys), "{from} to {keys}");
+        }
+    }
 }
