@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::config::{self, Kms};
+use crate::credentials;
 
 /// Opens every cluster of the configuration. Tokens that are not there are tried again for ever.
 ///
@@ -30,11 +31,19 @@ pub async fn open(config: &Kms, clock: &Arc<dyn Clock>) -> Result<Clusters, Erro
             program: program.map_err(|error| refused(cluster, format!("this program is not found: {error}")))?,
             arguments: vec!["token-worker".to_owned()],
             environment: cluster.environment.clone().into_iter().collect(),
+            withheld: withheld(config),
         };
         let opened = Cluster::open(settings, launch, clock.clone()).await;
         clusters.insert(cluster.id.clone(), Arc::new(opened));
     }
     Ok(clusters)
+}
+
+/// What a module is not told: the root's credentials, and the PINs of all clusters. A worker is
+/// told the one that it needs over its pipe.
+fn withheld(config: &Kms) -> Vec<String> {
+    let pins = config.clusters.iter().filter_map(|cluster| cluster.pin_env.clone());
+    pins.chain(credentials::VARIABLES.map(str::to_owned)).collect()
 }
 
 fn pin(cluster: &config::Cluster) -> Result<Zeroizing<String>, Error> {

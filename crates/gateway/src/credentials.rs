@@ -8,6 +8,8 @@ use crate::Error;
 
 const ACCESS_KEY: &str = "ARQUETA_ROOT_ACCESS_KEY_ID";
 const SECRET_KEY: &str = "ARQUETA_ROOT_SECRET_ACCESS_KEY";
+/// The variables that hold the root credentials.
+pub const VARIABLES: [&str; 2] = [ACCESS_KEY, SECRET_KEY];
 
 /// The root credentials that the environment gives, if it does. Never from a file or the command
 /// line, which other people can read.

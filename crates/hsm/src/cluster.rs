@@ -24,6 +24,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// What is added to its environment, for the module (`SOFTHSM2_CONF` and its like).
     pub environment: Vec<(String, String)>,
+    /// Names of variables that it does not inherit: secrets that are none of the module's business.
+    pub withheld: Vec<String>,
 }
 
 /// What a cluster is made of.

@@ -65,6 +65,7 @@ impl Bench {
             program: env!("CARGO_BIN_EXE_arqueta-token-worker").into(),
             arguments: Vec::new(),
             environment: vec![("SOFTHSM2_CONF".to_owned(), self.config().display().to_string())],
+            withheld: Vec::new(),
         };
         let settings = Settings {
             module: MODULE.into(),
