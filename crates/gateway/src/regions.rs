@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 use crate::config::{Config, OtherRegion};
@@ -31,6 +32,9 @@ const PATH: &str = "/-/regions/";
 const SEALED: HeaderValue = HeaderValue::from_static("application/vnd.arqueta.region");
 /// A key of the largest kind with a version for every month of a century is a tenth of this.
 const LARGEST: usize = 4 << 20;
+/// Requests read at once. Whoever sends them is known only when they are read, so this bounds the
+/// memory that strangers can take; the other Regions are few and try again.
+const PLACES: usize = 16;
 /// One exchange, from the first packet to the last.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -158,13 +162,14 @@ impl Peer for HttpPeer {
 #[derive(Clone)]
 pub struct RegionEdge {
     kms: Embedded,
+    places: Arc<Semaphore>,
 }
 
 impl RegionEdge {
     /// An edge over `kms`, which knows the Regions.
     #[must_use]
     pub fn new(kms: Embedded) -> Self {
-        Self { kms }
+        Self { kms, places: Arc::new(Semaphore::new(PLACES)) }
     }
 
     /// Whether a request is for this edge.
@@ -183,6 +188,7 @@ impl RegionEdge {
         B::Error: Into<PeerError>,
     {
         let from = request.uri().path().strip_prefix(PATH).unwrap_or_default().to_owned();
+        let Ok(_place) = self.places.try_acquire() else { return status(StatusCode::SERVICE_UNAVAILABLE) };
         let body = tokio::time::timeout(PATIENCE, Limited::new(request.into_body(), LARGEST).collect()).await;
         let Ok(Ok(body)) = body else { return status(StatusCode::BAD_REQUEST) };
         match self.kms.answer_region(&from, &body.to_bytes()).await {
