@@ -225,7 +225,7 @@ def test_none_of_these_events_holds_a_secret(iam_calls, sts_calls):
 
 
 def test_no_operation_that_is_served_is_forgotten_here(iam_calls, sts_calls):
-    of_iam, of_sts = served("iam/mod.rs"), served("sts.rs") | {"AssumeRoleWithWebIdentity"}
+    of_iam, of_sts = served("iam/mod.rs") | served("iam/absent.rs"), served("sts.rs") | {"AssumeRoleWithWebIdentity"}
     assert len(of_iam) > 80 and len(of_sts) == 5, "the source is read"
     assert of_iam == iam_calls.operations("iam", denied=True) == iam_calls.operations("iam", denied=False)
     assert of_sts == sts_calls.operations("sts", denied=False)

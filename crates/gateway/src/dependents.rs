@@ -16,12 +16,15 @@ const FRESH: Duration = Duration::from_secs(30);
 /// How long an answer waits for a scan; large stores take longer, and the caller asks again.
 const WAIT: Duration = Duration::from_secs(2);
 
+/// When a scan ended and what it found.
+type Found = (Timestamp, Arc<Survey>);
+
 /// The latest scan, and the one that is under way.
 pub struct DependentsDesk {
     meta: Arc<dyn MetaStore>,
     clock: Arc<dyn Clock>,
     /// Held by the one scan that is under way.
-    latest: Arc<Mutex<Option<(Timestamp, Arc<Survey>)>>>,
+    latest: Arc<Mutex<Option<Found>>>,
     seen: Arc<AtomicU64>,
 }
 
@@ -58,9 +61,9 @@ impl DependentsDesk {
     async fn survey(
         meta: Arc<dyn MetaStore>,
         clock: Arc<dyn Clock>,
-        latest: Arc<Mutex<Option<(Timestamp, Arc<Survey>)>>>,
+        latest: Arc<Mutex<Option<Found>>>,
         seen: Arc<AtomicU64>,
-    ) -> Result<(Timestamp, Arc<Survey>), arqueta_engine::Error> {
+    ) -> Result<Found, arqueta_engine::Error> {
         let mut latest = latest.lock().await;
         let oldest = clock.now().millis().saturating_sub(i64::try_from(FRESH.as_millis()).unwrap_or(i64::MAX));
         if let Some((at, survey)) = latest.as_ref().filter(|(at, _)| at.millis() >= oldest) {

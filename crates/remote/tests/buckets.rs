@@ -75,7 +75,7 @@ impl Endpoint {
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "the-secret\n").unwrap();
         let adapter = RemoteBuckets::new(&settings(&address, Secret::File(secret)), clock()).unwrap();
-        Self { objects, adapter, folder: folder }
+        Self { objects, adapter, folder }
     }
 
     fn header(&self, key: &str, name: &str) -> String {
