@@ -87,3 +87,14 @@ def test_refusals_are_those_of_cloudtrails_model(world, options, code):
     modelled = {shape.name for shape in client.meta.service_model.operation_model("LookupEvents").error_shapes}
     assert code in modelled
     assert refused(client.lookup_events, **options)[:2] == (400, code)
+
+
+def test_who_looked_is_itself_in_the_record(world):
+    gateway, home, _ = world
+    _, curious = home.user()
+    client = gateway.client("cloudtrail", **curious)
+    assert refused(client.lookup_events, MaxResults=7)[1] == "AccessDeniedException"
+    home.client("cloudtrail").lookup_events(MaxResults=8)
+    looked = {event["requestParameters"].get("maxResults"): event for event in gateway.events("LookupEvents")}
+    assert looked[7]["errorCode"] == "AccessDeniedException" and looked[7]["readOnly"]
+    assert "errorCode" not in looked[8] and looked[8]["eventSource"] == "cloudtrail.amazonaws.com"

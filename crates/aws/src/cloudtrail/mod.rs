@@ -47,7 +47,9 @@ pub(crate) async fn perform(
     body: &[u8],
 ) -> Result<Vec<u8>, Error> {
     if operation == "LookupEvents" {
-        return lookups.call(call.services, call.identity, call.info, body).await;
+        let outcome = lookups.call(call.services, call.identity, call.info, body).await;
+        call.record("LookupEvents", body, outcome.as_ref().map(|_| &Value::Null)).await?;
+        return outcome;
     }
     let Some(&name) = operations::SERVED.iter().find(|served| **served == operation) else {
         return Err(match operations::KNOWN.contains(&operation) {
@@ -56,7 +58,7 @@ pub(crate) async fn perform(
         });
     };
     let outcome = call.answer(name, body).await;
-    call.record(name, body, &outcome).await?;
+    call.record(name, body, outcome.as_ref()).await?;
     let answer = outcome?;
     if name == "StopLogging" {
         logging::settle(call, body).await;
@@ -112,7 +114,7 @@ impl Call<'_> {
         access::check(self.services, self.identity, self.info, &wish)
     }
 
-    async fn record(&self, operation: &str, body: &[u8], outcome: &Result<Value, Error>) -> Result<(), Error> {
+    async fn record(&self, operation: &str, body: &[u8], outcome: Result<&Value, &Error>) -> Result<(), Error> {
         let principal = &self.identity.principal;
         let parameters = json::decoded::<Map<String, Value>>(body).unwrap_or_default();
         let Value::Object(parameters) = lower_camel(Value::Object(parameters)) else {
@@ -120,7 +122,7 @@ impl Call<'_> {
         };
         let mut event =
             EventBuilder::new(SOURCE, operation, &self.services.region, principal, self.info).parameters(parameters);
-        let writes = !["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb));
+        let writes = !["Get", "List", "Describe", "Lookup"].iter().any(|verb| operation.starts_with(verb));
         if writes {
             event = event.writes();
         }

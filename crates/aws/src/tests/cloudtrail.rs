@@ -17,6 +17,13 @@ async fn found(edge: &Edge, request: Value) -> (Vec<String>, Value) {
     (body["Events"].as_array().unwrap().iter().map(name).collect(), body)
 }
 
+/// What is found, without the searches themselves.
+async fn changes(edge: &Edge, request: Value) -> Vec<String> {
+    let (mut names, _) = found(edge, request).await;
+    names.retain(|name| name != "LookupEvents");
+    names
+}
+
 #[tokio::test]
 async fn events_are_found_newest_first_page_by_page() {
     let edge = Edge::new().await;
@@ -37,8 +44,9 @@ async fn events_are_found_newest_first_page_by_page() {
     let whole: Value = serde_json::from_str(newest["CloudTrailEvent"].as_str().unwrap()).unwrap();
     assert_eq!(whole["eventID"], newest["EventId"]);
 
-    let (first, body) = found(&edge, json!({ "MaxResults": 3 })).await;
-    assert_eq!(first.len(), 3);
+    // The search before is an event, too.
+    let (first, body) = found(&edge, json!({ "MaxResults": 4 })).await;
+    assert_eq!(first, ["LookupEvents", "ListUsers", "CreateUser", "CreateUser"]);
     let (rest, body) = found(&edge, json!({ "MaxResults": 3, "NextToken": body["NextToken"] })).await;
     assert_eq!(rest, ["CreateUser"]);
     assert!(body.get("NextToken").is_none());
@@ -61,10 +69,10 @@ async fn attributes_and_times_narrow_the_search() {
         ("EventName", "createuser", vec![]),
         ("Username", "nobody", vec![]),
     ] {
-        assert_eq!(found(&edge, by(key, value)).await.0, wanted, "{key}={value}");
+        assert_eq!(changes(&edge, by(key, value)).await, wanted, "{key}={value}");
     }
     let start = 1_767_225_600.0;
-    assert_eq!(found(&edge, json!({ "StartTime": start + 50.0 })).await.0, ["CreateKey"]);
+    assert_eq!(changes(&edge, json!({ "StartTime": start + 50.0 })).await, ["CreateKey"]);
     assert_eq!(found(&edge, json!({ "StartTime": start, "EndTime": start + 50.0 })).await.0, ["CreateUser"]);
 }
 
