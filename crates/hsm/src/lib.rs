@@ -13,7 +13,7 @@
 //!
 //! **Threat notes.** Who knows the PIN can use the keys while a token is at hand, and nobody can
 //! take them away. What is encrypted (data keys of at most 4,096 bytes) crosses a pipe between two
-//! processes of one user. See `docs/adr/0010-pkcs11.md` and `docs/threats.md`.
+//! processes of one user. See `docs/adr/0005-pkcs11.md` and `docs/threats.md`.
 
 mod cluster;
 mod member;
