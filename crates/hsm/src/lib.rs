@@ -16,6 +16,7 @@
 //! processes of one user. See `docs/adr/0005-pkcs11.md` and `docs/threats.md`.
 
 mod cluster;
+mod launch;
 mod member;
 mod process;
 mod root_key;
@@ -23,5 +24,6 @@ mod token;
 mod wire;
 pub mod worker;
 
-pub use cluster::{Cluster, Launch, Settings};
+pub use cluster::{Cluster, Settings};
+pub use launch::Launch;
 pub use root_key::TokenRootKey;

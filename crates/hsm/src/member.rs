@@ -6,7 +6,7 @@ use std::time::Duration;
 use arqueta_model::Clock;
 use tokio::sync::watch;
 
-use crate::cluster::Launch;
+use crate::launch::Launch;
 use crate::process::Process;
 use crate::wire::{Answer, Failure, Order, Secret};
 

@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use zeroize::Zeroizing;
 
-use crate::cluster::Launch;
+use crate::launch::Launch;
 use crate::wire::{self, Answer, Failure, Order, Reply, Request, Secret};
 
 /// Time that a token has for one order. A worker that takes longer is stopped.

@@ -5,17 +5,17 @@
 
 use std::sync::Arc;
 
-use arqueta_model::{AccountId, EncryptionContext, PrincipalKind, Region};
+use arqueta_model::{AccountId, EncryptionContext, PrincipalKind};
 use arqueta_policy::{
-    ConditionKeys, Decision, Evaluation, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate,
+    ConditionKeys, Decision, Evaluation, Identity, Policy, PolicyType, Request, ResourcePolicy, evaluate,
 };
 
 use super::Embedded;
-use super::directory::Key;
-use super::limits::refused;
+use super::ask::Ask;
+use super::key::Key;
 use super::record::GrantRecord;
 use super::resolve::Target;
-use crate::{Caller, EncryptionAlgorithm, Error, KeyManager};
+use crate::{Caller, Error};
 
 /// Operations that a principal of another account can be allowed
 /// (KMS Developer Guide, "Allowing users in other accounts to use a KMS key").
@@ -41,55 +41,6 @@ const CROSS_ACCOUNT: &[&str] = &[
     "Verify",
     "VerifyMac",
 ];
-
-/// One question: may `caller` do `operation`?
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ask<'a> {
-    pub caller: &'a Caller,
-    /// Name of the permission, without `kms:`.
-    pub operation: &'static str,
-    /// The request's encryption context, for operations that have one.
-    pub context: Option<&'a EncryptionContext>,
-    /// The request's encryption algorithm, for operations that have a context.
-    pub algorithm: EncryptionAlgorithm,
-    /// Further condition keys of the request; an empty list is an absent key.
-    pub conditions: &'a [(&'a str, &'a [String])],
-    /// The Region where it happens, if it is not the service's own.
-    pub region: Option<&'a Region>,
-}
-
-impl<'a> Ask<'a> {
-    pub(super) fn new(caller: &'a Caller, operation: &'static str) -> Self {
-        Self {
-            caller,
-            operation,
-            context: None,
-            algorithm: EncryptionAlgorithm::SYMMETRIC_DEFAULT,
-            conditions: &[],
-            region: None,
-        }
-    }
-
-    pub(super) fn context(self, context: &'a EncryptionContext) -> Self {
-        Self { context: Some(context), ..self }
-    }
-
-    pub(super) fn algorithm(self, algorithm: EncryptionAlgorithm) -> Self {
-        Self { algorithm, ..self }
-    }
-
-    pub(super) fn conditions(self, conditions: &'a [(&'a str, &'a [String])]) -> Self {
-        Self { conditions, ..self }
-    }
-
-    pub(super) fn within(self, region: &'a Region) -> Self {
-        Self { region: Some(region), ..self }
-    }
-
-    fn action(&self) -> String {
-        ["kms:", self.operation].concat()
-    }
-}
 
 impl Embedded {
     /// Whether the caller may do this with the key: key policy, identity policies, boundary and
@@ -267,19 +218,4 @@ fn fits(grant: &GrantRecord, context: Option<&EncryptionContext>) -> bool {
     let Some(context) = context else { return true };
     grant.equals.as_ref().is_none_or(|equals| equals == context)
         && grant.subset.as_ref().is_none_or(|subset| subset.pairs().all(|(k, v)| context.value(k) == Some(v)))
-}
-
-/// A key policy.
-///
-/// # Errors
-/// `MalformedPolicyDocumentException`.
-pub(super) fn parse_policy(text: &str) -> Result<Policy, Error> {
-    Policy::parse(text, PolicyKind::Key).map_err(|error| refused("MalformedPolicyDocumentException", error.to_string()))
-}
-
-impl Key {
-    /// Whether only the service itself may see the key.
-    pub(super) fn is_owned(&self) -> bool {
-        self.record.manager == KeyManager::Owned
-    }
 }

@@ -1,14 +1,14 @@
 //! DeriveSharedSecret.
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::crypto::{blob, refuse_recipient};
 use super::dry_run::dry_run;
-use super::keys::usable;
+use super::fitness::usable;
+use super::fitness::used_for;
 use super::limits;
+use super::opened::{blob, refuse_recipient};
 use super::resolve::Names;
-use super::signing::used_for;
 use crate::api::{DeriveSharedSecretRequest, DeriveSharedSecretResponse};
 use crate::{Caller, Error, KeyAgreementAlgorithm, KeyUsage};
 

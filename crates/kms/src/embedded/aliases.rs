@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arqueta_model::{AccountId, Arn};
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::directory::Key;
-use super::keys::not_pending_deletion;
+use super::fitness::not_pending_deletion;
+use super::key::Key;
 use super::limits::{self, refused};
 use super::page::page;
 use super::record::AliasRecord;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Embedded;
 use super::record::LastUse;
-use super::usage::Usage;
+use super::uses::Usage;
 use crate::{Caller, Error};
 
 /// What the record will say of a call. Built while the call goes on; holds no secret, because

@@ -5,7 +5,7 @@
 
 use super::Embedded;
 use super::call::Call;
-use super::directory::Key;
+use super::key::Key;
 use crate::quotas::Class;
 use crate::{Caller, Error};
 

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use arqueta_model::EncryptionContext;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::asymmetric;
 use super::call::Call;
 use super::ciphertext;
-use super::crypto::{Opened, Sealed, blob};
-use super::directory::Key;
 use super::dry_run::dry_run;
-use super::keys::usable;
-use super::limits::{self, invalid};
+use super::fitness::{fits, usable};
+use super::key::Key;
+use super::limits::invalid;
+use super::opened::{Opened, Sealed, blob};
 use super::resolve::Names;
-use super::signing::{incompatible, used_for};
 use crate::api::Blob;
-use crate::{Algorithms, Caller, EncryptionAlgorithm, Error, KeyUsage};
+use crate::{Caller, EncryptionAlgorithm, Error};
 
 /// A ciphertext and what its request says of it.
 pub(super) struct Source<'a> {
@@ -108,31 +107,4 @@ impl Embedded {
         }
         Ok(Sealed { bytes: asymmetric::encrypt(algorithm, &public, plaintext)?, material_id: None, key })
     }
-}
-
-/// The algorithm that a request names.
-///
-/// # Errors
-/// `ValidationException` for a name that is none.
-pub(super) fn algorithm(name: Option<&str>, member: &str) -> Result<EncryptionAlgorithm, Error> {
-    let name = name.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT.name());
-    limits::named(name, member, EncryptionAlgorithm::NAMES, EncryptionAlgorithm::named)
-}
-
-/// Refuses a key that is not for encryption, an algorithm that it does not have, and a context
-/// that nothing would authenticate.
-pub(super) fn fits(
-    key: &Key,
-    algorithm: EncryptionAlgorithm,
-    context: &EncryptionContext,
-    operation: &str,
-) -> Result<(), Error> {
-    used_for(key, KeyUsage::EncryptDecrypt, operation)?;
-    if !Algorithms::of(key.record.spec, key.record.usage).encryption.contains(&algorithm) {
-        return Err(incompatible(algorithm.name(), key));
-    }
-    if algorithm != EncryptionAlgorithm::SYMMETRIC_DEFAULT && !context.is_empty() {
-        return Err(invalid("EncryptionContext is not supported with asymmetric keys."));
-    }
-    Ok(())
 }

@@ -1,50 +1,31 @@
 //! Cryptographic operations.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arqueta_model::EncryptionContext;
-use arqueta_seal::SourceKey;
 use zeroize::Zeroizing;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::ciphers::{Source, algorithm, fits};
+use super::ciphers::Source;
 use super::ciphertext::{self, Parsed};
-use super::directory::Key;
 use super::dry_run::{dry_run, ignores_ciphertext};
-use super::keys::usable;
-use super::limits::{self, unsupported};
-use super::material::{self, Material};
+use super::fitness::{algorithm, fits, incompatible, usable};
+use super::key::Key;
+use super::limits;
+use super::material::{self, Material, random};
+use super::opened::{MAX_PLAINTEXT, Opened, Sealed, blob, is_under, no_material, not_for_you, noted, refuse_recipient};
 use super::record::KeyRecord;
 use super::resolve::{Names, Target};
-use super::signing::incompatible;
 use crate::api::{
     Blob, DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, GenerateDataKeyRequest,
     GenerateDataKeyResponse, GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse,
     GenerateRandomRequest, GenerateRandomResponse, ReEncryptRequest, ReEncryptResponse,
 };
-use crate::{Caller, EncryptionAlgorithm, Error, KeySpec, KeyState};
+use crate::{Caller, EncryptionAlgorithm, Error, KeySpec};
 
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
-pub(super) const MAX_PLAINTEXT: usize = 4096;
-
-/// A plaintext with the key that sealed or opened it.
-pub(super) struct Opened {
-    pub plaintext: Zeroizing<Vec<u8>>,
-    pub key: Arc<Key>,
-    /// Of symmetric keys.
-    pub material_id: Option<String>,
-}
-
-/// A ciphertext with the key that sealed it.
-pub(super) struct Sealed {
-    pub bytes: Vec<u8>,
-    pub key: Arc<Key>,
-    /// Of symmetric keys.
-    pub material_id: Option<String>,
-}
 
 /// Size of a data key, as asked for.
 #[derive(Clone, Copy)]
@@ -380,43 +361,6 @@ impl Embedded {
     }
 }
 
-/// The answer for a key without the material that a call needs.
-pub(super) fn no_material(key: &Key) -> Error {
-    Error::InvalidState { key: key.arn.clone(), state: KeyState::PendingImport }
-}
-
-/// Whether a ciphertext says that it is under `key`.
-pub(super) fn is_under(key: &Key, parsed: &Parsed<'_>) -> bool {
-    key.record.account == parsed.account && key.record.id == parsed.key_id
-}
-
-/// AWS's one answer to a ciphertext whose key is not there or is another account's secret.
-pub(super) fn not_for_you() -> Error {
-    Error::Denied {
-        message: "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.".to_owned(),
-    }
-}
-
-/// Random bytes of the operating system, 1 to 1,024.
-pub(super) fn random(size: usize) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size.next_multiple_of(SourceKey::LEN)));
-    while bytes.len() < size {
-        bytes.extend_from_slice(SourceKey::random().expose());
-    }
-    bytes.truncate(size);
-    bytes
-}
-
-pub(super) fn noted(
-    call: &mut Call<'_>,
-    name: &str,
-    pairs: &BTreeMap<String, String>,
-) -> Result<EncryptionContext, Error> {
-    let context = EncryptionContext::new(pairs.clone()).map_err(|error| limits::invalid(error.to_string()))?;
-    call.notes_context(name, &context);
-    Ok(context)
-}
-
 fn checked_size(size: Size<'_>) -> Result<usize, Error> {
     match (size.bytes, size.spec) {
         (Some(bytes), None) => limits::range(bytes, "numberOfBytes", 1, 1024),
@@ -426,19 +370,4 @@ fn checked_size(size: Size<'_>) -> Result<usize, Error> {
         }
         _ => Err(limits::invalid("Please specify either number of bytes or key spec.")),
     }
-}
-
-pub(super) fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> {
-    let bound = |words: &str, bound: usize| {
-        Err(limits::constraint_unseen(member, &format!("Member must have length {words} than or equal to {bound}")))
-    };
-    match bytes.len() {
-        0 => bound("greater", 1),
-        length if length > max => bound("less", max),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn refuse_recipient(given: bool) -> Result<(), Error> {
-    if given { Err(unsupported("Recipient")) } else { Ok(()) }
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::directory::Key;
-use super::keys::usable;
+use super::fitness::usable;
+use super::key::Key;
 use super::limits::{self, refused};
 use super::resolve::Names;
 use crate::Error;

@@ -7,7 +7,7 @@ use arqueta_model::{Arn, Principal, PrincipalKind, RequestId, RequestInfo, Times
 use serde_json::json;
 
 use super::Embedded;
-use super::directory::Key;
+use super::key::Key;
 use super::record::{Cause, KeyRecord, Lifecycle, VersionRecord};
 use super::rotation::days;
 use super::state::Change;

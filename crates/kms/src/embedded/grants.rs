@@ -7,11 +7,12 @@ use arqueta_model::{Arn, EncryptionContext, ObjectId};
 use serde_json::json;
 
 use super::Embedded;
-use super::access::{Ask, is_principal};
+use super::access::is_principal;
+use super::ask::Ask;
 use super::call::Call;
-use super::directory::Key;
 use super::dry_run::dry_run;
-use super::keys::in_service;
+use super::fitness::in_service;
+use super::key::Key;
 use super::limits::{self, refused};
 use super::page::page;
 use super::record::GrantRecord;

@@ -7,13 +7,13 @@ use arqueta_seal::SourceKey;
 use async_trait::async_trait;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::ciphers::fits;
 use super::ciphertext;
-use super::crypto::{Opened, is_under};
-use super::directory::Key;
-use super::keys::{in_service, usable};
+use super::fitness::fits;
+use super::fitness::{in_service, usable};
+use super::key::Key;
+use super::opened::{Opened, is_under};
 use super::resolve::{AWS_S3, Names, Target, no_such_key};
 use crate::{
     Caller, DataKey, Decrypt, EncryptionAlgorithm, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms,

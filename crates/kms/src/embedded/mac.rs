@@ -5,16 +5,16 @@ use std::sync::Arc;
 use aws_lc_rs::hmac::{self, HMAC_SHA224, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
 use super::ciphertext;
-use super::crypto::{MAX_PLAINTEXT, blob, no_material};
-use super::directory::Key;
 use super::dry_run::dry_run;
-use super::keys::usable;
+use super::fitness::usable;
+use super::fitness::{incompatible, used_for};
+use super::key::Key;
 use super::limits::{self, refused};
+use super::opened::{MAX_PLAINTEXT, blob, no_material};
 use super::resolve::Names;
-use super::signing::{incompatible, used_for};
 use crate::api::{Blob, GenerateMacRequest, GenerateMacResponse, VerifyMacRequest, VerifyMacResponse};
 use crate::{Algorithms, Caller, Error, KeyUsage, MacAlgorithm};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arqueta_model::{AccountId, Region};
 
 use super::Embedded;
-use super::directory::Key;
+use super::key::Key;
 use super::record::{AliasRecord, Cause, KeyRecord, Lifecycle, Origin, Rotation};
 use super::resolve::AWS_S3;
 use super::rotation::days;

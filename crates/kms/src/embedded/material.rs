@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arqueta_model::{KeyArn, ObjectId, Timestamp};
-use arqueta_seal::message;
+use arqueta_seal::{SourceKey, message};
 use zeroize::Zeroizing;
 
 use super::asymmetric::{self, PrivateKey};
-use super::crypto::random;
 use super::record::{Cause, VersionRecord};
 use crate::{Error, KeySpec, KeyUsage, RootKeyError, RootSecret};
 
@@ -75,6 +74,16 @@ pub(super) fn draw(spec: KeySpec) -> Result<Zeroizing<Vec<u8>>, Error> {
         Some(length) => Ok(random(length)),
         None => asymmetric::generate(spec),
     }
+}
+
+/// Random bytes of the operating system, 1 to 1,024.
+pub(super) fn random(size: usize) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size.next_multiple_of(SourceKey::LEN)));
+    while bytes.len() < size {
+        bytes.extend_from_slice(SourceKey::random().expose());
+    }
+    bytes.truncate(size);
+    bytes
 }
 
 /// A fresh `KeyMaterialId`: 64 lower-case hexadecimal digits.

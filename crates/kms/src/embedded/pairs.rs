@@ -4,15 +4,15 @@ use arqueta_model::EncryptionContext;
 use zeroize::Zeroizing;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::asymmetric;
 use super::call::Call;
-use super::ciphers::fits;
-use super::crypto::{Sealed, noted, refuse_recipient};
 use super::dry_run::dry_run;
-use super::keys::usable;
+use super::fitness::fits;
+use super::fitness::usable;
 use super::limits::{self, unsupported};
 use super::material;
+use super::opened::{Sealed, noted, refuse_recipient};
 use super::resolve::Names;
 use crate::api::{
     Blob, GenerateDataKeyPairRequest, GenerateDataKeyPairResponse, GenerateDataKeyPairWithoutPlaintextRequest,

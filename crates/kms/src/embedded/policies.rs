@@ -1,8 +1,9 @@
 //! Key policies.
 
 use super::Embedded;
-use super::access::{Ask, parse_policy};
+use super::ask::Ask;
 use super::call::Call;
+use super::key::parse_policy;
 use super::limits::{self, refused};
 use super::resolve::Names;
 use crate::api::{

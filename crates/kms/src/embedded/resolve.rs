@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arqueta_model::{AccountId, Arn, KeyArn, PrincipalKind};
 
 use super::Embedded;
-use super::directory::Key;
+use super::key::Key;
 use super::{limits, regions};
 use crate::{Caller, Error};
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::directory::Key;
+use super::fitness::{unfit_origin, usable};
 use super::import::expiration_model;
-use super::keys::{unfit_origin, usable};
+use super::key::Key;
 use super::limits::{self, refused, unsupported};
 use super::page::page;
 use super::record::{Cause, KeyRecord, Origin};

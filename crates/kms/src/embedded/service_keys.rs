@@ -8,7 +8,7 @@ use arqueta_model::Timestamp;
 
 use super::Embedded;
 use super::asymmetric::{Message, broken};
-use super::directory::Key;
+use super::key::Key;
 use super::managed::new_id;
 use super::record::Cause;
 use super::state::Change;

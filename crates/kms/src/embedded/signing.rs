@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::asymmetric::{self, Message, PrivateKey};
 use super::call::Call;
 use super::ciphertext;
-use super::crypto::{MAX_PLAINTEXT, blob};
-use super::directory::Key;
 use super::dry_run::dry_run;
-use super::keys::usable;
+use super::fitness::{incompatible, usable, used_for};
+use super::key::Key;
 use super::limits::{self, refused};
+use super::opened::{MAX_PLAINTEXT, blob, no_material};
 use super::resolve::Names;
 use crate::api::{
     Blob, GetPublicKeyRequest, GetPublicKeyResponse, SignRequest, SignResponse, VerifyRequest, VerifyResponse,
@@ -167,7 +167,7 @@ impl Embedded {
     ) -> Result<T, Error> {
         let (service, key) = (self.clone(), key.clone());
         self.off_runtime(move || {
-            let number = key.record.current().ok_or_else(|| super::crypto::no_material(&key))?;
+            let number = key.record.current().ok_or_else(|| no_material(&key))?;
             work(service.material(&key, number)?.private(key.record.spec, key.record.usage)?)
         })
         .await
@@ -181,21 +181,5 @@ impl Wanted<'_> {
             .with("keyId", self.key_id)
             .with("messageType", self.message_type.unwrap_or("RAW"))
             .with("signingAlgorithm", self.algorithm)
-    }
-}
-
-/// Refuses a key that was made for something else.
-pub(super) fn used_for(key: &Key, usage: KeyUsage, operation: &str) -> Result<(), Error> {
-    if key.record.usage == usage {
-        return Ok(());
-    }
-    let message = format!("{} key usage is {} which is not valid for {operation}.", key.arn, key.record.usage.name());
-    Err(Error::InvalidKeyUsage { message })
-}
-
-/// The answer to an algorithm that a key of this spec does not have.
-pub(super) fn incompatible(algorithm: &str, key: &Key) -> Error {
-    Error::InvalidKeyUsage {
-        message: format!("Algorithm {algorithm} is incompatible with key spec {}.", key.record.spec.name()),
     }
 }

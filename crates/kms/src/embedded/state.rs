@@ -8,12 +8,13 @@ use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, Semaphore};
 
-use super::directory::{Directory, Key};
-use super::held::Registry;
+use super::directory::Directory;
+use super::homes::Registry;
+use super::key::Key;
+use super::neighbours::Neighbours;
 use super::record::{self, AliasRecord, ErrandRecord, GrantRecord, KeyRecord, StoreRecord, TombRecord, WrappingRecord};
-use super::regions::Neighbours;
 use super::stores::Store;
-use super::usage::Usage;
+use super::uses::Usage;
 use super::{Config, Embedded};
 use crate::quotas::Limiter;
 use crate::{Clusters, Error, RootSecret};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::keys::not_pending_deletion;
+use super::fitness::not_pending_deletion;
 use super::limits::{self, refused};
 use super::page::page;
 use super::resolve::Names;

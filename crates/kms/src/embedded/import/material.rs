@@ -13,12 +13,12 @@ use crate::api::{
     ImportKeyMaterialResponse,
 };
 use crate::embedded::Embedded;
-use crate::embedded::access::Ask;
+use crate::embedded::ask::Ask;
 use crate::embedded::asymmetric::PrivateKey;
 use crate::embedded::call::Call;
 use crate::embedded::ciphertext;
-use crate::embedded::directory::Key;
-use crate::embedded::keys::unfit_origin;
+use crate::embedded::fitness::unfit_origin;
+use crate::embedded::key::Key;
 use crate::embedded::limits::{self, invalid, refused};
 use crate::embedded::material;
 use crate::embedded::record::{Cause, Imported, KeyRecord, Lifecycle, Origin, VersionRecord};

@@ -10,8 +10,8 @@ pub(super) mod wrapping;
 
 use arqueta_model::Timestamp;
 
-use super::directory::Key;
-use super::keys::unfit_origin;
+use super::fitness::unfit_origin;
+use super::key::Key;
 use super::record::Origin;
 use crate::{Error, KeyState};
 

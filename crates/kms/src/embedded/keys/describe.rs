@@ -7,10 +7,10 @@ use crate::api::{
     ListKeysResponse, MultiRegionConfiguration, MultiRegionKey,
 };
 use crate::embedded::Embedded;
-use crate::embedded::access::Ask;
+use crate::embedded::ask::Ask;
 use crate::embedded::call::Call;
-use crate::embedded::directory::Key;
 use crate::embedded::import;
+use crate::embedded::key::Key;
 use crate::embedded::limits;
 use crate::embedded::page::page;
 use crate::embedded::record::{Lifecycle, MultiRegion, Origin, VersionRecord};

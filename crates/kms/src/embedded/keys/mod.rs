@@ -9,15 +9,15 @@ pub(super) use describe::metadata;
 use std::sync::Arc;
 
 use super::Embedded;
-use super::access::Ask;
+use super::ask::Ask;
 use super::call::Call;
-use super::directory::Key;
-use super::limits::refused;
-use super::record::{KeyRecord, Lifecycle, Origin};
+use super::fitness::not_pending_deletion;
+use super::key::Key;
+use super::record::{KeyRecord, Lifecycle};
 use super::regions::in_motion;
 use super::resolve::{Names, Target};
 use super::state::Change;
-use crate::{Error, KeyState};
+use crate::Error;
 
 /// Characters of a key's description.
 pub(super) const MAX_DESCRIPTION: usize = 8192;
@@ -85,55 +85,11 @@ impl Embedded {
     }
 }
 
-/// A key that can encrypt and decrypt.
-pub(super) fn usable(key: &Key) -> Result<(), Error> {
-    in_service(key)?;
-    match key.state() {
-        KeyState::Unavailable if key.record.origin != Origin::CloudHsm => {
-            Err(Error::Unavailable(format!("the holder of {} is away", key.arn).into()))
-        }
-        state @ KeyState::Unavailable => Err(Error::InvalidState { key: key.arn.clone(), state }),
-        _ => Ok(()),
-    }
-}
-
-/// A key that its administrators let be used, whether or not its holder can be reached.
-pub(super) fn in_service(key: &Key) -> Result<(), Error> {
-    if let Lifecycle::Updating { enabled: true } = key.record.lifecycle {
-        // A primary on the move goes on working.
-        return Ok(());
-    }
-    match key.record.lifecycle.state() {
-        KeyState::Enabled if key.store().is_some_and(|store| !store.is_connected()) => {
-            Err(Error::InvalidState { key: key.arn.clone(), state: KeyState::Unavailable })
-        }
-        KeyState::Enabled => Ok(()),
-        KeyState::Disabled => Err(Error::Disabled { key: key.arn.clone() }),
-        state => Err(Error::InvalidState { key: key.arn.clone(), state }),
-    }
-}
-
-/// AWS's answer to an operation that keys of this origin do not have.
-pub(super) fn unfit_origin(key: &Key) -> Error {
-    let message = format!("{} origin is {} which is not valid for this operation.", key.arn, key.record.origin.name());
-    refused("UnsupportedOperationException", message)
-}
-
 /// A key that can be enabled and disabled.
 fn not_pending(key: &Key) -> Result<(), Error> {
     match key.record.lifecycle {
         Lifecycle::Enabled | Lifecycle::Disabled => Ok(()),
         other => Err(Error::InvalidState { key: key.arn.clone(), state: other.state() }),
-    }
-}
-
-/// A key that can be administered.
-pub(super) fn not_pending_deletion(key: &Key) -> Result<(), Error> {
-    match key.state() {
-        state @ (KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) => {
-            Err(Error::InvalidState { key: key.arn.clone(), state })
-        }
-        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,8 @@ use arqueta_model::Region;
 
 use super::shared::differ;
 use crate::embedded::Embedded;
-use crate::embedded::directory::{Directory, Key};
+use crate::embedded::directory::Directory;
+use crate::embedded::key::Key;
 use crate::embedded::record::{Edition, Errand, ErrandRecord, KeyRecord, TombRecord};
 use crate::embedded::state::Change;
 

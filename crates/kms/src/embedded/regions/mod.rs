@@ -21,48 +21,21 @@ mod outbox;
 mod primary;
 mod receive;
 mod replicate;
+mod seal;
 mod shared;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use arqueta_model::{KeyArn, Region};
 use tokio::sync::Notify;
 
 use super::Embedded;
-use super::directory::Key;
+use super::key::Key;
 use super::limits::refused;
+use super::neighbours::Neighbour;
 use super::record::{KeyRecord, Lifecycle, MultiRegion};
 use crate::{Error, PeerRegion};
-
-/// The other Regions. None before the service joins them.
-#[derive(Default)]
-pub(super) struct Neighbours(OnceLock<BTreeMap<Region, Neighbour>>);
-
-/// One of them.
-struct Neighbour {
-    region: PeerRegion,
-    /// Rings when there is something new to tell it, or when it can be reached again.
-    wake: Notify,
-}
-
-impl Neighbours {
-    fn get(&self, region: &Region) -> Option<&Neighbour> {
-        self.0.get()?.get(region)
-    }
-
-    fn all(&self) -> impl Iterator<Item = (&Region, &Neighbour)> {
-        self.0.get().into_iter().flatten()
-    }
-
-    /// Has a Region told what it has yet to hear.
-    pub(super) fn wake(&self, region: &Region) {
-        if let Some(neighbour) = self.get(region) {
-            neighbour.wake.notify_one();
-        }
-    }
-}
 
 impl Embedded {
     /// Makes other Regions known to the service, before [`Self::run`]. Only the first call counts;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use arqueta_model::Region;
 
+use super::seal::Way;
 use super::shared::{Shared, standing};
-use super::wire::{self, Answer, Message, Way};
+use super::wire::{self, Answer, Message};
 use super::{Neighbour, handing_over};
 use crate::Error;
 use crate::embedded::Embedded;
-use crate::embedded::directory::Key;
+use crate::embedded::key::Key;
 use crate::embedded::record::{Creation, Edition, Errand, ErrandRecord, KeyRecord, Lifecycle, MultiRegion};
 use crate::embedded::rotation::days;
 use crate::embedded::state::Change;

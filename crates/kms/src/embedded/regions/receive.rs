@@ -3,11 +3,12 @@
 use arqueta_model::{AccountId, Region, RequestId, RequestInfo};
 use serde_json::{Map, json};
 
+use super::seal::Way;
 use super::shared::{Misfit, Shared};
-use super::wire::{self, Answer, Message, Standing, Way};
+use super::wire::{self, Answer, Message, Standing};
 use super::{Neighbour, handing_over};
 use crate::embedded::Embedded;
-use crate::embedded::access::parse_policy;
+use crate::embedded::key::parse_policy;
 use crate::embedded::record::{Creation, Edition, Errand, ErrandRecord, KeyRecord, Lifecycle, MultiRegion};
 use crate::embedded::state::Change;
 use crate::{Error, KeyManager};

@@ -5,9 +5,9 @@
 use arqueta_model::{AccountId, Region};
 use serde::{Deserialize, Serialize};
 
-use super::wire::{self, Way};
+use super::seal::{self, Way};
 use crate::embedded::Embedded;
-use crate::embedded::directory::Key;
+use crate::embedded::key::Key;
 use crate::embedded::material;
 use crate::embedded::record::{KeyRecord, Lifecycle, MultiRegion, Origin, Rotation, VersionRecord};
 use crate::{Error, KeySpec, KeyUsage, PeerKey};
@@ -69,7 +69,7 @@ impl Embedded {
         let arn = key.record.arn(to);
         for (number, version) in shared.versions.iter_mut().enumerate() {
             if key.record.origin == Origin::AwsKms {
-                version.sealed = wire::seal_material(peer, way, &arn, number, self.material(key, number)?.expose());
+                version.sealed = seal::seal_material(peer, way, &arn, number, self.material(key, number)?.expose());
             }
         }
         Ok(shared)
@@ -107,7 +107,7 @@ impl Embedded {
                 Some(mine) if !mine.sealed.is_empty() || record.origin == Origin::External => mine.sealed.clone(),
                 _ if version.sealed.is_empty() => Vec::new(),
                 _ => {
-                    let bytes = wire::open_material(peer, way, &arn, number, &version.sealed);
+                    let bytes = seal::open_material(peer, way, &arn, number, &version.sealed);
                     material::seal(&self.state.root, &arn, number, &bytes.ok_or(Misfit::Material)?)
                 }
             };

@@ -9,7 +9,7 @@ use crate::api::{
     DescribeCustomKeyStoresRequest, DescribeCustomKeyStoresResponse, Empty, Password, UpdateCustomKeyStoreRequest,
 };
 use crate::embedded::Embedded;
-use crate::embedded::access::Ask;
+use crate::embedded::ask::Ask;
 use crate::embedded::call::Call;
 use crate::embedded::limits::{self, invalid, refused, unsupported};
 use crate::embedded::page::page;

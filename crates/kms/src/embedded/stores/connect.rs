@@ -5,7 +5,7 @@ use arqueta_seal::message;
 use super::{Store, invalid_state, password_aad};
 use crate::api::{ConnectCustomKeyStoreRequest, DisconnectCustomKeyStoreRequest, Empty};
 use crate::embedded::Embedded;
-use crate::embedded::access::Ask;
+use crate::embedded::ask::Ask;
 use crate::embedded::call::Call;
 use crate::embedded::record::{Connection, ConnectionError};
 use crate::embedded::state::Change;

@@ -1,0 +1,141 @@
+//! One key as it is at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use arqueta_model::{KeyArn, Region, Timestamp};
+use arqueta_policy::{Policy, PolicyKind};
+use bytes::Bytes;
+
+use super::homes::{Home, Registry};
+use super::limits::refused;
+use super::material::Slot;
+use super::record::{GrantRecord, KeyRecord, Lifecycle};
+use super::stores::Link;
+use crate::{Error, KeyManager, KeyState};
+
+/// One key as it is at one moment.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub arn: KeyArn,
+    pub record: KeyRecord,
+    /// The parsed policy; the service-owned key has none.
+    pub policy: Option<Arc<Policy>>,
+    /// By grant id.
+    pub grants: BTreeMap<String, Arc<GrantRecord>>,
+    /// Names of aliases that stand for it.
+    pub aliases: Vec<String>,
+    /// One for each version.
+    pub slots: Vec<Slot>,
+    /// Who holds the material, for each version that is held elsewhere.
+    pub homes: Vec<Option<Home>>,
+    /// The stored form, as precondition of the next change.
+    pub stored: Bytes,
+    /// Whether `record` is already without imported material that expired, while the stored form
+    /// still has it.
+    pub lapsed: bool,
+}
+
+impl Key {
+    /// A snapshot; the opened material of an earlier one is taken over.
+    pub(super) fn new(
+        region: &Region,
+        homes: &Registry,
+        record: KeyRecord,
+        stored: Bytes,
+        before: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let policy = match record.manager {
+            KeyManager::Owned => None,
+            _ => Some(Arc::new(parse_policy(&record.policy)?)),
+        };
+        let mut slots = before.map(|key| key.slots.clone()).unwrap_or_default();
+        slots.resize_with(record.versions.len(), || Arc::new(OnceLock::new()));
+        for (number, (slot, version)) in slots.iter_mut().zip(&record.versions).enumerate() {
+            let old = before.and_then(|key| key.record.versions.get(number));
+            if !version.is_here() || old.is_some_and(|old| old.sealed != version.sealed) {
+                // Expired, deleted or given up: the opened form goes with the last call that still uses it.
+                *slot = Arc::new(OnceLock::new());
+            }
+        }
+        let homes = record.versions.iter().map(|v| v.held.as_ref().map(|held| homes.get(&held.holder))).collect();
+        Ok(Self {
+            arn: record.arn(region),
+            record,
+            policy,
+            grants: before.map(|key| key.grants.clone()).unwrap_or_default(),
+            aliases: before.map(|key| key.aliases.clone()).unwrap_or_default(),
+            slots,
+            homes,
+            stored,
+            lapsed: false,
+        })
+    }
+
+    /// The same key with other grants or aliases.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            arn: self.arn.clone(),
+            record: self.record.clone(),
+            policy: self.policy.clone(),
+            grants: self.grants.clone(),
+            aliases: self.aliases.clone(),
+            slots: self.slots.clone(),
+            homes: self.homes.clone(),
+            stored: self.stored.clone(),
+            lapsed: self.lapsed,
+        }
+    }
+
+    /// The key as it is at `now`: imported material ends at its time, even if nobody has
+    /// destroyed it yet.
+    pub(super) fn at(self: &Arc<Self>, now: Timestamp) -> Arc<Self> {
+        if !self.record.has_lapsed(now) {
+            return self.clone();
+        }
+        let mut key = self.again();
+        key.record.expire(now);
+        key.slots.truncate(key.record.versions.len());
+        key.homes.truncate(key.record.versions.len());
+        key.lapsed = true;
+        Arc::new(key)
+    }
+
+    /// Its state.
+    pub(super) fn state(&self) -> KeyState {
+        match self.record.lifecycle.state() {
+            KeyState::Enabled | KeyState::Disabled if self.is_out_of_reach() => KeyState::Unavailable,
+            state => state,
+        }
+    }
+
+    /// Whether its current material is held where it cannot be used now.
+    fn is_out_of_reach(&self) -> bool {
+        let home = self.record.current().and_then(|number| self.homes[number].as_ref());
+        home.is_some_and(|home| !home.is_available())
+    }
+
+    /// The custom key store that it is in.
+    pub(super) fn store(&self) -> Option<&Link> {
+        let home = self.record.current().and_then(|number| self.homes[number].as_ref())?;
+        home.store.as_deref()
+    }
+
+    /// Whether its waiting period is over: it no longer exists, even if nobody has cleaned up yet.
+    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
+        matches!(self.record.lifecycle, Lifecycle::PendingDeletion { at } if at <= now)
+    }
+
+    /// Whether only the service itself may see the key.
+    pub(super) fn is_owned(&self) -> bool {
+        self.record.manager == KeyManager::Owned
+    }
+}
+
+/// A key policy.
+///
+/// # Errors
+/// `MalformedPolicyDocumentException`.
+pub(super) fn parse_policy(text: &str) -> Result<Policy, Error> {
+    Policy::parse(text, PolicyKind::Key).map_err(|error| refused("MalformedPolicyDocumentException", error.to_string()))
+}
