@@ -15,12 +15,12 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::action::{self, Need, On};
-use crate::condition::Signing;
 use crate::error;
 use crate::exchange::Exchange;
 use crate::gate::{Gate, Question};
 use crate::query;
 use crate::record::{Asked, Recorder};
+use crate::signing::Signing;
 
 /// The secret behind an access key id, for s3s to verify a signature with.
 pub struct Authenticator(pub Arc<Iam>);

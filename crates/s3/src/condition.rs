@@ -8,33 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::exchange::Exchange;
 use crate::query;
-
-/// How a request was signed (`s3:authType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
-    /// `Authorization` header.
-    Header,
-    /// Presigned URL.
-    Query,
-    /// POST form.
-    Form,
-    /// Not at all.
-    None,
-}
-
-impl Signing {
-    /// How the request of these headers and this URI is signed.
-    #[must_use]
-    pub fn of(headers: &HeaderMap, uri: &Uri) -> Self {
-        if query::has(uri, "X-Amz-Signature") {
-            Self::Query
-        } else if headers.contains_key(http::header::AUTHORIZATION) {
-            Self::Header
-        } else {
-            Self::None
-        }
-    }
-}
+use crate::signing::Signing;
 
 /// Headers whose values are condition keys of their own.
 const HEADERS: [(&str, &str); 18] = [
@@ -203,14 +177,5 @@ mod tests {
         assert_eq!(retention(None, None, now), []);
         assert_eq!(iso_date("1970-01-02T00:00:00.000Z"), Some(now));
         assert_eq!(iso_date("tomorrow"), None);
-    }
-
-    #[test]
-    fn a_signature_in_the_query_wins_over_a_header() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(Signing::of(&headers, &Uri::from_static("/b")), Signing::None);
-        headers.insert("authorization", http::HeaderValue::from_static("x"));
-        assert_eq!(Signing::of(&headers, &Uri::from_static("/b")), Signing::Header);
-        assert_eq!(Signing::of(&headers, &Uri::from_static("/b?X-Amz-Signature=1")), Signing::Query);
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::form_fields::FormFields;
-use crate::record::{self, Draft};
+use crate::record::draft::{self, Draft};
 
 tokio::task_local! {
     static CURRENT: Arc<Exchange>;
@@ -248,7 +248,7 @@ impl Exchange {
     /// Takes the document that the request carried.
     #[must_use]
     pub fn take_document(&self) -> Bytes {
-        record::whole(std::mem::take(&mut *self.document.lock().unwrap_or_else(PoisonError::into_inner)))
+        draft::whole(std::mem::take(&mut *self.document.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Records that the answer contains characters hidden by [`crate::text::hide`].

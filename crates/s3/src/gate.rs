@@ -13,10 +13,11 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use crate::action;
 use crate::bucket_policy;
-use crate::condition::{self, Signing};
+use crate::condition;
 use crate::error;
 use crate::exchange::Exchange;
 use crate::public_access::{self, PublicAccess};
+use crate::signing::Signing;
 
 /// Most parsed bucket policies remembered.
 const POLICIES: usize = 1024;

@@ -38,6 +38,7 @@ mod public_access;
 mod query;
 mod record;
 mod service;
+mod signing;
 mod sse;
 mod text;
 mod time_text;

@@ -20,7 +20,6 @@ use s3s::{Body, StdError, dto};
 use crate::answer::{self, Subject};
 use crate::auth::{Access, Authenticator, refuse_doubled, refuse_undecoded};
 use crate::body::{Digests, Watched};
-use crate::condition::Signing;
 use crate::cors;
 use crate::exchange::{Connection, Exchange, session_token};
 use crate::form_fields::{self, FormFields, Peeked};
@@ -30,6 +29,7 @@ use crate::ops::Operations;
 use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::Recorder;
+use crate::signing::Signing;
 
 /// Largest XML or JSON document that a request may carry, in bytes.
 const DOCUMENT_LIMIT: usize = 4 * 1024 * 1024;

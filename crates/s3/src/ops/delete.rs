@@ -9,9 +9,9 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::{Call, Operations, bucket_name, fail, fields, object_key};
 use crate::action::bypasses_governance;
 use crate::checksum;
-use crate::condition::Signing;
 use crate::error::answer;
 use crate::gate::Question;
+use crate::signing::Signing;
 use crate::text;
 use crate::time_text::from_dto;
 

@@ -14,8 +14,8 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::{Call, Operations, put};
 use crate::action;
 use crate::checksum;
-use crate::condition::Signing;
 use crate::gate::Question;
+use crate::signing::Signing;
 
 /// PostObject.
 pub async fn post_object(

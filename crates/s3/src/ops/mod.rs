@@ -36,12 +36,12 @@ use http::{HeaderMap, Uri};
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use crate::condition::Signing;
 use crate::error;
 use crate::exchange::Exchange;
 use crate::gate::{Gate, Question};
 use crate::public_access::PublicAccess;
 use crate::query;
+use crate::signing::Signing;
 
 /// S3 over an [`Engine`].
 #[derive(Debug)]

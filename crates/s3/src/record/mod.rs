@@ -7,6 +7,7 @@
 //! are not announced: an upload whose event cannot be written is answered with a failure and may
 //! be there.
 
+pub mod draft;
 mod names;
 mod parameters;
 mod xml;
@@ -15,16 +16,16 @@ use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, Event, EventBuilder};
 use arqueta_model::{AccountId, PrincipalKind, Region};
-use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
 use s3s::{Body, S3Result, s3_error};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::answer;
-use crate::condition::Signing;
 use crate::exchange::Exchange;
+use crate::signing::Signing;
+use draft::Draft;
 use names::Recorded;
 
 /// Which calls on objects are recorded. The calls on a bucket's objects as a whole, such as
@@ -50,19 +51,6 @@ pub struct Recorder {
     audit: Arc<dyn AuditSink>,
     selection: Arc<dyn DataSelection>,
     region: Region,
-}
-
-/// An allowed or refused call as far as it is known before it runs.
-#[derive(Debug)]
-pub struct Draft {
-    recorded: &'static Recorded,
-    bucket: Option<String>,
-    keys: Vec<String>,
-    /// Owner of the bucket, if there is such a bucket.
-    owner: Option<AccountId>,
-    parameters: Map<String, Value>,
-    authentication: Option<&'static str>,
-    bytes_in: u64,
 }
 
 /// What of a request goes into the record.
@@ -227,38 +215,6 @@ impl std::fmt::Debug for Recorder {
 
 const UNRECORDED: &str = "We encountered an internal error. Please try again.";
 
-impl Draft {
-    /// Names the object of a call whose path does not.
-    pub fn name_key(&mut self, key: &str) {
-        self.parameters.insert("key".to_owned(), key.into());
-        self.keys = vec![key.to_owned()];
-    }
-
-    fn add_document(&mut self, document: &[u8]) {
-        if document.is_empty() || !self.recorded.management {
-            return;
-        }
-        if self.recorded.event == "PutBucketPolicy" {
-            // What is no JSON was refused; a text says what it was.
-            let policy = serde_json::from_slice(document)
-                .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(document).into_owned()));
-            self.add(("bucketPolicy".to_owned(), policy), document.len());
-        } else if let Some(root) = xml::to_json(document) {
-            self.add(root, document.len());
-        }
-    }
-
-    fn add(&mut self, (name, value): (String, Value), size: usize) {
-        /// Larger parameters are left out (CloudTrail User Guide, "record contents": 100 KB).
-        const MOST: usize = 100 * 1024;
-        let value = match size {
-            0..=MOST => value,
-            size => json!({ "omitted": true, "originalSize": size, "reason": "requestParameters too large" }),
-        };
-        self.parameters.insert(name, value);
-    }
-}
-
 fn authentication(signing: Signing) -> Option<&'static str> {
     match signing {
         Signing::Header => Some("AuthHeader"),
@@ -279,13 +235,4 @@ fn bytes_out(answer: &Response<Body>, method: &Method) -> u64 {
     }
     let announced = answer.headers().get(CONTENT_LENGTH);
     announced.map_or_else(|| answer.body().size_hint().exact().unwrap_or(0), |length| number(Some(length)))
-}
-
-/// A document in the pieces in which it came.
-#[must_use]
-pub fn whole(pieces: Vec<Bytes>) -> Bytes {
-    match <[Bytes; 1]>::try_from(pieces) {
-        Ok([piece]) => piece,
-        Err(pieces) => pieces.concat().into(),
-    }
 }
