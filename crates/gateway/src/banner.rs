@@ -3,9 +3,17 @@
 
 use std::net::SocketAddr;
 
-use arqueta_model::Region;
+use arqueta_iam::NewAccessKey;
+use arqueta_model::{AccountId, Region};
 
-use crate::wiring::NewRoot;
+/// Root credentials that did not exist before this start.
+#[derive(Debug)]
+pub struct NewRoot {
+    /// Whose.
+    pub account: AccountId,
+    /// The key.
+    pub key: NewAccessKey,
+}
 
 /// Addresses, and what to paste.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 mod backends;
 mod clusters;
+mod overrides;
+mod regions;
 mod root;
 mod trails;
 
@@ -15,10 +17,10 @@ use arqueta_model::{AccountId, Region};
 use serde::Deserialize;
 
 use crate::Error;
-use crate::command::{Only, ServeArgs};
-use crate::regions::Endpoint;
 pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
+pub use overrides::{Only, ServeArgs};
+pub use regions::{Endpoint, OtherRegion};
 pub use root::Root;
 pub use trails::{RemoteBucket, Trails};
 
@@ -121,18 +123,6 @@ pub struct Kms {
     pub backends: BTreeMap<String, Backend>,
     /// Keys that exist at an external key service already.
     pub keys: Vec<HeldKey>,
-}
-
-/// `[regions.<name>]`: a gateway that serves another Region.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OtherRegion {
-    /// Where it listens: `http://host:port` or `https://host:port`.
-    pub endpoint: String,
-    /// 32 random bytes that both Regions have, and no third.
-    pub key_file: PathBuf,
-    /// PEM certificates that its certificate is checked against; with `https` only, and needed there.
-    pub ca_file: Option<PathBuf>,
 }
 
 /// `[limits]`

@@ -13,8 +13,7 @@ use arqueta_model::Region;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
-use http::uri::Scheme;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
@@ -25,7 +24,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
-use crate::config::{Config, OtherRegion};
+use crate::config::{Config, Endpoint, OtherRegion};
 use crate::{Error, tls};
 
 const PATH: &str = "/-/regions/";
@@ -49,39 +48,6 @@ pub fn open(config: &Config) -> Result<BTreeMap<Region, PeerRegion>, Error> {
         Ok((name.clone(), PeerRegion { key, peer }))
     };
     config.regions.iter().map(open).collect()
-}
-
-/// Where a Region listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    host: String,
-    port: u16,
-    secure: bool,
-}
-
-impl Endpoint {
-    /// `http://host:port` or `https://host:port`, and nothing behind it.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let uri: Uri = text.parse().ok()?;
-        let secure = match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTPS => true,
-            Some(scheme) if *scheme == Scheme::HTTP => false,
-            _ => return None,
-        };
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-        if uri.path_and_query().is_some_and(|rest| rest.as_str() != "/") {
-            return None;
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        Some(Self { host, port: authority.port_u16().unwrap_or(if secure { 443 } else { 80 }), secure })
-    }
-
-    /// Whether TLS is spoken there.
-    #[must_use]
-    pub fn is_secure(&self) -> bool {
-        self.secure
-    }
 }
 
 /// The way to another Region: a connection for each exchange, of which there are few.
@@ -212,20 +178,6 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_endpoint_is_a_scheme_a_host_and_a_port() {
-        for (text, host, port, secure) in [
-            ("http://127.0.0.1:9000", "127.0.0.1", 9000, false),
-            ("https://eu.example.com/", "eu.example.com", 443, true),
-            ("http://[::1]:9000", "::1", 9000, false),
-        ] {
-            assert_eq!(Endpoint::parse(text), Some(Endpoint { host: host.into(), port, secure }), "{text}");
-        }
-        for bad in ["", "eu.example.com:9000", "ftp://x", "http://", "http://x/path", "http://x/?q", "http://u@x:1"] {
-            assert_eq!(Endpoint::parse(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn only_sealed_posts_below_the_path_are_for_this_edge() {

@@ -1,30 +1,28 @@
 //! Configuration to a working gateway: every part is opened here, in order, and nowhere else.
 
-use std::fs::{DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{AuditSink, JsonLines, Lenient};
+use arqueta_audit::AuditSink;
 use arqueta_aws::{AwsEdge, Services};
 use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
-use arqueta_iam::{Iam, NewAccessKey};
+use arqueta_iam::Iam;
 use arqueta_kms::api::CreateKeyRequest;
 use arqueta_kms::{Adopted, Caller, Embedded, Identity, KeyHolder, Metered};
-use arqueta_model::{AccountId, Clock, Principal, RequestId, RequestInfo, SystemClock};
+use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
-use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
+use arqueta_store::MetaStore;
 use arqueta_trail::Trails;
 
 use crate::Error;
 use crate::backends::Backends;
+use crate::banner::NewRoot;
 use crate::clusters;
-use crate::command::Only;
-use crate::config::Config;
+use crate::config::{Config, Only};
 use crate::credentials::{self, KeyServiceSealer};
 use crate::dependents::DependentsDesk;
+use crate::foundations::Foundations;
 use crate::issuers::HttpsIssuers;
 use crate::metrics::Metrics;
 use crate::record::SealedRecord;
@@ -32,65 +30,6 @@ use crate::regions::{self, RegionEdge};
 use crate::root;
 use crate::route::Router;
 use crate::trails;
-
-/// What everything else stands on. Tests put recording or failing ones here.
-#[derive(Clone)]
-pub struct Foundations {
-    /// Metadata.
-    pub meta: Arc<dyn MetaStore>,
-    /// Bodies.
-    pub blobs: Arc<dyn BlobStore>,
-    /// The record.
-    pub audit: Arc<dyn AuditSink>,
-    /// The files behind `audit`, to be sealed; `None` where it is kept elsewhere.
-    pub record: Option<Arc<JsonLines>>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Foundations {
-    /// The embedded stores under `config.data_dir`, which is created where it is missing.
-    ///
-    /// # Errors
-    /// [`Error::DataDir`], [`Error::Open`].
-    pub async fn open(config: &Config) -> Result<Self, Error> {
-        let data = &config.data_dir;
-        private_folder(data).map_err(|source| Error::DataDir { path: data.clone(), source })?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let options = RedbOptions { cache_bytes: config.limits.metadata_cache_bytes, ..RedbOptions::default() };
-        let meta = RedbStore::open_with(data.join("meta.redb"), options)
-            .map_err(Error::open("metadata in the data folder"))?;
-        let blobs = FsBlobs::open(data.join("blobs")).map_err(Error::open("bodies in the data folder"))?;
-        let record = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
-        let record = Arc::new(record);
-        let audit: Arc<dyn AuditSink> = match config.audit.fail_closed {
-            true => record.clone(),
-            false => Arc::new(Lenient(record.clone())),
-        };
-        Ok(Self { meta: Arc::new(meta), blobs: Arc::new(blobs), audit, record: Some(record), clock })
-    }
-}
-
-/// Creates `folder` for its owner only; an existing one keeps what its owner chose.
-pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
-    if folder.is_dir() {
-        // Fails early and with the folder's name if nothing can be created in it.
-        let probe = folder.join(".writable");
-        std::fs::write(&probe, b"")?;
-        return std::fs::remove_file(probe);
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
-}
-
-/// Root credentials that did not exist before this start.
-#[derive(Debug)]
-pub struct NewRoot {
-    /// Whose.
-    pub account: AccountId,
-    /// The key.
-    pub key: NewAccessKey,
-}
 
 /// A gateway with all its parts.
 pub struct Gateway {

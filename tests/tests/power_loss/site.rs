@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use arqueta_audit::testing::Memory;
 use arqueta_gateway::Config;
+use arqueta_gateway::foundations::Foundations;
 use arqueta_gateway::listen::{Port, PortLimits};
 use arqueta_gateway::route::Router;
-use arqueta_gateway::wiring::{Foundations, Gateway};
+use arqueta_gateway::wiring::Gateway;
 use arqueta_model::{Clock, SystemClock, Timestamp};
 use arqueta_store::power::Recorder;
 use arqueta_store::{BlobStore, MetaStore, Scan};

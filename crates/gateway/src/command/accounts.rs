@@ -8,8 +8,10 @@ use arqueta_iam::Iam;
 use arqueta_model::AccountId;
 use clap::{Args, Subcommand};
 
-use super::ServeArgs;
-use crate::wiring::{self, Foundations, NewRoot};
+use crate::banner::NewRoot;
+use crate::config::ServeArgs;
+use crate::foundations::Foundations;
+use crate::wiring;
 use crate::{Config, Error, hardening};
 
 /// Options of `arqueta accounts`.

@@ -7,11 +7,11 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::ServeArgs;
 use crate::{Error, hardening};
 pub use accounts::AccountsArgs;
 pub use audit::AuditArgs;
 pub use keys::KeysArgs;
-pub use serve::{Only, ServeArgs};
 
 /// S3-compatible object gateway that seals every object under its owner's keys.
 #[derive(Debug, Parser)]

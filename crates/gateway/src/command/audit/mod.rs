@@ -11,8 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::ServeArgs;
-use crate::{Config, Error};
+use crate::{Config, Error, ServeArgs};
 
 /// Options of `arqueta audit`.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use arqueta_kms::{Backup, Restored};
 use clap::Args;
 
 use super::{PassphraseArgs, clock, open};
-use crate::wiring::private_folder;
+use crate::data_folder::private_folder;
 use crate::{Config, Error, root};
 
 #[derive(Debug, Args)]

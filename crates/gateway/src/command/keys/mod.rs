@@ -17,8 +17,7 @@ use arqueta_model::{Clock, SystemClock};
 use arqueta_store::RedbStore;
 use clap::{Args, Subcommand};
 
-use super::ServeArgs;
-use crate::{Config, Error, hardening, root};
+use crate::{Config, Error, ServeArgs, hardening, root};
 
 /// Options of `arqueta keys`.
 #[derive(Debug, Args)]

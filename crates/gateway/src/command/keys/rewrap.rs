@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{clock, metadata};
-use crate::command::ServeArgs;
+use crate::config::ServeArgs;
 use crate::{Config, Error, root};
 
 #[derive(Debug, Args)]

@@ -1,0 +1,65 @@
+//! What the command line and `ARQUETA_*` variables say over the file.
+//!
+//! Every option is also an `ARQUETA_*` variable and a key of the configuration file; the command
+//! line wins over the variable, the variable over the file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// A service that can be served alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Only {
+    /// The key service.
+    Kms,
+}
+
+/// Options of `arqueta serve`.
+#[derive(Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Configuration file (TOML; see config/arqueta.toml). None is needed.
+    #[arg(long, env = "ARQUETA_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Folder for metadata, bodies, keys and the record [default: ./data]
+    #[arg(long, env = "ARQUETA_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Address of the S3/KMS/IAM/STS port [default: 127.0.0.1:9000]
+    #[arg(long, env = "ARQUETA_LISTEN", value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// Address of /healthz, /readyz, /metrics and /keys/<key>/usage [default: 127.0.0.1:9001]
+    #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// Region served, as clients sign it [default: us-east-1]
+    #[arg(long, env = "ARQUETA_REGION")]
+    pub region: Option<String>,
+
+    /// Twelve-digit account that owns everything at first [default: 000000000000]
+    #[arg(long, env = "ARQUETA_ACCOUNT_ID")]
+    pub account_id: Option<String>,
+
+    /// TLS certificate chain (PEM). With --tls-key, the S3 port speaks HTTPS only.
+    #[arg(long, env = "ARQUETA_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// TLS private key (PEM).
+    #[arg(long, env = "ARQUETA_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Domain under which buckets are served as `bucket.domain` (repeatable) [default: localhost]
+    #[arg(long = "domain", env = "ARQUETA_DOMAINS", value_delimiter = ',', value_name = "DOMAIN")]
+    pub domains: Option<Vec<String>>,
+
+    /// Serve one service only. `kms` also answers STS, IAM and CloudTrail's LookupEvents, which its
+    /// callers and auditors need; every S3 request is NotImplemented.
+    #[arg(long, env = "ARQUETA_ONLY", value_name = "SERVICE")]
+    pub only: Option<Only>,
+
+    /// What to log, as a filter such as `info` or `arqueta=debug` [default: warn]
+    #[arg(long, env = "ARQUETA_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}

@@ -1,0 +1,49 @@
+//! What everything else stands on: the stores, the record, the time.
+
+use std::sync::Arc;
+
+use arqueta_audit::{AuditSink, JsonLines, Lenient};
+use arqueta_model::{Clock, SystemClock};
+use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
+
+use crate::Error;
+use crate::config::Config;
+use crate::data_folder::private_folder;
+
+/// What everything else stands on. Tests put recording or failing ones here.
+#[derive(Clone)]
+pub struct Foundations {
+    /// Metadata.
+    pub meta: Arc<dyn MetaStore>,
+    /// Bodies.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The record.
+    pub audit: Arc<dyn AuditSink>,
+    /// The files behind `audit`, to be sealed; `None` where it is kept elsewhere.
+    pub record: Option<Arc<JsonLines>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Foundations {
+    /// The embedded stores under `config.data_dir`, which is created where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::DataDir`], [`Error::Open`].
+    pub async fn open(config: &Config) -> Result<Self, Error> {
+        let data = &config.data_dir;
+        private_folder(data).map_err(|source| Error::DataDir { path: data.clone(), source })?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let options = RedbOptions { cache_bytes: config.limits.metadata_cache_bytes, ..RedbOptions::default() };
+        let meta = RedbStore::open_with(data.join("meta.redb"), options)
+            .map_err(Error::open("metadata in the data folder"))?;
+        let blobs = FsBlobs::open(data.join("blobs")).map_err(Error::open("bodies in the data folder"))?;
+        let record = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
+        let record = Arc::new(record);
+        let audit: Arc<dyn AuditSink> = match config.audit.fail_closed {
+            true => record.clone(),
+            false => Arc::new(Lenient(record.clone())),
+        };
+        Ok(Self { meta: Arc::new(meta), blobs: Arc::new(blobs), audit, record: Some(record), clock })
+    }
+}
