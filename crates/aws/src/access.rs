@@ -4,7 +4,7 @@ use arqueta_iam::{ConditionKeys, Identity, Request};
 use arqueta_model::{AccountId, RequestInfo};
 
 use crate::Error;
-use crate::service::Services;
+use crate::services::Services;
 
 /// What a call wants to do.
 pub(crate) struct Wish<'a> {

@@ -6,19 +6,11 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 use crate::error::Fault;
+use crate::protocol::Protocol;
 use crate::query::xml;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const XML: HeaderValue = HeaderValue::from_static("text/xml");
-
-/// A protocol, as far as answers differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// AWS JSON 1.1.
-    Json,
-    /// AWS Query, with the namespace of the service's documents.
-    Query(&'static str),
-}
 
 /// A successful answer with a whole document as its body.
 pub(crate) fn success(protocol: Protocol, body: Vec<u8>, id: RequestId) -> Response<Full<Bytes>> {

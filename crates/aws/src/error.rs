@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::answer::Protocol;
+use crate::protocol::Protocol;
 use crate::signature;
 
 /// Why a call has no result.

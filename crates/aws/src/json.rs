@@ -1,5 +1,6 @@
 //! Bodies of the JSON protocols.
 
+use arqueta_model::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +26,12 @@ pub(crate) fn decoded<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 /// An answer.
 pub(crate) fn encoded<T: Serialize>(answer: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(answer).map_err(Error::Encoding)
+}
+
+/// Seconds since the epoch, saturating.
+#[allow(clippy::cast_possible_truncation)]
+pub(crate) fn instant(seconds: f64) -> Timestamp {
+    Timestamp::from_millis((seconds * 1000.0) as i64)
 }
 
 #[cfg(test)]

@@ -23,9 +23,11 @@ mod cloudtrail;
 mod error;
 mod json;
 pub mod kms;
+mod protocol;
 mod query;
 mod request;
 mod service;
+mod services;
 pub mod signature;
 
 /// What only fuzz targets need to reach.
@@ -36,7 +38,8 @@ pub mod fuzzing {
 
 pub use error::Error;
 pub use request::Peer;
-pub use service::{AwsEdge, Services};
+pub use service::AwsEdge;
+pub use services::Services;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -1,48 +1,26 @@
 //! One request from its bytes to its answer: read, verify, perform, encode.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use arqueta_audit::AuditSink;
-use arqueta_iam::{Iam, Identity};
-use arqueta_kms::{Caller, Embedded};
-use arqueta_model::{AccountId, Clock, Region, RequestId};
-use arqueta_trail::Trails;
+use arqueta_iam::Identity;
+use arqueta_kms::Caller;
+use arqueta_model::RequestId;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 
-use crate::answer::{self, Protocol};
+use crate::answer;
+use crate::protocol::Protocol;
 use crate::query::{self, Api, Form};
 use crate::request::{self, Peer};
+use crate::services::Services;
 use crate::signature::{Presented, Scope, SigningKeys};
 use crate::{Error, cloudtrail, kms};
 
 /// IAM and STS are global in AWS: their clients may sign for this region wherever they are.
 const GLOBAL_REGION: &str = "us-east-1";
-
-/// What the edge stands on.
-#[derive(Clone)]
-pub struct Services {
-    /// The embedded key service.
-    pub kms: Embedded,
-    /// Identities.
-    pub iam: Arc<Iam>,
-    /// Takes the events of IAM, STS and CloudTrail calls; those of KMS calls are the key service's own.
-    pub audit: Arc<dyn AuditSink>,
-    /// Trails of all accounts.
-    pub trails: Arc<Trails>,
-    /// Folder of the record, for LookupEvents; `None` where it is kept elsewhere.
-    pub record: Option<PathBuf>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Region of this gateway.
-    pub region: Region,
-    /// Account that the record belongs to.
-    pub account: AccountId,
-}
 
 /// The edge for the AWS protocols beside S3.
 pub struct AwsEdge {

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use ipnet::IpNet;
 
 use crate::ParseError;
-use crate::document::Effect;
+use crate::effect::Effect;
 use crate::json::Json;
 use crate::keys::{Environment, Key, Values};
 use crate::operand::{self, Moment, Number};

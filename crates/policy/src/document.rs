@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::ParseError;
 use crate::condition::Condition;
-use crate::json::Json;
+use crate::effect::Effect;
 use crate::keys::Environment;
 use crate::pattern::{ArnPattern, Case, Outcome, Pattern, Syntax};
 use crate::principal::{PrincipalClause, PrincipalName, Reach};
@@ -46,21 +45,12 @@ impl PolicyKind {
     }
 
     /// Bytes for policies of resources, characters without white space for IAM's.
-    fn measure(self, text: &str) -> usize {
+    pub(crate) fn measure(self, text: &str) -> usize {
         match self {
             Self::Resource | Self::Key => text.len(),
             _ => text.chars().filter(|c| !c.is_whitespace()).count(),
         }
     }
-}
-
-/// What a statement does when it applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Effect {
-    /// Grants.
-    Allow,
-    /// Forbids, whatever grants.
-    Deny,
 }
 
 /// A parsed policy document.
@@ -73,18 +63,6 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Parses and validates a document of `kind`.
-    ///
-    /// # Errors
-    /// [`ParseError`], whose message is AWS's followed by what to change.
-    pub fn parse(json: &str, kind: PolicyKind) -> Result<Self, ParseError> {
-        let size = kind.measure(json);
-        if size > kind.limit() {
-            return Err(ParseError::TooLarge { size, limit: kind.limit() });
-        }
-        crate::grammar::policy(Json::parse(json)?, kind, size)
-    }
-
     pub(crate) fn new(kind: PolicyKind, id: Option<Box<str>>, statements: Box<[Statement]>, size: usize) -> Self {
         Self { kind, id, statements, size }
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arqueta_model::{AccountId, PrincipalKind};
 
 use crate::Identity;
-use crate::document::{Effect, Policy, PolicyKind};
+use crate::document::{Policy, PolicyKind};
+use crate::effect::Effect;
 use crate::keys::{ConditionKeys, Environment};
 use crate::principal::Reach;
 

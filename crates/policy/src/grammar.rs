@@ -3,10 +3,25 @@
 
 use crate::ParseError;
 use crate::condition::Condition;
-use crate::document::{ACTION_SYNTAX, Actions, Effect, Policy, PolicyKind, Resources, Statement};
+use crate::document::{ACTION_SYNTAX, Actions, Policy, PolicyKind, Resources, Statement};
+use crate::effect::Effect;
 use crate::json::Json;
 use crate::pattern::{ArnPattern, Pattern};
 use crate::principal::PrincipalClause;
+
+impl Policy {
+    /// Parses and validates a document of `kind`.
+    ///
+    /// # Errors
+    /// [`ParseError`], whose message is AWS's followed by what to change.
+    pub fn parse(json: &str, kind: PolicyKind) -> Result<Self, ParseError> {
+        let size = kind.measure(json);
+        if size > kind.limit() {
+            return Err(ParseError::TooLarge { size, limit: kind.limit() });
+        }
+        policy(Json::parse(json)?, kind, size)
+    }
+}
 
 /// The members of an object, taken out one by one; what is left over is unknown.
 struct Members {
@@ -62,7 +77,7 @@ fn syntax(what: String) -> ParseError {
     ParseError::malformed(format!("Syntax errors in policy. {what}."))
 }
 
-pub(crate) fn policy(json: Json, kind: PolicyKind, size: usize) -> Result<Policy, ParseError> {
+fn policy(json: Json, kind: PolicyKind, size: usize) -> Result<Policy, ParseError> {
     let mut members = Members::of(json, "the policy")?;
     let variables = match members.text("Version")?.as_deref() {
         Some("2012-10-17") => true,

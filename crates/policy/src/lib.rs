@@ -19,6 +19,7 @@
 
 mod condition;
 mod document;
+mod effect;
 mod error;
 mod evaluate;
 mod grammar;
@@ -29,7 +30,8 @@ mod operand;
 mod pattern;
 mod principal;
 
-pub use document::{Effect, Policy, PolicyKind, Statement};
+pub use document::{Policy, PolicyKind, Statement};
+pub use effect::Effect;
 pub use error::ParseError;
 pub use evaluate::{Decision, Evaluation, PolicyType, Request, ResourcePolicy, ResourceRole, evaluate};
 pub use identity::Identity;

@@ -4,7 +4,7 @@
 use arqueta_model::{Arn, PrincipalKind};
 
 use crate::ParseError;
-use crate::document::Effect;
+use crate::effect::Effect;
 use crate::json::Json;
 use crate::keys::Environment;
 

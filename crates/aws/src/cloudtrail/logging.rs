@@ -5,7 +5,7 @@ use arqueta_trail::{EventSelector, InvalidSelector, Trail, TrailId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Call;
+use super::call::Call;
 use super::shapes::{NamedTrail, Nothing};
 use crate::{Error, json};
 

@@ -17,11 +17,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::refused;
+use super::call::refused;
 use crate::Error;
 use crate::access::{self, Wish};
-use crate::json;
-use crate::service::Services;
+use crate::json::{self, instant};
+use crate::services::Services;
 
 /// CloudTrail's event history reaches back 90 days.
 const HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -269,12 +269,6 @@ fn username(event: &Event) -> Option<String> {
 fn time_of(event: &Event) -> Option<Timestamp> {
     let parsed = time::OffsetDateTime::parse(&event.event_time, &time::format_description::well_known::Rfc3339).ok()?;
     Some(Timestamp::from_millis(parsed.unix_timestamp() * 1000))
-}
-
-/// Seconds since the epoch, saturating.
-#[allow(clippy::cast_possible_truncation)]
-pub(super) fn instant(seconds: f64) -> Timestamp {
-    Timestamp::from_millis((seconds * 1000.0) as i64)
 }
 
 /// A token is the id of the oldest event of the page before.

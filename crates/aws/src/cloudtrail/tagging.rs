@@ -3,9 +3,8 @@
 use arqueta_trail::Tag;
 use serde::{Deserialize, Serialize};
 
+use super::call::{Call, no_token, refused};
 use super::shapes::Nothing;
-use super::trails::no_token;
-use super::{Call, refused};
 use crate::Error;
 
 /// Most trails of one ListTags.

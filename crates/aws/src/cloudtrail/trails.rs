@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::Call;
-use super::lookup::instant;
+use super::call::{Call, no_token};
 use super::shapes::{NamedTrail, Nothing, ShownTrail};
 use crate::Error;
+use crate::json::instant;
 
 /// What CreateTrail and UpdateTrail can be told and is not acted on here.
 #[derive(Debug, Default, Deserialize)]
@@ -189,10 +189,6 @@ pub(super) async fn list(call: &Call<'_>, request: ListTrails) -> Result<ListedT
         home_region: region.clone(),
     });
     Ok(ListedTrails { trails: listed.collect() })
-}
-
-pub(super) fn no_token(token: Option<&str>) -> Result<(), Error> {
-    if token.is_some() { Err(arqueta_trail::Error::InvalidToken.into()) } else { Ok(()) }
 }
 
 #[derive(Debug, Default, Deserialize)]

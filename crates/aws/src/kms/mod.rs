@@ -7,7 +7,7 @@ use arqueta_audit::EventBuilder;
 use arqueta_kms::{Caller, Embedded};
 use serde_json::{Map, Value};
 
-use crate::service::Services;
+use crate::services::Services;
 use crate::{Error, json};
 
 pub use operations::OPERATIONS;

@@ -11,8 +11,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{OPERATIONS, call};
-use crate::answer::Protocol;
 use crate::error::Fault;
+use crate::protocol::Protocol;
 
 const ACCOUNT: &str = "111122223333";
 const SECRET: &str = "c2VjcmV0";

@@ -1,6 +1,8 @@
 //! The Query protocol of IAM (2010-05-08) and STS (2011-06-15): parameters in a form, answers in
 //! XML, each call authorized before it acts and recorded before it is answered.
 
+mod api;
+mod call;
 mod form;
 mod iam;
 mod recorded;
@@ -9,101 +11,16 @@ mod sts;
 pub(crate) mod web_identity;
 pub(crate) mod xml;
 
-use std::sync::Arc;
-
 use arqueta_audit::EventBuilder;
-use arqueta_iam::Identity;
-use arqueta_model::{AccountId, RequestInfo};
-use http::request::Parts;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use arqueta_model::AccountId;
+use serde_json::Map;
 
-use crate::answer::Protocol;
-use crate::service::Services;
-use crate::{Error, request};
+use crate::Error;
+use crate::protocol::Protocol;
 
+pub(crate) use api::Api;
+pub(crate) use call::{Answer, Call};
 pub use form::Form;
-
-/// A service that speaks Query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Api {
-    Iam,
-    Sts,
-}
-
-impl Api {
-    /// The service that a request is signed for. What is not signed is answered as STS would.
-    pub(crate) fn of(parts: &Parts) -> Self {
-        match request::signed_service(parts).as_deref() {
-            Some("iam") => Self::Iam,
-            _ => Self::Sts,
-        }
-    }
-
-    pub(crate) fn signing_name(self) -> &'static str {
-        match self {
-            Self::Iam => "iam",
-            Self::Sts => "sts",
-        }
-    }
-
-    pub(crate) fn namespace(self) -> &'static str {
-        match self {
-            Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
-            Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-        }
-    }
-
-    fn version(self) -> &'static str {
-        match self {
-            Self::Iam => "2010-05-08",
-            Self::Sts => "2011-06-15",
-        }
-    }
-
-    fn event_source(self) -> &'static str {
-        match self {
-            Self::Iam => "iam.amazonaws.com",
-            Self::Sts => "sts.amazonaws.com",
-        }
-    }
-}
-
-/// One verified call.
-pub(crate) struct Call<'a> {
-    pub services: &'a Services,
-    pub form: &'a Form,
-    pub identity: &'a Arc<Identity>,
-    pub info: &'a RequestInfo,
-}
-
-/// What an operation answers.
-pub(crate) struct Answer {
-    /// The result element, as XML.
-    result: Option<String>,
-    /// `responseElements` of the event. Never holds a secret.
-    recorded: Value,
-}
-
-impl Answer {
-    /// No result, as for most operations that change something.
-    fn nothing() -> Self {
-        Self { result: None, recorded: Value::Null }
-    }
-
-    fn of<T: Serialize>(operation: &str, result: &T) -> Result<Self, Error> {
-        Ok(Self { result: Some(xml::result(operation, result)?), recorded: Value::Null })
-    }
-
-    /// A result element without members.
-    fn empty(operation: &str) -> Self {
-        Self { result: Some(format!("<{operation}Result/>")), recorded: Value::Null }
-    }
-
-    fn recording(self, recorded: Value) -> Self {
-        Self { recorded, ..self }
-    }
-}
 
 /// Performs the call that the form names and records it.
 ///

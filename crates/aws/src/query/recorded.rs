@@ -5,8 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Form;
-use super::form::lower_camel;
+use super::form::{Form, lower_camel};
 
 const PROTOCOL: [&str; 2] = ["Action", "Version"];
 /// Last names of parameters that are secrets, or that sign in whoever has them.

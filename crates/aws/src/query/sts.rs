@@ -5,8 +5,9 @@ use arqueta_iam::{AssumeRole, FederationToken, Scope, StsCaller, Tag, TemporaryC
 use serde::Serialize;
 use serde_json::json;
 
+use super::call::{Answer, Call};
+use super::form::Form;
 use super::shapes::{Credentials, Date};
-use super::{Answer, Call, Form};
 use crate::Error;
 
 /// Every operation of the STS API (version 2011-06-15), in alphabetical order.

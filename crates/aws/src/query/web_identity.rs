@@ -8,12 +8,14 @@ use http::request::Parts;
 use serde::Serialize;
 use serde_json::json;
 
+use super::api::Api;
+use super::form::Form;
 use super::shapes::Credentials;
 use super::sts::{self, AssumedRoleUser};
-use super::{Api, Form, recorded, xml};
+use super::{recorded, xml};
 use crate::Error;
-use crate::answer::Protocol;
-use crate::service::Services;
+use crate::protocol::Protocol;
+use crate::services::Services;
 
 /// Its name.
 pub(crate) const OPERATION: &str = "AssumeRoleWithWebIdentity";

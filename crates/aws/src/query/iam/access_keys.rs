@@ -4,9 +4,9 @@ use arqueta_iam::KeyHolder;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Iam, Keys};
+use super::call::{Iam, Keys};
 use crate::Error;
-use crate::query::Answer;
+use crate::query::call::Answer;
 use crate::query::shapes::{AccessKey, AccessKeyMetadata, Date, Listing, One};
 
 pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {

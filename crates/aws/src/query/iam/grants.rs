@@ -4,9 +4,9 @@ use arqueta_iam::Entity;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::{Iam, Keys};
+use super::call::{Iam, Keys};
 use crate::Error;
-use crate::query::Answer;
+use crate::query::call::Answer;
 use crate::query::shapes::{AttachedPolicy, Document, Listing};
 
 /// Which kind of entity an operation is about: told by its name.

@@ -1,8 +1,8 @@
 //! Groups and who is in them.
 
-use super::Iam;
+use super::call::Iam;
 use crate::Error;
-use crate::query::Answer;
+use crate::query::call::Answer;
 use crate::query::shapes::{Group, Listing, One, User};
 use serde::Serialize;
 

@@ -3,9 +3,9 @@
 use arqueta_iam::{CreatePolicy, PolicyScope, PolicyUsage};
 use serde::Serialize;
 
-use super::{Iam, Keys, tag_keys};
+use super::call::{Iam, Keys, tag_keys};
 use crate::Error;
-use crate::query::Answer;
+use crate::query::call::Answer;
 use crate::query::shapes::{Date, Document, Listing, ManagedPolicy, One, PolicyVersion, Tag};
 use crate::query::xml::Members;
 

@@ -4,9 +4,9 @@ use arqueta_iam::{Decision, Simulated, Simulation};
 use arqueta_model::AccountId;
 use serde::Serialize;
 
-use super::{Iam, Keys};
+use super::call::{Iam, Keys};
 use crate::Error;
-use crate::query::Answer;
+use crate::query::call::Answer;
 use crate::query::shapes::{Listing, One};
 use crate::query::xml::Members;
 

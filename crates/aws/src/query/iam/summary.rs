@@ -1,8 +1,8 @@
 //! What an account holds, in numbers.
 
-use super::{Iam, Keys};
+use super::call::{Iam, Keys};
 use crate::Error;
-use crate::query::Answer;
+use crate::query::call::Answer;
 use crate::query::shapes::One;
 use crate::query::xml::Entries;
 

@@ -2,9 +2,9 @@
 
 use arqueta_iam::CreateUser;
 
-use super::{Iam, boundary_key, tag_keys};
+use super::call::{Iam, boundary_key, tag_keys};
 use crate::Error;
-use crate::query::Answer;
+use crate::query::call::Answer;
 use crate::query::shapes::{Date, Listing, One, RootUser, Tag, User};
 
 pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {

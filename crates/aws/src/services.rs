@@ -1,0 +1,31 @@
+//! What the edge stands on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arqueta_audit::AuditSink;
+use arqueta_iam::Iam;
+use arqueta_kms::Embedded;
+use arqueta_model::{AccountId, Clock, Region};
+use arqueta_trail::Trails;
+
+/// What the edge stands on.
+#[derive(Clone)]
+pub struct Services {
+    /// The embedded key service.
+    pub kms: Embedded,
+    /// Identities.
+    pub iam: Arc<Iam>,
+    /// Takes the events of IAM, STS and CloudTrail calls; those of KMS calls are the key service's own.
+    pub audit: Arc<dyn AuditSink>,
+    /// Trails of all accounts.
+    pub trails: Arc<Trails>,
+    /// Folder of the record, for LookupEvents; `None` where it is kept elsewhere.
+    pub record: Option<PathBuf>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Region of this gateway.
+    pub region: Region,
+    /// Account that the record belongs to.
+    pub account: AccountId,
+}
