@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use arqueta_engine::api::{CompletedPart, Versioning};
 use arqueta_engine::{BucketKeyTable, Config, Engine, Envelope, Error, schema};
 use arqueta_model::UploadId;
-use arqueta_store::{Batch, Change, MemoryMeta, MetaStore, Pair, Position, Scan};
+use arqueta_store::{Batch, Change, Entry, MemoryMeta, MetaStore, Position, Scan};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -42,9 +42,9 @@ impl MetaStore for Interposed {
         self.step().await;
         self.inner.get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, arqueta_store::Error> {
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, arqueta_store::Error> {
         self.step().await;
-        self.inner.scan(scan).await
+        self.inner.page(scan).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), arqueta_store::Error> {
         self.step().await;

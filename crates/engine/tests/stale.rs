@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use arqueta_engine::api::{DeletedObject, LegalHold, Tags, Versioning};
 use arqueta_engine::{BucketKeyTable, Config, Engine, Envelope, Error};
 use arqueta_envelope::BucketKeyConfig;
-use arqueta_store::{Batch, Change, Error as StoreError, MemoryMeta, MetaStore, Pair, Position, Scan};
+use arqueta_store::{Batch, Change, Entry, Error as StoreError, MemoryMeta, MetaStore, Position, Scan};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -28,8 +28,8 @@ impl MetaStore for Interposed {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.inner.get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, StoreError> {
-        self.inner.scan(scan).await
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, StoreError> {
+        self.inner.page(scan).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let act = self.act.lock().unwrap().take();

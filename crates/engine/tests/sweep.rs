@@ -10,7 +10,7 @@ use std::time::Duration;
 use arqueta_engine::api::{GetObject, Versioning};
 use arqueta_engine::{SweepSchedule, schema};
 use arqueta_model::{BlobId, Clock, ManualClock, Timestamp};
-use arqueta_store::{Batch, BlobStore, Change, Fault, MemoryBlobs, MetaStore, Pair, Position, Scan};
+use arqueta_store::{Batch, BlobStore, Change, Entry, Fault, MemoryBlobs, MetaStore, Position, Scan};
 use async_trait::async_trait;
 use bytes::Bytes;
 use rig::{Mode, Rig, collect, name, pattern};
@@ -84,8 +84,8 @@ impl MetaStore for Gated {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, arqueta_store::Error> {
         self.inner.get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, arqueta_store::Error> {
-        self.inner.scan(scan).await
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, arqueta_store::Error> {
+        self.inner.page(scan).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), arqueta_store::Error> {
         self.permits.acquire().await.unwrap().forget();

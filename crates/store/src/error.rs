@@ -52,6 +52,11 @@ impl From<io::Error> for Error {
 }
 
 impl Error {
+    /// A metadata record that is not what was written.
+    pub(crate) fn record(key: &[u8]) -> Self {
+        Self::Damaged { what: format!("metadata record {}", key.escape_ascii()) }
+    }
+
     /// A blob that is not as long as its writer left it.
     pub(crate) fn wrong_size(id: BlobId) -> Self {
         Self::Damaged { what: format!("blob {id} has another size than it was given") }

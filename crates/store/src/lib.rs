@@ -42,6 +42,6 @@ pub use error::Error;
 pub use fs::FsBlobs;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryBlobs, MemoryMeta};
-pub use meta::{Batch, Change, MetaStore, Pair, Position, Precondition, Scan, Write};
+pub use meta::{Batch, Change, Entry, MetaStore, Pair, Position, Precondition, Scan, Write};
 #[cfg(feature = "sled")]
 pub use sled_store::SledStore;

@@ -10,6 +10,21 @@ use crate::Error;
 /// A key and its value.
 pub type Pair = (Bytes, Bytes);
 
+/// One key of a page, and its value where that is what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: Bytes,
+    /// The value; `None` for a damaged record.
+    pub value: Option<Bytes>,
+}
+
+impl From<Pair> for Entry {
+    fn from((key, value): Pair) -> Self {
+        Self { key, value: Some(value) }
+    }
+}
+
 /// A position in the change feed. Positions grow; zero lies before the first change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Position(pub u64);
@@ -64,6 +79,8 @@ pub enum Precondition {
     Present(Bytes),
     /// No key begins with this prefix.
     NoneUnder(Bytes),
+    /// The key is there, and its record is damaged: what may replace or remove such a record.
+    Damaged(Bytes),
 }
 
 /// One write of a batch.
@@ -126,17 +143,33 @@ impl Batch {
 #[async_trait]
 pub trait MetaStore: Send + Sync {
     /// The value of `key` in the latest committed state.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if its record is not what was written.
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error>;
 
-    /// One page, read from one snapshot.
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error>;
+    /// One page, read from one snapshot. Damaged records stand in it as such and count towards its
+    /// limit.
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error>;
+
+    /// [`MetaStore::page`] for who cannot go on past a damaged record.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] names the first one.
+    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
+        let whole = |entry: Entry| match entry.value {
+            Some(value) => Ok((entry.key, value)),
+            None => Err(Error::record(&entry.key)),
+        };
+        self.page(scan).await?.into_iter().map(whole).collect()
+    }
 
     /// Applies a batch whole or not at all and returns once it is durable. Concurrent commits
     /// share one sync.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if a precondition does not hold. After [`Error::Io`] the outcome is
-    /// unknown until the store is read again.
+    /// [`Error::Conflict`] if a precondition does not hold; [`Error::Damaged`] if one compares a
+    /// damaged record. After [`Error::Io`] the outcome is unknown until the store is read again.
     async fn commit(&self, batch: Batch) -> Result<(), Error>;
 
     /// Up to `limit` announced changes after `since`, in commit order.
@@ -152,8 +185,8 @@ impl<S: MetaStore + ?Sized> MetaStore for Arc<S> {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         (**self).get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
-        (**self).scan(scan).await
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
+        (**self).page(scan).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         (**self).commit(batch).await

@@ -3,7 +3,6 @@
 //! Covers the key too, so that a value found under another key is noticed. Against decay only:
 //! a checksum proves nothing about an attacker.
 
-use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 
 use crate::Error;
@@ -21,7 +20,7 @@ pub(crate) fn encode_into(key: &[u8], body: &[u8], record: &mut [u8]) {
 pub(crate) fn decode<'a>(key: &[u8], record: &'a [u8]) -> Result<&'a [u8], Error> {
     match record.split_at_checked(OVERHEAD) {
         Some((sum, body)) if sum == checksum(key, body) => Ok(body),
-        _ => Err(Error::Damaged { what: format!("metadata record {}", Bytes::copy_from_slice(key).escape_ascii()) }),
+        _ => Err(Error::record(key)),
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::sync::RwLock;
 use crate::disk::{create_dirs, parent};
 use crate::group::{Apply, Committer, Request};
 use crate::os_disk::OsDisk;
-use crate::{Batch, Change, Error, MetaStore, Pair, Position, Precondition, Scan, Write, record};
+use crate::{Batch, Change, Entry, Error, MetaStore, Position, Precondition, Scan, Write, record};
 
 /// First byte of the sled key of a pair.
 const PAIR: u8 = b'p';
@@ -108,7 +108,7 @@ fn position(bytes: &[u8]) -> Result<u64, Error> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-fn page(database: &sled::Db, scan: &Scan) -> Result<Vec<Pair>, Error> {
+fn page(database: &sled::Db, scan: &Scan) -> Result<Vec<Entry>, Error> {
     if scan.end.as_ref().is_some_and(|end| *end <= scan.start) {
         return Ok(Vec::new());
     }
@@ -116,8 +116,8 @@ fn page(database: &sled::Db, scan: &Scan) -> Result<Vec<Pair>, Error> {
     let pairs = database.range(pair_key(&scan.start)..end).take(scan.limit).map(|pair| {
         let (key, found) = pair?;
         let key = Bytes::copy_from_slice(&key[1..]);
-        let body = Bytes::copy_from_slice(record::decode(&key, &found)?);
-        Ok((key, body))
+        let value = record::decode(&key, &found).ok().map(Bytes::copy_from_slice);
+        Ok(Entry { key, value })
     });
     pairs.collect()
 }
@@ -141,7 +141,7 @@ impl MetaStore for SledStore {
         found.map(|found| Ok(Bytes::copy_from_slice(record::decode(key, &found)?))).transpose()
     }
 
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         let database = self.database.read().await;
         guarded(|| Ok(page(&database, &scan)))?
     }
@@ -202,6 +202,9 @@ impl Writer {
                 let found = self.found(pending, &pair_key(key))?;
                 let found = found.as_deref().map(|found| record::decode(key, found)).transpose()?;
                 Ok(found == value.as_deref())
+            }
+            Precondition::Damaged(key) => {
+                Ok(self.found(pending, &pair_key(key))?.is_some_and(|found| record::decode(key, &found).is_err()))
             }
             Precondition::Present(key) => Ok(self.found(pending, &pair_key(key))?.is_some()),
             Precondition::NoneUnder(prefix) => {

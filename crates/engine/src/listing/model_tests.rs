@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arqueta_model::{BucketName, ObjectId, PartId, Timestamp, VersionId};
-use arqueta_store::{Batch, Change, MemoryMeta, MetaStore, Pair, Position, Scan};
+use arqueta_store::{Batch, Change, Entry, MemoryMeta, MetaStore, Position, Scan};
 use async_trait::async_trait;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -295,8 +295,8 @@ impl MetaStore for Moving {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, arqueta_store::Error> {
         self.inner.get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, arqueta_store::Error> {
-        let page = self.inner.scan(scan).await?;
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, arqueta_store::Error> {
+        let page = self.inner.page(scan).await?;
         if let Some(batch) = self.then.lock().await.take() {
             self.inner.commit(batch).await?;
         }
@@ -412,8 +412,8 @@ impl MetaStore for Counted {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, arqueta_store::Error> {
         self.inner.get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, arqueta_store::Error> {
-        let page = self.inner.scan(scan).await?;
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, arqueta_store::Error> {
+        let page = self.inner.page(scan).await?;
         self.pairs.fetch_add(page.len(), std::sync::atomic::Ordering::Relaxed);
         Ok(page)
     }

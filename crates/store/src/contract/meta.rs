@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Batch, Error, MetaStore, Pair, Position, Precondition, Scan};
+use crate::{Batch, Entry, Error, MetaStore, Pair, Position, Precondition, Scan};
 
 /// Runs the whole suite of [`MetaStore`]. Needs a tokio runtime.
 ///
@@ -21,6 +21,46 @@ pub async fn meta_store<S: MetaStore + 'static>(mut make: impl AsyncFnMut() -> S
     concurrent_increments_are_all_counted(Arc::new(make().await)).await;
     one_of_many_creators_wins(Arc::new(make().await)).await;
     pages_are_snapshots(Arc::new(make().await)).await;
+}
+
+/// What [`MetaStore`] promises of a store where `a` and `c` hold `1` and `3`, and the records of
+/// `bad` and `worse` are damaged.
+///
+/// # Panics
+/// At the first promise that the store does not keep.
+pub async fn damaged_records(store: &impl MetaStore) {
+    let damaged = |error: &Error, key: &str| matches!(error, Error::Damaged { what } if what.contains(key));
+    for key in ["bad", "worse"] {
+        let error = store.get(key.as_bytes()).await.expect_err("a damaged value is never returned");
+        assert!(damaged(&error, key), "the error names the record: {error}");
+    }
+    let entry = |key: &str, value: Option<&str>| Entry { key: bytes(key), value: value.map(bytes) };
+    let whole = store.page(everything(9)).await.expect("a page goes on past damage");
+    let all = [entry("a", Some("1")), entry("bad", None), entry("c", Some("3")), entry("worse", None)];
+    assert_eq!(whole, all, "damaged records stand in a page as such");
+    assert_eq!(store.page(everything(2)).await.expect("a page goes on past damage"), all[..2], "and are counted");
+    let error = store.scan(everything(9)).await.expect_err("a scan stops at damage");
+    assert!(damaged(&error, "bad"), "{error}");
+
+    let on = |key: &str| Batch::default().require(Precondition::Damaged(bytes(key)));
+    conflicts_unread(store, on("a").put("x", "")).await;
+    conflicts_unread(store, on("missing").put("x", "")).await;
+    conflicts_unread(store, Batch::default().require(Precondition::NoneUnder(bytes("bad"))).put("x", "")).await;
+    let compared = store.commit(Batch::default().unchanged("bad", None).put("x", "")).await;
+    assert!(compared.is_err_and(|error| damaged(&error, "bad")), "a comparison with a damaged record is no conflict");
+    apply(store, Batch::default().require(Precondition::Present(bytes("bad")))).await;
+
+    apply(store, on("bad").put("bad", "2")).await;
+    assert_eq!(value(store, "bad").await, Some(bytes("2")), "a damaged record can be replaced");
+    conflicts_unread(store, on("bad").put("bad", "")).await;
+    apply(store, on("worse").delete("worse")).await;
+    let pairs = [("a", "1"), ("bad", "2"), ("c", "3")].map(|(key, value)| (bytes(key), bytes(value)));
+    assert_eq!(page(store, everything(9)).await, pairs, "and removed");
+}
+
+async fn conflicts_unread(store: &impl MetaStore, batch: Batch) {
+    let answer = store.commit(batch).await;
+    assert!(matches!(answer, Err(Error::Conflict)), "expected a conflict, got {answer:?}");
 }
 
 fn bytes(text: &str) -> Bytes {

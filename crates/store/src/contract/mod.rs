@@ -6,4 +6,4 @@ mod blob;
 mod meta;
 
 pub use blob::blob_store;
-pub use meta::meta_store;
+pub use meta::{damaged_records, meta_store};

@@ -6,7 +6,7 @@ use arqueta_model::BlobId;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Error, MetaStore, Pair, Position, Scan};
+use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Entry, Error, MetaStore, Position, Scan};
 
 /// A store that counts its calls, failed ones included. Cloning shares the counters.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ impl<S> Counting<S> {
         Self { inner, reads: Arc::default(), writes: Arc::default(), bytes: Arc::default() }
     }
 
-    /// Calls of `get`, `scan`, `changes`, `read` and `list`.
+    /// Calls of `get`, `page`, `changes`, `read` and `list`.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
@@ -57,8 +57,8 @@ impl<S: MetaStore> MetaStore for Counting<S> {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         self.reading().get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
-        self.reading().scan(scan).await
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
+        self.reading().page(scan).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.writing().commit(batch).await

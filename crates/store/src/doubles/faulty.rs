@@ -7,7 +7,7 @@ use arqueta_model::BlobId;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Error, MetaStore, Pair, Position, Scan};
+use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Entry, Error, MetaStore, Position, Scan};
 
 /// How an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +84,8 @@ impl<S: MetaStore> MetaStore for Faulty<S> {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         self.run(self.inner.get(key)).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
-        self.run(self.inner.scan(scan)).await
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
+        self.run(self.inner.page(scan)).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.run(self.inner.commit(batch)).await

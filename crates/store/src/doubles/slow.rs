@@ -6,7 +6,7 @@ use arqueta_model::{BlobId, Clock};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Error, MetaStore, Pair, Position, Scan};
+use crate::{Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Entry, Error, MetaStore, Position, Scan};
 
 #[derive(Debug, Clone)]
 struct Delay {
@@ -40,9 +40,9 @@ impl<S: MetaStore> MetaStore for Slow<S> {
         self.delay.pass().await;
         self.inner.get(key).await
     }
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         self.delay.pass().await;
-        self.inner.scan(scan).await
+        self.inner.page(scan).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.delay.pass().await;

@@ -166,6 +166,9 @@ impl Tables<'_> {
                 let found = found.as_ref().map(|found| record::decode(key, found.value())).transpose();
                 return Ok(found.map(|found| found == value.as_deref()));
             }
+            Precondition::Damaged(key) => {
+                self.pairs.get(&key[..])?.is_some_and(|found| record::decode(key, found.value()).is_err())
+            }
             Precondition::Present(key) => self.pairs.get(&key[..])?.is_some(),
             Precondition::NoneUnder(prefix) => match self.pairs.range::<&[u8]>(&prefix[..]..)?.next() {
                 Some(first) => !first?.0.value().starts_with(prefix),

@@ -20,7 +20,7 @@ use crate::embedded::failure::Failure;
 use crate::embedded::open::Opener;
 use crate::group::{Committer, Request};
 use crate::os_disk::OsDisk;
-use crate::{Batch, Change, Error, MetaStore, Pair, Position, Scan, record};
+use crate::{Batch, Change, Entry, Error, MetaStore, Position, Scan, record};
 
 /// The pairs; values are records with a checksum.
 const PAIRS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("pairs");
@@ -142,7 +142,7 @@ impl Snapshot {
         }
     }
 
-    fn page(&self, scan: &Scan) -> Result<Vec<Pair>, Failure> {
+    fn page(&self, scan: &Scan) -> Result<Vec<Entry>, Failure> {
         let start = &scan.start[..];
         if scan.end.as_ref().is_some_and(|end| end[..] <= *start) {
             return Ok(Vec::new());
@@ -154,8 +154,8 @@ impl Snapshot {
         let mut page = Vec::with_capacity(scan.limit.min(1024));
         for pair in range.take(scan.limit) {
             let (key, found) = pair?;
-            let body = record::decode(key.value(), found.value())?;
-            page.push((Bytes::copy_from_slice(key.value()), Bytes::copy_from_slice(body)));
+            let body = record::decode(key.value(), found.value()).ok().map(Bytes::copy_from_slice);
+            page.push(Entry { key: Bytes::copy_from_slice(key.value()), value: body });
         }
         Ok(page)
     }
@@ -178,7 +178,7 @@ impl MetaStore for RedbStore {
         self.read(|snapshot| failure::guarded(|| snapshot.get(key))).await
     }
 
-    async fn scan(&self, scan: Scan) -> Result<Vec<Pair>, Error> {
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         self.read(|snapshot| failure::guarded(|| snapshot.page(&scan))).await
     }
 

@@ -183,6 +183,23 @@ async fn a_record_of_another_key_is_damage() {
 }
 
 #[tokio::test]
+async fn damage_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.redb");
+    let store = RedbStore::open(&path).unwrap();
+    store.commit(Batch::default().put("a", "1").put("c", "3")).await.unwrap();
+    drop(store);
+    let database = Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    for key in [&b"bad"[..], b"worse"] {
+        transaction.open_table(PAIRS).unwrap().insert(key, &b"edited"[..]).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+    contract::damaged_records(&RedbStore::open(&path).unwrap()).await;
+}
+
+#[tokio::test]
 async fn a_damaged_value_fails_only_the_request_that_compares_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.redb");
@@ -266,6 +283,7 @@ impl Model {
             Precondition::Unchanged { key, value } => self.pairs.get(key) == value.as_ref(),
             Precondition::Present(key) => self.pairs.contains_key(key),
             Precondition::NoneUnder(prefix) => !self.pairs.keys().any(|key| key.starts_with(prefix)),
+            Precondition::Damaged(_) => false,
         };
         if !batch.preconditions.iter().all(holds) {
             return false;
@@ -342,7 +360,7 @@ proptest! {
                 }
                 for (start, end, limit) in &pages {
                     let inside = |key: &Bytes| key >= start && end.as_ref().is_none_or(|end| key < end);
-                    let expected: Vec<Pair> =
+                    let expected: Vec<crate::Pair> =
                         model.pairs.clone().into_iter().filter(|(key, _)| inside(key)).take(*limit).collect();
                     let scan = Scan { start: start.clone(), end: end.clone(), limit: *limit };
                     assert_eq!(store.scan(scan).await.unwrap(), expected);
