@@ -10,12 +10,15 @@
 //! id only when complete, and never changes.
 //!
 //! **Threat notes.** A reader of the disk sees object names, sizes and metadata in the clear and
-//! bodies sealed. Records carry a checksum against decay, not against an attacker; integrity
-//! against an attacker is the envelope's work.
+//! bodies sealed. Records carry a checksum against decay; over that lies [`Authentic`], whose tags
+//! nobody makes who has not its key. An older record of the same key still verifies; bodies are the
+//! envelope's work.
 
+mod authentic;
 mod blob;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod damages;
 mod direct;
 mod disk;
 #[cfg(any(test, feature = "testing"))]
@@ -34,7 +37,9 @@ mod record;
 #[cfg(feature = "sled")]
 mod sled_store;
 
+pub use authentic::{Authentic, Tagger};
 pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
+pub use damages::{Cause, Damages};
 #[cfg(any(test, feature = "testing"))]
 pub use doubles::{Counting, Fault, Faulty, Slow};
 pub use embedded::{RedbOptions, RedbStore};
