@@ -4,69 +4,163 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, SERVER, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Response, StatusCode};
-use s3s::Body;
+use s3s::{Body, S3Error};
 
 use crate::exchange::Exchange;
+use crate::refusal::Refusal;
+use crate::subject::Subject;
 use crate::text;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+/// As s3s begins its documents.
+const BARE_DECLARATION: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+/// As S3 begins them.
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// Extension of an answer: its status, where s3s has another for the operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Status(pub StatusCode);
 
-/// What an error document says beside its code.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// Method of the request.
-    pub method: &'a Method,
-    /// Path of the request, as sent.
-    pub resource: &'a str,
-}
-
 /// An error answer made at the edge itself.
 #[must_use]
 pub fn error(code: &str, status: StatusCode, message: &str) -> Response<Body> {
-    let mut xml = String::from("<Error>");
-    text::element(&mut xml, "Code", code);
-    text::element(&mut xml, "Message", message);
-    xml.push_str("</Error>");
-    let mut answer = Response::new(Body::from(xml));
-    *answer.status_mut() = status;
+    refused(Refusal::new(code, status, message))
+}
+
+/// As [`error`], of an error of s3s's type.
+#[must_use]
+pub fn of_error(error: &S3Error) -> Response<Body> {
+    let mut answer = refused(Refusal::from(error));
+    answer.headers_mut().extend(error.headers().cloned().unwrap_or_default());
+    answer
+}
+
+/// The answer to a refused request; [`finish`] writes its document.
+#[must_use]
+pub fn refused(refusal: Refusal) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = refusal.status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    answer.extensions_mut().insert(refusal);
     answer
 }
 
 /// Finishes an answer of s3s or of the edge.
 #[must_use]
-pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: Subject<'_>) -> Response<Body> {
+pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: &Subject) -> Response<Body> {
     let id = exchange.info().id.to_string();
     let host_id = host_id(&id);
     if answer.status().is_client_error() || answer.status().is_server_error() {
-        if let Some(fault) = exchange.fault() {
-            let (code, status, message) = fault.answer();
-            answer = error(code, status, message);
-        }
-        complete_error(&mut answer, exchange, subject, &id, &host_id);
+        let refusal = refusal(&mut answer, exchange, subject);
+        log(&refusal, exchange, subject, &id);
+        write_error(&mut answer, &refusal, subject, &id, &host_id);
+        answer.extensions_mut().insert(refusal);
     } else if exchange.has_hidden() {
         if let Some(document) = answer.body().bytes().and_then(|bytes| String::from_utf8(bytes.into()).ok()) {
             *answer.body_mut() = Body::from(text::reveal(&document));
         }
-    } else if *subject.method == Method::HEAD && answer.headers().contains_key(CONTENT_RANGE) {
+    } else if subject.method == Method::HEAD && answer.headers().contains_key(CONTENT_RANGE) {
         // s3s answers every HEAD with 200.
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     if let Some(Status(status)) = answer.extensions_mut().remove() {
         *answer.status_mut() = status;
     }
+    break_line(&mut answer);
     let headers = answer.headers_mut();
     let text = |text: &str| HeaderValue::from_str(text).expect("hexadecimal digits and base64 fit a header");
     headers.insert(REQUEST_ID, text(&id));
     headers.insert(HOST_ID, text(&host_id));
     headers.insert(SERVER, HeaderValue::from_static("Arqueta"));
     answer
+}
+
+/// Breaks the line after the XML declaration, as S3 does. Objects are streams and stay as they are.
+fn break_line(answer: &mut Response<Body>) {
+    let Some(document) = answer.body().bytes() else { return };
+    let Some(rest) = document.strip_prefix(BARE_DECLARATION).filter(|rest| rest.first() == Some(&b'<')) else { return };
+    let broken = [DECLARATION.as_bytes(), rest].concat();
+    answer.headers_mut().remove(CONTENT_LENGTH);
+    *answer.body_mut() = Body::from(Bytes::from(broken));
+}
+
+/// What is refused: as the edge said, as an operation or the access decision said, or what s3s
+/// wrote of its own failures, which is all that it lets out of them.
+fn refusal(answer: &mut Response<Body>, exchange: &Exchange, subject: &Subject) -> Refusal {
+    let status = answer.status();
+    let told = exchange.take_refusal();
+    let made = answer.extensions_mut().remove::<Refusal>();
+    let fault = || exchange.fault().map(crate::exchange::BodyFault::refusal);
+    let mut refusal = made.or_else(fault).or(told).unwrap_or_else(|| of_document(answer, status));
+    let from_request = subject.details(&refusal.code);
+    let missing: Vec<_> = from_request.into_iter().filter(|(name, _)| !refusal.tells(name)).collect();
+    refusal.details.splice(0..0, missing);
+    *answer.status_mut() = refusal.status;
+    refusal
+}
+
+/// The refusal that s3s wrote. One to HEAD has no document, so its status must do.
+fn of_document(answer: &Response<Body>, status: StatusCode) -> Refusal {
+    let bytes: Bytes = answer.body().bytes().unwrap_or_default();
+    let document = String::from_utf8_lossy(&bytes);
+    let plain = |text: &str| quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), Into::into);
+    let Some((code, message)) = code_and_message(&document) else {
+        let code = match status {
+            StatusCode::FORBIDDEN => "AccessDenied",
+            StatusCode::NOT_FOUND => "NotFound",
+            StatusCode::BAD_REQUEST => "BadRequest",
+            StatusCode::PRECONDITION_FAILED => "PreconditionFailed",
+            StatusCode::RANGE_NOT_SATISFIABLE => "InvalidRange",
+            StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
+            StatusCode::NOT_IMPLEMENTED => "NotImplemented",
+            _ => "InternalError",
+        };
+        return Refusal::new(code, status, status.canonical_reason().unwrap_or_default());
+    };
+    let (code, message) = (plain(code), plain(message));
+    if is_form_against_policy(&code, &message) {
+        return Refusal::new(
+            "AccessDenied",
+            StatusCode::FORBIDDEN,
+            "Invalid according to Policy: Policy Condition failed",
+        );
+    }
+    match message_of(&code) {
+        Some(message) => Refusal::new(code, status, message),
+        None => Refusal::new(code, status, message),
+    }
+}
+
+/// AWS's message where it has one for the code, whatever s3s says.
+fn message_of(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "MalformedXML" => "The XML you provided was not well-formed or did not validate against our published schema",
+        "MethodNotAllowed" => "The specified method is not allowed against this resource.",
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        "KeyTooLongError" => "Your key is too long",
+        "NotImplemented" => "A header you provided implies functionality that is not implemented",
+        "InvalidURI" => "Couldn't parse the specified URI.",
+        "MissingContentLength" => "You must provide the Content-Length HTTP header.",
+        "InternalError" => "We encountered an internal error. Please try again.",
+        _ => return None,
+    })
+}
+
+/// Our failures stand in the log with the request they belong to; what a client did wrong, and what
+/// this gateway does not serve, only where somebody looks for it.
+fn log(refusal: &Refusal, exchange: &Exchange, subject: &Subject, id: &str) {
+    let (operation, bucket) = (exchange.operation().unwrap_or("-"), subject.bucket());
+    let bucket = bucket.as_deref().unwrap_or("-");
+    let (code, status, cause) = (&*refusal.code, refusal.status.as_u16(), refusal.cause.as_deref().unwrap_or("-"));
+    let path = subject.uri.path();
+    if !refusal.status.is_server_error() || code == "NotImplemented" {
+        tracing::debug!(request = id, operation, bucket, path, code, status, message = refusal.message, "refused");
+    } else if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+        tracing::warn!(request = id, operation, bucket, path, code, status, cause, "a request could not be served");
+    } else {
+        tracing::error!(request = id, operation, bucket, path, code, status, cause, "a request failed");
+    }
 }
 
 /// A code with its message out of a document that s3s wrote, still escaped.
@@ -80,27 +174,11 @@ fn code_and_message(document: &str) -> Option<(&str, &str)> {
     Some((inner("Code")?, inner("Message").unwrap_or_default()))
 }
 
-/// Code and message of an error answer. One to HEAD has no document, so its status must do.
+/// Code and message of a finished error answer.
 #[must_use]
 pub fn failure(answer: &Response<Body>, status: StatusCode) -> (String, String) {
-    let bytes: Bytes = answer.body().bytes().unwrap_or_default();
-    let document = String::from_utf8_lossy(&bytes);
-    let plain = |text: &str| quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), Into::into);
-    match code_and_message(&document) {
-        Some((code, message)) => (plain(code), plain(message)),
-        None => {
-            let code = match status {
-                StatusCode::FORBIDDEN => "AccessDenied",
-                StatusCode::NOT_FOUND => "NotFound",
-                StatusCode::BAD_REQUEST => "BadRequest",
-                StatusCode::PRECONDITION_FAILED => "PreconditionFailed",
-                StatusCode::RANGE_NOT_SATISFIABLE => "InvalidRange",
-                StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
-                _ => "InternalError",
-            };
-            (code.to_owned(), status.canonical_reason().unwrap_or_default().to_owned())
-        }
-    }
+    let refusal = answer.extensions().get::<Refusal>().cloned().unwrap_or_else(|| of_document(answer, status));
+    (refusal.code, refusal.message)
 }
 
 /// Whether s3s found that a form is not what its policy allows. It has one code for that and for a
@@ -113,36 +191,22 @@ fn is_form_against_policy(code: &str, message: &str) -> bool {
             || message.ends_with(" does not match policy"))
 }
 
-/// Rewrites an error document with everything that AWS's have; empties it where HTTP has no room.
-fn complete_error(answer: &mut Response<Body>, exchange: &Exchange, subject: Subject<'_>, id: &str, host_id: &str) {
-    let details = exchange.take_details();
+/// Writes the error document with everything that AWS's have; none where HTTP has no room.
+fn write_error(answer: &mut Response<Body>, refusal: &Refusal, subject: &Subject, id: &str, host_id: &str) {
     answer.headers_mut().remove(CONTENT_LENGTH);
     answer.headers_mut().remove(TRANSFER_ENCODING);
-    if *subject.method == Method::HEAD {
+    if subject.method == Method::HEAD {
         *answer.body_mut() = Body::empty();
         return;
     }
-    let bytes: Bytes = answer.body().bytes().unwrap_or_default();
-    let document = String::from_utf8_lossy(&bytes);
-    let Some((mut code, mut message)) = code_and_message(&document) else { return };
-    if is_form_against_policy(code, message) {
-        (code, message) = ("AccessDenied", "Invalid according to Policy: Policy Condition failed");
-        *answer.status_mut() = StatusCode::FORBIDDEN;
-    }
     let mut xml = String::with_capacity(512);
     xml.push_str(DECLARATION);
-    xml.push_str("<Error><Code>");
-    xml.push_str(code);
-    xml.push_str("</Code><Message>");
-    xml.push_str(message);
-    xml.push_str("</Message>");
-    if code == "MethodNotAllowed" {
-        text::element(&mut xml, "Method", subject.method.as_str());
-    }
-    for (name, value) in &details {
+    xml.push_str("<Error>");
+    text::element(&mut xml, "Code", &refusal.code);
+    text::element(&mut xml, "Message", &refusal.message);
+    for (name, value) in &refusal.details {
         text::element(&mut xml, name, value);
     }
-    text::element(&mut xml, "Resource", subject.resource);
     text::element(&mut xml, "RequestId", id);
     text::element(&mut xml, "HostId", host_id);
     xml.push_str("</Error>");

@@ -16,10 +16,11 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use crate::action::{self, Need, On};
 use crate::error;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::query;
 use crate::record::{Asked, Recorder};
+use crate::refusal::Detail as _;
 use crate::signing::Signing;
 
 /// The secret behind an access key id, for s3s to verify a signature with.
@@ -29,7 +30,11 @@ pub struct Authenticator(pub Arc<Iam>);
 impl S3Auth for Authenticator {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
-        let credential = self.0.credential(access_key, exchange.token()).await.map_err(|e| error::of_iam(&e))?;
+        let known = self.0.credential(access_key, exchange.token()).await;
+        let credential = told(known.map_err(|failure| match failure {
+            arqueta_iam::Error::UnknownAccessKey => error::of_iam(&failure).detail("AWSAccessKeyId", access_key),
+            _ => error::of_iam(&failure),
+        }))?;
         // Not trusted before s3s has verified the signature with this very secret.
         exchange.identify(credential.identity);
         Ok(SecretKey::from(credential.secret.expose()))
@@ -47,7 +52,14 @@ pub struct Access {
 #[async_trait]
 impl S3Access for Access {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        told(self.admit(cx).await)
+    }
+}
+
+impl Access {
+    async fn admit(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        exchange.name_operation(cx.s3_op().name());
         let signing = match (cx.credentials(), Signing::of(cx.headers(), cx.uri())) {
             (None, _) => {
                 exchange.identify(Arc::new(anonymous()));
@@ -71,9 +83,7 @@ impl S3Access for Access {
         cx.extensions_mut().insert(exchange);
         Ok(())
     }
-}
 
-impl Access {
     async fn authorize(
         &self,
         exchange: &Arc<Exchange>,
@@ -227,8 +237,8 @@ fn require_signed_host(signing: Signing, headers: &HeaderMap, uri: &Uri) -> S3Re
     if names.split(';').any(|name| name.eq_ignore_ascii_case("host")) {
         return Ok(());
     }
-    error::detail("HeadersNotSigned", "host");
-    Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed"))
+    Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed")
+        .detail("HeadersNotSigned", "host"))
 }
 
 /// What an unsigned request may not do, whatever the policies say.

@@ -20,7 +20,7 @@ use s3s::crypto::Checksum as _;
 use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use s3s::stream::{ByteStream, RemainingLength};
 
-use crate::exchange::{BodyFault, Exchange};
+use crate::exchange::{self, BodyFault, Exchange};
 
 /// The failure that ends a refused body; what happened stands in the [`Exchange`].
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ impl<B> Watched<B> {
     }
 
     fn refuse(&self, fault: BodyFault) -> StdError {
-        self.exchange.blame(fault);
+        self.exchange.blame(fault.clone());
         Box::new(Refused(fault))
     }
 
@@ -199,18 +199,26 @@ impl Document {
     fn finish(self) -> Result<(), BodyFault> {
         let computed = self.hasher.finalize();
         for (digest, value) in &self.stated {
-            let (got, fault) = match digest {
-                Digest::Md5 => (&computed.checksum_md5, BodyFault::Md5),
-                Digest::Payload => (&computed.checksum_sha256, BodyFault::Sha256),
-                Digest::Crc32 => (&computed.checksum_crc32, BodyFault::Checksum),
-                Digest::Crc32c => (&computed.checksum_crc32c, BodyFault::Checksum),
-                Digest::Crc64Nvme => (&computed.checksum_crc64nvme, BodyFault::Checksum),
-                Digest::Sha1 => (&computed.checksum_sha1, BodyFault::Checksum),
-                Digest::Sha256 => (&computed.checksum_sha256, BodyFault::Checksum),
+            let (got, name) = match digest {
+                Digest::Md5 => (&computed.checksum_md5, "MD5"),
+                Digest::Crc32 => (&computed.checksum_crc32, "CRC32"),
+                Digest::Crc32c => (&computed.checksum_crc32c, "CRC32C"),
+                Digest::Crc64Nvme => (&computed.checksum_crc64nvme, "CRC64NVME"),
+                Digest::Sha1 => (&computed.checksum_sha1, "SHA1"),
+                Digest::Payload | Digest::Sha256 => (&computed.checksum_sha256, "SHA256"),
             };
-            if got.as_deref() != Some(&BASE64_STANDARD.encode(value)) {
-                return Err(fault);
+            let (stated, computed) = (BASE64_STANDARD.encode(value), got.clone().unwrap_or_default());
+            if computed == stated {
+                continue;
             }
+            return Err(match digest {
+                Digest::Md5 => BodyFault::Md5(exchange::Digests { stated, computed }),
+                Digest::Payload => {
+                    let computed = BASE64_STANDARD.decode(&computed).map(hex::encode).unwrap_or_default();
+                    BodyFault::Sha256(exchange::Digests { stated: hex::encode(value), computed })
+                }
+                _ => BodyFault::Checksum(name, exchange::Digests { stated, computed }),
+            });
         }
         Ok(())
     }

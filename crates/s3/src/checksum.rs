@@ -12,6 +12,7 @@ use http::HeaderMap;
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 
 use crate::exchange::{BodyFault, Exchange};
+use crate::refusal::Detail as _;
 
 /// Algorithms that S3's API names and this gateway does not compute.
 const UNSERVED: [&str; 5] = ["SHA512", "MD5", "XXHASH3", "XXHASH64", "XXHASH128"];
@@ -170,8 +171,8 @@ pub fn content_md5(header: Option<&str>) -> S3Result<Option<[u8; 16]>> {
     let Some(text) = header else { return Ok(None) };
     let bytes = BASE64_STANDARD.decode(text).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
     bytes.map(Some).ok_or_else(|| {
-        crate::error::detail("Content-MD5", text);
         S3Error::with_message(S3ErrorCode::InvalidDigest, "The Content-MD5 you specified was invalid.")
+            .detail("Content-MD5", text)
     })
 }
 

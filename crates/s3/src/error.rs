@@ -11,11 +11,13 @@ use http::header::{ETAG, LAST_MODIFIED, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::{S3Error, S3ErrorCode};
 
-use crate::exchange::Exchange;
+use crate::refusal::Detail;
 use crate::time_text;
 
 /// Seconds after which a client may try again when the key service is away.
 const RETRY_SECONDS: &str = "5";
+/// Smallest part but the last, in bytes.
+const SMALLEST_PART: u64 = 5 * 1024 * 1024;
 
 /// What a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +40,9 @@ impl Answer {
         Self { code, status, message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
-    fn detail(mut self, name: &'static str, value: impl ToString) -> Self {
+    /// With a further element.
+    #[must_use]
+    pub fn detail(mut self, name: &'static str, value: impl ToString) -> Self {
         self.details.push((name, value.to_string()));
         self
     }
@@ -48,7 +52,7 @@ impl Answer {
         self
     }
 
-    /// As s3s carries it; details go into the current exchange.
+    /// As s3s carries it.
     #[must_use]
     pub fn into_error(self) -> S3Error {
         let code = S3ErrorCode::from_bytes(self.code.as_bytes()).unwrap_or(S3ErrorCode::InternalError);
@@ -62,17 +66,7 @@ impl Answer {
                 .collect();
             error.set_headers(headers);
         }
-        for (name, value) in self.details {
-            detail(name, value);
-        }
-        error
-    }
-}
-
-/// Adds an element to the error document of the current exchange, if there is one.
-pub fn detail(name: &'static str, value: impl Into<String>) {
-    if let Some(exchange) = Exchange::current() {
-        exchange.detail(name, value);
+        self.details.into_iter().fold(error, |error, (name, value)| error.detail(name, value))
     }
 }
 
@@ -89,10 +83,9 @@ pub fn invalid_argument(message: &str, name: &str, value: &str) -> S3Error {
 #[must_use]
 pub fn of_engine(error: &Error) -> S3Error {
     let answer = answer(error);
-    if answer.status.is_server_error() {
-        tracing::error!(error = error as &dyn std::error::Error, code = answer.code, "an operation failed");
-    }
-    answer.into_error()
+    let is_ours = answer.status.is_server_error();
+    let told = answer.into_error();
+    if is_ours { told.because(error) } else { told }
 }
 
 /// The table.
@@ -141,6 +134,7 @@ pub fn answer(error: &Error) -> Answer {
         Error::InvalidPartOrder => Answer::new("InvalidPartOrder", S::BAD_REQUEST, words()),
         Error::EntityTooSmall { number, size } => Answer::new("EntityTooSmall", S::BAD_REQUEST, words())
             .detail("ProposedSize", size)
+            .detail("MinSizeAllowed", SMALLEST_PART)
             .detail("PartNumber", number),
         Error::EntityTooLarge { limit } => {
             Answer::new("EntityTooLarge", S::BAD_REQUEST, words()).detail("MaxSizeAllowed", limit)
@@ -219,8 +213,8 @@ fn of_body(error: &BodyError) -> Answer {
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
         ),
         BodyError::Idle => {
-            let (code, status, message) = crate::exchange::BodyFault::Idle.answer();
-            Answer::new(code, status, message)
+            let told = crate::exchange::BodyFault::Idle.refusal();
+            Answer::new("RequestTimeout", told.status, told.message)
         }
         // The transport failed; whoever sent the body will hardly read this.
         BodyError::Other(_) => Answer::new("IncompleteBody", S::BAD_REQUEST, "The request body could not be read."),
@@ -323,12 +317,11 @@ pub fn of_iam(error: &IamError) -> S3Error {
         IamError::ExpiredToken => Answer::new("ExpiredToken", S::BAD_REQUEST, "The provided token has expired."),
         IamError::Denied { message } => Answer::new("AccessDenied", S::FORBIDDEN, message.clone()),
         retryable if retryable.is_retryable() => unavailable("Identities cannot be read. Please try again."),
-        other => {
-            tracing::error!(error = other as &dyn std::error::Error, "an identity could not be resolved");
-            internal()
-        }
+        _ => internal(),
     };
-    answer.into_error()
+    let is_ours = answer.status.is_server_error();
+    let told = answer.into_error();
+    if is_ours { told.because(error) } else { told }
 }
 
 #[cfg(test)]

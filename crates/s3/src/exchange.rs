@@ -14,9 +14,11 @@ use arqueta_iam::Identity;
 use arqueta_model::{Clock, RequestId, RequestInfo, TlsDetails};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
+use s3s::{S3Error, S3Result};
 
 use crate::form_fields::FormFields;
 use crate::record::draft::{self, Draft};
+use crate::refusal::Refusal;
 
 tokio::task_local! {
     static CURRENT: Arc<Exchange>;
@@ -35,45 +37,69 @@ pub struct Connection {
 
 /// Why a request body was refused while it was being read. s3s turns any such failure into an
 /// internal error of its own; the edge then answers this instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyFault {
     /// No byte came for the idle time.
     Idle,
     /// `Content-MD5` does not match.
-    Md5,
+    Md5(Digests),
     /// `x-amz-content-sha256` does not match.
-    Sha256,
+    Sha256(Digests),
     /// An `x-amz-checksum-*` value does not match.
-    Checksum,
+    Checksum(&'static str, Digests),
     /// The trailer is not the announced one.
     Trailer,
     /// Longer than the limit of its kind of body.
     TooLong,
 }
 
+/// A digest as the request states it and as it was computed, in the request's notation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digests {
+    /// What the request states.
+    pub stated: String,
+    /// What was computed.
+    pub computed: String,
+}
+
 impl BodyFault {
-    /// AWS's code, status and message.
+    /// AWS's code, status, message and elements.
     #[must_use]
-    pub const fn answer(self) -> (&'static str, StatusCode, &'static str) {
-        let (code, message) = match self {
-            Self::Idle => (
+    pub fn refusal(&self) -> Refusal {
+        let bad = |code: &str, message: &str| Refusal::new(code, StatusCode::BAD_REQUEST, message);
+        let with = |mut refusal: Refusal, names: [&'static str; 2], digests: &Digests| {
+            refusal.details = names.into_iter().zip([digests.stated.clone(), digests.computed.clone()]).collect();
+            refusal
+        };
+        let digest = ["ExpectedDigest", "CalculatedDigest"];
+        match self {
+            Self::Idle => bad(
                 "RequestTimeout",
                 "Your socket connection to the server was not read from or written to within the timeout period. \
                  Idle connections will be closed.",
             ),
-            Self::Md5 => ("BadDigest", "The Content-MD5 you specified did not match what we received."),
-            Self::Sha256 => (
-                "XAmzContentSHA256Mismatch",
-                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            Self::Md5(digests) => {
+                with(bad("BadDigest", "The Content-MD5 you specified did not match what we received."), digest, digests)
+            }
+            Self::Sha256(digests) => with(
+                bad(
+                    "XAmzContentSHA256Mismatch",
+                    "The provided 'x-amz-content-sha256' header does not match what was computed.",
+                ),
+                ["ClientComputedContentSHA256", "S3ComputedContentSHA256"],
+                digests,
             ),
-            Self::Checksum => ("BadDigest", "The checksum you specified did not match what we received."),
-            Self::Trailer => (
+            Self::Checksum(name, digests) => with(
+                bad("BadDigest", &format!("The {name} you specified did not match the calculated checksum.")),
+                digest,
+                digests,
+            ),
+            Self::Trailer => bad(
                 "MalformedTrailerError",
                 "The request contained trailing data that was not well-formed or did not conform to our published schema.",
             ),
-            Self::TooLong => ("MaxMessageLengthExceeded", "Your request was too big."),
-        };
-        (code, StatusCode::BAD_REQUEST, message)
+            Self::TooLong => bad("MaxMessageLengthExceeded", "Your request was too big."),
+        }
     }
 }
 
@@ -87,7 +113,8 @@ pub struct Exchange {
     admitted: AtomicBool,
     bucket: OnceLock<Arc<BucketRecord>>,
     fault: OnceLock<BodyFault>,
-    details: Mutex<Vec<(&'static str, String)>>,
+    refusal: Mutex<Option<Refusal>>,
+    operation: OnceLock<Box<str>>,
     escaped: AtomicBool,
     draft: Mutex<Option<Draft>>,
     document: Mutex<Vec<Bytes>>,
@@ -121,7 +148,8 @@ impl Exchange {
             admitted: AtomicBool::new(false),
             bucket: OnceLock::new(),
             fault: OnceLock::new(),
-            details: Mutex::new(Vec::new()),
+            refusal: Mutex::default(),
+            operation: OnceLock::new(),
             escaped: AtomicBool::new(false),
             draft: Mutex::default(),
             document: Mutex::default(),
@@ -205,23 +233,34 @@ impl Exchange {
 
     /// Why the body was refused, if it was.
     #[must_use]
-    pub fn fault(&self) -> Option<BodyFault> {
-        self.fault.get().copied()
+    pub fn fault(&self) -> Option<&BodyFault> {
+        self.fault.get()
     }
 
-    /// Adds an element to the error document, beside the ones that every error has.
-    pub fn detail(&self, element: &'static str, text: impl Into<String>) {
-        self.details().push((element, text.into()));
+    /// Keeps the error that becomes the answer.
+    pub fn refuse(&self, error: &S3Error) {
+        *self.refusal() = Some(Refusal::from(error));
     }
 
-    /// Takes the additional elements of the error document.
+    /// Takes the error that becomes the answer, if one of ours does.
     #[must_use]
-    pub fn take_details(&self) -> Vec<(&'static str, String)> {
-        std::mem::take(&mut *self.details())
+    pub fn take_refusal(&self) -> Option<Refusal> {
+        self.refusal().take()
     }
 
-    fn details(&self) -> MutexGuard<'_, Vec<(&'static str, String)>> {
-        self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    fn refusal(&self) -> MutexGuard<'_, Option<Refusal>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers which operation runs, for the log.
+    pub fn name_operation(&self, name: &str) {
+        let _ = self.operation.set(name.into());
+    }
+
+    /// The operation that was asked for, once it is known.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.operation.get().map(|name| &**name)
     }
 
     /// Begins what the record will say of the call.
@@ -261,6 +300,17 @@ impl Exchange {
     pub fn has_hidden(&self) -> bool {
         self.escaped.load(Ordering::Acquire)
     }
+}
+
+/// Hands an error that becomes the answer of the current exchange to it.
+///
+/// # Errors
+/// The one that is there.
+pub fn told<T>(result: S3Result<T>) -> S3Result<T> {
+    if let (Err(error), Some(exchange)) = (&result, Exchange::current()) {
+        exchange.refuse(error);
+    }
+    result
 }
 
 /// The session token of a request: its header, or the parameter of a presigned URL.

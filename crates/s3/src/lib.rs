@@ -37,9 +37,11 @@ mod ops;
 mod public_access;
 mod query;
 mod record;
+mod refusal;
 mod service;
 mod signing;
 mod sse;
+mod subject;
 mod text;
 mod time_text;
 

@@ -17,7 +17,7 @@ use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, StdError, dto};
 
-use crate::answer::{self, Subject};
+use crate::answer;
 use crate::auth::{Access, Authenticator, refuse_doubled, refuse_undecoded};
 use crate::body::{Digests, Watched};
 use crate::cors;
@@ -30,6 +30,7 @@ use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::Recorder;
 use crate::signing::Signing;
+use crate::subject::{self, Subject};
 
 /// Largest XML or JSON document that a request may carry, in bytes.
 const DOCUMENT_LIMIT: usize = 4 * 1024 * 1024;
@@ -124,9 +125,9 @@ impl S3Edge {
             }
         };
         let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, fields);
-        let (method, resource) = (parts.method.clone(), parts.uri.path().to_owned());
+        let subject = Subject::of(&parts, &self.hosts);
         let question = self.cors_question(&parts).await;
-        let mut answer = if method == Method::OPTIONS {
+        let mut answer = if subject.method == Method::OPTIONS {
             preflight(&parts, question.as_ref())
         } else {
             let request = self.watched(parts, body, &exchange);
@@ -134,15 +135,14 @@ impl S3Edge {
             Arc::clone(&exchange).scope(work).await
         };
         if let Some(allowed) = &question
-            && method != Method::OPTIONS
+            && subject.method != Method::OPTIONS
         {
             allowed.decorate(&mut answer);
         }
-        let subject = Subject { method: &method, resource: &resource };
-        let answer = answer::finish(answer, &exchange, subject);
-        match self.recorder.settle(answer, &exchange, &method).await {
+        let answer = answer::finish(answer, &exchange, &subject);
+        match self.recorder.settle(answer, &exchange, &subject.method).await {
             Ok(answer) => answer,
-            Err(unrecorded) => answer::finish(unrecorded, &exchange, subject),
+            Err(unrecorded) => answer::finish(unrecorded, &exchange, &subject),
         }
     }
 
@@ -168,7 +168,7 @@ impl S3Edge {
         if let Err(refused) =
             refuse_doubled(request.headers()).and_then(|()| refuse_undecoded(request.headers(), signing))
         {
-            return render(refused);
+            return answer::of_error(&refused);
         }
         let lenient = lenient_headers(&request);
         // These requests have no body, so they can be asked twice.
@@ -181,10 +181,7 @@ impl S3Edge {
         let answer = self.guarded.call(request).await;
         let malformed = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::BAD_REQUEST);
         match again {
-            Some(copy) if malformed && exchange.is_admitted() => {
-                drop(exchange.take_details());
-                self.again(lenient, copy).await
-            }
+            Some(copy) if malformed && exchange.is_admitted() => self.again(lenient, copy).await,
             _ => answer.unwrap_or_else(|_| unwritable()),
         }
     }
@@ -231,9 +228,7 @@ impl S3Edge {
     }
 
     fn addressed_bucket(&self, parts: &http::request::Parts) -> Option<BucketName> {
-        let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-        match self.hosts.bucket(host) {
+        match self.hosts.bucket(subject::host(parts)) {
             Some(bucket) => bucket.parse().ok(),
             None => parts.uri.path().trim_start_matches('/').split('/').next()?.parse().ok(),
         }
@@ -367,10 +362,6 @@ fn unsigned(uri: &Uri) -> Uri {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = path.parse().ok();
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
-}
-
-fn render(error: s3s::S3Error) -> Response<Body> {
-    error.to_http_response().unwrap_or_else(|_| unwritable())
 }
 
 /// s3s cannot write an answer that repeats control characters of the request.

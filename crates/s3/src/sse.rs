@@ -18,6 +18,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use zeroize::Zeroizing;
 
 use crate::error::invalid_argument;
+use crate::refusal::Detail as _;
 
 const SSE: &str = "x-amz-server-side-encryption";
 const KMS_NEEDED: &str =
@@ -143,9 +144,8 @@ pub fn decode_customer(fields: &CustomerFields<'_>) -> S3Result<Option<Arc<Custo
     if algorithm != "AES256" {
         let code = S3ErrorCode::InvalidEncryptionAlgorithmError;
         let message = "The Encryption request you specified is not valid. Supported value: AES256.";
-        crate::error::detail("ArgumentName", NAME);
-        crate::error::detail("ArgumentValue", algorithm);
-        return Err(S3Error::with_message(code, message));
+        let error = S3Error::with_message(code, message);
+        return Err(error.detail("ArgumentName", NAME).detail("ArgumentValue", algorithm));
     }
     let mut bytes = Zeroizing::new([0; 32]);
     // The decoder refuses to write more than the key has room for.

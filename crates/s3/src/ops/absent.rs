@@ -74,6 +74,5 @@ pub async fn get_bucket_website(
     request: S3Request<GetBucketWebsiteInput>,
 ) -> S3Result<S3Response<GetBucketWebsiteOutput>> {
     require(ops, &request.input.bucket).await?;
-    crate::error::detail("BucketName", request.input.bucket.as_str());
     Err(s3_error!(NoSuchWebsiteConfiguration, "The specified bucket does not have a website configuration"))
 }

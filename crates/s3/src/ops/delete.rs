@@ -120,8 +120,6 @@ pub async fn delete_objects(
             }
         }
     }
-    // Details of single keys belong to no error document.
-    drop(call.exchange.take_details());
     Ok(S3Response::new(DeleteObjectsOutput {
         deleted: Some(deleted),
         errors: Some(errors),

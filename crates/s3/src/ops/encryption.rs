@@ -21,7 +21,6 @@ pub async fn get_bucket_encryption(
     let (default, blocked) =
         ops.engine.bucket_encryption(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let Some(default) = default else {
-        crate::error::detail("BucketName", name.as_str());
         return Err(s3_error!(
             ServerSideEncryptionConfigurationNotFoundError,
             "The server side encryption configuration was not found"

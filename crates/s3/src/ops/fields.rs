@@ -18,6 +18,7 @@ use crate::body::Refused;
 use crate::condition::parse_tagging;
 use crate::error::{Answer, invalid_argument, of_engine};
 use crate::exchange::BodyFault;
+use crate::refusal::Detail as _;
 use crate::time_text::from_dto;
 
 /// A version id. One that is none of ours names no version.
@@ -31,10 +32,7 @@ pub fn version(text: Option<&str>) -> S3Result<Option<VersionId>> {
 
 /// An upload id. One that is none of ours names no upload.
 pub fn upload(text: &str) -> S3Result<UploadId> {
-    text.parse().map_err(|_| {
-        crate::error::detail("UploadId", text);
-        of_engine(&arqueta_engine::Error::NoSuchUpload)
-    })
+    text.parse().map_err(|_| of_engine(&arqueta_engine::Error::NoSuchUpload).detail("UploadId", text))
 }
 
 /// A part number.
@@ -103,7 +101,10 @@ pub fn byte_range(range: Option<dto::Range>, part: Option<i32>) -> S3Result<Opti
 pub fn storage_class(name: Option<&str>) -> S3Result<Option<StorageClass>> {
     let Some(name) = name else { return Ok(None) };
     let class = StorageClass::from_name(name);
-    class.map(Some).ok_or_else(|| s3_error!(InvalidStorageClass, "The storage class you specified is not valid"))
+    class.map(Some).ok_or_else(|| {
+        s3_error!(InvalidStorageClass, "The storage class you specified is not valid")
+            .detail("StorageClassRequested", name)
+    })
 }
 
 /// How answers name a storage class: not at all for the ordinary one.

@@ -37,10 +37,11 @@ use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::error;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::public_access::PublicAccess;
 use crate::query;
+use crate::refusal::Detail as _;
 use crate::signing::Signing;
 
 /// S3 over an [`Engine`].
@@ -67,7 +68,7 @@ macro_rules! operations {
         #[async_trait]
         impl S3 for Operations {
             $(async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                $area::$name(self, request).await
+                told($area::$name(self, request).await)
             })*
         }
     };
@@ -164,26 +165,23 @@ impl Call {
 
 /// The name of a bucket.
 fn bucket_name(text: &str) -> S3Result<BucketName> {
-    text.parse().map_err(|_| {
-        error::detail("BucketName", text);
-        s3_error!(InvalidBucketName, "The specified bucket is not valid.")
-    })
+    text.parse()
+        .map_err(|_| s3_error!(InvalidBucketName, "The specified bucket is not valid.").detail("BucketName", text))
 }
 
 /// The key of an object.
 fn object_key(text: &str) -> S3Result<ObjectKey> {
     text.parse().map_err(|failure| match failure {
-        NameError::LongKey => {
-            error::detail("Size", text.len().to_string());
-            error::detail("MaxSizeAllowed", "1024");
-            s3_error!(KeyTooLongError, "Your key is too long")
-        }
+        NameError::LongKey => s3_error!(KeyTooLongError, "Your key is too long")
+            .detail("Size", text.len().to_string())
+            .detail("MaxSizeAllowed", "1024"),
         _ => error::invalid_argument("Object key must not be empty", "Key", text),
     })
 }
 
 /// A failure about an object. Elements that AWS adds for the resource are added.
 fn fail(failure: &Error, bucket: &str, key: Option<&str>) -> S3Error {
+    let told = error::of_engine(failure);
     match failure {
         Error::NoSuchBucket
         | Error::BucketNotEmpty
@@ -191,13 +189,10 @@ fn fail(failure: &Error, bucket: &str, key: Option<&str>) -> S3Error {
         | Error::BucketAlreadyOwnedByYou
         | Error::NoSuchTagSet
         | Error::NoSuchDocument(_)
-        | Error::NoObjectLockConfiguration => {
-            error::detail("BucketName", bucket);
-        }
-        Error::NoSuchKey { .. } | Error::NoSuchVersion => error::detail("Key", key.unwrap_or_default()),
-        _ => {}
+        | Error::NoObjectLockConfiguration => told.detail("BucketName", bucket),
+        Error::NoSuchKey { .. } | Error::NoSuchVersion => told.detail("Key", key.unwrap_or_default()),
+        _ => told,
     }
-    error::of_engine(failure)
 }
 
 impl Operations {
@@ -215,10 +210,11 @@ impl Operations {
         }
         match self.permits("s3:ListBucket", &format!("arn:aws:s3:::{bucket}"), bucket, headers, uri).await {
             Ok(()) => {
-                if let (Error::NoSuchVersion, Some(version)) = (failure, query::value(uri, "versionId")) {
-                    error::detail("VersionId", version);
+                let told = fail(failure, bucket.as_str(), Some(key.as_str()));
+                match (failure, query::value(uri, "versionId")) {
+                    (Error::NoSuchVersion, Some(version)) => told.detail("VersionId", version),
+                    _ => told,
                 }
-                fail(failure, bucket.as_str(), Some(key.as_str()))
             }
             Err(denied) => denied,
         }

@@ -8,6 +8,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::{Call, Operations, acl, bucket_name, fail, fields, object_key};
 use crate::checksum::{self, algorithm_name, set_checksum, type_name};
 use crate::error::invalid_argument;
+use crate::refusal::Detail as _;
 use crate::sse::{self, Told};
 use crate::time_text::from_dto;
 
@@ -196,10 +197,11 @@ pub async fn abort_multipart_upload(
 
 /// A failure about an upload.
 pub fn fail_upload(failure: &Error, upload: &str) -> s3s::S3Error {
-    if matches!(failure, Error::NoSuchUpload | Error::InvalidPart { .. } | Error::InvalidPartOrder) {
-        crate::error::detail("UploadId", upload);
+    let told = crate::error::of_engine(failure);
+    match failure {
+        Error::NoSuchUpload | Error::InvalidPart { .. } | Error::InvalidPartOrder => told.detail("UploadId", upload),
+        _ => told,
     }
-    crate::error::of_engine(failure)
 }
 
 #[cfg(test)]

@@ -73,10 +73,8 @@ pub async fn get_bucket_policy_status(
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let record = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
-    let policy = ops.gate.bucket_policy(&record)?.ok_or_else(|| {
-        error::detail("BucketName", request.input.bucket.as_str());
-        error::of_engine(&arqueta_engine::Error::NoSuchDocument(BucketDocument::Policy))
-    })?;
+    let missing = || error::of_engine(&arqueta_engine::Error::NoSuchDocument(BucketDocument::Policy));
+    let policy = ops.gate.bucket_policy(&record)?.ok_or_else(missing)?;
     let is_public = policy.is_public && !PublicAccess::of(&record).restrict_buckets;
     Ok(S3Response::new(GetBucketPolicyStatusOutput {
         policy_status: Some(PolicyStatus { is_public: Some(is_public) }),

@@ -14,8 +14,8 @@ async fn every_answer_names_its_request_and_errors_are_whole_documents() {
     assert_eq!(answer.element("RequestId"), Some(id.as_str()));
     assert_eq!(answer.element("HostId"), answer.header("x-amz-id-2"));
     assert_eq!(answer.element("Key"), Some("missing key"));
-    assert_eq!(answer.element("Resource"), Some("/bucket/missing%20key"));
-    assert!(answer.text().starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"));
+    assert_eq!(answer.element("Resource"), None);
+    assert!(answer.text().starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>"));
     assert_eq!(answer.header("content-type"), Some("application/xml"));
     let fine = rig.root.get("/bucket").send(&rig).await;
     assert!(fine.header("x-amz-request-id").is_some_and(|other| other != id));
@@ -115,4 +115,70 @@ async fn encryption_is_echoed_as_aws_echoes_it() {
     assert_eq!(asked.error(), (400, "InvalidArgument"));
     let default = rig.root.put("/bucket/d").body("x").send(&rig).await;
     assert_eq!(default.header("x-amz-server-side-encryption"), Some("AES256"));
+}
+
+#[tokio::test]
+async fn errors_carry_the_elements_that_aws_sends_with_them() {
+    let rig = Rig::with_bucket().await;
+    assert_eq!(rig.root.put("/bucket/k").body("0123456789").send(&rig).await.status, 200);
+    let part = "/bucket/k?partNumber=1&uploadId=none";
+    for (draft, code, elements) in [
+        (rig.root.get("/missing-bucket/k"), "NoSuchBucket", vec![("BucketName", "missing-bucket")]),
+        (rig.root.delete("/bucket"), "BucketNotEmpty", vec![("BucketName", "bucket")]),
+        (rig.root.get("/bucket?policy"), "NoSuchBucketPolicy", vec![("BucketName", "bucket")]),
+        (rig.root.get("/bucket?lifecycle"), "NoSuchLifecycleConfiguration", vec![("BucketName", "bucket")]),
+        (rig.root.get("/bucket?tagging"), "NoSuchTagSet", vec![("BucketName", "bucket")]),
+        (rig.root.get("/bucket/none"), "NoSuchKey", vec![("Key", "none")]),
+        (
+            rig.root.get("/bucket/k?versionId=00000000000000000000000000000000"),
+            "NoSuchVersion",
+            vec![("Key", "k"), ("VersionId", "00000000000000000000000000000000")],
+        ),
+        (rig.root.put(part).body("x"), "NoSuchUpload", vec![("UploadId", "none")]),
+        (
+            rig.root.get("/bucket/k").header("range", "bytes=10-"),
+            "InvalidRange",
+            vec![("RangeRequested", "bytes=10-"), ("ActualObjectSize", "10")],
+        ),
+        (rig.root.get("/bucket/k?partNumber=7"), "InvalidPartNumber", vec![("PartNumberRequested", "7")]),
+        (
+            rig.root.put("/bucket/k").header("x-amz-storage-class", "DUST").body("x"),
+            "InvalidStorageClass",
+            vec![("StorageClassRequested", "DUST")],
+        ),
+        (
+            rig.root.put("/bucket/k").header("content-md5", "nothing").body("x"),
+            "InvalidDigest",
+            vec![("Content-MD5", "nothing")],
+        ),
+        (
+            rig.root.put("/bucket?versioning").header("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==").body("<x/>"),
+            "BadDigest",
+            vec![("ExpectedDigest", "1B2M2Y8AsgTpgAmY7PhCfg==")],
+        ),
+    ] {
+        let answer = draft.send(&rig).await;
+        assert_eq!(answer.element("Code"), Some(code), "{}", answer.text());
+        for (name, value) in elements {
+            assert_eq!(answer.element(name), Some(value), "{}", answer.text());
+        }
+        assert_eq!(answer.text().matches("<BucketName>").count(), usize::from(answer.element("BucketName").is_some()));
+    }
+}
+
+#[tokio::test]
+async fn what_one_key_of_many_met_is_no_element_of_a_later_error() {
+    let rig = Rig::with_bucket().await;
+    let body = "<Delete><Object><Key>k</Key><VersionId>wrong</VersionId></Object></Delete>";
+    let md5 = base64::Engine::encode(
+        &base64::prelude::BASE64_STANDARD,
+        s3s::crypto::Checksum::finalize({
+            let mut hash = <s3s::crypto::Md5 as s3s::crypto::Checksum>::new();
+            s3s::crypto::Checksum::update(&mut hash, body.as_bytes());
+            hash
+        }),
+    );
+    let answer = rig.root.post("/bucket?delete").header("content-md5", &md5).body(body).send(&rig).await;
+    assert_eq!((answer.status.as_u16(), answer.element("ArgumentName")), (200, None));
+    assert!(answer.text().starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<"), "{}", answer.text());
 }
