@@ -106,13 +106,13 @@ impl Iam {
                     return Err(Error::ExpiredToken);
                 }
                 let expires = session.expires;
-                let identity = self.session_identity(access_key_id, &session, generation).await?;
+                let identity = self.session_identity(access_key_id, &session).await?;
                 let secret = Arc::new(Secret::new(secret.as_str()));
                 (Credential { secret, identity: Arc::new(identity) }, Some((token.into(), expires)))
             }
             // Without its token it is the id of no key at all, as AWS has it.
             (true, None) => return Err(Error::UnknownAccessKey),
-            (false, _) => (self.long_term(access_key_id, generation).await?, None),
+            (false, _) => (self.long_term(access_key_id).await?, None),
         };
         let noted = self.directory.last_use(access_key_id).await?.map_or(i64::MIN, Timestamp::millis);
         let known = Arc::new(Known { credential, generation, session, noted: AtomicI64::new(noted) });
@@ -132,11 +132,11 @@ impl Iam {
         }
     }
 
-    async fn long_term(&self, access_key_id: &str, generation: u64) -> Result<Credential, Error> {
+    async fn long_term(&self, access_key_id: &str) -> Result<Credential, Error> {
         if let Some((account, root)) = &self.configured_root
             && root.access_key_id == access_key_id
         {
-            let identity = Identity { epoch: generation, ..Identity::bare(Principal::root(account, access_key_id)) };
+            let identity = Identity::bare(Principal::root(account, access_key_id));
             return Ok(Credential {
                 secret: Arc::new(Secret::new(root.secret.expose())),
                 identity: Arc::new(identity),
@@ -149,12 +149,10 @@ impl Iam {
         let secret = secret.ok_or_else(damaged)?;
         let secret = Secret::new(std::str::from_utf8(&secret).map_err(|_| damaged())?);
         let identity = match &record.owner {
-            KeyOwner::Root => {
-                Identity { epoch: generation, ..Identity::bare(Principal::root(&record.account, access_key_id)) }
-            }
+            KeyOwner::Root => Identity::bare(Principal::root(&record.account, access_key_id)),
             KeyOwner::User(id) => {
                 let user = self.live_user(&record.account, id).await?.ok_or(Error::UnknownAccessKey)?;
-                self.user_identity(&record.account, user, access_key_id, generation).await?
+                self.user_identity(&record.account, user, access_key_id).await?
             }
         };
         Ok(Credential { secret: Arc::new(secret), identity: Arc::new(identity) })
@@ -162,7 +160,7 @@ impl Iam {
 
     /// The user with a unique id, if it still exists.
     async fn live_user(&self, account: &AccountId, id: &str) -> Result<Option<UserRecord>, Error> {
-        let Some((of, name)) = self.directory.user_by_id(id).await? else { return Ok(None) };
+        let Some((of, name)) = self.directory.by_id(id).await? else { return Ok(None) };
         let user: Option<UserRecord> = self.directory.find(&of, &name).await?;
         Ok(user.filter(|user| user.id == id && of == *account))
     }
@@ -172,7 +170,6 @@ impl Iam {
         account: &AccountId,
         user: UserRecord,
         access_key_id: &str,
-        generation: u64,
     ) -> Result<Identity, Error> {
         let mut policies = self.granted(account, &user.grants).await?;
         for group in &user.groups {
@@ -191,23 +188,17 @@ impl Iam {
             policies: policies.into(),
             boundary: self.boundary(account, user.boundary.as_deref()).await?,
             tags: pairs(user.tags),
-            epoch: generation,
             ..Identity::bare(principal)
         })
     }
 
-    async fn session_identity(
-        &self,
-        access_key_id: &str,
-        session: &Session,
-        generation: u64,
-    ) -> Result<Identity, Error> {
+    async fn session_identity(&self, access_key_id: &str, session: &Session) -> Result<Identity, Error> {
         let account = &session.account;
         let mut identity = match &session.of {
             SessionOf::Root => Identity::bare(Principal::root(account, access_key_id)),
-            SessionOf::User(id) => self.session_user(account, Some(id), access_key_id, generation).await?,
+            SessionOf::User(id) => self.session_user(account, Some(id), access_key_id).await?,
             SessionOf::Federated { user, name } => {
-                let issuer = self.session_user(account, user.as_deref(), access_key_id, generation).await?;
+                let issuer = self.session_user(account, user.as_deref(), access_key_id).await?;
                 federated(issuer, name)
             }
             SessionOf::Role { name, id, session_name } => {
@@ -233,7 +224,6 @@ impl Iam {
         identity.transitive_tags = pairs(session.tags.iter().filter(goes_on).cloned().collect());
         (identity.session, identity.scope) = self.scope(account, session.policies.as_ref()).await?;
         identity.claims = session.vouched.as_ref().map(|vouched| vouched.keys.as_slice().into()).unwrap_or_default();
-        identity.epoch = generation;
         Ok(identity)
     }
 
@@ -243,11 +233,10 @@ impl Iam {
         account: &AccountId,
         id: Option<&str>,
         access_key_id: &str,
-        generation: u64,
     ) -> Result<Identity, Error> {
         let Some(id) = id else { return Ok(Identity::bare(Principal::root(account, access_key_id))) };
         let user = self.live_user(account, id).await?.ok_or(Error::InvalidToken)?;
-        self.user_identity(account, user, access_key_id, generation).await
+        self.user_identity(account, user, access_key_id).await
     }
 
     pub(crate) async fn role_identity(

@@ -7,10 +7,11 @@ use ipnet::IpNet;
 
 use crate::ParseError;
 use crate::effect::Effect;
+use crate::glob::Case;
 use crate::json::Json;
-use crate::keys::{Environment, Key, Values};
+use crate::keys::{ANONYMOUS, Environment, Key, Values};
 use crate::operand::{self, Moment, Number};
-use crate::pattern::{ArnPattern, Case, Outcome, Pattern, Syntax};
+use crate::pattern::{ArnPattern, Outcome, Pattern, Syntax};
 
 /// One operator on one key with all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,7 @@ impl Condition {
     /// Whether the condition holds. Where that cannot be told (a policy variable without a value,
     /// several values without a set operator) an Allow does not apply and a Deny does.
     pub(crate) fn holds(&self, effect: Effect, env: &Environment<'_>) -> bool {
+        env.steps.charge(1);
         let values = env.values(&self.key);
         let missing = values.iter().next().is_none();
         if let Test::Null(absent) = &self.test {
@@ -118,6 +120,10 @@ impl Condition {
     }
 
     fn value_holds(&self, value: &str, effect: Effect, env: &Environment<'_>) -> bool {
+        // Whatever stands behind is decided by no statement any more.
+        if env.steps.are_spent() {
+            return false;
+        }
         match self.test.outcome(value, env) {
             Outcome::Match => !self.negated,
             Outcome::Differ => self.negated,
@@ -146,7 +152,10 @@ impl Condition {
         let positive = !self.negated && !self.if_exists && self.set != Set::ForAllValues;
         positive
             && match &self.test {
-                Test::Text(patterns, _) => patterns.iter().all(|pattern| pattern.literal().is_some()),
+                Test::Text(patterns, _) => patterns.iter().all(|pattern| {
+                    // Whom nobody signed for has a user id as well, and everyone has it.
+                    pattern.literal().is_some_and(|literal| !literal.eq_ignore_ascii_case(ANONYMOUS))
+                }),
                 Test::Arn(patterns) => patterns.iter().all(ArnPattern::is_literal),
                 Test::Ip(nets) => nets.iter().all(is_narrow),
                 _ => false,
@@ -169,11 +178,22 @@ impl Test {
                 Outcome::any(patterns.iter().map(|pattern| pattern.matches(value, *case, env)))
             }
             Self::Arn(patterns) => Outcome::any(patterns.iter().map(|pattern| pattern.matches(value, env))),
-            Self::Number(numbers, relation) => compare(Number::parse(value), numbers, *relation),
-            Self::Date(moments, relation) => compare(Moment::parse(value), moments, *relation),
+            Self::Number(numbers, relation) => {
+                env.steps.charge(numbers.len());
+                compare(Number::parse(value), numbers, *relation)
+            }
+            Self::Date(moments, relation) => {
+                env.steps.charge(moments.len());
+                compare(Moment::parse(value), moments, *relation)
+            }
             Self::Bool(wanted) => Outcome::of(operand::boolean(value).is_some_and(|value| wanted.contains(&value))),
-            Self::Binary(wanted) => Outcome::of(operand::bytes(value).is_some_and(|value| wanted.contains(&value))),
+            Self::Binary(wanted) => {
+                env.steps.charge(wanted.len());
+                env.steps.charge_bytes(value.len());
+                Outcome::of(operand::bytes(value).is_some_and(|value| wanted.contains(&value)))
+            }
             Self::Ip(nets) => {
+                env.steps.charge(nets.len());
                 let address = operand::address(value);
                 Outcome::of(address.is_some_and(|address| nets.iter().any(|net| net.contains(&address))))
             }

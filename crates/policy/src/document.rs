@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use crate::condition::Condition;
 use crate::effect::Effect;
+use crate::glob::{Case, Steps};
 use crate::keys::Environment;
-use crate::pattern::{ArnPattern, Case, Outcome, Pattern, Syntax};
+use crate::pattern::{ArnPattern, Outcome, Pattern, Syntax};
 use crate::principal::{PrincipalClause, PrincipalName, Reach};
 
 /// Where a policy stands, which decides what it may contain and how large it may be.
@@ -60,11 +61,15 @@ pub struct Policy {
     id: Option<Box<str>>,
     statements: Box<[Statement]>,
     size: usize,
+    /// Lower-case names of the condition keys that it asks for, sorted.
+    asked: Box<[Box<str>]>,
 }
 
 impl Policy {
     pub(crate) fn new(kind: PolicyKind, id: Option<Box<str>>, statements: Box<[Statement]>, size: usize) -> Self {
-        Self { kind, id, statements, size }
+        let asked: BTreeSet<String> =
+            statements.iter().flat_map(Statement::condition_keys).map(str::to_lowercase).collect();
+        Self { kind, id, statements, size, asked: asked.into_iter().map(Into::into).collect() }
     }
 
     /// What it was parsed as.
@@ -96,10 +101,16 @@ impl Policy {
     /// variables in resources.
     #[must_use]
     pub fn context_keys(&self) -> BTreeSet<&str> {
-        let conditions = self.statements.iter().flat_map(|statement| &statement.conditions);
-        let resources = self.statements.iter().filter_map(|statement| statement.resources.as_ref());
-        let variables = resources.flat_map(|resources| &resources.patterns).flat_map(ArnPattern::variables);
-        conditions.flat_map(Condition::asked_keys).chain(variables).collect()
+        self.statements.iter().flat_map(Statement::condition_keys).collect()
+    }
+
+    /// Whether the policy asks for the condition key `name`, given in lower case; a name that ends
+    /// in `/` or `:` stands for every key that begins so. Who has to look a value up asks first.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        let at = self.asked.partition_point(|asked| **asked < *name);
+        let family = name.ends_with(['/', ':']);
+        self.asked.get(at).is_some_and(|asked| if family { asked.starts_with(name) } else { **asked == *name })
     }
 
     /// Whether S3 calls the policy public: some Allow lets an open set of principals in without
@@ -168,7 +179,16 @@ impl Statement {
     /// Whether the pattern number `at` of [`Statement::actions`] matches `action`.
     #[must_use]
     pub fn pattern_matches(&self, at: usize, action: &str) -> bool {
-        self.actions.patterns.get(at).is_some_and(|pattern| pattern.matches_plain(action, Case::Ignore))
+        self.actions
+            .patterns
+            .get(at)
+            .is_some_and(|pattern| pattern.matches_plain(action, Case::Ignore, &Steps::default()))
+    }
+
+    /// The condition keys that the statement asks for, as it writes them.
+    pub fn condition_keys(&self) -> impl Iterator<Item = &str> {
+        let resources = self.resources.iter().flat_map(|resources| &resources.patterns);
+        self.conditions.iter().flat_map(Condition::asked_keys).chain(resources.flat_map(ArnPattern::variables))
     }
 
     /// Whether [`Statement::resources`] are those that the statement is not about.
@@ -190,7 +210,8 @@ impl Statement {
     /// How close the statement comes to the principal if it applies to the request at all.
     /// Policies without principals reach whoever they are attached to.
     pub(crate) fn reach(&self, action: &str, resource: &str, env: &Environment<'_>) -> Reach {
-        if !self.covers_action(action) || !self.covers_resource(resource, env) {
+        env.steps.charge(1);
+        if !self.covers_action(action, &env.steps) || !self.covers_resource(resource, env) {
             return Reach::None;
         }
         let reach = self.principals.as_ref().map_or(Reach::Direct, |clause| clause.reach(self.effect, env));
@@ -201,8 +222,8 @@ impl Statement {
         }
     }
 
-    fn covers_action(&self, action: &str) -> bool {
-        let listed = self.actions.patterns.iter().any(|pattern| pattern.matches_plain(action, Case::Ignore));
+    fn covers_action(&self, action: &str, steps: &Steps) -> bool {
+        let listed = self.actions.patterns.iter().any(|pattern| pattern.matches_plain(action, Case::Ignore, steps));
         listed != self.actions.inverted
     }
 

@@ -9,6 +9,7 @@ use arqueta_model::{AccountId, PrincipalKind};
 use crate::Identity;
 use crate::document::{Policy, PolicyKind};
 use crate::effect::Effect;
+use crate::glob::Steps;
 use crate::keys::{ConditionKeys, Environment};
 use crate::principal::Reach;
 
@@ -89,6 +90,9 @@ pub enum Decision {
         /// Where it stands.
         why: PolicyType,
     },
+    /// The policies and the request's values cost more to compare than one decision may: a denial
+    /// that nothing overrides.
+    TooCostly,
 }
 
 impl Decision {
@@ -107,6 +111,7 @@ impl Decision {
                 };
                 Some(format!("with an explicit deny in {article} {why}"))
             }
+            Self::TooCostly => Some("because the policies that apply are too complex to evaluate".to_owned()),
         }
     }
 }
@@ -128,13 +133,10 @@ impl fmt::Display for PolicyType {
 pub struct Evaluation {
     /// The decision.
     pub decision: Decision,
-    /// Whether something was consulted that may differ in the requester's next request: the time,
-    /// the connection, or which session of the requester asks. If not, the decision may be
-    /// remembered for the same requester, identity epoch, resource policy, action, resource,
-    /// keys that the service inserted and `via_service`.
-    pub volatile: bool,
     /// Whether the resource belongs to another account. Such a denial should not tell its reason.
     pub cross_account: bool,
+    /// Comparisons that it took, at most a little more than [`BUDGET`](crate::BUDGET).
+    pub steps: u64,
 }
 
 impl Evaluation {
@@ -164,19 +166,26 @@ impl Evaluation {
 /// Decides. The same evaluator serves every kind of policy.
 #[must_use]
 pub fn evaluate(identity: &Identity, request: &Request<'_>, resource: ResourcePolicy<'_>) -> Evaluation {
-    let env = Environment::new(identity, request.keys, resource.owner);
+    let env = Environment {
+        identity,
+        keys: request.keys,
+        action: request.action,
+        owner: resource.owner,
+        steps: Steps::default(),
+    };
     let kind = identity.principal.kind;
     let outside = matches!(kind, PrincipalKind::Anonymous | PrincipalKind::Service);
     let cross_account = !outside && identity.principal.account != *resource.owner;
     let stances = Stances::take(request, resource, &env);
     let decision = match stances.explicit_deny(resource) {
+        _ if env.steps.are_spent() => Decision::TooCostly,
         Some(why) => Decision::ExplicitDeny { why },
         None => match stances.lacking(kind, cross_account, resource) {
             Some(why) => Decision::ImplicitDeny { why },
             None => Decision::Allow,
         },
     };
-    Evaluation { decision, volatile: env.is_volatile(), cross_account }
+    Evaluation { decision, cross_account, steps: env.steps.taken() }
 }
 
 /// What one set of policies says to a request.
@@ -191,6 +200,9 @@ impl Stance {
     fn of<'p>(policies: impl Iterator<Item = &'p Policy>, request: &Request<'_>, env: &Environment<'_>) -> Self {
         let mut found = Reach::None;
         for statement in policies.flat_map(Policy::statements) {
+            if env.steps.are_spent() {
+                break;
+            }
             let reach = statement.reach(request.action, request.resource, env);
             match statement.effect {
                 Effect::Deny if reach > Reach::None => return Self::Deny,

@@ -29,9 +29,6 @@ pub struct Identity {
     pub provider: Option<Arc<str>>,
     /// Condition keys that an identity provider gave the session: `<issuer>:sub` and so on.
     pub claims: Arc<[(String, String)]>,
-    /// Moves whenever a policy, group membership or key of this identity changes; a remembered
-    /// decision is void when it differs.
-    pub epoch: u64,
 }
 
 impl Identity {
@@ -48,7 +45,6 @@ impl Identity {
             transitive_tags: Arc::new([]),
             provider: None,
             claims: Arc::new([]),
-            epoch: 0,
         }
     }
 

@@ -2,30 +2,70 @@
 //! principals and requests get their values (IAM User Guide, "AWS global condition context keys").
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use arqueta_model::{AccountId, Arn, PrincipalKind, Region, RequestInfo, Timestamp};
 
 use crate::Identity;
+use crate::glob::Steps;
 
 /// Condition keys of one request beside those of its principal, which the evaluator takes from
 /// the [`Identity`].
 ///
 /// From the [`RequestInfo`]: `aws:SourceIp`, `aws:SecureTransport`, `aws:CurrentTime`,
 /// `aws:EpochTime`, `aws:UserAgent`, `aws:ViaAWSService`, `aws:RequestedRegion`,
-/// `kms:ViaService`. The service adds its own with [`ConditionKeys::insert`].
+/// `kms:ViaService`. The service adds its own with [`ConditionKeys::set`], or with
+/// [`ConditionKeys::insert`] where their names come with the request.
 #[derive(Debug, Clone, Default)]
 pub struct ConditionKeys<'a> {
     request: Option<(&'a RequestInfo, &'a Region)>,
-    /// Lower-case names.
-    own: Vec<(Box<str>, Vec<String>)>,
+    /// By lower-case name: a request may bring thousands.
+    own: BTreeMap<Cow<'static, str>, Held<'a>>,
+}
+
+/// What a service said of one key.
+#[derive(Debug, Clone, Default)]
+struct Held<'a> {
+    values: Given<'a>,
+    /// The only action that has the key.
+    action: Option<&'static str>,
+}
+
+/// Most keys have one value.
+#[derive(Debug, Clone, Default)]
+enum Given<'a> {
+    #[default]
+    Nothing,
+    One([Cow<'a, str>; 1]),
+    Many(Vec<Cow<'a, str>>),
+}
+
+impl<'a> Given<'a> {
+    fn push(&mut self, value: Cow<'a, str>) {
+        *self = match std::mem::take(self) {
+            Self::Nothing => Self::One([value]),
+            Self::One([first]) => Self::Many(vec![first, value]),
+            Self::Many(mut values) => {
+                values.push(value);
+                Self::Many(values)
+            }
+        };
+    }
+
+    fn as_slice(&self) -> &[Cow<'a, str>] {
+        match self {
+            Self::Nothing => &[],
+            Self::One(value) => value,
+            Self::Many(values) => values,
+        }
+    }
 }
 
 impl<'a> ConditionKeys<'a> {
     /// The keys of a request that `region` serves.
     #[must_use]
     pub fn of_request(request: &'a RequestInfo, region: &'a Region) -> Self {
-        Self { request: Some((request, region)), own: Vec::new() }
+        Self { request: Some((request, region)), own: BTreeMap::new() }
     }
 
     /// No request behind the question, as in tests and simulations.
@@ -34,15 +74,28 @@ impl<'a> ConditionKeys<'a> {
         Self::default()
     }
 
+    /// Adds a value to a key whose name is known when this is compiled: neither is copied. The
+    /// name is in lower case; one given before becomes multivalued.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Cow<'a, str>>) {
+        debug_assert!(!name.bytes().any(|b| b.is_ascii_uppercase()), "{name}");
+        self.own.entry(Cow::Borrowed(name)).or_default().values.push(value.into());
+    }
+
+    /// As [`Self::set`], for a key that only decisions about `action` have.
+    pub fn set_for(&mut self, action: &'static str, name: &'static str, value: impl Into<Cow<'a, str>>) {
+        self.set(name, value);
+        self.own.entry(Cow::Borrowed(name)).or_default().action = Some(action);
+    }
+
     /// Adds a value. Names ignore case; a name given before becomes multivalued.
     pub fn insert(&mut self, name: &str, value: impl Into<String>) {
-        self.values(name).push(value.into());
+        self.values(name).push(Cow::Owned(value.into()));
     }
 
     /// Adds a multivalued key such as `aws:TagKeys`; no values at all count as absent.
     pub fn insert_all(&mut self, name: &str, values: impl IntoIterator<Item = impl Into<String>>) {
         let into = self.values(name);
-        into.extend(values.into_iter().map(Into::into));
+        values.into_iter().for_each(|value| into.push(Cow::Owned(value.into())));
     }
 
     /// As [`Self::insert`], for building in one expression.
@@ -52,13 +105,8 @@ impl<'a> ConditionKeys<'a> {
         self
     }
 
-    fn values(&mut self, name: &str) -> &mut Vec<String> {
-        let name = name.to_lowercase();
-        let at = self.own.iter().position(|(own, _)| **own == *name).unwrap_or_else(|| {
-            self.own.push((name.into(), Vec::new()));
-            self.own.len() - 1
-        });
-        &mut self.own[at].1
+    fn values(&mut self, name: &str) -> &mut Given<'a> {
+        &mut self.own.entry(Cow::Owned(name.to_lowercase())).or_default().values
     }
 }
 
@@ -67,7 +115,7 @@ impl<'a> ConditionKeys<'a> {
 pub(crate) enum Values<'a> {
     Missing,
     One(Cow<'a, str>),
-    Many(&'a [String]),
+    Many(&'a [Cow<'a, str>]),
     Several(Vec<&'a str>),
 }
 
@@ -82,13 +130,13 @@ impl Values<'_> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        let (one, many, several): (Option<&str>, &[String], &[&str]) = match self {
+        let (one, many, several): (Option<&str>, &[Cow<'_, str>], &[&str]) = match self {
             Self::Missing => (None, &[], &[]),
             Self::One(value) => (Some(value), &[], &[]),
             Self::Many(values) => (None, values, &[]),
             Self::Several(values) => (None, &[], values),
         };
-        one.into_iter().chain(many.iter().map(String::as_str)).chain(several.iter().copied())
+        one.into_iter().chain(many.iter().map(AsRef::as_ref)).chain(several.iter().copied())
     }
 }
 
@@ -140,7 +188,7 @@ impl Key {
             "aws:viaawsservice" => Global::ViaAwsService,
             "kms:viaservice" => Global::KmsViaService,
             "aws:requestedregion" => Global::RequestedRegion,
-            "aws:resourceaccount" => Global::ResourceAccount,
+            "aws:resourceaccount" | "s3:resourceaccount" => Global::ResourceAccount,
             "aws:username" => Global::UserName,
             "aws:userid" => Global::UserId,
             "aws:principalarn" => Global::PrincipalArn,
@@ -169,43 +217,24 @@ impl Key {
     }
 }
 
-/// Everything that one evaluation can ask about, and what it did ask.
+/// Everything that one evaluation can ask about, and what it costs.
 #[derive(Debug)]
 pub(crate) struct Environment<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) keys: &'a ConditionKeys<'a>,
+    /// What is decided.
+    pub(crate) action: &'a str,
     /// Account that owns the resource.
     pub(crate) owner: &'a AccountId,
-    volatile: Cell<bool>,
+    pub(crate) steps: Steps,
 }
 
 impl<'a> Environment<'a> {
-    pub(crate) fn new(identity: &'a Identity, keys: &'a ConditionKeys<'a>, owner: &'a AccountId) -> Self {
-        Self { identity, keys, owner, volatile: Cell::new(false) }
-    }
-
-    /// Whether anything was asked that may differ in the requester's next request.
-    pub(crate) fn is_volatile(&self) -> bool {
-        self.volatile.get()
-    }
-
-    /// Notes that the outcome depends on the moment or the connection.
-    fn of_the_moment(&self) {
-        self.volatile.set(true);
-    }
-
-    /// Notes that the outcome depends on which session of the identity asks.
-    pub(crate) fn of_the_session(&self) {
-        let principal = &self.identity.principal;
-        if principal.session.is_some() || principal.kind == PrincipalKind::FederatedUser {
-            self.volatile.set(true);
-        }
-    }
-
     /// The values of `key`; those that the service gave come first.
     pub(crate) fn values(&self, key: &Key) -> Values<'a> {
-        let own = self.keys.own.iter().find(|(name, _)| *name == key.name);
-        match own.map(|(_, values)| values.as_slice()) {
+        let own = self.keys.own.get(&*key.name);
+        let own = own.filter(|held| held.action.is_none_or(|action| action.eq_ignore_ascii_case(self.action)));
+        match own.map(|held| held.values.as_slice()) {
             Some([]) => Values::Missing,
             Some([value]) => Values::One(Cow::Borrowed(value)),
             Some(values) => Values::Many(values),
@@ -219,7 +248,6 @@ impl<'a> Environment<'a> {
         if claims.is_empty() {
             return Values::Missing;
         }
-        self.of_the_session();
         let values: Vec<&'a str> = claims
             .iter()
             .filter(|(name, _)| name.to_lowercase() == *key.name)
@@ -260,16 +288,14 @@ impl<'a> Environment<'a> {
             Global::KmsViaService => return request.via_service.as_deref().map(Cow::Borrowed),
             _ => {}
         }
-        let value = match global {
+        Some(match global {
             Global::CurrentTime => request.received.rfc3339().into(),
             Global::EpochTime => request.received.seconds().to_string().into(),
             Global::SourceIp => request.source_ip.to_canonical().to_string().into(),
             Global::SecureTransport => boolean(request.secure_transport),
             Global::UserAgent => Cow::Borrowed(&*request.user_agent),
             _ => return None,
-        };
-        self.of_the_moment();
-        Some(value)
+        })
     }
 
     fn principal_key(&self, global: &Global) -> Option<Cow<'a, str>> {
@@ -285,12 +311,8 @@ impl<'a> Environment<'a> {
                 (principal.kind == PrincipalKind::Service).then(|| principal.id.as_str().into())
             }
             Global::FederatedProvider => self.identity.provider.as_deref().map(Cow::Borrowed),
-            Global::UserId => {
-                self.of_the_session();
-                Some(if known { principal.id.as_str().into() } else { "anonymous".into() })
-            }
+            Global::UserId => Some(if known { principal.id.as_str().into() } else { ANONYMOUS.into() }),
             Global::PrincipalTag(name) => {
-                self.of_the_session();
                 let tag = self.identity.tags.iter().find(|(key, _)| key.to_lowercase() == **name);
                 tag.map(|(_, value)| value.as_str().into())
             }
@@ -300,7 +322,6 @@ impl<'a> Environment<'a> {
 
     /// Keys that only temporary credentials have.
     fn session_key(&self, global: &Global) -> Option<Cow<'a, str>> {
-        self.of_the_session();
         let session = self.identity.principal.session.as_ref()?;
         match global {
             Global::TokenIssueTime => Some(session.created.rfc3339().into()),
@@ -313,6 +334,9 @@ impl<'a> Environment<'a> {
         }
     }
 }
+
+/// `aws:userid` of a request that nobody signed.
+pub(crate) const ANONYMOUS: &str = "anonymous";
 
 fn age(since: Timestamp, now: Timestamp) -> String {
     now.since(since).as_secs().to_string()

@@ -14,18 +14,23 @@
 //! an Allow and widens a Deny.
 //!
 //! **Threat notes.** Policies are written by tenants: parsing is bounded by the kind's size limit,
-//! matching by pattern times text. Values from requests are compared as plain text; a `*` in a
-//! user's name is not a wildcard in a policy that mentions `${aws:username}`.
+//! matching is linear, and a decision that takes more than [`BUDGET`] comparisons is a denial.
+//! Values from requests are compared as plain text; a `*` in a user's name is not a wildcard in a
+//! policy that mentions `${aws:username}`. A name can be given again: policies of resources are
+//! stored with the unique ids of whom they name ([`identified`]).
 
 mod condition;
 mod document;
 mod effect;
 mod error;
 mod evaluate;
+mod glob;
+mod global;
 mod grammar;
 mod identity;
 mod json;
 mod keys;
+mod naming;
 mod operand;
 mod pattern;
 mod principal;
@@ -34,6 +39,9 @@ pub use document::{Policy, PolicyKind, Statement};
 pub use effect::Effect;
 pub use error::ParseError;
 pub use evaluate::{Decision, Evaluation, PolicyType, Request, ResourcePolicy, ResourceRole, evaluate};
+pub use glob::BUDGET;
+pub use global::is_global_key;
 pub use identity::Identity;
 pub use keys::ConditionKeys;
+pub use naming::{Known, LookupError, Principals, Unidentified, identified, shown};
 pub use principal::PrincipalName;

@@ -1,7 +1,7 @@
 //! The Principal and NotPrincipal elements (IAM User Guide, "AWS JSON policy elements: Principal"
 //! and "NotPrincipal").
 
-use arqueta_model::{Arn, PrincipalKind};
+use arqueta_model::PrincipalKind;
 
 use crate::ParseError;
 use crate::effect::Effect;
@@ -41,7 +41,7 @@ enum Entry {
     Arn(Box<str>),
     /// One session of a role.
     SessionArn(Box<str>),
-    /// `AIDA…` or `AROA…`.
+    /// `AIDA…`, `AROA…` or `AROA…:session`.
     Id(Box<str>),
     Service(Box<str>),
     Federated(Box<str>),
@@ -59,7 +59,7 @@ pub enum PrincipalName<'a> {
     Identity(&'a str),
     /// The ARN of one session of a role.
     Session(&'a str),
-    /// The unique id of a user or role.
+    /// The unique id of a user or role, or of one session of a role: `AROA…:session`.
     UniqueId(&'a str),
     /// A service such as `cloudtrail.amazonaws.com`.
     Service(&'a str),
@@ -67,6 +67,53 @@ pub enum PrincipalName<'a> {
     Federated(&'a str),
     /// The canonical user id of an account.
     CanonicalUser(&'a str),
+}
+
+impl<'a> PrincipalName<'a> {
+    /// Whom a value of the principal type `AWS` names; `None` if it can be nobody.
+    #[must_use]
+    pub fn of_aws(text: &'a str) -> Option<Self> {
+        let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        if text == "*" {
+            return Some(Self::Everyone);
+        }
+        if is_account(text) {
+            return Some(Self::Account(text));
+        }
+        if is_unique_id(text) {
+            return Some(Self::UniqueId(text));
+        }
+        if text.contains(['*', '?']) || !text.starts_with("arn:aws:") {
+            return None;
+        }
+        let mut fields = text.splitn(6, ':').skip(2);
+        let (service, region, account, resource) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        if !is_account(account) || !region.is_empty() {
+            return None;
+        }
+        let (kind, name) = resource.split_once('/').unwrap_or((resource, ""));
+        match (service, kind) {
+            ("iam", "root") if name.is_empty() => Some(Self::Account(account)),
+            ("iam", "user" | "role") | ("sts", "federated-user") if !name.is_empty() => Some(Self::Identity(text)),
+            ("sts", "assumed-role") if name.contains('/') => Some(Self::Session(text)),
+            _ => None,
+        }
+    }
+}
+
+/// `AIDA…`, `AROA…`, or `AROA…:session` for one session of a role, which is how a session that a
+/// policy names is stored.
+fn is_unique_id(text: &str) -> bool {
+    let (id, session) = match text.split_once(':') {
+        Some((id, session)) => (id, Some(session)),
+        None => (text, None),
+    };
+    let fits = (16..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let named = |session: &str| {
+        (2..=64).contains(&session.len())
+            && session.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
+    };
+    fits && (id.starts_with("AROA") && session.is_none_or(named) || id.starts_with("AIDA") && session.is_none())
 }
 
 impl PrincipalClause {
@@ -147,6 +194,20 @@ impl PrincipalClause {
 }
 
 impl Entry {
+    /// The entry of a principal of type `AWS`.
+    fn of(name: PrincipalName<'_>) -> Self {
+        match name {
+            PrincipalName::Everyone => Self::EveryoneAws,
+            PrincipalName::Account(id) => Self::Account(id.into()),
+            PrincipalName::Identity(arn) => Self::Arn(arn.into()),
+            PrincipalName::Session(arn) => Self::SessionArn(arn.into()),
+            PrincipalName::UniqueId(id) => Self::Id(id.into()),
+            PrincipalName::Service(name) => Self::Service(name.into()),
+            PrincipalName::Federated(name) => Self::Federated(name.into()),
+            PrincipalName::CanonicalUser(id) => Self::Canonical(id.into()),
+        }
+    }
+
     fn reach(&self, env: &Environment<'_>) -> Reach {
         let principal = &env.identity.principal;
         let direct = |is: bool| if is { Reach::Direct } else { Reach::None };
@@ -169,10 +230,7 @@ impl Entry {
             Self::Canonical(id) => of_account(**id == *principal.account.canonical_user_id()),
             Self::Arn(arn) if issuer.is_some_and(|session| session.issuer.as_str() == &**arn) => Reach::Issuer,
             Self::Arn(arn) => direct(principal.arn.as_str() == &**arn),
-            Self::SessionArn(arn) => {
-                env.of_the_session();
-                direct(principal.arn.as_str() == &**arn)
-            }
+            Self::SessionArn(arn) => direct(principal.arn.as_str() == &**arn),
             Self::Id(id) if issuer.is_some_and(|session| session.issuer_id == **id) => Reach::Issuer,
             Self::Id(id) => direct(principal.id == **id),
             Self::Everyone | Self::EveryoneAws | Self::Service(_) | Self::Federated(_) => Reach::None,
@@ -197,36 +255,13 @@ fn entry(kind: &str, text: &str) -> Result<Entry, ParseError> {
 }
 
 fn aws(text: &str) -> Result<Entry, ParseError> {
-    if text == "*" {
-        return Ok(Entry::EveryoneAws);
-    }
-    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
-    if is_account(text) {
-        return Ok(Entry::Account(text.into()));
-    }
-    let unique_id = (16..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if unique_id && (text.starts_with("AIDA") || text.starts_with("AROA")) {
-        return Ok(Entry::Id(text.into()));
-    }
-    if text.contains(['*', '?']) {
-        return Err(invalid(&format!(
+    match PrincipalName::of_aws(text) {
+        Some(name) => Ok(Entry::of(name)),
+        None if text.contains(['*', '?']) => Err(invalid(&format!(
             "{text:?}: wildcards cannot stand for part of a name or ARN; use \"*\" with a condition on aws:PrincipalArn"
-        )));
+        ))),
+        None => Err(invalid(&format!("{text:?} is not an account id or the ARN of an account, user, role or session"))),
     }
-    let arn: Option<Arn> =
-        text.parse().ok().filter(|arn: &Arn| text.starts_with("arn:aws:") && is_account(arn.account()));
-    let entry = arn.and_then(|arn| {
-        let (kind, name) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
-        match (arn.service(), kind) {
-            ("iam", "root") if name.is_empty() => Some(Entry::Account(arn.account().into())),
-            ("iam", "user" | "role") | ("sts", "federated-user") if !name.is_empty() => Some(Entry::Arn(text.into())),
-            ("sts", "assumed-role") if name.contains('/') => Some(Entry::SessionArn(text.into())),
-            _ => None,
-        }
-    });
-    entry.ok_or_else(|| {
-        invalid(&format!("{text:?} is not an account id or the ARN of an account, user, role or session"))
-    })
 }
 
 fn texts<'a>(kind: &str, value: &'a Json) -> Result<Vec<&'a str>, ParseError> {

@@ -38,7 +38,12 @@ role | -      | silent | -      | allow role    | no permissions boundary
 role | -      | -      | silent | allow role    | no session policy
 role | -      | allow  | allow  | allow role    | allow
 role | -      | silent | silent | allow session | allow
+# IAM User Guide, "How AWS enforcement code logic evaluates requests" and "AWS JSON policy elements:
+# Principal": boundaries and session policies do not limit what is granted to everyone, with or
+# without a condition on aws:PrincipalArn, unless they deny.
 role | -      | silent | -      | allow everyone | allow
+role | -      | -      | silent | allow everyone | allow
+role | -      | -      | deny   | allow everyone | deny session policy
 role | -      | deny   | -      | allow session | deny permissions boundary
 role | -      | -      | deny   | allow session | deny session policy
 role | allow  | -      | silent | -             | no session policy

@@ -1,5 +1,5 @@
 //! IAM User Guide, "AWS global condition context keys": what each kind of principal and request
-//! says about itself, and which answers may be remembered.
+//! says about itself.
 
 use arqueta_model::{Region, RequestId, RequestInfo};
 use arqueta_policy::{ConditionKeys, Evaluation, Identity, PolicyKind, Request, ResourcePolicy, evaluate};
@@ -31,58 +31,56 @@ fn ask(identity: &Identity, info: &RequestInfo, condition: &str) -> Evaluation {
 
 /// who | key | value (`-`: absent) | may the answer be remembered
 const TABLE: &str = r#"
-user      | aws:username           | alice                                  | yes
-role      | aws:username           | -                                      | yes
-root      | aws:username           | -                                      | yes
-user      | aws:userid             | AIDACKCEVSQ6C2EXAMPLE                  | yes
-role      | aws:userid             | AROACKCEVSQ6C2EXAMPLE:s1               | no
-root      | aws:userid             | 111122223333                           | yes
-federated | aws:userid             | 111122223333:ann                       | no
-anonymous | aws:userid             | anonymous                              | yes
-user      | aws:PrincipalArn       | arn:aws:iam::111122223333:user/alice   | yes
-role      | aws:PrincipalArn       | arn:aws:iam::111122223333:role/app     | yes
-root      | aws:PrincipalArn       | arn:aws:iam::111122223333:root         | yes
-federated | aws:PrincipalArn       | arn:aws:sts::111122223333:federated-user/ann | yes
-anonymous | aws:PrincipalArn       | -                                      | yes
-user      | aws:PrincipalAccount   | 111122223333                           | yes
-anonymous | aws:PrincipalAccount   | -                                      | yes
-user      | aws:PrincipalType      | User                                   | yes
-role      | aws:PrincipalType      | AssumedRole                            | yes
-root      | aws:PrincipalType      | Account                                | yes
-federated | aws:PrincipalType      | FederatedUser                          | yes
-anonymous | aws:PrincipalType      | Anonymous                              | yes
-service   | aws:PrincipalServiceName | cloudtrail.amazonaws.com             | yes
-service   | aws:PrincipalIsAWSService | true                                | yes
-user      | aws:PrincipalIsAWSService | false                               | yes
-user      | aws:TokenIssueTime     | -                                      | yes
-role      | aws:TokenIssueTime     | 2026-01-01T00:00:00Z                   | no
-user      | aws:MultiFactorAuthPresent | -                                  | yes
-role      | aws:MultiFactorAuthPresent | true                               | no
-role      | aws:MultiFactorAuthAge | 90                                     | no
-web       | aws:FederatedProvider  | accounts.example.com                   | yes
-user      | aws:SourceIp           | 203.0.113.9                            | no
-user      | aws:SecureTransport    | true                                   | no
-user      | aws:UserAgent          | aws-cli/2                              | no
-user      | aws:CurrentTime        | 2026-01-01T00:01:30Z                   | no
-user      | aws:EpochTime          | 1767225690                             | no
-user      | aws:RequestedRegion    | eu-west-1                              | yes
-user      | aws:ViaAWSService      | false                                  | yes
-user      | kms:ViaService         | -                                      | yes
-user      | aws:ResourceAccount    | 111122223333                           | yes
-user      | aws:PrincipalTag/team  | -                                      | yes
+user      | aws:username           | alice
+role      | aws:username           | -
+root      | aws:username           | -
+user      | aws:userid             | AIDACKCEVSQ6C2EXAMPLE
+role      | aws:userid             | AROACKCEVSQ6C2EXAMPLE:s1
+root      | aws:userid             | 111122223333
+federated | aws:userid             | 111122223333:ann
+anonymous | aws:userid             | anonymous
+user      | aws:PrincipalArn       | arn:aws:iam::111122223333:user/alice
+role      | aws:PrincipalArn       | arn:aws:iam::111122223333:role/app
+root      | aws:PrincipalArn       | arn:aws:iam::111122223333:root
+federated | aws:PrincipalArn       | arn:aws:sts::111122223333:federated-user/ann
+anonymous | aws:PrincipalArn       | -
+user      | aws:PrincipalAccount   | 111122223333
+anonymous | aws:PrincipalAccount   | -
+user      | aws:PrincipalType      | User
+role      | aws:PrincipalType      | AssumedRole
+root      | aws:PrincipalType      | Account
+federated | aws:PrincipalType      | FederatedUser
+anonymous | aws:PrincipalType      | Anonymous
+service   | aws:PrincipalServiceName | cloudtrail.amazonaws.com
+service   | aws:PrincipalIsAWSService | true
+user      | aws:PrincipalIsAWSService | false
+user      | aws:TokenIssueTime     | -
+role      | aws:TokenIssueTime     | 2026-01-01T00:00:00Z
+user      | aws:MultiFactorAuthPresent | -
+role      | aws:MultiFactorAuthPresent | true
+role      | aws:MultiFactorAuthAge | 90
+web       | aws:FederatedProvider  | accounts.example.com
+user      | aws:SourceIp           | 203.0.113.9
+user      | aws:SecureTransport    | true
+user      | aws:UserAgent          | aws-cli/2
+user      | aws:CurrentTime        | 2026-01-01T00:01:30Z
+user      | aws:EpochTime          | 1767225690
+user      | aws:RequestedRegion    | eu-west-1
+user      | aws:ViaAWSService      | false
+user      | kms:ViaService         | -
+user      | aws:ResourceAccount    | 111122223333
+user      | aws:PrincipalTag/team  | -
 "#;
 
 #[test]
 fn what_each_principal_and_request_says() {
     for row in rows(TABLE) {
-        let [name, key, value, remembered] = row[..] else { panic!("{row:?}") };
+        let [name, key, value] = row[..] else { panic!("{row:?}") };
         let condition = match value {
             "-" => format!(r#"{{"Null":{{"{key}":"true"}}}}"#),
             value => format!(r#"{{"StringEquals":{{"{key}":"{value}"}}}}"#),
         };
-        let got = ask(&who(name), &info(), &condition);
-        assert!(got.is_allowed(), "{row:?}");
-        assert_eq!(!got.volatile, remembered == "yes", "{row:?}");
+        assert!(ask(&who(name), &info(), &condition).is_allowed(), "{row:?}");
     }
 }
 
@@ -99,20 +97,6 @@ fn a_service_that_calls_for_the_principal_is_named() {
 }
 
 #[test]
-fn naming_a_session_makes_the_answer_one_of_that_session() {
-    let policy = parse(
-        r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:sts::111122223333:assumed-role/app/s2"},"Action":"*","Resource":"*"},
-            {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/app"},"Action":"*","Resource":"*"}]}"#,
-        PolicyKind::Key,
-    );
-    let keys = ConditionKeys::new();
-    let request = Request { action: "kms:Decrypt", resource: "*", keys: &keys };
-    let owner = account(ACCOUNT);
-    assert!(evaluate(&who("role"), &request, ResourcePolicy::required(&policy, &owner)).volatile);
-    assert!(!evaluate(&who("user"), &request, ResourcePolicy::required(&policy, &owner)).volatile);
-}
-
-#[test]
 fn what_the_service_says_wins_over_the_global_key() {
     let region: Region = "eu-west-1".parse().unwrap();
     let info = info();
@@ -124,5 +108,33 @@ fn what_the_service_says_wins_over_the_global_key() {
     identity.policies = [parse(json, PolicyKind::Identity)].into();
     let request = Request { action: "s3:GetObject", resource: "*", keys: &keys };
     let got = evaluate(&identity, &request, ResourcePolicy::additive(None, &account(ACCOUNT)));
-    assert!(got.is_allowed() && !got.volatile);
+    assert!(got.is_allowed());
+}
+
+#[test]
+fn a_key_of_one_action_is_absent_from_others() {
+    let owner = account(ACCOUNT);
+    let mut keys = ConditionKeys::new();
+    keys.set_for("s3:PutObject", "s3:objectcreationoperation", "true");
+    let mut identity = who("user");
+    let json = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"s3:ObjectCreationOperation":"true"}}}}"#;
+    identity.policies = [parse(json, PolicyKind::Identity)].into();
+    for (action, allowed) in [("s3:PutObject", true), ("s3:putobject", true), ("s3:GetObject", false)] {
+        let request = Request { action, resource: "arn:aws:s3:::b/k", keys: &keys };
+        let got = evaluate(&identity, &request, ResourcePolicy::additive(None, &owner));
+        assert_eq!(got.is_allowed(), allowed, "{action}");
+    }
+}
+
+#[test]
+fn who_looks_values_up_can_ask_whether_anybody_wants_them() {
+    let json = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username}/*",
+        "Condition":{"StringEquals":{"S3:ExistingObjectTag/Team":"${aws:PrincipalTag/team, 'x'}"}}}]}"#;
+    let policy = parse(json, PolicyKind::Identity);
+    for name in ["s3:existingobjecttag/", "s3:existingobjecttag/team", "aws:username", "aws:principaltag/"] {
+        assert!(policy.mentions(name), "{name}");
+    }
+    for name in ["s3:existingobjecttag", "s3:existingobjecttag/t", "s3:requestobjecttag/", "aws:userid", "", "z"] {
+        assert!(!policy.mentions(name), "{name}");
+    }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conditions;
+mod cost;
 mod documents;
 mod evaluation;
 mod harness;

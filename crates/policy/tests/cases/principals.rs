@@ -49,6 +49,10 @@ Allow | "Principal":{"AWS":["arn:aws:iam::111122223333:user/bob","arn:aws:iam::1
 Allow | "Principal":{"AWS":"AIDACKCEVSQ6C2EXAMPLE"}                                | user      | yes
 Allow | "Principal":{"AWS":"AROACKCEVSQ6C2EXAMPLE"}                                | role      | yes
 Allow | "Principal":{"AWS":"AROACKCEVSQ6C2EXAMPLE"}                                | user      | no
+Allow | "Principal":{"AWS":"AROACKCEVSQ6C2EXAMPLE:s1"}                             | role      | yes
+Allow | "Principal":{"AWS":"AROACKCEVSQ6C2EXAMPLE:s2"}                             | role      | no
+Allow | "Principal":{"AWS":"AROACKCEVSQ6C2EXAMPL3:s1"}                             | role      | no
+Deny  | "Principal":{"AWS":"AROACKCEVSQ6C2EXAMPLE"}                                | role      | yes
 
 # Naming the account in its own bucket's policy grants nothing by itself, but a deny reaches all
 Allow | "Principal":{"AWS":"111122223333"}                                         | user      | no

@@ -20,6 +20,10 @@ const TABLE: &str = r#"
 "Effect":"Allow","Principal":"*" | {"IpAddress":{"aws:SourceIp":["203.0.113.0/24","::/0"]}}                                          | public
 "Effect":"Allow","Principal":"*" | {"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/app"}}                           | not
 "Effect":"Allow","Principal":"*" | {"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/app"}}                                        | public
+"Effect":"Allow","Principal":"*" | {"StringEquals":{"aws:userid":"AIDACKCEVSQ6C2EXAMPLE"}}                                            | not
+"Effect":"Allow","Principal":"*" | {"StringEquals":{"aws:userid":"anonymous"}}                                                        | public
+"Effect":"Allow","Principal":"*" | {"StringEqualsIgnoreCase":{"aws:userid":"ANONYMOUS"}}                                              | public
+"Effect":"Allow","Principal":"*" | {"StringEquals":{"aws:userid":["AIDACKCEVSQ6C2EXAMPLE","anonymous"]}}                              | public
 "Effect":"Allow","Principal":"*" | {"StringEquals":{"s3:prefix":"a"}}                                                                | public
 "Effect":"Allow","Principal":"*" | {"ForAllValues:StringEquals":{"aws:SourceVpc":"vpc-1"}}                                           | public
 "#;
