@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arqueta_model::{AccountId, Clock, Timestamp};
 use arqueta_store::MetaStore;
+use tokio::sync::Semaphore;
 
 use crate::credential::Credentials;
 use crate::directory::Directory;
@@ -46,6 +47,7 @@ pub struct Iam {
     pub(crate) sealer: Arc<dyn SecretSealer>,
     pub(crate) credentials: Credentials,
     pub(crate) issuers: Issuers,
+    pub(crate) simulations: Arc<Semaphore>,
     pub(crate) configured_root: Option<(AccountId, Arc<RootKey>)>,
 }
 
@@ -109,6 +111,7 @@ impl Iam {
             sealer,
             credentials: Credentials::new(),
             issuers: Issuers::new(None),
+            simulations: Arc::new(Semaphore::new(crate::simulate::AT_ONCE)),
             configured_root,
         }
     }

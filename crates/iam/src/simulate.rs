@@ -7,14 +7,27 @@ use std::sync::Arc;
 
 use arqueta_model::{AccountId, Arn, Principal, PrincipalKind};
 use arqueta_policy::{
-    ConditionKeys, Decision, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate,
+    BUDGET, ConditionKeys, Decision, Identity, Policy, PolicyKind, PolicyType, Request, ResourcePolicy, evaluate,
 };
+use tokio::sync::Semaphore;
 
 use crate::record::{GroupRecord, RoleRecord, UserRecord};
 use crate::{Error, Iam};
 
 /// Most decisions of one simulation.
 const DECISIONS: usize = 1000;
+/// Comparisons that all its decisions together may take: some tenths of a second.
+const STEPS: u64 = 32 * BUDGET;
+/// Longest action, resource, key and value (IAM API Reference, SimulateCustomPolicy and
+/// ContextEntry; values have no documented limit).
+const ACTION: usize = 128;
+const RESOURCE: usize = 2048;
+const KEY: usize = 256;
+const VALUE: usize = 2048;
+/// Bytes of missing keys in all decisions of an answer: each repeats them.
+const ANSWER: usize = 4 * 1024 * 1024;
+/// Simulations that run at once; others wait.
+pub(crate) const AT_ONCE: usize = 2;
 
 /// What to simulate.
 #[derive(Debug, Clone, Default)]
@@ -54,50 +67,41 @@ impl Iam {
     /// Decides every action on every resource as `principal` (the ARN of a user, group or role of
     /// the account), or as nobody in particular, under the policies of the simulation.
     ///
+    /// Whoever may simulate brings policies and values of his own, so the work is bounded and done
+    /// on threads that no other request waits for.
+    ///
     /// # Errors
-    /// [`Error::NoSuchEntity`], [`Error::InvalidInput`] for policies that do not parse or too many
-    /// decisions.
+    /// [`Error::NoSuchEntity`], [`Error::InvalidInput`] for policies that do not parse or for more
+    /// than a simulation may cost.
     pub async fn simulate(
         &self,
         account: &AccountId,
         principal: Option<&str>,
-        input: &Simulation,
+        input: Simulation,
     ) -> Result<Vec<Simulated>, Error> {
-        let identity = self.simulated_identity(account, principal, input).await?;
-        let owner = input.resource_owner.as_ref().unwrap_or(account);
-        let resource_policy = input.resource_policy.as_deref().map(|text| given(text, PolicyKind::Resource));
-        let resource_policy = resource_policy.transpose()?;
-        let mut keys = ConditionKeys::new();
-        for (name, values) in &input.context {
-            keys.insert_all(name, values.iter().map(String::as_str));
-        }
-        let missing = missing(&identity, resource_policy.as_ref(), &input.context);
-        let any = ["*".to_owned()];
-        let resources = if input.resources.is_empty() { &any[..] } else { &input.resources };
-        if input.actions.len().saturating_mul(resources.len()) > DECISIONS {
-            return Err(Error::InvalidInput {
-                message: format!("A simulation decides at most {DECISIONS} combinations of actions and resources."),
-            });
-        }
-        let decide = |(action, resource): (&String, &String)| {
-            let request = Request { action, resource, keys: &keys };
-            let side = ResourcePolicy::additive(resource_policy.as_ref(), owner);
-            let decision = evaluate(&identity, &request, side).decision;
-            let barred = matches!(
-                decision,
-                Decision::ImplicitDeny { why: PolicyType::Boundary }
-                    | Decision::ExplicitDeny { why: PolicyType::Boundary }
-            );
-            Simulated {
-                action: action.clone(),
-                resource: resource.clone(),
-                decision,
-                within_boundary: identity.boundary.is_some().then_some(!barred),
-                missing: missing.clone(),
-            }
+        input.check()?;
+        let identity = self.simulated_identity(account, principal).await?;
+        let account = account.clone();
+        let run = move || simulated(&account, identity, &input);
+        self.aside(run).await
+    }
+
+    /// Runs `work` on a thread for work that takes long, a bounded number at a time.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = Semaphore::acquire_owned(Arc::clone(&self.simulations)).await;
+        let permit = permit.expect("the semaphore is never closed");
+        let work = move || {
+            // Held by the work itself: it goes on when its caller has gone.
+            let _permit = permit;
+            work()
         };
-        let pairs = input.actions.iter().flat_map(|action| resources.iter().map(move |resource| (action, resource)));
-        Ok(pairs.map(decide).collect())
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::InvalidInput { message: "The service is shutting down.".to_owned() }),
+        })
     }
 
     /// The condition keys that policies ask for: those given, and those of `principal`.
@@ -110,31 +114,24 @@ impl Iam {
         principal: Option<&str>,
         policies: Vec<String>,
     ) -> Result<Vec<String>, Error> {
-        let input = Simulation { policies, ..Simulation::default() };
-        let identity = self.simulated_identity(account, principal, &input).await?;
-        let keys: BTreeSet<&str> = identity.policies.iter().flat_map(|policy| policy.context_keys()).collect();
-        Ok(keys.into_iter().map(str::to_owned).collect())
+        let identity = self.simulated_identity(account, principal).await?;
+        let run = move || {
+            let given = policies.iter().map(|text| given(text, PolicyKind::Identity)).collect::<Result<Vec<_>, _>>()?;
+            let all = identity.policies.iter().map(AsRef::as_ref).chain(&given);
+            let keys: BTreeSet<&str> = all.flat_map(Policy::context_keys).collect();
+            Ok(keys.into_iter().map(str::to_owned).collect())
+        };
+        self.aside(run).await
     }
 
-    async fn simulated_identity(
-        &self,
-        account: &AccountId,
-        principal: Option<&str>,
-        input: &Simulation,
-    ) -> Result<Identity, Error> {
-        let mut identity = match principal {
-            Some(arn) => self.identity_named(account, arn).await?,
-            None => Identity::bare(nobody(account, Arn::new("iam", "", account.as_str(), "user/simulated"))),
-        };
-        let mut policies = identity.policies.to_vec();
-        for text in &input.policies {
-            policies.push(Arc::new(given(text, PolicyKind::Identity)?));
+    async fn simulated_identity(&self, account: &AccountId, principal: Option<&str>) -> Result<Identity, Error> {
+        match principal {
+            Some(arn) => self.identity_named(account, arn).await,
+            None => {
+                let arn = Arn::new("iam", "", account.as_str(), "user/simulated");
+                Ok(Identity::bare(nobody(account, arn)))
+            }
         }
-        identity.policies = policies.into();
-        if let Some(text) = &input.boundary {
-            identity.boundary = Some(Arc::new(given(text, PolicyKind::Boundary)?));
-        }
-        Ok(identity)
     }
 
     /// A user, group or role with the policies that it has now.
@@ -149,7 +146,7 @@ impl Iam {
         match kind {
             "user" => {
                 let user: UserRecord = self.directory.find(account, name).await?.ok_or_else(missing)?;
-                self.user_identity(account, user, "", self.directory.generation()).await
+                self.user_identity(account, user, "").await
             }
             "role" => {
                 let role: RoleRecord = self.directory.find(account, name).await?.ok_or_else(missing)?;
@@ -163,6 +160,85 @@ impl Iam {
             _ => Err(missing()),
         }
     }
+}
+
+impl Simulation {
+    /// # Errors
+    /// [`Error::Validation`] for what is longer than it may be, [`Error::InvalidInput`] for too
+    /// many decisions.
+    fn check(&self) -> Result<(), Error> {
+        let long = |texts: &[String], most: usize| texts.iter().any(|text| text.len() > most);
+        let keys = self.context.iter().any(|(name, _)| name.len() > KEY);
+        let values = self.context.iter().any(|(_, values)| long(values, VALUE));
+        let wrong = [
+            (long(&self.actions, ACTION), "actionNames", ACTION),
+            (long(&self.resources, RESOURCE), "resourceArns", RESOURCE),
+            (keys, "contextEntries.member.contextKeyName", KEY),
+            (values, "contextEntries.member.contextKeyValues", VALUE),
+        ];
+        if let Some((_, parameter, most)) = wrong.into_iter().find(|(wrong, ..)| *wrong) {
+            return Err(Error::validation(format!(
+                "1 validation error detected: Value at '{parameter}' failed to satisfy constraint: Member must have length less than or equal to {most}"
+            )));
+        }
+        if self.actions.len().saturating_mul(self.resources.len().max(1)) > DECISIONS {
+            return Err(Error::InvalidInput {
+                message: format!("A simulation decides at most {DECISIONS} combinations of actions and resources."),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Decides every action on every resource as `identity` with the policies of the simulation.
+fn simulated(account: &AccountId, mut identity: Identity, input: &Simulation) -> Result<Vec<Simulated>, Error> {
+    let mut policies = identity.policies.to_vec();
+    for text in &input.policies {
+        policies.push(Arc::new(given(text, PolicyKind::Identity)?));
+    }
+    identity.policies = policies.into();
+    if let Some(text) = &input.boundary {
+        identity.boundary = Some(Arc::new(given(text, PolicyKind::Boundary)?));
+    }
+    let owner = input.resource_owner.as_ref().unwrap_or(account);
+    let resource_policy = input.resource_policy.as_deref().map(|text| given(text, PolicyKind::Resource)).transpose()?;
+    let mut keys = ConditionKeys::new();
+    for (name, values) in &input.context {
+        keys.insert_all(name, values.iter().map(String::as_str));
+    }
+    let missing = missing(&identity, resource_policy.as_ref(), &input.context);
+    let any = ["*".to_owned()];
+    let resources = if input.resources.is_empty() { &any[..] } else { &input.resources };
+    let repeated: usize = missing.iter().map(String::len).sum();
+    if repeated.saturating_mul(input.actions.len().saturating_mul(resources.len())) > ANSWER {
+        return Err(too_complex());
+    }
+    let mut steps = 0;
+    let mut decided = Vec::new();
+    for action in &input.actions {
+        for resource in resources {
+            let request = Request { action, resource, keys: &keys };
+            let side = ResourcePolicy::additive(resource_policy.as_ref(), owner);
+            let evaluation = evaluate(&identity, &request, side);
+            steps += evaluation.steps;
+            if steps > STEPS || evaluation.decision == Decision::TooCostly {
+                return Err(too_complex());
+            }
+            let barred = matches!(
+                evaluation.decision,
+                Decision::ImplicitDeny { why: PolicyType::Boundary }
+                    | Decision::ExplicitDeny { why: PolicyType::Boundary }
+            );
+            decided.push(Simulated {
+                action: action.clone(),
+                resource: resource.clone(),
+                decision: evaluation.decision,
+                within_boundary: identity.boundary.is_some().then_some(!barred),
+                missing: missing.clone(),
+            });
+        }
+    }
+    Ok(decided)
 }
 
 /// A user without a name of its own.
@@ -179,6 +255,10 @@ fn nobody(account: &AccountId, arn: Arn) -> Principal {
 
 fn given(text: &str, kind: PolicyKind) -> Result<Policy, Error> {
     Policy::parse(text, kind).map_err(|error| Error::InvalidInput { message: error.to_string() })
+}
+
+fn too_complex() -> Error {
+    Error::InvalidInput { message: "The policies and values of the simulation are too complex to evaluate.".to_owned() }
 }
 
 fn missing(identity: &Identity, resource: Option<&Policy>, context: &[(String, Vec<String>)]) -> Vec<String> {

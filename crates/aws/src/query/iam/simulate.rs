@@ -30,7 +30,7 @@ impl From<Simulated> for Evaluated {
             eval_decision: match simulated.decision {
                 Decision::Allow => "allowed",
                 Decision::ImplicitDeny { .. } => "implicitDeny",
-                Decision::ExplicitDeny { .. } => "explicitDeny",
+                Decision::ExplicitDeny { .. } | Decision::TooCostly => "explicitDeny",
             },
             missing_context_values: simulated.missing.into_iter().collect(),
             permissions_boundary_decision_detail: simulated
@@ -70,7 +70,7 @@ pub(super) async fn run(call: &Iam<'_>) -> Result<Answer, Error> {
     }
     // Whose policies decide: the principal named, or one in its place.
     let as_whom = principal.or(call.form().value("CallerArn"));
-    let decided = call.service().simulate(call.account(), as_whom, &input).await?;
+    let decided = call.service().simulate(call.account(), as_whom, input).await?;
     let page = arqueta_iam::Page { items: decided, marker: None };
     Answer::of(call.operation, &Listing::<Evaluated>::of("EvaluationResults", page))
 }
