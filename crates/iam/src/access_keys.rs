@@ -153,7 +153,7 @@ impl Iam {
         let record = self.directory.access_key(id).await?.filter(|record| record.account == *account);
         let user_name = match record.ok_or_else(|| no_key(id))?.owner {
             KeyOwner::Root => None,
-            KeyOwner::User(user_id) => self.directory.user_by_id(&user_id).await?.map(|(_, name)| name),
+            KeyOwner::User(user_id) => self.directory.by_id(&user_id).await?.map(|(_, name)| name),
         };
         Ok(LastUsed { user_name, at: self.directory.last_use(id).await? })
     }

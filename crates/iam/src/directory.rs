@@ -1,7 +1,7 @@
 //! The records in the store: reading, listing, and changes that happen one after another.
 //!
 //! Keys, under `iam/`: `a/<account>`, `u|g|r|p|o/<account>\0<lower-case name>`,
-//! `k/<access key id>`, `i/<unique id>` (account and name of a user), `l/<access key id>` (last
+//! `k/<access key id>`, `i/<unique id>` (account and name of a user or role), `l/<access key id>` (last
 //! use), `epoch`. Every change requires the epoch it read and moves it, so that changes by
 //! several gateways over one store happen in some order, each seeing the one before.
 
@@ -85,9 +85,9 @@ impl Directory {
         Ok(pairs.iter().filter_map(account).collect())
     }
 
-    /// The account and name of the user with a unique id.
-    pub(crate) async fn user_by_id(&self, id: &str) -> Result<Option<(AccountId, String)>, Error> {
-        self.read(&user_id_key(id)).await
+    /// The account and name of the user or role with a unique id.
+    pub(crate) async fn by_id(&self, id: &str) -> Result<Option<(AccountId, String)>, Error> {
+        self.read(&id_key(id)).await
     }
 
     /// When an access key was last used.
@@ -172,12 +172,12 @@ impl Change<'_> {
         self.write(account_key(account), record);
     }
 
-    pub(crate) fn put_user_id(&mut self, id: &str, account: &AccountId, name: &str) {
-        self.write(user_id_key(id), &(account, name));
+    pub(crate) fn put_id(&mut self, id: &str, account: &AccountId, name: &str) {
+        self.write(id_key(id), &(account, name));
     }
 
-    pub(crate) fn delete_user_id(&mut self, id: &str) {
-        self.remove(user_id_key(id));
+    pub(crate) fn delete_id(&mut self, id: &str) {
+        self.remove(id_key(id));
     }
 
     fn write<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
@@ -215,7 +215,7 @@ fn last_use_key(id: &str) -> Vec<u8> {
     format!("iam/l/{id}").into_bytes()
 }
 
-fn user_id_key(id: &str) -> Vec<u8> {
+fn id_key(id: &str) -> Vec<u8> {
     format!("iam/i/{id}").into_bytes()
 }
 

@@ -97,6 +97,9 @@ pub enum Error {
         /// Which record, without its content.
         what: String,
     },
+    /// It cannot be told whether whom a policy names exists.
+    #[error("the principals of a policy cannot be looked up")]
+    Lookup(#[source] arqueta_policy::LookupError),
     /// The store failed.
     #[error("the identity store failed")]
     Store(#[source] arqueta_store::Error),
@@ -123,7 +126,7 @@ impl Error {
             Self::ExpiredIdentityToken { .. } => "ExpiredTokenException",
             Self::IdpCommunication => "IDPCommunicationError",
             Self::ConcurrentModification => "ConcurrentModification",
-            Self::Damaged { .. } | Self::Store(_) => "ServiceFailure",
+            Self::Damaged { .. } | Self::Lookup(_) | Self::Store(_) => "ServiceFailure",
         }
     }
 
@@ -164,6 +167,15 @@ impl From<arqueta_policy::ParseError> for Error {
         match error {
             arqueta_policy::ParseError::TooLarge { .. } => Self::LimitExceeded { message: error.to_string() },
             _ => Self::MalformedPolicyDocument { message: error.to_string() },
+        }
+    }
+}
+
+impl From<arqueta_policy::Unidentified> for Error {
+    fn from(error: arqueta_policy::Unidentified) -> Self {
+        match error {
+            arqueta_policy::Unidentified::Lookup(source) => Self::Lookup(source),
+            nobody => Self::MalformedPolicyDocument { message: nobody.to_string() },
         }
     }
 }

@@ -13,8 +13,9 @@
 //! keys and sessions belong to unique ids.
 //!
 //! **Threat notes.** Secrets are sealed at rest by [`SecretSealer`]; sessions are sealed tokens, so
-//! whoever holds the sealing key can make any session. Trust, key and bucket policies name users
-//! and roles by ARN: who may delete and create a user of that name gets what the ARN was granted.
+//! whoever holds the sealing key can make any session. Trust, key and bucket policies are stored
+//! with the unique ids of the users and roles they name, so that who may delete and create a user
+//! of that name gets nothing of what the first was granted.
 
 mod access_keys;
 mod authorize;
@@ -48,8 +49,8 @@ mod tests;
 
 pub use access_keys::{AccessKey, KeyHolder, LastUsed};
 pub use arqueta_policy::{
-    ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Request, Request as PolicyRequest,
-    Statement,
+    ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Principals, Request,
+    Request as PolicyRequest, Statement, Unidentified, identified, is_global_key, shown,
 };
 pub use authorize::Denied;
 pub use credential::Credential;

@@ -1,78 +1,103 @@
-//! Whether those whom a policy names exist: S3 refuses a bucket policy that names anyone else (IAM
-//! User Guide, "AWS JSON policy elements: Principal").
+//! Who the principals are that policies name, and what unique ids they have (IAM User Guide, "AWS
+//! JSON policy elements: Principal").
 
 use arqueta_model::{AccountId, Arn};
-use arqueta_policy::{Policy, PrincipalName, Statement};
+use arqueta_policy::{Known, LookupError, PrincipalName, Principals};
+use async_trait::async_trait;
 
 use crate::record::{RoleRecord, UserRecord};
 use crate::{Error, Iam};
 
-impl Iam {
-    /// Whether every principal that the policy of a resource names exists. Services do; identity
-    /// providers are no principals of resources.
-    ///
-    /// # Errors
-    /// Failures of the store.
-    pub async fn knows_principals(&self, policy: &Policy) -> Result<bool, Error> {
-        for name in policy.statements().iter().flat_map(Statement::principals) {
-            let known = match name {
-                PrincipalName::Everyone | PrincipalName::Service(_) => true,
-                PrincipalName::Federated(_) => false,
-                PrincipalName::Account(id) => self.knows_account(id).await?,
-                PrincipalName::Identity(arn) => self.knows_identity(arn).await?,
-                PrincipalName::Session(arn) => self.knows_session(arn).await?,
-                PrincipalName::UniqueId(id) => self.knows_id(id).await?,
-                PrincipalName::CanonicalUser(id) => {
-                    self.accounts().await?.iter().any(|account| account.canonical_user_id() == id)
-                }
-            };
-            if !known {
-                return Ok(false);
+#[async_trait]
+impl Principals for Iam {
+    async fn identify(&self, name: PrincipalName<'_>) -> Result<Known, LookupError> {
+        let known = match name {
+            PrincipalName::Everyone | PrincipalName::Service(_) => true,
+            // Providers are no principals of resources.
+            PrincipalName::Federated(_) => false,
+            PrincipalName::Account(id) => self.knows_account(id).await?,
+            PrincipalName::Identity(arn) | PrincipalName::Session(arn) => return Ok(self.named(arn).await?),
+            PrincipalName::UniqueId(id) => self.owner_of(id).await?.is_some(),
+            PrincipalName::CanonicalUser(id) => {
+                self.accounts().await?.iter().any(|account| account.canonical_user_id() == id)
             }
-        }
-        Ok(true)
+        };
+        Ok(if known { Known::AsNamed } else { Known::Nobody })
     }
 
+    async fn arn_of(&self, unique_id: &str) -> Result<Option<String>, LookupError> {
+        let Some(owner) = self.owner_of(unique_id).await? else { return Ok(None) };
+        let session = unique_id.split_once(':').map(|(_, session)| session);
+        Ok(Some(match (owner, session) {
+            (Owner::User(account, user), _) => user.arn(&account).into(),
+            (Owner::Role(account, role), None) => role.arn(&account).into(),
+            (Owner::Role(account, role), Some(session)) => {
+                Arn::new("sts", "", account.as_str(), &format!("assumed-role/{}/{session}", role.name)).into()
+            }
+        }))
+    }
+}
+
+/// Whose unique id it is.
+enum Owner {
+    User(AccountId, UserRecord),
+    Role(AccountId, RoleRecord),
+}
+
+impl Iam {
     async fn knows_account(&self, id: &str) -> Result<bool, Error> {
         let Ok(account) = id.parse::<AccountId>() else { return Ok(false) };
         Ok(self.directory.account(&account).await?.is_some())
     }
 
-    async fn knows_identity(&self, text: &str) -> Result<bool, Error> {
-        let Some((account, arn)) = owned(text) else { return Ok(false) };
+    /// Whom an ARN names.
+    async fn named(&self, text: &str) -> Result<Known, Error> {
+        let Some((account, arn)) = owned(text) else { return Ok(Known::Nobody) };
         let (kind, path) = arn.resource().split_once('/').unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default();
-        Ok(match kind {
+        let id = match kind {
             "user" => {
                 let user: Option<UserRecord> = self.directory.find(&account, name).await?;
-                user.is_some_and(|user| user.arn(&account).as_str() == text)
+                user.filter(|user| user.arn(&account).as_str() == text).map(|user| user.id)
             }
             "role" => {
                 let role: Option<RoleRecord> = self.directory.find(&account, name).await?;
-                role.is_some_and(|role| role.arn(&account).as_str() == text)
+                role.filter(|role| role.arn(&account).as_str() == text).map(|role| role.id)
             }
-            // Federated users exist once somebody vouches for them.
-            _ => self.directory.account(&account).await?.is_some(),
-        })
+            "assumed-role" => {
+                let (role, session) = path.split_once('/').unwrap_or_default();
+                let role: Option<RoleRecord> = self.directory.find(&account, role).await?;
+                let id = role.map(|role| format!("{}:{session}", role.id));
+                // What could not be read again would deny everything.
+                id.filter(|id| matches!(PrincipalName::of_aws(id), Some(PrincipalName::UniqueId(_))))
+            }
+            // Federated users exist once somebody vouches for them, and have no id of their own.
+            _ => return Ok(if self.knows_account(account.as_str()).await? { Known::AsNamed } else { Known::Nobody }),
+        };
+        Ok(id.map_or(Known::Nobody, Known::Id))
     }
 
-    async fn knows_session(&self, text: &str) -> Result<bool, Error> {
-        let Some((account, arn)) = owned(text) else { return Ok(false) };
-        let role = arn.resource().split('/').nth(1).unwrap_or_default();
-        Ok(self.directory.find::<RoleRecord>(&account, role).await?.is_some())
-    }
-
-    async fn knows_id(&self, id: &str) -> Result<bool, Error> {
-        if let Some((account, name)) = self.directory.user_by_id(id).await? {
+    /// Who has a unique id, or the session of a role's.
+    async fn owner_of(&self, unique_id: &str) -> Result<Option<Owner>, Error> {
+        let id = unique_id.split(':').next().unwrap_or_default();
+        let found = self.directory.by_id(id).await?;
+        if !id.starts_with("AROA") {
+            let Some((account, name)) = found else { return Ok(None) };
             let user: Option<UserRecord> = self.directory.find(&account, &name).await?;
-            return Ok(user.is_some_and(|user| user.id == id));
+            return Ok(user.filter(|user| user.id == id).map(|user| Owner::User(account, user)));
         }
+        if let Some((account, name)) = found {
+            let role: Option<RoleRecord> = self.directory.find(&account, &name).await?;
+            return Ok(role.filter(|role| role.id == id).map(|role| Owner::Role(account, role)));
+        }
+        // Roles of old stores are not found by their ids.
         for account in self.accounts().await? {
-            if self.directory.all::<RoleRecord>(&account).await?.iter().any(|role| role.id == id) {
-                return Ok(true);
+            let mut roles = self.directory.all::<RoleRecord>(&account).await?.into_iter();
+            if let Some(role) = roles.find(|role| role.id == id) {
+                return Ok(Some(Owner::Role(account, role)));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }
 

@@ -44,14 +44,15 @@ pub struct Role {
 }
 
 impl Role {
-    fn of(account: &AccountId, record: RoleRecord) -> Self {
+    /// `trust` is the trust policy as it is shown.
+    fn of(account: &AccountId, record: RoleRecord, trust: String) -> Self {
         Self {
             arn: record.arn(account),
             path: record.path,
             role_name: record.name,
             role_id: record.id,
             create_date: record.created,
-            assume_role_policy_document: record.trust,
+            assume_role_policy_document: trust,
             description: record.description,
             max_session_duration: record.max_session,
             permissions_boundary: record.boundary,
@@ -91,7 +92,7 @@ impl Iam {
         let path = names::path(input.path)?;
         let description = check_description(input.description)?;
         let max_session = check_session(input.max_session_duration.unwrap_or(SESSION_DEFAULT))?;
-        Policy::parse(&input.assume_role_policy_document, PolicyKind::Trust)?;
+        let trust = self.trust(&input.assume_role_policy_document).await?;
         let mut change = self.directory.begin().await?;
         self.require_free::<RoleRecord>(account, &input.role_name).await?;
         if let Some(boundary) = &input.permissions_boundary {
@@ -102,7 +103,7 @@ impl Iam {
             path,
             id: fresh(Prefix::Role),
             created: self.directory.now(),
-            trust: input.assume_role_policy_document,
+            trust,
             description,
             max_session,
             boundary: input.permissions_boundary,
@@ -110,8 +111,20 @@ impl Iam {
             grants: Grants::default(),
         };
         change.put(account, &record);
+        change.put_id(&record.id, account, &record.name);
         change.commit().await?;
-        Ok(Role::of(account, record))
+        self.shown_role(account, record).await
+    }
+
+    /// A trust policy as it is stored: it names whom it trusts by unique ids.
+    async fn trust(&self, document: &str) -> Result<String, Error> {
+        let policy = Policy::parse(document, PolicyKind::Trust)?;
+        Ok(arqueta_policy::identified(&policy, document, self).await?)
+    }
+
+    async fn shown_role(&self, account: &AccountId, record: RoleRecord) -> Result<Role, Error> {
+        let trust = arqueta_policy::shown(&record.trust, self).await.map_err(Error::Lookup)?;
+        Ok(Role::of(account, record, trust))
     }
 
     /// One role.
@@ -119,7 +132,8 @@ impl Iam {
     /// # Errors
     /// [`Error::NoSuchEntity`].
     pub async fn role(&self, account: &AccountId, name: &str) -> Result<Role, Error> {
-        Ok(Role::of(account, self.existing(account, name).await?))
+        let record = self.existing(account, name).await?;
+        self.shown_role(account, record).await
     }
 
     /// A page of roles.
@@ -127,7 +141,12 @@ impl Iam {
     /// # Errors
     /// [`Error::Validation`] for the page's size.
     pub async fn roles(&self, account: &AccountId, list: &List) -> Result<Page<Role>, Error> {
-        Ok(self.directory.page(account, list).await?.map(|record| Role::of(account, record)))
+        let Page { items, marker } = self.directory.page(account, list).await?;
+        let mut roles = Vec::with_capacity(items.len());
+        for record in items {
+            roles.push(self.shown_role(account, record).await?);
+        }
+        Ok(Page { items: roles, marker })
     }
 
     /// Changes description and longest session; `None` leaves a value as it is. Sessions that
@@ -162,9 +181,9 @@ impl Iam {
         name: &str,
         document: String,
     ) -> Result<(), Error> {
-        Policy::parse(&document, PolicyKind::Trust)?;
+        let trust = self.trust(&document).await?;
         self.change_role(account, name, |role| {
-            role.trust = document;
+            role.trust = trust;
             Ok(())
         })
         .await
@@ -181,6 +200,7 @@ impl Iam {
             return Err(delete_conflict(first));
         }
         change.delete::<RoleRecord>(account, name);
+        change.delete_id(&record.id);
         change.commit().await
     }
 

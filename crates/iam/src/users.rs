@@ -84,7 +84,7 @@ impl Iam {
             access_keys: Vec::new(),
         };
         change.put(account, &record);
-        change.put_user_id(&record.id, account, &record.name);
+        change.put_id(&record.id, account, &record.name);
         change.commit().await?;
         Ok(User::of(account, record))
     }
@@ -131,7 +131,7 @@ impl Iam {
             record.path = names::path(Some(new_path))?;
         }
         change.put(account, &record);
-        change.put_user_id(&record.id, account, &record.name);
+        change.put_id(&record.id, account, &record.name);
         change.commit().await
     }
 
@@ -151,7 +151,7 @@ impl Iam {
             return Err(delete_conflict(first));
         }
         change.delete::<UserRecord>(account, name);
-        change.delete_user_id(&record.id);
+        change.delete_id(&record.id);
         change.commit().await
     }
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Engine, Error};
-use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest};
+use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest, Unidentified, identified, shown};
 use arqueta_model::{AccountId, BucketName, PrincipalKind, Region};
 use http::{HeaderMap, Uri};
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use crate::action;
 use crate::bucket_policy;
@@ -158,17 +158,19 @@ impl Gate {
     }
 
     /// Parses a policy for `bucket` and checks that it can be stored: it is about the bucket and
-    /// names who exists, and public access is not blocked.
+    /// names who exists, and public access is not blocked. The answer is what to store: it names
+    /// users and roles by unique ids.
     ///
     /// # Errors
     /// `MalformedPolicy`; `AccessDenied` under BlockPublicPolicy.
-    pub async fn check_policy(&self, text: &str, bucket: &BucketRecord, identity: &Identity) -> S3Result<()> {
+    pub async fn check_policy(&self, text: &str, bucket: &BucketRecord, identity: &Identity) -> S3Result<String> {
         let policy = bucket_policy::parse(text, &bucket.name)?;
-        if !self.iam.knows_principals(&policy).await.map_err(|e| error::of_iam(&e))? {
-            return Err(s3_error!(MalformedPolicy, "Invalid principal in policy"));
-        }
+        let stored = identified(&policy, text, &*self.iam).await.map_err(|failure| match failure {
+            Unidentified::Nobody { .. } => s3_error!(MalformedPolicy, "Invalid principal in policy"),
+            other => S3Error::with_source(S3ErrorCode::InternalError, Box::new(other)),
+        })?;
         if !(policy.is_public() && PublicAccess::of(bucket).block_policy) {
-            return Ok(());
+            return Ok(stored);
         }
         Err(s3_error!(
             AccessDenied,
@@ -176,6 +178,14 @@ impl Gate {
             identity.principal.arn,
             bucket.name
         ))
+    }
+
+    /// A stored policy as it is shown: unique ids are ARNs while whom they name exists.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn shown_policy(&self, stored: &str) -> S3Result<String> {
+        shown(stored, &*self.iam).await.map_err(|failure| S3Error::with_source(S3ErrorCode::InternalError, failure))
     }
 
     /// The keys with the tags of the object that `action` is decided on. `None` where they cannot

@@ -4,7 +4,9 @@
 mod administration;
 mod credentials;
 mod policies;
+mod principals;
 mod sessions;
+mod simulations;
 
 use std::sync::Arc;
 

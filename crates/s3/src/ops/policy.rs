@@ -18,6 +18,7 @@ pub async fn get_bucket_policy(
         .bucket_document(&name, BucketDocument::Policy)
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let policy = ops.gate.shown_policy(&policy).await?;
     Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(policy) }))
 }
 
@@ -30,7 +31,7 @@ pub async fn put_bucket_policy(
     let name = bucket_name(&request.input.bucket)?;
     let policy = std::mem::take(&mut request.input.policy);
     let record = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
-    ops.gate.check_policy(&policy, &record, &call.caller.identity).await?;
+    let policy = ops.gate.check_policy(&policy, &record, &call.caller.identity).await?;
     ops.engine
         .put_bucket_document(&name, BucketDocument::Policy, Some(policy))
         .await

@@ -1,0 +1,83 @@
+//! Whom stored policies name: identities, not names.
+
+use arqueta_policy::{Known, PrincipalName, Principals};
+
+use super::{ACCOUNT, account, trust, world};
+use crate::record::RoleRecord;
+use crate::{CreateRole, CreateUser, Error};
+
+fn role(name: &str, principal: &str) -> CreateRole {
+    CreateRole { role_name: name.into(), assume_role_policy_document: trust(principal, "{}"), ..CreateRole::default() }
+}
+
+#[tokio::test]
+async fn a_trust_policy_means_the_user_that_there_was() {
+    let world = world().await;
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/eve");
+    let eve = || CreateUser { user_name: "eve".into(), ..CreateUser::default() };
+    let first = world.iam.create_user(&account(), eve()).await.unwrap();
+    let made = world.iam.create_role(&account(), role("r", &format!(r#"{{"AWS":"{arn}"}}"#))).await.unwrap();
+    assert_eq!(made.assume_role_policy_document, trust(&format!(r#"{{"AWS":"{arn}"}}"#), "{}"));
+    let stored: RoleRecord = world.iam.directory.find(&account(), "r").await.unwrap().unwrap();
+    assert!(stored.trust.contains(&first.user_id) && !stored.trust.contains("user/eve"), "{}", stored.trust);
+
+    // Moved, it is the same user under another name.
+    world.iam.update_user(&account(), "eve", None, Some("/x/".into())).await.unwrap();
+    let shown = world.iam.role(&account(), "r").await.unwrap().assume_role_policy_document;
+    assert!(shown.contains("user/x/eve"), "{shown}");
+
+    world.iam.delete_user(&account(), "eve").await.unwrap();
+    world.iam.create_user(&account(), eve()).await.unwrap();
+    let shown = world.iam.role(&account(), "r").await.unwrap().assume_role_policy_document;
+    assert!(shown.contains(&first.user_id) && !shown.contains("eve"), "{shown}");
+    // What is shown now names nobody who exists.
+    let again = world.iam.update_assume_role_policy(&account(), "r", shown).await;
+    assert!(matches!(again, Err(Error::MalformedPolicyDocument { .. })));
+}
+
+#[tokio::test]
+async fn nobody_can_be_trusted_who_does_not_exist() {
+    let world = world().await;
+    world.role("app").await;
+    for name in [
+        format!("arn:aws:iam::{ACCOUNT}:user/none"),
+        format!("arn:aws:iam::{ACCOUNT}:role/none"),
+        format!("arn:aws:iam::{ACCOUNT}:role/self"),
+        format!("arn:aws:sts::{ACCOUNT}:assumed-role/none/s1"),
+        format!("arn:aws:sts::{ACCOUNT}:assumed-role/app/a/b"),
+        "arn:aws:iam::999999999999:root".to_owned(),
+        "999999999999".to_owned(),
+        "AIDAGONEGONEGONEGONE1".to_owned(),
+        "AROAGONEGONEGONEGONE1:s1".to_owned(),
+    ] {
+        let outcome = world.iam.create_role(&account(), role("self", &format!(r#"{{"AWS":"{name}"}}"#))).await;
+        let Err(Error::MalformedPolicyDocument { message }) = outcome else { panic!("{name}") };
+        assert_eq!(message, format!("Invalid principal in policy: \"AWS\":\"{name}\""));
+    }
+    for principal in [r#"{"Service":"s3.amazonaws.com"}"#, r#"{"Federated":"accounts.example.com"}"#] {
+        let name = if principal.contains("Service") { "service" } else { "federated" };
+        assert!(world.iam.create_role(&account(), role(name, principal)).await.is_ok(), "{principal}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_and_its_sessions_have_ids_as_long_as_it_lives() {
+    let world = world().await;
+    world.role("app").await;
+    let id = world.iam.role(&account(), "app").await.unwrap().role_id;
+    let (role, session) =
+        (format!("arn:aws:iam::{ACCOUNT}:role/app"), format!("arn:aws:sts::{ACCOUNT}:assumed-role/app/s1"));
+    for (name, id) in [(&role, id.clone()), (&session, format!("{id}:s1"))] {
+        let name = PrincipalName::of_aws(name).unwrap();
+        assert_eq!(world.iam.identify(name).await.unwrap(), Known::Id(id.clone()));
+        assert_eq!(world.iam.identify(PrincipalName::UniqueId(&id)).await.unwrap(), Known::AsNamed);
+    }
+    assert_eq!(world.iam.arn_of(&id).await.unwrap(), Some(role));
+    assert_eq!(world.iam.arn_of(&format!("{id}:s1")).await.unwrap(), Some(session));
+    world.iam.delete_role(&account(), "app").await.unwrap();
+    world.role("app").await;
+    for gone in [id.clone(), format!("{id}:s1")] {
+        assert_eq!(world.iam.arn_of(&gone).await.unwrap(), None);
+        assert_eq!(world.iam.identify(PrincipalName::UniqueId(&gone)).await.unwrap(), Known::Nobody);
+    }
+}
