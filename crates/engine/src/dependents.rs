@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 
 use arqueta_envelope::WrappedBucketKey;
 use arqueta_model::{BucketName, KeyArn};
-use arqueta_store::{MetaStore, Scan};
+use arqueta_store::{Entry, MetaStore, Scan};
 use serde::Serialize;
 
 use crate::Error;
@@ -43,6 +43,7 @@ impl AddAssign for Dependents {
 pub struct Survey {
     keys: BTreeMap<String, (KeyArn, BTreeMap<String, Dependents>)>,
     records: u64,
+    unreadable: u64,
 }
 
 /// Adds one to what a record counts as.
@@ -93,6 +94,12 @@ impl Survey {
         self.records
     }
 
+    /// How many of them are damaged: what they depend on is not known.
+    #[must_use]
+    pub const fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
     async fn add(
         &mut self,
         meta: &dyn MetaStore,
@@ -103,10 +110,14 @@ impl Survey {
     ) -> Result<(), Error> {
         let mut scan = Scan::prefix(prefix, PAGE);
         loop {
-            let page = meta.scan(scan.clone()).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            scan.start = [last, &[0][..]].concat().into();
-            for (at, bytes) in &page {
+            let page = meta.page(scan.clone()).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            scan.start = [&last.key[..], &[0]].concat().into();
+            for Entry { key: at, value } in &page {
+                let Some(bytes) = value else {
+                    self.unreadable += 1;
+                    continue;
+                };
                 let Some(key) = key_of(bytes)? else { continue };
                 let bucket = bucket_of(at, prefix).ok_or(Error::Damaged { what: "object" })?;
                 let (_, buckets) = self.keys.entry(key.as_str().to_owned()).or_insert_with(|| (key, BTreeMap::new()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arqueta_envelope::Envelope;
 use arqueta_model::{BucketName, Clock, Region, Timestamp};
-use arqueta_store::{BlobStore, MetaStore};
+use arqueta_store::{BlobStore, Damages, MetaStore};
 use moka::sync::Cache;
 
 use crate::Error;
@@ -66,6 +66,7 @@ pub struct Engine {
     pub(crate) in_flight: InFlight,
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
+    pub(crate) damages: Arc<Damages>,
     /// When this engine began: what was stored before, and is not referred to, is left over.
     pub(crate) opened: Timestamp,
 }
@@ -98,7 +99,14 @@ impl Engine {
             in_flight: InFlight::default(),
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),
+            damages: Arc::default(),
         })
+    }
+
+    /// Notes damaged records in `damages`, where the store beneath notes them, too.
+    #[must_use]
+    pub fn noting(self, damages: Arc<Damages>) -> Self {
+        Self { damages, ..self }
     }
 
     /// Settings in force.

@@ -256,6 +256,12 @@ pub enum Error {
         /// Which kind of record, without its content.
         what: &'static str,
     },
+    /// The one record that the call is about is damaged; all others are as they were.
+    #[error("the stored record is damaged: {record}")]
+    DamagedRecord {
+        /// Which record: its kind, bucket and key.
+        record: String,
+    },
     /// A record was written by a newer version of this program.
     #[error("a stored record has the unknown format version {version}")]
     UnknownFormat {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use arqueta_model::{BlobId, Timestamp, UploadId};
-use arqueta_store::{Batch, Scan};
+use arqueta_store::{Batch, Entry, Scan};
 
 use crate::multipart::{FINISHED_KEPT, FinishedUpload};
 use crate::record::Record as _;
@@ -58,20 +58,19 @@ impl Engine {
     pub async fn sweep_garbage(&self, before: Timestamp) -> Result<u64, Error> {
         let (mut swept, mut scan) = (0, Scan::prefix(schema::GARBAGE, CHUNK));
         loop {
-            let page = self.meta.scan(scan.clone()).await?;
-            let Some((last, _)) = page.last() else { return Ok(swept) };
-            scan.start = [last, &[0][..]].concat().into();
+            let page = self.meta.page(scan.clone()).await?;
+            let Some(last) = page.last() else { return Ok(swept) };
+            scan.start = [&last.key[..], &[0]].concat().into();
             let mut forget = Batch::default();
-            for (key, released) in &page {
-                let released = released.first_chunk().map(|bytes| Timestamp::from_millis(i64::from_be_bytes(*bytes)));
+            for Entry { key, value } in &page {
                 let id = blob_of(key, schema::GARBAGE).ok_or(Error::Damaged { what: "garbage" })?;
-                if released.ok_or(Error::Damaged { what: "garbage" })? >= before {
+                // A damaged mark is a mark all the same: only its time is not known.
+                let released = value.as_ref().and_then(|value| value.first_chunk());
+                let released = released.map(|bytes| Timestamp::from_millis(i64::from_be_bytes(*bytes)));
+                if released.is_some_and(|at| at >= before) || self.readers.holds(id) {
                     continue;
                 }
-                if self.readers.holds(id) {
-                    continue;
-                }
-                if self.meta.get(&schema::referenced(id)).await?.is_some() {
+                if self.is_there(&schema::referenced(id)).await? {
                     // Never seen, and if ever, data goes before space.
                     tracing::error!(%id, "a referenced blob is marked as garbage and is kept");
                     continue;
@@ -105,14 +104,22 @@ impl Engine {
                 if self.in_flight.holds(blob.id) {
                     continue;
                 }
-                let named = self.meta.get(&schema::referenced(blob.id)).await?.is_some()
-                    || self.meta.get(&schema::garbage(blob.id)).await?.is_some();
+                let named = self.is_there(&schema::referenced(blob.id)).await?
+                    || self.is_there(&schema::garbage(blob.id)).await?;
                 if !named {
                     self.blobs.delete(blob.id).await?;
                     tracing::info!(id = %blob.id, size = blob.size, "an orphaned blob was removed");
                     swept += 1;
                 }
             }
+        }
+    }
+
+    /// Whether a key is there, damaged or not.
+    async fn is_there(&self, key: &[u8]) -> Result<bool, Error> {
+        match self.meta.get(key).await {
+            Err(arqueta_store::Error::Damaged { .. }) => Ok(true),
+            found => Ok(found?.is_some()),
         }
     }
 
@@ -124,15 +131,17 @@ impl Engine {
     pub async fn sweep_uploads(&self, before: Timestamp) -> Result<u64, Error> {
         let (mut swept, mut scan) = (0, Scan::prefix(schema::FINISHED, CHUNK));
         loop {
-            let page = self.meta.scan(scan.clone()).await?;
-            let Some((last, _)) = page.last() else { return Ok(swept) };
-            scan.start = [last, &[0][..]].concat().into();
+            let page = self.meta.page(scan.clone()).await?;
+            let Some(last) = page.last() else { return Ok(swept) };
+            scan.start = [&last.key[..], &[0]].concat().into();
             let mut forget = Batch::default();
-            for (key, bytes) in &page {
+            for Entry { key, value } in &page {
                 let id = key.strip_prefix(schema::FINISHED).and_then(|id| id.try_into().ok());
                 self.remove_parts(UploadId::from_bytes(id.ok_or(Error::Damaged { what: FinishedUpload::NAME })?))
                     .await?;
-                if FinishedUpload::decode(bytes)?.at < before {
+                let ended = value.as_ref().map(|bytes| FinishedUpload::decode(bytes)).transpose()?;
+                // A damaged one cannot answer a repeated Complete any more.
+                if ended.is_none_or(|upload| upload.at < before) {
                     forget = forget.delete(key.clone());
                     swept += 1;
                 }

@@ -4,7 +4,7 @@
 //! preconditions, so a plan made on old records changes nothing.
 
 use arqueta_model::{BucketName, ObjectKey, Timestamp, VersionId};
-use arqueta_store::{Batch, Scan};
+use arqueta_store::{Batch, Entry, Scan};
 use bytes::Bytes;
 
 use crate::api::{Conditions, Versioning};
@@ -13,6 +13,7 @@ use crate::conditions::{self, Subject};
 use crate::engine::ATTEMPTS;
 use crate::record::{Blob, Content, Manifest, ObjectRecord, Record};
 use crate::sequence::{sequence_in, version_id};
+use crate::slots::Slot;
 use crate::{Engine, Error, schema};
 
 /// A record and the pair it was read from.
@@ -31,7 +32,7 @@ pub(crate) struct NewVersion {
 }
 
 /// Decides about a write by the version it would replace.
-pub(crate) type Permit<'a> = &'a (dyn Fn(Option<&Stored>) -> Result<(), Error> + Sync);
+pub(crate) type Permit<'a> = &'a (dyn Fn(&Slot) -> Result<(), Error> + Sync);
 
 /// A version that was added.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +45,7 @@ pub(crate) struct Added {
 impl Engine {
     /// The current version of a key.
     pub(crate) async fn current(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Stored>, Error> {
-        self.stored(schema::current(bucket, key)).await
+        self.slot(schema::current(bucket, key)).await?.whole()
     }
 
     /// One version of a key, current or not.
@@ -54,18 +55,35 @@ impl Engine {
         key: &ObjectKey,
         version: VersionId,
     ) -> Result<Option<Stored>, Error> {
-        let Some(current) = self.current(bucket, key).await? else { return Ok(None) };
-        if current.record.version == version {
-            return Ok(Some(current));
-        }
-        let Some(sequence) = sequence_in(version).or(current.record.null_sequence) else { return Ok(None) };
-        let found = self.stored(schema::noncurrent(bucket, key, sequence)).await?;
-        Ok(found.filter(|found| found.record.version == version))
+        self.version_slot(bucket, key, version).await?.whole()
     }
 
-    async fn stored(&self, key: Bytes) -> Result<Option<Stored>, Error> {
-        let Some(bytes) = self.meta.get(&key).await? else { return Ok(None) };
-        Ok(Some(Stored { record: ObjectRecord::decode(&bytes)?, key, bytes }))
+    /// One version of a key, or a damaged record that may be it.
+    pub(crate) async fn version_slot(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: VersionId,
+    ) -> Result<Slot, Error> {
+        let current = match self.slot(schema::current(bucket, key)).await? {
+            Slot::Whole(stored) if stored.record.version == version => return Ok(Slot::Whole(stored)),
+            other => other,
+        };
+        let sequence = match (sequence_in(version), &current) {
+            (Some(sequence), _) => Some(sequence),
+            (None, Slot::Whole(current)) => current.record.null_sequence,
+            (None, Slot::Empty) => None,
+            (None, Slot::Damaged(_)) => self.null_below(bucket, key).await?,
+        };
+        let found = match sequence {
+            Some(sequence) => self.slot(schema::noncurrent(bucket, key, sequence)).await?,
+            None => Slot::Empty,
+        };
+        Ok(match (found, current) {
+            (Slot::Whole(found), _) if found.record.version == version => Slot::Whole(found),
+            (Slot::Damaged(damage), _) | (_, Slot::Damaged(damage)) => Slot::Damaged(damage),
+            _ => Slot::Empty,
+        })
     }
 
     /// Adds a version, which becomes the current one, if `permit` agrees to what it replaces; what
@@ -84,8 +102,12 @@ impl Engine {
         let _held = self.locks.lock(bucket, key).await;
         for _ in 0..ATTEMPTS {
             let stored_bucket = self.stored_bucket(bucket).await?;
-            let current = self.current(bucket, key).await?;
-            permit(current.as_ref())?;
+            let current = self.slot(schema::current(bucket, key)).await?;
+            if matches!(current, Slot::Damaged(_)) && stored_bucket.record.object_lock.is_some() {
+                // It cannot tell that it is not protected.
+                return Err(Error::ObjectLocked);
+            }
+            permit(&current)?;
             let (batch, added) = self.plan_addition(&stored_bucket, key, current, new).await?;
             match self.meta.commit(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
@@ -99,13 +121,18 @@ impl Engine {
         &self,
         bucket: &StoredBucket,
         key: &ObjectKey,
-        current: Option<Stored>,
+        current: Slot,
         new: &NewVersion,
     ) -> Result<(Batch, Added), Error> {
         let name = &bucket.record.name;
         let versioning = bucket.record.versioning;
         let now = self.clock.now();
-        let sequence = self.sequence.next(now, current.as_ref().map_or(0, |current| current.record.sequence));
+        let floor = match &current {
+            Slot::Empty => 0,
+            Slot::Whole(current) => current.record.sequence,
+            Slot::Damaged(_) => self.newest_below(name, key).await?,
+        };
+        let sequence = self.sequence.next(now, floor);
         let version = if versioning == Versioning::Enabled { version_id(sequence) } else { VersionId::Null };
         let mut record = ObjectRecord {
             version,
@@ -119,20 +146,29 @@ impl Engine {
         let at = schema::current(name, key);
         let mut batch = new.along.clone();
         batch = batch.unchanged(schema::bucket(name), Some(bucket.bytes.clone()));
-        batch = batch.unchanged(at.clone(), current.as_ref().map(|current| current.bytes.clone()));
-        if let Some(Stored { record: old, .. }) = current {
-            let replaced = version.is_null() && old.version.is_null();
-            if replaced {
-                batch = release(batch, &old, now);
-            } else {
-                let null_below = old.null_sequence;
-                record.null_sequence = if old.version.is_null() { Some(old.sequence) } else { null_below };
-                if let (VersionId::Null, Some(sequence)) = (version, null_below) {
-                    batch = self.remove_noncurrent(batch, name, key, sequence, now).await?;
-                    record.null_sequence = None;
-                }
-                batch = retire(batch, name, key, old);
+        let null_below = match &current {
+            Slot::Empty => None,
+            Slot::Whole(current) => current.record.null_sequence,
+            Slot::Damaged(_) => self.null_below(name, key).await?,
+        };
+        match current {
+            Slot::Empty => batch = batch.unchanged(at.clone(), None),
+            // What it was is lost; what lies below it is not.
+            Slot::Damaged(damage) => {
+                batch = damage.require(batch);
+                record.null_sequence = null_below;
             }
+            Slot::Whole(Stored { record: old, bytes, .. }) if version.is_null() && old.version.is_null() => {
+                batch = release(batch.unchanged(at.clone(), Some(bytes)), &old, now);
+            }
+            Slot::Whole(Stored { record: old, bytes, .. }) => {
+                record.null_sequence = if old.version.is_null() { Some(old.sequence) } else { null_below };
+                batch = retire(batch.unchanged(at.clone(), Some(bytes)), name, key, old);
+            }
+        }
+        if let (VersionId::Null, Some(sequence)) = (version, null_below) {
+            batch = self.remove_noncurrent(batch, name, key, sequence, now).await?;
+            record.null_sequence = None;
         }
         let added = Added { version: (versioning != Versioning::Off).then_some(version), last_modified: now };
         Ok((batch.put(at, record.encode()), added))
@@ -147,12 +183,13 @@ impl Engine {
         sequence: u64,
         now: Timestamp,
     ) -> Result<Batch, Error> {
-        match self.stored(schema::noncurrent(bucket, key, sequence)).await? {
-            Some(old) => {
-                Ok(release(batch.unchanged(old.key.clone(), Some(old.bytes)).delete(old.key), &old.record, now))
+        Ok(match self.slot(schema::noncurrent(bucket, key, sequence)).await? {
+            Slot::Whole(old) => {
+                release(batch.unchanged(old.key.clone(), Some(old.bytes)).delete(old.key), &old.record, now)
             }
-            None => Ok(batch),
-        }
+            Slot::Damaged(damage) => damage.require(batch).delete(damage.key),
+            Slot::Empty => batch,
+        })
     }
 
     /// Plans the removal of one version for good. The newest noncurrent one takes the place of a
@@ -165,13 +202,24 @@ impl Engine {
         if old.key != at {
             return Ok(batch.delete(old.key));
         }
-        let prefix = schema::noncurrents_of(bucket, key);
-        let Some((heir_key, heir_bytes)) = self.meta.scan(Scan::prefix(&prefix, 1)).await?.into_iter().next() else {
-            return Ok(batch.delete(at));
-        };
-        let mut heir = ObjectRecord::decode(&heir_bytes)?;
+        let Some((key, bytes, mut heir)) = self.heir(bucket, key).await? else { return Ok(batch.delete(at)) };
         heir.null_sequence = if heir.version.is_null() { None } else { old.record.null_sequence };
-        Ok(batch.unchanged(heir_key.clone(), Some(heir_bytes)).delete(heir_key).put(at, heir.encode()))
+        Ok(batch.unchanged(key.clone(), Some(bytes)).delete(key).put(at, heir.encode()))
+    }
+
+    /// The newest noncurrent version of a key that is whole.
+    async fn heir(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<(Bytes, Bytes, ObjectRecord)>, Error> {
+        let mut scan = Scan::prefix(&schema::noncurrents_of(bucket, key), 1);
+        loop {
+            let Some(Entry { key, value }) = self.meta.page(scan.clone()).await?.into_iter().next() else {
+                return Ok(None);
+            };
+            scan.start = [&key[..], &[0]].concat().into();
+            match value.as_ref().map(|bytes| ObjectRecord::decode(bytes)) {
+                None | Some(Err(Error::Damaged { .. })) => {}
+                Some(heir) => return Ok(Some((key, value.unwrap_or_default(), heir?))),
+            }
+        }
     }
 }
 
@@ -197,12 +245,16 @@ pub(crate) fn release_blob(batch: Batch, blob: Blob, now: Timestamp) -> Batch {
     }
 }
 
-/// Holds the conditions of a write against the current version.
-pub(crate) fn check_write(conditions: &Conditions, current: Option<&Stored>) -> Result<(), Error> {
+/// Holds the conditions of a write against the current version. One that is damaged meets none.
+pub(crate) fn check_write(conditions: &Conditions, current: &Slot) -> Result<(), Error> {
     if conditions.is_empty() {
         return Ok(());
     }
-    let content = current.and_then(|current| Some((current, current.record.content.as_ref()?)));
+    let content = match current {
+        Slot::Empty => None,
+        Slot::Whole(current) => current.record.content.as_ref().map(|content| (current, content)),
+        Slot::Damaged(damage) => return Err(damage.error()),
+    };
     match content {
         None => conditions::of_write(conditions, None),
         Some((current, content)) => {

@@ -82,5 +82,5 @@ fn shown(key: &str, at: Timestamp, survey: &Survey) -> Value {
     buckets.values().for_each(|counted| all += *counted);
     let buckets: serde_json::Map<_, _> =
         buckets.iter().map(|(bucket, counted)| (bucket.as_str().to_owned(), json!(counted))).collect();
-    json!({ "key": key, "asOf": at.rfc3339(), "all": all, "buckets": buckets })
+    json!({ "key": key, "asOf": at.rfc3339(), "all": all, "buckets": buckets, "unreadable": survey.unreadable() })
 }

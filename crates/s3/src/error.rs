@@ -155,7 +155,9 @@ pub fn answer(error: &Error) -> Answer {
         Error::CustomerKey { message } => Answer::new("InvalidRequest", S::BAD_REQUEST, *message),
         Error::Encryption(encryption) => of_encryption(encryption),
         Error::Store(store) => of_store(store),
-        Error::Integrity | Error::Damaged { .. } | Error::UnknownFormat { .. } => internal(),
+        Error::Integrity | Error::Damaged { .. } | Error::DamagedRecord { .. } | Error::UnknownFormat { .. } => {
+            internal()
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let bucket = self.stored_bucket(name).await?;
             for versions in [&currents, &noncurrents] {
-                if !self.meta.scan(Scan::prefix(versions, 1)).await?.is_empty() {
+                if !self.meta.page(Scan::prefix(versions, 1)).await?.is_empty() {
                     return Err(Error::BucketNotEmpty);
                 }
             }
@@ -95,11 +95,12 @@ impl Engine {
         let after = input.after.map(|name| Bytes::from([schema::BUCKETS, name.as_bytes(), b"\0"].concat()));
         let mut start = after.map_or(prefix.start.clone(), |after| after.max(prefix.start.clone()));
         loop {
-            let pairs = self.meta.scan(Scan { start, ..prefix.clone() }).await?;
-            let Some((last, _)) = pairs.last() else { return Ok(page) };
-            let complete = pairs.len() < PAGE;
-            start = [last, &b"\0"[..]].concat().into();
-            for (_, value) in &pairs {
+            let entries = self.meta.page(Scan { start, ..prefix.clone() }).await?;
+            let Some(last) = entries.last() else { return Ok(page) };
+            let complete = entries.len() < PAGE;
+            start = [&last.key[..], b"\0"].concat().into();
+            // Whose a damaged one is nobody knows.
+            for value in entries.iter().filter_map(|entry| entry.value.as_ref()) {
                 let record = BucketRecord::decode(value)?;
                 if record.owner != input.owner {
                     continue;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use arqueta_store::{MetaStore, Pair, Scan};
+use arqueta_store::{Entry, MetaStore, Scan};
 use bytes::Bytes;
 
 use crate::Error;
@@ -13,10 +13,10 @@ const AFTER_JUMP: usize = 16;
 /// Most pairs read at once.
 const LARGEST: usize = 1000;
 
-/// Pairs of `start..end` in order, read in chunks. A chunk is one snapshot, the walk is not.
+/// Entries of `start..end` in order, damaged ones included, read in chunks. A chunk is one snapshot, the walk is not.
 pub(super) struct Cursor<'a> {
     meta: &'a dyn MetaStore,
-    read: VecDeque<Pair>,
+    read: VecDeque<Entry>,
     /// Where the unread rest starts; `None` when there is no rest.
     rest: Option<Bytes>,
     end: Option<Bytes>,
@@ -31,14 +31,14 @@ impl<'a> Cursor<'a> {
         Self { meta, read: VecDeque::new(), rest: Some(start), end, chunk: first.clamp(1, LARGEST), examined: 0 }
     }
 
-    /// The next pair.
-    pub(super) async fn next(&mut self) -> Result<Option<Pair>, Error> {
+    /// The next entry.
+    pub(super) async fn next(&mut self) -> Result<Option<Entry>, Error> {
         if self.read.is_empty() {
             self.fill().await?;
         }
-        let pair = self.read.pop_front();
-        self.examined += usize::from(pair.is_some());
-        Ok(pair)
+        let entry = self.read.pop_front();
+        self.examined += usize::from(entry.is_some());
+        Ok(entry)
     }
 
     /// Leaves out everything before `key`; `None` leaves out everything.
@@ -48,7 +48,7 @@ impl<'a> Cursor<'a> {
             self.rest = None;
             return;
         };
-        let skipped = self.read.partition_point(|(read, _)| *read < key);
+        let skipped = self.read.partition_point(|entry| entry.key < key);
         self.read.drain(..skipped);
         if self.read.is_empty()
             && let Some(rest) = &mut self.rest
@@ -64,9 +64,9 @@ impl<'a> Cursor<'a> {
         if self.end.as_ref().is_some_and(|end| start >= *end) {
             return Ok(());
         }
-        let page = self.meta.scan(Scan { start, end: self.end.clone(), limit: self.chunk }).await?;
+        let page = self.meta.page(Scan { start, end: self.end.clone(), limit: self.chunk }).await?;
         if page.len() == self.chunk {
-            self.rest = page.last().map(|(key, _)| just_after(key));
+            self.rest = page.last().map(|entry| just_after(&entry.key));
         }
         self.chunk = (self.chunk * 4).min(LARGEST);
         self.read = page.into();
@@ -108,7 +108,7 @@ mod tests {
         for first in [1, 2, 7, 499, 500, 501] {
             let mut cursor = Cursor::new(&meta, key(10), Some(key(490)), first);
             for n in 10..490 {
-                assert_eq!(cursor.next().await.unwrap().unwrap().0, key(n));
+                assert_eq!(cursor.next().await.unwrap().unwrap().key, key(n));
             }
             assert!(cursor.next().await.unwrap().is_none());
         }
@@ -120,7 +120,7 @@ mod tests {
         let mut cursor = Cursor::new(&meta, key(0), None, 100);
         for (to, want) in [(5, 5), (3, 6), (99, 99), (300, 300), (200, 301)] {
             cursor.jump(Some(key(to)));
-            assert_eq!(cursor.next().await.unwrap().unwrap().0, key(want));
+            assert_eq!(cursor.next().await.unwrap().unwrap().key, key(want));
         }
         cursor.jump(Some(key(900)));
         assert!(cursor.next().await.unwrap().is_none());

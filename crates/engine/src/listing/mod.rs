@@ -1,7 +1,7 @@
 //! Listings: pages of objects, versions and multipart uploads.
 //!
 //! A page is read in chunks and jumps over what a common prefix stands for. Order is that of the
-//! keys' UTF-8 bytes.
+//! keys' UTF-8 bytes. Damaged records are left out: a client that compares listings writes them again.
 
 mod brief;
 mod cursor;
@@ -16,12 +16,13 @@ mod versions;
 mod model_tests;
 
 use arqueta_model::ObjectKey;
+use bytes::Bytes;
 
 pub use token::{continuation_token, continue_after};
 
 use crate::api::{ListMultipartUploads, ListObjectVersions, ListObjects, ListedObjects, ListedUploads, ListedVersions};
 use crate::record::{ObjectRecord, Record as _};
-use crate::{Engine, Error};
+use crate::{Engine, Error, name_of};
 
 /// Most entries of a page, whatever the request says.
 const MOST: usize = 1000;
@@ -58,6 +59,22 @@ impl Engine {
         self.bucket(&input.bucket).await?;
         input.limit = input.limit.min(MOST);
         uploads::page(&*self.meta, &input).await
+    }
+}
+
+/// The record of an entry, decoded; `None` for a damaged one, which every listing leaves out: the
+/// store has told of what it could not read. A record of a later format is no damage.
+fn whole<T>(
+    key: &[u8],
+    record: Option<&Bytes>,
+    decode: impl FnOnce(&[u8]) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    match record.map(|record| decode(record)).transpose() {
+        Err(error @ Error::Damaged { .. }) => {
+            tracing::error!(record = %name_of(key), %error, "a record is left out of a listing");
+            Ok(None)
+        }
+        decoded => decoded,
     }
 }
 

@@ -1,12 +1,12 @@
 //! ListObjects: current versions in key order.
 
-use arqueta_store::MetaStore;
+use arqueta_store::{Entry, MetaStore};
 use bytes::Bytes;
 
 use super::brief::Brief;
 use super::cursor::{Cursor, after_all, just_after};
 use super::group::{Shape, Start};
-use super::{object_key, text};
+use super::{object_key, text, whole};
 use crate::api::{ListObjects, ListedObjects};
 use crate::{Error, schema};
 
@@ -25,9 +25,9 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjects, budget: usiz
     let base = schema::currents(&input.bucket);
     let Some(mut cursor) = start(meta, &base, shape, input).filter(|_| input.limit > 0) else { return Ok(page) };
     let mut last = None;
-    while let Some((key, record)) = cursor.next().await? {
-        let key = text(&key[base.len()..])?;
-        let brief = Brief::decode(&record)?;
+    while let Some(Entry { key: stored, value }) = cursor.next().await? {
+        let Some(brief) = whole(&stored, value.as_ref(), Brief::decode)? else { continue };
+        let key = text(&stored[base.len()..])?;
         let group = shape.group(key);
         if brief.content.is_none() {
             if cursor.examined >= budget && group.is_none() {

@@ -2,11 +2,12 @@
 //! order of upload ids.
 
 use arqueta_model::UploadId;
-use arqueta_store::MetaStore;
+use arqueta_store::{Entry, MetaStore};
 use bytes::Bytes;
 
 use super::cursor::{Cursor, after_all, just_after};
 use super::group::{Shape, Start};
+use super::whole;
 use crate::api::{ListMultipartUploads, ListedUpload, ListedUploads};
 use crate::record::{Record as _, UploadRecord};
 use crate::{Error, schema};
@@ -19,7 +20,7 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListMultipartUploads) -> 
     let Some(start) = start(&base, shape, input).filter(|_| input.limit > 0) else { return Ok(page) };
     let mut cursor = Cursor::new(meta, start, after_all(&under(&base, shape.prefix)), input.limit + 1);
     let mut last: Option<(String, Option<UploadId>)> = None;
-    while let Some((stored, record)) = cursor.next().await? {
+    while let Some(Entry { key: stored, value }) = cursor.next().await? {
         let damaged = || Error::Damaged { what: UploadRecord::NAME };
         let (key, _) = schema::unescaped(&stored[base.len()..]).ok_or_else(damaged)?;
         if page.uploads.len() + page.prefixes.len() == input.limit {
@@ -31,7 +32,7 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListMultipartUploads) -> 
             last = Some((group.to_owned(), None));
             page.prefixes.push(group.to_owned());
         } else {
-            let upload = UploadRecord::decode(&record)?;
+            let Some(upload) = whole(&stored, value.as_ref(), UploadRecord::decode)? else { continue };
             last = Some((key.as_str().to_owned(), Some(upload.id)));
             page.uploads.push(listed(upload));
         }

@@ -5,13 +5,13 @@
 //! it one picture. Otherwise it is read again, smaller each time, down to a single key.
 
 use arqueta_model::{BucketName, ObjectKey, VersionId};
-use arqueta_store::{MetaStore, Pair, Scan};
+use arqueta_store::{Entry, MetaStore, Scan};
 use bytes::Bytes;
 
 use super::brief::Brief;
 use super::cursor::after_all;
 use super::group::{Shape, Start};
-use super::{object_key, text};
+use super::{object_key, text, whole};
 use crate::api::{ListObjectVersions, ListedVersion, ListedVersions};
 use crate::record::{ObjectRecord, Record as _};
 use crate::sequence::sequence_in;
@@ -35,13 +35,12 @@ struct Position {
     below: Option<u64>,
 }
 
-/// A version as read: its key, its sequence, whether it is the current one, its record.
+/// A version as read: its key, whether it is the current one, and what its record tells.
 #[derive(Debug)]
 struct Found {
     key: ObjectKey,
-    sequence: u64,
     latest: bool,
-    record: Bytes,
+    brief: Brief,
 }
 
 /// Versions in order, and where the rest starts, if there is any.
@@ -75,7 +74,7 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjectVersions) -> Re
                 last = Some((group.to_owned(), None));
                 jump = Some((group.to_owned(), after_all(group.as_bytes()).map(Into::into)));
             } else {
-                let version = listed(found)?;
+                let version = listed(found);
                 last = Some((version.key.as_str().to_owned(), Some(version.version)));
                 page.versions.push(version);
             }
@@ -96,16 +95,15 @@ fn first_window(shape: Shape<'_>, limit: usize) -> usize {
     if shape.delimiter.is_some() { SMALL_WINDOW } else { (limit + 1).min(WINDOW) }
 }
 
-fn listed(found: Found) -> Result<ListedVersion, Error> {
-    let brief = Brief::decode(&found.record)?;
-    Ok(ListedVersion {
-        key: found.key.clone(),
+fn listed(Found { key, latest, brief }: Found) -> ListedVersion {
+    ListedVersion {
+        key: key.clone(),
         version: brief.version,
-        latest: found.latest,
+        latest,
         last_modified: brief.last_modified,
         owner: brief.owner.clone(),
-        object: brief.object(found.key),
-    })
+        object: brief.object(key),
+    }
 }
 
 struct Merge<'a> {
@@ -139,8 +137,11 @@ impl Merge<'_> {
             return Ok(Some(sequence));
         }
         let Ok(key) = key.parse() else { return Ok(None) };
-        let Some(current) = self.meta.get(&schema::current(self.bucket, &key)).await? else { return Ok(None) };
-        let current = ObjectRecord::decode(&current)?;
+        let current = match self.meta.get(&schema::current(self.bucket, &key)).await {
+            Ok(Some(current)) => ObjectRecord::decode(&current)?,
+            Ok(None) | Err(arqueta_store::Error::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         Ok(if current.version.is_null() { Some(current.sequence) } else { current.null_sequence })
     }
 
@@ -158,46 +159,53 @@ impl Merge<'_> {
         }
     }
 
-    async fn currents(&self, at: &Position, limit: usize) -> Result<Vec<Pair>, Error> {
+    async fn currents(&self, at: &Position, limit: usize) -> Result<Vec<Entry>, Error> {
         let base = schema::currents(self.bucket);
         let end = after_all(&[&base, self.prefix.as_bytes()].concat());
         let start = Bytes::from([&base[..], &at.key].concat());
         if end.as_ref().is_some_and(|end| start >= *end) {
             return Ok(Vec::new());
         }
-        Ok(self.meta.scan(Scan { start, end, limit }).await?)
+        Ok(self.meta.page(Scan { start, end, limit }).await?)
     }
 
     /// Merges the current versions with the noncurrent ones of the same stretch of keys.
-    async fn window(&self, at: &Position, size: usize, currents: &[Pair]) -> Result<Window, Error> {
+    async fn window(&self, at: &Position, size: usize, currents: &[Entry]) -> Result<Window, Error> {
+        // Both ranges begin alike, but for one letter.
         let base = schema::currents(self.bucket).len();
-        let last_current = currents.last().filter(|_| currents.len() == size).map(|(key, _)| &key[base..]);
+        let last_current = currents.last().filter(|_| currents.len() == size).map(|current| &current.key[base..]);
         let noncurrents = self.noncurrents(at, size, last_current).await?;
         let mut versions = Vec::with_capacity(currents.len() + noncurrents.len());
         let rest = if noncurrents.len() == size {
-            noncurrents.last().map(|last| Position { key: last.key.as_str().into(), below: Some(last.sequence) })
+            let last = noncurrents.last().map(|last| place(&last.key, base)).transpose()?;
+            last.map(|(key, sequence)| Position { key: key.as_str().into(), below: Some(sequence) })
         } else {
             last_current.map(|key| Position { key: [key, &[0]].concat(), below: None })
         };
-        for (key, record) in currents {
-            let key = object_key(text(&key[base..])?)?;
+        for Entry { key: stored, value } in currents {
+            let key = object_key(text(&stored[base..])?)?;
             // Beyond the last noncurrent one read, a key's versions are not all known yet.
             if rest.as_ref().is_some_and(|rest| key.as_str().as_bytes() > &rest.key[..]) {
                 break;
             }
-            let sequence = Brief::decode(record)?.sequence;
-            if at.below.is_none_or(|below| key.as_str().as_bytes() != at.key || sequence < below) {
-                versions.push(Found { key, sequence, latest: true, record: record.clone() });
+            let Some(brief) = whole(stored, value.as_ref(), Brief::decode)? else { continue };
+            if at.below.is_none_or(|below| key.as_str().as_bytes() != at.key || brief.sequence < below) {
+                versions.push(Found { key, latest: true, brief });
             }
         }
-        versions.extend(noncurrents);
-        versions.sort_by(|a, b| (&a.key, b.sequence, b.latest).cmp(&(&b.key, a.sequence, a.latest)));
-        versions.dedup_by(|later, first| later.key == first.key && later.sequence == first.sequence);
+        for Entry { key: stored, value } in noncurrents {
+            let (key, _) = place(&stored, base)?;
+            let brief = whole(&stored, value.as_ref(), Brief::decode)?;
+            versions.extend(brief.map(|brief| Found { key, latest: false, brief }));
+        }
+        let order = |found: &Found| found.brief.sequence;
+        versions.sort_by(|a, b| (&a.key, order(b), b.latest).cmp(&(&b.key, order(a), a.latest)));
+        versions.dedup_by(|later, first| later.key == first.key && order(later) == order(first));
         Ok(Window { versions, rest })
     }
 
     /// Noncurrent versions from `at` to those of `last_key`.
-    async fn noncurrents(&self, at: &Position, limit: usize, last_key: Option<&[u8]>) -> Result<Vec<Found>, Error> {
+    async fn noncurrents(&self, at: &Position, limit: usize, last_key: Option<&[u8]>) -> Result<Vec<Entry>, Error> {
         let base = schema::noncurrents(self.bucket);
         let escaped = |key: &[u8]| [&base[..], &schema::escaped_prefix(key)].concat();
         let start = match at.below {
@@ -215,14 +223,13 @@ impl Merge<'_> {
         if end.as_ref().is_some_and(|end| start >= *end) {
             return Ok(Vec::new());
         }
-        let pairs = self.meta.scan(Scan { start: start.into(), end, limit }).await?;
-        pairs.into_iter().map(|(key, record)| noncurrent(&key, base.len(), record)).collect()
+        Ok(self.meta.page(Scan { start: start.into(), end, limit }).await?)
     }
 }
 
-fn noncurrent(stored: &[u8], base: usize, record: Bytes) -> Result<Found, Error> {
+/// Key and sequence of a noncurrent version's store key.
+fn place(stored: &[u8], base: usize) -> Result<(ObjectKey, u64), Error> {
     let damaged = || Error::Damaged { what: ObjectRecord::NAME };
-    let (key, _) = schema::unescaped(&stored[base..]).ok_or_else(damaged)?;
-    let sequence = schema::sequence_of(stored).ok_or_else(damaged)?;
-    Ok(Found { key, sequence, latest: false, record })
+    let (key, _) = schema::unescaped(stored.get(base..).unwrap_or_default()).ok_or_else(damaged)?;
+    Ok((key, schema::sequence_of(stored).ok_or_else(damaged)?))
 }

@@ -1,12 +1,12 @@
 //! AbortMultipartUpload.
 
-use arqueta_model::BucketName;
-use arqueta_store::{Batch, Scan};
+use arqueta_model::{BucketName, UploadId};
+use arqueta_store::{Batch, Precondition, Scan};
 
 use super::FinishedUpload;
 use crate::api::AbortMultipartUpload;
-use crate::record::{Record as _, UploadRecord};
-use crate::{Condition, Engine, Error, schema};
+use crate::record::Record as _;
+use crate::{Condition, Engine, Error, name_of, schema};
 
 /// Uploads read at a time.
 const CHUNK: usize = 100;
@@ -19,7 +19,12 @@ impl Engine {
     /// [`Error::NoSuchUpload`]; [`Error::PreconditionFailed`] if it was not started in the second
     /// asked for.
     pub async fn abort_multipart_upload(&self, input: AbortMultipartUpload) -> Result<(), Error> {
-        let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
+        let upload = match self.upload(&input.bucket, &input.key, input.upload).await {
+            Err(Error::Store(arqueta_store::Error::Damaged { .. })) if input.if_started.is_none() => {
+                return self.drop_upload(input).await;
+            }
+            upload => upload?,
+        };
         if input.if_started.is_some_and(|at| at.seconds() != upload.record.started.seconds()) {
             return Err(Error::PreconditionFailed { condition: Condition::IfMatch });
         }
@@ -37,6 +42,18 @@ impl Engine {
         self.remove_parts(input.upload).await
     }
 
+    /// Gives up an upload whose record is damaged: its key tells whose it is.
+    async fn drop_upload(&self, input: AbortMultipartUpload) -> Result<(), Error> {
+        let at = schema::upload(&input.bucket, &input.key, input.upload);
+        let finished = FinishedUpload { bucket: input.bucket, key: input.key, at: self.clock.now(), completed: None };
+        let batch = Batch::default().require(Precondition::Damaged(at.clone())).delete(at);
+        match self.meta.commit(batch.put(schema::finished(input.upload), finished.encode())).await {
+            Err(arqueta_store::Error::Conflict) => return Err(Error::NoSuchUpload),
+            result => result?,
+        }
+        self.remove_parts(input.upload).await
+    }
+
     /// Gives up every upload of a bucket that is going away.
     ///
     /// # Errors
@@ -45,13 +62,15 @@ impl Engine {
         let uploads = schema::uploads(bucket);
         loop {
             // From the start each time: those seen are gone.
-            let page = self.meta.scan(Scan::prefix(&uploads, CHUNK)).await?;
+            let page = self.meta.page(Scan::prefix(&uploads, CHUNK)).await?;
             if page.is_empty() {
                 return Ok(());
             }
-            for (_, bytes) in page {
-                let UploadRecord { id, bucket, key, .. } = UploadRecord::decode(&bytes)?;
-                let abort = AbortMultipartUpload { bucket, key, upload: id, if_started: None };
+            for entry in page {
+                let damaged = || Error::DamagedRecord { record: name_of(&entry.key) };
+                let (key, id) = schema::unescaped(&entry.key[uploads.len()..]).ok_or_else(damaged)?;
+                let upload = UploadId::from_bytes(id.try_into().map_err(|_| damaged())?);
+                let abort = AbortMultipartUpload { bucket: bucket.clone(), key, upload, if_started: None };
                 match self.abort_multipart_upload(abort).await {
                     // Somebody else ended it.
                     Err(Error::NoSuchUpload) => {}

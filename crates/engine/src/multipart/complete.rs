@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arqueta_envelope::{Caller, ObjectCipher, SseMode};
 use arqueta_model::Timestamp;
-use arqueta_store::{Batch, Scan};
+use arqueta_store::{Batch, Entry, Scan};
 use bytes::Bytes;
 
 use super::finished::{Completed, fingerprint};
@@ -14,13 +14,16 @@ use crate::api::{CompleteMultipartUpload, CompletedUpload, EncryptionInfo};
 use crate::engine::ATTEMPTS;
 use crate::objects::Draft;
 use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord, total};
-use crate::versions::{NewVersion, Stored, check_write, release_blob};
-use crate::{Engine, Error, schema};
+use crate::slots::Slot;
+use crate::versions::{NewVersion, check_write, release_blob};
+use crate::{Engine, Error, name_of, schema};
 
 /// Every part of an upload: the pair as read, and decoded.
 struct Parts {
     pairs: Vec<(Bytes, Bytes)>,
     records: Vec<PartRecord>,
+    /// Keys of parts whose records are damaged.
+    damaged: Vec<Bytes>,
 }
 
 impl Engine {
@@ -87,7 +90,7 @@ impl Engine {
             content: Some(draft.finish(&manifest, selected.iter().map(|part| part.place).collect())),
             along: parts.consume(along, &selected, now),
         };
-        let permit = |current: Option<&Stored>| check_write(&input.conditions, current);
+        let permit = |current: &Slot| check_write(&input.conditions, current);
         let added = self.add_version(&input.bucket, &input.key, &permit, &new).await?;
         self.upload_ciphers.forget(input.upload);
         if let Err(error) = self.remove_parts(input.upload).await {
@@ -104,9 +107,23 @@ impl Engine {
     }
 
     async fn parts(&self, input: &CompleteMultipartUpload) -> Result<Parts, Error> {
-        let pairs = self.meta.scan(Scan::prefix(&schema::parts(input.upload), usize::from(PARTS))).await?;
-        let records = pairs.iter().map(|(_, bytes)| PartRecord::decode(bytes)).collect::<Result<_, _>>()?;
-        Ok(Parts { pairs, records })
+        let mut parts = Parts { pairs: Vec::new(), records: Vec::new(), damaged: Vec::new() };
+        for Entry { key, value } in
+            self.meta.page(Scan::prefix(&schema::parts(input.upload), usize::from(PARTS))).await?
+        {
+            match value {
+                Some(bytes) => {
+                    parts.records.push(PartRecord::decode(&bytes)?);
+                    parts.pairs.push((key, bytes));
+                }
+                None => parts.damaged.push(key),
+            }
+        }
+        let listed = |key: &&Bytes| input.parts.iter().any(|part| schema::part(input.upload, part.number) == *key);
+        match parts.damaged.iter().find(listed) {
+            Some(key) => Err(Error::DamagedRecord { record: name_of(key) }),
+            None => Ok(parts),
+        }
     }
 
     async fn finishing_draft(
@@ -150,6 +167,7 @@ impl Parts {
     /// Plans that all parts go: the selected ones into the object, the others to the garbage. All
     /// must still be as they were read.
     fn consume(&self, along: Batch, selected: &[&PartRecord], now: Timestamp) -> Batch {
+        let along = self.damaged.iter().fold(along, |batch, key| batch.delete(key.clone()));
         let mut selected = selected.iter().peekable();
         self.pairs.iter().zip(&self.records).fold(along, |batch, ((key, bytes), part)| {
             let batch = batch.unchanged(key.clone(), Some(bytes.clone())).delete(key.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arqueta_envelope::SseMode;
 use arqueta_model::{BucketName, EncryptionContext, KeyArn, ObjectId, ObjectKey, Timestamp, UploadId};
-use arqueta_store::{Batch, Scan};
+use arqueta_store::{Batch, Entry, Scan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -113,8 +113,8 @@ impl Engine {
         if let Some(current) = self.current(bucket, key).await?.filter(|current| is_it(&current.record)) {
             return Ok(Some(current.record));
         }
-        let older = self.meta.scan(Scan::prefix(&schema::noncurrents_of(bucket, key), CHUNK)).await?;
-        for (_, bytes) in older {
+        let older = self.meta.page(Scan::prefix(&schema::noncurrents_of(bucket, key), CHUNK)).await?;
+        for bytes in older.into_iter().filter_map(|entry| entry.value) {
             let record = ObjectRecord::decode(&bytes)?;
             if is_it(&record) {
                 return Ok(Some(record));
@@ -127,15 +127,19 @@ impl Engine {
     /// only while its upload is there.
     pub(crate) async fn remove_parts(&self, upload: UploadId) -> Result<(), Error> {
         loop {
-            let parts = self.meta.scan(Scan::prefix(&schema::parts(upload), CHUNK)).await?;
+            let parts = self.meta.page(Scan::prefix(&schema::parts(upload), CHUNK)).await?;
             if parts.is_empty() {
                 return Ok(());
             }
             let now = self.clock.now();
             let mut batch = Batch::default();
-            for (key, bytes) in parts {
-                let part = PartRecord::decode(&bytes)?;
-                batch = release_blob(batch.delete(key), part.place.blob, now);
+            for Entry { key, value } in parts {
+                // Of a damaged one nobody knows the body.
+                let part = value.map(|bytes| PartRecord::decode(&bytes)).transpose()?;
+                batch = batch.delete(key);
+                if let Some(part) = part {
+                    batch = release_blob(batch, part.place.blob, now);
+                }
             }
             self.meta.commit(batch).await?;
         }

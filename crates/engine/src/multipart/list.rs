@@ -18,17 +18,20 @@ impl Engine {
         let upload = self.upload(&input.bucket, &input.key, input.upload).await?.record;
         let limit = input.limit.min(MOST);
         let all = Scan::prefix(&schema::parts(input.upload), limit + 1);
-        let pairs = match input.after.checked_add(1) {
+        let entries = match input.after.checked_add(1) {
             Some(first) if limit > 0 => {
-                self.meta.scan(Scan { start: schema::part(input.upload, first), ..all }).await?
+                self.meta.page(Scan { start: schema::part(input.upload, first), ..all }).await?
             }
             _ => Vec::new(),
         };
-        let more = pairs.len() > limit;
-        let parts = pairs.iter().take(limit).map(|(_, bytes)| Ok(listed(PartRecord::decode(bytes)?)));
-        let parts = parts.collect::<Result<Vec<_>, Error>>()?;
+        let more = entries.len() > limit;
+        let shown = &entries[..entries.len().min(limit)];
+        let last = shown.last().and_then(|entry| entry.key.last_chunk()).map(|number| u16::from_be_bytes(*number));
+        // What is damaged is left out; the store has told of it.
+        let parts = shown.iter().filter_map(|entry| entry.value.as_ref());
+        let parts = parts.map(|bytes| Ok(listed(PartRecord::decode(bytes)?))).collect::<Result<Vec<_>, Error>>()?;
         Ok(ListedParts {
-            next: parts.last().filter(|_| more).map(|part| part.number),
+            next: last.filter(|_| more),
             parts,
             initiator: upload.initiator,
             owner: upload.owner,

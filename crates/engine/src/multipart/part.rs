@@ -132,14 +132,20 @@ impl Engine {
     async fn commit_part(&self, upload: &Upload, part: &PartRecord, stowed: &Stowed) -> Result<(), Error> {
         let key = schema::part(upload.record.id, part.number);
         for _ in 0..ATTEMPTS {
-            let before = self.meta.get(&key).await?;
-            let mut batch = Batch::default()
-                .require(Precondition::Present(upload.key.clone()))
-                .unchanged(key.clone(), before.clone())
-                .put(key.clone(), part.encode());
-            if let Some(before) = before {
-                batch = release_blob(batch, PartRecord::decode(&before)?.place.blob, self.clock.now());
-            }
+            let mut batch = Batch::default().require(Precondition::Present(upload.key.clone()));
+            batch = match self.meta.get(&key).await {
+                Err(arqueta_store::Error::Damaged { .. }) => batch.require(Precondition::Damaged(key.clone())),
+                before => {
+                    let before = before?;
+                    let old = before.as_deref().map(PartRecord::decode).transpose()?;
+                    batch = batch.unchanged(key.clone(), before);
+                    match old {
+                        Some(old) => release_blob(batch, old.place.blob, self.clock.now()),
+                        None => batch,
+                    }
+                }
+            };
+            batch = batch.put(key.clone(), part.encode());
             match self.meta.commit(stowed.keep(batch)).await {
                 Err(arqueta_store::Error::Conflict) if self.meta.get(&upload.key).await?.is_none() => {
                     return Err(Error::NoSuchUpload);

@@ -8,7 +8,7 @@ use crate::api::{
 };
 use crate::ingest::Intake;
 use crate::versions::check_write;
-use crate::{Caller, Engine, Error};
+use crate::{Caller, Engine, Error, schema};
 
 /// Times a copy starts over because its source was replaced under it.
 const RESTARTS: usize = 4;
@@ -25,7 +25,7 @@ impl Engine {
         let bucket = self.bucket(&input.bucket).await?;
         let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
         if !input.conditions.is_empty() {
-            check_write(&input.conditions, self.current(&input.bucket, &input.key).await?.as_ref())?;
+            check_write(&input.conditions, &self.slot(schema::current(&input.bucket, &input.key)).await?)?;
         }
         let (source, body) = self
             .open_source(caller, &input.source, |source| {

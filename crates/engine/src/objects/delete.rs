@@ -1,12 +1,15 @@
 //! Removing objects: delete markers where there are versions, and versions for good.
 
 use arqueta_model::VersionId;
+use arqueta_store::Batch;
 
 use super::lock;
 use crate::api::{DeleteConditions, DeleteObject, DeletedObject, ObjectName, Versioning};
 use crate::engine::ATTEMPTS;
+use crate::record::BucketRecord;
+use crate::slots::{Damage, Slot};
 use crate::versions::{NewVersion, Stored, subject};
-use crate::{Condition, Engine, Error, conditions};
+use crate::{Condition, Engine, Error, conditions, schema};
 
 impl Engine {
     /// Deletes an object: without a version it writes a delete marker where versioning is enabled
@@ -19,9 +22,9 @@ impl Engine {
     pub async fn delete_object(&self, input: &DeleteObject) -> Result<DeletedObject, Error> {
         let bucket = self.bucket(&input.name.bucket).await?;
         match (input.name.version, bucket.versioning) {
-            (Some(version), _) => self.remove_version(input, version).await,
+            (Some(version), _) => self.remove_version(input, version, &bucket).await,
             (None, Versioning::Off) => {
-                self.remove_version(input, VersionId::Null).await?;
+                self.remove_version(input, VersionId::Null, &bucket).await?;
                 Ok(DeletedObject::default())
             }
             (None, _) => self.mark_deleted(&input.name, &input.conditions).await,
@@ -38,11 +41,14 @@ impl Engine {
     }
 
     async fn mark_deleted(&self, name: &ObjectName, held: &DeleteConditions) -> Result<DeletedObject, Error> {
-        let marker = NewVersion { content: None, along: arqueta_store::Batch::default() };
-        let permit = |current: Option<&Stored>| match current {
+        let marker = NewVersion { content: None, along: Batch::default() };
+        let permit = |current: &Slot| match current {
             _ if held.is_empty() => Ok(()),
-            Some(current) if !current.record.is_delete_marker() => check(held, current),
-            Some(_) if held.if_match.is_some() => Err(Error::PreconditionFailed { condition: Condition::IfMatch }),
+            Slot::Damaged(damage) => Err(damage.error()),
+            Slot::Whole(current) if !current.record.is_delete_marker() => check(held, current),
+            Slot::Whole(_) if held.if_match.is_some() => {
+                Err(Error::PreconditionFailed { condition: Condition::IfMatch })
+            }
             _ => Err(NOTHING_THERE),
         };
         let added = match self.add_version(&name.bucket, &name.key, &permit, &marker).await {
@@ -52,23 +58,34 @@ impl Engine {
         Ok(DeletedObject { version: added.version, delete_marker: true })
     }
 
-    async fn remove_version(&self, input: &DeleteObject, version: VersionId) -> Result<DeletedObject, Error> {
+    async fn remove_version(
+        &self,
+        input: &DeleteObject,
+        version: VersionId,
+        bucket: &BucketRecord,
+    ) -> Result<DeletedObject, Error> {
         let name = &input.name;
         let _held = self.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
-            let Some(stored) = self.version(&name.bucket, &name.key, version).await? else {
+            let (batch, delete_marker) = match self.version_slot(&name.bucket, &name.key, version).await? {
                 // Of a version that is named, its id says all.
-                if name.version.is_none() && input.conditions.if_match.is_some() {
+                Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
                     return Err(NOTHING_THERE);
                 }
-                return Ok(DeletedObject { version: Some(version), delete_marker: false });
+                Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
+                Slot::Damaged(damage) => {
+                    permit_damage(&damage, input, bucket)?;
+                    (damage.require(Batch::default()).delete(damage.key), false)
+                }
+                Slot::Whole(stored) => {
+                    let delete_marker = stored.record.is_delete_marker();
+                    if !delete_marker {
+                        check(&input.conditions, &stored)?;
+                    }
+                    lock::permit_removal(&stored.record, input.bypass_governance, self.clock.now())?;
+                    (self.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker)
+                }
             };
-            let delete_marker = stored.record.is_delete_marker();
-            if !delete_marker {
-                check(&input.conditions, &stored)?;
-            }
-            lock::permit_removal(&stored.record, input.bypass_governance, self.clock.now())?;
-            let batch = self.plan_removal(&name.bucket, &name.key, stored).await?;
             match self.meta.commit(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {
@@ -85,6 +102,19 @@ impl Engine {
 /// A delete on condition of a size or date of what is not there does nothing; that of an entity
 /// tag fails, as in S3.
 const NOTHING_THERE: Error = Error::NoSuchKey { delete_marker: None };
+
+/// Whether a damaged record may be removed for good: it meets no condition, it may be protected where
+/// anything is, and a current one that has versions may be another one than is named.
+fn permit_damage(damage: &Damage, input: &DeleteObject, bucket: &BucketRecord) -> Result<(), Error> {
+    let is_current = damage.key == schema::current(&input.name.bucket, &input.name.key);
+    if bucket.object_lock.is_some() {
+        Err(Error::ObjectLocked)
+    } else if !input.conditions.is_empty() || (is_current && bucket.versioning != Versioning::Off) {
+        Err(damage.error())
+    } else {
+        Ok(())
+    }
+}
 
 /// Holds the conditions against an object.
 fn check(held: &DeleteConditions, stored: &Stored) -> Result<(), Error> {

@@ -13,8 +13,9 @@ use crate::api::{
 };
 use crate::ingest::{Intake, Stowed};
 use crate::record::{Content, Manifest, ManifestPart, Record};
-use crate::versions::{NewVersion, Stored, check_write};
-use crate::{Caller, Engine, Error};
+use crate::slots::Slot;
+use crate::versions::{NewVersion, check_write};
+use crate::{Caller, Engine, Error, schema};
 
 /// Everything about a version to be, other than its bodies.
 pub(crate) struct Draft {
@@ -74,7 +75,7 @@ impl Engine {
         let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
         if !input.conditions.is_empty() {
             // The commit decides; this spares a hopeless upload.
-            check_write(&input.conditions, self.current(&input.bucket, &input.key).await?.as_ref())?;
+            check_write(&input.conditions, &self.slot(schema::current(&input.bucket, &input.key)).await?)?;
         }
         let protection = self.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
@@ -149,7 +150,7 @@ impl Engine {
             content: Some(draft.finish(&manifest, vec![stowed.place])),
             along: stowed.keep(arqueta_store::Batch::default()),
         };
-        let permit = |current: Option<&Stored>| check_write(conditions, current);
+        let permit = |current: &Slot| check_write(conditions, current);
         match self.add_version(bucket, key, &permit, &new).await {
             Ok(added) => {
                 stowed.settle();

@@ -92,6 +92,7 @@ fn table() -> Vec<(Error, &'static str, u16, &'static str)> {
         (Error::Store(StoreError::NoSuchBlob), "InternalError", 500, "internal error"),
         (Error::Integrity, "InternalError", 500, "internal error"),
         (Error::Damaged { what: "object" }, "InternalError", 500, "internal error"),
+        (Error::DamagedRecord { record: "k".into() }, "InternalError", 500, "internal error"),
         (Error::UnknownFormat { version: 9 }, "InternalError", 500, "internal error"),
     ]
 }

@@ -34,7 +34,11 @@ impl UsageArgs {
             all += *counted;
             line(out, counted, bucket.as_str())?;
         }
-        line(out, &all, "(all)")
+        line(out, &all, "(all)")?;
+        match survey.unreadable() {
+            0 => Ok(()),
+            more => writeln!(out, "{more} damaged records may depend on it, too").map_err(Error::Output),
+        }
     }
 }
 
