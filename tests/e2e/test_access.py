@@ -8,6 +8,7 @@ import http.client
 import json
 import re
 import secrets
+import socket
 
 import pytest
 from conftest import ACCESS_KEY, REGION, SECRET_KEY, refused, signed

@@ -97,10 +97,10 @@ impl Gateway {
         let trails = Arc::new(trails::open(config, standing).await?);
 
         let edge = EdgeConfig {
-            region: config.region.clone(),
             domains: config.domains.clone(),
             body_idle: Duration::from_secs(config.limits.body_idle_seconds),
             block_public_access: config.objects.block_public_access,
+            ..EdgeConfig::new(config.region.clone())
         };
         let selected = Arc::new(trails::Selected(trails.selection().clone()));
         let recorder = Recorder::new(audit.clone(), selected, config.region.clone());

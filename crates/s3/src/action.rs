@@ -41,7 +41,7 @@ const fn object(action: &'static str) -> Need {
 /// What is decided before the operation `name` runs; `None` if the operation is not served.
 ///
 /// Empty for the operations whose resources or condition keys stand in the body: DeleteObjects is
-/// decided per key, PostObject with the key of its form, tagging and object lock with the tags and
+/// decided per key, tagging and object lock with the tags and
 /// the lock that they set, by the operations themselves.
 #[must_use]
 pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
@@ -49,7 +49,7 @@ pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
     let versioned = query::has(uri, "versionId");
     let pick = |plain, version| object(if versioned { version } else { plain });
     let mut needs = vec![match name {
-        "PostObject" | "DeleteObjects" | "PutObjectTagging" | "PutObjectRetention" | "PutObjectLegalHold" => {
+        "DeleteObjects" | "PutObjectTagging" | "PutObjectRetention" | "PutObjectLegalHold" => {
             return Some(Vec::new());
         }
         "ListBuckets" => account("s3:ListAllMyBuckets"),

@@ -119,13 +119,6 @@ fn of_document(answer: &Response<Body>, status: StatusCode) -> Refusal {
         return Refusal::new(code, status, status.canonical_reason().unwrap_or_default());
     };
     let (code, message) = (plain(code), plain(message));
-    if is_form_against_policy(&code, &message) {
-        return Refusal::new(
-            "AccessDenied",
-            StatusCode::FORBIDDEN,
-            "Invalid according to Policy: Policy Condition failed",
-        );
-    }
     match message_of(&code) {
         Some(message) => Refusal::new(code, status, message),
         None => Refusal::new(code, status, message),
@@ -181,16 +174,6 @@ pub fn failure(answer: &Response<Body>, status: StatusCode) -> (String, String) 
     (refusal.code, refusal.message)
 }
 
-/// Whether s3s found that a form is not what its policy allows. It has one code for that and for a
-/// policy that cannot be read; S3 denies access.
-fn is_form_against_policy(code: &str, message: &str) -> bool {
-    code == "InvalidPolicyDocument"
-        && (message.starts_with("Policy condition ")
-            || message.starts_with("Bucket in form field ")
-            // The fields of the signature itself, which a policy must name like any other.
-            || message.ends_with(" does not match policy"))
-}
-
 /// Writes the error document with everything that AWS's have; none where HTTP has no room.
 fn write_error(answer: &mut Response<Body>, refusal: &Refusal, subject: &Subject, id: &str, host_id: &str) {
     answer.headers_mut().remove(CONTENT_LENGTH);
@@ -224,20 +207,6 @@ pub fn host_id(id: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_form_against_its_policy_is_told_from_a_policy_that_cannot_be_read() {
-        for (code, message, against) in [
-            ("InvalidPolicyDocument", "Policy condition 'eq' for field 'acl' failed: expected 'a', got ''", true),
-            ("InvalidPolicyDocument", "Bucket in form field 'a' does not match bucket in URL 'b'", true),
-            ("InvalidPolicyDocument", "x-amz-date does not match policy", true),
-            ("InvalidPolicyDocument", "failed to parse POST policy", false),
-            ("InvalidPolicyDocument", "", false),
-            ("SignatureDoesNotMatch", "x-amz-date does not match policy", false),
-        ] {
-            assert_eq!(is_form_against_policy(code, message), against, "{code}: {message}");
-        }
-    }
 
     #[test]
     fn codes_and_messages_are_found_and_stay_escaped() {

@@ -66,7 +66,8 @@ impl Access {
                 refuse_anonymous(cx.headers(), cx.uri())?;
                 Signing::None
             }
-            (Some(_), Signing::None) => Signing::Form,
+            // Forms do not come here, and nothing else is signed without saying so.
+            (Some(_), Signing::None) => return Err(s3_error!(InternalError)),
             (Some(_), signing) => {
                 require_signed_host(signing, cx.headers(), cx.uri())?;
                 signing
@@ -200,7 +201,7 @@ fn named(bucket: &str, key: &str, version: Option<&str>) -> Option<ObjectName> {
 
 /// Nobody. What counts is the kind: policies reach an anonymous caller only by naming everyone,
 /// whatever account it is written under.
-fn anonymous() -> Identity {
+pub fn anonymous() -> Identity {
     let account: AccountId = "000000000000".parse().expect("twelve digits");
     Identity::bare(Principal {
         arn: Arn::new("iam", "", account.as_str(), "anonymous"),
@@ -256,7 +257,10 @@ fn refuse_anonymous(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
 }
 
 /// Compares an expected bucket owner with the bucket's.
-fn require_owner(name: &'static str, headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
+///
+/// # Errors
+/// `AccessDenied`; `InvalidArgument` for what is no account.
+pub fn require_owner(name: &'static str, headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
     let (Some(expected), Some(bucket)) = (headers.get(name), bucket) else { return Ok(()) };
     let expected = expected.to_str().unwrap_or_default();
     if expected.parse::<AccountId>().is_err() {
@@ -361,7 +365,7 @@ mod tests {
             ("content-encoding", "aws-chunked"),
         ]);
         assert!(refuse_undecoded(&streaming, Signing::Header).is_ok());
-        for signing in [Signing::None, Signing::Query, Signing::Form] {
+        for signing in [Signing::None, Signing::Query, Signing::Form, Signing::FormV2] {
             assert!(refuse_undecoded(&streaming, signing).is_err(), "{signing:?}");
         }
         let bare = headers(&[("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-encoding", "gzip, aws-chunked")]);

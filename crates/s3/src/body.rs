@@ -54,6 +54,15 @@ impl<B> Watched<B> {
         self
     }
 
+    /// Also refuses what s3s reads otherwise than other readers do, see [`is_plain`].
+    #[must_use]
+    pub fn of_xml(mut self) -> Self {
+        if let Some(document) = &mut self.document {
+            document.markup = Some(Markup::default());
+        }
+        self
+    }
+
     /// Holds a document against its digests: each piece as it comes, and all of it with the last
     /// one, before whoever reads the body takes it for whole.
     fn judge(&mut self, frame: Option<&Frame<Bytes>>) -> Result<(), BodyFault>
@@ -137,10 +146,56 @@ pub enum Digests {
     WithoutChecksums,
 }
 
+/// Whether a document of XML has neither CDATA nor declarations of a document type. s3s reads an
+/// element with CDATA as if only the text beside it were there, and other readers do not: the key
+/// that is deleted would not be the one that was written.
+#[must_use]
+pub fn is_plain(document: &[u8]) -> bool {
+    let mut markup = Markup::default();
+    markup.update(document);
+    markup.is_plain()
+}
+
+/// Looks for `<!` that begins no comment, in a document that comes in pieces.
+#[derive(Debug, Default)]
+struct Markup {
+    /// How much of `<!--` the last bytes were.
+    matched: usize,
+    found: bool,
+}
+
+impl Markup {
+    fn update(&mut self, piece: &[u8]) {
+        for byte in piece {
+            self.matched = match (self.matched, byte) {
+                (0 | 1, b'<') => 1,
+                (1, b'!') => 2,
+                (2, b'-') => 3,
+                (2, _) => {
+                    self.found = true;
+                    0
+                }
+                (3, b'-') => 0,
+                (3, _) => {
+                    self.found = true;
+                    0
+                }
+                _ => 0,
+            };
+        }
+    }
+
+    const fn is_plain(&self) -> bool {
+        !self.found && self.matched < 2
+    }
+}
+
 /// Digests of a document, as stated and as computed.
 struct Document {
     limit: usize,
     seen: usize,
+    /// Of a document of XML.
+    markup: Option<Markup>,
     hasher: ChecksumHasher,
     stated: Vec<(Digest, Vec<u8>)>,
 }
@@ -184,7 +239,7 @@ impl Document {
             sha256: wants(&[Digest::Sha256, Digest::Payload]).then(Sha256::new),
             ..ChecksumHasher::default()
         };
-        Self { limit, seen: 0, hasher, stated }
+        Self { limit, seen: 0, markup: None, hasher, stated }
     }
 
     fn update(&mut self, data: &[u8]) -> Result<(), BodyFault> {
@@ -193,10 +248,16 @@ impl Document {
             return Err(BodyFault::TooLong);
         }
         self.hasher.update(data);
+        if let Some(markup) = &mut self.markup {
+            markup.update(data);
+        }
         Ok(())
     }
 
     fn finish(self) -> Result<(), BodyFault> {
+        if self.markup.is_some_and(|markup| !markup.is_plain()) {
+            return Err(BodyFault::Markup);
+        }
         let computed = self.hasher.finalize();
         for (digest, value) in &self.stated {
             let (got, name) = match digest {
@@ -290,6 +351,27 @@ mod tests {
     async fn sent(pieces: Vec<Result<&'static [u8], NotAuthentic>>, promised: u64) -> Vec<Result<Bytes, StdError>> {
         let pieces = pieces.into_iter().map(|piece| piece.map(Bytes::from_static));
         Sized::new(futures::stream::iter(pieces).boxed(), promised).collect().await
+    }
+
+    #[test]
+    fn documents_without_declarations_and_cdata_are_plain() {
+        for (document, plain) in [
+            ("<?xml version=\"1.0\"?><!-- a --><Delete a=\"b\"><Key>a&lt;!b</Key></Delete>", true),
+            ("<!---->", true),
+            ("<!DOCTYPE Delete><Delete/>", false),
+            ("<Key>a<![CDATA[b]]></Key>", false),
+            ("<Key><<![CDATA[b]]></Key>", false),
+            ("<!-x", false),
+            ("<!", false),
+            ("<!-", false),
+            ("<", true),
+            ("! <a!>", true),
+        ] {
+            assert_eq!(is_plain(document.as_bytes()), plain, "{document}");
+            let mut markup = Markup::default();
+            document.as_bytes().iter().for_each(|byte| markup.update(&[*byte]));
+            assert_eq!(markup.is_plain(), plain, "{document} in pieces");
+        }
     }
 
     #[tokio::test]

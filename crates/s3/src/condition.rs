@@ -85,12 +85,13 @@ fn add_signing(keys: &mut ConditionKeys<'_>, now: Timestamp, headers: &HeaderMap
             keys.insert("s3:authType", "REST-QUERY-STRING");
             query::value(uri, "X-Amz-Date")
         }
-        Signing::Form => {
+        Signing::Form | Signing::FormV2 => {
             keys.insert("s3:authType", "POST");
             None
         }
     };
-    keys.insert("s3:signatureversion", "AWS4-HMAC-SHA256");
+    let version = if signing == Signing::FormV2 { "AWS" } else { "AWS4-HMAC-SHA256" };
+    keys.insert("s3:signatureversion", version);
     if let Some(signed) = date.as_deref().and_then(amz_date) {
         keys.insert("s3:signatureAge", now.since(signed).as_millis().to_string());
     }

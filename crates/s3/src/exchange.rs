@@ -16,7 +16,6 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 use s3s::{S3Error, S3Result};
 
-use crate::form_fields::FormFields;
 use crate::record::draft::{self, Draft};
 use crate::refusal::Refusal;
 
@@ -51,6 +50,12 @@ pub enum BodyFault {
     Trailer,
     /// Longer than the limit of its kind of body.
     TooLong,
+    /// A document with declarations or CDATA, see [`crate::body::is_plain`].
+    Markup,
+    /// The file of a form is larger (as far as it was read) than its policy allows.
+    FileTooLarge(u64, u64),
+    /// The file of a form is smaller than its policy allows.
+    FileTooSmall(u64, u64),
 }
 
 /// A digest as the request states it and as it was computed, in the request's notation.
@@ -99,6 +104,18 @@ impl BodyFault {
                 "The request contained trailing data that was not well-formed or did not conform to our published schema.",
             ),
             Self::TooLong => bad("MaxMessageLengthExceeded", "Your request was too big."),
+            Self::Markup => bad(
+                "MalformedXML",
+                "The XML you provided was not well-formed or did not validate against our published schema",
+            ),
+            Self::FileTooLarge(size, most) => Refusal {
+                details: vec![("ProposedSize", size.to_string()), ("MaxSizeAllowed", most.to_string())],
+                ..bad("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+            },
+            Self::FileTooSmall(size, least) => Refusal {
+                details: vec![("ProposedSize", size.to_string()), ("MinSizeAllowed", least.to_string())],
+                ..bad("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+            },
         }
     }
 }
@@ -108,7 +125,7 @@ impl BodyFault {
 pub struct Exchange {
     info: Arc<RequestInfo>,
     tls: Option<&'static str>,
-    fields: FormFields,
+    token: Option<String>,
     identity: OnceLock<Arc<Identity>>,
     admitted: AtomicBool,
     bucket: OnceLock<Arc<BucketRecord>>,
@@ -121,9 +138,9 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Begins the exchange of a request. `fields` holds the session token it carries, wherever.
+    /// Begins the exchange of a request. `token` is the session token it carries outside of a form.
     #[must_use]
-    pub fn begin(headers: &HeaderMap, connection: &Connection, clock: &dyn Clock, fields: FormFields) -> Arc<Self> {
+    pub fn begin(headers: &HeaderMap, connection: &Connection, clock: &dyn Clock, token: Option<String>) -> Arc<Self> {
         let agent = headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let host = headers.get(http::header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let tls = connection.tls.map(|version| TlsDetails {
@@ -143,7 +160,7 @@ impl Exchange {
         Arc::new(Self {
             info: Arc::new(info),
             tls: connection.tls,
-            fields,
+            token,
             identity: OnceLock::new(),
             admitted: AtomicBool::new(false),
             bucket: OnceLock::new(),
@@ -182,13 +199,7 @@ impl Exchange {
     /// The session token that the request carries.
     #[must_use]
     pub fn token(&self) -> Option<&str> {
-        self.fields.token.as_deref()
-    }
-
-    /// The policy of a browser form, in Base64.
-    #[must_use]
-    pub fn form_policy(&self) -> Option<&str> {
-        self.fields.policy.as_deref()
+        self.token.as_deref()
     }
 
     /// Remembers who the request acts as. The first call counts.

@@ -6,7 +6,7 @@
 //!
 //! **Refuses to do** anything without a decision: an operation that has no line in the action
 //! table does not run; an unsigned request runs only where a bucket policy names everyone; a body
-//! in a framing that nothing decodes is not stored; SigV2 does not exist. What is not supported
+//! in a framing that nothing decodes is not stored. What is not supported
 //! answers NotImplemented instead of pretending.
 //!
 //! **Invariants.**
@@ -30,7 +30,7 @@ mod condition;
 mod cors;
 pub mod error;
 mod exchange;
-mod form_fields;
+mod form;
 mod gate;
 mod host;
 mod ops;

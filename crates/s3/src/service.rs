@@ -22,7 +22,7 @@ use crate::auth::{Access, Authenticator, refuse_doubled, refuse_undecoded};
 use crate::body::{Digests, Watched};
 use crate::cors;
 use crate::exchange::{Connection, Exchange, session_token};
-use crate::form_fields::{self, FormFields, Peeked};
+use crate::form::{self, Forms, Target};
 use crate::gate::Gate;
 use crate::host::Hosts;
 use crate::ops::Operations;
@@ -48,13 +48,21 @@ pub struct EdgeConfig {
     pub body_idle: Duration,
     /// Whether new buckets block public access, as those of AWS do.
     pub block_public_access: bool,
+    /// Whether forms signed by Signature Version 2 are taken.
+    pub signature_v2: bool,
 }
 
 impl EdgeConfig {
     /// Ordinary settings of `region`.
     #[must_use]
     pub fn new(region: Region) -> Self {
-        Self { region, domains: Vec::new(), body_idle: Duration::from_secs(20), block_public_access: true }
+        Self {
+            region,
+            domains: Vec::new(),
+            body_idle: Duration::from_secs(20),
+            block_public_access: true,
+            signature_v2: true,
+        }
     }
 }
 
@@ -64,6 +72,7 @@ pub struct S3Edge {
     guarded: S3Service,
     /// Without. Only for requests that `guarded` has admitted, see [`S3Edge::again`].
     admitted: S3Service,
+    forms: Forms,
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
     hosts: Hosts,
@@ -107,7 +116,9 @@ impl S3Edge {
             builder.build()
         };
         let (guarded, admitted) = (service(true), service(false));
-        Self { guarded, admitted, clock, body_idle: config.body_idle, hosts, recorder, engine }
+        let (region, clock_of_forms) = (config.region.clone(), Arc::clone(&clock));
+        let forms = Forms::new(gate, iam, recorder.clone(), clock_of_forms, region, config.signature_v2);
+        Self { guarded, admitted, forms, clock, body_idle: config.body_idle, hosts, recorder, engine }
     }
 
     /// Answers one request that came over `connection`. The path must be in origin form; hyper's
@@ -118,17 +129,17 @@ impl S3Edge {
         B::Error: Into<StdError>,
     {
         let (parts, body) = request.into_parts();
-        let (fields, body) = match form_fields::boundary(&parts) {
-            Some(boundary) => form_fields::peek(body, &boundary, &*self.clock, self.body_idle).await,
-            None => {
-                (FormFields { token: session_token(&parts.headers, &parts.uri), policy: None }, Peeked::whole(body))
-            }
-        };
-        let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, fields);
+        let token = session_token(&parts.headers, &parts.uri);
+        let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, token);
         let subject = Subject::of(&parts, &self.hosts);
         let question = self.cors_question(&parts).await;
         let mut answer = if subject.method == Method::OPTIONS {
             preflight(&parts, question.as_ref())
+        } else if form::is_form(&subject.method, &parts.headers) {
+            let work = self.form(&parts, self.watch(body, &exchange), &exchange);
+            Arc::clone(&exchange).scope(work).await
+        } else if self.lacks_a_form(&parts) {
+            Arc::clone(&exchange).scope(async { answer::of_error(&form::not_a_form()) }).await
         } else {
             let request = self.watched(parts, body, &exchange);
             let work = self.dispatch(request, &exchange);
@@ -146,8 +157,58 @@ impl S3Edge {
         }
     }
 
+    /// Answers a browser form.
+    async fn form<B>(&self, parts: &http::request::Parts, body: Watched<B>, exchange: &Arc<Exchange>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        let host = subject::host(parts);
+        let scheme = if exchange.tls().is_some() { "https" } else { "http" };
+        let path = parts.uri.path().trim_matches('/');
+        let (bucket, base, key) = match self.hosts.bucket(host) {
+            Some(bucket) => (bucket, format!("{scheme}://{host}"), path),
+            None => {
+                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+                (bucket, format!("{scheme}://{host}/{bucket}"), key)
+            }
+        };
+        if bucket.is_empty() || !key.is_empty() || query::pairs(&parts.uri).next().is_some() {
+            // A form goes to a bucket and asks for nothing beside.
+            return answer::error(
+                "MethodNotAllowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "The specified method is not allowed against this resource.",
+            );
+        }
+        let target = Target { bucket, base: &base };
+        // Boxed: most requests are no forms, and must not carry the room that one needs.
+        match Box::pin(self.forms.accept(&parts.headers, body, exchange, target)).await {
+            Ok((put, success)) => {
+                let stored = self.admitted.call(put).await.unwrap_or_else(|_| unwritable());
+                success.answer(stored)
+            }
+            Err(refused) => answer::of_error(&refused),
+        }
+    }
+
+    /// Whether a request is a POST to a bucket that asks for nothing and carries no form.
+    fn lacks_a_form(&self, parts: &http::request::Parts) -> bool {
+        let path = parts.uri.path().trim_matches('/');
+        let bucket = match self.hosts.bucket(subject::host(parts)) {
+            Some(_) => path.is_empty(),
+            None => !path.is_empty() && !path.contains('/'),
+        };
+        let asks = query::pairs(&parts.uri).any(|(name, _)| !name.to_ascii_lowercase().starts_with("x-amz-"));
+        parts.method == Method::POST && bucket && !asks
+    }
+
+    fn watch<B>(&self, body: B, exchange: &Arc<Exchange>) -> Watched<B> {
+        Watched::new(body, Arc::clone(exchange), Arc::clone(&self.clock), self.body_idle)
+    }
+
     /// The request with its body under watch.
-    fn watched<B>(&self, parts: http::request::Parts, body: Peeked<B>, exchange: &Arc<Exchange>) -> Request<Body>
+    fn watched<B>(&self, parts: http::request::Parts, body: B, exchange: &Arc<Exchange>) -> Request<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
@@ -155,9 +216,13 @@ impl S3Edge {
         if body.is_end_stream() {
             return Request::from_parts(parts, Body::empty());
         }
-        let watched = Watched::new(body, Arc::clone(exchange), Arc::clone(&self.clock), self.body_idle);
+        let watched = self.watch(body, exchange);
         let watched = match document(&parts) {
-            Some(digests) => watched.with_digests(&parts.headers, digests, DOCUMENT_LIMIT),
+            Some(digests) => {
+                let watched = watched.with_digests(&parts.headers, digests, DOCUMENT_LIMIT);
+                // A bucket policy is JSON.
+                if is_json(&parts) { watched } else { watched.of_xml() }
+            }
             None => watched,
         };
         Request::from_parts(parts, Body::http_body_unsync(watched))
@@ -277,6 +342,8 @@ fn settings(region: &Region) -> S3Config {
     settings.aws_chunked_stream_max_chunk_size = CHUNK_LIMIT;
     settings.enable_sig_v2 = false;
     settings.operation_id_routing = false;
+    // Forms do not reach s3s. If one did, nothing of it would be held.
+    (settings.post_object_max_file_size, settings.form_max_fields_size) = (1, 1);
     settings.sig_v4_allowed_services = vec!["s3".to_owned()];
     let region = s3s::region::Region::new(region.as_str().into());
     settings.expected_region = Some(region.expect("a region of ours is a region to s3s"));
@@ -285,13 +352,18 @@ fn settings(region: &Region) -> S3Config {
 
 /// What the headers state of the body, if it is a document that s3s reads whole.
 fn document(parts: &http::request::Parts) -> Option<Digests> {
-    if form_fields::boundary(parts).is_some() {
-        return None;
-    }
-    // Outside of forms only `PUT` carries an object, and only without a sub-resource.
+    // Only `PUT` carries an object, and only without a sub-resource.
     let is_document = parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| !of_objects(&name));
     let completes = parts.method == Method::POST && query::has(&parts.uri, "uploadId");
     is_document.then_some(if completes { Digests::WithoutChecksums } else { Digests::All })
+}
+
+/// Whether the document is a bucket policy, the one kind that is no XML.
+fn is_json(parts: &http::request::Parts) -> bool {
+    let signature = |name: &str| name.to_ascii_lowercase().starts_with("x-amz-") || name == "x-id";
+    parts.method == Method::PUT
+        && query::has(&parts.uri, "policy")
+        && query::pairs(&parts.uri).all(|(name, _)| name == "policy" || signature(&name))
 }
 
 /// Whether a parameter may stand in the URL of a request whose body is an object or part.

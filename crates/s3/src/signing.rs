@@ -13,6 +13,8 @@ pub enum Signing {
     Query,
     /// POST form.
     Form,
+    /// POST form, by Signature Version 2.
+    FormV2,
     /// Not at all.
     None,
 }

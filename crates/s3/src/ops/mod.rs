@@ -13,7 +13,6 @@ mod cors;
 mod delete;
 mod encryption;
 mod fields;
-mod form;
 mod listing;
 mod listing_uploads;
 mod lock;
@@ -23,6 +22,8 @@ mod public_access;
 mod put;
 mod read;
 mod tagging;
+
+pub use tagging::pairs as tag_pairs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,7 +80,6 @@ operations! {
     read::head_object(HeadObjectInput) -> HeadObjectOutput;
     attributes::get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
     put::put_object(PutObjectInput) -> PutObjectOutput;
-    form::post_object(PostObjectInput) -> PostObjectOutput;
     copy::copy_object(CopyObjectInput) -> CopyObjectOutput;
     copy::upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
     delete::delete_object(DeleteObjectInput) -> DeleteObjectOutput;
@@ -164,13 +164,13 @@ impl Call {
 }
 
 /// The name of a bucket.
-fn bucket_name(text: &str) -> S3Result<BucketName> {
+pub fn bucket_name(text: &str) -> S3Result<BucketName> {
     text.parse()
         .map_err(|_| s3_error!(InvalidBucketName, "The specified bucket is not valid.").detail("BucketName", text))
 }
 
 /// The key of an object.
-fn object_key(text: &str) -> S3Result<ObjectKey> {
+pub fn object_key(text: &str) -> S3Result<ObjectKey> {
     text.parse().map_err(|failure| match failure {
         NameError::LongKey => s3_error!(KeyTooLongError, "Your key is too long")
             .detail("Size", text.len().to_string())

@@ -6,6 +6,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, acl, bucket_name, fields, object_key};
 use crate::checksum::{self, set_checksum, type_name};
+use crate::form::FormFile;
 use crate::sse::{self, Told};
 
 /// PutObject.
@@ -15,12 +16,13 @@ pub async fn put_object(
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let call = Call::current()?;
     let checksum = checksum::of_body(&request.headers, request.trailing_headers.take(), &call.exchange)?;
-    if request.input.content_length.is_none() {
+    let is_form = request.extensions.get::<FormFile>().is_some();
+    if request.input.content_length.is_none() && !is_form {
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));
     }
     let mut put = decode(&mut request.input)?;
     put.md5 = checksum::stated_md5(&request.headers)?;
-    if (put.retention.is_some() || put.legal_hold.is_some()) && put.md5.is_none() {
+    if (put.retention.is_some() || put.legal_hold.is_some()) && put.md5.is_none() && !is_form {
         checksum::require_digest(&request.headers)?;
     }
     put.checksum = checksum;

@@ -219,7 +219,7 @@ fn authentication(signing: Signing) -> Option<&'static str> {
     match signing {
         Signing::Header => Some("AuthHeader"),
         Signing::Query => Some("QueryString"),
-        Signing::Form => Some("HtmlForm"),
+        Signing::Form | Signing::FormV2 => Some("HtmlForm"),
         Signing::None => None,
     }
 }

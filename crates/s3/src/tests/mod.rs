@@ -3,6 +3,7 @@
 mod authorization;
 mod bodies;
 mod errors;
+mod forms;
 mod identities;
 mod objects;
 mod record;

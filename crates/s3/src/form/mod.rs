@@ -1,0 +1,264 @@
+//! PostObject: uploads by browser forms (S3 API Reference, "Browser-based uploads using POST").
+//!
+//! s3s does not see forms. It reads the file whole where the client states no length, before it
+//! asks who may write; here the fields are read, at most [`reader::FIELDS_LIMIT`] of them, the
+//! signature and the policy are held against them, the write is decided, and only then the file is
+//! streamed on, as the body of a PUT whose headers are the fields. So a form is decided and stored
+//! as that PUT would be.
+
+mod policy;
+mod put;
+mod reader;
+mod signature;
+mod success;
+
+use std::sync::Arc;
+
+use arqueta_engine::api::{DefaultMode, ObjectName};
+use arqueta_engine::record::BucketRecord;
+use arqueta_iam::Iam;
+use arqueta_model::{BucketName, Clock, ObjectKey, Region};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Request, Uri};
+use s3s::{Body, S3Error, S3Result, s3_error};
+
+use crate::action::{self, On};
+use crate::auth;
+use crate::error::{self, invalid_argument};
+use crate::exchange::Exchange;
+use crate::gate::{Gate, Question};
+use crate::ops;
+use crate::record::{Asked, Recorder};
+use crate::refusal::Detail as _;
+use crate::signing::Signing;
+
+use policy::Policy;
+pub use put::FormFile;
+use put::Put;
+use reader::{Fields, Source};
+pub use success::Success;
+
+/// Decides and translates forms.
+pub struct Forms {
+    gate: Arc<Gate>,
+    iam: Arc<Iam>,
+    recorder: Recorder,
+    clock: Arc<dyn Clock>,
+    region: Region,
+    signature_v2: bool,
+}
+
+/// Where a form was sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The bucket, as the path or the host names it.
+    pub bucket: &'a str,
+    /// The bucket's URL, without a slash at its end.
+    pub base: &'a str,
+}
+
+/// Whether a request is a browser form, well-formed or not.
+#[must_use]
+pub fn is_form(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::POST && headers.get_all(CONTENT_TYPE).iter().any(|value| is_form_data(value.as_bytes()))
+}
+
+fn is_form_data(value: &[u8]) -> bool {
+    let kind = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data")
+}
+
+/// What a bucket answers to a POST that is no form and asks for nothing else.
+#[must_use]
+pub fn not_a_form() -> S3Error {
+    s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold")
+        .detail("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
+}
+
+impl Forms {
+    /// Forms for the identities of `iam` in `region`, signed by Version 2 too if `signature_v2`.
+    #[must_use]
+    pub fn new(
+        gate: Arc<Gate>,
+        iam: Arc<Iam>,
+        recorder: Recorder,
+        clock: Arc<dyn Clock>,
+        region: Region,
+        signature_v2: bool,
+    ) -> Self {
+        Self { gate, iam, recorder, clock, region, signature_v2 }
+    }
+
+    /// The PUT that a form asks for, once it may be done, and how to answer it.
+    ///
+    /// # Errors
+    /// Whatever keeps the form from being stored. Nothing of the file has been asked for then.
+    pub async fn accept<B>(
+        &self,
+        headers: &HeaderMap,
+        body: B,
+        exchange: &Arc<Exchange>,
+        target: Target<'_>,
+    ) -> S3Result<(Request<Body>, Success)>
+    where
+        B: http_body::Body<Data = bytes::Bytes, Error = s3s::StdError> + Send + Unpin + 'static,
+    {
+        let boundary = boundary(headers)?;
+        let (mut fields, file) = reader::read(Source::of(body), &boundary, &*self.clock).await?;
+        fields.name_file(file.name.as_deref());
+        let key = key(&fields)?;
+        let bucket: BucketName = ops::bucket_name(target.bucket)?;
+        let (signing, range) = self.admit(&fields, exchange, target.bucket).await?;
+        let put = Put::of(&fields, &bucket, &key)?;
+        self.authorize(exchange, &put, signing, ObjectName { bucket: bucket.clone(), key: key.clone(), version: None })
+            .await?;
+        let success = Success::of(&fields, target.base, &bucket, &key);
+        Ok((put.into_request(file.bytes, range, Arc::clone(exchange)), success))
+    }
+
+    /// Verifies signature and policy of a form. A form without a policy is nobody's.
+    async fn admit(
+        &self,
+        fields: &Fields,
+        exchange: &Arc<Exchange>,
+        bucket: &str,
+    ) -> S3Result<(Signing, Option<policy::SizeRange>)> {
+        let Some(claim) = signature::claim(fields, self.signature_v2)? else {
+            exchange.identify(Arc::new(auth::anonymous()));
+            return Ok((Signing::None, None));
+        };
+        let now = self.clock.now();
+        claim.require_scope(&self.region, now)?;
+        let token = fields.value("x-amz-security-token");
+        let credential = self.iam.credential(claim.access_key, token).await.map_err(|e| error::of_iam(&e))?;
+        claim.verify(credential.secret.expose())?;
+        exchange.identify(credential.identity);
+        let policy = Policy::parse(claim.policy)?;
+        policy.require_current(now)?;
+        policy.require_match(fields, bucket)?;
+        let signing = if claim.is_version_2() { Signing::FormV2 } else { Signing::Form };
+        Ok((signing, policy.size_range()?))
+    }
+
+    /// Decides the PUT as one that came as such.
+    async fn authorize(&self, exchange: &Arc<Exchange>, put: &Put, signing: Signing, name: ObjectName) -> S3Result<()> {
+        let bucket = self.gate.bucket(name.bucket.as_str()).await?;
+        if let Some(bucket) = &bucket {
+            exchange.locate(Arc::clone(bucket));
+        }
+        let uri = Uri::from_static("/");
+        let (headers, bucket_text, key) = (&put.headers, name.bucket.as_str(), name.key.as_str());
+        let asked =
+            Asked { operation: "PostObject", bucket: Some(bucket_text), key: Some(key), headers, uri: &uri, signing };
+        exchange.begin_draft(self.recorder.draft(exchange, asked));
+        let needs = action::needs("PutObject", headers, &uri).ok_or_else(|| s3_error!(NotImplemented))?;
+        let keys = self.gate.keys(exchange, headers, &uri, signing);
+        let question = Question { exchange, keys: &keys };
+        for need in needs {
+            let resource = match need.on {
+                On::Object => format!("arn:aws:s3:::{bucket_text}/{key}"),
+                On::Bucket => format!("arn:aws:s3:::{bucket_text}"),
+                On::Account | On::Source => return Err(s3_error!(InternalError)),
+            };
+            self.gate.decide_object(question, need.action, &resource, bucket.as_deref(), Some(name.clone())).await?;
+        }
+        if signing == Signing::FormV2 {
+            refuse_key_service(headers, bucket.as_deref())?;
+        }
+        auth::require_owner("x-amz-expected-bucket-owner", headers, bucket.as_deref())?;
+        self.recorder.announce(exchange).await?;
+        exchange.admit();
+        Ok(())
+    }
+}
+
+/// Objects under KMS keys are written by requests of Version 4 alone (S3 User Guide, "Using
+/// server-side encryption with AWS KMS keys").
+fn refuse_key_service(headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
+    let asked = headers.get("x-amz-server-side-encryption").map(|value| value.as_bytes().starts_with(b"aws:kms"));
+    let customer = headers.contains_key("x-amz-server-side-encryption-customer-algorithm");
+    let default =
+        bucket.and_then(|bucket| bucket.encryption.as_ref()).is_some_and(|default| default.mode != DefaultMode::S3);
+    if !asked.unwrap_or(default && !customer) {
+        return Ok(());
+    }
+    let message =
+        "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
+    Err(invalid_argument(message, "Authorization", "null"))
+}
+
+/// The boundary that the one Content-Type states.
+fn boundary(headers: &HeaderMap) -> S3Result<s3s_multipart::Boundary> {
+    let malformed = || malformed("The body of your POST request is not well-formed multipart/form-data.");
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let value = values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
+    let (_, parameters) = value.and_then(|value| value.split_once(';')).ok_or_else(malformed)?;
+    let boundary = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
+    });
+    boundary.and_then(|text| s3s_multipart::Boundary::new(text.as_bytes()).ok()).ok_or_else(malformed)
+}
+
+fn malformed(message: &'static str) -> S3Error {
+    s3_error!(MalformedPOSTRequest, "{message}")
+}
+
+/// A field that must be there.
+fn missing(name: &str) -> S3Error {
+    let message = format!(
+        "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+    );
+    invalid_argument(&message, name, "")
+}
+
+fn key(fields: &Fields) -> S3Result<ObjectKey> {
+    match fields.value("key") {
+        None => Err(missing("key")),
+        Some("") => Err(invalid_argument("User key must have a length greater than 0.", "key", "")),
+        Some(key) => ops::object_key(key),
+    }
+}
+
+impl std::fmt::Debug for Forms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forms").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(values: &[&'static str]) -> HeaderMap {
+        values.iter().map(|value| (CONTENT_TYPE, HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn every_spelling_of_a_form_is_one() {
+        for kind in ["multipart/form-data; boundary=a", "Multipart/Form-Data", "multipart/form-data ;boundary=a"] {
+            assert!(is_form(&Method::POST, &headers(&[kind])), "{kind}");
+            assert!(!is_form(&Method::PUT, &headers(&[kind])), "{kind}");
+        }
+        assert!(is_form(&Method::POST, &headers(&["text/xml", "multipart/form-data"])));
+        for kind in ["text/xml", "multipart/mixed; boundary=a", "application/x-www-form-urlencoded"] {
+            assert!(!is_form(&Method::POST, &headers(&[kind])), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_boundary_is_stated_once() {
+        let of = |values: &[&'static str]| boundary(&headers(values)).ok().map(|it| it.as_bytes().to_vec());
+        assert_eq!(of(&["Multipart/Form-Data; charset=x; boundary=\"a b\""]).unwrap(), b"a b");
+        assert_eq!(of(&["multipart/form-data;boundary=x"]).unwrap(), b"x");
+        for bad in [
+            &["multipart/form-data"][..],
+            &["multipart/form-data; boundary="],
+            &["multipart/form-data; boundary=a", "multipart/form-data; boundary=b"],
+        ] {
+            assert!(of(bad).is_none(), "{bad:?}");
+        }
+    }
+}
