@@ -157,6 +157,21 @@ def post(gateway, form, body, drop=(), **changed):
     return send(gateway, "POST", form["url"], {"Content-Type": f"multipart/form-data; boundary={boundary}"}, data)
 
 
+SIGNATURE = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
+
+
+def test_a_form_is_refused_before_its_file_is_asked_for(gateway, bucket):
+    head = "".join(f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n' for name in ("key", "file"))
+    piece = head.replace("\r\n\r\n--", "\r\n\r\nk\r\n--").encode()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as connection:
+        connection.sendall(
+            f"POST /{bucket} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nTransfer-Encoding: chunked\r\n"
+            f"Content-Type: multipart/form-data; boundary=xyz\r\n\r\n{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        # Nothing of the file was sent, and the form is not over.
+        answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 403"), answer
+
+
 def test_forms_under_a_policy(gateway, s3, bucket):
     conditions = [["starts-with", "$key", "in/"], ["content-length-range", 1, 10], {"x-amz-meta-a": "b"}]
     form = s3.generate_presigned_post(bucket, "in/${filename}", Fields={"x-amz-meta-a": "b"}, Conditions=conditions)
@@ -177,7 +192,8 @@ def test_forms_under_a_policy(gateway, s3, bucket):
         (post(gateway, form, b"hello", **{"x-amz-signature": "0" * 64}), 403),
         (post(gateway, form, b"hello, world", policy=base64.b64encode(wider).decode()), 403),
         (post(gateway, form, b"hello", policy=base64.b64encode(bare).decode()), 403),
-        (post(gateway, form, b"hello", drop=("x-amz-signature", "x-amz-credential", "policy")), 403),
+        (post(gateway, form, b"hello", drop=("x-amz-signature", "x-amz-credential", "policy")), 400),
+        (post(gateway, form, b"hello", drop=SIGNATURE), 403),
     )):
         assert answer[0] == status, (case, answer)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == before
