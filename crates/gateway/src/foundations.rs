@@ -8,7 +8,7 @@ use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
 
 use crate::Error;
 use crate::config::Config;
-use crate::data_folder::private_folder;
+use crate::data_folder;
 
 /// What everything else stands on. Tests put recording or failing ones here.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ impl Foundations {
     /// [`Error::DataDir`], [`Error::Open`].
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let data = &config.data_dir;
-        private_folder(data).map_err(|source| Error::DataDir { path: data.clone(), source })?;
+        data_folder::open(data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = RedbOptions { cache_bytes: config.limits.metadata_cache_bytes, ..RedbOptions::default() };
         let meta = RedbStore::open_with(data.join("meta.redb"), options)

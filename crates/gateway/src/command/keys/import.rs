@@ -7,8 +7,7 @@ use arqueta_kms::{Backup, Restored};
 use clap::Args;
 
 use super::{PassphraseArgs, clock, open};
-use crate::data_folder::private_folder;
-use crate::{Config, Error, root};
+use crate::{Config, Error, data_folder, root};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -28,7 +27,7 @@ impl ImportArgs {
         let backup = Backup::open(&sealed, &self.passphrase.read()?).map_err(failed())?;
         let protector = root::open(config, &clock()).await?;
         let data = &config.data_dir;
-        private_folder(data).map_err(|source| Error::DataDir { path: data.clone(), source })?;
+        data_folder::open(data)?;
         let meta = open(&data.join("meta.redb"))?;
         let place = (&config.region, &config.account_id);
         let done = backup.restore(&meta, &*protector, place).await.map_err(failed())?;
