@@ -1,49 +1,53 @@
 //! The administration port: `/healthz`, `/readyz`, `/metrics`, `/audit/head`, `/keys/<key>/usage`.
 //! Unauthenticated, so it listens on loopback by default and says of objects no more than how many of
-//! a bucket depend on a key.
+//! a bucket depend on a key. It answers only to addresses and to names that are its own: a web page
+//! that lets a name of its own lead here (DNS rebinding) is refused.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::Full;
 
 use crate::dependents::DependentsDesk;
+use crate::listen::seats::Seats;
 use crate::metrics::Metrics;
+use crate::readiness::{PARTS, Readiness};
 use crate::record::SealedRecord;
 
 /// Answers for the administration port.
 #[derive(Clone)]
 pub struct Admin {
-    metrics: Arc<Metrics>,
-    record: Option<Arc<SealedRecord>>,
-    dependents: Arc<DependentsDesk>,
-    ready: Arc<AtomicBool>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// The record's chain, where it is kept here.
+    pub record: Option<Arc<SealedRecord>>,
+    /// What depends on keys.
+    pub dependents: Arc<DependentsDesk>,
+    /// What works.
+    pub readiness: Arc<Readiness>,
+    /// Places for clients of the S3 port.
+    pub seats: Arc<Seats>,
+    /// Names, beside addresses and `localhost`, that this port is asked by.
+    pub hosts: Arc<RwLock<Vec<String>>>,
 }
 
 impl Admin {
-    /// Not ready until [`Admin::set_ready`].
-    #[must_use]
-    pub fn new(metrics: Arc<Metrics>, record: Option<Arc<SealedRecord>>, dependents: Arc<DependentsDesk>) -> Self {
-        Self { metrics, record, dependents, ready: Arc::default() }
-    }
-
-    /// Whether requests are served; false again once draining begins.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Release);
-    }
-
     /// One answer.
     pub async fn answer(&self, request: &Parts) -> Response<Full<Bytes>> {
         if request.method != Method::GET && request.method != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
         }
+        if !self.is_mine(request) {
+            let said = "the administration port is asked by its address, by localhost, or by one of admin_hosts\n";
+            return text(StatusCode::MISDIRECTED_REQUEST, said.to_owned());
+        }
         match request.uri.path() {
             "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
-            "/readyz" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n".to_owned()),
-            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
+            "/readyz" => self.readyz(request.uri.query().unwrap_or_default()).await,
             "/metrics" => {
                 let mut answer = text(StatusCode::OK, self.metrics.render());
                 answer.headers_mut().insert(
@@ -64,6 +68,37 @@ impl Admin {
                 }
             },
         }
+    }
+
+    /// Whether the request's `Host` is one of this port's. A client without any is no browser.
+    fn is_mine(&self, request: &Parts) -> bool {
+        let host = match request.headers.get(header::HOST) {
+            Some(host) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+            None => match request.uri.authority() {
+                Some(authority) => Some(authority.clone()),
+                None => return true,
+            },
+        };
+        let Some(host) = host else { return false };
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        let known = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        name.parse::<IpAddr>().is_ok()
+            || name.eq_ignore_ascii_case("localhost")
+            || known.iter().any(|known| name.eq_ignore_ascii_case(known))
+    }
+
+    /// `/readyz`, or `/readyz?only=read,write` for whoever needs no more than that.
+    async fn readyz(&self, query: &str) -> Response<Full<Bytes>> {
+        let only: Vec<_> = match query.strip_prefix("only=") {
+            Some(only) => only.split(',').collect(),
+            None => Vec::new(),
+        };
+        if let Some(unknown) = only.iter().find(|name| !PARTS.contains(name)) {
+            return text(StatusCode::BAD_REQUEST, format!("{unknown:?} is none of {}\n", PARTS.join(", ")));
+        }
+        let report = self.readiness.report(&only, &self.seats).await;
+        let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        json(status, &serde_json::json!(report))
     }
 
     async fn usage(&self, key: &str) -> Response<Full<Bytes>> {
@@ -89,4 +124,64 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::listen::seats::Bounds;
+    use crate::readiness::Probed;
+    use arqueta_model::ManualClock;
+    use arqueta_store::MemoryMeta;
+
+    async fn status(uri: &str, host: Option<&str>) -> u16 {
+        let (meta, clock) = (Arc::new(MemoryMeta::default()), Arc::new(ManualClock::default()));
+        let probed = Probed {
+            meta: meta.clone(),
+            record: None,
+            backends: Arc::default(),
+            folder: std::env::temp_dir(),
+            clock: clock.clone(),
+        };
+        let readiness = Arc::new(Readiness::new(probed));
+        readiness.set_serving(true);
+        let admin = Admin {
+            metrics: Arc::new(Metrics::empty()),
+            record: None,
+            dependents: Arc::new(DependentsDesk::new(meta, clock)),
+            readiness,
+            seats: Seats::new(Bounds::of(1)),
+            hosts: Arc::new(RwLock::new(vec!["metrics.example.com".to_owned()])),
+        };
+        let mut request = http::Request::get(uri);
+        if let Some(host) = host {
+            request = request.header(header::HOST, host);
+        }
+        admin.answer(&request.body(()).unwrap().into_parts().0).await.status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn only_its_own_names_reach_it() {
+        for host in
+            ["127.0.0.1:9001", "[::1]:9001", "localhost", "LocalHost:9001", "192.0.2.1", "Metrics.example.com:9001"]
+        {
+            assert_eq!(status("/healthz", Some(host)).await, 200, "{host}");
+        }
+        for host in
+            ["rebound.example.com", "rebound.example.com:9001", "localhost.example.com", "127.0.0.1.example.com", ""]
+        {
+            for path in ["/healthz", "/readyz", "/metrics", "/keys/x/usage", "/nothing"] {
+                assert_eq!(status(path, Some(host)).await, 421, "{host} {path}");
+            }
+        }
+        assert_eq!(status("/healthz", None).await, 200);
+        assert_eq!(status("http://rebound.example.com/healthz", None).await, 421);
+    }
+
+    #[tokio::test]
+    async fn readiness_of_what_there_is_not_is_refused() {
+        assert_eq!(status("/readyz?only=read,keyService", None).await, 200);
+        assert_eq!(status("/readyz?only=all", None).await, 400);
+    }
 }

@@ -16,11 +16,11 @@ use crate::Error;
 use crate::config::{Backend, Kms};
 
 /// Every configured backend, and what is seen of it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Backends {
     /// As the key service takes them.
     pub holders: Holders,
-    seen: Vec<(String, Box<dyn Fn() -> Snapshot + Send + Sync>)>,
+    seen: Vec<(String, Arc<dyn Fn() -> Snapshot + Send + Sync>)>,
 }
 
 impl fmt::Debug for Backends {
@@ -69,10 +69,17 @@ impl Backends {
         Ok(backends)
     }
 
+    /// Those that do not answer, so that for a while none of their keys works.
+    #[must_use]
+    pub fn silent(&self) -> Vec<String> {
+        let open = |seen: &Snapshot| matches!(seen.breaker, BreakerState::Open);
+        self.seen.iter().filter(|(_, snapshot)| open(&snapshot())).map(|(name, _)| name.clone()).collect()
+    }
+
     fn add<H: arqueta_kms::KeyHolder + 'static>(&mut self, name: &str, guarded: Guarded<H>) {
         let guarded = Arc::new(guarded);
         self.holders.insert(name.to_owned(), guarded.clone());
-        self.seen.push((name.to_owned(), Box::new(move || guarded.snapshot())));
+        self.seen.push((name.to_owned(), Arc::new(move || guarded.snapshot())));
     }
 }
 

@@ -1,11 +1,15 @@
 //! Configuration: embedded defaults, then the file, then `ARQUETA_*`, then the command line.
 
+mod address;
 mod backends;
 mod clusters;
+mod limits;
 mod overrides;
+mod proxies;
 mod regions;
 mod root;
 mod trails;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,9 +21,12 @@ use arqueta_model::{AccountId, Region};
 use serde::Deserialize;
 
 use crate::Error;
+pub use address::parse as listen_address;
 pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
+pub use limits::Limits;
 pub use overrides::{Only, ServeArgs};
+pub use proxies::{ForwardedBy, Proxies};
 pub use regions::{Endpoint, OtherRegion};
 pub use root::Root;
 pub use trails::{RemoteBucket, Trails};
@@ -31,9 +38,13 @@ pub struct Config {
     /// Folder for metadata, bodies, keys and the record.
     pub data_dir: PathBuf,
     /// Address of the S3/KMS/IAM/STS port.
+    #[serde(deserialize_with = "address::deserialize")]
     pub listen: SocketAddr,
     /// Address of the administration port.
+    #[serde(deserialize_with = "address::deserialize")]
     pub admin_listen: SocketAddr,
+    /// Names, beside addresses and `localhost`, under which the administration port is asked.
+    pub admin_hosts: Vec<String>,
     /// Region served.
     pub region: Region,
     /// Account that owns everything at first.
@@ -44,8 +55,12 @@ pub struct Config {
     pub domains: Vec<String>,
     /// Log filter.
     pub log: String,
+    /// The log of requests.
+    pub request_log: RequestLog,
     /// TLS files; both or none.
     pub tls: Option<Tls>,
+    /// Proxies that are believed.
+    pub proxies: Proxies,
     /// Window of a bucket key.
     pub bucket_key: BucketKey,
     /// Object defaults.
@@ -125,21 +140,14 @@ pub struct Kms {
     pub keys: Vec<HeldKey>,
 }
 
-/// `[limits]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// `[request_log]`: one line of JSON for each request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Connections served at once; further ones wait in the listen queue.
-    pub connections: usize,
-    /// Seconds a client may take for a request's head.
-    pub header_seconds: u64,
-    /// Seconds an upload may stand still before it is answered RequestTimeout, and a download before
-    /// its connection is given up.
-    pub body_idle_seconds: u64,
-    /// Seconds that in-flight requests get after SIGTERM.
-    pub drain_seconds: u64,
-    /// Bytes of metadata kept in memory.
-    pub metadata_cache_bytes: usize,
+pub struct RequestLog {
+    /// File to append to, `-` for standard output; nothing is logged without one.
+    pub file: Option<PathBuf>,
+    /// Whether lines name objects.
+    pub keys: bool,
 }
 
 impl Default for Config {
@@ -148,12 +156,15 @@ impl Default for Config {
             data_dir: "data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9000)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 9001)),
+            admin_hosts: Vec::new(),
             region: "us-east-1".parse().expect("a literal region is valid"),
             account_id: "000000000000".parse().expect("a literal account id is valid"),
             accounts: Vec::new(),
             domains: vec!["localhost".to_owned()],
             log: "warn".to_owned(),
+            request_log: RequestLog::default(),
             tls: None,
+            proxies: Proxies::default(),
             bucket_key: BucketKey::default(),
             objects: Objects::default(),
             audit: Audit::default(),
@@ -184,18 +195,6 @@ impl Default for Audit {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            header_seconds: 30,
-            body_idle_seconds: 60,
-            drain_seconds: 30,
-            metadata_cache_bytes: 64 << 20,
-        }
-    }
-}
-
 impl Config {
     /// The configuration that `args` describe.
     ///
@@ -208,6 +207,7 @@ impl Config {
         };
         config.apply(args)?;
         config.check()?;
+        variables::check(&config)?;
         Ok(config)
     }
 
@@ -231,6 +231,10 @@ impl Config {
         set(&mut self.data_dir, args.data_dir.as_ref());
         set(&mut self.listen, args.listen.as_ref());
         set(&mut self.admin_listen, args.admin_listen.as_ref());
+        set(&mut self.admin_hosts, args.admin_hosts.as_ref());
+        if let Some(file) = &args.request_log {
+            self.request_log.file = Some(file.clone());
+        }
         set(&mut self.domains, args.domains.as_ref());
         set(&mut self.log, args.log.as_ref());
         self.only = args.only;
@@ -264,15 +268,6 @@ impl Config {
         if self.bucket_key.max_objects == 0 || self.bucket_key.max_bytes == 0 {
             return refuse("bucket_key.max_objects and bucket_key.max_bytes must be at least 1");
         }
-        if self.limits.connections == 0 {
-            return refuse("limits.connections must be at least 1");
-        }
-        if [self.limits.header_seconds, self.limits.body_idle_seconds, self.limits.drain_seconds].contains(&0) {
-            return refuse("limits.header_seconds, body_idle_seconds and drain_seconds must be at least 1");
-        }
-        if self.limits.metadata_cache_bytes < 1 << 20 {
-            return refuse("limits.metadata_cache_bytes must be at least 1048576");
-        }
         if self.listen == self.admin_listen && self.listen.port() != 0 {
             return refuse("listen and admin_listen must be different addresses");
         }
@@ -291,6 +286,7 @@ impl Config {
         if self.domains.iter().any(|domain| domain.is_empty() || domain.contains(['/', ':', ' '])) {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
+        self.limits.check()?;
         self.trails.check()?;
         self.kms.check_clusters()?;
         self.kms.check_backends()?;
@@ -368,7 +364,9 @@ mod tests {
             ),
             ("[tls]\ncert = \"a.pem\"", "key"),
             ("domains = [\"http://x\"]", "domain"),
-            ("listen = \"127.0.0.1\"", "listen"),
+            ("listen = \"127.0.0.1\"", "such as 127.0.0.1:9000"),
+            ("[proxies]\ntrusted = [\"nas\"]", "such as 10.0.0.0/8"),
+            ("[proxies]\nheader = \"via\"", "x-forwarded-for"),
             ("[[kms.clusters]]\nid = \"c\"\nmodule = \"m\"\ntokens = [\"a\"]\npin_env = \"P\"", "as AWS's are"),
             ("[[kms.clusters]]\nid = \"cluster-abcdefghijk\"\nmodule = \"m\"\ntokens = [\"a\", \"b\"]", "pin_file"),
             ("[[kms.clusters]]\nid = \"cluster-abcdefghijk\"\nmodule = \"m\"\ntokens = []\npin_env = \"P\"", "labels"),

@@ -9,24 +9,29 @@
 //!
 //! **Threat notes.** Core dumps are off and the process is not dumpable. Root credentials come
 //! from the environment or are made once and printed once. The administration port is
-//! unauthenticated and listens on loopback by default.
+//! unauthenticated, listens on loopback by default and answers to its own names only. Who keeps a
+//! connection without a request keeps nobody else out.
 
 pub mod admin;
 mod backends;
 mod banner;
+mod client;
 mod clusters;
 mod command;
 mod config;
 mod credentials;
 mod data_folder;
 pub mod dependents;
+mod disk;
 mod error;
 pub mod foundations;
 mod hardening;
 pub mod issuers;
 pub mod listen;
+pub mod live;
 mod logging;
 pub mod metrics;
+pub mod readiness;
 pub mod record;
 pub mod regions;
 mod root;

@@ -73,6 +73,13 @@ impl Metrics {
         Self { registry, requests, seconds }
     }
 
+    /// Counts nothing but requests.
+    #[cfg(test)]
+    pub(crate) fn empty() -> Self {
+        let seconds = Family::new_with_constructor(latency as fn() -> Histogram);
+        Self { registry: Registry::default(), requests: Family::default(), seconds }
+    }
+
     /// One request was answered.
     pub fn answered(&self, api: Api, status: StatusCode, after: Duration) {
         let labels = RequestLabels { api: api.name(), status: status.as_u16() };

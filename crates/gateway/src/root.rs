@@ -60,6 +60,10 @@ pub async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Roo
 /// [`Error::Config`].
 pub fn passphrase(file: Option<&Path>, variable: Option<&str>, asked: &str) -> Result<Passphrase, Error> {
     let refused = |what: String| Error::Config(format!("{asked} {what}"));
+    let place = match (file, variable) {
+        (Some(path), _) => format!("in {}", path.display()),
+        (None, name) => format!("in {}", name.unwrap_or_default()),
+    };
     let text = match (file, variable) {
         (Some(path), _) => std::fs::read(path)
             .map_err(|error| refused(format!("cannot read the passphrase in {}: {error}", path.display())))?,
@@ -71,7 +75,7 @@ pub fn passphrase(file: Option<&Path>, variable: Option<&str>, asked: &str) -> R
     let text = Zeroizing::new(text);
     let line = text.strip_suffix(b"\n").unwrap_or(&text);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    Passphrase::new(line).map_err(|error| refused(error.to_string()))
+    Passphrase::new(line).map_err(|error| refused(format!("the one {place} is too short: {error}")))
 }
 
 /// What the operator should know about where the root key lies.

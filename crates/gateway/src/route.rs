@@ -6,7 +6,7 @@ use std::time::Instant;
 use arqueta_aws::{AwsEdge, Peer as AwsPeer};
 use arqueta_s3::{Connection, S3Edge};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, EXPECT};
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -14,6 +14,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use crate::listen::Peer;
+use crate::listen::seats::Seats;
+use crate::listen::until_read::UntilRead;
+use crate::live::Live;
 use crate::metrics::{Api, Metrics};
 use crate::regions::RegionEdge;
 
@@ -31,13 +34,20 @@ pub struct Router {
     pub regions: Option<RegionEdge>,
     /// Counts answers.
     pub metrics: Arc<Metrics>,
+    /// Places for clients, those behind trusted proxies included.
+    pub seats: Arc<Seats>,
+    /// Who is believed to be a proxy.
+    pub live: Arc<Live>,
 }
 
 impl Router {
     /// Answers one request.
     pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<AnswerBody> {
         let start = Instant::now();
-        let ip = peer.address.ip();
+        let ip = self.live.proxies().client(peer.ip(), request.headers());
+        // The connection is the proxy's, who has no share; its client has one.
+        let proxied = (ip != peer.ip()).then(|| self.seats.ask_for(ip));
+        let Some(asking) = proxied.map_or(Some(None), |asking| asking.map(Some)) else { return too_many() };
         let continuation = Continuation::of(&request);
         let regions = self.regions.as_ref().filter(|_| RegionEdge::matches(&request));
         let (api, mut answer) = if let Some(regions) = regions {
@@ -57,16 +67,36 @@ impl Router {
         if continuation.may_be_missing(answer.status()) {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        answer
+        match asking {
+            Some(asking) => answer.map(|body| UntilRead::new(body, asking).boxed_unsync()),
+            None => answer,
+        }
     }
+}
+
+/// What a client behind a proxy is answered who has as many requests under way as it may have.
+fn too_many() -> Response<AnswerBody> {
+    let mut answer = told(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
+    );
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
 }
 
 /// S3's answer where only the key service is served: the same to everyone, whatever was asked.
 fn no_objects() -> Response<AnswerBody> {
-    const SAID: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>This endpoint serves the key service only.</Message></Error>";
-    let body = Full::new(Bytes::from_static(SAID.as_bytes())).map_err(|never| match never {});
+    told(
+        StatusCode::NOT_IMPLEMENTED,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>This endpoint serves the key service only.</Message></Error>",
+    )
+}
+
+/// An answer of the port itself.
+fn told(status: StatusCode, document: &'static str) -> Response<AnswerBody> {
+    let body = Full::new(Bytes::from_static(document.as_bytes())).map_err(|never| match never {});
     let mut answer = Response::new(body.boxed_unsync());
-    *answer.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     // The body of an upload is not read.
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -24,7 +24,10 @@ use crate::credentials::{self, KeyServiceSealer};
 use crate::dependents::DependentsDesk;
 use crate::foundations::Foundations;
 use crate::issuers::HttpsIssuers;
+use crate::listen::seats::Seats;
+use crate::live::{self, Live};
 use crate::metrics::Metrics;
+use crate::readiness::{Probed, Readiness};
 use crate::record::SealedRecord;
 use crate::regions::{self, RegionEdge};
 use crate::root;
@@ -41,6 +44,12 @@ pub struct Gateway {
     pub created: Vec<NewRoot>,
     /// What depends on keys, for the administration port.
     pub dependents: Arc<DependentsDesk>,
+    /// What works, for the administration port.
+    pub readiness: Arc<Readiness>,
+    /// Places for clients.
+    pub seats: Arc<Seats>,
+    /// What may change while it runs.
+    pub live: Arc<Live>,
     engine: Arc<Engine>,
     kms: Embedded,
     trails: Arc<Trails>,
@@ -58,6 +67,13 @@ impl Gateway {
         let Foundations { meta, blobs, audit, record, clock } = foundations;
         let backends = Backends::new(&config.kms, &clock)?;
         let kms = Self::open_kms(config, &backends, &meta, &audit, &clock).await?;
+        let readiness = Readiness::new(Probed {
+            meta: meta.clone(),
+            record: record.clone(),
+            backends: Arc::new(backends.clone()),
+            folder: config.data_dir.clone(),
+            clock: clock.clone(),
+        });
         let record = match record {
             Some(lines) => Some(Arc::new(
                 SealedRecord::begin(lines, &kms, meta.clone()).await.map_err(Error::open("audit record"))?,
@@ -69,13 +85,7 @@ impl Gateway {
         let iam = Arc::new(iam);
 
         let metered = Arc::new(Metered::new(kms.clone()));
-        let window = BucketKeyConfig {
-            window: config.window(),
-            max_objects: config.bucket_key.max_objects,
-            max_bytes: config.bucket_key.max_bytes,
-        };
-        let table = Arc::new(BucketKeyTable::new(meta.clone()));
-        let envelope = Arc::new(Envelope::new(metered.clone(), table, clock.clone(), config.region.clone(), window));
+        let envelope = Arc::new(envelope(config, metered.clone(), &meta, &clock));
         let metrics = Arc::new(Metrics::new(envelope.clone(), metered, backends));
 
         let settings = arqueta_engine::Config {
@@ -96,17 +106,11 @@ impl Gateway {
         };
         let trails = Arc::new(trails::open(config, standing).await?);
 
-        let edge = EdgeConfig {
-            domains: config.domains.clone(),
-            body_idle: Duration::from_secs(config.limits.body_idle_seconds),
-            block_public_access: config.objects.block_public_access,
-            ..EdgeConfig::new(config.region.clone())
-        };
         let selected = Arc::new(trails::Selected(trails.selection().clone()));
         let recorder = Recorder::new(audit.clone(), selected, config.region.clone());
         let s3 = match config.only {
             Some(Only::Kms) => None,
-            None => Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge))),
+            None => Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge(config)))),
         };
         let aws = Arc::new(AwsEdge::new(Services {
             kms: kms.clone(),
@@ -119,8 +123,24 @@ impl Gateway {
             account: config.account_id.clone(),
         }));
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
-        let router = Router { s3, aws, regions, metrics: metrics.clone() };
-        Ok(Self { router, metrics, created, dependents, engine, kms, trails, audit, record, clock })
+        let (seats, live) = (Seats::new(live::bounds(config)), Live::of(config));
+        let router = Router { s3, aws, regions, metrics: metrics.clone(), seats: seats.clone(), live: live.clone() };
+        let readiness = Arc::new(readiness);
+        Ok(Self {
+            router,
+            metrics,
+            created,
+            dependents,
+            readiness,
+            seats,
+            live,
+            engine,
+            kms,
+            trails,
+            audit,
+            record,
+            clock,
+        })
     }
 
     async fn open_kms(
@@ -184,6 +204,31 @@ impl Gateway {
         {
             tracing::error!(%error, "the end of the audit record could not be kept");
         }
+    }
+}
+
+/// Data keys by way of bucket keys, as the configuration bounds them.
+fn envelope(
+    config: &Config,
+    kms: Arc<Metered<Embedded>>,
+    meta: &Arc<dyn MetaStore>,
+    clock: &Arc<dyn Clock>,
+) -> Envelope {
+    let window = BucketKeyConfig {
+        window: config.window(),
+        max_objects: config.bucket_key.max_objects,
+        max_bytes: config.bucket_key.max_bytes,
+    };
+    let table = Arc::new(BucketKeyTable::new(meta.clone()));
+    Envelope::new(kms, table, clock.clone(), config.region.clone(), window)
+}
+
+fn edge(config: &Config) -> EdgeConfig {
+    EdgeConfig {
+        domains: config.domains.clone(),
+        body_idle: Duration::from_secs(config.limits.body_idle_seconds),
+        block_public_access: config.objects.block_public_access,
+        ..EdgeConfig::new(config.region.clone())
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arqueta_audit::testing::Memory;
 use arqueta_gateway::Config;
 use arqueta_gateway::foundations::Foundations;
+use arqueta_gateway::listen::seats::{Bounds, Seats};
 use arqueta_gateway::listen::{Port, PortLimits};
 use arqueta_gateway::route::Router;
 use arqueta_gateway::wiring::Gateway;
@@ -42,9 +43,9 @@ impl Front {
             async move { router.answer(request, peer).await }
         };
         let long = Duration::from_secs(30);
-        let limits = PortLimits { connections: 256, header: long, unread: long, drain: Duration::from_secs(1) };
+        let limits = PortLimits { header: long, idle: long, unread: long, drain: Duration::from_secs(1) };
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(port.serve(None, limits, stopped, service));
+        tokio::spawn(port.serve(None, Seats::new(Bounds::of(256)), limits, stopped, service));
         Self { url, router, _stop: stop }
     }
 }

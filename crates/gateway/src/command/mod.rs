@@ -44,7 +44,7 @@ pub enum Command {
 /// Whatever keeps it from being done; [`Error::line`] says it in one line.
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => serve::run(*args),
         Command::TokenWorker => {
             hardening::forbid_core_dumps();
             arqueta_hsm::worker::run();

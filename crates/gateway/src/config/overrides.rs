@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::address;
+
 /// A service that can be served alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Only {
@@ -27,12 +29,16 @@ pub struct ServeArgs {
     pub data_dir: Option<PathBuf>,
 
     /// Address of the S3/KMS/IAM/STS port [default: 127.0.0.1:9000]
-    #[arg(long, env = "ARQUETA_LISTEN", value_name = "ADDR:PORT")]
+    #[arg(long, env = "ARQUETA_LISTEN", value_name = "ADDR:PORT", value_parser = address::parse)]
     pub listen: Option<SocketAddr>,
 
     /// Address of /healthz, /readyz, /metrics and /keys/<key>/usage [default: 127.0.0.1:9001]
-    #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT", value_parser = address::parse)]
     pub admin_listen: Option<SocketAddr>,
+
+    /// Name, beside addresses and `localhost`, under which the administration port is asked (repeatable)
+    #[arg(long = "admin-host", env = "ARQUETA_ADMIN_HOSTS", value_delimiter = ',', value_name = "NAME")]
+    pub admin_hosts: Option<Vec<String>>,
 
     /// Region served, as clients sign it [default: us-east-1]
     #[arg(long, env = "ARQUETA_REGION")]
@@ -62,4 +68,8 @@ pub struct ServeArgs {
     /// What to log, as a filter such as `info` or `arqueta=debug` [default: warn]
     #[arg(long, env = "ARQUETA_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+
+    /// File for one line of JSON about each request; `-` is standard output. Off without it.
+    #[arg(long, env = "ARQUETA_REQUEST_LOG", value_name = "FILE")]
+    pub request_log: Option<PathBuf>,
 }

@@ -16,6 +16,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::{folder, write};
+use crate::config::listen_address;
 use crate::{Config, Error, root};
 
 /// A running gateway may be in the middle of a group; one that it does not finish is a finding.
@@ -27,7 +28,7 @@ const DOCUMENT: usize = 4096;
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Administration port of the gateway, if one runs on the data folder [default: as configured]
-    #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT", value_parser = listen_address)]
     admin: Option<SocketAddr>,
 }
 

@@ -17,7 +17,7 @@ use arqueta_model::{Clock, SystemClock};
 use arqueta_store::RedbStore;
 use clap::{Args, Subcommand};
 
-use crate::{Config, Error, ServeArgs, hardening, root};
+use crate::{Config, Error, ServeArgs, data_folder, hardening, root};
 
 /// Options of `arqueta keys`.
 #[derive(Debug, Args)]
@@ -85,7 +85,11 @@ struct PassphraseArgs {
 
 impl PassphraseArgs {
     fn read(&self) -> Result<Passphrase, Error> {
-        root::passphrase(self.passphrase_file.as_deref(), self.passphrase_env.as_deref(), "the file")
+        root::passphrase(
+            self.passphrase_file.as_deref(),
+            self.passphrase_env.as_deref(),
+            "passphrase of the exported keys:",
+        )
     }
 }
 
@@ -99,6 +103,7 @@ fn metadata(config: &Config) -> Result<RedbStore, Error> {
     if !path.exists() {
         return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
     }
+    data_folder::check(&config.data_dir)?;
     open(&path)
 }
 
