@@ -11,7 +11,7 @@ use arqueta_policy::{
 };
 
 use super::Embedded;
-use super::ask::Ask;
+use super::ask::{Ask, PassedOn};
 use super::key::Key;
 use super::record::GrantRecord;
 use super::resolve::Target;
@@ -200,10 +200,28 @@ fn granted(ask: Ask<'_>, key: &Key, request: &Request<'_>, foreign: bool) -> boo
     }
 }
 
+/// A grant lets its grantee retire it and no other one, so that is no permission of the key's.
 fn covers(grant: &GrantRecord, ask: Ask<'_>) -> bool {
-    grant.operations.contains(ask.operation)
+    ask.operation != "RetireGrant"
+        && grant.operations.contains(ask.operation)
         && is_principal(&grant.grantee, &ask.caller.identity)
         && fits(grant, ask.context)
+        && ask.passes_on.is_none_or(|child| bounds(grant, child))
+}
+
+/// Whether what is passed on is equally or more restrictive than what was received, in operations
+/// and in constraints (KMS Developer Guide, "Creating grants", "Granting CreateGrant permission").
+/// One received grant must hold all of it: two do not add up.
+fn bounds(received: &GrantRecord, child: PassedOn<'_>) -> bool {
+    let holds = |narrow: &EncryptionContext, wide: &EncryptionContext| {
+        wide.pairs().all(|(name, value)| narrow.value(name) == Some(value))
+    };
+    child.operations.iter().all(|operation| received.operations.contains(operation))
+        && received.equals.as_ref().is_none_or(|equals| child.equals == Some(equals))
+        && received
+            .subset
+            .as_ref()
+            .is_none_or(|subset| child.equals.or(child.subset).is_some_and(|own| holds(own, subset)))
 }
 
 /// Whether `arn` names who is asking: the principal itself, or the role behind its session.

@@ -18,6 +18,16 @@ pub(super) struct Ask<'a> {
     pub conditions: &'a [(&'a str, &'a [String])],
     /// The Region where it happens, if it is not the service's own.
     pub region: Option<&'a Region>,
+    /// What `CreateGrant` would pass on.
+    pub passes_on: Option<PassedOn<'a>>,
+}
+
+/// What a grant that is to be made would allow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PassedOn<'a> {
+    pub operations: &'a [String],
+    pub equals: Option<&'a EncryptionContext>,
+    pub subset: Option<&'a EncryptionContext>,
 }
 
 impl<'a> Ask<'a> {
@@ -29,6 +39,7 @@ impl<'a> Ask<'a> {
             algorithm: EncryptionAlgorithm::SYMMETRIC_DEFAULT,
             conditions: &[],
             region: None,
+            passes_on: None,
         }
     }
 
@@ -46,6 +57,10 @@ impl<'a> Ask<'a> {
 
     pub(super) fn within(self, region: &'a Region) -> Self {
         Self { region: Some(region), ..self }
+    }
+
+    pub(super) fn passing_on(self, grant: PassedOn<'a>) -> Self {
+        Self { passes_on: Some(grant), ..self }
     }
 
     pub(super) fn action(&self) -> String {

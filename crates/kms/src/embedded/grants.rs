@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Embedded;
 use super::access::is_principal;
-use super::ask::Ask;
+use super::ask::{Ask, PassedOn};
 use super::call::Call;
 use super::dry_run::dry_run;
 use super::fitness::in_service;
@@ -125,7 +125,8 @@ impl Embedded {
         let turn = self.turn().await?;
         let conditions = grant_conditions(&request);
         let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
-        let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions);
+        let passed_on = PassedOn { operations: &request.operations, equals: equals.as_ref(), subset: subset.as_ref() };
+        let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions).passing_on(passed_on);
         let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
         in_service(&key)?;
         fits_key(&request, key.record.spec, key.record.usage)?;
@@ -282,18 +283,22 @@ impl Embedded {
     fn by_token(&self, token: &str) -> Result<(Target, String), Error> {
         let directory = self.state.directory();
         let mut keys = directory.keys.values().flat_map(|keys| keys.values());
-        let key = token.strip_prefix(TOKEN).and_then(|id| keys.find(|key| key.grants.contains_key(id)));
-        let key = key.ok_or_else(|| refused("InvalidGrantTokenException", "The grant token is not valid."))?;
-        Ok((Target::of(key.clone()), token[TOKEN.len()..].to_owned()))
+        let id = token.strip_prefix(TOKEN).map(|rest| rest.split_once('-').map_or(rest, |(id, _)| id));
+        let found = id.and_then(|id| Some((keys.find(|key| key.grants.contains_key(id))?, id)));
+        let (key, id) = found.ok_or_else(|| refused("InvalidGrantTokenException", "The grant token is not valid."))?;
+        Ok((Target::of(key.clone()), id.to_owned()))
     }
 }
 
-/// Grants take effect at once, so a token has nothing to carry but the grant's random id.
+/// Grants take effect at once, so a token has nothing to carry but the grant's id. Each answer has
+/// one of its own all the same, also where a grant is asked for again (KMS API Reference,
+/// "CreateGrant", `Name`).
 const TOKEN: &str = "arqueta-grant-";
 
 fn answer(call: &mut Call<'_>, grant: &GrantRecord) -> CreateGrantResponse {
     call.answers(json!({ "grantId": grant.id }));
-    CreateGrantResponse { grant_token: format!("{TOKEN}{}", grant.id), grant_id: grant.id.clone() }
+    let grant_token = format!("{TOKEN}{}-{}", grant.id, ObjectId::random());
+    CreateGrantResponse { grant_token, grant_id: grant.id.clone() }
 }
 
 /// A named grant that is asked for twice is one grant.

@@ -136,7 +136,9 @@ async fn a_named_grant_is_made_once() {
     let bob = user(ACCOUNT, "bob", &[]);
     let request = || CreateGrantRequest { name: Some("n".into()), ..grant(&key, &bob, &["Encrypt"]) };
     let one = world.kms.create_grant(&world.root, request()).await.unwrap();
-    assert_eq!(world.kms.create_grant(&world.root, request()).await.unwrap().grant_id, one.grant_id);
+    let again = world.kms.create_grant(&world.root, request()).await.unwrap();
+    assert_eq!(again.grant_id, one.grant_id);
+    assert_ne!(again.grant_token, one.grant_token, "each answer has a token of its own");
     let other = CreateGrantRequest { operations: vec!["Decrypt".into()], ..request() };
     assert_ne!(world.kms.create_grant(&world.root, other).await.unwrap().grant_id, one.grant_id);
     let unnamed = grant(&key, &bob, &["Encrypt"]);
@@ -255,4 +257,82 @@ async fn who_may_retire_a_grant() {
     for bad in [RetireGrantRequest::default(), RetireGrantRequest { grant_token: Some("x".into()), ..by_id(&three) }] {
         assert_eq!(code(world.kms.retire_grant(&world.root, bad).await), "ValidationException");
     }
+}
+
+#[tokio::test]
+async fn what_a_grant_gives_can_be_passed_on_and_nothing_more() {
+    let world = World::new().await;
+    let (bob, carol) = (user(ACCOUNT, "bob", &[]), user(ACCOUNT, "carol", &[]));
+    let pairs = |pairs: &[(&str, &str)]| {
+        Some(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>())
+    };
+    let equals = |of: &[(&str, &str)]| GrantConstraints { encryption_context_equals: pairs(of), ..Default::default() };
+    let subset = |of: &[(&str, &str)]| GrantConstraints { encryption_context_subset: pairs(of), ..Default::default() };
+    let (it, hr) = (("dept", "it"), ("dept", "hr"));
+    let none = GrantConstraints::default;
+    // (received, with) -> (passed on, with): allowed?
+    for (received, with, child, narrowed, allowed) in [
+        (&["Encrypt"][..], none(), &["Encrypt"][..], none(), true),
+        (&["Encrypt"], none(), &["Encrypt", "CreateGrant"], none(), true),
+        (&["Encrypt"], none(), &["Encrypt"], equals(&[it]), true),
+        (&["Encrypt"], none(), &["Decrypt"], none(), false),
+        (&["Encrypt"], none(), &["Encrypt", "Decrypt"], none(), false),
+        (&[], none(), &["Decrypt"], none(), false),
+        (&["Decrypt"], subset(&[it]), &["Decrypt"], none(), false),
+        (&["Decrypt"], subset(&[it]), &["Decrypt"], subset(&[hr]), false),
+        (&["Decrypt"], subset(&[it]), &["Decrypt"], equals(&[hr]), false),
+        (&["Decrypt"], subset(&[it]), &["Decrypt"], subset(&[it]), true),
+        (&["Decrypt"], subset(&[it]), &["Decrypt"], subset(&[it, ("more", "x")]), true),
+        (&["Decrypt"], subset(&[it]), &["Decrypt"], equals(&[it]), true),
+        (&["Decrypt"], equals(&[it]), &["Decrypt"], none(), false),
+        (&["Decrypt"], equals(&[it]), &["Decrypt"], subset(&[it]), false),
+        (&["Decrypt"], equals(&[it]), &["Decrypt"], equals(&[it, ("more", "x")]), false),
+        (&["Decrypt"], equals(&[it]), &["Decrypt"], equals(&[it]), true),
+    ] {
+        let key = world.key().await;
+        let operations: Vec<_> = received.iter().chain(&["CreateGrant"]).copied().collect();
+        let parent = CreateGrantRequest { constraints: Some(with.clone()), ..grant(&key, &bob, &operations) };
+        world.kms.create_grant(&world.root, parent).await.unwrap();
+        for grantee in [&bob, &carol] {
+            let request = CreateGrantRequest { constraints: Some(narrowed.clone()), ..grant(&key, grantee, child) };
+            let outcome = world.kms.create_grant(&bob, request).await;
+            let seen = format!("{received:?} with {with:?}, passed on {child:?} with {narrowed:?}");
+            match allowed {
+                true => assert!(outcome.is_ok(), "{seen}: {outcome:?}"),
+                false => assert_eq!(code(outcome), "AccessDeniedException", "{seen}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_grants_do_not_add_up_and_a_policy_is_bound_by_none() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    for operations in [&["CreateGrant", "Encrypt"][..], &["CreateGrant", "Decrypt"], &["GenerateDataKey"]] {
+        world.kms.create_grant(&world.root, grant(&key, &bob, operations)).await.unwrap();
+    }
+    for operations in [&["Encrypt", "Decrypt"][..], &["GenerateDataKey"]] {
+        assert_eq!(code(world.kms.create_grant(&bob, grant(&key, &bob, operations)).await), "AccessDeniedException");
+    }
+    let may = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:CreateGrant","Resource":"*"}]}"#;
+    let bob = user(ACCOUNT, "bob", &[may]);
+    world.kms.create_grant(&bob, grant(&key, &bob, &["Encrypt", "Decrypt"])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_grant_lets_its_grantee_retire_it_and_no_other_one() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let (bob, carol) = (user(ACCOUNT, "bob", &[]), user(ACCOUNT, "carol", &[]));
+    let own = world.kms.create_grant(&world.root, grant(&key, &bob, &["Encrypt", "RetireGrant"])).await.unwrap();
+    let other = world.kms.create_grant(&world.root, grant(&key, &carol, &["Encrypt"])).await.unwrap();
+    let retire = |id: &str| RetireGrantRequest {
+        key_id: Some(key.to_string()),
+        grant_id: Some(id.to_owned()),
+        ..Default::default()
+    };
+    assert_eq!(code(world.kms.retire_grant(&bob, retire(&other.grant_id)).await), "AccessDeniedException");
+    world.kms.retire_grant(&bob, retire(&own.grant_id)).await.unwrap();
 }
