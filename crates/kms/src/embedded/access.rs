@@ -13,7 +13,7 @@ use arqueta_policy::{
 use super::Embedded;
 use super::ask::{Ask, PassedOn};
 use super::key::Key;
-use super::record::GrantRecord;
+use super::record::{GrantRecord, KeyRecord};
 use super::resolve::Target;
 use crate::{Caller, Error};
 
@@ -68,7 +68,7 @@ impl Embedded {
         let open = !foreign || CROSS_ACCOUNT.contains(&ask.operation);
         match evaluation.decision {
             Decision::Allow if open => Ok(()),
-            Decision::ImplicitDeny { .. } if open && granted(ask, key, &request, foreign) => Ok(()),
+            Decision::ImplicitDeny { .. } if open && self.granted(ask, key, &request, foreign) => Ok(()),
             _ if foreign => Err(self.unknown(ask, named, &key.record.account)),
             _ => Err(refusal(identity, &action, named, evaluation)),
         }
@@ -118,6 +118,33 @@ impl Embedded {
                 refusal(identity, &action, named, own)
             }
             _ => denial(identity, &action, named, NO_ORACLE),
+        }
+    }
+
+    /// Whether a grant allows what no policy does. A session's policies still bound it, and a
+    /// principal of another account needs its own account's permission as well.
+    fn granted(&self, ask: Ask<'_>, key: &Key, request: &Request<'_>, foreign: bool) -> bool {
+        let identity = &*ask.caller.identity;
+        let covered = {
+            let directory = self.state.directory();
+            let KeyRecord { account, id, .. } = &key.record;
+            let grants = directory.issued.of_key(account, id);
+            let (own, behind) = (&identity.principal.arn, identity.principal.identity_arn());
+            let names = [own.as_str(), behind.as_str()];
+            grants.is_some_and(|grants| names.iter().any(|name| grants.to(name).any(|grant| covers(grant, ask))))
+        };
+        if !covered {
+            return false;
+        }
+        let own = |identity: &Identity| {
+            evaluate(identity, request, ResourcePolicy::additive(None, &identity.principal.account)).is_allowed()
+        };
+        match &identity.session {
+            _ if foreign => own(identity),
+            Some(session) => {
+                own(&Identity { policies: session.clone(), session: None, boundary: None, ..identity.clone() })
+            }
+            None => true,
         }
     }
 
@@ -179,25 +206,6 @@ fn denial(identity: &Identity, action: &str, resource: &str, because: &str) -> E
 fn refusal(identity: &Identity, action: &str, named: &str, evaluation: Evaluation) -> Error {
     let because = evaluation.decision.because(action);
     denial(identity, action, named, because.as_deref().unwrap_or(NO_ORACLE))
-}
-
-/// Whether a grant allows what no policy does. A session's policies still bound it, and a
-/// principal of another account needs its own account's permission as well.
-fn granted(ask: Ask<'_>, key: &Key, request: &Request<'_>, foreign: bool) -> bool {
-    let identity = &*ask.caller.identity;
-    if !key.grants.values().any(|grant| covers(grant, ask)) {
-        return false;
-    }
-    let own = |identity: &Identity| {
-        evaluate(identity, request, ResourcePolicy::additive(None, &identity.principal.account)).is_allowed()
-    };
-    match &identity.session {
-        _ if foreign => own(identity),
-        Some(session) => {
-            own(&Identity { policies: session.clone(), session: None, boundary: None, ..identity.clone() })
-        }
-        None => true,
-    }
 }
 
 /// A grant lets its grantee retire it and no other one, so that is no permission of the key's.

@@ -3,7 +3,8 @@
 //! Reading is a lock and an `Arc`; deciding about a key needs nothing else. A hundred thousand
 //! keys are some hundred megabytes at most, and usually there are a few.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arqueta_model::{AccountId, Region, Timestamp};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::homes::Registry;
+use super::issued::Issued;
 use super::key::Key;
 use super::record::{
     self, ALIASES, AliasRecord, ERRANDS, Edition, ErrandRecord, GRANTS, GrantRecord, KEYS, KeyRecord, Origin, STORES,
@@ -29,17 +31,24 @@ pub(super) struct Directory {
     pub errands: BTreeMap<Region, BTreeMap<(AccountId, String), Arc<ErrandRecord>>>,
     /// Multi-Region keys that were destroyed here.
     pub tombs: BTreeMap<(AccountId, String), Edition>,
+    /// The grants of all keys.
+    pub issued: Issued,
     homes: Arc<Registry>,
     /// When each stored [`WrappingRecord`] is to be destroyed, by its name.
-    pub wrappings: BTreeMap<String, Timestamp>,
+    wrappings: BTreeMap<String, Timestamp>,
+    /// The same names by their time.
+    expiring: BTreeSet<(Timestamp, String)>,
+    /// Keys that the clock has something to do with, by when.
+    due: BTreeSet<(Timestamp, AccountId, String)>,
+    /// Ids of the keys that only the service itself sees, by account.
+    owned: BTreeSet<(AccountId, String)>,
 }
 
 impl Directory {
     /// Reads everything. Only a key that waits for its first import has no version: any other
     /// record without one is damaged.
     pub(super) async fn load(meta: &dyn MetaStore, region: &Region, homes: &Arc<Registry>) -> Result<Self, Error> {
-        let (keys, aliases, stores, wrappings, errands, tombs) = Default::default();
-        let mut directory = Self { keys, aliases, stores, wrappings, errands, tombs, homes: homes.clone() };
+        let mut directory = Self::empty(homes.clone());
         // Before the keys: they look for their homes.
         for (_, store) in scan::<StoreRecord>(meta, STORES).await? {
             directory.put_store(store);
@@ -48,9 +57,7 @@ impl Directory {
             if record.versions.is_empty() && record.origin != Origin::External {
                 return Err(arqueta_store::Error::Damaged { what: record.store_key() }.into());
             }
-            let (account, id) = (record.account.clone(), record.id.clone());
-            let key = Key::new(region, &directory.homes, record, stored, None)?;
-            directory.keys.entry(account).or_default().insert(id, Arc::new(key));
+            directory.put_key(region, record, stored)?;
         }
         for (_, alias) in scan::<AliasRecord>(meta, ALIASES).await? {
             directory.put_alias(alias);
@@ -59,7 +66,7 @@ impl Directory {
             directory.put_grant(grant);
         }
         for (_, wrapping) in scan::<WrappingRecord>(meta, WRAPPINGS).await? {
-            directory.wrappings.insert(wrapping.store_key(), wrapping.until);
+            directory.put_wrapping(&wrapping);
         }
         for (_, errand) in scan::<ErrandRecord>(meta, ERRANDS).await? {
             directory.put_errand(errand);
@@ -68,6 +75,45 @@ impl Directory {
             directory.put_tomb(tomb);
         }
         Ok(directory)
+    }
+
+    fn empty(homes: Arc<Registry>) -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            tombs: BTreeMap::new(),
+            issued: Issued::default(),
+            homes,
+            wrappings: BTreeMap::new(),
+            expiring: BTreeSet::new(),
+            due: BTreeSet::new(),
+            owned: BTreeSet::new(),
+        }
+    }
+
+    /// Keys that the clock has something to do with by `now`.
+    pub(super) fn due_by(&self, now: Timestamp) -> impl Iterator<Item = &(Timestamp, AccountId, String)> {
+        self.due.iter().take_while(move |(at, ..)| *at <= now)
+    }
+
+    /// Names of the stored wrappings that are to be destroyed by `now`.
+    pub(super) fn expired_by(&self, now: Timestamp) -> impl Iterator<Item = &String> {
+        self.expiring.iter().take_while(move |(at, _)| *at <= now).map(|(_, name)| name)
+    }
+
+    /// When the clock has something to do next.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let key = self.due.first().map(|(at, ..)| *at);
+        let wrapping = self.expiring.first().map(|(at, _)| *at);
+        key.into_iter().chain(wrapping).min()
+    }
+
+    /// Keys of `account` that only the service itself sees.
+    pub(super) fn owned(&self, account: &AccountId) -> impl Iterator<Item = &Arc<Key>> {
+        let ids = self.owned.range((account.clone(), String::new())..).take_while(move |(of, _)| of == account);
+        ids.filter_map(|(account, id)| self.key(account, id))
     }
 
     /// What `to` has yet to hear of a key.
@@ -102,6 +148,14 @@ impl Directory {
         let before = self.key(&record.account, &record.id).cloned();
         let (account, id) = (record.account.clone(), record.id.clone());
         let key = Arc::new(Key::new(region, &self.homes, record, stored, before.as_deref())?);
+        let due = |key: &Key| key.due.map(|at| (at, account.clone(), id.clone()));
+        if let Some(due) = before.as_deref().and_then(due) {
+            self.due.remove(&due);
+        }
+        self.due.extend(due(&key));
+        if key.is_owned() {
+            self.owned.insert((account.clone(), id.clone()));
+        }
         self.keys.entry(account).or_default().insert(id, key.clone());
         Ok(key)
     }
@@ -109,14 +163,37 @@ impl Directory {
     /// Forgets a key with its aliases and grants; its opened material is wiped with the last call
     /// that still uses it.
     pub(super) fn remove_key(&mut self, account: &AccountId, id: &str) {
-        if let Some(keys) = self.keys.get_mut(account) {
-            keys.remove(id);
-        }
+        let wrappings: Vec<_> = self.wrappings_of(account, id).map(str::to_owned).collect();
+        wrappings.iter().for_each(|name| self.remove_wrapping(name));
+        self.issued.remove_key(account, id);
+        let Some(key) = self.keys.get_mut(account).and_then(|keys| keys.remove(id)) else { return };
         if let Some(aliases) = self.aliases.get_mut(account) {
-            aliases.retain(|_, alias| alias.target != id);
+            key.aliases.iter().for_each(|alias| drop(aliases.remove(alias)));
         }
-        let wrappings = record::wrapping_key(account, id, "");
-        self.wrappings.retain(|name, _| !name.starts_with(&wrappings));
+        if let Some(at) = key.due {
+            self.due.remove(&(at, account.clone(), id.to_owned()));
+        }
+        self.owned.remove(&(account.clone(), id.to_owned()));
+    }
+
+    /// Names of what is stored for imports into a key.
+    pub(super) fn wrappings_of(&self, account: &AccountId, id: &str) -> impl Iterator<Item = &str> {
+        let own = record::wrapping_key(account, id, "");
+        let behind = self.wrappings.range::<str, _>((Bound::Included(own.as_str()), Bound::Unbounded));
+        behind.map(|(name, _)| name.as_str()).take_while(move |name| name.starts_with(&own))
+    }
+
+    pub(super) fn put_wrapping(&mut self, wrapping: &WrappingRecord) {
+        let name = wrapping.store_key();
+        self.remove_wrapping(&name);
+        self.expiring.insert((wrapping.until, name.clone()));
+        self.wrappings.insert(name, wrapping.until);
+    }
+
+    pub(super) fn remove_wrapping(&mut self, name: &str) {
+        if let Some(until) = self.wrappings.remove(name) {
+            self.expiring.remove(&(until, name.to_owned()));
+        }
     }
 
     pub(super) fn put_store(&mut self, record: StoreRecord) {
@@ -145,16 +222,10 @@ impl Directory {
     }
 
     pub(super) fn put_grant(&mut self, grant: GrantRecord) {
-        let grant = Arc::new(grant);
-        self.change(&grant.account, &grant.key_id, |key| {
-            key.grants.insert(grant.id.clone(), grant.clone());
-        });
-    }
-
-    pub(super) fn remove_grant(&mut self, grant: &GrantRecord) {
-        self.change(&grant.account, &grant.key_id, |key| {
-            key.grants.remove(&grant.id);
-        });
+        // One whose key is gone gives nothing.
+        if self.key(&grant.account, &grant.key_id).is_some() {
+            self.issued.put(Arc::new(grant));
+        }
     }
 
     fn change(&mut self, account: &AccountId, id: &str, change: impl FnOnce(&mut Key)) {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use arqueta_audit::EventBuilder;
-use arqueta_model::{Arn, Principal, PrincipalKind, RequestId, RequestInfo, Timestamp};
+use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, RequestId, RequestInfo, Timestamp};
 use serde_json::json;
 
 use super::Embedded;
 use super::key::Key;
-use super::record::{Cause, KeyRecord, Lifecycle, VersionRecord};
+use super::record::{Cause, Lifecycle};
 use super::rotation::days;
 use super::state::Change;
 use crate::Error;
@@ -50,19 +50,19 @@ impl Embedded {
     pub async fn run_due(&self) -> Result<(), Error> {
         self.up_to_date().await?;
         let now = self.state.clock.now();
-        let keys: Vec<_> = self.state.directory().keys.values().flat_map(|keys| keys.values().cloned()).collect();
+        let due: Vec<_> = self.state.directory().due_by(now).cloned().collect();
         let mut outcome = Ok(());
-        for key in keys.iter().filter(|key| self.due(key, now).is_some()) {
+        for (_, account, id) in &due {
             // One key whose holder is away does not keep the others waiting.
-            outcome = outcome.and(self.act(key, now).await);
+            outcome = outcome.and(self.act(account, id, now).await);
         }
         outcome = outcome.and(self.drop_wrappings(now).await);
         outcome.and(self.write_back_usage(now).await)
     }
 
-    async fn act(&self, key: &Key, now: Timestamp) -> Result<(), Error> {
-        let turn = self.turn().await?;
-        let current = self.state.directory().key(&key.record.account, &key.record.id).cloned();
+    async fn act(&self, account: &AccountId, id: &str, now: Timestamp) -> Result<(), Error> {
+        let turn = self.turn_of(account, id).await?;
+        let current = self.state.directory().key(account, id).cloned();
         // Another look, now that nobody else can change it.
         let Some((key, due)) = current.and_then(|key| self.due(&key, now).map(|due| (key, due))) else { return Ok(()) };
         let (name, change) = match due {
@@ -95,8 +95,7 @@ impl Embedded {
     async fn drop_wrappings(&self, now: Timestamp) -> Result<(), Error> {
         let expired = || {
             let directory = self.state.directory();
-            let expired = directory.wrappings.iter().filter(|(_, until)| **until <= now);
-            expired.map(|(name, _)| Change::DropWrapping(name.clone())).collect::<Vec<_>>()
+            directory.expired_by(now).map(|name| Change::DropWrapping(name.clone())).collect::<Vec<_>>()
         };
         if expired().is_empty() {
             return Ok(());
@@ -135,38 +134,21 @@ impl Embedded {
         Ok(self.state.audit.append(event).await?)
     }
 
-    /// A disabled key rotates when it is enabled again.
+    /// What [`KeyRecord::due`](super::record::KeyRecord::due) comes to.
     fn due(&self, key: &Key, now: Timestamp) -> Option<Due> {
         match key.record.lifecycle {
             Lifecycle::PendingDeletion { at } if at <= now => Some(Due::Destroy),
             _ if key.record.has_lapsed(now) => Some(Due::Expire),
-            Lifecycle::Enabled if self.rotates(&key.record) => {
+            _ if key.record.rotates(&self.state.region) => {
                 key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate)
             }
             _ => None,
         }
     }
 
-    /// Replicas follow their primary, and a primary waits until the last rotation is everywhere.
-    fn rotates(&self, record: &KeyRecord) -> bool {
-        self.leads(record) && record.everywhere().len() == record.versions.len()
-    }
-
     fn next_due(&self) -> Duration {
         let now = self.state.clock.now();
-        let directory = self.state.directory();
-        let keys = directory.keys.values().flat_map(|keys| keys.values());
-        let times = keys.filter_map(|key| {
-            let expires = key.record.versions.iter().filter_map(VersionRecord::expires).min();
-            let own = match key.record.lifecycle {
-                Lifecycle::PendingDeletion { at } => Some(at),
-                Lifecycle::Enabled if self.rotates(&key.record) => key.record.rotation.next,
-                _ => None,
-            };
-            expires.into_iter().chain(own).min()
-        });
-        let wrappings = directory.wrappings.values().copied();
-        let usage = self.state.usage.due();
-        times.chain(wrappings).chain(usage).map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
+        let own = self.state.directory().next_due();
+        own.into_iter().chain(self.state.usage.due()).map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
     }
 }

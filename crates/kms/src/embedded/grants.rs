@@ -12,6 +12,7 @@ use super::ask::{Ask, PassedOn};
 use super::call::Call;
 use super::dry_run::dry_run;
 use super::fitness::in_service;
+use super::issued::OfKey;
 use super::key::Key;
 use super::limits::{self, refused};
 use super::page::page;
@@ -122,12 +123,12 @@ impl Embedded {
         request: CreateGrantRequest,
     ) -> Result<CreateGrantResponse, Error> {
         let (equals, subset) = checked(&request)?;
-        let turn = self.turn().await?;
+        let turn = self.turn_for(call.caller, &request.key_id).await?;
         let conditions = grant_conditions(&request);
         let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
         let passed_on = PassedOn { operations: &request.operations, equals: equals.as_ref(), subset: subset.as_ref() };
         let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions).passing_on(passed_on);
-        let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
+        let key = self.admit_in_turn(call, &request.key_id, ask)?;
         in_service(&key)?;
         fits_key(&request, key.record.spec, key.record.usage)?;
         let grant = GrantRecord {
@@ -146,15 +147,30 @@ impl Embedded {
         if request.dry_run {
             return Err(dry_run());
         }
-        if let Some(same) = key.grants.values().find(|existing| is_repeated(existing, &grant)) {
-            return Ok(answer(call, same));
-        }
-        if key.grants.len() >= MAX_PER_KEY {
-            return Err(refused("LimitExceededException", format!("{} already has {MAX_PER_KEY} grants.", key.arn)));
+        if let Some(same) = self.room_for(&key, &grant)? {
+            return Ok(answer(call, &same));
         }
         let answer = answer(call, &grant);
         self.commit(turn, vec![Change::Grant(grant)]).await?;
         Ok(answer)
+    }
+
+    /// The same grant, if it was made before under its name; an error if there is no room for it.
+    fn room_for(&self, key: &Key, grant: &GrantRecord) -> Result<Option<Arc<GrantRecord>>, Error> {
+        let directory = self.state.directory();
+        let Some(grants) = directory.issued.of_key(&grant.account, &grant.key_id) else { return Ok(None) };
+        if let Some(same) = grants.named(&grant.name).find(|existing| is_repeated(existing, grant)) {
+            return Ok(Some(same.clone()));
+        }
+        if grants.len() >= MAX_PER_KEY {
+            return Err(refused("LimitExceededException", format!("{} already has {MAX_PER_KEY} grants.", key.arn)));
+        }
+        Ok(None)
+    }
+
+    /// The grant `id` of `key`.
+    fn grant(&self, key: &Key, id: &str) -> Option<Arc<GrantRecord>> {
+        self.state.directory().issued.of_key(&key.record.account, &key.record.id)?.get(id).cloned()
     }
 
     /// `ListGrants`.
@@ -173,7 +189,10 @@ impl Embedded {
                 request.grant_id.as_ref().is_none_or(|id| grant.id == *id)
                     && request.grantee_principal.as_ref().is_none_or(|grantee| grant.grantee == *grantee)
             };
-            let listed = key.grants.values().filter(wanted).map(|grant| (grant.id.as_str(), entry(&key, grant)));
+            let directory = self.state.directory();
+            let grants = directory.issued.of_key(&key.record.account, &key.record.id);
+            let grants = grants.into_iter().flat_map(OfKey::all).filter(wanted);
+            let listed = grants.map(|grant| (grant.id.as_str(), entry(&key, grant)));
             listing(page(listed, request.limit, (50, 100), request.marker.as_deref())?)
         });
         self.finish(call, outcome).await
@@ -209,14 +228,10 @@ impl Embedded {
         }
         let now = self.state.clock.now();
         let directory = self.state.directory();
-        let keys = directory.keys.values().flat_map(|keys| keys.values()).filter(|key| !key.is_gone(now));
-        let mut found = BTreeMap::new();
-        for key in keys {
-            let retirable =
-                key.grants.values().filter(|grant| grant.retiring.as_ref() == Some(&request.retiring_principal));
-            found.extend(retirable.map(|grant| (grant.id.as_str(), entry(key, grant))));
-        }
-        listing(page(found.into_iter(), request.limit, (50, 100), request.marker.as_deref())?)
+        let key = |grant: &GrantRecord| directory.key(&grant.account, &grant.key_id).filter(|key| !key.is_gone(now));
+        let found = directory.issued.retirable(&request.retiring_principal);
+        let found = found.filter_map(|grant| Some((grant.id.as_str(), entry(key(grant)?, grant))));
+        listing(page(found, request.limit, (50, 100), request.marker.as_deref())?)
     }
 
     /// `RetireGrant`: by the retiring principal, the grantee if the grant says so, the issuing
@@ -233,17 +248,22 @@ impl Embedded {
     }
 
     async fn retire_grant_in(&self, call: &mut Call<'_>, request: &RetireGrantRequest) -> Result<(), Error> {
-        let turn = self.turn().await?;
-        let (target, id) = match request {
+        let (turn, target, id) = match request {
             RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => {
-                self.by_token(token)?
+                self.up_to_date().await?;
+                let (key, _) = self.by_token(token)?;
+                let turn = self.turn_of(&key.record.account, &key.record.id).await?;
+                // Another look, now that nobody else can change it.
+                let (key, id) = self.by_token(token)?;
+                (turn, Target::of(key), id)
             }
             RetireGrantRequest { grant_token: None, key_id: Some(key), grant_id: Some(id), .. } => {
-                (self.resolve(call.caller, key, Names::Keys, "keyId").await?, id.clone())
+                let turn = self.turn_for(call.caller, key).await?;
+                (turn, self.resolve_key(call.caller, key, "keyId")?, id.clone())
             }
             _ => return Err(limits::invalid("Specify either a grant token, or both a key ARN and a grant ID.")),
         };
-        let grant = target.key.as_ref().and_then(|key| key.grants.get(&id)).cloned();
+        let grant = target.key.as_ref().and_then(|key| self.grant(key, &id));
         if !grant.as_ref().is_some_and(|grant| may_retire(grant, call.caller)) {
             self.admit_target(call, &target, Ask::new(call.caller, "RetireGrant"))?;
         }
@@ -271,22 +291,22 @@ impl Embedded {
 
     async fn revoke_grant_in(&self, call: &mut Call<'_>, request: &RevokeGrantRequest) -> Result<(), Error> {
         limits::length(&request.grant_id, "grantId", 1, 128)?;
-        let turn = self.turn().await?;
-        let key = self.admit(call, &request.key_id, Names::Keys, Ask::new(call.caller, "RevokeGrant")).await?;
-        let grant = key.grants.get(&request.grant_id).cloned().ok_or_else(|| no_such_grant(&request.grant_id))?;
+        let turn = self.turn_for(call.caller, &request.key_id).await?;
+        let key = self.admit_in_turn(call, &request.key_id, Ask::new(call.caller, "RevokeGrant"))?;
+        let grant = self.grant(&key, &request.grant_id).ok_or_else(|| no_such_grant(&request.grant_id))?;
         if request.dry_run {
             return Err(dry_run());
         }
         self.commit(turn, vec![Change::DropGrant(grant)]).await
     }
 
-    fn by_token(&self, token: &str) -> Result<(Target, String), Error> {
+    fn by_token(&self, token: &str) -> Result<(Arc<Key>, String), Error> {
         let directory = self.state.directory();
-        let mut keys = directory.keys.values().flat_map(|keys| keys.values());
         let id = token.strip_prefix(TOKEN).map(|rest| rest.split_once('-').map_or(rest, |(id, _)| id));
-        let found = id.and_then(|id| Some((keys.find(|key| key.grants.contains_key(id))?, id)));
+        let grant = id.and_then(|id| directory.issued.find(id));
+        let found = grant.and_then(|grant| Some((directory.key(&grant.account, &grant.key_id)?, &grant.id)));
         let (key, id) = found.ok_or_else(|| refused("InvalidGrantTokenException", "The grant token is not valid."))?;
-        Ok((Target::of(key.clone()), id.to_owned()))
+        Ok((key.clone(), id.clone()))
     }
 }
 

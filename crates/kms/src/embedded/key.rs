@@ -1,6 +1,5 @@
 //! One key as it is at one moment.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use arqueta_model::{KeyArn, Region, Timestamp};
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use super::homes::{Home, Registry};
 use super::limits::refused;
 use super::material::Slot;
-use super::record::{GrantRecord, KeyRecord, Lifecycle};
+use super::record::{KeyRecord, Lifecycle};
 use super::stores::Link;
 use crate::{Error, KeyManager, KeyState};
 
@@ -21,8 +20,6 @@ pub(super) struct Key {
     pub record: KeyRecord,
     /// The parsed policy; the service-owned key has none.
     pub policy: Option<Arc<Policy>>,
-    /// By grant id.
-    pub grants: BTreeMap<String, Arc<GrantRecord>>,
     /// Names of aliases that stand for it.
     pub aliases: Vec<String>,
     /// One for each version.
@@ -31,6 +28,8 @@ pub(super) struct Key {
     pub homes: Vec<Option<Home>>,
     /// The stored form, as precondition of the next change.
     pub stored: Bytes,
+    /// When the clock has something to do with it.
+    pub due: Option<Timestamp>,
     /// Whether `record` is already without imported material that expired, while the stored form
     /// still has it.
     pub lapsed: bool,
@@ -61,9 +60,9 @@ impl Key {
         let homes = record.versions.iter().map(|v| v.held.as_ref().map(|held| homes.get(&held.holder))).collect();
         Ok(Self {
             arn: record.arn(region),
+            due: record.due(region),
             record,
             policy,
-            grants: before.map(|key| key.grants.clone()).unwrap_or_default(),
             aliases: before.map(|key| key.aliases.clone()).unwrap_or_default(),
             slots,
             homes,
@@ -72,13 +71,13 @@ impl Key {
         })
     }
 
-    /// The same key with other grants or aliases.
+    /// The same key, to be given other aliases.
     pub(super) fn again(&self) -> Self {
         Self {
             arn: self.arn.clone(),
             record: self.record.clone(),
             policy: self.policy.clone(),
-            grants: self.grants.clone(),
+            due: self.due,
             aliases: self.aliases.clone(),
             slots: self.slots.clone(),
             homes: self.homes.clone(),

@@ -20,8 +20,7 @@ impl Embedded {
     /// The service-owned key behind SSE-S3. Users never see it.
     pub(super) fn owned(&self) -> Option<Arc<Key>> {
         let directory = self.state.directory();
-        let encrypts = |key: &&Arc<Key>| key.is_owned() && key.record.usage == KeyUsage::EncryptDecrypt;
-        directory.keys.get(&self.state.account)?.values().find(encrypts).cloned()
+        directory.owned(&self.state.account).find(|key| key.record.usage == KeyUsage::EncryptDecrypt).cloned()
     }
 
     /// Makes the service-owned key if there is none.

@@ -24,6 +24,7 @@ mod held;
 mod homes;
 mod import;
 mod inventory;
+mod issued;
 mod key;
 mod keys;
 mod kms;
@@ -50,6 +51,7 @@ mod tags;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod turn;
 mod usage;
 mod uses;
 

@@ -421,6 +421,30 @@ impl KeyRecord {
         }
     }
 
+    /// Whether `region`'s member of the key changes what all its Regions share. True of keys of
+    /// one Region.
+    pub(super) fn leads(&self, region: &Region) -> bool {
+        self.multi_region.as_ref().is_none_or(|regions| regions.primary == *region)
+    }
+
+    /// Whether it rotates by the clock: replicas follow their primary, and a primary waits until
+    /// the last rotation is everywhere. A disabled key rotates when it is enabled again.
+    pub(super) fn rotates(&self, region: &Region) -> bool {
+        self.lifecycle == Lifecycle::Enabled && self.leads(region) && self.everywhere().len() == self.versions.len()
+    }
+
+    /// When the clock has something to do with the key in `region`: expire material, rotate it or
+    /// destroy it.
+    pub(super) fn due(&self, region: &Region) -> Option<Timestamp> {
+        let expires = self.versions.iter().filter_map(VersionRecord::expires).min();
+        let own = match self.lifecycle {
+            Lifecycle::PendingDeletion { at } => Some(at),
+            _ if self.rotates(region) => self.rotation.next,
+            _ => None,
+        };
+        expires.into_iter().chain(own).min()
+    }
+
     pub(super) fn store_key(&self) -> String {
         format!("{KEYS}{}/{}", self.account, self.id)
     }

@@ -6,6 +6,7 @@ use arqueta_model::{AccountId, Arn, KeyArn, PrincipalKind};
 
 use super::Embedded;
 use super::key::Key;
+use super::turn::Turn;
 use super::{limits, regions};
 use crate::{Caller, Error};
 
@@ -71,6 +72,9 @@ impl Embedded {
     ) -> Result<Target, Error> {
         limits::key_id(name, member)?;
         self.up_to_date().await?;
+        if names == Names::Keys {
+            return self.resolve_key(caller, name, member);
+        }
         let parsed = self.parse_name(caller, name)?;
         let own = &caller.identity.principal.account;
         if caller.identity.principal.kind == PrincipalKind::Anonymous {
@@ -78,19 +82,38 @@ impl Embedded {
             return Ok(Target { key: None, named: parsed.arn, alias: None });
         }
         let (key, alias) = match parsed.kind {
-            Kind::Alias(_) if names == Names::Keys => return Err(invalid_key_id(name)),
             Kind::Alias(AWS_S3) if parsed.account == *own => {
                 (Some(self.managed_s3(own).await?), Some(AWS_S3.to_owned()))
             }
             Kind::Alias(alias) => (self.find_alias(&parsed.account, alias), Some(alias.to_owned())),
             Kind::Key(id) => (self.find(&parsed.account, id), None),
         };
-        if parsed.account != *own {
-            return Ok(Target { key, named: parsed.arn, alias });
+        target_of(name, parsed, key, alias, own)
+    }
+
+    /// As [`Self::resolve`] for [`Names::Keys`], in the directory as it is: for who has a turn.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub(super) fn resolve_key(&self, caller: &Caller, name: &str, member: &str) -> Result<Target, Error> {
+        limits::key_id(name, member)?;
+        let parsed = self.parse_name(caller, name)?;
+        if caller.identity.principal.kind == PrincipalKind::Anonymous {
+            return Ok(Target { key: None, named: parsed.arn, alias: None });
         }
-        match key {
-            Some(key) => Ok(Target { named: key.arn.as_str().to_owned(), key: Some(key), alias }),
-            None => Err(not_found(name, &parsed)),
+        let key = match parsed.kind {
+            Kind::Alias(_) => return Err(invalid_key_id(name)),
+            Kind::Key(id) => self.find(&parsed.account, id),
+        };
+        target_of(name, parsed, key, None, &caller.identity.principal.account)
+    }
+
+    /// Waits for the right to change the key that a caller names, if it is one.
+    pub(super) async fn turn_for(&self, caller: &Caller, name: &str) -> Result<Turn, Error> {
+        match self.parse_name(caller, name) {
+            Ok(Name { account, kind: Kind::Key(id), .. }) => self.turn_of(&account, id).await,
+            // What is none is refused as soon as it is looked for.
+            _ => self.turn_of(&caller.identity.principal.account, name).await,
         }
     }
 
@@ -140,6 +163,22 @@ impl Embedded {
             None => return Err(not_found(format!("Invalid arn {name}"))),
         };
         Ok(Name { account, kind, arn: name.to_owned() })
+    }
+}
+
+fn target_of(
+    name: &str,
+    parsed: Name<'_>,
+    key: Option<Arc<Key>>,
+    alias: Option<String>,
+    own: &AccountId,
+) -> Result<Target, Error> {
+    if parsed.account != *own {
+        return Ok(Target { key, named: parsed.arn, alias });
+    }
+    match key {
+        Some(key) => Ok(Target { named: key.arn.as_str().to_owned(), key: Some(key), alias }),
+        None => Err(not_found(name, &parsed)),
     }
 }
 

@@ -39,8 +39,8 @@ impl Embedded {
     }
 
     async fn rotate_on_demand_in(&self, call: &mut Call<'_>, name: &str) -> Result<RotateKeyOnDemandResponse, Error> {
-        let turn = self.turn().await?;
-        let key = self.admit(call, name, Names::Keys, Ask::new(call.caller, call.name())).await?;
+        let turn = self.turn_for(call.caller, name).await?;
+        let key = self.admit_in_turn(call, name, Ask::new(call.caller, call.name()))?;
         rotatable(&key)?;
         self.primary_only(&key)?;
         usable(&key)?;

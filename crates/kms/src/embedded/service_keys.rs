@@ -80,9 +80,7 @@ impl Embedded {
 
     fn existing_signing_key(&self, purpose: &str) -> Option<Arc<Key>> {
         let directory = self.state.directory();
-        let signs = |key: &&Arc<Key>| {
-            key.is_owned() && key.record.usage == KeyUsage::SignVerify && key.record.description == purpose
-        };
-        directory.keys.get(&self.state.account)?.values().find(signs).cloned()
+        let signs = |key: &&Arc<Key>| key.record.usage == KeyUsage::SignVerify && key.record.description == purpose;
+        directory.owned(&self.state.account).find(signs).cloned()
     }
 }

@@ -6,14 +6,16 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use arqueta_audit::AuditSink;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
-use tokio::sync::{Mutex, Notify, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 
 use super::directory::Directory;
 use super::homes::Registry;
+use super::issued::OfKey;
 use super::key::Key;
 use super::neighbours::Neighbours;
 use super::record::{self, AliasRecord, ErrandRecord, GrantRecord, KeyRecord, StoreRecord, TombRecord, WrappingRecord};
 use super::stores::Store;
+use super::turn::{Turn, Turns};
 use super::uses::Usage;
 use super::{Config, Embedded};
 use crate::quotas::Limiter;
@@ -32,8 +34,7 @@ pub(super) struct State {
     pub home: Option<String>,
     pub limiter: Limiter,
     directory: RwLock<Directory>,
-    /// Held while something changes: changes happen one after the other.
-    turn: Arc<Mutex<()>>,
+    turns: Turns,
     /// The store may hold something else than the directory; nothing is decided before it is read again.
     stale: AtomicBool,
     /// Rings when something has become due earlier than before.
@@ -44,9 +45,6 @@ pub(super) struct State {
     /// The other Regions, once the service has joined them.
     pub neighbours: Neighbours,
 }
-
-/// The right to change something.
-pub(super) struct Turn(OwnedMutexGuard<()>);
 
 /// One change of the state. A batch of them happens whole or not at all.
 pub(super) enum Change {
@@ -88,7 +86,7 @@ impl State {
             clusters: Arc::new(config.clusters),
             home: config.home,
             directory: RwLock::new(directory),
-            turn: Arc::default(),
+            turns: Turns::default(),
             stale: AtomicBool::new(false),
             wake: Notify::new(),
             workers: Arc::new(Semaphore::new(cores())),
@@ -148,12 +146,13 @@ impl State {
                     batch.unchanged(key.store_key(), before).put(key.store_key(), record::encode(key))
                 }
                 Change::Destroy(key) => {
-                    let aliases = directory.aliases.get(&key.record.account).into_iter().flat_map(|all| all.values());
-                    let aliases = aliases.filter(|alias| alias.target == key.record.id).map(|alias| alias.store_key());
-                    let grants = key.grants.values().map(|grant| grant.store_key());
-                    let own = record::wrapping_key(&key.record.account, &key.record.id, "");
-                    let wrappings = directory.wrappings.keys().filter(|name| name.starts_with(&own)).cloned();
-                    let used = record::use_key(key.record.account.as_str(), &key.record.id);
+                    let KeyRecord { account, id, .. } = &key.record;
+                    let aliases = key.aliases.iter().filter_map(|name| directory.alias(account, name));
+                    let aliases = aliases.map(|alias| alias.store_key());
+                    let grants = directory.issued.of_key(account, id).into_iter().flat_map(OfKey::all);
+                    let grants = grants.map(|grant| grant.store_key());
+                    let wrappings = directory.wrappings_of(account, id).map(str::to_owned);
+                    let used = record::use_key(account.as_str(), id);
                     aliases.chain(grants).chain(wrappings).chain([used]).fold(
                         batch
                             .unchanged(key.record.store_key(), Some(key.stored.clone()))
@@ -212,13 +211,9 @@ impl Change {
             Self::Alias(alias) => directory.put_alias(alias),
             Self::DropAlias(alias) => directory.remove_alias(&alias.account, &alias.name),
             Self::Grant(grant) => directory.put_grant(grant),
-            Self::DropGrant(grant) => directory.remove_grant(&grant),
-            Self::Wrapping(wrapping) => {
-                directory.wrappings.insert(wrapping.store_key(), wrapping.until);
-            }
-            Self::DropWrapping(name) => {
-                directory.wrappings.remove(&name);
-            }
+            Self::DropGrant(grant) => directory.issued.remove(&grant),
+            Self::Wrapping(wrapping) => directory.put_wrapping(&wrapping),
+            Self::DropWrapping(name) => directory.remove_wrapping(&name),
             Self::Store(store) => directory.put_store(store),
             Self::DropStore(store) => directory.remove_store(&store.record.account, &store.record.id),
             Self::Errand(errand) => directory.put_errand(errand),
@@ -230,13 +225,28 @@ impl Change {
 }
 
 impl Embedded {
-    /// Waits for the right to change something. What was read before may be old by then.
+    /// Waits for the right to change anything. What was read before may be old by then.
     pub(super) async fn turn(&self) -> Result<Turn, Error> {
-        let turn = Turn(self.state.turn.clone().lock_owned().await);
+        let turn = self.state.turns.alone().await;
         if self.state.stale.load(Ordering::Acquire) {
             self.state.reload().await?;
         }
         Ok(turn)
+    }
+
+    /// Waits for the right to change one key, its record and its grants, which others may have
+    /// changed meanwhile. Who holds it finds keys by [`Self::admit_in_turn`]: reading the store
+    /// again would wait for this very turn.
+    pub(super) async fn turn_of(&self, account: &AccountId, id: &str) -> Result<Turn, Error> {
+        loop {
+            let turn = self.state.turns.key(account, id).await;
+            // A failed change of this key has said so before its turn ended.
+            if !self.state.stale.load(Ordering::Acquire) {
+                return Ok(turn);
+            }
+            drop(turn);
+            self.up_to_date().await?;
+        }
     }
 
     /// Makes changes durable, then visible. Runs to its end even if the caller goes away, so
@@ -247,7 +257,7 @@ impl Embedded {
         let changes = self.announced(changes);
         let done = tokio::spawn(async move {
             let outcome = state.apply(changes).await;
-            drop(turn.0);
+            drop(turn);
             outcome
         });
         done.await.unwrap_or_else(|panic| Err(Error::Unavailable(panic.into())))

@@ -92,7 +92,7 @@ impl Embedded {
         let token = self.seal_secret(TOKEN, &record::encode(&token));
         let wrapping =
             WrappingRecord { account: account.clone(), key_id: key_id.clone(), id, algorithm, until, sealed };
-        let turn = self.turn().await?;
+        let turn = self.turn_of(account, key_id).await?;
         self.commit(turn, vec![Change::Wrapping(wrapping)]).await?;
         Ok(token)
     }

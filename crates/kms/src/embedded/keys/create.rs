@@ -184,7 +184,7 @@ impl Embedded {
     }
 
     async fn enter_new(&self, record: KeyRecord) -> Result<(), Error> {
-        let turn = self.turn().await?;
+        let turn = self.turn_of(&record.account, &record.id).await?;
         if self.find_any(&record.account, &record.id).is_some() {
             self.discard(&record).await;
             return Err(refused("AlreadyExistsException", format!("Key {} already exists", record.id)));

@@ -35,6 +35,12 @@ impl Embedded {
         self.admit_target(call, &target, ask)
     }
 
+    /// As [`Self::admit`] for key ids and ARNs, for who has a turn: in the directory as it is.
+    pub(super) fn admit_in_turn(&self, call: &mut Call<'_>, name: &str, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+        let target = self.resolve_key(call.caller, name, "keyId")?;
+        self.admit_target(call, &target, ask)
+    }
+
     /// Notes the key in the record, as far as the caller may know it, and decides.
     pub(super) fn admit_target(&self, call: &mut Call<'_>, target: &Target, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
         let account = &call.caller.identity.principal.account;
@@ -72,8 +78,8 @@ impl Embedded {
         ask: Ask<'_>,
         edit: impl FnOnce(&Key, &mut KeyRecord) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let turn = self.turn().await?;
-        let key = self.admit(call, name, Names::Keys, ask).await?;
+        let turn = self.turn_for(call.caller, name).await?;
+        let key = self.admit_in_turn(call, name, ask)?;
         let mut record = key.record.clone();
         let answer = edit(&key, &mut record)?;
         if key.lapsed {

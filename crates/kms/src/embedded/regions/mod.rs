@@ -60,7 +60,7 @@ impl Embedded {
     /// Whether this Region's member of a key changes what all its Regions share. True of keys of
     /// one Region.
     pub(super) fn leads(&self, record: &KeyRecord) -> bool {
-        record.multi_region.as_ref().is_none_or(|regions| regions.primary == self.state.region)
+        record.leads(&self.state.region)
     }
 
     /// Refuses what only the primary key can be asked for.

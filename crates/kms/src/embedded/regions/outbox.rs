@@ -244,7 +244,7 @@ impl Embedded {
         }
     }
 
-    async fn forget_now(&self, turn: crate::embedded::state::Turn, errand: Arc<ErrandRecord>) -> Result<bool, Error> {
+    async fn forget_now(&self, turn: crate::embedded::turn::Turn, errand: Arc<ErrandRecord>) -> Result<bool, Error> {
         self.commit(turn, vec![Change::DropErrand(errand)]).await.map(|()| true)
     }
 

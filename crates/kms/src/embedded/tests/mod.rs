@@ -4,6 +4,7 @@ mod access;
 mod aliases;
 mod backup;
 mod contract;
+mod costs;
 mod crypto;
 mod grants;
 mod held;
