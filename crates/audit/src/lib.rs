@@ -6,14 +6,17 @@
 //! plaintext, a session token or a signature, because nothing that builds one is given them.
 //!
 //! **Invariants.** `append` returns only when the event is durable. Every group of lines that
-//! became durable together is sealed to the one before it ([`Sealer`]).
+//! became durable together is sealed to the one before it ([`Sealer`]). No line is longer than
+//! 256 KiB, whatever a caller sent; readers go on past what they cannot read.
 //!
 //! **Threat notes.** Who can write the data folder can edit plain JSON lines, but not so that
 //! [`verify`] does not see it; docs/record.md says what it sees and what it does not.
 
+mod bounds;
 mod chain;
 mod error;
 mod event;
+mod health;
 mod json_lines;
 mod sink;
 #[cfg(any(test, feature = "testing"))]
@@ -22,5 +25,5 @@ pub mod testing;
 pub use chain::{Head, Sealer};
 pub use error::Error;
 pub use event::{Event, EventBuilder, Resource, SessionIssuer, Tls, UserIdentity};
-pub use json_lines::{Entries, Entry, Events, Finding, JsonLines, Mark, Report, verify};
+pub use json_lines::{Cut, Entries, Entry, Events, Finding, JsonLines, Mark, Report, verify};
 pub use sink::{AuditSink, Lenient};

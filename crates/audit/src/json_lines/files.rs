@@ -6,8 +6,14 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use arqueta_model::Timestamp;
+use rustix::fs::FallocateFlags;
 
+use super::reader::LINE;
+use crate::Sealer;
 use crate::chain::Seal;
+
+/// Longest group that is read into memory, in bytes: above what the writer puts into one.
+pub(super) const GROUP: u64 = 64 << 20;
 
 /// `events-<day>-<number>.jsonl`. Names order by day, then number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,28 +99,115 @@ pub(super) fn create(folder: &Path, name: &Name) -> io::Result<File> {
     Ok(file)
 }
 
-/// The last seal of a file, and where its line ends.
-pub(super) fn last_seal(path: &Path) -> io::Result<Option<(Seal, u64)>> {
-    let mut reader = BufReader::new(File::open(path)?);
-    let (mut line, mut end, mut last) = (Vec::new(), 0, None);
-    loop {
-        line.clear();
-        end += reader.read_until(b'\n', &mut line)? as u64;
-        let Some(whole) = line.strip_suffix(b"\n") else { return Ok(last) };
-        if Seal::is_seal(whole) {
-            last = Seal::parse(whole).map(|seal| (seal, end)).or(last);
+/// How a file ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The last seal that is one, and where its line ends.
+    pub(super) good: Option<(Seal, u64)>,
+    /// How many lines behind it look like seals and are none.
+    pub(super) bad: usize,
+    /// Length of the file.
+    pub(super) length: u64,
+}
+
+/// Finds the last seal of a file that `sealer` made over what stands before it. Reads the file
+/// once, and again only what the last seals are made over.
+pub(super) fn tail(folder: &Path, name: &Name, sealer: &dyn Sealer) -> io::Result<Tail> {
+    let mut file = File::open(name.path(folder))?;
+    let seals = seals(&mut file)?;
+    let length = file.metadata()?.len();
+    for (bad, at) in seals.iter().rev().enumerate() {
+        let (Some(seal), true) = (at.seal, at.line - at.group <= GROUP) else { continue };
+        let mut group = vec![0; usize::try_from(at.line - at.group).map_err(io::Error::other)?];
+        file.seek(SeekFrom::Start(at.group))?;
+        file.read_exact(&mut group)?;
+        if seal.covers(sealer, &name.file_name(), &group) {
+            return Ok(Tail { good: Some((seal, at.end)), bad, length });
         }
+    }
+    Ok(Tail { good: None, bad: seals.len(), length })
+}
+
+/// A line that is meant to be a seal.
+struct At {
+    seal: Option<Seal>,
+    /// Where its group begins, where its line does, and where that ends.
+    group: u64,
+    line: u64,
+    end: u64,
+}
+
+fn seals(file: &mut File) -> io::Result<Vec<At>> {
+    let mut reader = BufReader::new(file);
+    let (mut line, mut seals) = (Vec::new(), Vec::new());
+    let (mut group, mut start, mut end) = (0, 0, 0);
+    loop {
+        let read = (&mut reader).take(LINE - line.len() as u64).read_until(b'\n', &mut line)? as u64;
+        end += read;
+        match line.strip_suffix(b"\n") {
+            Some(whole) if Seal::is_seal(whole) => {
+                seals.push(At { seal: Seal::parse(whole), group, line: start, end });
+                (group, start) = (end, end);
+            }
+            Some(_) => start = end,
+            None if read == 0 => return Ok(seals),
+            // Too long for a line, so for a seal; what is left of it is none either.
+            None if line.len() as u64 >= LINE => start = end,
+            None => continue,
+        }
+        line.clear();
     }
 }
 
-/// Cuts a file to `length`, durably.
+/// Cuts a file to `length`, durably: also where it was cut before and only the sync failed, since
+/// what was cut off is back after a power failure otherwise.
 pub(super) fn cut(path: &Path, length: u64) -> io::Result<()> {
     let file = OpenOptions::new().write(true).open(path)?;
     if file.metadata()?.len() > length {
         file.set_len(length)?;
-        file.sync_all()?;
     }
-    Ok(())
+    file.sync_all()
+}
+
+/// Removes an empty file, durably.
+pub(super) fn remove(folder: &Path, name: &Name) -> io::Result<()> {
+    std::fs::remove_file(name.path(folder))?;
+    File::open(folder)?.sync_all()
+}
+
+/// Keeps the bytes of a file from `from` on beside the record, durably, before they are cut off.
+pub(super) fn set_aside(folder: &Path, name: &Name, from: u64) -> io::Result<()> {
+    let mut file = File::open(name.path(folder))?;
+    file.seek(SeekFrom::Start(from))?;
+    let beside = folder.join(format!("torn-{}-{:03}-{from}.bin", name.day, name.number));
+    let mut kept = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(beside)?;
+    io::copy(&mut file, &mut kept)?;
+    kept.sync_all()?;
+    File::open(folder)?.sync_all()
+}
+
+/// Room behind the end of the present file that no one else can take, in bytes: what is recorded on
+/// a full disk goes there.
+const RESERVE: u64 = 8 << 20;
+
+/// Sees to it that at least half of [`RESERVE`] is kept behind `length`; `until` is where the room
+/// that was asked for before ends. Answers where it ends now.
+///
+/// # Errors
+/// That the file system is full, or that it cannot keep room.
+pub(super) fn reserve(file: &File, length: u64, until: u64) -> io::Result<u64> {
+    if until >= length + RESERVE / 2 {
+        return Ok(until);
+    }
+    // The length of the file stays: readers and a crash see only what was written.
+    rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, length, RESERVE)?;
+    Ok(length + RESERVE)
+}
+
+/// Gives back what [`reserve`] kept behind the end of a file that has grown for the last time.
+pub(super) fn release(file: &File, length: u64) {
+    // Room that stays taken until the next start harms nobody.
+    let _ = file.set_len(length);
 }
 
 /// Cuts a file after its last newline. Returns its length.

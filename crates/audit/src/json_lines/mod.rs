@@ -14,6 +14,8 @@ use arqueta_model::Clock;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::bounds;
+use crate::health::Health;
 use crate::{AuditSink, Error, Event, Head, Sealer};
 pub use mark::Mark;
 pub use reader::{Entries, Entry, Events};
@@ -22,6 +24,20 @@ use writer::{Message, Writer};
 
 /// Where the outcome goes.
 type Answer = oneshot::Sender<Result<(), Error>>;
+/// Where the outcome of sealing goes.
+type Sealed = oneshot::Sender<Result<Option<Cut>, Error>>;
+
+/// What a crash had left behind the last seal of the record, and was cut off at the start: a group
+/// that was never acknowledged. A copy of it lies beside the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Name of the file.
+    pub file: String,
+    /// Where it was cut.
+    pub at: u64,
+    /// How many bytes went.
+    pub bytes: u64,
+}
 
 /// How many appends may wait for the writer before further ones wait for room.
 const QUEUE: usize = 4096;
@@ -41,6 +57,7 @@ pub struct JsonLines {
     thread: Option<JoinHandle<()>>,
     folder: PathBuf,
     head: Arc<Mutex<Option<Head>>>,
+    health: Health,
 }
 
 /// How an announcement begins.
@@ -74,23 +91,39 @@ impl JsonLines {
         let folder = folder.into();
         let path = folder.clone();
         let head = Arc::new(Mutex::new(None));
-        let shown = head.clone();
-        let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size, shown))
+        let health = Health::default();
+        let (shown, noted) = (head.clone(), health.clone());
+        let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size, shown, noted))
             .await
             .map_err(std::io::Error::other)??;
         let (queue, appends) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(appends))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head })
+        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head, health })
     }
 
     /// Seals everything from now on. `known` is the chain's end as it was kept elsewhere: if the
     /// record ends before it, the chain goes on from there, and the gap stays visible for ever.
-    /// Lines at the end that no seal follows were never acknowledged and are cut off.
+    ///
+    /// What a crash left behind the last seal that is one, was never acknowledged if it is one group
+    /// at most and `known` does not lie behind that seal; then it is cut off. Anything else behind it
+    /// stays where it is, and the record goes on in another file.
     ///
     /// # Errors
     /// [`Error::Io`] if the end of the record cannot be read or cut.
-    pub async fn seal(&self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> Result<(), Error> {
+    pub async fn seal(&self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> Result<Option<Cut>, Error> {
         self.ask(|answer| Message::Seal { sealer, known, answer }).await
+    }
+
+    /// Whether what is recorded now would be kept, as far as is known.
+    ///
+    /// # Errors
+    /// Why not, in words: what the last append failed with, unless a later append or
+    /// [`AuditSink::flush`] found that it could go on.
+    pub fn healthy(&self) -> Result<(), String> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err("the thread that writes the record has ended".to_owned());
+        }
+        self.health.failure().map_or(Ok(()), Err)
     }
 
     /// The chain's end; everything up to it is durable. `None` while nothing is sealed.
@@ -109,7 +142,7 @@ impl JsonLines {
         self.ask(|answer| Message::Append { line, answer }).await
     }
 
-    async fn ask(&self, message: impl FnOnce(Answer) -> Message) -> Result<(), Error> {
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Message) -> Result<T, Error> {
         let (answer, done) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         queue.send(message(answer)).await.map_err(|_| Error::Closed)?;
@@ -120,16 +153,11 @@ impl JsonLines {
 #[async_trait]
 impl AuditSink for JsonLines {
     async fn append(&self, event: Event) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(&event).map_err(std::io::Error::from)?;
-        line.push(b'\n');
-        self.submit(line).await
+        self.submit(bounds::line(b"", event, b"\n")?).await
     }
 
     async fn announce(&self, event: Event) -> Result<(), Error> {
-        let mut line = ANNOUNCED.to_vec();
-        serde_json::to_writer(&mut line, &event).map_err(std::io::Error::from)?;
-        line.extend_from_slice(b"}\n");
-        self.submit(line).await
+        self.submit(bounds::line(ANNOUNCED, event, b"}\n")?).await
     }
 
     async fn flush(&self) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use super::{Mark, is_announcement};
 use crate::chain::Seal;
 use crate::{Error, Event};
 
-/// Longest line that is read, in bytes; the writer's events are far below it.
+/// Longest line that is read, in bytes; the writer's lines ([`crate::bounds::LINE`]) are far below it.
 pub(super) const LINE: u64 = 4 << 20;
 
 /// What a line of the record says.
@@ -33,7 +33,9 @@ struct Announcement {
 /// the duration of concurrent calls. Holds one line in memory. Reads block: use it on a blocking
 /// thread.
 ///
-/// A last line without its newline is being written right now, or was torn; it is left out.
+/// A last line without its newline is being written right now, or was torn; it is left out. Lines
+/// that are no entry, or longer than any, are left out too and counted ([`Entries::skipped`]): one
+/// such line must not hide all that follow. Whether they were tampered with, [`crate::verify`] tells.
 #[derive(Debug)]
 pub struct Entries {
     folder: PathBuf,
@@ -48,6 +50,9 @@ pub struct Entries {
     mark: Mark,
     /// Where reading ends.
     end: Option<Mark>,
+    /// In the middle of a line that is too long.
+    overlong: bool,
+    skipped: u64,
 }
 
 impl Entries {
@@ -90,6 +95,12 @@ impl Entries {
         &self.mark
     }
 
+    /// How many lines were left out so far because they could not be read.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
     fn over(folder: PathBuf, rest: Vec<Name>) -> Self {
         Self {
             folder,
@@ -100,6 +111,8 @@ impl Entries {
             complete: false,
             mark: Mark::default(),
             end: None,
+            overlong: false,
+            skipped: 0,
         }
     }
 
@@ -124,10 +137,18 @@ impl Entries {
             if self.line.last() == Some(&b'\n') {
                 self.mark.offset += self.line.len() as u64;
                 self.line.pop();
-                return Ok(Some(std::mem::take(&mut self.line)));
+                let line = std::mem::take(&mut self.line);
+                if std::mem::take(&mut self.overlong) {
+                    self.skipped += 1;
+                    continue;
+                }
+                return Ok(Some(line));
             }
             if self.line.len() as u64 >= LINE {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "an audit line is too long"));
+                self.mark.offset += self.line.len() as u64;
+                self.line.clear();
+                self.overlong = true;
+                continue;
             }
             if self.following && !self.complete {
                 let name = name.clone();
@@ -140,7 +161,7 @@ impl Entries {
                 continue;
             }
             self.line.clear();
-            (self.current, self.complete) = (None, false);
+            (self.current, self.complete, self.overlong) = (None, false, false);
         }
     }
 
@@ -174,8 +195,12 @@ impl Iterator for Entries {
                 Ok(line) => line?,
                 Err(error) => return Some(Err(error.into())),
             };
-            if !Seal::is_seal(&line) {
-                return Some(entry(&line).map_err(|error| Error::Io(error.into())));
+            if Seal::is_seal(&line) {
+                continue;
+            }
+            match entry(&line) {
+                Ok(entry) => return Some(Ok(entry)),
+                Err(_) => self.skipped += 1,
             }
         }
     }
@@ -213,6 +238,12 @@ impl Events {
     #[must_use]
     pub fn mark(&self) -> &Mark {
         self.0.mark()
+    }
+
+    /// As [`Entries::skipped`].
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.0.skipped()
     }
 }
 

@@ -5,14 +5,11 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
-use super::files;
+use super::files::{self, GROUP};
 use super::is_announcement;
 use super::reader::LINE;
 use crate::chain::Seal;
 use crate::{Error, Head, Sealer};
-
-/// Longest group that is held in memory, in bytes: above what the writer puts into one.
-const GROUP: usize = 64 << 20;
 
 /// What [`verify`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -108,7 +105,7 @@ fn groups(from: u64, to: u64) -> String {
 /// [`Error::Io`] if the record cannot be read. What is wrong with it is a [`Finding`].
 pub fn verify(folder: impl AsRef<Path>, sealer: &dyn Sealer, head: Option<Head>) -> Result<Report, Error> {
     let folder = folder.as_ref();
-    let mut check = Check { sealer, known: head, report: Report::default() };
+    let mut check = Check { sealer, known: head, report: Report::default(), last_altered: None };
     for name in files::list(folder)? {
         check.report.files += 1;
         check.file(&name.path(folder), &name.file_name())?;
@@ -120,6 +117,8 @@ struct Check<'a> {
     sealer: &'a dyn Sealer,
     known: Option<Head>,
     report: Report,
+    /// If the last group is not what was sealed: which finding it is, and the end before it.
+    last_altered: Option<(usize, Head)>,
 }
 
 impl Check<'_> {
@@ -128,7 +127,7 @@ impl Check<'_> {
         let (mut group, mut events, mut first, mut number) = (Vec::new(), 0, 1, 0);
         loop {
             let start = group.len();
-            let room = LINE.min((GROUP - start) as u64);
+            let room = LINE.min(GROUP - start as u64);
             (&mut reader).take(room).read_until(b'\n', &mut group)?;
             let line = &group[start..];
             if line.is_empty() {
@@ -157,6 +156,7 @@ impl Check<'_> {
 
     /// A group that is what was sealed; whether it belongs here is another question.
     fn good(&mut self, seal: &Seal, file: &str, line: u64, events: u64) {
+        self.last_altered = None;
         self.report.groups += 1;
         self.report.events += events;
         let Head { sequence, tag } = self.report.head;
@@ -175,6 +175,7 @@ impl Check<'_> {
 
     /// The group counts as the next one, so that one edit is one finding.
     fn altered(&mut self, seal: Option<Seal>, file: &str, first: u64, last: u64) {
+        self.last_altered = Some((self.report.findings.len(), self.report.head));
         self.report.findings.push(Finding::Altered { file: file.to_owned(), first, last });
         let next = self.report.head.sequence + 1;
         if let Some(seal) = seal.filter(|seal| seal.sequence == next) {
@@ -182,7 +183,20 @@ impl Check<'_> {
         }
     }
 
+    /// A group at the very end, beyond what is known to have been sealed, can be one that a crash
+    /// tore: nothing vouches for it, and the next start cuts it off.
+    fn name_torn(&mut self) {
+        let Some((at, before)) = self.last_altered else { return };
+        if self.known.is_some_and(|known| before.sequence >= known.sequence)
+            && let Some(Finding::Altered { file, first, .. }) = self.report.findings.get(at)
+        {
+            self.report.findings[at] = Finding::Unsealed { file: file.clone(), first: *first };
+            self.report.head = before;
+        }
+    }
+
     fn end(mut self) -> Report {
+        self.name_torn();
         let last = self.report.head.sequence;
         match self.known {
             None => self.report.findings.push(Finding::NoHead),

@@ -9,21 +9,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arqueta_model::Clock;
 use tokio::sync::mpsc;
 
-use super::Answer;
-use super::files::{self, Name};
+use super::files::{self, Name, Tail};
+use super::{Answer, Sealed};
 use crate::chain::Seal;
-use crate::{Error, Head, Sealer};
+use crate::health::Health;
+use crate::{Cut, Error, Head, Sealer};
 
 /// Bounds of one group, so that the first waiter is not held up by an endless stream of others.
 const GROUP_APPENDS: usize = 2048;
 const GROUP_BYTES: usize = 4 << 20;
+/// More than that a crash cannot leave behind the last good seal: one group, and its seal.
+const TORN: u64 = 2 * GROUP_BYTES as u64;
 
 /// What the writer is asked for.
 pub(super) enum Message {
     /// A line that waits to become durable. An empty one is a flush.
     Append { line: Vec<u8>, answer: Answer },
     /// Seal from now on.
-    Seal { sealer: Arc<dyn Sealer>, known: Option<Head>, answer: Answer },
+    Seal { sealer: Arc<dyn Sealer>, known: Option<Head>, answer: Sealed },
 }
 
 pub(super) struct Writer {
@@ -36,6 +39,7 @@ pub(super) struct Writer {
     begun: bool,
     chain: Option<Chain>,
     shown: Arc<Mutex<Option<Head>>>,
+    health: Health,
 }
 
 struct Chain {
@@ -46,8 +50,9 @@ struct Chain {
 enum Current {
     /// No file of this name yet.
     None,
-    /// Open for appending; the first `length` bytes are durable.
-    Open { file: File, length: u64 },
+    /// Open for appending; the first `length` bytes are durable, and there is room up to
+    /// `reserved`.
+    Open { file: File, length: u64, reserved: u64 },
     /// A write or sync failed. Bytes beyond `length` were answered as not recorded and must go
     /// before anything else is written; and since a failed sync may not be repeated on the same
     /// file (the kernel may have dropped the pages), writing goes on in a new one.
@@ -60,6 +65,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         file_size: u64,
         shown: Arc<Mutex<Option<Head>>>,
+        health: Health,
     ) -> Result<Self, Error> {
         files::make_folder(folder)?;
         let names = files::list(folder)?;
@@ -70,11 +76,21 @@ impl Writer {
         let (name, current) = match names.last() {
             Some(last) => {
                 let file = OpenOptions::new().append(true).open(last.path(folder))?;
-                (last.clone(), Current::Open { file, length })
+                (last.clone(), Current::Open { file, length, reserved: 0 })
             }
             None => (Name::first_of(clock.now()), Current::None),
         };
-        Ok(Self { folder: folder.to_owned(), clock, file_size, name, current, begun: false, chain: None, shown })
+        Ok(Self {
+            folder: folder.to_owned(),
+            clock,
+            file_size,
+            name,
+            current,
+            begun: false,
+            chain: None,
+            shown,
+            health,
+        })
     }
 
     /// Serves until the queue is closed and empty.
@@ -93,7 +109,12 @@ impl Writer {
                     bytes.extend_from_slice(&line);
                     group.push(answer);
                     next = gather(&mut queue, &mut group, &mut bytes);
-                    self.commit(&mut bytes, &mut group);
+                    let outcome = self.guarded(&mut bytes);
+                    for answer in group.drain(..) {
+                        // A waiter that went away no longer needs its answer.
+                        let _ = answer.send(outcome.as_ref().copied().map_err(|error| Error::Io(same(error))));
+                    }
+                    self.tell(&outcome);
                 }
             }
             if next.is_none() {
@@ -102,26 +123,66 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, bytes: &mut Vec<u8>, group: &mut Vec<Answer>) {
-        // A flush alone has nothing to do: everything before it was synced before it was answered.
-        let outcome = if bytes.is_empty() { Ok(()) } else { self.write(bytes) };
-        if let Err(error) = &outcome {
-            tracing::error!(%error, events = group.len(), "audit events cannot be recorded");
+    /// Writes a group. A panic fails the group and not the thread: without it nothing would be
+    /// recorded any more, and so nothing administered.
+    fn guarded(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let work = std::panic::AssertUnwindSafe(|| match bytes.is_empty() {
+            true => self.look(),
+            false => self.write(bytes),
+        });
+        std::panic::catch_unwind(work).unwrap_or_else(|_| {
+            if let Current::Open { length, .. } = self.current {
+                self.current = Current::Failed { length };
+            }
+            Err(io::Error::other("the writer of the record panicked"))
+        })
+    }
+
+    /// Says so when the record becomes unwritable or writable, once each: a full disk may hold the
+    /// log, too.
+    fn tell(&self, outcome: &io::Result<()>) {
+        if !self.health.note(outcome.as_ref().copied()) {
+            return;
         }
-        for answer in group.drain(..) {
-            // A waiter that went away no longer needs its answer.
-            let _ = answer.send(outcome.as_ref().copied().map_err(|error| Error::Io(same(error))));
+        match outcome {
+            Ok(()) => tracing::warn!("audit events can be recorded again"),
+            Err(error) => tracing::error!(%error, "audit events cannot be recorded"),
         }
     }
 
-    fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+    /// A flush has nothing to do, since what came before it was synced before it was answered. While
+    /// the record is failing it finds out whether it could go on.
+    fn look(&mut self) -> io::Result<()> {
+        if self.health.failure().is_none() {
+            return Ok(());
+        }
+        self.ready()?;
+        let Current::Open { file, length, reserved } = &mut self.current else { return Ok(()) };
+        // An empty file proves nothing on a full disk.
+        match files::reserve(file, *length, *reserved) {
+            Ok(until) => *reserved = until,
+            Err(error) if full(&error) => return Err(error),
+            Err(_) => {}
+        }
+        file.sync_all()
+    }
+
+    /// A file to append to.
+    fn ready(&mut self) -> io::Result<()> {
         self.make_room()?;
         if matches!(self.current, Current::None) {
-            self.current = Current::Open { file: files::create(&self.folder, &self.name)?, length: 0 };
+            self.current = Current::Open { file: files::create(&self.folder, &self.name)?, length: 0, reserved: 0 };
         }
-        let Current::Open { file, length } = &mut self.current else {
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.ready()?;
+        let Current::Open { file, length, reserved } = &mut self.current else {
             return Err(io::Error::other("the audit file is not open"));
         };
+        // Where no room can be kept, the record goes on with what there is.
+        *reserved = files::reserve(file, *length, *reserved).unwrap_or(*reserved);
         self.begun = true;
         let seal =
             self.chain.as_ref().map(|chain| Seal::next(&*chain.sealer, chain.head, &self.name.file_name(), bytes));
@@ -151,55 +212,77 @@ impl Writer {
     }
 
     /// Goes on with the chain from the end of the record or from where it is known to have ended,
-    /// whichever is later.
-    fn begin_chain(&mut self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> io::Result<()> {
-        let mut last = None;
-        for name in files::list(&self.folder)?.iter().rev() {
-            last = files::last_seal(&name.path(&self.folder))?.map(|(seal, end)| (name.clone(), seal, end));
-            if last.is_some() {
+    /// whichever is later. Answers what a crash had left at the end and was cut off.
+    fn begin_chain(&mut self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> io::Result<Option<Cut>> {
+        let names = files::list(&self.folder)?;
+        let (mut end, mut behind, mut bad) = (None, Vec::new(), 0);
+        for name in names.iter().rev() {
+            let tail = files::tail(&self.folder, name, &*sealer)?;
+            bad += tail.bad;
+            if let Tail { good: Some((seal, at)), length, .. } = tail {
+                end = Some(seal.head());
+                behind.push((name.clone(), at, length));
                 break;
             }
+            behind.push((name.clone(), 0, tail.length));
         }
-        let found = last.as_ref().map(|(_, seal, _)| seal.head());
-        let head = [found, known].into_iter().flatten().max_by_key(|head| head.sequence);
-        if let Some(known) = known
-            && found.is_none_or(|found| found.sequence < known.sequence)
-        {
-            let found = found.unwrap_or_default().sequence;
+        behind.retain(|(_, at, length)| length > at);
+        let gone = known.filter(|known| known.sequence > end.unwrap_or_default().sequence);
+        if let Some(known) = gone {
+            let found = end.unwrap_or_default().sequence;
             tracing::error!(
                 found,
                 known = known.sequence,
                 "THE END OF THE AUDIT RECORD IS MISSING: run `arqueta audit verify`"
             );
         }
-        if head.is_some() {
-            self.cut_unsealed(last.map(|(name, _, end)| (name, end)))?;
-        } else if matches!(self.current, Current::Open { length, .. } if length > 0) {
-            // Nothing vouches for what an unsealed record holds; the chain begins beside it.
-            (self.name, self.current) = (self.name.next(), Current::None);
-        }
-        let head = head.unwrap_or_default();
+        let sealed = end.is_some() || known.is_some();
+        let cut = match &behind[..] {
+            // One group at most is under way at any time, it is the last thing in the record, and
+            // none that is known to have been sealed can be it.
+            [(name, at, length)] if gone.is_none() && sealed && bad <= 1 && length - at <= TORN => {
+                self.cut_torn(name, *at, *length)?
+            }
+            [] => None,
+            _ if !sealed => {
+                self.go_beside();
+                None
+            }
+            // Nothing vouches for it, and no crash explains it: it stays, for `verify` to name.
+            _ => {
+                tracing::error!("THE END OF THE AUDIT RECORD IS NOT WHAT WAS SEALED: run `arqueta audit verify`");
+                self.go_beside();
+                None
+            }
+        };
+        let head = [end, known].into_iter().flatten().max_by_key(|head| head.sequence).unwrap_or_default();
         self.chain = Some(Chain { sealer, head });
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
-        Ok(())
+        Ok(cut)
     }
 
-    /// Cuts off the lines at the end of the last file that a crash left without their seal.
-    fn cut_unsealed(&mut self, last: Option<(Name, u64)>) -> io::Result<()> {
-        let Current::Open { length, .. } = &mut self.current else { return Ok(()) };
-        let end = last.filter(|(name, _)| *name == self.name).map_or(0, |(_, end)| end);
-        if *length <= end {
-            return Ok(());
-        }
-        if self.begun {
+    /// The chain goes on in a file of its own.
+    fn go_beside(&mut self) {
+        if matches!(self.current, Current::Open { length, .. } if length > 0) {
             (self.name, self.current) = (self.name.next(), Current::None);
-            return Ok(());
         }
-        let path = self.name.path(&self.folder);
-        tracing::warn!(file = %path.display(), bytes = *length - end, "cut off audit lines that were never acknowledged");
-        files::cut(&path, end)?;
-        *length = end;
-        Ok(())
+    }
+
+    /// Cuts off what a crash left behind the last seal: a group that was never acknowledged. A copy
+    /// of it stays beside the record.
+    fn cut_torn(&mut self, name: &Name, at: u64, length: u64) -> io::Result<Option<Cut>> {
+        if self.begun || *name != self.name {
+            self.go_beside();
+            return Ok(None);
+        }
+        let cut = Cut { file: name.file_name(), at, bytes: length - at };
+        files::set_aside(&self.folder, name, at)?;
+        files::cut(&name.path(&self.folder), at)?;
+        tracing::warn!(file = cut.file, bytes = cut.bytes, "cut off audit lines that were never acknowledged");
+        if let Current::Open { length, .. } = &mut self.current {
+            *length = at;
+        }
+        Ok(Some(cut))
     }
 
     /// Moves on to the next file when the day has changed, the file is full or it has failed.
@@ -208,23 +291,35 @@ impl Writer {
             self.clean_up()?;
         }
         let today = Name::first_of(self.clock.now());
-        let full = matches!(self.current, Current::Open { length, .. } if length >= self.file_size);
         // A clock that steps back does not reopen an earlier day: files stay in append order.
-        if today.day > self.name.day {
-            (self.name, self.current) = (today, Current::None);
-        } else if full {
-            (self.name, self.current) = (self.name.next(), Current::None);
+        let next = match &self.current {
+            _ if today.day > self.name.day => today,
+            Current::Open { length, .. } if *length >= self.file_size => self.name.next(),
+            _ => return Ok(()),
+        };
+        if let Current::Open { file, length, .. } = &self.current {
+            // Before the next one asks for as much.
+            files::release(file, *length);
         }
+        (self.name, self.current) = (next, Current::None);
         Ok(())
     }
 
+    /// Undoes what was answered as not recorded, and leaves the file: the kernel may have dropped
+    /// pages of it.
     fn clean_up(&mut self) -> io::Result<()> {
         let Current::Failed { length } = self.current else { return Ok(()) };
-        match files::cut(&self.name.path(&self.folder), length) {
+        let undone = match length {
+            // Or a full disk would fill up with empty files.
+            0 => files::remove(&self.folder, &self.name),
+            length => files::cut(&self.name.path(&self.folder), length),
+        };
+        match undone {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        (self.name, self.current) = (self.name.next(), Current::None);
+        let next = if length == 0 { self.name.clone() } else { self.name.next() };
+        (self.name, self.current) = (next, Current::None);
         Ok(())
     }
 }
@@ -241,6 +336,11 @@ fn gather(queue: &mut mpsc::Receiver<Message>, group: &mut Vec<Answer>, bytes: &
         }
     }
     None
+}
+
+/// Whether there is no room, rather than no way to ask for some.
+fn full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What was written to a file that somebody removed is lost with it.

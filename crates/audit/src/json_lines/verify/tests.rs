@@ -172,7 +172,7 @@ async fn what_a_crash_left_unsealed_is_cut_at_the_next_start_wherever_it_tore() 
     let record = written().await;
     let whole = std::fs::read(&record.files[1]).unwrap();
     let sealed = whole.len() - record.lines(1)[4..].concat().len();
-    for cut in (sealed..whole.len()).step_by(11) {
+    for cut in sealed..whole.len() {
         std::fs::write(&record.files[1], &whole[..cut]).unwrap();
         let sink = JsonLines::open(record.folder.path(), Arc::new(ManualClock::default())).await.unwrap();
         // The head was kept before the last group.
@@ -181,6 +181,84 @@ async fn what_a_crash_left_unsealed_is_cut_at_the_next_start_wherever_it_tore() 
         let report = verify(record.folder.path(), &KEY, sink.head()).unwrap();
         assert_eq!((report.groups, report.findings), (5, vec![]), "torn at {cut}");
     }
+}
+
+/// The last group as a power cut may leave it: of its sectors some were never written.
+#[tokio::test]
+async fn a_group_whose_sectors_a_power_cut_tore_is_cut_whichever_are_missing() {
+    const SECTOR: usize = 512;
+    let record = written().await;
+    let whole = std::fs::read(&record.files[1]).unwrap();
+    let sealed = whole.len() - record.lines(1)[4..].concat().len();
+    let known = Seal::parse(record.lines(1)[3].trim_end().as_bytes()).unwrap().head();
+    let sectors: Vec<_> = (sealed / SECTOR..whole.len().div_ceil(SECTOR)).collect();
+    assert!((2..=8).contains(&sectors.len()), "{}", sectors.len());
+    for written in 0..1_u32 << sectors.len() {
+        let mut torn = whole.clone();
+        for (bit, sector) in sectors.iter().enumerate().filter(|(bit, _)| written & 1 << bit == 0) {
+            let _ = bit;
+            let from = (sector * SECTOR).max(sealed);
+            torn[from..whole.len().min((sector + 1) * SECTOR)].fill(0);
+        }
+        std::fs::write(&record.files[1], &torn).unwrap();
+        let complete = torn == whole;
+        let before = verify(record.folder.path(), &KEY, Some(known)).unwrap().findings;
+        assert!(
+            complete == before.is_empty() && before.iter().all(|f| matches!(f, Finding::Unsealed { .. })),
+            "{before:?}"
+        );
+        let sink = JsonLines::open(record.folder.path(), Arc::new(ManualClock::default())).await.unwrap();
+        let cut = sink.seal(Arc::new(KEY), Some(known)).await.unwrap();
+        sink.append(event("Later")).await.unwrap();
+        let report = verify(record.folder.path(), &KEY, sink.head()).unwrap();
+        assert_eq!((report.groups, report.findings), (6 + u64::from(complete), vec![]), "{written:b}");
+        // A line that lost its end was cut when the record was opened.
+        assert!(!complete || cut.is_none());
+    }
+    let aside = std::fs::read_dir(record.folder.path()).unwrap();
+    assert!(aside.filter_map(Result::ok).any(|entry| entry.file_name().to_string_lossy().starts_with("torn-")));
+}
+
+#[tokio::test]
+async fn nothing_that_was_acknowledged_passes_for_torn() {
+    let record = written().await;
+    let whole = record.lines(1);
+    let begin = async |known| {
+        let sink = JsonLines::open(record.folder.path(), Arc::new(ManualClock::default())).await.unwrap();
+        let cut = sink.seal(Arc::new(KEY), Some(known)).await.unwrap();
+        assert_eq!(cut, None);
+        sink.append(event("Later")).await.unwrap();
+        verify(record.folder.path(), &KEY, sink.head()).unwrap().findings
+    };
+    // The last group edited, and known to have been sealed.
+    let mut edited = whole.clone();
+    edited[4] = edited[4].replace("E5", "E9");
+    record.rewrite(1, &edited);
+    let findings = begin(record.head).await;
+    assert!(findings.contains(&Finding::Altered { file: record.name(1), first: 5, last: 6 }), "{findings:?}");
+    std::fs::remove_file(record.folder.path().join("events-2026-01-02-001.jsonl")).unwrap();
+    // The last two, of which no crash tears more than one.
+    edited[2] = edited[2].replace("E4", "E9");
+    record.rewrite(1, &edited);
+    let fourth = Seal::parse(whole[1].trim_end().as_bytes()).unwrap().head();
+    let findings = begin(fourth).await;
+    assert!(findings.contains(&Finding::Altered { file: record.name(1), first: 3, last: 4 }), "{findings:?}");
+}
+
+#[tokio::test]
+async fn a_fresh_folder_restarted_is_no_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let sink = JsonLines::open(folder.path(), Arc::new(ManualClock::default())).await.unwrap();
+        assert_eq!(sink.seal(Arc::new(KEY), Some(Head::default())).await.unwrap(), None);
+        assert_eq!(verify(folder.path(), &KEY, sink.head()).unwrap().findings, []);
+    }
+    // Its first group, torn.
+    std::fs::write(folder.path().join("events-2026-01-01-000.jsonl"), b"{\"eventVersion\":\n{\"se").unwrap();
+    let sink = JsonLines::open(folder.path(), Arc::new(ManualClock::default())).await.unwrap();
+    assert!(sink.seal(Arc::new(KEY), Some(Head::default())).await.unwrap().is_some());
+    sink.append(event("First")).await.unwrap();
+    assert_eq!(verify(folder.path(), &KEY, sink.head()).unwrap().findings, []);
 }
 
 #[tokio::test]
