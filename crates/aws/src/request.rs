@@ -94,7 +94,8 @@ pub(crate) fn info(parts: &Parts, peer: Peer, id: RequestId, clock: &dyn Clock) 
     });
     RequestInfo {
         id,
-        source_ip: peer.ip,
+        // A client that came over IPv4 is one, whatever the listener is.
+        source_ip: peer.ip.to_canonical(),
         user_agent: Arc::from(agent),
         secure_transport: peer.tls.is_some(),
         tls,

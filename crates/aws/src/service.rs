@@ -89,7 +89,9 @@ impl AwsEdge {
             Target::Kms(operation) => {
                 let caller = Caller::new(identity, Arc::new(info));
                 kms::announce(&self.services, &caller, operation, &body).await?;
-                kms::call(&self.services.kms, &caller, operation, &body).await
+                let outcome = kms::call(&self.services.kms, &caller, operation, &body).await;
+                kms::settle(&self.services, &caller, operation, &body, &outcome).await?;
+                outcome
             }
             Target::CloudTrail(operation) => {
                 let call = cloudtrail::Call { services: &self.services, identity: &identity, info: &info };

@@ -8,6 +8,7 @@ use arqueta_model::RequestInfo;
 use arqueta_trail::{Trail, TrailId};
 use serde_json::{Map, Value};
 
+use super::operations::Operation;
 use crate::access::{self, Wish};
 use crate::protocol::Protocol;
 use crate::services::Services;
@@ -54,25 +55,28 @@ impl Call<'_> {
         access::check(self.services, self.identity, self.info, &wish)
     }
 
+    /// Makes it durable that the operation is about to change something. It may still be refused;
+    /// its event tells.
+    ///
+    /// # Errors
+    /// [`Error::Audit`]: the operation must not go on.
+    pub(super) async fn announce(&self, operation: &Operation, body: &[u8]) -> Result<(), Error> {
+        Ok(self.services.audit.announce(self.event(operation, body).build()).await?)
+    }
+
+    /// Records the operation with what came of it.
+    ///
+    /// # Errors
+    /// [`Error::Audit`]: the operation must not be answered.
     pub(super) async fn record(
         &self,
-        operation: &str,
+        operation: &Operation,
         body: &[u8],
         outcome: Result<&Value, &Error>,
     ) -> Result<(), Error> {
-        let principal = &self.identity.principal;
-        let parameters = json::decoded::<Map<String, Value>>(body).unwrap_or_default();
-        let Value::Object(parameters) = lower_camel(Value::Object(parameters)) else {
-            return Err(Error::UnknownOperation);
-        };
-        let mut event =
-            EventBuilder::new(SOURCE, operation, &self.services.region, principal, self.info).parameters(parameters);
-        let writes = !["Get", "List", "Describe", "Lookup"].iter().any(|verb| operation.starts_with(verb));
-        if writes {
-            event = event.writes();
-        }
+        let mut event = self.event(operation, body);
         event = match outcome {
-            Ok(Value::Object(answer)) if writes && !answer.is_empty() => {
+            Ok(Value::Object(answer)) if operation.writes && !answer.is_empty() => {
                 event.response(lower_camel(Value::Object(answer.clone())))
             }
             Ok(_) => event,
@@ -82,6 +86,15 @@ impl Call<'_> {
             }
         };
         Ok(self.services.audit.append(event.build()).await?)
+    }
+
+    fn event(&self, operation: &Operation, body: &[u8]) -> EventBuilder {
+        let parameters = json::decoded::<Map<String, Value>>(body).unwrap_or_default();
+        let parameters = parameters.into_iter().map(|(name, value)| (lower_first(name), lower_camel(value)));
+        let (region, principal) = (&self.services.region, &self.identity.principal);
+        let event =
+            EventBuilder::new(SOURCE, operation.name, region, principal, self.info).parameters(parameters.collect());
+        if operation.writes { event.writes() } else { event }
     }
 }
 
@@ -93,20 +106,19 @@ pub(super) fn refused(code: &'static str, message: &str) -> Error {
     Error::CloudTrail { code, message: message.to_owned() }
 }
 
+fn lower_first(mut name: String) -> String {
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    name
+}
+
 /// Names as CloudTrail writes them in events: `S3BucketName` becomes `s3BucketName`.
 fn lower_camel(value: Value) -> Value {
     match value {
-        Value::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .map(|(mut name, value)| {
-                    if let Some(first) = name.get_mut(..1) {
-                        first.make_ascii_lowercase();
-                    }
-                    (name, lower_camel(value))
-                })
-                .collect(),
-        ),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (lower_first(name), lower_camel(value))).collect())
+        }
         Value::Array(values) => Value::Array(values.into_iter().map(lower_camel).collect()),
         other => other,
     }

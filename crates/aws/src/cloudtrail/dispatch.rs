@@ -19,21 +19,25 @@ pub(crate) async fn perform(
     operation: &str,
     body: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    if operation == "LookupEvents" {
-        let outcome = lookups.call(call.services, call.identity, call.info, body).await;
-        call.record("LookupEvents", body, outcome.as_ref().map(|_| &Value::Null)).await?;
-        return outcome;
-    }
-    let Some(&name) = operations::SERVED.iter().find(|served| **served == operation) else {
+    let Some(operation) = operations::served(operation) else {
         return Err(match operations::KNOWN.contains(&operation) {
             true => Error::Unsupported { operation: operation.to_owned() },
             false => Error::UnknownOperation,
         });
     };
-    let outcome = call.answer(name, body).await;
-    call.record(name, body, outcome.as_ref()).await?;
+    if operation.name == "LookupEvents" {
+        let outcome = lookups.call(call.services, call.identity, call.info, body).await;
+        call.record(operation, body, outcome.as_ref().map(|_| &Value::Null)).await?;
+        return outcome;
+    }
+    if operation.writes {
+        // Who stops the record leaves a trace first, whatever happens afterwards.
+        call.announce(operation, body).await?;
+    }
+    let outcome = call.answer(operation.name, body).await;
+    call.record(operation, body, outcome.as_ref()).await?;
     let answer = outcome?;
-    if name == "StopLogging" {
+    if operation.name == "StopLogging" {
         logging::settle(call, body).await;
     }
     json::encoded(&answer)

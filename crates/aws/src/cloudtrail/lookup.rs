@@ -184,7 +184,8 @@ impl Lookup {
     fn read(&self, folder: PathBuf) -> Result<LookupEventsResponse, Error> {
         let mut page: VecDeque<Event> = VecDeque::with_capacity(self.most + 1);
         let mut ended = self.before.is_none();
-        for event in Events::open(folder, Some(self.from))? {
+        let mut events = Events::open(folder, Some(self.from))?;
+        for event in events.by_ref() {
             let event = event?;
             if self.before.as_ref() == Some(&event.event_id) {
                 ended = true;

@@ -13,6 +13,8 @@ mod trails;
 pub(crate) use call::Call;
 pub(crate) use dispatch::perform;
 pub(crate) use lookup::Lookups;
+#[cfg(test)]
+pub(crate) use operations::SERVED;
 
 /// Target prefix of the service.
 pub(crate) const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";

@@ -1,22 +1,45 @@
-//! Names of CloudTrail's operations (AWS CloudTrail API Reference, version 2013-11-01).
+//! CloudTrail's operations (AWS CloudTrail API Reference, version 2013-11-01).
 
-/// Those that are served beside LookupEvents.
-pub(super) const SERVED: &[&str] = &[
-    "AddTags",
-    "CreateTrail",
-    "DeleteTrail",
-    "DescribeTrails",
-    "GetEventSelectors",
-    "GetTrail",
-    "GetTrailStatus",
-    "ListPublicKeys",
-    "ListTags",
-    "ListTrails",
-    "PutEventSelectors",
-    "RemoveTags",
-    "StartLogging",
-    "StopLogging",
-    "UpdateTrail",
+/// An operation that is served.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Whether it changes something that is kept.
+    pub(crate) writes: bool,
+}
+
+/// The operation of that name, if it is served.
+pub(super) fn served(name: &str) -> Option<&'static Operation> {
+    SERVED.iter().find(|operation| operation.name == name)
+}
+
+const fn reads(name: &'static str) -> Operation {
+    Operation { name, writes: false }
+}
+
+const fn writes(name: &'static str) -> Operation {
+    Operation { name, writes: true }
+}
+
+/// Those that are served.
+pub(crate) const SERVED: &[Operation] = &[
+    writes("AddTags"),
+    writes("CreateTrail"),
+    writes("DeleteTrail"),
+    reads("DescribeTrails"),
+    reads("GetEventSelectors"),
+    reads("GetTrail"),
+    reads("GetTrailStatus"),
+    reads("ListPublicKeys"),
+    reads("ListTags"),
+    reads("ListTrails"),
+    reads("LookupEvents"),
+    writes("PutEventSelectors"),
+    writes("RemoveTags"),
+    writes("StartLogging"),
+    writes("StopLogging"),
+    writes("UpdateTrail"),
 ];
 
 /// The others, which are refused by name.

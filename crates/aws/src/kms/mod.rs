@@ -7,6 +7,7 @@ use arqueta_audit::EventBuilder;
 use arqueta_kms::{Caller, Embedded};
 use serde_json::{Map, Value};
 
+use crate::protocol::Protocol;
 use crate::services::Services;
 use crate::{Error, json};
 
@@ -43,7 +44,7 @@ const CHANGES: [&str; 17] = [
 /// [`Error::Audit`]: the operation must not go on.
 pub async fn announce(services: &Services, caller: &Caller, operation: &str, body: &[u8]) -> Result<(), Error> {
     let served = OPERATIONS.iter().find(|known| **known == operation);
-    let Some(operation) = served.filter(|name| CHANGES.iter().any(|verb| name.starts_with(verb))) else {
+    let Some(operation) = served.filter(|name| changes(name)) else {
         return Ok(());
     };
     let principal = &caller.identity.principal;
@@ -51,6 +52,35 @@ pub async fn announce(services: &Services, caller: &Caller, operation: &str, bod
         .parameters(named(body))
         .writes();
     Ok(services.audit.announce(event.build()).await?)
+}
+
+/// Records an operation that was refused before the key service saw it, which records what it sees:
+/// what was announced has an end.
+///
+/// # Errors
+/// [`Error::Audit`]: the operation must not be answered.
+pub async fn settle(
+    services: &Services,
+    caller: &Caller,
+    operation: &str,
+    body: &[u8],
+    outcome: &Result<Vec<u8>, Error>,
+) -> Result<(), Error> {
+    let Err(error @ (Error::Serialization(_) | Error::Unsupported { .. })) = outcome else { return Ok(()) };
+    let Some(operation) = OPERATIONS.iter().find(|known| **known == operation) else { return Ok(()) };
+    let principal = &caller.identity.principal;
+    let mut event = EventBuilder::new("kms.amazonaws.com", operation, &services.region, principal, &caller.request)
+        .parameters(named(body));
+    if changes(operation) {
+        event = event.writes();
+    }
+    let fault = error.fault(Protocol::Json);
+    Ok(services.audit.append(event.error(fault.code, &fault.message).build()).await?)
+}
+
+/// Whether an operation changes something that is kept.
+pub(crate) fn changes(operation: &str) -> bool {
+    CHANGES.iter().any(|verb| operation.starts_with(verb))
 }
 
 /// What a request names; the rest of its parameters its event tells.

@@ -60,6 +60,12 @@ fn reads(api: Api, operation: &str) -> bool {
     api == Api::Sts || ["Get", "List", "Simulate"].iter().any(|verb| operation.starts_with(verb))
 }
 
+/// The operations that change something that is kept.
+#[cfg(test)]
+pub(crate) fn changes() -> impl Iterator<Item = &'static str> {
+    iam::OPERATIONS.iter().copied().filter(|operation| !reads(Api::Iam, operation))
+}
+
 fn event(api: Api, operation: &str, call: &Call<'_>) -> EventBuilder {
     let principal = &call.identity.principal;
     let event = EventBuilder::new(api.event_source(), operation, &call.services.region, principal, call.info);

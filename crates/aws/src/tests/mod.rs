@@ -1,5 +1,6 @@
 //! The edge as a client sees it: signed requests in, answers out, everything in memory.
 
+mod announcements;
 mod cloudtrail;
 mod iam;
 mod requests;
