@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Error, Event};
+use crate::{Error, Event, Resource};
 
 /// Longest line of an event or announcement: far below what a reader takes.
 pub(crate) const LINE: usize = 256 * 1024;
@@ -17,6 +17,8 @@ const TEXT: usize = 1024;
 const ARN: usize = 8 * 1024;
 /// Largest `requestParameters`, `responseElements` and `serviceEventDetails`.
 const DOCUMENT: usize = 100 * 1024;
+/// Members of a document that is too large are left out where they are larger than this.
+const MEMBER: usize = 4 * 1024;
 /// Largest `additionalEventData` and session context.
 const ADDITIONAL: usize = 28 * 1024;
 /// Largest list of resources.
@@ -86,14 +88,23 @@ fn cut_texts(event: &mut Event) {
         cut(&mut resource.account_id, TEXT);
         cut(&mut resource.kind, TEXT);
         cut(&mut resource.arn, ARN);
-        let size = 64 + escaped(&resource.account_id) + escaped(&resource.kind) + escaped(&resource.arn);
-        if size > room {
-            break;
+        match room.checked_sub(room_of(resource)) {
+            Some(rest) => room = rest,
+            None => break,
         }
-        room -= size;
         kept += 1;
     }
     event.resources.truncate(kept);
+}
+
+/// Whether a list of resources keeps its limit.
+pub(crate) fn fits<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> bool {
+    resources.into_iter().map(room_of).sum::<usize>() <= RESOURCES
+}
+
+/// What a resource takes of the line, names of its members included.
+fn room_of(resource: &Resource) -> usize {
+    64 + escaped(&resource.account_id) + escaped(&resource.kind) + escaped(&resource.arn)
 }
 
 /// Leaves out the documents larger than `most`, and others larger than theirs.
@@ -107,11 +118,21 @@ fn leave_out(event: &mut Event, most: usize) {
         ("sessionContext", identity.session_context.as_mut(), ADDITIONAL),
     ] {
         let Some(document) = document else { continue };
-        let size = size(document);
-        if size > most {
-            *document = json!({ "omitted": true, "originalSize": size, "reason": format!("{name} too large") });
+        if size(document) <= most {
+            continue;
+        }
+        if let Value::Object(members) = document {
+            members.values_mut().filter(|member| size(member) > MEMBER).for_each(|member| omit(member, name));
+        }
+        if size(document) > most {
+            omit(document, name);
         }
     }
+}
+
+fn omit(document: &mut Value, name: &str) {
+    let size = size(document);
+    *document = json!({ "omitted": true, "originalSize": size, "reason": format!("{name} too large") });
 }
 
 /// The length of a document as JSON.
@@ -163,7 +184,6 @@ fn cut(text: &mut String, most: usize) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::Resource;
     use crate::testing::event;
 
     fn line_of(event: Event) -> (usize, Value) {
@@ -183,7 +203,7 @@ mod tests {
         // A mebibyte of quotes is four of them in a line: each is escaped, and again in a message.
         for filling in ["\"".repeat(1 << 20), "\u{1}".repeat(1 << 20), "é".repeat(1 << 20), "\\\n".repeat(1 << 19)] {
             let mut large = event("GetUser");
-            large.request_parameters = json!({ "userName": filling });
+            large.request_parameters = json!({ "userName": filling, "path": "/" });
             large.response_elements = json!([filling]);
             large.additional_event_data = Some(filling.clone().into());
             large.service_event_details = Some(filling.clone().into());
@@ -197,7 +217,8 @@ mod tests {
             large.resources = vec![resource; 100];
             let (length, shown) = line_of(large);
             assert!(length <= LINE, "{length}");
-            let parameters = &shown["requestParameters"];
+            assert_eq!(shown["requestParameters"]["path"], "/", "what is small stays");
+            let parameters = &shown["requestParameters"]["userName"];
             assert_eq!(
                 (&parameters["omitted"], &parameters["reason"]),
                 (&json!(true), &json!("requestParameters too large"))

@@ -1,9 +1,14 @@
 //! The event schema of AWS CloudTrail, version 1.11 (CloudTrail User Guide, "CloudTrail record
 //! contents for management, data, and network activity events").
 
-use arqueta_model::{AccountId, Principal, PrincipalKind, Region, RequestInfo};
+use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, Region, RequestId, RequestInfo, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::bounds;
+
+/// Who calls where the service itself does.
+const INTERNAL: &str = "AWS Internal";
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -174,7 +179,7 @@ impl UserIdentity {
             PrincipalKind::Anonymous => "AWSAccount",
         };
         let present = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let name = |arn: &arqueta_model::Arn| arn.resource().rsplit('/').next().unwrap_or_default().to_owned();
+        let name = |arn: &Arn| arn.resource().rsplit('/').next().unwrap_or_default().to_owned();
         let session_context = principal.session.as_ref().map(|session| {
             let attributes = serde_json::json!({
                 "creationDate": session.created.rfc3339(),
@@ -235,7 +240,38 @@ impl UserIdentity {
     }
 }
 
+impl Resource {
+    /// Type of S3's objects.
+    pub const S3_OBJECT: &str = "AWS::S3::Object";
+}
+
 impl Event {
+    /// The event in as many as it takes to name all its resources: a line is bounded, and what an
+    /// event does not name nobody who selects it sees. Each is an event of the same request.
+    #[must_use]
+    pub fn in_pieces(mut self) -> Vec<Self> {
+        if bounds::fits(&self.resources) {
+            return vec![self];
+        }
+        let (objects, common): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.resources).into_iter().partition(|resource| resource.kind == Resource::S3_OBJECT);
+        let mut pieces = Vec::new();
+        let mut objects = objects.into_iter().peekable();
+        while objects.peek().is_some() {
+            let mut piece = Self { event_id: uuid(), ..self.clone() };
+            while let Some(object) = objects.next() {
+                piece.resources.push(object);
+                let next = objects.peek().into_iter();
+                if !bounds::fits(piece.resources.iter().chain(&common).chain(next)) {
+                    break;
+                }
+            }
+            piece.resources.extend(common.iter().cloned());
+            pieces.push(piece);
+        }
+        pieces
+    }
+
     /// The event as each account concerned receives it: the caller's, and those of `owners`, whose
     /// resources were touched. Several copies share a `sharedEventID`; another account is told the
     /// caller's account and id. What nobody signed is received by the owners alone.
@@ -314,6 +350,41 @@ impl EventBuilder {
                 }),
             },
         }
+    }
+
+    /// What the service `source` did or saw by itself in `account` at `at` (CloudTrail User Guide,
+    /// "Non-API events captured by CloudTrail": `AwsServiceEvent`).
+    #[must_use]
+    pub fn of_service(
+        source: &str,
+        name: &str,
+        region: &Region,
+        account: &AccountId,
+        at: Timestamp,
+        details: Value,
+    ) -> Self {
+        let principal = Principal {
+            account: account.clone(),
+            arn: Arn::new("iam", "", account.as_str(), "root"),
+            id: String::new(),
+            kind: PrincipalKind::Service,
+            access_key_id: String::new(),
+            session: None,
+        };
+        let request = RequestInfo {
+            id: RequestId::random(),
+            source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
+            user_agent: INTERNAL.into(),
+            secure_transport: true,
+            tls: None,
+            received: at,
+            via_service: Some(INTERNAL.into()),
+        };
+        let Self { mut event } = Self::new(source, name, region, &principal, &request);
+        event.event_type = "AwsServiceEvent".to_owned();
+        event.source_ip_address = INTERNAL.to_owned();
+        event.service_event_details = Some(details);
+        Self { event }
     }
 
     /// The call is by someone whom no principal stands for.
@@ -409,6 +480,30 @@ mod tests {
         let one = event("Decrypt");
         assert_eq!(one.clone().for_accounts([&account("111122223333")]), std::slice::from_ref(&one));
         assert_eq!(one.clone().for_accounts([]), [one]);
+    }
+
+    #[test]
+    fn a_call_on_more_objects_than_an_event_can_name_is_several_events() {
+        let mut whole = event("DeleteObjects");
+        let key = |n: u32| format!("arn:aws:s3:::bucket/{n:04}{}", "\u{1}".repeat(1000));
+        let resource = |kind: &str, arn: String| Resource { account_id: String::new(), kind: kind.to_owned(), arn };
+        whole.resources = (0..1000).map(|n| resource(Resource::S3_OBJECT, key(n))).collect();
+        whole.resources.push(resource("AWS::S3::Bucket", "arn:aws:s3:::bucket".to_owned()));
+        let pieces = whole.clone().in_pieces();
+        assert!(pieces.len() > 50);
+        let mut named = Vec::new();
+        for piece in &pieces {
+            let line = bounds::line(b"", piece.clone(), b"\n").unwrap();
+            let read: Event = serde_json::from_slice(&line).unwrap();
+            assert_eq!(read.resources, piece.resources, "nothing is cut");
+            assert_eq!(read.resources.last().unwrap().kind, "AWS::S3::Bucket");
+            assert_eq!(read.request_id, whole.request_id);
+            named.extend(read.resources.into_iter().filter(|r| r.kind == Resource::S3_OBJECT));
+        }
+        assert_eq!(named, whole.resources[..1000]);
+        let ids: std::collections::HashSet<_> = pieces.iter().map(|piece| &piece.event_id).collect();
+        assert_eq!(ids.len(), pieces.len());
+        assert_eq!(event("PutObject").in_pieces().len(), 1);
     }
 
     #[test]

@@ -4,14 +4,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{Head, JsonLines};
+use arqueta_audit::{AuditSink as _, Cut, Event, EventBuilder, Head, JsonLines};
 use arqueta_kms::{Embedded, RecordSealer};
-use arqueta_model::Clock;
+use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::MetaStore;
+use serde_json::{Value, json};
 
 /// How often a chain that has moved on is kept. What was recorded since can be cut off unnoticed
 /// after a crash or a kill, and only then.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Where events of the record itself belong.
+pub struct Home<'a> {
+    /// The gateway's region.
+    pub region: &'a Region,
+    /// Its account.
+    pub account: &'a AccountId,
+    /// Time.
+    pub clock: &'a dyn Clock,
+}
+
+impl Home<'_> {
+    fn event(&self, name: &str, details: Value) -> Event {
+        let Self { region, account, clock } = self;
+        EventBuilder::of_service("cloudtrail.amazonaws.com", name, region, account, clock.now(), details).build()
+    }
+}
 
 /// The record with what seals it.
 pub struct SealedRecord {
@@ -21,7 +39,8 @@ pub struct SealedRecord {
 }
 
 impl SealedRecord {
-    /// Seals everything that `lines` takes from now on.
+    /// Seals everything that `lines` takes from now on. What a crash had left at the end and was cut off
+    /// is an event of `home`.
     ///
     /// # Errors
     /// If the end of the record or of its chain cannot be read.
@@ -29,16 +48,29 @@ impl SealedRecord {
         lines: Arc<JsonLines>,
         kms: &Embedded,
         meta: Arc<dyn MetaStore>,
+        home: &Home<'_>,
     ) -> Result<Self, arqueta_audit::Error> {
         let sealer = Arc::new(kms.record_sealer());
         let known = Head::load(&*meta, &*sealer).await?;
-        lines.seal(sealer.clone(), known).await?;
+        let cut = lines.seal(sealer.clone(), known).await?;
         let record = Self { lines, sealer, meta };
+        if let Some(Cut { file, at, bytes }) = cut {
+            let details = json!({ "file": file, "offset": at, "bytes": bytes });
+            record.lines.append(home.event("UnacknowledgedRecordsCut", details)).await?;
+        }
         if known.is_none() {
             // From now on a record that is gone as a whole is missed.
             record.keep(None).await?;
         }
         Ok(record)
+    }
+
+    /// Whether what is recorded now would be kept ([`JsonLines::healthy`]).
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn healthy(&self) -> Result<(), String> {
+        self.lines.healthy()
     }
 
     /// The chain's end, with its proof, as a document for `arqueta audit verify`.
@@ -65,6 +97,10 @@ impl SealedRecord {
         let mut kept = None;
         loop {
             clock.sleep(EVERY).await;
+            if self.healthy().is_err() {
+                // Finds out whether it can go on; until then it tells why not.
+                let _ = self.lines.flush().await;
+            }
             match self.keep(kept).await {
                 Ok(head) => kept = head,
                 Err(error) => tracing::error!(%error, "the end of the audit record could not be kept"),

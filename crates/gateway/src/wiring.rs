@@ -28,7 +28,7 @@ use crate::listen::seats::Seats;
 use crate::live::{self, Live};
 use crate::metrics::Metrics;
 use crate::readiness::{Probed, Readiness};
-use crate::record::SealedRecord;
+use crate::record::{Home, SealedRecord};
 use crate::regions::{self, RegionEdge};
 use crate::root;
 use crate::route::Router;
@@ -74,9 +74,10 @@ impl Gateway {
             folder: config.data_dir.clone(),
             clock: clock.clone(),
         });
+        let home = Home { region: &config.region, account: &config.account_id, clock: &*clock };
         let record = match record {
             Some(lines) => Some(Arc::new(
-                SealedRecord::begin(lines, &kms, meta.clone()).await.map_err(Error::open("audit record"))?,
+                SealedRecord::begin(lines, &kms, meta.clone(), &home).await.map_err(Error::open("audit record"))?,
             )),
             None => None,
         };

@@ -19,6 +19,7 @@ use crate::error;
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::query;
+use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
 use crate::refusal::Detail as _;
 use crate::signing::Signing;
@@ -105,11 +106,13 @@ impl Access {
         let (headers, uri) = (cx.headers(), cx.uri());
         let (named, key) = (path.get_bucket_name(), path.as_object().map(|(_, key)| key));
         let asked = Asked { operation, bucket: named, key, headers, uri, signing };
-        exchange.begin_draft(self.recorder.draft(exchange, asked));
         let source = match needs.iter().any(|need| need.on == On::Source) {
-            true => Some(Source::of(cx.headers(), gate).await?),
+            true => Some(Source::of(cx.headers(), gate).await),
             false => None,
         };
+        let copied = source.as_ref().and_then(|source| source.as_ref().ok()).map(Source::copied);
+        exchange.begin_draft(self.recorder.draft(exchange, asked, copied));
+        let source = source.transpose()?;
         let keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
         let question = Question { exchange, keys: &keys };
         // Whether a bucket of that name exists is no reason to refuse its creation; what is said
@@ -150,6 +153,15 @@ struct Source {
 }
 
 impl Source {
+    /// What the record says of it.
+    fn copied(&self) -> Copied {
+        Copied {
+            bucket: self.name.bucket.as_str().to_owned(),
+            key: self.name.key.as_str().to_owned(),
+            owner: self.bucket.as_ref().map(|bucket| bucket.owner.clone()),
+        }
+    }
+
     fn tagging_action(&self) -> &'static str {
         if self.name.version.is_some() { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" }
     }

@@ -72,7 +72,6 @@ impl<B> Watched<B> {
         let Some(document) = &mut self.document else { return Ok(()) };
         if let Some(data) = frame.and_then(Frame::data_ref) {
             document.update(data)?;
-            self.exchange.keep_document(data.clone());
         }
         if frame.is_some() && !self.inner.is_end_stream() {
             return Ok(());

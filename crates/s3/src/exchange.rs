@@ -12,11 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
 use arqueta_model::{Clock, RequestId, RequestInfo, TlsDetails};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 use s3s::{S3Error, S3Result};
 
-use crate::record::draft::{self, Draft};
+use crate::record::draft::Draft;
 use crate::refusal::Refusal;
 
 tokio::task_local! {
@@ -134,7 +133,6 @@ pub struct Exchange {
     operation: OnceLock<Box<str>>,
     escaped: AtomicBool,
     draft: Mutex<Option<Draft>>,
-    document: Mutex<Vec<Bytes>>,
 }
 
 impl Exchange {
@@ -150,7 +148,8 @@ impl Exchange {
         });
         let info = RequestInfo {
             id: RequestId::random(),
-            source_ip: connection.peer,
+            // A client that came over IPv4 is one, whatever the listener is.
+            source_ip: connection.peer.to_canonical(),
             user_agent: agent.chars().take(512).collect::<String>().into(),
             secure_transport: connection.tls.is_some(),
             tls,
@@ -169,7 +168,6 @@ impl Exchange {
             operation: OnceLock::new(),
             escaped: AtomicBool::new(false),
             draft: Mutex::default(),
-            document: Mutex::default(),
         })
     }
 
@@ -288,17 +286,6 @@ impl Exchange {
     #[must_use]
     pub fn take_draft(&self) -> Option<Draft> {
         self.draft.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Keeps a piece of the document that the request carries, for the record.
-    pub fn keep_document(&self, piece: Bytes) {
-        self.document.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
-    }
-
-    /// Takes the document that the request carried.
-    #[must_use]
-    pub fn take_document(&self) -> Bytes {
-        draft::whole(std::mem::take(&mut *self.document.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Records that the answer contains characters hidden by [`crate::text::hide`].

@@ -151,7 +151,7 @@ impl S3Edge {
             allowed.decorate(&mut answer);
         }
         let answer = answer::finish(answer, &exchange, &subject);
-        match self.recorder.settle(answer, &exchange, &subject.method).await {
+        match self.recorder.settle(answer, &exchange, &subject.method, &self.clock).await {
             Ok(answer) => answer,
             Err(unrecorded) => answer::finish(unrecorded, &exchange, &subject),
         }

@@ -52,6 +52,9 @@ impl Trails {
     }
 }
 
+/// What GetTrailStatus shows where lines of the record could not be read, and so not delivered.
+const DAMAGED: &str = "InternalFailure";
+
 /// What is done for one trail.
 struct Work<'a> {
     trails: &'a Trails,
@@ -138,14 +141,14 @@ impl Work<'_> {
             let to = begun.as_ref().map_or(target, |begun| &begun.to);
             let gathered = self.trails.record.gather(self.trail, &from, to, begun.is_some()).await;
             let gathered = self.noting_delivery(gathered).await?;
-            let more = gathered.to > from;
+            let (more, damaged) = (gathered.to > from, gathered.damaged);
             match gathered.contents {
                 Some(contents) => {
                     let begun = match begun {
                         Some(begun) => begun,
                         None => self.begin(gathered.to).await?,
                     };
-                    self.put(begun, contents).await?;
+                    self.put(begun, contents, damaged).await?;
                 }
                 // Nothing that is wanted up to here: all there is, or the file that was begun under
                 // other selectors.
@@ -155,6 +158,9 @@ impl Work<'_> {
                         span.from = begun.map_or(gathered.to, |begun| begun.to);
                     }
                     self.progress.value.file = None;
+                    if damaged {
+                        self.progress.value.status.delivery_error = Some(DAMAGED.to_owned());
+                    }
                     if more {
                         self.save().await?;
                     }
@@ -177,7 +183,7 @@ impl Work<'_> {
         Ok(begun)
     }
 
-    async fn put(&mut self, begun: BegunFile, contents: Contents) -> Result<(), Error> {
+    async fn put(&mut self, begun: BegunFile, contents: Contents, damaged: bool) -> Result<(), Error> {
         let Contents { body, hash, oldest, newest } = contents;
         let key = self.trails.layout(self.trail).log(begun.at, &begun.name);
         let put = self.put_object(&key, body, Vec::new(), self.trail.kms_key.clone()).await;
@@ -192,7 +198,7 @@ impl Work<'_> {
         progress.file = None;
         progress.status.delivered = Some(now);
         progress.status.attempted = Some(now);
-        progress.status.delivery_error = None;
+        progress.status.delivery_error = damaged.then(|| DAMAGED.to_owned());
         self.save().await
     }
 

@@ -61,6 +61,9 @@ pub(crate) struct Gathered {
     pub(crate) to: Mark,
     /// Its events as a log file; `None` if the trail wants none of them.
     pub(crate) contents: Option<Contents>,
+    /// Whether lines of it could not be read. They are not delivered; `arqueta audit verify` tells
+    /// what they are.
+    pub(crate) damaged: bool,
 }
 
 /// Contents of a log file.
@@ -92,11 +95,14 @@ fn gather(folder: &Path, trail: &Trail, from: &Mark, to: &Mark, limit: usize) ->
             Some((oldest, newest)) => (oldest.min(time.clone()), newest.max(time)),
         });
     }
+    if events.skipped() > 0 {
+        tracing::error!(lines = events.skipped(), trail = %trail.id.name, "lines of the record cannot be read, and are not delivered");
+    }
     let contents = times.map(|(oldest, newest)| {
         text.extend_from_slice(b"]}");
         Contents { body: gzip(&text), hash: sha256(&text), oldest, newest }
     });
-    Ok(Gathered { to: events.mark().clone(), contents })
+    Ok(Gathered { to: events.mark().clone(), contents, damaged: events.skipped() > 0 })
 }
 
 /// Whether the event is the trail's account's, and selected.

@@ -14,6 +14,9 @@ const SELECTORS: usize = 5;
 /// Most data resources of a trail, over all its selectors.
 const RESOURCES: usize = 250;
 
+/// Calls that read one object and write another.
+const COPIES: [&str; 2] = ["CopyObject", "UploadPartCopy"];
+
 /// Whether reads, writes or both are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ReadWriteType {
@@ -134,9 +137,14 @@ impl EventSelector {
                 && self.read_write_type.wants(event.read_only)
                 && !self.exclude_management_event_sources.contains(&event.event_source);
         }
-        let mut objects = objects_of(event).peekable();
+        let mut objects = objects_of(event).enumerate().peekable();
         if objects.peek().is_some() {
-            return objects.any(|(bucket, key)| self.wants_data(bucket, key, event.read_only));
+            // What a copy reads stands behind what it writes; who watches reads sees it, too.
+            let copies = COPIES.contains(&&*event.event_name);
+            return objects.any(|(at, (bucket, key))| {
+                self.wants_data(bucket, key, event.read_only)
+                    || (copies && at > 0 && self.wants_data(bucket, key, true))
+            });
         }
         let bucket = event.request_parameters.get("bucketName").and_then(|name| name.as_str());
         bucket.is_some_and(|bucket| self.wants_data(bucket, "", event.read_only))
@@ -251,6 +259,26 @@ mod tests {
         event.request_parameters = serde_json::Value::Null;
         event.resources.clear();
         assert!(!wanted(&event, "arn:aws:s3"), "an event that names no bucket");
+    }
+
+    #[test]
+    fn a_copy_is_wanted_for_what_it_reads() {
+        let mut event = arqueta_audit::testing::event("CopyObject");
+        (event.management_event, event.read_only) = (false, false);
+        for arn in ["arn:aws:s3:::public/copy", "arn:aws:s3:::vault/secret/1"] {
+            let (account_id, kind) = (String::new(), S3_OBJECT.to_owned());
+            event.resources.push(arqueta_audit::Resource { account_id, kind, arn: arn.to_owned() });
+        }
+        let wanted = |value: &str, read_write_type, event: &Event| {
+            EventSelector { read_write_type, ..on(&[value]) }.wants(event)
+        };
+        for kind in [ReadWriteType::All, ReadWriteType::ReadOnly, ReadWriteType::WriteOnly] {
+            assert!(wanted("arn:aws:s3:::vault/secret/", kind, &event), "{kind:?}");
+            assert!(!wanted("arn:aws:s3:::vault/other/", kind, &event), "{kind:?}");
+        }
+        assert!(!wanted("arn:aws:s3:::public/", ReadWriteType::ReadOnly, &event), "the copy itself is a write");
+        event.event_name = "DeleteObjects".to_owned();
+        assert!(!wanted("arn:aws:s3:::vault/secret/", ReadWriteType::ReadOnly, &event));
     }
 
     #[test]

@@ -110,11 +110,14 @@ impl Writer {
                     group.push(answer);
                     next = gather(&mut queue, &mut group, &mut bytes);
                     let outcome = self.guarded(&mut bytes);
+                    let news = self.health.note(outcome.as_ref().copied());
                     for answer in group.drain(..) {
                         // A waiter that went away no longer needs its answer.
                         let _ = answer.send(outcome.as_ref().copied().map_err(|error| Error::Io(same(error))));
                     }
-                    self.tell(&outcome);
+                    if news {
+                        tell(&outcome);
+                    }
                 }
             }
             if next.is_none() {
@@ -136,18 +139,6 @@ impl Writer {
             }
             Err(io::Error::other("the writer of the record panicked"))
         })
-    }
-
-    /// Says so when the record becomes unwritable or writable, once each: a full disk may hold the
-    /// log, too.
-    fn tell(&self, outcome: &io::Result<()>) {
-        if !self.health.note(outcome.as_ref().copied()) {
-            return;
-        }
-        match outcome {
-            Ok(()) => tracing::warn!("audit events can be recorded again"),
-            Err(error) => tracing::error!(%error, "audit events cannot be recorded"),
-        }
     }
 
     /// A flush has nothing to do, since what came before it was synced before it was answered. While
@@ -336,6 +327,15 @@ fn gather(queue: &mut mpsc::Receiver<Message>, group: &mut Vec<Answer>, bytes: &
         }
     }
     None
+}
+
+/// Says so when the record becomes unwritable or writable, once each: a full disk may hold the log,
+/// too.
+fn tell(outcome: &io::Result<()>) {
+    match outcome {
+        Ok(()) => tracing::warn!("audit events can be recorded again"),
+        Err(error) => tracing::error!(%error, "audit events cannot be recorded"),
+    }
 }
 
 /// Whether there is no room, rather than no way to ask for some.

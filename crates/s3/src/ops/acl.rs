@@ -80,8 +80,11 @@ pub async fn put_bucket_acl(
     ops: &Operations,
     request: S3Request<PutBucketAclInput>,
 ) -> S3Result<S3Response<PutBucketAclOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let input = &request.input;
+    if let Some(policy) = &input.access_control_policy {
+        call.tell("AccessControlPolicy", policy);
+    }
     let owner = bucket_owner(ops, &input.bucket).await?;
     refuse_canned(input.acl.as_ref().map(BucketCannedACL::as_str))?;
     refuse_grants([
@@ -166,7 +169,7 @@ pub async fn put_bucket_ownership_controls(
     ops: &Operations,
     request: S3Request<PutBucketOwnershipControlsInput>,
 ) -> S3Result<S3Response<PutBucketOwnershipControlsOutput>> {
-    Call::current()?;
+    Call::current()?.tell("OwnershipControls", &request.input.ownership_controls);
     bucket_owner(ops, &request.input.bucket).await?;
     for rule in &request.input.ownership_controls.rules {
         require_enforced(Some(&rule.object_ownership))?;

@@ -60,6 +60,9 @@ pub async fn create_bucket(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let call = Call::current()?;
     let input = &request.input;
+    if let Some(configuration) = &input.create_bucket_configuration {
+        call.tell("CreateBucketConfiguration", configuration);
+    }
     acl::refuse_canned(input.acl.as_ref().map(BucketCannedACL::as_str))?;
     acl::refuse_grants([
         &input.grant_full_control,
@@ -171,9 +174,10 @@ pub async fn put_bucket_versioning(
     ops: &Operations,
     request: S3Request<PutBucketVersioningInput>,
 ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let input = &request.input;
     let wanted = &input.versioning_configuration;
+    call.tell("VersioningConfiguration", wanted);
     if wanted.mfa_delete.as_ref().is_some_and(|mfa| mfa.as_str() == MFADelete::ENABLED) {
         return Err(s3_error!(NotImplemented, "MFA delete is not implemented."));
     }

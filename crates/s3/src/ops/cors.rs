@@ -40,7 +40,7 @@ pub async fn put_bucket_cors(
     ops: &Operations,
     request: S3Request<PutBucketCorsInput>,
 ) -> S3Result<S3Response<PutBucketCorsOutput>> {
-    Call::current()?;
+    Call::current()?.tell("CORSConfiguration", &request.input.cors_configuration);
     let name = bucket_name(&request.input.bucket)?;
     let rules = decode(&request.input.cors_configuration.cors_rules)?;
     ops.engine

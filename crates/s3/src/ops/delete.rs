@@ -59,6 +59,7 @@ pub async fn delete_objects(
 ) -> S3Result<S3Response<DeleteObjectsOutput>> {
     let call = Call::current()?;
     let input = &request.input;
+    call.name_keys(input.delete.objects.iter().map(|object| &*object.key));
     checksum::require_digest(&request.headers)?;
     if input.delete.objects.is_empty() || input.delete.objects.len() > MOST {
         return Err(s3_error!(

@@ -51,8 +51,9 @@ pub async fn put_bucket_encryption(
     ops: &Operations,
     request: S3Request<PutBucketEncryptionInput>,
 ) -> S3Result<S3Response<PutBucketEncryptionOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let input = &request.input;
+    call.tell("ServerSideEncryptionConfiguration", &input.server_side_encryption_configuration);
     let name = bucket_name(&input.bucket)?;
     let (default, blocked) = decode(&input.server_side_encryption_configuration)?;
     ops.engine.put_bucket_encryption(&name, default, blocked).await.map_err(|e| fail(&e, &input.bucket, None))?;

@@ -43,12 +43,13 @@ pub async fn put_object_lock_configuration(
     ops: &Operations,
     request: S3Request<PutObjectLockConfigurationInput>,
 ) -> S3Result<S3Response<PutObjectLockConfigurationOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     require_digest(&request.headers)?;
     let input = &request.input;
     let name = bucket_name(&input.bucket)?;
     let configuration = input.object_lock_configuration.as_ref();
     let configuration = configuration.ok_or_else(|| s3_error!(MissingRequestBodyError, "Request Body is empty"))?;
+    call.tell("ObjectLockConfiguration", configuration);
     let lock = decode(configuration)?;
     ops.engine.put_object_lock(&name, lock).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(PutObjectLockConfigurationOutput::default()))

@@ -157,6 +157,22 @@ impl Call {
         Ok(Self { exchange, caller })
     }
 
+    /// Tells the record the configuration that is acted on: what was read from the body, and not
+    /// what another reading of it would find.
+    fn tell<T: s3s::xml::SerializeContent>(&self, name: &str, configuration: &T) {
+        self.exchange.with_draft(|draft| draft.tell(name, configuration));
+    }
+
+    /// As [`Call::tell`], of a bucket policy.
+    fn tell_policy(&self, text: &str) {
+        self.exchange.with_draft(|draft| draft.tell_policy(text));
+    }
+
+    /// Tells the record the objects that the body names.
+    fn name_keys<'a>(&self, keys: impl Iterator<Item = &'a str>) {
+        self.exchange.with_draft(|draft| draft.name_keys(keys));
+    }
+
     /// Whether answers about the bucket of the path name versions.
     fn names_versions(&self) -> bool {
         self.exchange.bucket().is_some_and(|bucket| bucket.versioning != arqueta_engine::api::Versioning::Off)

@@ -30,6 +30,7 @@ pub async fn put_bucket_policy(
     let call = Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let policy = std::mem::take(&mut request.input.policy);
+    call.tell_policy(&policy);
     let record = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let policy = ops.gate.check_policy(&policy, &record, &call.caller.identity).await?;
     ops.engine

@@ -33,10 +33,11 @@ pub async fn put_public_access_block(
     ops: &Operations,
     request: S3Request<PutPublicAccessBlockInput>,
 ) -> S3Result<S3Response<PutPublicAccessBlockOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     require_digest(&request.headers)?;
     let name = bucket_name(&request.input.bucket)?;
     let asked = &request.input.public_access_block_configuration;
+    call.tell("PublicAccessBlockConfiguration", asked);
     let settings = PublicAccess {
         block_acls: asked.block_public_acls.unwrap_or(false),
         ignore_acls: asked.ignore_public_acls.unwrap_or(false),

@@ -41,7 +41,7 @@ pub async fn put_bucket_tagging(
     ops: &Operations,
     mut request: S3Request<PutBucketTaggingInput>,
 ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
-    Call::current()?;
+    Call::current()?.tell("Tagging", &request.input.tagging);
     let name = bucket_name(&request.input.bucket)?;
     let set = std::mem::take(&mut request.input.tagging.tag_set);
     let tags = Tags::of_bucket(pairs(set)?).map_err(|e| of_engine(&e))?;

@@ -1,11 +1,11 @@
 //! What the record will say of a call, as far as it is known.
 
 use arqueta_model::AccountId;
-use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use s3s::xml::SerializeContent;
+use serde_json::{Map, Value};
 
+use super::document;
 use super::names::Recorded;
-use super::xml;
 
 /// An allowed or refused call as far as it is known before it runs.
 #[derive(Debug)]
@@ -15,9 +15,22 @@ pub struct Draft {
     pub(super) keys: Vec<String>,
     /// Owner of the bucket, if there is such a bucket.
     pub(super) owner: Option<AccountId>,
+    /// What is read beside it.
+    pub(super) source: Option<Copied>,
     pub(super) parameters: Map<String, Value>,
     pub(super) authentication: Option<&'static str>,
     pub(super) bytes_in: u64,
+}
+
+/// The object that a copy reads.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Owner of the bucket, if there is such a bucket.
+    pub owner: Option<AccountId>,
 }
 
 impl Draft {
@@ -27,36 +40,21 @@ impl Draft {
         self.keys = vec![key.to_owned()];
     }
 
-    pub(super) fn add_document(&mut self, document: &[u8]) {
-        if document.is_empty() || !self.recorded.management {
-            return;
-        }
-        if self.recorded.event == "PutBucketPolicy" {
-            // What is no JSON was refused; a text says what it was.
-            let policy = serde_json::from_slice(document)
-                .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(document).into_owned()));
-            self.add(("bucketPolicy".to_owned(), policy), document.len());
-        } else if let Some(root) = xml::to_json(document) {
-            self.add(root, document.len());
+    /// Names the objects of a call whose body does: those that it was read to name.
+    pub fn name_keys<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
+        self.keys = keys.map(str::to_owned).collect();
+    }
+
+    /// Adds a configuration as it is acted on.
+    pub fn tell<T: SerializeContent>(&mut self, name: &str, configuration: &T) {
+        if let Some(shown) = document::shown(name, configuration) {
+            self.parameters.insert(name.to_owned(), shown);
         }
     }
 
-    fn add(&mut self, (name, value): (String, Value), size: usize) {
-        /// Larger parameters are left out (CloudTrail User Guide, "record contents": 100 KB).
-        const MOST: usize = 100 * 1024;
-        let value = match size {
-            0..=MOST => value,
-            size => json!({ "omitted": true, "originalSize": size, "reason": "requestParameters too large" }),
-        };
-        self.parameters.insert(name, value);
-    }
-}
-
-/// A document in the pieces in which it came.
-#[must_use]
-pub fn whole(pieces: Vec<Bytes>) -> Bytes {
-    match <[Bytes; 1]>::try_from(pieces) {
-        Ok([piece]) => piece,
-        Err(pieces) => pieces.concat().into(),
+    /// Adds a bucket policy as it is acted on. What is no JSON is refused; a text says what it was.
+    pub fn tell_policy(&mut self, text: &str) {
+        let policy = serde_json::from_str(text).unwrap_or_else(|_| text.into());
+        self.parameters.insert("bucketPolicy".to_owned(), policy);
     }
 }

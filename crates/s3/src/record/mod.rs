@@ -5,28 +5,34 @@
 //! and before it takes effect; its event is durable before its answer leaves. So no such change
 //! takes effect without a trace of it, and none is answered without its event. Calls on objects
 //! are not announced: an upload whose event cannot be written is answered with a failure and may
-//! be there.
+//! be there. Refusals of what nobody signed are told on their own time ([`strangers`]).
 
+mod document;
 pub mod draft;
 mod names;
 mod parameters;
-mod xml;
+mod strangers;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use arqueta_audit::{AuditSink, Event, EventBuilder};
-use arqueta_model::{AccountId, PrincipalKind, Region};
+use arqueta_audit::{AuditSink, Event, EventBuilder, Resource};
+use arqueta_model::{AccountId, Clock, PrincipalKind, Region, Timestamp};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
 use s3s::{Body, S3Result, s3_error};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::answer;
 use crate::exchange::Exchange;
 use crate::signing::Signing;
-use draft::Draft;
+use draft::{Copied, Draft};
 use names::Recorded;
+use strangers::{Fate, More, Strangers};
+
+#[cfg(test)]
+pub use names::administration;
 
 /// Which calls on objects are recorded. The calls on a bucket's objects as a whole, such as
 /// listings, are asked about with an empty key.
@@ -51,6 +57,7 @@ pub struct Recorder {
     audit: Arc<dyn AuditSink>,
     selection: Arc<dyn DataSelection>,
     region: Region,
+    strangers: Arc<Strangers>,
 }
 
 /// What of a request goes into the record.
@@ -74,32 +81,50 @@ impl Recorder {
     /// Records into `audit` what happens in `region`.
     #[must_use]
     pub fn new(audit: Arc<dyn AuditSink>, selection: Arc<dyn DataSelection>, region: Region) -> Self {
-        Self { audit, selection, region }
+        Self { audit, selection, region, strangers: Arc::default() }
     }
 
     /// What will be recorded of a call whose caller is known; nothing for calls on objects that
-    /// nobody selected at this moment, except where only the body tells which objects are meant.
+    /// nobody selected at this moment, except where only the body tells which objects are meant. A
+    /// copy concerns those who selected its source, too.
     #[must_use]
-    pub fn draft(&self, exchange: &Exchange, asked: Asked<'_>) -> Option<Draft> {
+    pub fn draft(&self, exchange: &Exchange, asked: Asked<'_>, source: Option<Copied>) -> Option<Draft> {
         let recorded = names::of(asked.operation)?;
-        let draft = Draft {
+        let owner = exchange.bucket().map(|bucket| &bucket.owner);
+        let wanted = recorded.management || recorded.objects_in_body || {
+            let (bucket, key) = (asked.bucket.unwrap_or_default(), asked.key.unwrap_or_default());
+            self.selects(exchange, owner, bucket, key, recorded.read_only)
+                || source.as_ref().is_some_and(|source| self.selects_source(exchange, source))
+        };
+        wanted.then(|| Draft {
             recorded,
             bucket: asked.bucket.map(str::to_owned),
             keys: asked.key.map(str::to_owned).into_iter().collect(),
-            owner: exchange.bucket().map(|bucket| bucket.owner.clone()),
+            owner: owner.cloned(),
+            source,
             parameters: parameters::of(asked.bucket, asked.key, asked.headers, asked.uri),
             authentication: authentication(asked.signing),
             bytes_in: number(asked.headers.get(CONTENT_LENGTH)),
-        };
-        let key = asked.key.unwrap_or_default();
-        (recorded.management || recorded.objects_in_body || self.selects(exchange, &draft, key)).then_some(draft)
+        })
     }
 
-    fn selects(&self, exchange: &Exchange, draft: &Draft, key: &str) -> bool {
-        let caller = exchange.identity().filter(|identity| identity.principal.kind != PrincipalKind::Anonymous);
-        let accounts = caller.map(|identity| &identity.principal.account).into_iter().chain(&draft.owner);
-        let bucket = draft.bucket.as_deref().unwrap_or_default();
-        accounts.into_iter().any(|account| self.selection.wants(account, bucket, key, draft.recorded.read_only))
+    fn selects(
+        &self,
+        exchange: &Exchange,
+        owner: Option<&AccountId>,
+        bucket: &str,
+        key: &str,
+        read_only: bool,
+    ) -> bool {
+        let caller = exchange.identity().filter(|_| !is_anonymous(exchange));
+        let accounts = caller.map(|identity| &identity.principal.account).into_iter().chain(owner);
+        accounts.into_iter().any(|account| self.selection.wants(account, bucket, key, read_only))
+    }
+
+    /// A copy reads its source, and is a call that writes: either is reason enough.
+    fn selects_source(&self, exchange: &Exchange, source: &Copied) -> bool {
+        let Copied { bucket, key, owner } = source;
+        [true, false].into_iter().any(|read_only| self.selects(exchange, owner.as_ref(), bucket, key, read_only))
     }
 
     /// Makes it durable that an allowed call is about to take effect, if it changes how buckets
@@ -128,11 +153,18 @@ impl Recorder {
         answer: Response<Body>,
         exchange: &Exchange,
         method: &Method,
+        clock: &Arc<dyn Clock>,
     ) -> Result<Response<Body>, Response<Body>> {
         let Some(mut draft) = exchange.take_draft() else { return Ok(answer) };
-        let document = exchange.take_document();
-        draft.add_document(&document);
-        if draft.recorded.objects_in_body && !self.selects_any(exchange, &mut draft, &document) {
+        if draft.recorded.objects_in_body && !self.selects_any(exchange, &mut draft) {
+            return Ok(answer);
+        }
+        if is_anonymous(exchange) && answer.status() == StatusCode::FORBIDDEN {
+            self.refused(exchange, &draft, &answer, method, clock);
+            return Ok(answer);
+        }
+        if is_anonymous(exchange) && draft.owner.is_none() {
+            // No account is concerned.
             return Ok(answer);
         }
         for event in self.events(exchange, &draft, &answer, method) {
@@ -145,18 +177,72 @@ impl Recorder {
     }
 
     /// Whether anything of a call whose body names its objects is selected; those become the
-    /// call's resources.
-    fn selects_any(&self, exchange: &Exchange, draft: &mut Draft, document: &[u8]) -> bool {
+    /// call's resources. Where the body was not even read, nothing was done to any object.
+    fn selects_any(&self, exchange: &Exchange, draft: &mut Draft) -> bool {
         let mut keys = std::mem::take(&mut draft.keys);
+        let (owner, bucket) = (draft.owner.as_ref(), draft.bucket.as_deref().unwrap_or_default());
         if keys.is_empty() {
-            keys = xml::texts(document, "Key");
+            return self.selects(exchange, owner, bucket, "", draft.recorded.read_only);
         }
-        keys.retain(|key| self.selects(exchange, draft, key));
+        keys.retain(|key| self.selects(exchange, owner, bucket, key, draft.recorded.read_only));
         draft.keys = keys;
         !draft.keys.is_empty()
     }
 
-    /// One event for every account concerned: the caller's, and the bucket owner's.
+    /// What nobody signed and nobody may do.
+    fn refused(
+        &self,
+        exchange: &Exchange,
+        draft: &Draft,
+        answer: &Response<Body>,
+        method: &Method,
+        clock: &Arc<dyn Clock>,
+    ) {
+        let info = exchange.info();
+        for more in self.strangers.end_window(info.received) {
+            self.tell_later(self.summary(&more, info.received));
+        }
+        match self.strangers.refuse(info.source_ip, draft.owner.as_ref(), info.received) {
+            Fate::Counted => {}
+            // With the same work whether or not there is such a bucket, and so somebody to tell.
+            Fate::Told => {
+                let events = self.events(exchange, draft, answer, method);
+                let concerned = draft.owner.is_some();
+                events.into_iter().filter(|_| concerned).for_each(|event| self.tell_later(event));
+            }
+            Fate::CountedFirst => {
+                let (recorder, clock) = (self.clone(), Arc::clone(clock));
+                tokio::spawn(async move {
+                    clock.sleep(strangers::WINDOW).await;
+                    recorder.tell_rest(clock.now()).await;
+                });
+            }
+        }
+    }
+
+    /// Tells what was counted and not told yet.
+    pub async fn tell_rest(&self, now: Timestamp) {
+        for more in self.strangers.take() {
+            record(&*self.audit, self.summary(&more, now)).await;
+        }
+    }
+
+    fn tell_later(&self, event: Event) {
+        let audit = Arc::clone(&self.audit);
+        tokio::spawn(async move { record(&*audit, event).await });
+    }
+
+    fn summary(&self, more: &More, now: Timestamp) -> Event {
+        let from = match more.from {
+            IpAddr::V6(from) if from.is_unspecified() => "AWS Internal".to_owned(),
+            from => from.to_string(),
+        };
+        let details = json!({ "reason": "AccessDenied", "sourceIPAddress": from, "count": more.count });
+        EventBuilder::of_service(SOURCE, "AnonymousRequestsRefused", &self.region, &more.owner, now, details).build()
+    }
+
+    /// An event for every account concerned: the caller's, and the bucket owners'. Of a call on more
+    /// objects than an event can name there are several.
     fn events(&self, exchange: &Exchange, draft: &Draft, answer: &Response<Body>, method: &Method) -> Vec<Event> {
         let Some(mut builder) = self.event(exchange, draft) else { return Vec::new() };
         let mut additional = Map::new();
@@ -178,17 +264,16 @@ impl Recorder {
         } else if !draft.recorded.management && !draft.recorded.read_only {
             builder = builder.response(parameters::of_answer(answer.headers()));
         }
-        builder.build().for_accounts(draft.owner.iter())
+        let source = draft.source.as_ref().and_then(|source| source.owner.as_ref());
+        let owners: Vec<_> = draft.owner.iter().chain(source).collect();
+        let whole = builder.build().in_pieces();
+        whole.into_iter().flat_map(|event| event.for_accounts(owners.iter().copied())).collect()
     }
 
     fn event(&self, exchange: &Exchange, draft: &Draft) -> Option<EventBuilder> {
         let principal = &exchange.identity()?.principal;
-        if principal.kind == PrincipalKind::Anonymous && draft.owner.is_none() {
-            // No account is concerned.
-            return None;
-        }
         let Recorded { event, management, read_only, .. } = draft.recorded;
-        let mut builder = EventBuilder::new("s3.amazonaws.com", event, &self.region, principal, exchange.info())
+        let mut builder = EventBuilder::new(SOURCE, event, &self.region, principal, exchange.info())
             .parameters(draft.parameters.clone());
         if !management {
             builder = builder.data();
@@ -198,12 +283,30 @@ impl Recorder {
         }
         let Some(bucket) = &draft.bucket else { return Some(builder) };
         for key in draft.keys.iter().filter(|_| !management) {
-            builder = builder.resource("AWS::S3::Object", &format!("arn:aws:s3:::{bucket}/{key}"), "");
+            builder = builder.resource(Resource::S3_OBJECT, &format!("arn:aws:s3:::{bucket}/{key}"), "");
         }
         let made = *event == "CreateBucket" && draft.owner.is_none();
         let owner = draft.owner.as_ref().or_else(|| made.then_some(&principal.account));
         let owner = owner.map(AccountId::as_str).unwrap_or_default();
+        if let Some(Copied { bucket: from, key, owner: of }) = &draft.source {
+            builder = builder.resource(Resource::S3_OBJECT, &format!("arn:aws:s3:::{from}/{key}"), "");
+            if from != bucket {
+                let of = of.as_ref().map(AccountId::as_str).unwrap_or_default();
+                builder = builder.resource("AWS::S3::Bucket", &format!("arn:aws:s3:::{from}"), of);
+            }
+        }
         Some(builder.resource("AWS::S3::Bucket", &format!("arn:aws:s3:::{bucket}"), owner))
+    }
+}
+
+/// Whether nobody signed the request.
+fn is_anonymous(exchange: &Exchange) -> bool {
+    exchange.identity().is_some_and(|identity| identity.principal.kind == PrincipalKind::Anonymous)
+}
+
+async fn record(audit: &dyn AuditSink, event: Event) {
+    if let Err(error) = audit.append(event).await {
+        tracing::error!(%error, "a refused call that nobody signed is not in the record");
     }
 }
 
@@ -213,6 +316,7 @@ impl std::fmt::Debug for Recorder {
     }
 }
 
+const SOURCE: &str = "s3.amazonaws.com";
 const UNRECORDED: &str = "We encountered an internal error. Please try again.";
 
 fn authentication(signing: Signing) -> Option<&'static str> {

@@ -16,6 +16,12 @@ pub struct Recorded {
     pub objects_in_body: bool,
 }
 
+/// The operations that change how a bucket is administered.
+#[cfg(test)]
+pub fn administration() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().filter(|recorded| recorded.management && !recorded.read_only).map(|recorded| recorded.operation)
+}
+
 /// How `operation` is recorded; `None` for an operation that is not served.
 #[must_use]
 pub fn of(operation: &str) -> Option<&'static Recorded> {

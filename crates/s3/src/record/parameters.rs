@@ -50,15 +50,20 @@ const ANSWERED: &[&str] = &[
     "x-amz-version-id",
 ];
 
+/// Most parameters of a query that are shown, and the longest name or value of one, in characters:
+/// somebody without credentials may send many, and long ones.
+const PAIRS: usize = 32;
+const LENGTH: usize = 1024;
+
 /// The parameters of a request: bucket, key, host, query parameters and [`SHOWN`] headers.
 #[must_use]
 pub fn of(bucket: Option<&str>, key: Option<&str>, headers: &HeaderMap, uri: &Uri) -> Map<String, Value> {
     let mut parameters = Map::new();
-    for (name, value) in query::pairs(uri) {
-        // Those of a presigned URL: its signature, credential and token are among them.
-        if !name.to_ascii_lowercase().starts_with("x-amz-") && name != "x-id" {
-            parameters.insert(name.into_owned(), value.into_owned().into());
-        }
+    // Those of a presigned URL: its signature, credential and token are among them.
+    let shown = |name: &str| !name.to_ascii_lowercase().starts_with("x-amz-") && name != "x-id";
+    let cut = |text: &str| text.chars().take(LENGTH).collect::<String>();
+    for (name, value) in query::pairs(uri).filter(|(name, _)| shown(name)).take(PAIRS) {
+        parameters.insert(cut(&name), cut(&value).into());
     }
     for name in SHOWN {
         parameters.extend(text(headers, name).map(|value| ((*name).to_owned(), value.into())));

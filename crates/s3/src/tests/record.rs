@@ -3,12 +3,34 @@
 use arqueta_audit::Event;
 use serde_json::{Value, json};
 
-use super::rig::{ACCOUNT, HOST, Rig, presign};
+use super::rig::{ACCOUNT, HOST, Rig, anonymous, presign};
 
 const ALL: &str = "arn:aws:s3:::bucket/*";
 
 fn events(rig: &Rig) -> Vec<Event> {
     rig.audit.inner().take()
+}
+
+/// The next `count` events, which are recorded on their own time.
+async fn told(rig: &Rig, count: usize) -> Vec<Event> {
+    let mut told = Vec::new();
+    for _ in 0..1000 {
+        told.extend(events(rig));
+        if told.len() >= count {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(told.len(), count, "{told:?}");
+    told
+}
+
+fn content_md5(document: &str) -> String {
+    use base64::Engine as _;
+    use s3s::crypto::Checksum as _;
+    let mut md5 = s3s::crypto::Md5::new();
+    md5.update(document.as_bytes());
+    base64::prelude::BASE64_STANDARD.encode(md5.finalize())
 }
 
 fn only(rig: &Rig) -> Event {
@@ -115,14 +137,7 @@ async fn objects_are_recorded_where_they_are_selected_and_nowhere_else() {
     let delete = |keys: &[&str]| {
         let objects: String = keys.iter().map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
         let document = format!("<Delete>{objects}</Delete>");
-        let md5 = {
-            use base64::Engine as _;
-            use s3s::crypto::Checksum as _;
-            let mut md5 = s3s::crypto::Md5::new();
-            md5.update(document.as_bytes());
-            base64::prelude::BASE64_STANDARD.encode(md5.finalize())
-        };
-        rig.root.post("/bucket?delete").header("content-md5", &md5).body(document)
+        rig.root.post("/bucket?delete").header("content-md5", &content_md5(&document)).body(document)
     };
     assert_eq!(delete(&["other"]).send(&rig).await.status, 200);
     assert!(events(&rig).is_empty());
@@ -138,13 +153,14 @@ async fn nobody_is_an_account_of_that_name() {
     let anonymous = http::Request::get("/bucket?versioning").header("host", HOST);
     let answer = rig.send(anonymous.body(http_body_util::Full::<bytes::Bytes>::default()).unwrap()).await;
     assert_eq!(answer.status, 403);
-    let event = serde_json::to_value(only(&rig)).unwrap();
+    let event = serde_json::to_value(told(&rig, 1).await.remove(0)).unwrap();
     let who = json!({ "type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL" });
     assert_eq!(event["userIdentity"], who);
     assert_eq!(event["recipientAccountId"], ACCOUNT);
     assert_eq!(event["errorCode"], "AccessDenied");
     let nowhere = http::Request::get("/missing?versioning").header("host", HOST);
     rig.send(nowhere.body(http_body_util::Full::<bytes::Bytes>::default()).unwrap()).await;
+    tokio::task::yield_now().await;
     assert!(events(&rig).is_empty(), "no account is concerned");
 }
 
@@ -174,4 +190,149 @@ async fn no_secret_of_a_request_is_recorded() {
     }
     let parameters: Value = serde_json::from_str(&text).unwrap();
     assert!(parameters.is_array());
+}
+
+/// What s3s makes of a document decides what is deleted; whatever that is, the record names it.
+#[tokio::test]
+async fn a_delete_is_seen_however_its_document_is_written() {
+    let rig = Rig::with_bucket().await;
+    *rig.selected.0.lock().unwrap() = Some("bucket/secret/");
+    let secret = "secret/payroll.csv";
+    for document in [
+        format!("<Delete><Object><Key>{secret}</Key></Object></Delete>"),
+        format!("<Delete><Object><Key a=\"b\">{secret}</Key></Object></Delete>"),
+        format!("<Delete><Object><Key xml:space=\"preserve\">{secret}</Key></Object></Delete>"),
+        format!("<!DOCTYPE Delete><Delete><Object><Key>{secret}</Key></Object></Delete>"),
+        format!("<Delete x><Object><Key>{secret}</Key></Object></Delete>"),
+        format!("<Delete a=\"1\" a=\"2\"><Object><Key>{secret}</Key></Object></Delete>"),
+        format!("<Delete><Object><Key><![CDATA[public/]]>{secret}</Key></Object></Delete>"),
+        "<Delete><Object><Key>secret&#x2f;payroll.csv</Key></Object></Delete>".to_owned(),
+    ] {
+        rig.root.put(&format!("/bucket/{secret}")).body("x").send(&rig).await;
+        events(&rig);
+        let md5 = content_md5(&document);
+        let answer =
+            rig.root.post("/bucket?delete").header("content-md5", &md5).body(document.clone()).send(&rig).await;
+        let named: Vec<_> = events(&rig).into_iter().flat_map(|event| event.resources).map(|r| r.arn).collect();
+        let gone = rig.root.get(&format!("/bucket/{secret}")).send(&rig).await.status == 404;
+        assert!(!gone || named.contains(&format!("arn:aws:s3:::bucket/{secret}")), "{document}: {named:?}");
+        assert!(gone || answer.status == 400 || !answer.text().contains(secret), "{document}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn the_configuration_in_force_is_the_one_recorded() {
+    let rig = Rig::with_bucket().await;
+    events(&rig);
+    let document = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+         <SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>KEY<![CDATA[ (approved)]]></KMSMasterKeyID>\
+         </ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+    let answer = rig.root.put("/bucket?encryption").body(document).send(&rig).await;
+    let event = only(&rig);
+    if answer.status == 200 {
+        let recorded = &event.request_parameters["ServerSideEncryptionConfiguration"]["Rule"];
+        let recorded = recorded["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"].as_str().unwrap();
+        let read = rig.root.get("/bucket?encryption").send(&rig).await;
+        assert_eq!(read.element("KMSMasterKeyID"), Some(recorded));
+    } else {
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(!event.request_parameters.to_string().contains("approved"));
+    }
+}
+
+#[tokio::test]
+async fn copies_out_of_a_watched_prefix_are_seen() {
+    let rig = Rig::with_bucket().await;
+    rig.root.put("/other").send(&rig).await;
+    rig.root.put("/bucket/secret/1").body("x").send(&rig).await;
+    *rig.selected.0.lock().unwrap() = Some("bucket/secret/");
+    events(&rig);
+    let copy = |to: &str| rig.root.put(to).header("x-amz-copy-source", "/bucket/secret/1");
+    assert_eq!(copy("/other/copy").send(&rig).await.status, 200);
+    let event = only(&rig);
+    assert_eq!((&*event.event_name, event.read_only), ("CopyObject", false));
+    let arns: Vec<_> = event.resources.iter().map(|resource| &*resource.arn).collect();
+    let wanted =
+        ["arn:aws:s3:::other/copy", "arn:aws:s3:::bucket/secret/1", "arn:aws:s3:::bucket", "arn:aws:s3:::other"];
+    assert_eq!(arns, wanted);
+    assert!(event.resources[2..].iter().all(|bucket| bucket.account_id == ACCOUNT));
+
+    let upload = rig.root.post("/other/parts?uploads").send(&rig).await;
+    let id = upload.element("UploadId").unwrap().to_owned();
+    assert_eq!(copy(&format!("/other/parts?partNumber=1&uploadId={id}")).send(&rig).await.status, 200);
+    assert_eq!(only(&rig).event_name, "UploadPartCopy");
+
+    let user = rig.identities.user("user", &[("s3:PutObject", "*", "{}")]).await;
+    let refused = user.put("/other/k").header("x-amz-copy-source", "/bucket/secret/1").send(&rig).await;
+    assert_eq!(refused.error(), (403, "AccessDenied"));
+    assert_eq!(only(&rig).error_code.as_deref(), Some("AccessDenied"), "attempts, too");
+    rig.root.put("/other/unwatched").header("x-amz-copy-source", "/other/copy").send(&rig).await;
+    assert!(events(&rig).is_empty());
+}
+
+#[tokio::test]
+async fn what_nobody_signed_fills_no_record() {
+    let rig = Rig::with_bucket().await;
+    events(&rig);
+    for n in 0..40 {
+        let uri = format!("/bucket?policy&{}{n}", "%01".repeat(5000));
+        assert_eq!(anonymous("GET", &uri).send(&rig).await.error(), (403, "AccessDenied"));
+    }
+    let told = told(&rig, 10).await;
+    let size: usize = told.iter().map(|event| serde_json::to_string(event).unwrap().len()).sum();
+    assert!(size < 10 * 16 * 1024, "{size}");
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(events(&rig).is_empty(), "the rest is counted");
+    rig.clock.advance(std::time::Duration::from_secs(60));
+    let more = self::told(&rig, 1).await.remove(0);
+    assert_eq!((&*more.event_name, &*more.event_type), ("AnonymousRequestsRefused", "AwsServiceEvent"));
+    assert_eq!(more.recipient_account_id, ACCOUNT);
+    let details = json!({ "reason": "AccessDenied", "sourceIPAddress": "127.0.0.1", "count": 30 });
+    assert_eq!(more.service_event_details, Some(details));
+    // Who signs is not concerned.
+    rig.root.get("/bucket?policy").send(&rig).await;
+    assert_eq!(only(&rig).event_name, "GetBucketPolicy");
+}
+
+/// Every operation that administers a bucket and is served, by the table.
+#[tokio::test]
+async fn every_change_to_a_bucket_is_announced_and_recorded() {
+    let rig = Rig::with_bucket().await;
+    let requests = [
+        ("CreateBucket", "PUT", "/another"),
+        ("DeleteBucketCors", "DELETE", "/bucket?cors"),
+        ("DeleteBucketEncryption", "DELETE", "/bucket?encryption"),
+        ("DeleteBucketPolicy", "DELETE", "/bucket?policy"),
+        ("DeleteBucketTagging", "DELETE", "/bucket?tagging"),
+        ("DeletePublicAccessBlock", "DELETE", "/bucket?publicAccessBlock"),
+        ("PutBucketAcl", "PUT", "/bucket?acl"),
+        ("PutBucketCors", "PUT", "/bucket?cors"),
+        ("PutBucketEncryption", "PUT", "/bucket?encryption"),
+        ("PutBucketOwnershipControls", "PUT", "/bucket?ownershipControls"),
+        ("PutBucketPolicy", "PUT", "/bucket?policy"),
+        ("PutBucketTagging", "PUT", "/bucket?tagging"),
+        ("PutBucketVersioning", "PUT", "/bucket?versioning"),
+        ("PutObjectLockConfiguration", "PUT", "/bucket?object-lock"),
+        ("PutPublicAccessBlock", "PUT", "/bucket?publicAccessBlock"),
+        ("DeleteBucket", "DELETE", "/bucket"),
+    ];
+    let served = include_str!("../ops/mod.rs");
+    for operation in crate::record::administration() {
+        let is_served = served.contains(&format!("({operation}Input)"));
+        assert_eq!(is_served, requests.iter().any(|(name, ..)| *name == operation), "{operation}");
+    }
+    let mut announced = rig.audit.inner().announced().len();
+    for (operation, method, uri) in requests {
+        events(&rig);
+        let draft = if method == "PUT" { rig.root.put(uri) } else { rig.root.delete(uri) };
+        let answer = draft.body(if uri.ends_with("another") { "" } else { "<x/>" }).send(&rig).await;
+        announced += 1;
+        let (told, event) = (rig.audit.inner().announced(), only(&rig));
+        assert_eq!(told.len(), announced, "{operation} is announced: {}", answer.text());
+        let last = told.last().unwrap();
+        assert_eq!((&last.event_name, &last.request_id), (&event.event_name, &event.request_id), "{operation}");
+        assert!(!event.read_only, "{operation}");
+    }
 }

@@ -62,6 +62,18 @@ fn write(out: &mut impl Write, line: &str) -> Result<(), Error> {
     writeln!(out, "{line}").map_err(Error::Output)
 }
 
+/// Says on standard error that the record has lines which nobody can read.
+fn warn_of(skipped: u64) {
+    if skipped > 0 {
+        // Who does not read standard error loses this sentence only.
+        let _ = writeln!(
+            io::stderr(),
+            "{skipped} lines of the record cannot be read and were left out; `arqueta audit verify` tells whether \
+             they were changed"
+        );
+    }
+}
+
 /// Where the record of a gateway lies.
 fn folder(config: &Config) -> PathBuf {
     config.data_dir.join("audit")

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::line::Form;
-use super::{folder, write};
+use super::{folder, warn_of, write};
 use crate::{Config, Error};
 
 #[derive(Debug, Default, Args)]
@@ -69,7 +69,8 @@ impl SearchArgs {
         let form = Form::of(self.json);
         // Announced, and not an event yet, in the order of announcement.
         let mut open: HashMap<String, (usize, Event)> = HashMap::new();
-        for (at, entry) in Entries::open(folder(config), None).map_err(Error::Record)?.enumerate() {
+        let mut entries = Entries::open(folder(config), None).map_err(Error::Record)?;
+        for (at, entry) in entries.by_ref().enumerate() {
             match entry.map_err(Error::Record)? {
                 Entry::Announced(event) if self.unfinished => {
                     open.insert(event.request_id.clone(), (at, event));
@@ -79,6 +80,7 @@ impl SearchArgs {
                 _ => {}
             }
         }
+        warn_of(entries.skipped());
         let mut open: Vec<_> = open.into_values().filter(|(_, event)| self.wants(event)).collect();
         open.sort_by_key(|(at, _)| *at);
         open.iter().try_for_each(|(_, event)| write(out, &form.show(event)?))

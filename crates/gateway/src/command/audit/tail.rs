@@ -9,7 +9,7 @@ use arqueta_model::{Clock as _, SystemClock};
 use clap::Args;
 
 use super::line::Form;
-use super::{folder, write};
+use super::{folder, warn_of, write};
 use crate::{Config, Error};
 
 /// How often a follower looks for more.
@@ -42,6 +42,7 @@ impl TailArgs {
                 latest.pop_front();
             }
         }
+        warn_of(entries.skipped());
         let form = Form::of(self.json);
         for event in latest {
             write(out, &form.show(&event)?)?;
