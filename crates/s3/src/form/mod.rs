@@ -150,7 +150,7 @@ impl Forms {
         let (headers, bucket_text, key) = (&put.headers, name.bucket.as_str(), name.key.as_str());
         let asked =
             Asked { operation: "PostObject", bucket: Some(bucket_text), key: Some(key), headers, uri: &uri, signing };
-        exchange.begin_draft(self.recorder.draft(exchange, asked));
+        exchange.begin_draft(self.recorder.draft(exchange, asked, None));
         let needs = action::needs("PutObject", headers, &uri).ok_or_else(|| s3_error!(NotImplemented))?;
         let keys = self.gate.keys(exchange, headers, &uri, signing);
         let question = Question { exchange, keys: &keys };
