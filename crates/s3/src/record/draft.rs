@@ -34,12 +34,6 @@ pub struct Copied {
 }
 
 impl Draft {
-    /// Names the object of a call whose path does not.
-    pub fn name_key(&mut self, key: &str) {
-        self.parameters.insert("key".to_owned(), key.into());
-        self.keys = vec![key.to_owned()];
-    }
-
     /// Names the objects of a call whose body does: those that it was read to name.
     pub fn name_keys<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
         self.keys = keys.map(str::to_owned).collect();
