@@ -19,8 +19,7 @@ mod blob;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 mod damages;
-mod direct;
-mod disk;
+mod database;
 #[cfg(any(test, feature = "testing"))]
 mod doubles;
 mod embedded;
@@ -30,7 +29,6 @@ mod group;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod meta;
-mod os_disk;
 #[cfg(any(test, feature = "testing"))]
 pub mod power;
 mod record;

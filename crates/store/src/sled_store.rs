@@ -20,10 +20,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::RwLock;
 
-use crate::disk::{create_dirs, parent};
 use crate::group::{Apply, Committer, Request};
-use crate::os_disk::OsDisk;
 use crate::{Batch, Change, Entry, Error, MetaStore, Position, Precondition, Scan, Write, record};
+use arqueta_journal::OsDisk;
+use arqueta_journal::disk::{create_dirs, parent};
 
 /// First byte of the sled key of a pair.
 const PAIR: u8 = b'p';

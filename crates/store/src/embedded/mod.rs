@@ -14,13 +14,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, TableDefinition};
 
-use crate::disk::Disk;
+use crate::database::Databases;
 use crate::embedded::commit::Writer;
 use crate::embedded::failure::Failure;
 use crate::embedded::open::Opener;
 use crate::group::{Committer, Request};
-use crate::os_disk::OsDisk;
 use crate::{Batch, Change, Entry, Error, MetaStore, Position, Scan, record};
+use arqueta_journal::OsDisk;
 
 /// The pairs; values are records with a checksum.
 const PAIRS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("pairs");
@@ -89,7 +89,7 @@ impl RedbStore {
         Self::open_on(Arc::new(OsDisk), path.as_ref(), options)
     }
 
-    pub(crate) fn open_on(disk: Arc<dyn Disk>, path: &Path, options: RedbOptions) -> Result<Self, Error> {
+    pub(crate) fn open_on(disk: Arc<dyn Databases>, path: &Path, options: RedbOptions) -> Result<Self, Error> {
         let view = Arc::new(View::default());
         let writer = Writer::new(Opener::new(disk, path, options), view.clone())?;
         let committer = Committer::start("meta-commit", writer)?;

@@ -9,18 +9,19 @@ use redb::{Builder, Database, DatabaseError};
 use super::failure::{Failure, guarded};
 use super::{COUNTERS, FEED, PAIRS, RedbOptions};
 use crate::Error;
-use crate::disk::{Disk, parent};
+use crate::database::Databases;
+use arqueta_journal::disk::parent;
 
 /// Opens one database file, as often as needed.
 #[derive(Debug)]
 pub(super) struct Opener {
-    disk: Arc<dyn Disk>,
+    disk: Arc<dyn Databases>,
     path: PathBuf,
     options: RedbOptions,
 }
 
 impl Opener {
-    pub(super) fn new(disk: Arc<dyn Disk>, path: &Path, options: RedbOptions) -> Self {
+    pub(super) fn new(disk: Arc<dyn Databases>, path: &Path, options: RedbOptions) -> Self {
         Self { disk, path: path.to_owned(), options }
     }
 

@@ -23,9 +23,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arqueta_model::BlobId;
 use async_trait::async_trait;
 
-use crate::disk::{DirLock, Disk, create_dirs, parent};
-use crate::os_disk::OsDisk;
 use crate::{BlobEntry, BlobStore, BlobStream, BlobWriter, Error};
+use arqueta_journal::OsDisk;
+use arqueta_journal::disk::{DirLock, Disk, create_dirs, parent};
 
 /// Blobs as files of one directory.
 ///

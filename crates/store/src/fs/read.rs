@@ -10,8 +10,8 @@ use futures::StreamExt;
 use tokio::task::JoinHandle;
 
 use super::{Folder, blocking, stopped};
-use crate::disk::DiskFile;
 use crate::{BlobStream, Error};
+use arqueta_journal::disk::DiskFile;
 
 /// Bytes read at once. One chunk is read ahead while the one before is used.
 const CHUNK: usize = 256 << 10;

@@ -10,8 +10,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
 use super::{Folder, blocking, stopped};
-use crate::disk::{DiskFile, parent};
 use crate::{BlobWriter, Error};
+use arqueta_journal::disk::{DiskFile, parent};
 
 /// Bytes handed to the operating system at once. One such batch may be on its way while the next
 /// is gathered, so a writer holds at most twice this.

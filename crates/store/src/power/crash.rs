@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::tape::{FileId, Image, Op, PAGE, Tape};
 use super::{Dice, Loss};
-use crate::disk::parent;
+use arqueta_journal::disk::parent;
 
 /// The disk after the first `at` operations of `tape` and a power cut.
 pub(super) fn image(tape: &Tape, at: usize, loss: Loss, dice: &mut Dice) -> Image {

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arqueta_model::Timestamp;
 use bytes::Bytes;
 
-use crate::disk::{DirLock, Disk, DiskFile, Stat, parent};
+use crate::database::Databases;
+use arqueta_journal::disk::{DirLock, Disk, DiskFile, Stat, parent};
 
 /// Unit of writing back and of space.
 pub(super) const PAGE: usize = 4096;
@@ -260,7 +261,9 @@ impl Disk for SimDisk {
         // No other process can see this disk.
         Ok(Box::new(()))
     }
+}
 
+impl Databases for SimDisk {
     fn database(&self, builder: &redb::Builder, path: &Path) -> Result<redb::Database, redb::DatabaseError> {
         let id = {
             let mut tape = self.tape();

@@ -9,7 +9,6 @@ use std::time::UNIX_EPOCH;
 
 use arqueta_model::Timestamp;
 use bytes::Bytes;
-use redb::backends::FileBackend;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -22,7 +21,7 @@ const MOST_CHUNKS: usize = 1024;
 
 /// The real thing.
 #[derive(Debug)]
-pub(crate) struct OsDisk;
+pub struct OsDisk;
 
 /// An open file. Written from one end to the other, so the way past the page cache is a state.
 #[derive(Debug)]
@@ -98,11 +97,6 @@ impl Disk for OsDisk {
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
-    }
-
-    fn database(&self, builder: &redb::Builder, path: &Path) -> Result<redb::Database, redb::DatabaseError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        builder.create_with_backend(FileBackend::new(file)?)
     }
 }
 

@@ -10,49 +10,53 @@ use arqueta_model::Timestamp;
 use bytes::Bytes;
 
 /// Keeps a directory to this process until dropped.
-pub(crate) type DirLock = Box<dyn fmt::Debug + Send + Sync>;
+pub type DirLock = Box<dyn fmt::Debug + Send + Sync>;
 
 /// What is known of a file without reading it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stat {
-    pub(crate) size: u64,
-    pub(crate) modified: Timestamp,
+pub struct Stat {
+    /// Bytes.
+    pub size: u64,
+    /// When its content last changed.
+    pub modified: Timestamp,
 }
 
 /// Operations on names. An entry of a directory is durable once that directory is synced.
-pub(crate) trait Disk: fmt::Debug + Send + Sync {
+pub trait Disk: fmt::Debug + Send + Sync {
     /// Creates a file that did not exist, readable by its owner only.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens for reading.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Renames in one step; `AlreadyExists` if `to` exists.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Creates one directory, accessible to its owner only; an existing one is fine.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes the entries of a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Names in a directory, in byte order; none if it is missing.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+    /// What is known of a file or directory.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
     /// Takes the lock file at `path`; `WouldBlock` while somebody else holds it.
     fn lock(&self, path: &Path) -> io::Result<DirLock>;
-    /// Opens or creates the embedded database in the file at `path`.
-    fn database(&self, builder: &redb::Builder, path: &Path) -> Result<redb::Database, redb::DatabaseError>;
 }
 
 /// Operations on the content of one file.
-pub(crate) trait DiskFile: fmt::Debug + Send + Sync {
+pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Writes all the chunks one after another from `at` on.
     fn write(&self, at: u64, chunks: &[Bytes]) -> io::Result<()>;
     /// Up to `len` bytes from `at`; fewer only at the end of the file.
     fn read(&self, at: u64, len: usize) -> io::Result<Vec<u8>>;
     /// Makes the content durable.
     fn sync(&self) -> io::Result<()>;
+    /// Bytes of the file.
     fn size(&self) -> io::Result<u64>;
 }
 
 /// Creates `path` and its missing ancestors, each durable before the next.
-pub(crate) fn create_dirs(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+pub fn create_dirs(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if disk.stat(path).is_ok() {
         return Ok(());
     }
@@ -63,7 +67,7 @@ pub(crate) fn create_dirs(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 }
 
 /// The directory that holds the entry of `path`.
-pub(crate) fn parent(path: &Path) -> &Path {
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
