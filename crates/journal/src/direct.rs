@@ -82,8 +82,15 @@ impl Direct {
             match rustix::io::pwrite(file, slice, self.at + done as u64) {
                 Err(Errno::INTR) => {}
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                // A full disk may cut a write within a block; what follows then is the error itself.
-                Ok(written) if written % BLOCK != 0 => return Err(io::ErrorKind::StorageFull.into()),
+                // Cut within a block: by a full disk, or by a device with a mind of its own. The rest
+                // goes through the page cache, which either takes it or knows the true error.
+                Ok(written) if written % BLOCK != 0 => {
+                    let flags = rustix::fs::fcntl_getfl(file)?;
+                    rustix::fs::fcntl_setfl(file, flags - OFlags::DIRECT)?;
+                    file.write_all_at(&slice[written..], self.at + (done + written) as u64)?;
+                    rustix::fs::fcntl_setfl(file, flags)?;
+                    done = len;
+                }
                 written => done += written?,
             }
         }

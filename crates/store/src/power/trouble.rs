@@ -1,0 +1,37 @@
+//! Errors of a disk that keeps its power.
+
+use std::io;
+
+/// What becomes of operations that change the disk: writes, syncs, new lengths and names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trouble {
+    /// They work.
+    #[default]
+    None,
+    /// They are refused, as on a file system that has become read-only.
+    ReadOnly,
+    /// After so many that work, one fails. A write that fails has written its first half.
+    Once(usize),
+    /// After so many that work, all fail.
+    From(usize),
+}
+
+impl Trouble {
+    /// Counts one operation. An error, if it fails.
+    pub(super) fn strike(&mut self) -> io::Result<()> {
+        let (now, next) = match *self {
+            Self::None => (Ok(()), Self::None),
+            Self::ReadOnly => (Err(io::ErrorKind::ReadOnlyFilesystem.into()), Self::ReadOnly),
+            Self::Once(0) => (Err(broken()), Self::None),
+            Self::From(0) => (Err(broken()), Self::From(0)),
+            Self::Once(left) => (Ok(()), Self::Once(left - 1)),
+            Self::From(left) => (Ok(()), Self::From(left - 1)),
+        };
+        *self = next;
+        now
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("the disk failed, as told")
+}

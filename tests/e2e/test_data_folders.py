@@ -1,0 +1,55 @@
+"""Data folders of earlier versions open, keep everything, and cannot be opened by those again."""
+
+import hashlib
+import os
+import signal
+import tarfile
+from pathlib import Path
+
+import pytest
+from conftest import Gateway
+
+# Written by version 0.1.0 before it had a journal (commit a9f3575), which was killed: twelve objects
+# in a versioned bucket, some under a KMS key, one deleted; an open upload; an alias.
+WITHOUT_JOURNAL = Path(__file__).parent / "data-without-journal.tar.gz"
+
+
+def body(n):
+    return hashlib.shake_128(str(n).encode()).digest(100 * n * n)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with tarfile.open(WITHOUT_JOURNAL) as archive:
+        archive.extractall(tmp_path, filter="data")
+    os.chmod(tmp_path / "data", 0o700)
+    return tmp_path / "data"
+
+
+def check(gateway):
+    s3 = gateway.client("s3")
+    for n in range(12):
+        if n == 3:
+            continue
+        answer = s3.get_object(Bucket="kept", Key=f"object-{n:02}")
+        assert answer["Body"].read() == body(n), n
+        assert answer["ServerSideEncryption"] == ("aws:kms" if n % 3 else "AES256")
+    listed = s3.list_object_versions(Bucket="kept")
+    assert len(listed["Versions"]) == 12 and len(listed["DeleteMarkers"]) == 1
+    uploads = s3.list_multipart_uploads(Bucket="kept")["Uploads"]
+    parts = s3.list_parts(Bucket="kept", Key="open", UploadId=uploads[0]["UploadId"])["Parts"]
+    assert [part["Size"] for part in parts] == [4]
+    key = gateway.client("kms").describe_key(KeyId="alias/kept")["KeyMetadata"]
+    assert key["Description"] == "old" and key["KeyState"] == "Enabled"
+
+
+def test_a_folder_without_a_journal_is_migrated(folder):
+    gateway = Gateway(folder)
+    check(gateway)
+    gateway.client("s3").put_object(Bucket="kept", Key="new", Body=b"new")
+    for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+        gateway.restart(how)
+        check(gateway)
+        assert gateway.client("s3").get_object(Bucket="kept", Key="new")["Body"].read() == b"new"
+    gateway.stop()
+    assert any((folder / "meta.journal").iterdir())
