@@ -25,6 +25,8 @@ pub struct Stat {
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Creates a file that did not exist, readable by its owner only.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens an existing file for reading and for writing anywhere in it.
+    fn edit(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens for reading.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Renames in one step; `AlreadyExists` if `to` exists.

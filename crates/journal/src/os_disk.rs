@@ -28,11 +28,13 @@ pub struct OsDisk;
 struct OsFile {
     file: File,
     direct: Mutex<Option<Direct>>,
+    /// Written anywhere, so never past the page cache.
+    in_place: bool,
 }
 
 impl OsFile {
     fn new(file: File) -> Arc<Self> {
-        Arc::new(Self { file, direct: Mutex::default() })
+        Arc::new(Self { file, direct: Mutex::default(), in_place: false })
     }
 }
 
@@ -40,6 +42,11 @@ impl Disk for OsDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         Ok(OsFile::new(file))
+    }
+
+    fn edit(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Arc::new(OsFile { file, direct: Mutex::default(), in_place: true }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -103,7 +110,7 @@ impl Disk for OsDisk {
 impl DiskFile for OsFile {
     fn write(&self, at: u64, chunks: &[Bytes]) -> io::Result<()> {
         let mut direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner);
-        if at == 0 && chunks.iter().map(Bytes::len).sum::<usize>() >= LARGE {
+        if at == 0 && !self.in_place && chunks.iter().map(Bytes::len).sum::<usize>() >= LARGE {
             *direct = Direct::start(&self.file);
         }
         match &mut *direct {

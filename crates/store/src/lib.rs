@@ -40,7 +40,7 @@ pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
 pub use damages::{Cause, Damages};
 #[cfg(any(test, feature = "testing"))]
 pub use doubles::{Counting, Fault, Faulty, Slow};
-pub use embedded::{RedbOptions, RedbStore};
+pub use embedded::{RedbOptions, RedbStore, Writing};
 pub use error::Error;
 pub use fs::FsBlobs;
 #[cfg(any(test, feature = "testing"))]

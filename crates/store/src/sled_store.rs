@@ -272,7 +272,7 @@ impl Writer {
         let answers = group.iter().map(|request| match request {
             Request::Commit(batch) => self.commit(&mut pending, batch),
             Request::Trim(through) => self.trim(&mut pending, *through),
-            Request::Reopen(_) => Ok(()),
+            Request::Reopen(_) | Request::Probe => Ok(()),
         });
         let answers = answers.collect();
         if !pending.is_empty() {

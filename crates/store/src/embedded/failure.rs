@@ -57,6 +57,15 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<arqueta_journal::Error> for Failure {
+    fn from(error: arqueta_journal::Error) -> Self {
+        match error.io() {
+            Some(io) => Self::Io(io.clone()),
+            None => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Io(Arc::new(error))

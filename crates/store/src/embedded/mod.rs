@@ -1,14 +1,21 @@
-//! [`MetaStore`] on redb: the embedded default (docs/adr/0003).
+//! [`MetaStore`] on a journal and redb: the embedded default (docs/adr/0003, docs/adr/0007).
 //!
-//! Reads run on the calling thread against the snapshot of the last durable commit, so they wait
-//! for no commit, no other thread and no sync. Writes go to one committing thread.
+//! Writes go to one committing thread, which makes each group of them durable in the journal with
+//! one sync; redb is the index over what was written, applied in memory and made durable in
+//! checkpoints, from which a start replays the rest of the journal. Reads run on the calling thread
+//! against the snapshot of the last durable group, so they wait for no commit, no other thread and
+//! no sync, and go on when the medium takes no more writes.
 
 mod commit;
+mod effect;
 mod failure;
+mod index;
 mod open;
+mod staged;
+mod tables;
 
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,7 +32,17 @@ use arqueta_journal::OsDisk;
 /// The pairs; values are records with a checksum.
 const PAIRS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("pairs");
 /// The change feed by position; values are records with a checksum over the position too.
+const CHANGES: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("changes");
+/// The change feed as versions without a journal kept it.
 const FEED: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("feed");
+/// What stands in its place: such versions refuse to open a table of another type.
+const GUARD: TableDefinition<'static, &'static str, &'static str> = TableDefinition::new("feed");
+/// The journal that belongs to the database.
+const JOURNAL: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("journal");
+/// Its identity, which is in every frame's checksum.
+const JOURNAL_ID: &str = "id";
+/// Where its next frame goes: everything before is applied.
+const JOURNAL_NEXT: &str = "next";
 /// Numbers of the store itself.
 const COUNTERS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("counters");
 /// Counter: the last position given to a change. Kept apart from the feed, which may be trimmed
@@ -50,6 +67,43 @@ impl Default for RedbOptions {
     }
 }
 
+/// Sizes that tests make small.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    pub(crate) journal: arqueta_journal::Options,
+    /// Bytes of frames between two checkpoints: bounds what a start has to replay.
+    pub(crate) checkpoint_bytes: usize,
+    /// Bytes of segments at which writers wait for a checkpoint.
+    pub(crate) limit_bytes: u64,
+    /// Bytes of index pages in memory at which a checkpoint starts; at twice as many writers wait.
+    pub(crate) waiting_bytes: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            journal: arqueta_journal::Options { segment_bytes: 4 << 20, spares: 8 },
+            checkpoint_bytes: 16 << 20,
+            limit_bytes: 64 << 20,
+            waiting_bytes: 32 << 20,
+        }
+    }
+}
+
+/// Whether a store takes writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Writing {
+    /// It does.
+    #[default]
+    Going,
+    /// The medium is full. Reads go on; each write tries again.
+    Full,
+    /// The medium failed. Reads go on where it can be read; each write tries to go on in a fresh
+    /// segment of the journal.
+    Stopped(String),
+}
+
 /// The embedded metadata store.
 ///
 /// Dropping it waits until all accepted commits are durable.
@@ -59,11 +113,15 @@ pub struct RedbStore {
     committer: Committer,
 }
 
-/// What readers see; replaced after each commit.
+/// What others see of the committing thread's work.
 #[derive(Debug, Default)]
-struct View(RwLock<Option<Arc<Snapshot>>>);
+struct View {
+    /// What readers see; replaced after each commit.
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
+    writing: RwLock<Writing>,
+}
 
-/// The state after one durable commit.
+/// The state after one durable group.
 struct Snapshot {
     /// Which opening of the file this belongs to.
     generation: u64,
@@ -86,14 +144,35 @@ impl RedbStore {
     /// # Errors
     /// As [`RedbStore::open`].
     pub fn open_with(path: impl AsRef<Path>, options: RedbOptions) -> Result<Self, Error> {
-        Self::open_on(Arc::new(OsDisk), path.as_ref(), options)
+        Self::open_on(Arc::new(OsDisk), path.as_ref(), options, Tuning::default())
     }
 
-    pub(crate) fn open_on(disk: Arc<dyn Databases>, path: &Path, options: RedbOptions) -> Result<Self, Error> {
+    pub(crate) fn open_on(
+        disk: Arc<dyn Databases>,
+        path: &Path,
+        options: RedbOptions,
+        tuning: Tuning,
+    ) -> Result<Self, Error> {
         let view = Arc::new(View::default());
-        let writer = Writer::new(Opener::new(disk, path, options), view.clone())?;
+        let writer = Writer::new(Opener::new(disk, path, options, tuning), view.clone())?;
         let committer = Committer::start("meta-commit", writer)?;
         Ok(Self { view, committer })
+    }
+
+    /// Whether writes are taken, as of the last one that was tried. For readiness see
+    /// [`RedbStore::probe`].
+    #[must_use]
+    pub fn writing(&self) -> Writing {
+        self.view.writing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether writes are taken. If they were not, this tries to go on, as a write would: a
+    /// readiness probe that keeps writers away must not keep the store from recovering.
+    ///
+    /// # Errors
+    /// Why they are not.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.committer.submit(Request::Probe).await
     }
 
     /// Reads from the current snapshot. A database that failed before is opened again once: an
@@ -115,16 +194,30 @@ impl RedbStore {
 
 impl View {
     fn current(&self) -> Option<Arc<Snapshot>> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn publish(&self, snapshot: Option<Snapshot>) {
         let before = std::mem::replace(
-            &mut *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner),
+            &mut *self.snapshot.write().unwrap_or_else(PoisonError::into_inner),
             snapshot.map(Arc::new),
         );
         // Outside the lock: the last holder of a snapshot releases pages.
         drop(before);
+    }
+
+    fn set_writing(&self, now: Writing) {
+        let mut writing = self.writing.write().unwrap_or_else(PoisonError::into_inner);
+        if *writing != now {
+            *writing = now;
+        }
+    }
+
+    fn stop(&self, failure: Failure) {
+        self.set_writing(match Error::from(failure) {
+            Error::Full(_) => Writing::Full,
+            error => Writing::Stopped(sources(&error)),
+        });
     }
 }
 
@@ -172,6 +265,17 @@ impl Snapshot {
     }
 }
 
+/// An error with what caused it, for an operator.
+fn sources(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
 #[async_trait]
 impl MetaStore for RedbStore {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
@@ -195,5 +299,7 @@ impl MetaStore for RedbStore {
     }
 }
 
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod tests;

@@ -1,38 +1,49 @@
-//! Creating and opening the database file.
+//! Creating, opening and migrating the database file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Builder, Database, DatabaseError};
+use arqueta_journal::disk::parent;
+use arqueta_journal::{Journal, JournalId, Position};
+use arqueta_model::BlobId;
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
 
 use super::failure::{Failure, guarded};
-use super::{COUNTERS, FEED, PAIRS, RedbOptions};
+use super::index::Index;
+use super::staged::Staged;
+use super::{CHANGES, COUNTERS, FEED, GUARD, JOURNAL, JOURNAL_ID, JOURNAL_NEXT, PAIRS, RedbOptions, Tuning};
 use crate::Error;
 use crate::database::Databases;
-use arqueta_journal::disk::parent;
 
-/// Opens one database file, as often as needed.
+/// Opens one database file and its journal, as often as needed.
 #[derive(Debug)]
 pub(super) struct Opener {
     disk: Arc<dyn Databases>,
     path: PathBuf,
     options: RedbOptions,
+    pub(super) tuning: Tuning,
 }
 
 impl Opener {
-    pub(super) fn new(disk: Arc<dyn Databases>, path: &Path, options: RedbOptions) -> Self {
-        Self { disk, path: path.to_owned(), options }
+    pub(super) fn new(disk: Arc<dyn Databases>, path: &Path, options: RedbOptions, tuning: Tuning) -> Self {
+        Self { disk, path: path.to_owned(), options, tuning }
     }
 
-    /// Opens the file, or creates it first.
-    pub(super) fn open(&self) -> Result<Database, Error> {
+    /// Opens the file, or creates it first, with the journal that belongs to it.
+    pub(super) fn open(&self) -> Result<(Index, Journal), Error> {
         match self.disk.stat(&self.path) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.create()?,
             Err(error) => return Err(error.into()),
         }
-        self.database(&self.path)
+        let (database, staged) = self.database(&self.path)?;
+        let (id, next) = guarded(|| journal_of(&database)).map_err(|failure| self.named(failure))?;
+        // Beside the file: `meta.redb` has its journal in `meta.journal`.
+        let folder = self.path.with_extension("journal");
+        let disk = self.disk.clone();
+        let journal = Journal::open(disk, &folder, id, self.tuning.journal).map_err(Failure::from)?;
+        Ok((Index::new(database, staged, next), journal))
     }
 
     /// Creates the database under another name and renames it when it is whole and durable: a
@@ -45,23 +56,31 @@ impl Opener {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let database = self.database(&unfinished)?;
-        create_tables(&database)?;
+        let (database, staged) = self.database(&unfinished)?;
+        guarded(|| journal_of(&database).map(drop))?;
         drop(database);
+        if let Some(refused) = staged.failure() {
+            return Err(Failure::Io(refused).into());
+        }
         self.disk.rename(&unfinished, &self.path)?;
         self.disk.sync_dir(parent(&self.path))?;
         Ok(())
     }
 
-    fn database(&self, path: &Path) -> Result<Database, Error> {
+    fn database(&self, path: &Path) -> Result<(Database, Staged), Error> {
+        let staged = Staged::new(self.disk.database(path)?)?;
         let opened = guarded(|| {
             let mut builder = Builder::new();
             builder.set_cache_size(self.options.cache_bytes);
             builder.set_check_integrity_on_open(self.options.verify);
-            Ok(self.disk.database(&builder, path))
+            Ok(builder.create_with_backend(staged.clone()))
         });
+        if !matches!(opened, Ok(Ok(_))) {
+            // A panic may have left it without closing it.
+            staged.abandon();
+        }
         match opened {
-            Ok(Ok(database)) => Ok(database),
+            Ok(Ok(database)) => Ok((database, staged)),
             Ok(Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch)) => {
                 Err(Error::InUse { path: path.to_owned() })
             }
@@ -79,12 +98,53 @@ impl Opener {
     }
 }
 
-fn create_tables(database: &Database) -> Result<(), Failure> {
+/// The journal that a database belongs to, and where its replay begins. A database without one is
+/// new, or was written before there were journals; it gets its tables in one transaction.
+fn journal_of(database: &Database) -> Result<(JournalId, Position), Failure> {
+    let read = database.begin_read()?;
+    let table = match read.open_table(JOURNAL) {
+        Err(TableError::TableDoesNotExist(_)) => {
+            drop(read);
+            return migrate(database);
+        }
+        table => table?,
+    };
+    let damaged = || Failure::Damaged("the journal that belongs to it is not named".to_owned());
+    let (id, next) = (table.get(JOURNAL_ID)?.ok_or_else(damaged)?, table.get(JOURNAL_NEXT)?.ok_or_else(damaged)?);
+    let id = id.value().try_into().map_err(|_| damaged())?;
+    let next = Position::decode(next.value().try_into().map_err(|_| damaged())?);
+    Ok((id, next))
+}
+
+/// Whole or not at all: one durable transaction.
+fn migrate(database: &Database) -> Result<(JournalId, Position), Failure> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
+    let id: JournalId = *BlobId::random().as_bytes();
+    // No segment has the number 0: there is nothing to replay.
+    let next = Position { segment: 0, offset: 0, sequence: 1, previous: 0 };
+    let mut journal = transaction.open_table(JOURNAL)?;
+    journal.insert(JOURNAL_ID, &id[..])?;
+    journal.insert(JOURNAL_NEXT, &next.encode()[..])?;
+    drop(journal);
     transaction.open_table(PAIRS)?;
-    transaction.open_table(FEED)?;
     transaction.open_table(COUNTERS)?;
+    move_feed(&transaction)?;
     transaction.commit()?;
+    Ok((id, next))
+}
+
+/// The feed moves to another table, and a table that earlier versions cannot read takes its
+/// place: they know nothing of the journal and would serve, and write to, an old state.
+fn move_feed(transaction: &WriteTransaction) -> Result<(), Failure> {
+    let mut changes = transaction.open_table(CHANGES)?;
+    let feed = transaction.open_table(FEED)?;
+    for entry in feed.iter()? {
+        let (at, body) = entry?;
+        changes.insert(at.value(), body.value())?;
+    }
+    drop(feed);
+    transaction.delete_table(FEED)?;
+    transaction.open_table(GUARD)?;
     Ok(())
 }

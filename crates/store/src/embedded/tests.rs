@@ -87,7 +87,11 @@ fn the_file_is_for_its_owner_only() {
     let path = dir.path().join("meta.redb");
     drop(RedbStore::open(&path).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left behind");
+    let segment = fs::read_dir(dir.path().join("meta.journal")).unwrap().next().unwrap().unwrap();
+    assert_eq!(segment.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let folder = fs::metadata(dir.path().join("meta.journal")).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left behind");
 }
 
 /// A store's file with these pairs in it.
@@ -163,7 +167,7 @@ async fn a_record_of_another_key_is_damage() {
         let mine = pairs.get(&b"mine"[..]).unwrap().unwrap().value().to_vec();
         pairs.insert(&b"yours"[..], &mine[..]).unwrap();
         pairs.insert(&b"short"[..], &b"abc"[..]).unwrap();
-        let mut feed = transaction.open_table(FEED).unwrap();
+        let mut feed = transaction.open_table(CHANGES).unwrap();
         let news = feed.get(1).unwrap().unwrap().value().to_vec();
         feed.insert(2, &news[..]).unwrap();
     }
@@ -213,7 +217,7 @@ async fn a_damaged_value_fails_only_the_request_that_compares_it() {
     drop(database);
 
     let view = Arc::new(View::default());
-    let opener = Opener::new(Arc::new(OsDisk), &path, RedbOptions::default());
+    let opener = Opener::new(Arc::new(OsDisk), &path, RedbOptions::default(), Tuning::default());
     let mut writer = Writer::new(opener, view.clone()).unwrap();
     let generation = view.current().unwrap().generation;
     let group = [

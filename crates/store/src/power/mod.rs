@@ -12,6 +12,7 @@
 mod crash;
 mod dice;
 mod tape;
+mod trouble;
 
 use std::io;
 use std::path::Path;
@@ -19,10 +20,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::dice::Dice;
 use self::tape::{Image, Op, SimDisk, Tape};
+pub use self::trouble::Trouble;
+use crate::embedded::Tuning;
 use crate::{Error, FsBlobs, RedbOptions, RedbStore};
 
 /// Where the metadata lives on a recorder, and in an exported folder.
 const META: &str = "meta.redb";
+/// Where its journal lives.
+const JOURNAL: &str = "meta.journal";
 /// Where the blobs live on a recorder, and in an exported folder.
 const BLOBS: &str = "blobs";
 
@@ -45,6 +50,17 @@ pub enum Syncs {
     BlobFiles,
     /// Of the directories that name blobs.
     BlobFolders,
+}
+
+/// What was asked of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Syncs of segments of the metadata's journal, and bytes written to them.
+    pub journal: (usize, usize),
+    /// The same of the metadata's database file.
+    pub database: (usize, usize),
+    /// The same of all other files.
+    pub others: (usize, usize),
 }
 
 /// A disk in memory that remembers every operation. Cloning shares it.
@@ -71,7 +87,50 @@ impl Recorder {
     /// # Errors
     /// As [`RedbStore::open`].
     pub fn meta(&self) -> Result<RedbStore, Error> {
-        RedbStore::open_on(Arc::new(SimDisk(self.tape.clone())), Path::new(META), RedbOptions::default())
+        // Small, so that a short test sees every turn of it.
+        let tuning = Tuning {
+            journal: arqueta_journal::Options { segment_bytes: 48 << 10, spares: 2 },
+            checkpoint_bytes: 96 << 10,
+            limit_bytes: 384 << 10,
+            waiting_bytes: 1 << 20,
+        };
+        self.meta_with(tuning)
+    }
+
+    /// [`Recorder::meta`] with the sizes that a gateway has.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    pub fn full_size_meta(&self) -> Result<RedbStore, Error> {
+        self.meta_with(Tuning::default())
+    }
+
+    fn meta_with(&self, tuning: Tuning) -> Result<RedbStore, Error> {
+        RedbStore::open_on(Arc::new(SimDisk(self.tape.clone())), Path::new(META), RedbOptions::default(), tuning)
+    }
+
+    /// Makes operations fail from here on, or work again.
+    pub fn set_trouble(&self, trouble: Trouble) {
+        self.tape().set_trouble(trouble);
+    }
+
+    /// What was asked of the disk since the position `since`. What a checkpoint writes is there
+    /// when it is done, which is when the store was closed at the latest.
+    #[must_use]
+    pub fn spent(&self, since: usize) -> Spent {
+        let tape = self.tape();
+        let journal = tape.created_below(Path::new(JOURNAL));
+        let database = tape.live().names.get(Path::new(META)).copied();
+        let mut sum = Spent::default();
+        for (id, (syncs, bytes)) in tape.spent(since) {
+            let part = match id {
+                id if journal.contains(&id) => &mut sum.journal,
+                id if Some(id) == database => &mut sum.database,
+                _ => &mut sum.others,
+            };
+            *part = (part.0 + syncs, part.1 + bytes);
+        }
+        sum
     }
 
     /// Opens the blob store on this disk.
@@ -118,6 +177,14 @@ impl Recorder {
     /// Those of writing files.
     pub fn export(&self, dir: &Path) -> io::Result<()> {
         self.tape().live().export(dir)
+    }
+
+    /// A disk with the files directly in `dir`, all of them durable.
+    ///
+    /// # Errors
+    /// Those of reading files.
+    pub fn import(dir: &Path) -> io::Result<Self> {
+        Ok(Self::from(Image::import(dir)?))
     }
 
     fn tape(&self) -> MutexGuard<'_, Tape> {

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arqueta_model::Timestamp;
 use bytes::Bytes;
+use redb::StorageBackend;
 
+use super::trouble::Trouble;
 use crate::database::Databases;
 use arqueta_journal::disk::{DirLock, Disk, DiskFile, Stat, parent};
 
@@ -49,6 +51,7 @@ pub(super) struct Tape {
     /// Pages that take up space.
     allocated: HashSet<(FileId, usize)>,
     next_file: FileId,
+    trouble: Trouble,
 }
 
 impl Image {
@@ -56,6 +59,16 @@ impl Image {
         fs::create_dir_all(dir)?;
         self.dirs.iter().try_for_each(|path| fs::create_dir_all(dir.join(path)))?;
         self.names.iter().try_for_each(|(path, id)| fs::write(dir.join(path), &self.files[id]))
+    }
+
+    pub(super) fn import(dir: &Path) -> io::Result<Self> {
+        let mut image = Self::default();
+        for (id, entry) in (0..).zip(fs::read_dir(dir)?) {
+            let entry = entry?;
+            image.files.insert(id, fs::read(entry.path())?);
+            image.names.insert(entry.file_name().into(), id);
+        }
+        Ok(image)
     }
 }
 
@@ -89,6 +102,10 @@ impl Tape {
         self.capacity = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX) / PAGE);
     }
 
+    pub(super) fn set_trouble(&mut self, trouble: Trouble) {
+        self.trouble = trouble;
+    }
+
     /// Files ever created below `dir`.
     pub(super) fn created_below(&self, dir: &Path) -> HashSet<FileId> {
         let created = |op: &Op| match op {
@@ -96,6 +113,19 @@ impl Tape {
             _ => None,
         };
         self.log.iter().filter_map(created).collect()
+    }
+
+    /// Syncs and bytes written of each file after the first `since` operations.
+    pub(super) fn spent(&self, since: usize) -> BTreeMap<FileId, (usize, usize)> {
+        let mut spent: BTreeMap<FileId, (usize, usize)> = BTreeMap::new();
+        for op in self.log.iter().skip(since) {
+            match op {
+                Op::Sync(id) => spent.entry(*id).or_default().0 += 1,
+                Op::Write(id, _, bytes) => spent.entry(*id).or_default().1 += bytes.len(),
+                _ => {}
+            }
+        }
+        spent
     }
 
     /// As if these operations had never happened.
@@ -117,6 +147,7 @@ impl Tape {
     }
 
     fn create(&mut self, path: &Path) -> io::Result<FileId> {
+        self.trouble.strike()?;
         self.ensure_parent(path)?;
         if self.live.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -130,6 +161,7 @@ impl Tape {
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.trouble.strike()?;
         self.ensure_parent(to)?;
         let id = self.named(from)?;
         if self.live.names.contains_key(to) {
@@ -142,6 +174,9 @@ impl Tape {
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
+        if self.trouble == Trouble::ReadOnly {
+            return self.trouble.strike();
+        }
         let id = self.named(path)?;
         self.live.names.remove(path);
         self.allocated.retain(|(file, _)| *file != id);
@@ -166,19 +201,45 @@ impl Tape {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.allocated.extend(fresh);
+        if let Err(error) = self.trouble.strike() {
+            // A disk that is read-only has taken nothing.
+            if self.trouble != Trouble::ReadOnly {
+                self.put(id, at, bytes.slice(..bytes.len() / 2));
+            }
+            return Err(error);
+        }
+        self.put(id, at, bytes);
+        Ok(())
+    }
+
+    fn put(&mut self, id: FileId, at: usize, bytes: Bytes) {
+        let end = at + bytes.len();
         let content = self.content(id);
         if content.len() < end {
             content.resize(end, 0);
         }
         content[at..end].copy_from_slice(&bytes);
         self.log.push(Op::Write(id, at, bytes));
+    }
+
+    fn sync(&mut self, id: FileId) -> io::Result<()> {
+        self.trouble.strike()?;
+        self.log.push(Op::Sync(id));
         Ok(())
     }
 
-    fn set_len(&mut self, id: FileId, len: usize) {
+    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+        self.trouble.strike()?;
+        self.log.push(Op::SyncDir(path.to_owned()));
+        Ok(())
+    }
+
+    fn set_len(&mut self, id: FileId, len: usize) -> io::Result<()> {
+        self.trouble.strike()?;
         self.content(id).resize(len, 0);
         self.allocated.retain(|(file, page)| *file != id || page * PAGE < len);
         self.log.push(Op::SetLen(id, len));
+        Ok(())
     }
 
     fn read(&mut self, id: FileId, at: usize, len: usize) -> Vec<u8> {
@@ -212,6 +273,10 @@ impl Disk for SimDisk {
         Ok(Arc::new(self.file(id)))
     }
 
+    fn edit(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(path)
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let id = self.tape().named(path)?;
         Ok(Arc::new(self.file(id)))
@@ -228,6 +293,7 @@ impl Disk for SimDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut tape = self.tape();
         tape.ensure_parent(path)?;
+        tape.trouble.strike()?;
         if tape.live.dirs.insert(path.to_owned()) {
             tape.log.push(Op::CreateDir(path.to_owned()));
         }
@@ -235,8 +301,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.tape().log.push(Op::SyncDir(path.to_owned()));
-        Ok(())
+        self.tape().sync_dir(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -264,12 +329,12 @@ impl Disk for SimDisk {
 }
 
 impl Databases for SimDisk {
-    fn database(&self, builder: &redb::Builder, path: &Path) -> Result<redb::Database, redb::DatabaseError> {
+    fn database(&self, path: &Path) -> io::Result<Box<dyn StorageBackend>> {
         let id = {
             let mut tape = self.tape();
             tape.named(path).or_else(|_| tape.create(path))?
         };
-        builder.create_with_backend(self.file(id))
+        Ok(Box::new(self.file(id)))
     }
 }
 
@@ -301,8 +366,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.tape().log.push(Op::Sync(self.id));
-        Ok(())
+        self.tape().sync(self.id)
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -311,7 +375,7 @@ impl DiskFile for SimFile {
 }
 
 /// No locks: no other process can see this disk.
-impl redb::StorageBackend for SimFile {
+impl StorageBackend for SimFile {
     fn len(&self) -> io::Result<u64> {
         self.size()
     }
@@ -326,8 +390,7 @@ impl redb::StorageBackend for SimFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.tape().set_len(self.id, usize_of(len)?);
-        Ok(())
+        self.tape().set_len(self.id, usize_of(len)?)
     }
 
     fn sync_data(&self) -> io::Result<()> {
