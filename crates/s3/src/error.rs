@@ -235,7 +235,8 @@ fn of_store(error: &StoreError) -> Answer {
             StatusCode::CONFLICT,
             "A conflicting conditional operation is currently in progress against this resource. Try again.",
         ),
-        _ if error.is_retryable() => unavailable("Please reduce your request rate."),
+        // Not SlowDown's words: the caller's rate is not what is wrong.
+        _ if error.is_retryable() => unavailable("Service is unable to handle request."),
         _ => internal(),
     }
 }
@@ -250,8 +251,9 @@ fn of_encryption(error: &EncryptionError) -> Answer {
     use StatusCode as S;
     match error {
         EncryptionError::Kms(kms) => of_key_service(kms),
-        EncryptionError::BucketKeyStore(store) if store.is_retryable() => {
-            unavailable("Please reduce your request rate.")
+        EncryptionError::BucketKeyStore(store) => {
+            let source = std::error::Error::source(&**store).and_then(|source| source.downcast_ref::<StoreError>());
+            source.map_or_else(internal, of_store)
         }
         EncryptionError::Context(_) => Answer::new("InvalidArgument", S::BAD_REQUEST, error.to_string()),
         EncryptionError::CustomerKeyRequired => Answer::new(
@@ -266,9 +268,7 @@ fn of_encryption(error: &EncryptionError) -> Answer {
             "The encryption parameters are not applicable to this object.",
         ),
         EncryptionError::NotRewrappable { .. } => Answer::new("InvalidRequest", S::BAD_REQUEST, error.to_string()),
-        EncryptionError::BucketKeyStore(_) | EncryptionError::BucketKeyMissing(_) | EncryptionError::Seal(_) => {
-            internal()
-        }
+        EncryptionError::BucketKeyMissing(_) | EncryptionError::Seal(_) => internal(),
     }
 }
 
