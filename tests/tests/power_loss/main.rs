@@ -10,6 +10,7 @@
 //! failure names the cut and the way of loss.
 #![allow(clippy::unwrap_used)]
 
+mod budgets;
 mod check;
 mod full_disk;
 mod ledger;

@@ -74,8 +74,21 @@ impl Site {
     /// Whatever keeps it from starting.
     pub async fn start(front: &Front, disk: Recorder, data: &Path) -> Result<Self, String> {
         let meta = disk.meta().map_err(|error| format!("metadata does not open: {error:?}"))?;
+        Self::start_over(front, disk, Arc::new(meta), data).await
+    }
+
+    /// The same over metadata that was opened on `disk` already.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting.
+    pub async fn start_over(
+        front: &Front,
+        disk: Recorder,
+        meta: Arc<dyn MetaStore>,
+        data: &Path,
+    ) -> Result<Self, String> {
         let blobs = disk.blobs().map_err(|error| format!("blobs do not open: {error:?}"))?;
-        let (meta, blobs): (Arc<dyn MetaStore>, Arc<dyn BlobStore>) = (Arc::new(meta), Arc::new(blobs));
+        let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         let clock = Arc::new(Resting::default());
         let foundations = Foundations {
             meta: meta.clone(),
