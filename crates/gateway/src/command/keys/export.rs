@@ -45,7 +45,7 @@ impl ExportArgs {
             let line = "have their material in tokens or at external key services, which need backups of their own";
             writeln!(out, "{held} of them {line}").map_err(Error::Output)?;
         }
-        let line = "identities, buckets and objects are not in it: they are in meta.redb and blobs of the data folder";
+        let line = "identities, buckets and objects are not in it: they are in meta.redb, meta.journal and blobs";
         writeln!(out, "{line}").map_err(Error::Output)
     }
 }
