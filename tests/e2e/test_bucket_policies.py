@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import json
 import secrets
 import ssl
 import subprocess
@@ -36,6 +37,10 @@ def home(gateway):
     ({"Principal": {"CanonicalUser": "0" * 64}}, "Invalid principal in policy"),
     ({"Principal": {"Federated": "accounts.google.com"}}, "Invalid principal in policy"),
     ({"Condition": {"StringIs": {"s3:prefix": "x"}}}, "Invalid Condition type"),
+    ({"Condition": {"Null": {"s3:if-nonematch": "true"}}}, "Policy has an invalid condition key"),
+    ({"Condition": {"Null": {"aws:SourceIpp": "true"}}}, "Policy has an invalid condition key"),
+    ({"Condition": {"Null": {"kms:ViaService": "true"}}}, "Policy has an invalid condition key"),
+    ({"Condition": {"StringEquals": {"s3:prefix": "x"}}}, "Conditions do not apply to combination of actions and resources in statement"),
 ], ids=str)
 def test_a_policy_that_is_not_for_this_bucket(s3, bucket, statement, message):
     whole = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::{bucket}/*"} | statement
@@ -119,6 +124,84 @@ def test_a_condition_on_what_a_request_says(conditions, action, condition, call,
     conditions.deny(action, condition)
     conditions.denied(call, **met)
     conditions.allowed(call, **unmet)
+
+
+@pytest.mark.parametrize("action, condition, call, met, unmet", [
+    ("s3:GetObject", {"StringEquals": {"s3:ResourceAccount": ACCOUNT}}, "get_object", {"Key": "o"}, None),
+    ("s3:GetObject", {"StringNotEquals": {"s3:ResourceAccount": ACCOUNT}}, "get_object", None, {"Key": "o"}),
+    ("s3:*", {"Bool": {"s3:ObjectCreationOperation": "true"}}, "put_object", PUT, None),
+    ("s3:*", {"Bool": {"s3:ObjectCreationOperation": "true"}}, "get_object", None, {"Key": "o"}),
+    ("s3:*", {"Bool": {"s3:ObjectCreationOperation": "false"}}, "create_multipart_upload", {"Key": "m"}, None),
+    ("s3:*", {"Bool": {"s3:ObjectCreationOperation": "false"}}, "put_object", None, PUT),
+], ids=str)
+def test_a_condition_on_what_is_done(conditions, s3, bucket, action, condition, call, met, unmet):
+    s3.put_object(Bucket=bucket, Key="o", Body=b"x")
+    conditions.deny(action, condition)
+    if met:
+        conditions.denied(call, **met)
+    if unmet:
+        conditions.allowed(call, **unmet)
+
+
+def test_writes_only_where_nothing_is(conditions, s3, bucket):
+    """S3 User Guide, "Enforce conditional writes": uploads in parts carry the condition only when completed."""
+    conditions.deny("s3:PutObject", {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}})
+    conditions.denied("put_object", **PUT)
+    conditions.allowed("put_object", **PUT, IfNoneMatch="*")
+    for key, options in (("a", {"IfNoneMatch": "*"}), ("b", {})):
+        upload = conditions.allowed("create_multipart_upload", Key=key)["UploadId"]
+        part = conditions.allowed("upload_part", Key=key, UploadId=upload, PartNumber=1, Body=b"x")
+        call = {"Key": key, "UploadId": upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}} | options
+        if options:
+            conditions.allowed("complete_multipart_upload", **call)
+        else:
+            conditions.denied("complete_multipart_upload", **call)
+
+
+def test_where_a_browser_comes_from(gateway, conditions, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    conditions.deny("s3:GetObject", {"StringNotLike": {"aws:Referer": "https://example.com/*"}})
+    url = conditions.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"}, ExpiresIn=60)
+    assert [send(url, {"Referer": page}) for page in ("https://example.com/a", "https://example.org/a")] == [200, 403]
+    assert send(url) == 403
+
+
+def test_a_policy_means_whom_it_was_written_for(gateway, s3, home, bucket):
+    """A user or role made again under a deleted one's name is another principal."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    name = "u-" + secrets.token_hex(6)
+    arn, who = home.user(name=name)
+    role = home.role(name=name)
+    session = role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/session"
+    _, trusted = home.user(allow("sts:AssumeRole"))
+    statements = [allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*", Principal={"AWS": [arn, role, session]})]
+    s3.put_bucket_policy(Bucket=bucket, Policy=document(*statements))
+    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"] == statements
+    unique = [home.iam.get_user(UserName=name)["User"]["UserId"], home.iam.get_role(RoleName=name)["Role"]["RoleId"]]
+    reads = lambda who: gateway.client("s3", **who).get_object(Bucket=bucket, Key="k")["Body"].read()  # noqa: E731
+    assert reads(who) == reads(home.session(role, trusted)) == b"x"
+    home.iam.delete_access_key(UserName=name, AccessKeyId=who["key"])
+    home.iam.delete_user(UserName=name)
+    home.iam.delete_role(RoleName=name)
+    shown = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"][0]["Principal"]["AWS"]
+    assert shown == [*unique, unique[1] + ":session"]
+    _, again = home.user(name=name)
+    for credentials in (again, home.session(home.role(name=name), trusted)):
+        assert refused(gateway.client("s3", **credentials).get_object, Bucket=bucket, Key="k")[:2] == (403, "AccessDenied")
+    # What is shown now names nobody who could be put there.
+    assert refused(s3.put_bucket_policy, Bucket=bucket, Policy=s3.get_bucket_policy(Bucket=bucket)["Policy"])[1] == "MalformedPolicy"
+
+
+def test_what_nobody_needs_is_refused_before_policies_see_it(gateway, bucket):
+    """Anyone may send it, so it must cost nothing: tags, prefixes and headers have their limits."""
+    tags = "&".join(f"k{n}=v" for n in range(1000))
+    for target, headers, code in (
+            (f"{bucket}/k", {"x-amz-tagging": tags[:100]}, "BadRequest"), (f"{bucket}/k", {"x-amz-tagging": tags}, "RequestHeaderSectionTooLarge"),
+            (f"{bucket}?list-type=2&prefix={'a' * 1025}", {}, "KeyTooLongError"), (f"{bucket}?list-type=2&delimiter={'a' * 1025}", {}, "InvalidArgument")):
+        request = urllib.request.Request(f"{gateway.url}/{target}", headers=headers, method="PUT" if headers else "GET", data=b"" if headers else None)
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request, timeout=10)
+        assert error.value.code == 400 and f"<Code>{code}</Code>" in error.value.read().decode(), target
 
 
 def test_which_kms_key(conditions, kms, key):

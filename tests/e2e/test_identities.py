@@ -136,7 +136,7 @@ def test_who_may_not_assume_a_role_does_not(gateway, iam, user, role):
     arn = role(allow("*"))
     _, who = user()
     assert refused(gateway.client("sts", **who).assume_role, RoleArn=arn, RoleSessionName="session")[:2] == (403, "AccessDenied")
-    other = document({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:AssumeRole"})
+    other = document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
     iam.update_assume_role_policy(RoleName=arn.rpartition("/")[2], PolicyDocument=other)
     _, allowed = user(allow("sts:AssumeRole"))
     assert refused(gateway.client("sts", **allowed).assume_role, RoleArn=arn, RoleSessionName="session")[:2] == (403, "AccessDenied")
@@ -210,3 +210,31 @@ def test_a_scoped_session_without_the_key_gets_nothing_from_its_siblings_bucket_
     scoped = gateway.client("s3", **assume(gateway, who, arn, Policy=document(allow("s3:*"))))
     status, code, message = refused(scoped.get_object, Bucket=bucket, Key="k")
     assert (status, code) == (403, "AccessDenied") and "kms:Decrypt" in message
+
+
+def test_a_trust_policy_means_whom_it_was_written_for(gateway, iam):
+    name = "t-" + secrets.token_hex(6)
+    arn = iam.create_user(UserName=name)["User"]["Arn"]
+    trust = document({"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+
+    def assumes():
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        sts = gateway.client("sts", made["AccessKeyId"], made["SecretAccessKey"])
+        call = {"RoleArn": role, "RoleSessionName": "session"}
+        try:
+            return sts.assume_role(**call)["AssumedRoleUser"]["Arn"]
+        except Exception as error:  # noqa: BLE001
+            return error.response["Error"]["Code"]
+        finally:
+            iam.delete_access_key(UserName=name, AccessKeyId=made["AccessKeyId"])
+
+    assert assumes().endswith("/session")
+    assert iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"] == json.loads(trust)
+    iam.delete_user(UserName=name)
+    iam.create_user(UserName=name)
+    assert assumes() == "AccessDenied"
+    shown = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"]
+    assert shown.startswith("AIDA")
+    status, code, message = refused(iam.update_assume_role_policy, RoleName=name, PolicyDocument=trust.replace(name, "nobody-at-all"))
+    assert (status, code) == (400, "MalformedPolicyDocument") and message.startswith("Invalid principal in policy")

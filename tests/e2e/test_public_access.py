@@ -76,10 +76,24 @@ def test_a_public_policy_is_refused_where_it_is_blocked(shelf):
     status, code, message = refused(s3.put_bucket_policy, Bucket=bucket, Policy=to_everyone(bucket))
     assert (status, code) == (403, "AccessDenied") and "BlockPublicPolicy" in message
     assert refused(s3.get_bucket_policy, Bucket=bucket)[:2] == (404, "NoSuchBucketPolicy")
+    # Nobody's user id is everybody's.
+    for condition in ({"StringEquals": {"aws:userid": "anonymous"}}, {"StringEquals": {"aws:userid": ["AIDACKCEVSQ6C2EXAMPLE", "anonymous"]}}):
+        assert refused(s3.put_bucket_policy, Bucket=bucket, Policy=to_everyone(bucket, Condition=condition))[:2] == (403, "AccessDenied")
     # One that is not public is none of its business.
     s3.put_bucket_policy(Bucket=bucket, Policy=to_everyone(bucket, Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}))
     s3.put_public_access_block(Bucket=bucket, **block(BlockPublicAcls=True, IgnorePublicAcls=True, RestrictPublicBuckets=True))
     s3.put_bucket_policy(Bucket=bucket, Policy=to_everyone(bucket))
+
+
+def test_a_restricted_bucket_lets_nobody_in_unsigned(world, shelf):
+    """Whatever its policy says, and however little of it is public."""
+    s3, bucket = shelf
+    s3.put_public_access_block(Bucket=bucket, **block())
+    s3.put_bucket_policy(Bucket=bucket, Policy=to_everyone(bucket, Condition={"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}))
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"] == {"IsPublic": False}
+    assert anonymous(world[0], bucket) == 200
+    s3.put_public_access_block(Bucket=bucket, **block(RestrictPublicBuckets=True))
+    assert anonymous(world[0], bucket) == 403
 
 
 def test_blocking_policies_does_not_touch_the_one_that_is_there(world, shelf):

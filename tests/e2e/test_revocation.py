@@ -61,7 +61,7 @@ def test_a_role_that_no_longer_trusts(gateway, home, stored):
     _, who = home.user(allow("sts:AssumeRole"))
     role = home.role(EVERYTHING)
     read = reader(gateway, stored, home.session(role, who))
-    other = document({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "sts:AssumeRole"})
+    other = document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
     home.iam.update_assume_role_policy(RoleName=role.rpartition("/")[2], PolicyDocument=other)
     assert refused(gateway.client("sts", **who).assume_role, RoleArn=role, RoleSessionName="session")[:2] == (403, "AccessDenied")
     # As in AWS, trust decides who gets in; sessions that are in end by policy or by time.

@@ -50,7 +50,7 @@ mod tests;
 pub use access_keys::{AccessKey, KeyHolder, LastUsed};
 pub use arqueta_policy::{
     ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Principals, Request,
-    Request as PolicyRequest, Statement, Unidentified, identified, is_global_key, shown,
+    Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, evaluate, identified, is_global_key, shown,
 };
 pub use authorize::Denied;
 pub use credential::Credential;

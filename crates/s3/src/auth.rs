@@ -15,6 +15,7 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::action::{self, Need, On};
+use crate::condition;
 use crate::error;
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
@@ -95,6 +96,7 @@ impl Access {
         signing: Signing,
     ) -> S3Result<()> {
         let gate = &*self.gate;
+        condition::bounded(cx.headers(), cx.uri())?;
         let path = cx.s3_path();
         let bucket = match path.get_bucket_name() {
             Some(name) => gate.bucket(name).await?,
@@ -113,7 +115,8 @@ impl Access {
         let copied = source.as_ref().and_then(|source| source.as_ref().ok()).map(Source::copied);
         exchange.begin_draft(self.recorder.draft(exchange, asked, copied));
         let source = source.transpose()?;
-        let keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
+        let mut keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
+        condition::of_operation(&mut keys, operation);
         let question = Question { exchange, keys: &keys };
         // Whether a bucket of that name exists is no reason to refuse its creation; what is said
         // then is the engine's answer.

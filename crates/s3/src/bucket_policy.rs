@@ -6,6 +6,8 @@ use arqueta_iam::{Policy, PolicyKind, Statement};
 use arqueta_model::BucketName;
 use s3s::{S3Result, s3_error};
 
+use crate::condition_keys;
+
 /// Actions on buckets.
 const OF_BUCKETS: &[&str] = &[
     "CreateBucket",
@@ -118,6 +120,7 @@ pub fn parse(text: &str, bucket: &BucketName) -> S3Result<Policy> {
         let reach =
             Reach::of(statement, bucket).ok_or_else(|| s3_error!(MalformedPolicy, "Policy has invalid resource"))?;
         check_actions(statement, reach)?;
+        condition_keys::check(statement)?;
     }
     Ok(policy)
 }

@@ -3,16 +3,20 @@
 
 use arqueta_iam::ConditionKeys;
 use arqueta_model::{Region, Timestamp};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
+use s3s::{S3Result, s3_error};
 
+use crate::error;
 use crate::exchange::Exchange;
 use crate::query;
+use crate::refusal::Detail as _;
 use crate::signing::Signing;
 
 /// Headers whose values are condition keys of their own.
-const HEADERS: [(&str, &str); 18] = [
+const HEADERS: [(&str, &str); 20] = [
     ("x-amz-acl", "s3:x-amz-acl"),
+    ("x-amz-bucket-namespace", "s3:x-amz-bucket-namespace"),
     ("x-amz-content-sha256", "s3:x-amz-content-sha256"),
     ("x-amz-copy-source", "s3:x-amz-copy-source"),
     ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
@@ -30,6 +34,7 @@ const HEADERS: [(&str, &str); 18] = [
     ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
     ("if-match", "s3:if-match"),
     ("if-none-match", "s3:if-none-match"),
+    ("referer", "aws:referer"),
 ];
 
 /// Query parameters whose values are condition keys.
@@ -37,32 +42,79 @@ const PARAMETERS: [(&str, &str); 4] = [
     ("prefix", "s3:prefix"),
     ("delimiter", "s3:delimiter"),
     ("max-keys", "s3:max-keys"),
-    ("versionId", "s3:VersionId"),
+    ("versionId", "s3:versionid"),
 ];
+
+/// Longest value of a header that policies compare: what S3 takes for all headers together.
+const HEADER: usize = 8 * 1024;
+/// Longest value of a parameter that policies compare: that of an object's key.
+const PARAMETER: usize = 1024;
+/// Most tags of an object.
+const TAGS: usize = 10;
+
+/// Refuses what no request needs and policies would have to be held against: anyone can send it
+/// before anyone knows who he is.
+///
+/// # Errors
+/// `KeyTooLongError`, `InvalidArgument`, `RequestHeaderSectionTooLarge`, and `BadRequest` for more
+/// tags than an object can have.
+pub fn bounded(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+    for (name, value) in query::pairs(uri) {
+        let compared = PARAMETERS.iter().any(|(parameter, _)| *parameter == name);
+        if compared && value.len() > PARAMETER {
+            return Err(match &*name {
+                "prefix" => s3_error!(KeyTooLongError, "Your key is too long")
+                    .detail("Size", value.len().to_string())
+                    .detail("MaxSizeAllowed", PARAMETER.to_string()),
+                name => {
+                    error::invalid_argument("The argument is too long.", name, &value[..value.floor_char_boundary(64)])
+                }
+            });
+        }
+    }
+    let lengths = HEADERS.iter().filter_map(|(name, _)| headers.get(*name)).map(|value| value.len());
+    let tagging = headers.get("x-amz-tagging");
+    if lengths.chain(tagging.map(|value| value.len())).any(|length| length > HEADER) {
+        return Err(error::too_large_headers(HEADER));
+    }
+    let pairs = |value: &HeaderValue| value.as_bytes().split(|b| *b == b'&').filter(|pair| !pair.is_empty()).count();
+    few_tags(tagging.map_or(0, pairs))
+}
+
+/// Whether an object can have so many tags.
+///
+/// # Errors
+/// `BadRequest`.
+pub fn few_tags(count: usize) -> S3Result<()> {
+    if count <= TAGS {
+        return Ok(());
+    }
+    Err(error::of_engine(&arqueta_engine::Error::TooManyTags { message: "Object tags cannot be greater than 10" }))
+}
 
 /// The keys of one request.
 #[must_use]
 pub fn keys<'a>(
     exchange: &'a Exchange,
     region: &'a Region,
-    headers: &HeaderMap,
-    uri: &Uri,
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
     signing: Signing,
 ) -> ConditionKeys<'a> {
     let mut keys = ConditionKeys::of_request(exchange.info(), region);
     for (name, key) in HEADERS {
         // An empty header is none to s3s, so it must not pass for one that a policy demands.
         if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty()) {
-            keys.insert(key, value);
+            keys.set(key, value);
         }
     }
     for (name, value) in query::pairs(uri) {
         if let Some((_, key)) = PARAMETERS.iter().find(|(parameter, _)| *parameter == name) {
-            keys.insert(key, value);
+            keys.set(key, value);
         }
     }
     if let Some(version) = exchange.tls() {
-        keys.insert("s3:TlsVersion", version);
+        keys.set("s3:tlsversion", version);
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(tags) = text("x-amz-tagging") {
@@ -74,26 +126,38 @@ pub fn keys<'a>(
     keys
 }
 
+/// Adds `s3:ObjectCreationOperation`, which tells the calls that make an object from those that
+/// prepare one (S3 User Guide, "Enforce conditional writes on Amazon S3 buckets"): the condition on
+/// what is there comes with the former alone. Only PutObject, the permission, has the key.
+pub fn of_operation(keys: &mut ConditionKeys<'_>, operation: &str) {
+    let creates = match operation {
+        "PutObject" | "CopyObject" | "PostObject" | "CompleteMultipartUpload" => "true",
+        "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy" => "false",
+        _ => return,
+    };
+    keys.set_for("s3:PutObject", "s3:objectcreationoperation", creates);
+}
+
 fn add_signing(keys: &mut ConditionKeys<'_>, now: Timestamp, headers: &HeaderMap, uri: &Uri, signing: Signing) {
     let date = match signing {
         Signing::None => return,
         Signing::Header => {
-            keys.insert("s3:authType", "REST-HEADER");
+            keys.set("s3:authtype", "REST-HEADER");
             headers.get("x-amz-date").and_then(|value| value.to_str().ok()).map(str::to_owned)
         }
         Signing::Query => {
-            keys.insert("s3:authType", "REST-QUERY-STRING");
+            keys.set("s3:authtype", "REST-QUERY-STRING");
             query::value(uri, "X-Amz-Date")
         }
         Signing::Form | Signing::FormV2 => {
-            keys.insert("s3:authType", "POST");
+            keys.set("s3:authtype", "POST");
             None
         }
     };
     let version = if signing == Signing::FormV2 { "AWS" } else { "AWS4-HMAC-SHA256" };
-    keys.insert("s3:signatureversion", version);
+    keys.set("s3:signatureversion", version);
     if let Some(signed) = date.as_deref().and_then(amz_date) {
-        keys.insert("s3:signatureAge", now.since(signed).as_millis().to_string());
+        keys.set("s3:signatureage", now.since(signed).as_millis().to_string());
     }
 }
 
@@ -159,6 +223,32 @@ mod tests {
         for bad in ["", "1970-01-01T00:00:01Z", "19700101T000001", "19701301T000001Z"] {
             assert_eq!(amz_date(bad), None, "{bad}");
         }
+    }
+
+    fn code(name: &'static str, value: &str, uri: &str) -> Option<String> {
+        let headers =
+            HeaderMap::from_iter([(http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())]);
+        bounded(&headers, &uri.parse().unwrap()).err().map(|error| error.code().as_str().to_owned())
+    }
+
+    #[test]
+    fn what_no_request_needs_is_refused_before_policies_see_it() {
+        let tags = |n: usize| (0..n).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join("&");
+        assert_eq!(code("x-amz-tagging", &tags(10), "/b/k"), None);
+        assert_eq!(code("x-amz-tagging", &tags(11), "/b/k").as_deref(), Some("BadRequest"));
+        assert_eq!(code("x-amz-tagging", &tags(28_000), "/b/k").as_deref(), Some("RequestHeaderSectionTooLarge"));
+        assert_eq!(code("referer", &"a".repeat(8192), "/b"), None);
+        for name in ["referer", "x-amz-acl", "if-match", "x-amz-copy-source"] {
+            assert_eq!(code(name, &"a".repeat(8193), "/b").as_deref(), Some("RequestHeaderSectionTooLarge"), "{name}");
+        }
+        let uri = |name: &str, length: usize| format!("/b?{name}={}", "a".repeat(length));
+        for (name, said) in
+            [("prefix", "KeyTooLongError"), ("delimiter", "InvalidArgument"), ("versionId", "InvalidArgument")]
+        {
+            assert_eq!(code("x-amz-acl", "private", &uri(name, 1024)), None, "{name}");
+            assert_eq!(code("x-amz-acl", "private", &uri(name, 1025)).as_deref(), Some(said), "{name}");
+        }
+        assert_eq!(code("x-amz-acl", "private", &uri("other", 5000)), None);
     }
 
     #[test]

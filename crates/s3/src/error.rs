@@ -79,6 +79,18 @@ pub fn invalid_argument(message: &str, name: &str, value: &str) -> S3Error {
         .into_error()
 }
 
+/// Headers longer than the `most` bytes that they may have.
+#[must_use]
+pub fn too_large_headers(most: usize) -> S3Error {
+    Answer::new(
+        "RequestHeaderSectionTooLarge",
+        StatusCode::BAD_REQUEST,
+        "Your request header section exceeds the maximum allowed size.".to_owned(),
+    )
+    .detail("MaxSizeAllowed", most.to_string())
+    .into_error()
+}
+
 /// A failure of the engine as s3s carries it. Causes that users must not see go to the log.
 #[must_use]
 pub fn of_engine(error: &Error) -> S3Error {

@@ -1,7 +1,6 @@
 //! May this caller do this here? Identity policies, bucket policy, ownership.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::{BucketDocument, BucketRecord};
@@ -9,6 +8,7 @@ use arqueta_engine::{Engine, Error};
 use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest, Unidentified, identified, shown};
 use arqueta_model::{AccountId, BucketName, PrincipalKind, Region};
 use http::{HeaderMap, Uri};
+use moka::sync::Cache;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use crate::action;
@@ -19,16 +19,16 @@ use crate::exchange::Exchange;
 use crate::public_access::{self, PublicAccess};
 use crate::signing::Signing;
 
-/// Most parsed bucket policies remembered.
-const POLICIES: usize = 1024;
+/// Bytes of bucket policies whose parsed forms are remembered.
+const POLICIES: u64 = 8 * 1024 * 1024;
 
 /// Decides S3 actions: identity policies, bucket policy, ownership.
 pub struct Gate {
     iam: Arc<Iam>,
     engine: Arc<Engine>,
     region: Region,
-    /// Parsed bucket policies beside the text they were parsed from; a changed text parses anew.
-    policies: RwLock<HashMap<BucketName, (String, Arc<BucketPolicy>)>>,
+    /// Parsed bucket policies; a changed text parses anew.
+    policies: Cache<BucketName, Arc<BucketPolicy>>,
 }
 
 /// A bucket's policy, parsed.
@@ -38,6 +38,8 @@ pub struct BucketPolicy {
     pub policy: Policy,
     /// Whether S3 calls it public.
     pub is_public: bool,
+    /// What it was parsed from.
+    text: Box<str>,
 }
 
 /// What a decision is made on, beside the action.
@@ -53,7 +55,9 @@ impl Gate {
     /// A gate of `region`.
     #[must_use]
     pub fn new(iam: Arc<Iam>, engine: Arc<Engine>, region: Region) -> Self {
-        Self { iam, engine, region, policies: RwLock::default() }
+        let weight = |_: &BucketName, policy: &Arc<BucketPolicy>| u32::try_from(policy.text.len()).unwrap_or(u32::MAX);
+        let policies = Cache::builder().weigher(weight).max_capacity(POLICIES).build();
+        Self { iam, engine, region, policies }
     }
 
     /// The record of a bucket; `None` if there is none.
@@ -74,8 +78,8 @@ impl Gate {
     pub fn keys<'a>(
         &'a self,
         exchange: &'a Exchange,
-        headers: &HeaderMap,
-        uri: &Uri,
+        headers: &'a HeaderMap,
+        uri: &'a Uri,
         signing: Signing,
     ) -> ConditionKeys<'a> {
         condition::keys(exchange, &self.region, headers, uri, signing)
@@ -84,8 +88,9 @@ impl Gate {
     /// Decides `action` on `resource`, in `bucket` if it exists. In a bucket that does not exist
     /// the caller's own policies decide, so that only those who may look learn that it is missing.
     ///
-    /// A public policy under RestrictPublicBuckets is for the owner's account alone. The owner's
-    /// root user always gets at the policy itself, or nobody could mend one that bars everyone.
+    /// A public policy under RestrictPublicBuckets is for the owner's account alone, and whatever the
+    /// policy says nobody comes in unsigned. The owner's root user always gets at the policy itself,
+    /// or nobody could mend one that bars everyone.
     ///
     /// # Errors
     /// `AccessDenied`.
@@ -96,25 +101,25 @@ impl Gate {
         resource: &str,
         bucket: Option<&BucketRecord>,
     ) -> S3Result<()> {
-        let identity = question.exchange.identity().ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
+        let identity = question.exchange.identity().ok_or_else(denied)?;
         let owner = bucket.map_or(&identity.principal.account, |bucket| &bucket.owner);
         let policy = match mends_policy(identity, action, owner) {
             true => None,
             false => bucket.map(|bucket| self.bucket_policy(bucket)).transpose()?.flatten(),
         };
-        if identity.principal.kind == PrincipalKind::Anonymous && policy.is_none() {
-            return Err(s3_error!(AccessDenied, "Access Denied"));
+        let restricted = bucket.is_some_and(|bucket| PublicAccess::of(bucket).restrict_buckets);
+        if identity.principal.kind == PrincipalKind::Anonymous && (policy.is_none() || restricted) {
+            return Err(denied());
         }
         let request = PolicyRequest { action, resource, keys: question.keys };
         self.iam
             .authorize(identity, &request, policy.as_deref().map(|policy| &policy.policy), owner)
             .map_err(|denied| self.refusal(identity, &request, owner, &denied.message))?;
         let (Some(bucket), Some(policy)) = (bucket, policy) else { return Ok(()) };
-        let restricted = policy.is_public && PublicAccess::of(bucket).restrict_buckets;
-        if !restricted || public_access::is_within(identity, bucket) {
+        if !(policy.is_public && restricted) || public_access::is_within(identity, bucket) {
             return Ok(());
         }
-        Err(s3_error!(AccessDenied, "Access Denied"))
+        Err(denied())
     }
 
     /// The reason is told within the bucket owner's account (S3 User Guide, "Troubleshoot access
@@ -123,14 +128,14 @@ impl Gate {
     fn refusal(&self, identity: &Identity, request: &PolicyRequest<'_>, owner: &AccountId, why: &str) -> S3Error {
         let own = &identity.principal.account;
         if identity.principal.kind == PrincipalKind::Anonymous {
-            return s3_error!(AccessDenied, "Access Denied");
+            return denied();
         }
         if own == owner {
             return s3_error!(AccessDenied, "{why}");
         }
         match self.iam.authorize(identity, request, None, own) {
             Err(denied) => s3_error!(AccessDenied, "{}", denied.message),
-            Ok(()) => s3_error!(AccessDenied, "Access Denied"),
+            Ok(()) => denied(),
         }
     }
 
@@ -189,7 +194,7 @@ impl Gate {
     }
 
     /// The keys with the tags of the object that `action` is decided on. `None` where they cannot
-    /// matter: the action has no such keys, no policy is there to read them, or no such object.
+    /// matter: the action has no such keys, no policy asks for them, or there is no such object.
     async fn existing_tags<'a>(
         &self,
         question: Question<'a>,
@@ -198,8 +203,13 @@ impl Gate {
         name: Option<ObjectName>,
     ) -> Option<ConditionKeys<'a>> {
         let bucket = bucket.filter(|_| action::reads_existing_tags(action))?;
-        let root = question.exchange.identity()?.principal.kind == PrincipalKind::Root;
-        if root && !bucket.documents.contains_key(&BucketDocument::Policy) {
+        let identity = question.exchange.identity()?;
+        let asks = |policy: &Policy| policy.mentions("s3:existingobjecttag/");
+        let own =
+            identity.policies.iter().chain(&identity.boundary).chain(identity.session.iter().flat_map(|it| &**it));
+        // One that cannot be read denies whatever the tags are.
+        let of_bucket = self.bucket_policy(bucket).ok()?;
+        if !own.map(AsRef::as_ref).chain(of_bucket.as_deref().map(|it| &it.policy)).any(asks) {
             return None;
         }
         let (tags, _) = self.engine.object_tags(&name?).await.ok()?;
@@ -216,23 +226,20 @@ impl Gate {
     /// `AccessDenied` for one that cannot be read.
     pub fn bucket_policy(&self, bucket: &BucketRecord) -> S3Result<Option<Arc<BucketPolicy>>> {
         let Some(text) = bucket.documents.get(&BucketDocument::Policy) else { return Ok(None) };
-        let known = self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&bucket.name).cloned();
-        if let Some((parsed_from, policy)) = known
-            && parsed_from == *text
-        {
-            return Ok(Some(policy));
+        if let Some(known) = self.policies.get(&bucket.name).filter(|known| *known.text == **text) {
+            return Ok(Some(known));
         }
         // It was valid when it was stored; one that no longer is denies everything.
         let policy = Policy::parse(text, PolicyKind::Resource)
             .map_err(|_| s3_error!(AccessDenied, "The policy of the bucket cannot be read."))?;
-        let policy = Arc::new(BucketPolicy { is_public: policy.is_public(), policy });
-        let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
-        if policies.len() >= POLICIES {
-            policies.clear();
-        }
-        policies.insert(bucket.name.clone(), (text.clone(), Arc::clone(&policy)));
+        let policy = Arc::new(BucketPolicy { is_public: policy.is_public(), policy, text: text.as_str().into() });
+        self.policies.insert(bucket.name.clone(), Arc::clone(&policy));
         Ok(Some(policy))
     }
+}
+
+fn denied() -> S3Error {
+    s3_error!(AccessDenied, "Access Denied")
 }
 
 /// Whether the root user of the owner's account is at the bucket's policy (S3 API Reference,

@@ -27,6 +27,7 @@ mod body;
 mod bucket_policy;
 mod checksum;
 mod condition;
+mod condition_keys;
 mod cors;
 pub mod error;
 mod exchange;

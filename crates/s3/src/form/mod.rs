@@ -24,6 +24,7 @@ use s3s::{Body, S3Error, S3Result, s3_error};
 
 use crate::action::{self, On};
 use crate::auth;
+use crate::condition;
 use crate::error::{self, invalid_argument};
 use crate::exchange::Exchange;
 use crate::gate::{Gate, Question};
@@ -152,7 +153,9 @@ impl Forms {
             Asked { operation: "PostObject", bucket: Some(bucket_text), key: Some(key), headers, uri: &uri, signing };
         exchange.begin_draft(self.recorder.draft(exchange, asked, None));
         let needs = action::needs("PutObject", headers, &uri).ok_or_else(|| s3_error!(NotImplemented))?;
-        let keys = self.gate.keys(exchange, headers, &uri, signing);
+        condition::bounded(headers, &uri)?;
+        let mut keys = self.gate.keys(exchange, headers, &uri, signing);
+        condition::of_operation(&mut keys, "PostObject");
         let question = Question { exchange, keys: &keys };
         for need in needs {
             let resource = match need.on {

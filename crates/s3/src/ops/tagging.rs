@@ -94,6 +94,8 @@ pub async fn put_object_tagging(
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
     let set = pairs(set)?;
+    // Policies see no more tags than an object can have.
+    condition::few_tags(set.len())?;
     let action = if name.version.is_some() { "s3:PutObjectVersionTagging" } else { "s3:PutObjectTagging" };
     ops.permits_with(action, &name, condition::request_tags(&set), &request.headers, &request.uri).await?;
     let tags = Tags::of_object(set).map_err(|e| of_engine(&e))?;
