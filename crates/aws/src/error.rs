@@ -189,6 +189,7 @@ fn iam_answer(error: &arqueta_iam::Error, json: bool) -> (StatusCode, &'static s
         "InvalidIdentityToken" | "ExpiredTokenException" | "IDPCommunicationError" => StatusCode::BAD_REQUEST,
         "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded" | "ConcurrentModification" => StatusCode::CONFLICT,
         "AccessDenied" | "InvalidClientTokenId" | "ExpiredToken" => StatusCode::FORBIDDEN,
+        "ReportNotPresent" | "ReportExpired" => StatusCode::GONE,
         "ServiceFailure" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     };

@@ -158,6 +158,22 @@ impl Iam {
         Ok(LastUsed { user_name, at: self.directory.last_use(id).await? })
     }
 
+    /// The account of an access key, whoever asks (STS: GetAccessKeyInfo).
+    ///
+    /// # Errors
+    /// [`Error::Validation`] for keys that are not known: temporary ones are kept nowhere.
+    pub async fn access_key_account(&self, id: &str) -> Result<AccountId, Error> {
+        if let Some((account, root)) = &self.configured_root
+            && root.access_key_id == id
+        {
+            return Ok(account.clone());
+        }
+        let record = self.directory.access_key(id).await?;
+        record.map(|record| record.account).ok_or_else(|| {
+            Error::validation("The specified access key id does not belong to an account that can be told.")
+        })
+    }
+
     async fn ring(&self, account: &AccountId, holder: KeyHolder<'_>) -> Result<Ring, Error> {
         match holder {
             KeyHolder::User(name) => Ok(Ring::User(self.existing(account, name).await?)),

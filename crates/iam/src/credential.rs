@@ -45,6 +45,8 @@ struct Known {
     session: Option<(Box<str>, Timestamp)>,
     /// When the last use was written down, milliseconds.
     noted: AtomicI64,
+    /// What the use is written down for: the access key, or the role behind a session.
+    used: Option<String>,
 }
 
 impl Known {
@@ -89,7 +91,7 @@ impl Iam {
             None => self.learn(access_key_id, token, now).await?,
         };
         known.admits(token, now)?;
-        self.note_use(access_key_id, &known, now).await;
+        self.note_use(&known, now).await;
         Ok(known.credential.clone())
     }
 
@@ -114,21 +116,34 @@ impl Iam {
             (true, None) => return Err(Error::UnknownAccessKey),
             (false, _) => (self.long_term(access_key_id).await?, None),
         };
-        let noted = self.directory.last_use(access_key_id).await?.map_or(i64::MIN, Timestamp::millis);
-        let known = Arc::new(Known { credential, generation, session, noted: AtomicI64::new(noted) });
+        let principal = &credential.identity.principal;
+        let used = match (&session, &principal.session) {
+            (None, _) => Some(access_key_id.to_owned()),
+            (Some(_), Some(of)) if principal.kind == PrincipalKind::AssumedRole => Some(of.issuer_id.clone()),
+            _ => None,
+        };
+        let noted = match &used {
+            Some(used) => self.directory.last_use(used).await?.map_or(i64::MIN, Timestamp::millis),
+            None => i64::MIN,
+        };
+        let known = Arc::new(Known { credential, generation, session, noted: AtomicI64::new(noted), used });
         self.credentials.known.insert(access_key_id.to_owned(), Arc::clone(&known));
         Ok(known)
     }
 
-    /// Writes down the use of a stored access key, at most once a quarter of an hour.
-    async fn note_use(&self, access_key_id: &str, known: &Known, now: Timestamp) {
+    /// Writes down the use of a stored access key or a role, at most once a quarter of an hour.
+    async fn note_use(&self, known: &Known, now: Timestamp) {
+        let Some(used) = &known.used else { return };
         let noted = known.noted.load(Ordering::Relaxed);
-        let due = known.session.is_none() && now.millis().saturating_sub(noted) >= LAST_USE.as_millis() as i64;
+        let due = now.millis().saturating_sub(noted) >= LAST_USE.as_millis() as i64;
         let won =
             due && known.noted.compare_exchange(noted, now.millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if won && let Err(error) = self.directory.note_use(access_key_id, now).await {
+        if won && let Err(error) = self.directory.note_use(used, now).await {
             // What a user sees in a listing is no reason to refuse the request.
-            tracing::warn!(error = &error as &dyn std::error::Error, "the last use of an access key was not recorded");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last use of an access key or role was not recorded"
+            );
         }
     }
 

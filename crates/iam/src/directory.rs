@@ -1,8 +1,8 @@
 //! The records in the store: reading, listing, and changes that happen one after another.
 //!
 //! Keys, under `iam/`: `a/<account>`, `u|g|r|p|o/<account>\0<lower-case name>`,
-//! `k/<access key id>`, `i/<unique id>` (account and name of a user or role), `l/<access key id>` (last
-//! use), `epoch`. Every change requires the epoch it read and moves it, so that changes by
+//! `k/<access key id>`, `i/<unique id>` (account and name of a user or role), `l/<access key or role id>`
+//! (last use), `c/<account>` (credential report), `epoch`. Every change requires the epoch it read and moves it, so that changes by
 //! several gateways over one store happen in some order, each seeing the one before.
 
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::Error;
 use crate::page::{List, Page};
 use crate::record::{AccessKeyRecord, AccountRecord, Named, decode, encode};
+use crate::report::CredentialReport;
 
 const EPOCH: &[u8] = b"iam/epoch";
 /// Pairs read at a time.
@@ -90,14 +91,24 @@ impl Directory {
         self.read(&id_key(id)).await
     }
 
-    /// When an access key was last used.
-    pub(crate) async fn last_use(&self, access_key_id: &str) -> Result<Option<Timestamp>, Error> {
-        self.read(&last_use_key(access_key_id)).await
+    /// When an access key or role was last used.
+    pub(crate) async fn last_use(&self, id: &str) -> Result<Option<Timestamp>, Error> {
+        self.read(&last_use_key(id)).await
     }
 
-    /// Notes the use of an access key. Not a change: nobody's rights move.
-    pub(crate) async fn note_use(&self, access_key_id: &str, at: Timestamp) -> Result<(), Error> {
-        Ok(self.meta.commit(Batch::default().put(last_use_key(access_key_id), encode(&at))).await?)
+    /// Notes the use of an access key or role. Not a change: nobody's rights move.
+    pub(crate) async fn note_use(&self, id: &str, at: Timestamp) -> Result<(), Error> {
+        Ok(self.meta.commit(Batch::default().put(last_use_key(id), encode(&at))).await?)
+    }
+
+    /// The credential report of an account.
+    pub(crate) async fn report(&self, account: &AccountId) -> Result<Option<CredentialReport>, Error> {
+        self.read(&report_key(account)).await
+    }
+
+    /// Keeps a credential report. Not a change: nobody's rights move.
+    pub(crate) async fn put_report(&self, account: &AccountId, report: &CredentialReport) -> Result<(), Error> {
+        Ok(self.meta.commit(Batch::default().put(report_key(account), encode(report))).await?)
     }
 
     async fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Error> {
@@ -178,6 +189,7 @@ impl Change<'_> {
 
     pub(crate) fn delete_id(&mut self, id: &str) {
         self.remove(id_key(id));
+        self.remove(last_use_key(id));
     }
 
     fn write<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
@@ -217,6 +229,10 @@ fn last_use_key(id: &str) -> Vec<u8> {
 
 fn id_key(id: &str) -> Vec<u8> {
     format!("iam/i/{id}").into_bytes()
+}
+
+fn report_key(account: &AccountId) -> Vec<u8> {
+    format!("iam/c/{account}").into_bytes()
 }
 
 fn account_key(account: &AccountId) -> Vec<u8> {

@@ -42,6 +42,12 @@ pub enum Error {
         /// Which and why.
         message: String,
     },
+    /// `InvalidParameterValue`: session tags that cannot be meant.
+    #[error("{message}")]
+    InvalidParameterValue {
+        /// Which and why.
+        message: String,
+    },
     /// `ValidationError`: a value outside its shape.
     #[error("{message}")]
     Validation {
@@ -86,6 +92,12 @@ pub enum Error {
     /// `IDPCommunicationError`: the identity provider cannot be asked for its keys.
     #[error("The identity provider could not be reached to verify the incoming identity token. Retry the request.")]
     IdpCommunication,
+    /// `ReportNotPresent`: no credential report was made.
+    #[error("There is no credential report. Generate one.")]
+    ReportNotPresent,
+    /// `ReportExpired`: the credential report is older than four hours.
+    #[error("The credential report has expired. Generate a new one.")]
+    ReportExpired,
     /// `ConcurrentModification`: another gateway changed identities at the same moment.
     #[error(
         "The request was rejected because multiple requests to change this object were submitted simultaneously. Wait a few minutes and submit your request again."
@@ -117,6 +129,7 @@ impl Error {
             Self::MalformedPolicyDocument { .. } => "MalformedPolicyDocument",
             Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
             Self::InvalidInput { .. } => "InvalidInput",
+            Self::InvalidParameterValue { .. } => "InvalidParameterValue",
             Self::Validation { .. } => "ValidationError",
             Self::Unmodifiable { .. } => "UnmodifiableEntity",
             Self::Denied { .. } => "AccessDenied",
@@ -125,6 +138,8 @@ impl Error {
             Self::InvalidIdentityToken { .. } => "InvalidIdentityToken",
             Self::ExpiredIdentityToken { .. } => "ExpiredTokenException",
             Self::IdpCommunication => "IDPCommunicationError",
+            Self::ReportNotPresent => "ReportNotPresent",
+            Self::ReportExpired => "ReportExpired",
             Self::ConcurrentModification => "ConcurrentModification",
             Self::Damaged { .. } | Self::Lookup(_) | Self::Store(_) => "ServiceFailure",
         }

@@ -167,8 +167,10 @@ impl Iam {
     /// Attaches a managed policy; one that is attached already is fine.
     ///
     /// # Errors
-    /// [`Error::NoSuchEntity`] for either, [`Error::LimitExceeded`].
+    /// [`Error::NoSuchEntity`] for either, [`Error::LimitExceeded`], [`Error::Validation`] for what is
+    /// no ARN.
     pub async fn attach_policy(&self, account: &AccountId, entity: Entity<'_>, arn: &str) -> Result<(), Error> {
+        check_policy_arn(arn)?;
         let mut change = self.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
         self.require_managed(account, arn, || format!("Policy {arn} does not exist or is not attachable.")).await?;
@@ -186,6 +188,7 @@ impl Iam {
     /// # Errors
     /// [`Error::NoSuchEntity`] if it is not attached.
     pub async fn detach_policy(&self, account: &AccountId, entity: Entity<'_>, arn: &str) -> Result<(), Error> {
+        check_policy_arn(arn)?;
         let mut change = self.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
         if !holder.grants().attached.remove(arn) {
@@ -220,8 +223,15 @@ impl Iam {
     }
 }
 
+fn check_policy_arn(arn: &str) -> Result<(), Error> {
+    match arn.parse::<arqueta_model::Arn>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::validation("Invalid ARN:  Could not be parsed!")),
+    }
+}
+
 impl AttachedPolicy {
-    fn of(arn: &str) -> Self {
+    pub(crate) fn of(arn: &str) -> Self {
         Self { policy_name: ManagedArn::name_of(arn).to_owned(), policy_arn: arn.to_owned() }
     }
 }

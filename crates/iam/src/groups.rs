@@ -26,7 +26,7 @@ pub struct Group {
 }
 
 impl Group {
-    fn of(account: &AccountId, record: GroupRecord) -> Self {
+    pub(crate) fn of(account: &AccountId, record: GroupRecord) -> Self {
         Self {
             arn: record.arn(account),
             path: record.path,

@@ -20,6 +20,7 @@
 mod access_keys;
 mod authorize;
 mod credential;
+mod details;
 mod directory;
 mod error;
 mod grants;
@@ -32,6 +33,7 @@ mod page;
 mod policies;
 mod principals;
 mod record;
+mod report;
 mod roles;
 mod secret;
 mod service;
@@ -54,6 +56,7 @@ pub use arqueta_policy::{
 };
 pub use authorize::Denied;
 pub use credential::Credential;
+pub use details::{Detail, DetailKind, Held};
 pub use error::Error;
 pub use grants::{AttachedPolicy, Entity};
 pub use groups::Group;
@@ -64,6 +67,7 @@ pub use oidc::{
 };
 pub use page::{List, Page};
 pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, PolicyUsage};
+pub use report::CredentialReport;
 pub use roles::{CreateRole, Role};
 pub use secret::{Secret, SecretSealer};
 pub use service::{Config, Iam, NewAccessKey, RootKey};

@@ -154,6 +154,18 @@ impl Iam {
         only_attached: bool,
         list: &List,
     ) -> Result<Page<ManagedPolicy>, Error> {
+        let mut all = self.managed_policies(account, scope).await?;
+        let prefix = list.path_prefix.as_deref().unwrap_or("/");
+        all.retain(|policy| policy.path.starts_with(prefix) && (!only_attached || policy.attachment_count > 0));
+        list.page(all.into_iter(), |policy| format!("{} {}", policy.policy_name, policy.arn).into())
+    }
+
+    /// All managed policies of a scope, by name.
+    pub(crate) async fn managed_policies(
+        &self,
+        account: &AccountId,
+        scope: PolicyScope,
+    ) -> Result<Vec<ManagedPolicy>, Error> {
         let usage = self.usage(account).await?;
         let mut all = Vec::new();
         if scope != PolicyScope::Local {
@@ -163,11 +175,9 @@ impl Iam {
             let own: Vec<PolicyRecord> = self.directory.all(account).await?;
             all.extend(own.into_iter().map(|record| ManagedPolicy::own(account, record, &usage)));
         }
-        let prefix = list.path_prefix.as_deref().unwrap_or("/");
-        all.retain(|policy| policy.path.starts_with(prefix) && (!only_attached || policy.attachment_count > 0));
         // An account may give its policy the name of one of AWS's: the ARN tells them apart.
         all.sort_by_key(|policy| (policy.policy_name.to_lowercase(), policy.arn.clone()));
-        list.page(all.into_iter(), |policy| format!("{} {}", policy.policy_name, policy.arn).into())
+        Ok(all)
     }
 
     /// Deletes a managed policy that nobody uses and that has one version left.

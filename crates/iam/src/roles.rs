@@ -41,11 +41,13 @@ pub struct Role {
     pub permissions_boundary: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,
+    /// When a session of it last made a request, to the quarter of an hour.
+    pub last_used: Option<Timestamp>,
 }
 
 impl Role {
     /// `trust` is the trust policy as it is shown.
-    fn of(account: &AccountId, record: RoleRecord, trust: String) -> Self {
+    fn of(account: &AccountId, record: RoleRecord, trust: String, last_used: Option<Timestamp>) -> Self {
         Self {
             arn: record.arn(account),
             path: record.path,
@@ -57,6 +59,7 @@ impl Role {
             max_session_duration: record.max_session,
             permissions_boundary: record.boundary,
             tags: record.tags,
+            last_used,
         }
     }
 }
@@ -122,9 +125,10 @@ impl Iam {
         Ok(arqueta_policy::identified(&policy, document, self).await?)
     }
 
-    async fn shown_role(&self, account: &AccountId, record: RoleRecord) -> Result<Role, Error> {
+    pub(crate) async fn shown_role(&self, account: &AccountId, record: RoleRecord) -> Result<Role, Error> {
         let trust = arqueta_policy::shown(&record.trust, self).await.map_err(Error::Lookup)?;
-        Ok(Role::of(account, record, trust))
+        let last_used = self.directory.last_use(&record.id).await?;
+        Ok(Role::of(account, record, trust, last_used))
     }
 
     /// One role.

@@ -222,7 +222,7 @@ impl Iam {
     /// [`Error::PackedPolicyTooLarge`], [`Error::NoSuchEntity`] for a policy.
     pub async fn federation_token(&self, caller: StsCaller<'_>, input: FederationToken) -> Result<Issued, Error> {
         check_session_name("name", &input.name, 32)?;
-        names::check_tags(&input.tags)?;
+        check_session_tags(&input.tags)?;
         let packed = self.pack(&input.scope, &input.tags)?;
         let identity = caller.identity;
         let account = identity.principal.account.clone();
@@ -310,11 +310,11 @@ pub(crate) struct SessionTags {
 
 /// The tags passed, and those that the caller's own session hands down.
 fn session_tags(caller: &Identity, input: &AssumeRole) -> Result<SessionTags, Error> {
-    names::check_tags(&input.tags)?;
+    check_session_tags(&input.tags)?;
     let inherited = &caller.transitive_tags;
     for tag in &input.tags {
         if inherited.iter().any(|(key, _)| key.to_lowercase() == tag.key.to_lowercase()) {
-            return Err(Error::InvalidInput {
+            return Err(Error::InvalidParameterValue {
                 message: format!(
                     "One or more tags ({}) cannot be overridden: a role in the chain made them transitive.",
                     tag.key
@@ -327,14 +327,22 @@ fn session_tags(caller: &Identity, input: &AssumeRole) -> Result<SessionTags, Er
     let mut transitive: Vec<String> = inherited.iter().map(|(key, _)| key.clone()).collect();
     for key in &input.transitive_tag_keys {
         if !input.tags.iter().any(|tag| tag.key.to_lowercase() == key.to_lowercase()) {
-            return Err(Error::InvalidInput {
+            return Err(Error::InvalidParameterValue {
                 message: format!("The specified transitive tag key must be included in the requested tags: {key}"),
             });
         }
         transitive.push(key.clone());
     }
-    names::check_tags(&all)?;
+    check_session_tags(&all)?;
     Ok(SessionTags { all, transitive })
+}
+
+/// As IAM's tags; STS has a code of its own for those that repeat a key or take one of AWS's.
+pub(crate) fn check_session_tags(tags: &[Tag]) -> Result<(), Error> {
+    names::check_tags(tags).map_err(|error| match error {
+        Error::InvalidInput { message } => Error::InvalidParameterValue { message },
+        other => other,
+    })
 }
 
 pub(crate) fn insert_tags(keys: &mut ConditionKeys<'_>, tags: &[Tag]) {

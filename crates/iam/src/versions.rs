@@ -116,7 +116,7 @@ impl Iam {
         change.commit().await
     }
 
-    async fn all_versions(&self, account: &AccountId, arn: &str) -> Result<Vec<PolicyVersion>, Error> {
+    pub(crate) async fn all_versions(&self, account: &AccountId, arn: &str) -> Result<Vec<PolicyVersion>, Error> {
         match self.managed(account, arn).await? {
             None => Err(not_found(arn)),
             Some(Managed::Aws(policy)) => Ok(vec![PolicyVersion {

@@ -107,8 +107,8 @@ impl Gate {
             true => None,
             false => bucket.map(|bucket| self.bucket_policy(bucket)).transpose()?.flatten(),
         };
-        let restricted = bucket.is_some_and(|bucket| PublicAccess::of(bucket).restrict_buckets);
-        if identity.principal.kind == PrincipalKind::Anonymous && (policy.is_none() || restricted) {
+        let restricted = || bucket.is_some_and(|bucket| PublicAccess::of(bucket).restrict_buckets);
+        if identity.principal.kind == PrincipalKind::Anonymous && (policy.is_none() || restricted()) {
             return Err(denied());
         }
         let request = PolicyRequest { action, resource, keys: question.keys };
@@ -116,7 +116,7 @@ impl Gate {
             .authorize(identity, &request, policy.as_deref().map(|policy| &policy.policy), owner)
             .map_err(|denied| self.refusal(identity, &request, owner, &denied.message))?;
         let (Some(bucket), Some(policy)) = (bucket, policy) else { return Ok(()) };
-        if !(policy.is_public && restricted) || public_access::is_within(identity, bucket) {
+        if !(policy.is_public && restricted()) || public_access::is_within(identity, bucket) {
             return Ok(());
         }
         Err(denied())

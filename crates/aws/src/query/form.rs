@@ -12,6 +12,28 @@ const MOST: usize = 1_000;
 /// Most members accepted in one list.
 const MOST_MEMBERS: usize = 200;
 
+/// Longest value of any parameter, characters: that of policy documents.
+const LONGEST: usize = 131_072;
+/// Longest name of an entity, the largest of IAM's quotas for names.
+const LONGEST_NAME: usize = 128;
+/// Longest ARN (IAM API Reference, `arnType`).
+const LONGEST_ARN: usize = 2048;
+/// Parameters that are such names.
+const NAMES: [&str; 12] = [
+    "GroupName",
+    "InstanceProfileName",
+    "Name",
+    "NewGroupName",
+    "NewUserName",
+    "PolicyName",
+    "RoleName",
+    "RoleSessionName",
+    "SAMLProviderName",
+    "ServerCertificateName",
+    "UserName",
+    "VirtualMFADeviceName",
+];
+
 /// The parameters of one request. Each occurs once.
 #[derive(Default)]
 pub struct Form {
@@ -72,6 +94,31 @@ impl Form {
             None => Ok(()),
             Some(_) => Err(Error::MalformedInput("A parameter occurs more than once.")),
         }
+    }
+
+    /// Whether every parameter is one that the services could take: the longest are policy
+    /// documents, and names of entities have at most 128 characters.
+    ///
+    /// # Errors
+    /// [`Error::Validation`], which names the parameter and does not repeat its value.
+    pub fn check_lengths(&self) -> Result<(), Error> {
+        for (name, value) in &self.values {
+            let most = match name.as_str() {
+                name if NAMES.contains(&name) => LONGEST_NAME,
+                name if name.ends_with("Arn") => LONGEST_ARN,
+                _ => LONGEST,
+            };
+            if value.len() > most && value.chars().count() > most {
+                return Err(Error::Validation(format!(
+                    "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must have length less than or equal to {most}",
+                    lower_camel(&name.chars().take(LONGEST_NAME).collect::<String>())
+                )));
+            }
+            if name.len() > LONGEST_NAME {
+                return Err(Error::MalformedInput("A parameter's name is too long."));
+            }
+        }
+        Ok(())
     }
 
     /// A parameter.
@@ -285,6 +332,22 @@ mod tests {
         }
         assert!(form("OnlyAttached=true").flag("OnlyAttached").unwrap());
         assert!(form("OnlyAttached=yes").flag("OnlyAttached").is_err());
+    }
+
+    #[test]
+    fn what_no_service_takes_is_refused_and_not_repeated() {
+        assert!(form(&format!("UserName={}", "a".repeat(128))).check_lengths().is_ok());
+        assert!(form(&format!("PolicyDocument={}", "a".repeat(131_072))).check_lengths().is_ok());
+        for text in [
+            format!("UserName={}", "a".repeat(129)),
+            format!("UserName={}", "%22".repeat(300_000)),
+            format!("PolicyDocument={}", "a".repeat(131_073)),
+            format!("Tags.member.1.Value={}", "a".repeat(131_073)),
+            format!("{}=1", "a".repeat(100_000)),
+        ] {
+            let message = form(&text).check_lengths().unwrap_err().to_string();
+            assert!(message.len() < 400 && !message.contains("aaaaaaaaaa\""), "{message}");
+        }
     }
 
     #[test]

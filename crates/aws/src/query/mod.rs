@@ -38,6 +38,8 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
     let Some(&operation) = known else {
         return Err(Error::InvalidAction { action: operation.to_owned(), version: version.to_owned() });
     };
+    // Before anything is recorded or said back: nobody has a name of a megabyte.
+    call.form.check_lengths()?;
     if operation == web_identity::OPERATION {
         // Whoever signed the call: the token says whose session it is.
         return web_identity::perform(call.services, call.form, call.info).await;

@@ -114,11 +114,32 @@ pub(super) struct Role {
     pub assume_role_policy_document: Document,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    pub max_session_duration: u32,
+    /// Not in the answer to CreateRole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_session_duration: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<Boundary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Members<Tag>>,
+    /// In the answer to GetRole alone; empty of a role that was never used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_last_used: Option<RoleLastUsed>,
+}
+
+/// `RoleLastUsed`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RoleLastUsed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_date: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+impl RoleLastUsed {
+    pub(super) fn of(last_used: Option<Timestamp>, region: String) -> Self {
+        Self { last_used_date: last_used.map(Date), region: last_used.map(|_| region) }
+    }
 }
 
 /// `AttachedPermissionsBoundary`.
@@ -262,9 +283,10 @@ impl From<arqueta_iam::Role> for Role {
             create_date: Date(role.create_date),
             assume_role_policy_document: Document(role.assume_role_policy_document),
             description: role.description,
-            max_session_duration: role.max_session_duration,
+            max_session_duration: Some(role.max_session_duration),
             permissions_boundary: role.permissions_boundary.map(Boundary::from),
             tags: tags(role.tags),
+            role_last_used: None,
         }
     }
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::call::{Answer, Call};
 use super::form::Form;
-use super::shapes::{Credentials, Date};
+use super::shapes::{Credentials, Date, One};
 use crate::Error;
+use crate::access::{self, Wish};
 
 /// Every operation of the STS API (version 2011-06-15), in alphabetical order.
 pub(super) const OPERATIONS: &[&str] = &[
@@ -35,6 +36,7 @@ pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<
         "AssumeRole" => assume_role(operation, call).await,
         "GetSessionToken" => session_token(operation, call),
         "GetFederationToken" => federation_token(operation, call).await,
+        "GetAccessKeyInfo" => access_key_info(operation, call).await,
         other => Err(Error::Unsupported { operation: other.to_owned() }),
     }
 }
@@ -51,6 +53,15 @@ fn caller_identity(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
     let caller = call.services.iam.caller_identity(call.identity);
     let shown = CallerIdentity { user_id: caller.user_id, account: caller.account.into(), arn: caller.arn.into() };
     Answer::of(operation, &shown)
+}
+
+async fn access_key_info(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
+    let id = call.form.required("AccessKeyId")?;
+    let wish =
+        Wish { action: "sts:GetAccessKeyInfo", resource: "*", owner: &call.identity.principal.account, keys: &[] };
+    access::check(call.services, call.identity, call.info, &wish)?;
+    let account = call.services.iam.access_key_account(id).await?;
+    Answer::of(operation, &One("Account", String::from(account)))
 }
 
 #[derive(Serialize)]

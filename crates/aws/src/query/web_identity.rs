@@ -54,6 +54,7 @@ pub(crate) async fn perform(services: &Services, form: &Form, info: &RequestInfo
     if version != Api::Sts.version() {
         return Err(Error::InvalidAction { action: OPERATION.to_owned(), version: version.to_owned() });
     }
+    form.check_lengths()?;
     // Tokens of OAuth 2.0, which two providers of old still issue, are not those of OpenID Connect.
     if form.mentions("ProviderId") {
         return Err(Error::UnsupportedParameter { parameter: "ProviderId" });

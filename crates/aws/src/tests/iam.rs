@@ -63,7 +63,10 @@ async fn roles() {
     let created =
         edge.iam("CreateRole", &[("RoleName", "r"), ("AssumeRolePolicyDocument", TRUST), ("Description", "d")]).await;
     assert!(created.element("AssumeRolePolicyDocument").starts_with("%7B%22Version%22%3A%222012-10-17%22"));
-    assert_eq!(created.element("MaxSessionDuration"), "3600");
+    assert!(!created.body.contains("MaxSessionDuration") && !created.body.contains("RoleLastUsed"));
+    let fresh = edge.iam("GetRole", &[("RoleName", "r")]).await;
+    assert_eq!(fresh.element("MaxSessionDuration"), "3600");
+    assert!(fresh.body.contains("<RoleLastUsed/>"), "{}", fresh.body);
     edge.iam_refused(
         "CreateRole",
         &[("RoleName", "s"), ("AssumeRolePolicyDocument", "{")],
@@ -160,6 +163,8 @@ async fn inline_and_attached_policies_of_each_kind_of_entity() {
         edge.iam(&format!("Attach{kind}Policy"), &[named, ("PolicyArn", arn)]).await;
         assert_eq!(edge.iam(&format!("ListAttached{kind}Policies"), &[named]).await.element("PolicyArn"), arn);
         edge.iam_refused(&format!("Delete{kind}"), &[named], 409, "DeleteConflict").await;
+        edge.iam_refused(&format!("Attach{kind}Policy"), &[named, ("PolicyArn", "nothing")], 400, "ValidationError")
+            .await;
         edge.iam(&format!("Detach{kind}Policy"), &[named, ("PolicyArn", arn)]).await;
         edge.iam_refused(&format!("Detach{kind}Policy"), &[named, ("PolicyArn", arn)], 404, "NoSuchEntity").await;
         edge.iam(&format!("Delete{kind}Policy"), &inline).await;
@@ -297,4 +302,90 @@ async fn what_is_not_served_is_refused_by_name() {
     edge.iam_refused("ListPolicies", &[("PolicyUsageFilter", "PermissionsPolicy")], 501, "NotImplemented").await;
     let parameters = [("Action", "GetCallerIdentity")];
     edge.query(&edge.root, "iam", &parameters).await.refused(400, "InvalidAction");
+}
+
+/// A name of a megabyte is in nobody's record and in no answer.
+#[tokio::test]
+async fn long_names_are_refused_before_they_are_recorded() {
+    let edge = Edge::new().await;
+    let nobody = edge.user("nobody", &policy("Allow", "s3:None", "*")).await;
+    let name = "x".repeat(200_000);
+    let answer = edge.query(&nobody, "iam", &[("Action", "GetUser"), ("UserName", &name)]).await;
+    assert_eq!((answer.status.as_u16(), answer.element("Code")), (400, "ValidationError".to_owned()));
+    assert!(answer.body.len() < 1000 && !edge.record().contains("xxxx"));
+}
+
+#[tokio::test]
+async fn an_account_as_auditors_read_it() {
+    let edge = Edge::new().await;
+    let user = edge.user("ann", &policy("Allow", "iam:Get*", "*")).await;
+    edge.iam("CreateGroup", &[("GroupName", "g")]).await;
+    edge.iam("AddUserToGroup", &[("GroupName", "g"), ("UserName", "ann")]).await;
+    edge.iam("CreateRole", &[("RoleName", "r"), ("AssumeRolePolicyDocument", TRUST)]).await;
+    edge.iam("AttachRolePolicy", &[("RoleName", "r"), ("PolicyArn", "arn:aws:iam::aws:policy/ReadOnlyAccess")]).await;
+    edge.iam("CreatePolicy", &[("PolicyName", "p"), ("PolicyDocument", &policy("Allow", "s3:*", "*"))]).await;
+    let all = edge.iam("GetAccountAuthorizationDetails", &[]).await;
+    for (element, holds) in [
+        ("UserDetailList", "<UserName>ann</UserName>"),
+        ("UserPolicyList", "<PolicyName>p</PolicyName>"),
+        ("GroupList", "<member>g</member>"),
+        ("GroupDetailList", "<GroupName>g</GroupName>"),
+        ("RoleDetailList", "<RoleName>r</RoleName>"),
+        ("Policies", "<PolicyVersionList>"),
+        ("IsTruncated", "false"),
+    ] {
+        assert!(all.element(element).contains(holds), "{element}: {}", all.body);
+    }
+    let policies = all.element("Policies");
+    assert!(
+        policies.contains("policy/ReadOnlyAccess")
+            && policies.contains("policy/p")
+            && !policies.contains("IAMFullAccess")
+    );
+    // One at a time, until there is no more.
+    let (mut marker, mut seen) = (None, Vec::new());
+    loop {
+        let mut parameters = vec![("MaxItems", "1"), ("Filter.member.1", "User"), ("Filter.member.2", "Role")];
+        parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
+        let page = edge.iam("GetAccountAuthorizationDetails", &parameters).await;
+        seen.push(page.element("Arn").rsplit('/').next().unwrap().to_owned());
+        if page.element("IsTruncated") == "false" {
+            break;
+        }
+        marker = Some(page.element("Marker"));
+    }
+    assert_eq!(seen, ["ann", "r"]);
+    edge.iam_refused("GetAccountAuthorizationDetails", &[("Filter.member.1", "Cat")], 400, "ValidationError").await;
+    let nobody = edge.user("n", &policy("Deny", "iam:*", "*")).await;
+    edge.query(&nobody, "iam", &[("Action", "GetAccountAuthorizationDetails")]).await.refused(403, "AccessDenied");
+    assert_eq!(edge.query(&user, "iam", &[("Action", "GetAccountAuthorizationDetails")]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_credential_report() {
+    let edge = Edge::new().await;
+    edge.iam_refused("GetCredentialReport", &[], 410, "ReportNotPresent").await;
+    let user = edge.user("a,b", &policy("Allow", "s3:*", "*")).await;
+    assert_eq!(edge.iam("GenerateCredentialReport", &[]).await.element("State"), "COMPLETE");
+    let report = edge.iam("GetCredentialReport", &[]).await;
+    assert_eq!(report.element("ReportFormat"), "text/csv");
+    let csv = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, report.element("Content")).unwrap();
+    let csv = String::from_utf8(csv).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[1].contains("FALSE,TRUE,N/A,N/A,"), "the configured root key: {csv}");
+    let columns = lines[0].split(',').count();
+    assert_eq!((columns, lines[1].split(',').count()), (22, 22));
+    assert!(
+        lines[1]
+            .starts_with(&format!("<root_account>,arn:aws:iam::{ACCOUNT}:root,2026-01-01T00:00:00Z,not_supported,"))
+    );
+    assert!(
+        lines[2].starts_with("\"a,b\",\"arn:aws:iam::111122223333:user/a,b\",2026-01-01T00:00:00Z,FALSE,"),
+        "{csv}"
+    );
+    assert!(lines[2].contains("FALSE,TRUE,2026-01-01T00:00:00Z,N/A,"), "{csv}");
+    assert!(!csv.contains(&user.secret) && !csv.contains(&user.access_key_id));
+    edge.clock.advance(std::time::Duration::from_secs(4 * 3600));
+    edge.iam_refused("GetCredentialReport", &[], 410, "ReportExpired").await;
 }

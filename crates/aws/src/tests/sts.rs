@@ -155,3 +155,52 @@ async fn operations_that_are_not_served() {
     }
     edge.query(&edge.root, "sts", &[("Action", "ListUsers")]).await.refused(400, "InvalidAction");
 }
+
+#[tokio::test]
+async fn whose_an_access_key_is() {
+    let edge = Edge::new().await;
+    let user = edge.user("u", &policy("Allow", "sts:GetAccessKeyInfo", "*")).await;
+    for id in [&user.access_key_id, "AKIDROOT"] {
+        let told = edge.query(&user, "sts", &[("Action", "GetAccessKeyInfo"), ("AccessKeyId", id)]).await;
+        assert_eq!(told.element("Account"), ACCOUNT, "{id}");
+    }
+    let unknown = [("Action", "GetAccessKeyInfo"), ("AccessKeyId", "AKIANOBODYNOBODY1234")];
+    edge.query(&user, "sts", &unknown).await.refused(400, "ValidationError");
+    let nobody = edge.user("n", &policy("Deny", "sts:GetAccessKeyInfo", "*")).await;
+    edge.query(&nobody, "sts", &unknown).await.refused(403, "AccessDenied");
+}
+
+#[tokio::test]
+async fn session_tags_that_cannot_be_meant_and_the_last_use_of_a_role() {
+    let edge = Edge::new().await;
+    role(&edge, "r", "kms:*").await;
+    let user = edge.user("u", &policy("Allow", "sts:*", "*")).await;
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/r");
+    let request = [("Action", "AssumeRole"), ("RoleArn", &*arn), ("RoleSessionName", "sess")];
+    for tags in [
+        &[("Tags.member.1.Key", "aws:x"), ("Tags.member.1.Value", "y")][..],
+        &[
+            ("Tags.member.1.Key", "a"),
+            ("Tags.member.1.Value", "1"),
+            ("Tags.member.2.Key", "A"),
+            ("Tags.member.2.Value", "2"),
+        ][..],
+        &[("TransitiveTagKeys.member.1", "a")][..],
+    ] {
+        let request = [&request[..], tags].concat();
+        edge.query(&user, "sts", &request).await.refused(400, "InvalidParameterValue");
+    }
+    let assumed = edge.query(&user, "sts", &request).await;
+    let session = session(&assumed);
+    assert!(edge.iam("GetRole", &[("RoleName", "r")]).await.body.contains("<RoleLastUsed/>"));
+    edge.query(&session, "sts", &[("Action", "GetCallerIdentity")]).await;
+    let role = edge.iam("GetRole", &[("RoleName", "r")]).await;
+    assert_eq!(
+        role.element("RoleLastUsed"),
+        format!("<LastUsedDate>2026-01-01T00:00:00Z</LastUsedDate><Region>{REGION}</Region>")
+    );
+    // As with access keys, the next quarter of an hour is the next use.
+    edge.clock.advance(Duration::from_secs(15 * 60));
+    edge.query(&session, "sts", &[("Action", "GetCallerIdentity")]).await;
+    assert!(edge.iam("GetRole", &[("RoleName", "r")]).await.element("RoleLastUsed").contains("00:15:00Z"));
+}

@@ -113,7 +113,7 @@ impl Iam {
         web: &WebIdentity,
         claims: Claims,
     ) -> Result<Issued, Error> {
-        names::check_tags(&claims.tags)?;
+        sts::check_session_tags(&claims.tags)?;
         let packed = self.pack(&input.scope, &claims.tags)?;
         let (account, name) = sts::role_named(&input.role_arn)?;
         let role: Option<RoleRecord> = self.directory.find(&account, &name).await?;

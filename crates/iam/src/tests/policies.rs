@@ -81,11 +81,14 @@ async fn policies_that_do_not_exist_cannot_be_attached() {
     for arn in [
         "arn:aws:iam::aws:policy/None",
         "arn:aws:iam::444455556666:policy/p",
-        "p",
         "arn:aws:iam::111122223333:policy/p",
     ] {
         let error = world.iam.attach_policy(&account(), Entity::User("alice"), arn).await.unwrap_err();
         assert_eq!(error.to_string(), format!("Policy {arn} does not exist or is not attachable."));
+    }
+    for nothing in ["p", "", "arn:aws:iam"] {
+        let error = world.iam.attach_policy(&account(), Entity::User("alice"), nothing).await.unwrap_err();
+        assert_eq!((error.code(), &*error.to_string()), ("ValidationError", "Invalid ARN:  Could not be parsed!"));
     }
     for number in 0..11 {
         let arn = managed(&world, &format!("p{number}"), ALLOW_S3).await;

@@ -147,8 +147,8 @@ async fn bad_input_is_refused() {
             },
             "NoSuchEntity",
         ),
-        (AssumeRole { transitive_tag_keys: vec!["team".into()], ..app() }, "InvalidInput"),
-        (AssumeRole { tags: vec![Tag::new("aws:x", "y")], ..app() }, "InvalidInput"),
+        (AssumeRole { transitive_tag_keys: vec!["team".into()], ..app() }, "InvalidParameterValue"),
+        (AssumeRole { tags: vec![Tag::new("aws:x", "y")], ..app() }, "InvalidParameterValue"),
     ];
     for (input, code) in cases {
         let shown = format!("{input:?}");
@@ -306,7 +306,7 @@ async fn session_tags_replace_tags_and_transitive_ones_go_on() {
     let second = world.session(&chained.credentials).await.unwrap();
     assert_eq!((tag(&second, "team").as_deref(), tag(&second, "once")), (Some("red"), None));
     let overriding = AssumeRole { tags: vec![Tag::new("Team", "green")], ..next.clone() };
-    assert_eq!(world.assume_as(&first, overriding).await.unwrap_err().code(), "InvalidInput");
+    assert_eq!(world.assume_as(&first, overriding).await.unwrap_err().code(), "InvalidParameterValue");
     // A session that was assumed from a session lasts an hour at most.
     world.iam.update_role(&account(), "next", None, Some(7200)).await.unwrap();
     let long = AssumeRole { duration_seconds: Some(3601), ..next };

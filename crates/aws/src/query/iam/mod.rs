@@ -2,6 +2,7 @@
 
 mod absent;
 mod access_keys;
+mod account;
 mod call;
 mod grants;
 mod groups;
@@ -105,6 +106,9 @@ pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<
         "GetContextKeysForPrincipalPolicy" | "GetContextKeysForCustomPolicy" => simulate::context_keys(call).await,
 
         "GetAccountSummary" => summary::of_account(call).await,
+        "GetAccountAuthorizationDetails" => account::details(call).await,
+        "GenerateCredentialReport" => account::generate_report(call).await,
+        "GetCredentialReport" => account::report(call).await,
 
         other => absent::perform(other, call).await,
     }

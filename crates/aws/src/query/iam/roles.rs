@@ -5,7 +5,7 @@ use arqueta_iam::CreateRole;
 use super::call::{Iam, boundary_key, tag_keys};
 use crate::Error;
 use crate::query::call::Answer;
-use crate::query::shapes::{Listing, One, Role, Tag};
+use crate::query::shapes::{Listing, One, Role, RoleLastUsed, Tag};
 
 pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = call.required("RoleName")?;
@@ -28,13 +28,16 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
         tags,
     };
     let role = call.service().create_role(call.account(), input).await?;
-    Answer::of(call.operation, &One("Role", Role::from(role)))
+    let role = Role { max_session_duration: None, ..Role::from(role) };
+    Answer::of(call.operation, &One("Role", role))
 }
 
 pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = named(call).await?;
     let role = call.service().role(call.account(), name).await?;
-    Answer::of(call.operation, &One("Role", Role::from(role)))
+    let last_used = RoleLastUsed::of(role.last_used, call.call.services.region.to_string());
+    let role = Role { role_last_used: Some(last_used), ..Role::from(role) };
+    Answer::of(call.operation, &One("Role", role))
 }
 
 pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
