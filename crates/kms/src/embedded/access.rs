@@ -79,7 +79,7 @@ impl Embedded {
     pub(super) fn authorize_account(&self, ask: Ask<'_>, resource: &str) -> Result<(), Error> {
         let identity = &*ask.caller.identity;
         let mut conditions = self.conditions(ask);
-        conditions.insert("kms:CallerAccount", identity.principal.account.as_str());
+        conditions.set("kms:calleraccount", identity.principal.account.as_str());
         let action = ask.action();
         let request = Request { action: &action, resource, keys: &conditions };
         let evaluation = evaluate(identity, &request, ResourcePolicy::additive(None, &identity.principal.account));
@@ -157,7 +157,9 @@ impl Embedded {
             for (name, value) in context.pairs() {
                 keys.insert(&["kms:EncryptionContext:", name].concat(), value);
             }
-            keys.insert_all("kms:EncryptionContextKeys", context.pairs().map(|(name, _)| name));
+            for (name, _) in context.pairs() {
+                keys.set("kms:encryptioncontextkeys", name);
+            }
         }
         keys
     }
@@ -166,21 +168,24 @@ impl Embedded {
     /// Management Service").
     fn key_conditions<'a>(&'a self, ask: Ask<'a>, key: &Key, alias: Option<&str>) -> ConditionKeys<'a> {
         let mut keys = self.conditions(ask);
-        keys.insert("kms:CallerAccount", ask.caller.identity.principal.account.as_str());
-        keys.insert("kms:KeySpec", key.record.spec.name());
-        keys.insert("kms:KeyUsage", key.record.usage.name());
-        keys.insert("kms:KeyOrigin", key.record.origin.name());
-        keys.insert("kms:MultiRegion", if key.record.multi_region.is_some() { "true" } else { "false" });
+        let KeyRecord { spec, usage, origin, .. } = &key.record;
+        keys.set("kms:calleraccount", ask.caller.identity.principal.account.as_str());
+        keys.set("kms:keyspec", spec.name());
+        keys.set("kms:customermasterkeyspec", spec.name());
+        keys.set("kms:keyusage", usage.name());
+        keys.set("kms:customermasterkeyusage", usage.name());
+        keys.set("kms:keyorigin", origin.name());
+        keys.set("kms:multiregion", if key.record.multi_region.is_some() { "true" } else { "false" });
         if let Some(regions) = &key.record.multi_region {
             let primary = regions.primary.as_str() == key.arn.region();
-            keys.insert("kms:MultiRegionKeyType", if primary { "PRIMARY" } else { "REPLICA" });
+            keys.set("kms:multiregionkeytype", if primary { "PRIMARY" } else { "REPLICA" });
         }
         keys.insert_all("kms:ResourceAliases", key.aliases.iter().map(String::as_str));
         if let Some(alias) = alias {
             keys.insert("kms:RequestAlias", alias);
         }
         if ask.context.is_some() {
-            keys.insert("kms:EncryptionAlgorithm", ask.algorithm.name());
+            keys.set("kms:encryptionalgorithm", ask.algorithm.name());
         }
         for (name, value) in &key.record.tags {
             keys.insert(&["aws:ResourceTag/", name].concat(), value.as_str());

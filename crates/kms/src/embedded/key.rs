@@ -6,6 +6,7 @@ use arqueta_model::{KeyArn, Region, Timestamp};
 use arqueta_policy::{Policy, PolicyKind};
 use bytes::Bytes;
 
+use super::condition_keys;
 use super::homes::{Home, Registry};
 use super::limits::refused;
 use super::material::Slot;
@@ -131,7 +132,17 @@ impl Key {
     }
 }
 
-/// A key policy.
+/// A key policy that somebody gives a key.
+///
+/// # Errors
+/// `MalformedPolicyDocumentException`.
+pub(super) fn new_policy(text: &str) -> Result<Policy, Error> {
+    let policy = parse_policy(text)?;
+    condition_keys::check(&policy)?;
+    Ok(policy)
+}
+
+/// A key policy as it is stored.
 ///
 /// # Errors
 /// `MalformedPolicyDocumentException`.

@@ -14,6 +14,7 @@ mod call;
 mod charge;
 mod ciphers;
 mod ciphertext;
+mod condition_keys;
 mod crypto;
 mod directory;
 mod dry_run;

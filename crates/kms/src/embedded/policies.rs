@@ -3,7 +3,7 @@
 use super::Embedded;
 use super::ask::Ask;
 use super::call::Call;
-use super::key::parse_policy;
+use super::key::new_policy;
 use super::limits::{self, refused};
 use super::resolve::Names;
 use crate::api::{
@@ -36,7 +36,7 @@ impl Embedded {
             .change_key_in(&mut call, &request.key_id, ask, |_, record| {
                 named_default(request.policy_name.as_deref())?;
                 limits::length(&request.policy, "policy", 1, MAX_POLICY)?;
-                parse_policy(&request.policy)?;
+                new_policy(&request.policy)?;
                 record.policy.clone_from(&request.policy);
                 if bypass { Ok(()) } else { self.check_lockout(caller, record) }
             })

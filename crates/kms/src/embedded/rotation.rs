@@ -67,9 +67,13 @@ impl Embedded {
     /// As the API names them.
     pub async fn enable_key_rotation(&self, caller: &Caller, request: EnableKeyRotationRequest) -> Result<(), Error> {
         let now = self.state.clock.now();
-        let call =
-            Call::writes(caller, "EnableKeyRotation").maybe("rotationPeriodInDays", request.rotation_period_in_days);
-        self.change_key(call, &request.key_id, |key, record| {
+        let mut call = Call::writes(caller, "EnableKeyRotation")
+            .maybe("rotationPeriodInDays", request.rotation_period_in_days)
+            .with("keyId", request.key_id.as_str());
+        let days_asked: Vec<String> = request.rotation_period_in_days.iter().map(ToString::to_string).collect();
+        let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
+        let ask = Ask::new(caller, "EnableKeyRotation").conditions(&conditions);
+        let change = |key: &Key, record: &mut KeyRecord| {
             automatic(key)?;
             let period = match request.rotation_period_in_days {
                 Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
@@ -81,8 +85,9 @@ impl Embedded {
             record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
             record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
             Ok(())
-        })
-        .await
+        };
+        let outcome = self.change_key_in(&mut call, &request.key_id, ask, change).await;
+        self.finish(call, outcome).await
     }
 
     /// `DisableKeyRotation`.

@@ -6,9 +6,11 @@ use crate::api::{
     ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, UpdateKeyDescriptionRequest,
 };
 use crate::embedded::Embedded;
+use crate::embedded::ask::Ask;
 use crate::embedded::call::Call;
+use crate::embedded::key::Key;
 use crate::embedded::limits::{self, refused};
-use crate::embedded::record::{Lifecycle, Origin};
+use crate::embedded::record::{KeyRecord, Lifecycle, Origin};
 use crate::embedded::rotation::days;
 use crate::{Caller, Error, KeyState};
 
@@ -70,8 +72,13 @@ impl Embedded {
     ) -> Result<ScheduleKeyDeletionResponse, Error> {
         let window = request.pending_window_in_days.unwrap_or(30);
         let now = self.state.clock.now();
-        let call = Call::writes(caller, "ScheduleKeyDeletion").with("pendingWindowInDays", window);
-        self.change_key(call, &request.key_id, |key, record| {
+        let mut call = Call::writes(caller, "ScheduleKeyDeletion")
+            .with("pendingWindowInDays", window)
+            .with("keyId", request.key_id.as_str());
+        let days_asked = [window.to_string()];
+        let conditions = [("kms:ScheduleKeyDeletionPendingWindowInDays", &days_asked[..])];
+        let ask = Ask::new(caller, "ScheduleKeyDeletion").conditions(&conditions);
+        let change = |key: &Key, record: &mut KeyRecord| {
             let window_days = limits::range(window, "pendingWindowInDays", 7, 30)?;
             at_rest(key)?;
             let window_days = u16::try_from(window_days).expect("at most 30");
@@ -88,8 +95,9 @@ impl Embedded {
                 key_state: record.lifecycle.state(),
                 pending_window_in_days: window,
             })
-        })
-        .await
+        };
+        let outcome = self.change_key_in(&mut call, &request.key_id, ask, change).await;
+        self.finish(call, outcome).await
     }
 
     /// `CancelKeyDeletion`. The key is disabled then, or waits for its import as before.

@@ -236,6 +236,62 @@ async fn aliases_and_tags_of_the_key_are_conditions() {
 }
 
 #[tokio::test]
+async fn how_long_a_deletion_or_rotation_takes_is_a_condition() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let alice = user(
+        ACCOUNT,
+        "alice",
+        &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"},
+        {"Effect":"Deny","Action":"kms:ScheduleKeyDeletion","Resource":"*",
+         "Condition":{"NumericLessThan":{"kms:ScheduleKeyDeletionPendingWindowInDays":"20"}}},
+        {"Effect":"Deny","Action":"kms:EnableKeyRotation","Resource":"*",
+         "Condition":{"NumericGreaterThan":{"kms:RotationPeriodInDays":"365"}}},
+        {"Effect":"Deny","Action":"kms:CreateKey","Resource":"*",
+         "Condition":{"StringNotEquals":{"kms:CustomerMasterKeySpec":"SYMMETRIC_DEFAULT"}}}]}"#],
+    );
+    let rotate = |days| EnableKeyRotationRequest { key_id: key.to_string(), rotation_period_in_days: days };
+    assert_eq!(code(world.kms.enable_key_rotation(&alice, rotate(Some(366))).await), "AccessDeniedException");
+    assert!(world.kms.enable_key_rotation(&alice, rotate(Some(365))).await.is_ok());
+    assert!(world.kms.enable_key_rotation(&alice, rotate(None)).await.is_ok());
+    let create = |spec: &str| CreateKeyRequest {
+        key_spec: Some(spec.into()),
+        key_usage: (spec == "RSA_2048").then(|| "SIGN_VERIFY".into()),
+        ..Default::default()
+    };
+    assert_eq!(code(world.kms.create_key(&alice, create("RSA_2048")).await), "AccessDeniedException");
+    assert!(world.kms.create_key(&alice, create("SYMMETRIC_DEFAULT")).await.is_ok());
+    let delete = |days| ScheduleKeyDeletionRequest { key_id: key.to_string(), pending_window_in_days: Some(days) };
+    assert_eq!(code(world.kms.schedule_key_deletion(&alice, delete(19)).await), "AccessDeniedException");
+    assert!(world.kms.schedule_key_deletion(&alice, delete(20)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_key_policy_asks_for_keys_that_kms_has() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let policy = |condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{ACCOUNT}"}},"Action":"kms:*","Resource":"*"}},
+            {{"Effect":"Deny","Principal":"*","Action":"kms:Decrypt","Resource":"*","Condition":{{"Null":{{"{condition}":"true"}}}}}}]}}"#
+        )
+    };
+    for (condition, taken) in [("kms:ViaService", true), ("kms:ViaServices", false), ("aws:ResourceTag/team", false)] {
+        let put = PutKeyPolicyRequest { key_id: key.to_string(), policy: policy(condition), ..Default::default() };
+        let create = CreateKeyRequest { policy: Some(policy(condition)), ..Default::default() };
+        for outcome in [
+            world.kms.put_key_policy(&world.root, put).await,
+            world.kms.create_key(&world.root, create).await.map(drop),
+        ] {
+            match taken {
+                true => assert!(outcome.is_ok(), "{condition}"),
+                false => assert_eq!(code(outcome), "MalformedPolicyDocumentException", "{condition}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn nobody_locks_himself_out_by_accident() {
     let world = World::new().await;
     let key = world.key().await;
