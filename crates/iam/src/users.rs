@@ -105,8 +105,8 @@ impl Iam {
         Ok(self.directory.page(account, list).await?.map(|record| User::of(account, record)))
     }
 
-    /// Renames or moves a user. Its id, keys, groups, policies and sessions stay; policies that
-    /// name its old ARN no longer mean it.
+    /// Renames or moves a user. Its id, keys, groups, policies and sessions stay, and policies of
+    /// resources go on meaning it; conditions on its old ARN do not.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::EntityAlreadyExists`], [`Error::Validation`].

@@ -78,11 +78,9 @@ async fn attached_policies_grant_and_a_deny_in_any_of_them_wins() {
 async fn policies_that_do_not_exist_cannot_be_attached() {
     let world = world().await;
     world.user("alice").await;
-    for arn in [
-        "arn:aws:iam::aws:policy/None",
-        "arn:aws:iam::444455556666:policy/p",
-        "arn:aws:iam::111122223333:policy/p",
-    ] {
+    for arn in
+        ["arn:aws:iam::aws:policy/None", "arn:aws:iam::444455556666:policy/p", "arn:aws:iam::111122223333:policy/p"]
+    {
         let error = world.iam.attach_policy(&account(), Entity::User("alice"), arn).await.unwrap_err();
         assert_eq!(error.to_string(), format!("Policy {arn} does not exist or is not attachable."));
     }
