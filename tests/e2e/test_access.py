@@ -240,6 +240,7 @@ def test_an_anonymous_reader_gets_no_use_of_a_customer_managed_key(gateway, s3, 
 
 def test_conditions_of_a_bucket_policy(gateway, s3, stored):
     s3.put_object(Bucket=stored, Key="open/k", Body=b"open")
+    s3.delete_public_access_block(Bucket=stored)
     url = f"{gateway.url}/{stored}/open/k"
     for address, status in (("127.0.0.0/8", 200), ("10.0.0.0/8", 403)):
         s3.put_bucket_policy(Bucket=stored, Policy=everyone(stored, Condition={"IpAddress": {"aws:SourceIp": address}}))

@@ -74,6 +74,7 @@ def iam_table(issuer):
         ("ListMFADevices", USER), ("ListVirtualMFADevices", {}), ("ListSSHPublicKeys", USER), ("ListSigningCertificates", USER),
         ("ListServerCertificates", {}), ("ListServiceSpecificCredentials", USER), ("ListInstanceProfiles", {}),
         ("ListAccountAliases", {}), ("ListSAMLProviders", {}), ("GetAccountSummary", {}),
+        ("GetAccountAuthorizationDetails", {"Filter": ["User", "Role"]}), ("GenerateCredentialReport", {}), ("GetCredentialReport", {}),
         ("GetLoginProfile", USER, absent), ("DeleteLoginProfile", USER, absent), ("GetAccountPasswordPolicy", {}, absent),
         ("RemoveUserFromGroup", USER | GROUP), ("DeleteUser", USER), ("DeleteGroup", GROUP), ("DeleteRole", ROLE),
         ("DeletePolicy", ATTACHED),
@@ -158,6 +159,7 @@ def sts_calls(people, issuer):
     for who, code in ((nobody, "AccessDenied"), (administrator, None)):
         calls.call("sts", "AssumeRole", who, assume, code)
         calls.call("sts", "GetFederationToken", who, federate, code)
+        calls.call("sts", "GetAccessKeyInfo", who, {"AccessKeyId": nobody[1]["key"]}, code)
     # Nobody can be denied these (STS API Reference): they tell the caller of itself.
     for who in (nobody, administrator):
         calls.call("sts", "GetCallerIdentity", who, {})
@@ -226,7 +228,7 @@ def test_none_of_these_events_holds_a_secret(iam_calls, sts_calls):
 
 def test_no_operation_that_is_served_is_forgotten_here(iam_calls, sts_calls):
     of_iam, of_sts = served("iam/mod.rs") | served("iam/absent.rs"), served("sts.rs") | {"AssumeRoleWithWebIdentity"}
-    assert len(of_iam) > 80 and len(of_sts) == 5, "the source is read"
+    assert len(of_iam) > 80 and len(of_sts) == 6, "the source is read"
     assert of_iam == iam_calls.operations("iam", denied=True) == iam_calls.operations("iam", denied=False)
     assert of_sts == sts_calls.operations("sts", denied=False)
     assert of_sts - {"GetCallerIdentity", "GetSessionToken"} == sts_calls.operations("sts", denied=True)

@@ -110,7 +110,7 @@ fn is_unique_id(text: &str) -> bool {
     };
     let fits = (16..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
     let named = |session: &str| {
-        (2..=64).contains(&session.len())
+        (1..=64).contains(&session.len())
             && session.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
     };
     fits && (id.starts_with("AROA") && session.is_none_or(named) || id.starts_with("AIDA") && session.is_none())
