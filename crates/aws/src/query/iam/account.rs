@@ -106,7 +106,12 @@ pub(super) async fn details(call: &Iam<'_>) -> Result<Answer, Error> {
                 let region = call.call.services.region.to_string();
                 let last_used = RoleLastUsed::of(role.last_used, region);
                 roles.push(RoleDetail {
-                    role: Role { max_session_duration: None, role_last_used: Some(last_used), ..role.into() },
+                    role: Role {
+                        description: None,
+                        max_session_duration: None,
+                        role_last_used: Some(last_used),
+                        ..role.into()
+                    },
                     // There are no instances here, hence no profiles.
                     instance_profile_list: Members::from_iter([]),
                     role_policy_list: inline(&held),
