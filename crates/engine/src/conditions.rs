@@ -2,7 +2,7 @@
 
 use arqueta_model::Timestamp;
 
-use crate::api::{Conditions, DeleteConditions};
+use crate::api::{Conditions, DeleteConditions, IfRange};
 use crate::{Condition, Error};
 
 /// What conditions are held against.
@@ -13,9 +13,19 @@ pub(crate) struct Subject<'a> {
     pub last_modified: Timestamp,
 }
 
-/// Conditions of a read. Entity tags outweigh dates.
-pub(crate) fn of_read(conditions: &Conditions, subject: Subject<'_>) -> Result<(), Error> {
-    match first_failing(conditions, subject) {
+/// Whether a range may be answered with a part: it may unless `If-Range` names another object.
+pub(crate) fn permits_part(condition: Option<&IfRange>, subject: Subject<'_>) -> bool {
+    match condition {
+        None => true,
+        Some(IfRange::Etag(etag)) => etag == subject.etag,
+        Some(IfRange::LastModified(at)) => at.seconds() == subject.last_modified.seconds(),
+        Some(IfRange::Never) => false,
+    }
+}
+
+/// Conditions of a read at `now`. Entity tags outweigh dates.
+pub(crate) fn of_read(conditions: &Conditions, subject: Subject<'_>, now: Timestamp) -> Result<(), Error> {
+    match first_failing(conditions, subject, now) {
         None => Ok(()),
         Some(Condition::IfNoneMatch | Condition::IfModifiedSince) => {
             Err(Error::NotModified { etag: subject.etag.to_owned(), last_modified: subject.last_modified })
@@ -24,9 +34,9 @@ pub(crate) fn of_read(conditions: &Conditions, subject: Subject<'_>) -> Result<(
     }
 }
 
-/// Conditions on the source of a copy: all failures are alike.
-pub(crate) fn of_source(conditions: &Conditions, subject: Subject<'_>) -> Result<(), Error> {
-    let Some(failing) = first_failing(conditions, subject) else { return Ok(()) };
+/// Conditions on the source of a copy at `now`: all failures are alike.
+pub(crate) fn of_source(conditions: &Conditions, subject: Subject<'_>, now: Timestamp) -> Result<(), Error> {
+    let Some(failing) = first_failing(conditions, subject, now) else { return Ok(()) };
     let condition = match failing {
         Condition::IfMatch => Condition::SourceIfMatch,
         Condition::IfNoneMatch => Condition::SourceIfNoneMatch,
@@ -67,15 +77,16 @@ pub(crate) fn of_delete(conditions: &DeleteConditions, subject: Subject<'_>) -> 
     Ok(())
 }
 
-/// RFC 9110 section 13.2.2, to the second.
-fn first_failing(conditions: &Conditions, subject: Subject<'_>) -> Option<Condition> {
+/// RFC 9110 section 13.2.2, to the second. A date that has not come yet is as good as none.
+fn first_failing(conditions: &Conditions, subject: Subject<'_>, now: Timestamp) -> Option<Condition> {
     let changed_after = |at: Timestamp| subject.last_modified.seconds() > at.seconds();
-    match (&conditions.if_match, conditions.if_unmodified_since) {
+    let come = |date: Option<Timestamp>| date.filter(|at| at.seconds() <= now.seconds());
+    match (&conditions.if_match, come(conditions.if_unmodified_since)) {
         (Some(wanted), _) if !wanted.covers(subject.etag) => return Some(Condition::IfMatch),
         (None, Some(at)) if changed_after(at) => return Some(Condition::IfUnmodifiedSince),
         _ => {}
     }
-    match (&conditions.if_none_match, conditions.if_modified_since) {
+    match (&conditions.if_none_match, come(conditions.if_modified_since)) {
         (Some(unwanted), _) if unwanted.covers(subject.etag) => Some(Condition::IfNoneMatch),
         (None, Some(at)) if !changed_after(at) => Some(Condition::IfModifiedSince),
         _ => None,
@@ -87,6 +98,7 @@ mod tests {
     use super::*;
     use crate::api::EtagCondition;
 
+    const NOW: Timestamp = Timestamp::from_millis(20_500);
     const AT: Timestamp = Timestamp::from_millis(10_500);
     const SUBJECT: Subject<'_> = Subject { etag: "a", size: 3, last_modified: AT };
 
@@ -106,7 +118,7 @@ mod tests {
             if_unmodified_since: unmodified.map(Timestamp::from_millis),
             if_modified_since: modified.map(Timestamp::from_millis),
         };
-        match of_read(&conditions, SUBJECT) {
+        match of_read(&conditions, SUBJECT, NOW) {
             Ok(()) => "ok",
             Err(Error::NotModified { .. }) => "not modified",
             Err(Error::PreconditionFailed { .. }) => "failed",
@@ -125,11 +137,28 @@ mod tests {
         assert_eq!(read((None, None), Some(10_000), None), "ok", "dates count in seconds");
         assert_eq!(read((None, None), None, Some(10_000)), "not modified");
         assert_eq!(read((None, None), None, Some(9_999)), "ok");
+        assert_eq!(read((None, None), None, Some(20_000)), "not modified");
+        assert_eq!(read((None, None), None, Some(21_000)), "ok", "a date in the future is ignored");
         // S3: If-Match true outweighs If-Unmodified-Since false, If-None-Match false outweighs
         // If-Modified-Since true.
         assert_eq!(read((tag("a"), None), Some(0), None), "ok");
         assert_eq!(read((None, tag("a")), None, Some(0)), "not modified");
         assert_eq!(read((None, Some(EtagCondition::Any)), None, None), "not modified");
+    }
+
+    #[test]
+    fn a_part_is_of_the_object_that_the_reader_has() {
+        assert!(permits_part(None, SUBJECT));
+        assert!(permits_part(Some(&IfRange::Etag("a".to_owned())), SUBJECT));
+        assert!(permits_part(Some(&IfRange::LastModified(Timestamp::from_millis(10_000))), SUBJECT));
+        for other in [
+            IfRange::Etag("b".to_owned()),
+            IfRange::LastModified(Timestamp::from_millis(9_000)),
+            IfRange::LastModified(Timestamp::from_millis(11_000)),
+            IfRange::Never,
+        ] {
+            assert!(!permits_part(Some(&other), SUBJECT), "{other:?}");
+        }
     }
 
     #[test]

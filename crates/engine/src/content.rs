@@ -8,14 +8,12 @@ use arqueta_envelope::{ObjectCipher, PartOpener};
 use arqueta_store::{BlobStore, BlobStream, MetaStore};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use tokio::sync::mpsc;
 
 use crate::api::ObjectStream;
+use crate::buffers::Buffers;
+use crate::readers::Held;
 use crate::record::{Blob, Content, Manifest, ManifestPart, Place};
 use crate::{Engine, Error, schema};
-
-/// Opened chunks that may wait for a slow client.
-const AHEAD: usize = 1;
 
 /// A stretch of one part.
 struct Piece {
@@ -49,8 +47,13 @@ impl From<arqueta_store::Error> for Unreadable {
 }
 
 impl Engine {
-    /// The bytes `range` of an object whose manifest has been verified. Small bodies are opened
-    /// whole before this returns; of larger ones the first is found.
+    /// The bytes `range` of an object whose manifest has been verified. A single small body is
+    /// opened whole before this returns; of larger ones the first is found. From here to the end
+    /// of the stream the reader sees this version: its files are held, and what of it lies in the
+    /// metadata (the last part of an upload, at most) is at hand.
+    ///
+    /// The stream does nothing that it is not asked for, so a slow client holds the piece that is
+    /// on its way to it and the one that is read ahead, and nothing else.
     pub(crate) async fn content(
         &self,
         content: &Content,
@@ -59,28 +62,27 @@ impl Engine {
         range: Range<u64>,
     ) -> Result<ObjectStream, Unreadable> {
         let mut pieces = pieces(content, manifest, &range)?;
-        let source = Source { meta: self.meta.clone(), blobs: self.blobs.clone(), cipher };
+        let (meta, blobs, buffers) = (self.meta.clone(), self.blobs.clone(), self.buffers.clone());
+        let source = Source { meta, blobs, buffers, cipher };
         let Some(first) = pieces.pop_front() else { return Ok(futures::stream::empty().boxed()) };
         if pieces.is_empty() && matches!(first.place.blob, Blob::Inline(_)) {
-            let body = source.inline(&first).await?;
+            let body = source.inline(first).await?;
             return Ok(futures::stream::once(async move { Ok(body) }).boxed());
         }
-        let opened = source.open(first).await?;
-        let expected = range.end - range.start;
-        let later = pieces.iter().filter_map(|piece| match piece.place.blob {
+        pieces.push_front(first);
+        let files = pieces.iter().filter_map(|piece| match piece.place.blob {
             Blob::File(id) => Some(id),
             Blob::Inline(_) => None,
         });
-        let held = self.readers.hold(later.collect());
-        let (chunks, received) = mpsc::channel(AHEAD);
-        tokio::spawn(async move {
-            let _held = held;
-            if let Err(error) = source.send_all(opened, pieces, &chunks).await {
-                // Nobody listens any more if this fails.
-                let _ = chunks.send(Err(error)).await;
-            }
-        });
-        Ok(delivered(received, expected))
+        let held = self.readers.hold(files.collect());
+        let mut found = VecDeque::with_capacity(pieces.len());
+        for piece in pieces {
+            found.push_back(source.find(piece).await?);
+        }
+        let Some(first) = found.pop_front() else { return Err(Error::Integrity.into()) };
+        let opened = Some(source.open(first).await?);
+        let missing = range.end - range.start;
+        Ok(delivered(Delivery { source, opened, sent: 0, waiting: found, missing, _held: held }))
     }
 }
 
@@ -110,7 +112,14 @@ fn pieces(content: &Content, manifest: &Manifest, range: &Range<u64>) -> Result<
 struct Source {
     meta: Arc<dyn MetaStore>,
     blobs: Arc<dyn BlobStore>,
+    buffers: Buffers,
     cipher: Option<Arc<ObjectCipher>>,
+}
+
+/// A piece and its body, if that is in the metadata.
+struct Found {
+    piece: Piece,
+    inline: Option<Bytes>,
 }
 
 /// A piece whose stored bytes are at hand.
@@ -128,38 +137,48 @@ enum Opening {
 
 impl Source {
     /// A small body, whole.
-    async fn inline(&self, piece: &Piece) -> Result<Bytes, Unreadable> {
-        let mut opened = self.open_inline(piece).await?;
+    async fn inline(&self, piece: Piece) -> Result<Bytes, Unreadable> {
+        let mut opened = self.open(self.find(piece).await?).await?;
         let mut out = BytesMut::new();
         while let Some(stored) = opened.stored.next().await {
-            out.extend_from_slice(&opened.opening.push(stored?)?);
+            out.extend_from_slice(&opened.opening.push(stored?, &self.buffers)?);
         }
         opened.opening.finish()?;
         if out.len() as u64 == opened.expected { Ok(out.freeze()) } else { Err(Error::Integrity.into()) }
     }
 
-    async fn open(&self, piece: Piece) -> Result<Opened, Unreadable> {
-        let Blob::File(id) = piece.place.blob else { return self.open_inline(&piece).await };
-        let (opening, ranges) = self.opening(&piece)?;
-        let mut stored: Option<BlobStream> = None;
-        for range in ranges {
-            let next = self.blobs.read(id, piece.place.sealed_size, range).await?;
-            stored = Some(match stored {
-                None => next,
-                Some(before) => before.chain(next).boxed(),
-            });
-        }
-        let stored = stored.unwrap_or_else(|| futures::stream::empty().boxed());
-        Ok(Opened { stored, opening, expected: piece.range.end - piece.range.start })
+    /// Takes what may be gone later: what lies in the metadata goes with its record.
+    async fn find(&self, piece: Piece) -> Result<Found, Unreadable> {
+        let inline = match piece.place.blob {
+            Blob::File(_) => None,
+            Blob::Inline(id) => Some(self.meta.get(&schema::inline(id)).await?.ok_or(Unreadable::Gone)?),
+        };
+        Ok(Found { piece, inline })
     }
 
-    async fn open_inline(&self, piece: &Piece) -> Result<Opened, Unreadable> {
-        let Blob::Inline(id) = piece.place.blob else { return Err(Error::Integrity.into()) };
-        let body = self.meta.get(&schema::inline(id)).await?.ok_or(Unreadable::Gone)?;
-        let (opening, ranges) = self.opening(piece)?;
-        let slices = ranges.into_iter().map(|range| slice(&body, &range)).collect::<Result<Vec<_>, _>>()?;
-        let stored = futures::stream::iter(slices.into_iter().map(Ok)).boxed();
-        Ok(Opened { stored, opening, expected: piece.range.end - piece.range.start })
+    async fn open(&self, found: Found) -> Result<Opened, Unreadable> {
+        let Found { piece, inline } = found;
+        let (opening, ranges) = self.opening(&piece)?;
+        let expected = piece.range.end - piece.range.start;
+        let stored = match (piece.place.blob, inline) {
+            (Blob::File(id), None) => {
+                let mut stored: Option<BlobStream> = None;
+                for range in ranges {
+                    let next = self.blobs.read(id, piece.place.sealed_size, range).await?;
+                    stored = Some(match stored {
+                        None => next,
+                        Some(before) => before.chain(next).boxed(),
+                    });
+                }
+                stored.unwrap_or_else(|| futures::stream::empty().boxed())
+            }
+            (Blob::Inline(_), Some(body)) => {
+                let slices = ranges.into_iter().map(|range| slice(&body, &range)).collect::<Result<Vec<_>, _>>()?;
+                futures::stream::iter(slices.into_iter().map(Ok)).boxed()
+            }
+            _ => return Err(Error::Integrity.into()),
+        };
+        Ok(Opened { stored, opening, expected })
     }
 
     /// How to open a piece and which stored bytes that takes.
@@ -174,54 +193,17 @@ impl Source {
         let ranges = opener.head().into_iter().chain([opener.sealed_range()]).collect();
         Ok((Opening::Sealed(Box::new(opener)), ranges))
     }
-
-    /// Sends everything, piece after piece; the next one is found only when the one before is done.
-    async fn send_all(
-        &self,
-        first: Opened,
-        mut pieces: VecDeque<Piece>,
-        chunks: &mpsc::Sender<Result<Bytes, Error>>,
-    ) -> Result<(), Error> {
-        let mut next = Some(first);
-        while let Some(opened) = next {
-            if !send(opened, chunks).await? {
-                return Ok(());
-            }
-            next = match pieces.pop_front() {
-                None => None,
-                Some(piece) => Some(self.open(piece).await.map_err(|unreadable| match unreadable {
-                    Unreadable::Gone => Error::Store(arqueta_store::Error::NoSuchBlob),
-                    Unreadable::Failed(error) => error,
-                })?),
-            };
-        }
-        Ok(())
-    }
-}
-
-/// Sends one piece; `false` if nobody listens any more.
-async fn send(mut opened: Opened, chunks: &mpsc::Sender<Result<Bytes, Error>>) -> Result<bool, Error> {
-    let mut sent = 0;
-    while let Some(stored) = opened.stored.next().await {
-        let plain = opened.opening.push(stored?)?;
-        sent += plain.len() as u64;
-        if !plain.is_empty() && chunks.send(Ok(plain)).await.is_err() {
-            return Ok(false);
-        }
-    }
-    opened.opening.finish()?;
-    if sent == opened.expected { Ok(true) } else { Err(Error::Integrity) }
 }
 
 impl Opening {
     /// The plaintext that the next stored bytes complete.
-    fn push(&mut self, stored: Bytes) -> Result<Bytes, Error> {
+    fn push(&mut self, stored: Bytes, buffers: &Buffers) -> Result<Bytes, Error> {
         match self {
             Self::Plain => Ok(stored),
             Self::Sealed(opener) => {
-                let mut out = BytesMut::with_capacity(stored.len());
+                let mut out = buffers.take(stored.len());
                 opener.push(stored, &mut out).map_err(|_| Error::Integrity)?;
-                Ok(out.freeze())
+                Ok(buffers.freeze(out))
             }
         }
     }
@@ -243,18 +225,58 @@ fn slice(body: &Bytes, range: &Range<u64>) -> Result<Bytes, Error> {
     Ok(body.slice(at(range.start)?..at(range.end)?))
 }
 
-/// The receiving end. A sender that vanishes is an error, not the end of the object.
-fn delivered(received: mpsc::Receiver<Result<Bytes, Error>>, expected: u64) -> ObjectStream {
-    futures::stream::unfold(Some((received, expected)), |state| async move {
-        let (mut received, missing) = state?;
-        match received.recv().await {
-            Some(Ok(chunk)) => {
-                let missing = missing.saturating_sub(chunk.len() as u64);
-                Some((Ok(chunk), Some((received, missing))))
+/// Content under way.
+struct Delivery {
+    source: Source,
+    opened: Option<Opened>,
+    /// Bytes delivered of the opened piece.
+    sent: u64,
+    waiting: VecDeque<Found>,
+    /// Bytes that are still to come, of all pieces.
+    missing: u64,
+    _held: Held,
+}
+
+impl Delivery {
+    /// The next bytes; `None` at the end. After an error there is nothing more.
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let Some(opened) = &mut self.opened else {
+                let Some(found) = self.waiting.pop_front() else {
+                    return if self.missing == 0 { Ok(None) } else { Err(Error::Integrity) };
+                };
+                self.sent = 0;
+                self.opened = Some(self.source.open(found).await.map_err(|unreadable| match unreadable {
+                    Unreadable::Gone => Error::Store(arqueta_store::Error::NoSuchBlob),
+                    Unreadable::Failed(error) => error,
+                })?);
+                continue;
+            };
+            if let Some(stored) = opened.stored.next().await {
+                let plain = opened.opening.push(stored?, &self.source.buffers)?;
+                self.sent += plain.len() as u64;
+                self.missing = self.missing.checked_sub(plain.len() as u64).ok_or(Error::Integrity)?;
+                if !plain.is_empty() {
+                    return Ok(Some(plain));
+                }
+            } else if let Some(opened) = self.opened.take() {
+                opened.opening.finish()?;
+                if self.sent != opened.expected {
+                    return Err(Error::Integrity);
+                }
             }
-            Some(Err(error)) => Some((Err(error), None)),
-            None if missing > 0 => Some((Err(Error::Integrity), None)),
-            None => None,
+        }
+    }
+}
+
+/// Content as a stream that ends with its last byte or with an error.
+fn delivered(delivery: Delivery) -> ObjectStream {
+    futures::stream::unfold(Some(delivery), |delivery| async move {
+        let mut delivery = delivery?;
+        match delivery.next().await {
+            Ok(Some(plain)) => Some((Ok(plain), Some(delivery))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
         }
     })
     .boxed()

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use arqueta_envelope::Envelope;
 use arqueta_model::{BucketName, Clock, Region, Timestamp};
-use arqueta_store::{BlobStore, Damages, MetaStore};
+use arqueta_store::{BlobStore, Damages, MetaStore, Share};
 use moka::sync::Cache;
 
 use crate::Error;
 use crate::buckets::StoredBucket;
+use crate::buffers::{Buffers, CHUNK};
 use crate::in_flight::InFlight;
 use crate::key_locks::KeyLocks;
 use crate::multipart::UploadCiphers;
@@ -19,6 +20,9 @@ use crate::sequence::Sequencer;
 
 /// Commits tried before a use case gives up on a record that others keep changing.
 pub(crate) const ATTEMPTS: usize = 16;
+
+/// What the chunks of all bodies that come in are meant to take, in bytes.
+const INTAKE: usize = 32 << 20;
 
 /// Decoded bucket records kept.
 const DECODED_BUCKETS: u64 = 10_000;
@@ -63,6 +67,9 @@ pub struct Engine {
     pub(crate) sequence: Sequencer,
     pub(crate) locks: KeyLocks,
     pub(crate) readers: Readers,
+    pub(crate) buffers: Buffers,
+    /// Memory of the chunks of all bodies that come in.
+    pub(crate) intake: Share,
     pub(crate) in_flight: InFlight,
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
@@ -96,6 +103,8 @@ impl Engine {
             sequence: Sequencer::default(),
             locks: KeyLocks::default(),
             readers: Readers::default(),
+            buffers: Buffers::default(),
+            intake: Share::new(INTAKE, CHUNK),
             in_flight: InFlight::default(),
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),

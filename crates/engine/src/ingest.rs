@@ -6,21 +6,22 @@ use std::sync::Arc;
 
 use arqueta_envelope::{ObjectCipher, PartSealer};
 use arqueta_model::{BlobId, PartId};
-use arqueta_store::{Batch, BlobWriter};
+use arqueta_store::{Batch, BlobWriter, Member};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
-use crate::api::{ChecksumRequest, ChecksumValue};
-use crate::checksum::{Hasher, Md5, Wanted};
+use crate::api::{ChecksumAlgorithm, ChecksumRequest, ChecksumValue};
+use crate::buffers::{CHUNK, FULL};
+use crate::checksum::{Digests, Hasher, Md5, Wanted};
 use crate::in_flight::Claim;
 use crate::record::{Blob, Place};
 use crate::{BodyError, Engine, Error, schema};
 
-/// Sealed bytes gathered before a write to the blob store.
-const WRITE_CHUNK: usize = 256 * 1024;
+/// Most plaintext sealed at once: so much does an incoming piece add to a chunk.
+const PIECE: usize = 64 * 1024;
 
-/// Room for that and for what one more incoming chunk usually adds.
-const ROOM: usize = WRITE_CHUNK + 80 * 1024;
+/// Room beside a chunk for what one more piece adds.
+const BESIDE: usize = FULL - CHUNK;
 
 /// What sealing adds to a small body, and some.
 const SEALING: usize = 256;
@@ -37,6 +38,8 @@ pub(crate) struct Intake {
     pub md5_wanted: bool,
     /// Its checksum.
     pub checksum: ChecksumRequest,
+    /// One more that is computed beside it.
+    pub beside: Option<ChecksumAlgorithm>,
 }
 
 /// A body that is stored, though nothing refers to it yet.
@@ -53,6 +56,8 @@ pub(crate) struct Stowed {
     pub md5: Option<[u8; 16]>,
     /// Its checksum.
     pub checksum: ChecksumValue,
+    /// The one that was asked for beside it.
+    pub beside: Option<ChecksumValue>,
     /// Keeps its file from the sweeper.
     claim: Option<Claim>,
 }
@@ -91,7 +96,8 @@ impl Engine {
             return Err(Error::EntityTooLarge { limit });
         }
         let part = PartId::random();
-        let mut hasher = Hasher::new(Wanted::only(intake.checksum.algorithm()));
+        let mut hasher =
+            Hasher::new([intake.checksum.algorithm()].into_iter().chain(intake.beside).collect::<Wanted>());
         let mut md5 = (intake.md5_wanted || intake.md5.is_some()).then(Md5::default);
         let mut sealing = Sealing::new(intake.cipher.as_deref(), part);
         let mut spool = Spool::new(self, intake.size);
@@ -107,8 +113,10 @@ impl Engine {
             if let Some(md5) = &mut md5 {
                 md5.update(&chunk).await;
             }
-            sealing.push(&chunk, &mut spool.pending)?;
-            spool.flush_full().await?;
+            for piece in chunk.chunks(PIECE) {
+                sealing.push(piece, &mut spool.pending)?;
+                spool.flush_full().await?;
+            }
         }
         if intake.size.is_some_and(|size| hasher.size() < size) {
             return Err(Error::IncompleteBody);
@@ -122,9 +130,11 @@ impl Engine {
             return Err(Error::BadDigest);
         }
         let size = hasher.size();
-        let checksum = checked(intake.checksum, hasher)?;
+        let digests = hasher.finish();
+        let beside = intake.beside.and_then(|algorithm| digests.value(algorithm));
+        let checksum = checked(intake.checksum, &digests)?;
         let (place, body, claim) = spool.finish().await?;
-        Ok(Stowed { part, size, place, body, md5, checksum, claim })
+        Ok(Stowed { part, size, place, body, md5, checksum, beside, claim })
     }
 
     /// Removes the file of a body that certainly no record refers to. A failure leaves it to the
@@ -140,7 +150,7 @@ impl Engine {
 }
 
 /// The checksum of the whole body, held against the declared one.
-fn checked(request: ChecksumRequest, hasher: Hasher) -> Result<ChecksumValue, Error> {
+fn checked(request: ChecksumRequest, digests: &Digests) -> Result<ChecksumValue, Error> {
     let algorithm = request.algorithm();
     let declared = match request {
         ChecksumRequest::Default | ChecksumRequest::Compute(_) => None,
@@ -150,7 +160,7 @@ fn checked(request: ChecksumRequest, hasher: Hasher) -> Result<ChecksumValue, Er
             Some(value()?.ok_or_else(missing)?)
         }
     };
-    let computed = hasher.finish().value(algorithm).ok_or(Error::ChecksumMismatch { algorithm })?;
+    let computed = digests.value(algorithm).ok_or(Error::ChecksumMismatch { algorithm })?;
     if declared.is_some_and(|declared| declared != computed) {
         return Err(Error::ChecksumMismatch { algorithm });
     }
@@ -188,6 +198,8 @@ struct Spool<'a> {
     engine: &'a Engine,
     pending: BytesMut,
     file: Option<File>,
+    /// Its share of the memory of all bodies that come in.
+    member: Member,
 }
 
 /// A file being written. Its claim goes last: until then the sweeper leaves the file alone.
@@ -199,12 +211,15 @@ struct File {
 
 impl<'a> Spool<'a> {
     fn new(engine: &'a Engine, size: Option<u64>) -> Self {
-        let room = size.and_then(|size| usize::try_from(size).ok()).map_or(0, |size| (size + SEALING).min(ROOM));
-        Self { engine, pending: BytesMut::with_capacity(room), file: None }
+        let member = engine.intake.join();
+        let most = member.bytes() + BESIDE;
+        let size = size.and_then(|size| usize::try_from(size).ok());
+        let room = size.map_or(0, |size| size.saturating_add(SEALING).min(most));
+        Self { engine, pending: engine.buffers.take(room), file: None, member }
     }
 
     async fn flush_full(&mut self) -> Result<(), Error> {
-        if self.pending.len() < WRITE_CHUNK.max(self.engine.config.inline_limit + 1) {
+        if self.pending.len() < self.member.bytes().max(self.engine.config.inline_limit + 1) {
             Ok(())
         } else {
             self.flush().await
@@ -220,9 +235,9 @@ impl<'a> Spool<'a> {
                 empty.insert(File { id, writer: self.engine.blobs.create(id).await?, claim })
             }
         };
-        file.writer.write(self.pending.split().freeze()).await?;
-        // The buffer just written is free again; this takes it back instead of allocating.
-        self.pending.reserve(ROOM);
+        let next = self.engine.buffers.take(self.member.bytes() + BESIDE);
+        let full = std::mem::replace(&mut self.pending, next);
+        file.writer.write(self.engine.buffers.freeze(full)).await?;
         Ok(())
     }
 

@@ -21,6 +21,7 @@
 pub mod api;
 mod bucket_keys;
 mod buckets;
+mod buffers;
 pub mod checksum;
 mod conditions;
 mod content;

@@ -32,6 +32,7 @@ mod meta;
 #[cfg(any(test, feature = "testing"))]
 pub mod power;
 mod record;
+mod share;
 #[cfg(feature = "sled")]
 mod sled_store;
 
@@ -46,5 +47,6 @@ pub use fs::FsBlobs;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryBlobs, MemoryMeta};
 pub use meta::{Batch, Change, Entry, MetaStore, Pair, Position, Precondition, Scan, Write};
+pub use share::{Member, Share};
 #[cfg(feature = "sled")]
 pub use sled_store::SledStore;

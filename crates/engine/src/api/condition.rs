@@ -41,6 +41,17 @@ impl Conditions {
     }
 }
 
+/// The value of `If-Range`: a part of the object is wanted only if this is still the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfRange {
+    /// The entity tag, unquoted.
+    Etag(String),
+    /// The second in which it was last modified.
+    LastModified(Timestamp),
+    /// Something that no object is: a weak entity tag, or nothing that can be read.
+    Never,
+}
+
 /// Conditions of a delete.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeleteConditions {

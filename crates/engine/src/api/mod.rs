@@ -16,7 +16,7 @@ pub use bucket::{
     CreateBucket, DefaultRetention, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, RetentionPeriod,
     Versioning,
 };
-pub use condition::{Conditions, DeleteConditions, EtagCondition};
+pub use condition::{Conditions, DeleteConditions, EtagCondition, IfRange};
 pub use encryption::{
     BlockedEncryption, DefaultEncryption, DefaultMode, EncryptionInfo, EncryptionRequest, RequestedMode,
 };

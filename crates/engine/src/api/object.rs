@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Body, ByteRange, Checksum, ChecksumAlgorithm, ChecksumRequest, Conditions, DeleteConditions, EncryptionInfo,
-    EncryptionRequest, LegalHold, ObjectStream, Retention, Tags,
+    EncryptionRequest, IfRange, LegalHold, ObjectStream, Retention, Tags,
 };
 use crate::record::ReplicationState;
 
@@ -195,6 +195,8 @@ pub struct GetObject {
     pub name: ObjectName,
     /// Which bytes; `None` for all.
     pub range: Option<ByteRange>,
+    /// Of which object a range is wanted; of any other all is sent.
+    pub if_range: Option<IfRange>,
     /// Conditions.
     pub conditions: Conditions,
     /// The customer's key for an SSE-C object.
@@ -205,7 +207,7 @@ impl GetObject {
     /// All of the object.
     #[must_use]
     pub fn new(name: ObjectName) -> Self {
-        Self { name, range: None, conditions: Conditions::default(), customer_key: None }
+        Self { name, range: None, if_range: None, conditions: Conditions::default(), customer_key: None }
     }
 }
 

@@ -50,10 +50,11 @@ impl Engine {
     pub async fn get_object(&self, caller: &Caller, input: GetObject) -> Result<GotObject, Error> {
         for _ in 0..RESTARTS {
             let reading = self.find(&input.name, &input.conditions, Purpose::Answer).await?;
-            let bytes = range::resolve(input.range, &reading.manifest)?;
+            let asked = asked(&input, &reading);
+            let bytes = range::resolve(asked, &reading.manifest)?;
             let cipher = self.unlock(caller, &input.name, &reading, input.customer_key.as_deref()).await?;
             if let Some(body) = self.read(&reading, cipher, bytes.clone()).await? {
-                let info = info(reading, input.range, bytes);
+                let info = info(reading, asked, bytes);
                 return Ok(GotObject { info, body });
             }
         }
@@ -66,9 +67,10 @@ impl Engine {
     /// As [`Engine::get_object`], less what only content can do wrong.
     pub async fn head_object(&self, caller: &Caller, input: GetObject) -> Result<ObjectInfo, Error> {
         let reading = self.find(&input.name, &input.conditions, Purpose::Answer).await?;
-        let bytes = range::resolve(input.range, &reading.manifest)?;
+        let asked = asked(&input, &reading);
+        let bytes = range::resolve(asked, &reading.manifest)?;
         self.unlock_customer(caller, &input.name, &reading, input.customer_key.as_deref()).await?;
-        Ok(info(reading, input.range, bytes))
+        Ok(info(reading, asked, bytes))
     }
 
     /// Finds the version that a name means.
@@ -99,8 +101,8 @@ impl Engine {
         let manifest = content.manifest()?;
         let subject = subject(&stored.record, &manifest);
         match purpose {
-            Purpose::Answer => conditions::of_read(held, subject)?,
-            Purpose::Source => conditions::of_source(held, subject)?,
+            Purpose::Answer => conditions::of_read(held, subject, self.clock.now())?,
+            Purpose::Source => conditions::of_source(held, subject, self.clock.now())?,
         }
         Ok(Reading { stored, manifest })
     }
@@ -151,7 +153,12 @@ impl Engine {
         bytes: Range<u64>,
     ) -> Result<Option<ObjectStream>, Error> {
         match self.content(reading.content(), &reading.manifest, cipher, bytes).await {
-            Ok(body) => Ok(Some(body)),
+            // Of several bodies the later ones may have gone before they were held.
+            Ok(body) if reading.content().places.len() == 1 => Ok(Some(body)),
+            Ok(body) => {
+                let now = self.meta.get(&reading.stored.key).await?;
+                Ok((now.as_ref() == Some(&reading.stored.bytes)).then_some(body))
+            }
             Err(Unreadable::Failed(error)) => Err(error),
             Err(Unreadable::Gone) => {
                 let now = self.meta.get(&reading.stored.key).await?;
@@ -162,6 +169,16 @@ impl Engine {
                 }
             }
         }
+    }
+}
+
+/// The range that counts: none if the object is no longer the one that a part is wanted of, so that
+/// who resumes a download never joins two objects.
+fn asked(input: &GetObject, reading: &Reading) -> Option<ByteRange> {
+    let subject = subject(&reading.stored.record, &reading.manifest);
+    match input.range {
+        Some(range @ ByteRange::Part(_)) => Some(range),
+        range => range.filter(|_| conditions::permits_part(input.if_range.as_ref(), subject)),
     }
 }
 

@@ -23,17 +23,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arqueta_model::BlobId;
 use async_trait::async_trait;
 
+use crate::share::Share;
 use crate::{BlobEntry, BlobStore, BlobStream, BlobWriter, Error};
 use arqueta_journal::OsDisk;
 use arqueta_journal::disk::{DirLock, Disk, create_dirs, parent};
 
 /// Blobs as files of one directory.
 ///
-/// Cloning shares it. Memory: at most twice 256 KiB for each blob being written or read.
+/// Cloning shares it. Memory: at most twice 256 KiB for each blob being written or
+/// read, and less for each where many are: see [`Share`].
 #[derive(Debug, Clone)]
 pub struct FsBlobs {
     folder: Arc<Folder>,
 }
+
+/// What the chunks of all readers are meant to take, in bytes, and the batches of all writers.
+const BUDGET: usize = 32 << 20;
 
 #[derive(Debug)]
 struct Folder {
@@ -42,6 +47,10 @@ struct Folder {
     /// Fan-out directories whose own entries this process has made durable.
     durable: Mutex<HashSet<PathBuf>>,
     next_temporary: AtomicU64,
+    /// Memory of the chunks of all readers.
+    readers: Share,
+    /// Memory of the batches of all writers.
+    writers: Share,
     _lock: DirLock,
 }
 
@@ -71,6 +80,8 @@ impl FsBlobs {
             root: root.to_owned(),
             durable: Mutex::default(),
             next_temporary: AtomicU64::new(0),
+            readers: Share::new(BUDGET, read::CHUNK),
+            writers: Share::new(BUDGET, write::BATCH),
             _lock: lock,
         };
         Ok(Self { folder: Arc::new(folder) })

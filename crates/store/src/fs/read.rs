@@ -10,11 +10,12 @@ use futures::StreamExt;
 use tokio::task::JoinHandle;
 
 use super::{Folder, blocking, stopped};
+use crate::share::Member;
 use crate::{BlobStream, Error};
 use arqueta_journal::disk::DiskFile;
 
-/// Bytes read at once. One chunk is read ahead while the one before is used.
-const CHUNK: usize = 256 << 10;
+/// Most bytes read at once. One chunk is read ahead while the one before is used.
+pub(super) const CHUNK: usize = 256 << 10;
 
 /// Opens a blob and reads the first chunk of `range` in one visit to the blocking pool.
 pub(super) async fn open(folder: Arc<Folder>, id: BlobId, size: u64, range: Range<u64>) -> Result<BlobStream, Error> {
@@ -29,7 +30,8 @@ pub(super) async fn open(folder: Arc<Folder>, id: BlobId, size: u64, range: Rang
         if range.start > range.end || range.end > size {
             return Err(Error::OutOfRange);
         }
-        let mut source = Source { file, id, next: range.start, end: range.end };
+        let member = folder.readers.join();
+        let mut source = Source { file, id, next: range.start, end: range.end, member };
         let first = source.read();
         Ok((source, first))
     })
@@ -56,13 +58,15 @@ struct Source {
     id: BlobId,
     next: u64,
     end: u64,
+    member: Member,
 }
 
 impl Source {
     /// The next chunk, whole; empty at the end. After an error nothing is left.
     fn read(&mut self) -> Result<Bytes, Error> {
         let left = self.end - self.next;
-        let len = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        let most = self.member.bytes();
+        let len = usize::try_from(left).map_or(most, |left| left.min(most));
         let read = self.file.read(self.next, len);
         self.next += len as u64;
         match read {

@@ -10,12 +10,13 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
 use super::{Folder, blocking, stopped};
+use crate::share::Member;
 use crate::{BlobWriter, Error};
 use arqueta_journal::disk::{DiskFile, parent};
 
-/// Bytes handed to the operating system at once. One such batch may be on its way while the next
-/// is gathered, so a writer holds at most twice this.
-const BATCH: usize = 256 << 10;
+/// Most bytes handed to the operating system at once. One such batch may be on its way while the
+/// next is gathered, so a writer holds at most twice this.
+pub(super) const BATCH: usize = 256 << 10;
 /// Smaller chunks are copied together; larger ones are written from where they are.
 const SMALL: usize = 8 << 10;
 
@@ -28,6 +29,8 @@ pub(super) struct Writer {
     state: State,
     /// Bytes handed over before `gathered`.
     handed: u64,
+    /// Its share of the memory of all writers.
+    member: Member,
 }
 
 enum State {
@@ -43,7 +46,8 @@ enum State {
 
 impl Writer {
     pub(super) fn new(folder: Arc<Folder>, id: BlobId) -> Self {
-        Self { folder, id, gathered: Gathered::default(), state: State::New, handed: 0 }
+        let member = folder.writers.join();
+        Self { folder, id, gathered: Gathered::default(), state: State::New, handed: 0, member }
     }
 
     /// Waits for the batch on its way. The next state is the caller's to set.
@@ -68,7 +72,7 @@ impl BlobWriter for Writer {
             return Err(Error::Closed);
         }
         self.gathered.push(chunk);
-        if self.gathered.len < BATCH {
+        if self.gathered.len < self.member.bytes() {
             return Ok(());
         }
         let temporary = self.settle().await?;
