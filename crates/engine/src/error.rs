@@ -132,7 +132,10 @@ pub enum Error {
     },
     /// A conditional write met a concurrent one on the same key.
     #[error("The conditional request cannot succeed due to a conflicting operation against this resource.")]
-    ConditionalConflict,
+    ConditionalConflict {
+        /// The condition that could not be held against a settled state.
+        condition: Condition,
+    },
     /// A conditional read: the caller's copy is still good.
     #[error("Not Modified")]
     NotModified {
@@ -277,7 +280,7 @@ impl Error {
         match self {
             Self::Store(error) => error.is_retryable(),
             Self::Encryption(error) => error.is_retryable(),
-            Self::ConditionalConflict => true,
+            Self::ConditionalConflict { .. } => true,
             _ => false,
         }
     }

@@ -287,6 +287,9 @@ pub struct UploadRecord {
     pub storage_class: StorageClass,
     /// Checksum asked for, and how the whole object's value is made.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// Whether the key had an object when the upload was started.
+    #[serde(default)]
+    pub replaces: bool,
 }
 
 impl Record for UploadRecord {

@@ -111,9 +111,15 @@ async fn onto_itself_only_with_a_change() {
     let rig = Rig::new(Versioning::Enabled).await;
     let first = rig.put_mode("copy", pattern(30), Mode::S3).await;
     assert!(matches!(copy(&rig, from("copy")).await, Err(Error::InvalidRequest { .. })));
+    // Under a rule of the bucket, or sealed under keys of its own, it is another object.
+    let rule = DefaultEncryption { mode: DefaultMode::S3, bucket_key: false };
+    rig.engine.put_bucket_encryption(&bucket(), rule, None).await.unwrap();
+    copy(&rig, from("copy")).await.unwrap();
+    rig.engine.delete_bucket_encryption(&bucket()).await.unwrap();
     let mut encrypted = from("copy");
     encrypted.encryption = Mode::KmsBucketKey.request();
     copy(&rig, encrypted).await.unwrap();
+    copy(&rig, from("copy")).await.unwrap();
     // An old version onto the key makes it current again.
     let mut restored = from("copy");
     restored.source.name = version("copy", first.version.unwrap());

@@ -4,6 +4,8 @@
 mod rig;
 mod uploads;
 
+use std::time::Duration;
+
 use arqueta_engine::api::{
     ByteRange, ChecksumAlgorithm, ChecksumRequest, ChecksumType, ChecksumValue, CompleteMultipartUpload, CopySource,
     CreateMultipartUpload, GetObject, ListParts, UploadPart, UploadPartCopy, Versioning,
@@ -199,6 +201,7 @@ async fn conditions_are_held_against_the_current_version() {
     let rig = rig();
     rig.make_bucket(Versioning::Off).await;
     let old = rig.put("k", "old").await.unwrap();
+    rig.clock.advance(Duration::from_secs(1));
     let upload = rig.start("k", Mode::S3).await;
     let parts = vec![listed(1, &rig.part("k", upload, 1, pattern(5)).await.unwrap())];
     let with = |conditions| CompleteMultipartUpload { conditions, ..complete("k", upload, parts.clone()) };
@@ -211,6 +214,30 @@ async fn conditions_are_held_against_the_current_version() {
     finish(write_if(rig::etag(&old.etag), None)).await.unwrap();
     assert!(rig.body(name("k")).await.unwrap() == pattern(5));
     rig.sweep_and_check().await;
+}
+
+#[tokio::test]
+async fn a_condition_that_holds_for_another_object_than_the_client_knew_is_a_conflict() {
+    let rig = rig();
+    rig.make_bucket(Versioning::Off).await;
+    let old = rig.put("k", "old").await.unwrap();
+    rig.clock.advance(Duration::from_secs(1));
+    let upload = rig.start("k", Mode::S3).await;
+    let parts = vec![listed(1, &rig.part("k", upload, 1, pattern(5)).await.unwrap())];
+    let with = |conditions| CompleteMultipartUpload { conditions, ..complete("k", upload, parts.clone()) };
+    let finish = |conditions| rig.engine.complete_multipart_upload(&rig.caller, with(conditions));
+    rig.clock.advance(Duration::from_secs(1));
+    assert_eq!(rig.put("k", "old").await.unwrap().etag, old.etag);
+    let refused = finish(write_if(rig::etag(&old.etag), None)).await;
+    assert!(matches!(refused, Err(Error::ConditionalConflict { condition: Condition::IfMatch })));
+    let refused = finish(write_if(None, any_etag())).await;
+    assert!(matches!(refused, Err(Error::PreconditionFailed { condition: Condition::IfNoneMatch })));
+    rig.delete(name("k")).await.unwrap();
+    let refused = finish(write_if(None, any_etag())).await;
+    assert!(matches!(refused, Err(Error::ConditionalConflict { condition: Condition::IfNoneMatch })));
+    finish(Default::default()).await.unwrap();
+    assert!(rig.engine.was_completed(&bucket(), &key("k"), upload).await.unwrap());
+    assert!(!rig.engine.was_completed(&bucket(), &key("other"), upload).await.unwrap());
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use crate::condition;
 use crate::error;
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
+use crate::ops;
 use crate::query;
 use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
@@ -177,8 +178,7 @@ impl Source {
                 headers.get("x-amz-copy-source").and_then(|v| v.to_str().ok()).unwrap_or_default(),
             )
         };
-        let text = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok()).ok_or_else(invalid)?;
-        match CopySource::parse(text).map_err(|_| invalid())? {
+        match ops::copy_source(headers)? {
             CopySource::Bucket { bucket, key, version_id } => {
                 let arn = Arn::new("s3", "", "", &format!("{bucket}/{key}"));
                 let record = gate.bucket(&bucket).await?;

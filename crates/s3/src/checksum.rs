@@ -52,7 +52,8 @@ pub fn algorithm(name: &str) -> S3Result<ChecksumAlgorithm> {
 /// # Errors
 /// `InvalidRequest`.
 pub fn checksum_type(name: &str) -> S3Result<ChecksumType> {
-    ChecksumType::from_name(name).ok_or_else(|| invalid("Value for x-amz-checksum-type header is invalid."))
+    ChecksumType::from_name(&name.to_ascii_uppercase())
+        .ok_or_else(|| invalid("Value for x-amz-checksum-type header is invalid."))
 }
 
 /// The one checksum that the headers declare, algorithm and text.

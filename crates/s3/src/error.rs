@@ -132,7 +132,9 @@ pub fn answer(error: &Error) -> Answer {
         Error::PreconditionFailed { condition } => {
             Answer::new("PreconditionFailed", S::PRECONDITION_FAILED, words()).detail("Condition", condition)
         }
-        Error::ConditionalConflict => Answer::new("ConditionalRequestConflict", S::CONFLICT, words()),
+        Error::ConditionalConflict { condition } => {
+            Answer::new("ConditionalRequestConflict", S::CONFLICT, words()).detail("Condition", condition)
+        }
         Error::NotModified { etag, last_modified } => Answer::new("NotModified", S::NOT_MODIFIED, words())
             .header(ETAG, format!("\"{etag}\""))
             .header(LAST_MODIFIED, time_text::http_date(*last_modified)),

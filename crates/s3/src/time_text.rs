@@ -12,9 +12,16 @@ pub fn http_date(time: Timestamp) -> String {
     time.date_time().format(&format).unwrap_or_default()
 }
 
-/// As s3s carries times. S3 tells seconds only where it tells when an object changed.
+/// As s3s carries times of changes. S3 tells them to the second, in documents as in
+/// `Last-Modified`, and tools compare the two.
 #[must_use]
 pub fn to_dto(time: Timestamp) -> dto::Timestamp {
+    exact(Timestamp::from_millis(time.seconds() * 1000))
+}
+
+/// As s3s carries times, to the millisecond.
+#[must_use]
+pub fn exact(time: Timestamp) -> dto::Timestamp {
     time.date_time().into()
 }
 
@@ -34,6 +41,7 @@ mod tests {
     fn times_round_trip_and_print() {
         let time = Timestamp::from_millis(784_111_777_123);
         assert_eq!(http_date(time), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(from_dto(&to_dto(time)), time);
+        assert_eq!(from_dto(&exact(time)), time);
+        assert_eq!(from_dto(&to_dto(time)), Timestamp::from_millis(784_111_777_000));
     }
 }

@@ -281,6 +281,7 @@ fn upload(key: &str, n: u8) -> UploadRecord {
         legal_hold: None,
         storage_class: StorageClass::Standard,
         checksum: None,
+        replaces: false,
     }
 }
 

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use super::finished::{Completed, fingerprint};
 use super::selection::{md5_of_md5s, object_checksum, select};
 use super::{FinishedUpload, PARTS, Upload};
-use crate::api::{CompleteMultipartUpload, CompletedUpload, EncryptionInfo};
+use crate::api::{Checksum, CompleteMultipartUpload, CompletedUpload, Conditions, EncryptionInfo};
 use crate::engine::ATTEMPTS;
 use crate::objects::Draft;
 use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord, total};
 use crate::slots::Slot;
 use crate::versions::{NewVersion, check_write, release_blob};
-use crate::{Engine, Error, name_of, schema};
+use crate::{Condition, Engine, Error, name_of, schema};
 
 /// Every part of an upload: the pair as read, and decoded.
 struct Parts {
@@ -68,7 +68,7 @@ impl Engine {
         let draft = self.finishing_draft(caller, input, &upload.record).await?;
         require_own_tags(&draft, &selected)?;
         let manifest = Manifest {
-            parts: selected.iter().map(|part| manifest_part(part)).collect(),
+            parts: selected.iter().map(|part| manifest_part(part, &upload.record)).collect(),
             multipart: true,
             etag: etag(&draft, &selected)?,
             checksums: checksum.into_iter().collect(),
@@ -90,7 +90,10 @@ impl Engine {
             content: Some(draft.finish(&manifest, selected.iter().map(|part| part.place).collect())),
             along: parts.consume(along, &selected, now),
         };
-        let permit = |current: &Slot| check_write(&input.conditions, current);
+        let permit = |current: &Slot| {
+            check_write(&input.conditions, current)?;
+            check_unwritten(&input.conditions, &upload.record, current)
+        };
         let added = self.add_version(&input.bucket, &input.key, &permit, &new).await?;
         self.upload_ciphers.forget(input.upload);
         if let Err(error) = self.remove_parts(input.upload).await {
@@ -189,8 +192,30 @@ fn end(upload: &Upload, completed: Completed, at: Timestamp) -> Batch {
         .put(schema::finished(*id), finished.encode())
 }
 
-fn manifest_part(part: &PartRecord) -> ManifestPart {
-    ManifestPart { number: part.number, id: part.id, size: part.size, checksums: part.checksums.clone() }
+/// Parts show the checksum that their upload was started with, and none if it was started without.
+fn manifest_part(part: &PartRecord, upload: &UploadRecord) -> ManifestPart {
+    let shown = |checksum: &&Checksum| upload.checksum.is_some_and(|(wanted, _)| wanted == checksum.value.algorithm());
+    let checksums = part.checksums.iter().filter(shown).copied().collect();
+    ManifestPart { number: part.number, id: part.id, size: part.size, checksums }
+}
+
+/// A condition that holds may hold for another object than the client knew: the key was written
+/// since the upload was started (S3 User Guide, "Conditional writes", 409 of a multipart upload).
+fn check_unwritten(conditions: &Conditions, upload: &UploadRecord, current: &Slot) -> Result<(), Error> {
+    let condition = match (&conditions.if_match, &conditions.if_none_match) {
+        (Some(_), _) => Condition::IfMatch,
+        (None, Some(_)) => Condition::IfNoneMatch,
+        (None, None) => return Ok(()),
+    };
+    let (written, present) = match current {
+        Slot::Whole(current) => (current.record.last_modified > upload.started, current.record.content.is_some()),
+        Slot::Empty => (false, false),
+        Slot::Damaged(damage) => return Err(damage.error()),
+    };
+    if written || (upload.replaces && !present) {
+        return Err(Error::ConditionalConflict { condition });
+    }
+    Ok(())
 }
 
 /// Until now nothing authenticated the records of the parts. The client lists entity tags, and

@@ -6,6 +6,7 @@ use arqueta_store::{Batch, Precondition};
 
 use crate::api::{ChecksumAlgorithm, ChecksumType, CreateMultipartUpload, CreatedUpload, EncryptionInfo, UserMetadata};
 use crate::record::{Record as _, UploadRecord};
+use crate::slots::Slot;
 use crate::{Engine, Error, schema};
 
 impl Engine {
@@ -28,6 +29,10 @@ impl Engine {
         let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
         let protection = self.protection(&bucket, &input.encryption)?;
         let draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
+        let replaces = match self.slot(schema::current(&input.bucket, &input.key)).await? {
+            Slot::Whole(current) => current.record.content.is_some(),
+            Slot::Empty | Slot::Damaged(_) => false,
+        };
         let started = self.clock.now();
         let upload = UploadRecord {
             id: upload_id(started),
@@ -45,6 +50,7 @@ impl Engine {
             legal_hold: input.legal_hold,
             storage_class: input.storage_class,
             checksum,
+            replaces,
         };
         let batch = Batch::default()
             .require(Precondition::Present(schema::bucket(&upload.bucket)))

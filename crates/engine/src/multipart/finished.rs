@@ -102,6 +102,29 @@ impl Engine {
         })
     }
 
+    /// Whether an upload of this key ended as an object, not long ago.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn was_completed(&self, bucket: &BucketName, key: &ObjectKey, upload: UploadId) -> Result<bool, Error> {
+        let Some(stored) = self.meta.get(&schema::finished(upload)).await? else { return Ok(false) };
+        let finished = FinishedUpload::decode(&stored)?;
+        Ok(finished.bucket == *bucket && finished.key == *key && finished.completed.is_some())
+    }
+
+    /// Whether an upload is one of this key: under way, or ended not long ago.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn is_upload_of(&self, bucket: &BucketName, key: &ObjectKey, upload: UploadId) -> Result<bool, Error> {
+        if self.find_upload(bucket, key, upload).await?.is_some() {
+            return Ok(true);
+        }
+        let Some(stored) = self.meta.get(&schema::finished(upload)).await? else { return Ok(false) };
+        let finished = FinishedUpload::decode(&stored)?;
+        Ok(finished.bucket == *bucket && finished.key == *key)
+    }
+
     /// The version with this content, if it is the current one or among the newest others.
     async fn version_of(
         &self,

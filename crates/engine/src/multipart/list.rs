@@ -2,7 +2,7 @@
 
 use arqueta_store::Scan;
 
-use crate::api::{ListParts, ListedPart, ListedParts};
+use crate::api::{ChecksumAlgorithm, ListParts, ListedPart, ListedParts};
 use crate::record::{PartRecord, Record as _};
 use crate::{Engine, Error, schema};
 
@@ -16,6 +16,7 @@ impl Engine {
     /// [`Error::NoSuchUpload`].
     pub async fn list_parts(&self, input: ListParts) -> Result<ListedParts, Error> {
         let upload = self.upload(&input.bucket, &input.key, input.upload).await?.record;
+        let wanted = upload.checksum.map(|(algorithm, _)| algorithm);
         let limit = input.limit.min(MOST);
         let all = Scan::prefix(&schema::parts(input.upload), limit + 1);
         let entries = match input.after.checked_add(1) {
@@ -29,7 +30,8 @@ impl Engine {
         let last = shown.last().and_then(|entry| entry.key.last_chunk()).map(|number| u16::from_be_bytes(*number));
         // What is damaged is left out; the store has told of it.
         let parts = shown.iter().filter_map(|entry| entry.value.as_ref());
-        let parts = parts.map(|bytes| Ok(listed(PartRecord::decode(bytes)?))).collect::<Result<Vec<_>, Error>>()?;
+        let parts =
+            parts.map(|bytes| Ok(listed(PartRecord::decode(bytes)?, wanted))).collect::<Result<Vec<_>, Error>>()?;
         Ok(ListedParts {
             next: last.filter(|_| more),
             parts,
@@ -41,12 +43,13 @@ impl Engine {
     }
 }
 
-fn listed(part: PartRecord) -> ListedPart {
+/// Parts show the checksum that their upload was started with.
+fn listed(part: PartRecord, shown: Option<ChecksumAlgorithm>) -> ListedPart {
     ListedPart {
         number: part.number,
         etag: part.etag,
         size: part.size,
         last_modified: part.last_modified,
-        checksum: part.checksums.first().copied(),
+        checksum: part.checksums.iter().find(|checksum| Some(checksum.value.algorithm()) == shown).copied(),
     }
 }

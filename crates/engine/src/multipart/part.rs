@@ -9,7 +9,8 @@ use futures::TryStreamExt;
 
 use super::{PARTS, Upload, etag_is_md5};
 use crate::api::{
-    ByteRange, Checksum, ChecksumRequest, EncryptionInfo, ObjectStream, UploadPart, UploadPartCopy, UploadedPart,
+    ByteRange, Checksum, ChecksumAlgorithm, ChecksumRequest, EncryptionInfo, ObjectStream, UploadPart, UploadPartCopy,
+    UploadedPart,
 };
 use crate::engine::ATTEMPTS;
 use crate::ingest::{Intake, Stowed};
@@ -32,6 +33,7 @@ impl Engine {
     pub async fn upload_part(&self, caller: &Caller, input: UploadPart) -> Result<UploadedPart, Error> {
         check_number(input.number)?;
         let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
+        let declared = !matches!(input.checksum, ChecksumRequest::Default);
         let checksum = part_checksum(&upload.record, input.checksum)?;
         let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let intake = Intake {
@@ -40,9 +42,12 @@ impl Engine {
             md5: input.md5,
             md5_wanted: etag_is_md5(upload.record.keys.as_ref()),
             checksum,
+            beside: beside(&upload.record),
         };
         let stowed = self.take_in(input.body.map_err(Error::from), intake).await?;
-        self.store_part(&upload, input.number, &stowed, cipher).await
+        let part = self.store_part(&upload, input.number, &stowed, cipher).await?;
+        let shown = declared || upload.record.checksum.is_some();
+        Ok(UploadedPart { checksum: part.checksum.filter(|_| shown), ..part })
     }
 
     /// Stores a part that is read from an object, or from a range of it.
@@ -61,10 +66,12 @@ impl Engine {
             md5: None,
             md5_wanted: etag_is_md5(upload.record.keys.as_ref()),
             checksum: part_checksum(&upload.record, ChecksumRequest::Default)?,
+            beside: beside(&upload.record),
         };
         let stowed = self.take_in(body, intake).await?;
         let part = self.store_part(&upload, input.number, &stowed, cipher).await?;
-        Ok(UploadedPart { source_version: Some(source.stored.record.version), ..part })
+        let checksum = part.checksum.filter(|_| upload.record.checksum.is_some());
+        Ok(UploadedPart { source_version: Some(source.stored.record.version), checksum, ..part })
     }
 
     /// Opens the source of a part.
@@ -100,13 +107,14 @@ impl Engine {
             None => derived().ok_or(Error::Damaged { what: UploadRecord::NAME })?,
         };
         let checksum = Checksum::full_object(stowed.checksum);
+        let beside = stowed.beside.filter(|beside| *beside != stowed.checksum).map(Checksum::full_object);
         let part = PartRecord {
             number,
             id: stowed.part,
             size: stowed.size,
             place: stowed.place,
             etag,
-            checksums: vec![checksum],
+            checksums: [Some(checksum), beside].into_iter().flatten().collect(),
             last_modified: self.clock.now(),
         };
         if let Err(error) = self.commit_part(upload, &part, stowed).await {
@@ -187,6 +195,12 @@ fn source_bytes(range: Option<ByteRange>, size: u64, limit: u64) -> Result<Range
         )));
     }
     Ok(bytes)
+}
+
+/// Parts of an upload that was started without a checksum are summed for the one that its object
+/// gets, whatever the client declares of each.
+fn beside(upload: &UploadRecord) -> Option<ChecksumAlgorithm> {
+    upload.checksum.is_none().then_some(ChecksumAlgorithm::Crc64Nvme)
 }
 
 /// A part has the upload's checksum, computed if the client does not declare it. Where the upload

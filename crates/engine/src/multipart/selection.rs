@@ -3,7 +3,8 @@
 use md5::{Digest as _, Md5};
 
 use crate::Error;
-use crate::api::{Checksum, ChecksumType, CompleteMultipartUpload, CompletedPart};
+use crate::SseMode;
+use crate::api::{Checksum, ChecksumAlgorithm, ChecksumType, CompleteMultipartUpload, CompletedPart};
 use crate::checksum::{PartValue, of_parts};
 use crate::record::{PartRecord, UploadRecord};
 
@@ -60,8 +61,7 @@ fn checksum_fits(listed: &CompletedPart, upload: &UploadRecord, part: &PartRecor
 }
 
 /// The object's checksum, made of its parts'. An upload that was started without one gets a
-/// full-object checksum if all its parts have the same CRC, as they do unless the client chose
-/// otherwise.
+/// full-object CRC64NVME, and none at all under a customer's key, as in AWS.
 ///
 /// # Errors
 /// [`Error::ChecksumMismatch`] if the client declares another value; [`Error::InvalidRequest`] if
@@ -71,10 +71,11 @@ pub(super) fn object_checksum(
     upload: &UploadRecord,
     parts: &[&PartRecord],
 ) -> Result<Option<Checksum>, Error> {
-    let (algorithm, kind) = match (upload.checksum, parts.first().and_then(|part| part.checksums.first())) {
-        (Some(asked), _) => asked,
-        (None, Some(first)) => (first.value.algorithm(), ChecksumType::FullObject),
-        (None, None) => return Ok(None),
+    let customers = upload.keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
+    let (algorithm, kind) = match upload.checksum {
+        Some(asked) => asked,
+        None if customers && input.checksum.is_none() => return Ok(None),
+        None => (ChecksumAlgorithm::Crc64Nvme, ChecksumType::FullObject),
     };
     if input.checksum_type.is_some_and(|declared| declared != kind) {
         return Err(Error::request(format!(

@@ -35,7 +35,12 @@ impl Engine {
                         self.config.put_limit
                     )));
                 }
-                if changes_nothing(&input) { Err(Error::request(ONTO_ITSELF)) } else { Ok(()) }
+                // Sealed anew it is another object: under the bucket's rule, or under new keys.
+                let sealed_anew = bucket.encryption.is_some() || !is_plainly_kept(source);
+                match changes_nothing(&input) && !sealed_anew {
+                    true => Err(Error::request(ONTO_ITSELF)),
+                    false => Ok(()),
+                }
             })
             .await?;
         let protection = self.protection(&bucket, &input.encryption)?;
@@ -55,6 +60,7 @@ impl Engine {
             md5: None,
             md5_wanted: draft.etag_is_md5() && known_md5.is_none(),
             checksum: algorithm.map_or(ChecksumRequest::Default, ChecksumRequest::Compute),
+            beside: None,
         };
         let stowed = self.take_in(body, intake).await?;
         let (mut headers, metadata) = described(input.metadata, &source)?;
@@ -100,11 +106,15 @@ fn changes_nothing(input: &CopyObject) -> bool {
         && input.checksum.is_none()
 }
 
+/// Whether an object has no other protection than the one that every object has.
+fn is_plainly_kept(source: &Reading) -> bool {
+    source.content().keys.as_ref().is_none_or(|keys| keys.mode() == crate::SseMode::S3)
+}
+
 /// Whether a source's entity tag is the MD5 of its content: it is authenticated with the content,
 /// so the copy need not compute it again.
 fn has_md5_etag(source: &Reading) -> bool {
-    let mode_has = source.content().keys.as_ref().is_none_or(|keys| keys.mode() == crate::SseMode::S3);
-    mode_has && !source.manifest.multipart
+    is_plainly_kept(source) && !source.manifest.multipart
 }
 
 fn described(directive: MetadataDirective, source: &Reading) -> Result<(ContentHeaders, UserMetadata), Error> {

@@ -89,6 +89,7 @@ impl Engine {
             md5: input.md5,
             md5_wanted: draft.etag_is_md5(),
             checksum: input.checksum,
+            beside: None,
         };
         let stowed = self.take_in(input.body.map_err(Error::from), intake).await?;
         let described = Description { headers: input.headers, metadata: input.metadata, etag: None };

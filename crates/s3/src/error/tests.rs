@@ -18,6 +18,7 @@ fn kms(error: KeyServiceError) -> Error {
 }
 
 /// Error, code, status, words of the message.
+#[expect(clippy::too_many_lines, reason = "a row an error")]
 fn table() -> Vec<(Error, &'static str, u16, &'static str)> {
     let message = || "it says".to_owned();
     vec![
@@ -54,7 +55,12 @@ fn table() -> Vec<(Error, &'static str, u16, &'static str)> {
         (Error::NoObjectLockConfiguration, "ObjectLockConfigurationNotFoundError", 404, "does not exist"),
         (Error::NoObjectLock, "NoSuchObjectLockConfiguration", 404, "ObjectLock"),
         (Error::PreconditionFailed { condition: Condition::IfMatch }, "PreconditionFailed", 412, "pre-conditions"),
-        (Error::ConditionalConflict, "ConditionalRequestConflict", 409, "conflicting operation"),
+        (
+            Error::ConditionalConflict { condition: Condition::IfMatch },
+            "ConditionalRequestConflict",
+            409,
+            "conflicting operation",
+        ),
         (
             Error::NotModified { etag: "e".into(), last_modified: Timestamp::from_millis(0) },
             "NotModified",

@@ -25,6 +25,16 @@ pub fn refuse_grants<const N: usize>(grants: [&Option<String>; N]) -> S3Result<(
     if grants.iter().all(|grant| grant.is_none()) { Ok(()) } else { Err(not_supported()) }
 }
 
+/// Refuses lists and grants of a bucket to be, whose owner is enforced.
+pub fn refuse_on_bucket<const N: usize>(acl: Option<&str>, grants: [&Option<String>; N]) -> S3Result<()> {
+    refuse_canned(acl).and_then(|()| refuse_grants(grants)).map_err(|_| {
+        s3_error!(
+            InvalidBucketAclWithObjectOwnership,
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        )
+    })
+}
+
 /// Refuses any other ownership.
 pub fn require_enforced(ownership: Option<&ObjectOwnership>) -> S3Result<()> {
     match ownership.map(ObjectOwnership::as_str) {

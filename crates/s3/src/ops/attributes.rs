@@ -1,7 +1,10 @@
 //! GetObjectAttributes.
 
-use arqueta_engine::api::{Conditions, GetObject, ObjectName, PartInfo};
-use s3s::dto::*;
+use arqueta_engine::api::{ChecksumType, Conditions, GetObject, ObjectName, PartInfo};
+use s3s::dto::{
+    Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectAttributes,
+    ObjectPart, StorageClass,
+};
 use s3s::{S3Request, S3Response, S3Result};
 
 use super::{Call, Operations, bucket_name, fields, object_key};
@@ -31,6 +34,7 @@ pub async fn get_object_attributes(
     let get = GetObject {
         name: name.clone(),
         range: None,
+        if_range: None,
         conditions: Conditions::default(),
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
@@ -48,8 +52,16 @@ pub async fn get_object_attributes(
         set_checksum!(told, Some(checksum));
         told
     });
-    let parts = (wants(ObjectAttributes::OBJECT_PARTS) && info.parts.is_some())
-        .then(|| page(&found.parts, input.part_number_marker.unwrap_or(0), input.max_parts));
+    let parts = (wants(ObjectAttributes::OBJECT_PARTS) && info.parts.is_some()).then(|| {
+        match info.checksum.is_some_and(|checksum| checksum.kind == ChecksumType::FullObject) {
+            // Its parts have no checksums that anyone could ask for: they are only counted.
+            true => GetObjectAttributesParts {
+                total_parts_count: i32::try_from(found.parts.len()).ok(),
+                ..GetObjectAttributesParts::default()
+            },
+            false => page(&found.parts, input.part_number_marker.unwrap_or(0), input.max_parts),
+        }
+    });
     Ok(S3Response::new(GetObjectAttributesOutput {
         checksum,
         e_tag: wants(ObjectAttributes::ETAG).then(|| fields::etag(&info.etag)),

@@ -7,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::listing::present;
 use super::{Call, Operations, acl, bucket_name, fail, fields, tagging};
 use crate::error::{invalid_argument, of_engine};
 use crate::time_text::to_dto;
@@ -27,7 +28,8 @@ pub async fn list_buckets(
         let message = "Argument max-buckets must be an integer between 1 and 10000";
         return Err(invalid_argument(message, "max-buckets", &limit.to_string()));
     }
-    let after = input.continuation_token.as_deref().map(continue_after).transpose().map_err(|e| of_engine(&e))?;
+    let token = present(input.continuation_token.as_deref());
+    let after = token.map(continue_after).transpose().map_err(|e| of_engine(&e))?;
     let page = ops
         .engine
         .list_buckets(ListBuckets {
@@ -63,14 +65,16 @@ pub async fn create_bucket(
     if let Some(configuration) = &input.create_bucket_configuration {
         call.tell("CreateBucketConfiguration", configuration);
     }
-    acl::refuse_canned(input.acl.as_ref().map(BucketCannedACL::as_str))?;
-    acl::refuse_grants([
-        &input.grant_full_control,
-        &input.grant_read,
-        &input.grant_read_acp,
-        &input.grant_write,
-        &input.grant_write_acp,
-    ])?;
+    acl::refuse_on_bucket(
+        input.acl.as_ref().map(BucketCannedACL::as_str),
+        [
+            &input.grant_full_control,
+            &input.grant_read,
+            &input.grant_read_acp,
+            &input.grant_write,
+            &input.grant_write_acp,
+        ],
+    )?;
     acl::require_enforced(input.object_ownership.as_ref())?;
     let configuration = input.create_bucket_configuration.as_ref();
     if configuration.is_some_and(|c| c.location.is_some() || c.bucket.is_some()) {
@@ -81,6 +85,7 @@ pub async fn create_bucket(
     }
     let tags = configuration
         .and_then(|c| c.tags.clone())
+        .filter(|set| !set.is_empty())
         .map(|set| Tags::of_bucket(tagging::pairs(set)?).map_err(|e| of_engine(&e)));
     let create = CreateBucket {
         bucket: bucket_name(&input.bucket)?,
@@ -89,6 +94,11 @@ pub async fn create_bucket(
         tags: tags.transpose()?,
         documents: ops.new_buckets.clone(),
     };
+    let settings = create.tags.is_some() || create.object_lock || input.object_ownership.is_some();
+    if settings && call.exchange.bucket().is_some_and(|bucket| bucket.owner == create.owner) {
+        // A bucket made again as it is may pass in the first region; one made otherwise does not.
+        return Err(fail(&arqueta_engine::Error::BucketAlreadyOwnedByYou, &input.bucket, None));
+    }
     ops.engine.create_bucket(create).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(CreateBucketOutput {
         location: Some(format!("/{}", input.bucket)),
@@ -184,7 +194,13 @@ pub async fn put_bucket_versioning(
     let versioning = match wanted.status.as_ref().map(BucketVersioningStatus::as_str) {
         Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
         Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
-        _ => {
+        Some(_) => {
+            return Err(s3_error!(
+                MalformedXML,
+                "The XML you provided was not well-formed or did not validate against our published schema"
+            ));
+        }
+        None => {
             return Err(s3_error!(IllegalVersioningConfigurationException, "The Versioning element must be specified"));
         }
     };

@@ -15,9 +15,9 @@ use crate::time_text::to_dto;
 
 /// The source of a copy, of any s3s input that has one.
 macro_rules! source {
-    ($input:expr) => {
+    ($input:expr, $name:expr) => {
         api::CopySource {
-            name: source_name(&$input.copy_source)?,
+            name: $name,
             conditions: fields::read_conditions(
                 $input.copy_source_if_match.as_ref(),
                 $input.copy_source_if_none_match.as_ref(),
@@ -35,7 +35,9 @@ pub async fn copy_object(
     mut request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let call = Call::current()?;
-    let copy = decode(&mut request.input)?;
+    fields::presigned_conditions!(request);
+    let name = source_name(&copy_source(&request.headers)?)?;
+    let copy = decode(&mut request.input, name)?;
     let read = copy.source.name.clone();
     let copied = match ops.engine.copy_object(&call.caller, copy).await {
         Ok(copied) => copied,
@@ -63,7 +65,7 @@ pub async fn copy_object(
     Ok(S3Response::new(output))
 }
 
-fn decode(input: &mut CopyObjectInput) -> S3Result<api::CopyObject> {
+fn decode(input: &mut CopyObjectInput, source: ObjectName) -> S3Result<api::CopyObject> {
     acl::refuse_canned(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     acl::refuse_grants([&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write_acp])?;
     let mut headers = fields::content_headers!(input);
@@ -83,7 +85,7 @@ fn decode(input: &mut CopyObjectInput) -> S3Result<api::CopyObject> {
     Ok(api::CopyObject {
         bucket: bucket_name(&input.bucket)?,
         key: object_key(&input.key)?,
-        source: source!(input),
+        source: source!(input, source),
         metadata,
         tags,
         storage_class: fields::storage_class(input.storage_class.as_ref().map(StorageClass::as_str))?,
@@ -113,7 +115,7 @@ pub async fn upload_part_copy(
         key: object_key(&input.key)?,
         upload: fields::upload(&input.upload_id)?,
         number: fields::part_number(input.part_number)?,
-        source: source!(input),
+        source: source!(input, source_name(&copy_source(&request.headers)?)?),
         range: input.copy_source_range.as_deref().map(source_range).transpose()?,
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
@@ -140,6 +142,15 @@ pub async fn upload_part_copy(
     };
     sse::tell!(output, Told::of(part.encryption.as_ref()));
     Ok(S3Response::new(output))
+}
+
+/// `x-amz-copy-source`, decoded as a form is: a `+` is a space.
+pub fn copy_source(headers: &http::HeaderMap) -> S3Result<CopySource> {
+    let text = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    CopySource::parse(&text.replace('+', "%20")).map_err(|_| {
+        let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+        invalid_argument(message, "x-amz-copy-source", text)
+    })
 }
 
 fn source_name(source: &CopySource) -> S3Result<ObjectName> {
@@ -175,6 +186,17 @@ fn source_range(text: &str) -> S3Result<ByteRange> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_decoded_as_a_form_is() {
+        for (text, key) in [("bkt/a+b", "a b"), ("bkt/a%2Bb", "a+b"), ("/bkt/a%20b", "a b"), ("bkt/p%2520q", "p%20q")] {
+            let headers = [("x-amz-copy-source", text)];
+            let headers = headers.map(|(k, v)| (http::HeaderName::from_static(k), http::HeaderValue::from_static(v)));
+            let name = source_name(&copy_source(&headers.into_iter().collect()).unwrap()).unwrap();
+            assert_eq!(name.key.as_str(), key, "{text}");
+        }
+        assert!(copy_source(&http::HeaderMap::new()).is_err());
+    }
 
     #[test]
     fn a_source_range_has_both_ends() {

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 
 use arqueta_engine::api::{DeleteConditions, DeleteObject, DeletedObject as Gone, ObjectName};
+use arqueta_engine::record::BucketRecord;
+use arqueta_model::BucketName;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, bucket_name, fail, fields, object_key};
 use crate::action::bypasses_governance;
 use crate::checksum;
-use crate::error::answer;
+use crate::error::{answer, invalid_argument, of_engine};
 use crate::gate::Question;
 use crate::signing::Signing;
 use crate::text;
@@ -23,7 +25,8 @@ pub async fn delete_object(
     ops: &Operations,
     request: S3Request<DeleteObjectInput>,
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
+    refuse_bypass(bypasses_governance(&request.headers), call.exchange.bucket().map(|bucket| &**bucket))?;
     let input = &request.input;
     let delete = DeleteObject {
         name: ObjectName {
@@ -70,27 +73,18 @@ pub async fn delete_objects(
     let bucket = bucket_name(&input.bucket)?;
     let record = ops.gate.bucket(&input.bucket).await?;
     let bypass = bypasses_governance(&request.headers);
+    refuse_bypass(bypass, record.as_deref())?;
     let keys =
         ops.gate.keys(&call.exchange, &request.headers, &request.uri, Signing::of(&request.headers, &request.uri));
+
+    let question = Question { exchange: &call.exchange, keys: &keys };
 
     // Decided first, in order; what may be deleted then goes to the engine in one go.
     let mut verdicts = Vec::with_capacity(input.delete.objects.len());
     let mut deletes = Vec::new();
     for object in &input.delete.objects {
-        let decided = decode(&bucket, object, bypass).and_then(|delete| {
-            let resource = format!("arn:aws:s3:::{}/{}", bucket, object.key);
-            let action = if delete.name.version.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
-            let mut keys = Cow::Borrowed(&keys);
-            if let Some(version) = &object.version_id {
-                keys.to_mut().insert("s3:VersionId", version.as_str());
-            }
-            let question = Question { exchange: &call.exchange, keys: &keys };
-            ops.gate.decide(question, action, &resource, record.as_deref())?;
-            if bypass {
-                ops.gate.decide(question, "s3:BypassGovernanceRetention", &resource, record.as_deref())?;
-            }
-            Ok(delete)
-        });
+        let decided = decide(ops, question, &bucket, object, bypass, record.as_deref());
+        let decided = decided.and_then(|()| decode(&bucket, object, bypass));
         verdicts.push(decided.map(|delete| deletes.push(delete)));
     }
     if record.is_none() && !deletes.is_empty() {
@@ -128,13 +122,47 @@ pub async fn delete_objects(
     }))
 }
 
-fn decode(bucket: &arqueta_model::BucketName, object: &ObjectIdentifier, bypass: bool) -> S3Result<DeleteObject> {
+/// Decides about one key.
+fn decide(
+    ops: &Operations,
+    question: Question<'_>,
+    bucket: &BucketName,
+    object: &ObjectIdentifier,
+    bypass: bool,
+    record: Option<&BucketRecord>,
+) -> S3Result<()> {
+    let resource = format!("arn:aws:s3:::{bucket}/{}", object.key);
+    let action = if object.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+    let mut keys = Cow::Borrowed(question.keys);
+    if let Some(version) = &object.version_id {
+        keys.to_mut().insert("s3:VersionId", version.as_str());
+    }
+    let question = Question { keys: &keys, ..question };
+    ops.gate.decide(question, action, &resource, record)?;
+    if bypass {
+        ops.gate.decide(question, "s3:BypassGovernanceRetention", &resource, record)?;
+    }
+    Ok(())
+}
+
+/// Bypassing governance means something only where objects can be locked.
+fn refuse_bypass(bypass: bool, bucket: Option<&BucketRecord>) -> S3Result<()> {
+    if !bypass || bucket.is_none_or(|bucket| bucket.object_lock.is_some()) {
+        return Ok(());
+    }
+    let message = "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.";
+    Err(invalid_argument(message, "x-amz-bypass-governance-retention", "true"))
+}
+
+/// What is to be deleted. Here, other than in DeleteObject, an id that is none names no version.
+fn decode(bucket: &BucketName, object: &ObjectIdentifier, bypass: bool) -> S3Result<DeleteObject> {
     let any = |etag: &ETag| fields::etags(&ETagCondition::ETag(etag.clone()));
     Ok(DeleteObject {
         name: ObjectName {
             bucket: bucket.clone(),
             key: object_key(&object.key)?,
-            version: fields::version(object.version_id.as_deref())?,
+            version: fields::version(object.version_id.as_deref())
+                .map_err(|_| of_engine(&arqueta_engine::Error::NoSuchVersion))?,
         },
         conditions: DeleteConditions {
             if_match: object.e_tag.as_ref().map(any),

@@ -2,13 +2,13 @@
 
 use arqueta_engine::BodyError;
 use arqueta_engine::api::{
-    Body, ByteRange, Conditions, ContentHeaders, EtagCondition, LegalHold, Retention, RetentionMode, StorageClass,
-    Tags, UserMetadata,
+    Body, ByteRange, Conditions, ContentHeaders, EtagCondition, IfRange, LegalHold, Retention, RetentionMode,
+    StorageClass, Tags, UserMetadata,
 };
 use arqueta_engine::record::ReplicationState;
 use arqueta_model::{AccountId, UploadId, VersionId};
 use futures::StreamExt as _;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri};
 use s3s::dto;
 use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
 use s3s::stream::upload_stream::UploadStreamError;
@@ -18,6 +18,7 @@ use crate::body::Refused;
 use crate::condition::parse_tagging;
 use crate::error::{Answer, invalid_argument, of_engine};
 use crate::exchange::BodyFault;
+use crate::query;
 use crate::refusal::Detail as _;
 use crate::time_text::from_dto;
 
@@ -57,13 +58,60 @@ pub fn etags(condition: &dto::ETagCondition) -> EtagCondition {
     }
 }
 
+/// A condition that a presigned URL has as a parameter counts like its header.
+pub fn presigned(condition: &mut Option<dto::ETagCondition>, name: &str, uri: &Uri) {
+    if condition.is_none() && query::has(uri, "X-Amz-Signature") {
+        let stated = query::pairs(uri).find(|(parameter, _)| parameter.eq_ignore_ascii_case(name));
+        *condition = stated.map(|(_, value)| {
+            let parsed = dto::ETagCondition::parse_http_header(value.as_bytes());
+            parsed.unwrap_or_else(|_| dto::ETagCondition::ETag(dto::ETag::Strong(value.trim_matches('"').to_owned())))
+        });
+    }
+}
+
+/// Both conditions of any s3s input, with those of a presigned URL.
+macro_rules! presigned_conditions {
+    ($request:ident) => {
+        $crate::ops::fields::presigned(&mut $request.input.if_match, "if-match", &$request.uri);
+        $crate::ops::fields::presigned(&mut $request.input.if_none_match, "if-none-match", &$request.uri);
+    };
+}
+pub(crate) use presigned_conditions;
+
+/// `If-Range`: a part is sent only of the object that it names.
+pub fn if_range(headers: &HeaderMap) -> Option<IfRange> {
+    let value = headers.get(http::header::IF_RANGE)?;
+    let text = value.to_str().unwrap_or_default().trim();
+    let date = || dto::Timestamp::parse(dto::TimestampFormat::HttpDate, text).ok();
+    Some(match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(etag) => IfRange::Etag(etag.to_owned()),
+        None => date().map_or(IfRange::Never, |date| IfRange::LastModified(from_dto(&date))),
+    })
+}
+
+/// A header that S3 has, with a value that this operation does not take.
+fn not_taken(header: &str, why: &str) -> s3s::S3Error {
+    s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented")
+        .detail("Header", header)
+        .detail("additionalMessage", why)
+}
+
 /// Conditions of a write.
 pub fn write_conditions(
     if_match: Option<&dto::ETagCondition>,
     if_none_match: Option<&dto::ETagCondition>,
 ) -> S3Result<Conditions> {
-    if if_none_match.is_some_and(|condition| !condition.is_any()) || if_match.is_some_and(dto::ETagCondition::is_any) {
-        return Err(s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented"));
+    if if_match.is_some() && if_none_match.is_some() {
+        return Err(not_taken("If-Match,If-None-Match", "Multiple conditional request headers present in the request"));
+    }
+    if if_none_match.is_some_and(|condition| !condition.is_any()) {
+        return Err(not_taken(
+            "If-None-Match",
+            "We don't accept the provided value of If-None-Match header for this API",
+        ));
+    }
+    if if_match.is_some_and(dto::ETagCondition::is_any) {
+        return Err(not_taken("If-Match", "We don't accept the provided value of If-Match header for this API"));
     }
     Ok(Conditions { if_match: if_match.map(etags), if_none_match: if_none_match.map(etags), ..Conditions::default() })
 }
@@ -81,6 +129,11 @@ pub fn read_conditions(
         if_modified_since: if_modified_since.map(from_dto),
         if_unmodified_since: if_unmodified_since.map(from_dto),
     }
+}
+
+/// The range of a read. `bytes=-` asks for nothing, and s3s takes it for the last no bytes.
+pub fn stated_range(range: Option<dto::Range>, headers: &HeaderMap) -> Option<dto::Range> {
+    range.filter(|_| headers.get(http::header::RANGE).is_none_or(|text| text.as_bytes() != b"bytes=-"))
 }
 
 /// Which bytes are asked for.
@@ -114,7 +167,15 @@ pub fn told_class(class: StorageClass) -> Option<dto::StorageClass> {
 
 /// Tags of a header.
 pub fn tags(header: Option<&str>) -> S3Result<Tags> {
-    let pairs = parse_tagging(header.unwrap_or_default());
+    let header = header.unwrap_or_default();
+    let pairs = parse_tagging(header);
+    let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    let readable = percent_encoding::percent_decode_str(header).decode_utf8().is_ok();
+    if !readable || keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        let message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.";
+        return Err(invalid_argument(message, "x-amz-tagging", header));
+    }
     // Other words than those for a document of tags.
     if pairs.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
         let message = "Your TagKey cannot be prefixed with aws:".to_owned();
@@ -312,6 +373,44 @@ mod tests {
     }
 
     #[test]
+    fn a_presigned_url_states_conditions_as_parameters() {
+        let stated = |uri: &'static str| {
+            let mut condition = None;
+            presigned(&mut condition, "if-match", &Uri::from_static(uri));
+            condition.map(|condition| etags(&condition))
+        };
+        let a = Some(EtagCondition::OneOf(vec!["a".into()]));
+        assert_eq!(stated("/b/k?If-Match=%22a%22&X-Amz-Signature=0"), a);
+        assert_eq!(stated("/b/k?if-match=a&X-Amz-Signature=0"), a);
+        assert_eq!(stated("/b/k?if-match=*&X-Amz-Signature=0"), Some(EtagCondition::Any));
+        assert_eq!(stated("/b/k?if-match=%22a%22"), None, "only where the parameter is signed");
+        assert_eq!(stated("/b/k?X-Amz-Signature=0"), None);
+    }
+
+    #[test]
+    fn what_a_part_is_wanted_of() {
+        let of = |text: &'static str| {
+            let value = http::HeaderValue::from_static(text);
+            if_range(&[(http::header::IF_RANGE, value)].into_iter().collect())
+        };
+        assert_eq!(if_range(&HeaderMap::new()), None);
+        assert_eq!(of("\"a\""), Some(IfRange::Etag("a".into())));
+        let date = arqueta_model::Timestamp::from_millis(784_111_777_000);
+        assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(IfRange::LastModified(date)));
+        for other in ["W/\"a\"", "a", "", "yesterday"] {
+            assert_eq!(of(other), Some(IfRange::Never), "{other}");
+        }
+    }
+
+    #[test]
+    fn tags_of_a_header_are_told_once() {
+        assert_eq!(tags(Some("a=1&b=")).unwrap().pairs().len(), 2);
+        for bad in ["a=1&a=2", "a=%FF", "a%20b=1&a+b=2"] {
+            assert_eq!(tags(Some(bad)).unwrap_err().code().as_str(), "InvalidArgument", "{bad}");
+        }
+    }
+
+    #[test]
     fn numbers_of_parts() {
         assert!((part_number(1).is_ok(), part_number(10_000).is_ok()) == (true, true));
         for bad in [0, -1, 10_001, i32::MAX] {
@@ -338,5 +437,6 @@ mod tests {
         assert!(write_conditions(None, Some(&any)).is_ok());
         assert!(write_conditions(None, Some(&tag)).is_err());
         assert!(write_conditions(Some(&any), None).is_err());
+        assert!(write_conditions(Some(&tag), Some(&any)).is_err());
     }
 }

@@ -142,7 +142,8 @@ pub async fn list_objects_v2(
     let write = Writing::new(&call, input.encoding_type.as_ref())?;
     let limit = limit(input.max_keys, "maxKeys")?;
     let delimiter = present(input.delimiter.as_deref());
-    let after = match input.continuation_token.as_deref() {
+    let token = present(input.continuation_token.as_deref());
+    let after = match token {
         Some(token) => Some(continue_after(token).map_err(|e| of_engine(&e))?),
         None => present(input.start_after.as_deref()).map(str::to_owned),
     };
@@ -163,14 +164,15 @@ pub async fn list_objects_v2(
         prefix: Some(write.text(input.prefix.as_deref().unwrap_or_default())),
         max_keys: Some(limit),
         key_count: i32::try_from(page.objects.len() + page.prefixes.len()).ok(),
-        continuation_token: input.continuation_token.clone(),
+        continuation_token: token.map(str::to_owned),
         is_truncated: Some(page.next.is_some()),
         next_continuation_token: page.next.as_deref().map(continuation_token),
         contents: Some(page.objects.iter().map(|object| write.object(object, owner)).collect()),
         common_prefixes: write.prefixes(&page.prefixes),
         delimiter: write.option(delimiter),
         encoding_type: input.encoding_type.clone(),
-        start_after: write.option(present(input.start_after.as_deref())),
+        // Where a token says where to go on, nobody starts after anything.
+        start_after: write.option(present(input.start_after.as_deref()).filter(|_| token.is_none())),
         ..ListObjectsV2Output::default()
     }))
 }

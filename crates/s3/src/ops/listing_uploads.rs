@@ -1,14 +1,14 @@
 //! ListMultipartUploads and ListParts.
 
 use arqueta_engine::api;
-use arqueta_model::Principal;
+use arqueta_model::{BucketName, Principal, UploadId};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 
 use super::listing::{Writing, limit, present};
 use super::{Call, Operations, bucket_name, fail, fields, multipart, object_key};
 use crate::checksum::{algorithm_name, set_checksum, type_name};
-use crate::error::invalid_argument;
+use crate::error::{invalid_argument, of_engine};
 use crate::time_text::to_dto;
 
 /// ListParts.
@@ -71,7 +71,18 @@ fn initiator(principal: &Principal) -> Initiator {
         arqueta_model::PrincipalKind::Root => fields::canonical_id(&principal.account),
         _ => principal.arn.as_str().to_owned(),
     };
-    Initiator { id: Some(id), ..Initiator::default() }
+    let resource = principal.arn.as_str().rsplit([':', '/']).next().unwrap_or_default();
+    Initiator { id: Some(id), display_name: Some(resource.to_owned()) }
+}
+
+/// The upload marker, if it is an upload of the key marker.
+async fn together(ops: &Operations, bucket: &BucketName, key: &str, id: &str) -> S3Result<UploadId> {
+    let invalid = || invalid_argument("Invalid uploadId marker", "upload-id-marker", id);
+    let (key, upload) = (key.parse().map_err(|_| invalid())?, id.parse().map_err(|_| invalid())?);
+    match ops.engine.is_upload_of(bucket, &key, upload).await.map_err(|e| of_engine(&e))? {
+        true => Ok(upload),
+        false => Err(invalid()),
+    }
 }
 
 /// ListMultipartUploads.
@@ -85,16 +96,20 @@ pub async fn list_multipart_uploads(
     let limit = limit(input.max_uploads, "max-uploads")?;
     let delimiter = present(input.delimiter.as_deref());
     let upload_marker = present(input.upload_id_marker.as_deref());
+    let key_marker = present(input.key_marker.as_deref());
+    let upload_marker = match (upload_marker, key_marker) {
+        (Some(id), Some(key)) => Some(together(ops, &bucket_name(&input.bucket)?, key, id).await?),
+        // Without a key it means nothing.
+        _ => None,
+    };
     let page = ops
         .engine
         .list_multipart_uploads(api::ListMultipartUploads {
             bucket: bucket_name(&input.bucket)?,
             prefix: input.prefix.clone().unwrap_or_default(),
             delimiter: delimiter.map(str::to_owned),
-            key_marker: present(input.key_marker.as_deref()).map(str::to_owned),
-            upload_marker: upload_marker
-                .map(|id| id.parse().map_err(|_| invalid_argument("Invalid uploadId marker", "upload-id-marker", id)))
-                .transpose()?,
+            key_marker: key_marker.map(str::to_owned),
+            upload_marker,
             limit: usize::try_from(limit).unwrap_or(0),
         })
         .await
@@ -110,6 +125,9 @@ pub async fn list_multipart_uploads(
         checksum_type: listed.checksum.map(|(_, kind)| type_name(kind)),
     };
     let next = page.next.as_ref();
+    // The markers are there when nothing was cut off, too, and name the last one.
+    let last = page.uploads.last().map(|upload| (upload.key.as_str(), Some(upload.id)));
+    let (next_key, next_upload) = next.map(|(key, upload)| (key.as_str(), *upload)).or(last).unwrap_or_default();
     Ok(S3Response::new(ListMultipartUploadsOutput {
         bucket: Some(input.bucket.clone()),
         prefix: Some(write.text(input.prefix.as_deref().unwrap_or_default())),
@@ -118,8 +136,8 @@ pub async fn list_multipart_uploads(
         upload_id_marker: Some(input.upload_id_marker.clone().unwrap_or_default()),
         max_uploads: Some(limit),
         is_truncated: Some(next.is_some()),
-        next_key_marker: next.map(|(key, _)| write.text(key)),
-        next_upload_id_marker: next.and_then(|(_, upload)| upload.map(|upload| upload.to_string())),
+        next_key_marker: Some(write.text(next_key)),
+        next_upload_id_marker: Some(next_upload.map(|upload| upload.to_string()).unwrap_or_default()),
         uploads: Some(page.uploads.iter().map(upload).collect()),
         common_prefixes: write.prefixes(&page.prefixes),
         encoding_type: input.encoding_type.clone(),

@@ -8,7 +8,7 @@ use super::{Call, Operations, bucket_name, fail, fields, object_key};
 use crate::action::bypasses_governance;
 use crate::checksum::require_digest;
 use crate::condition;
-use crate::time_text::{from_dto, to_dto};
+use crate::time_text::{exact, from_dto};
 
 fn malformed() -> s3s::S3Error {
     s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
@@ -92,7 +92,7 @@ pub async fn get_object_retention(
         Ok(found) => Ok(S3Response::new(GetObjectRetentionOutput {
             retention: Some(ObjectLockRetention {
                 mode: Some(ObjectLockRetentionMode::from_static(fields::mode_name(found.mode))),
-                retain_until_date: Some(to_dto(found.until)),
+                retain_until_date: Some(exact(found.until)),
             }),
         })),
         Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),

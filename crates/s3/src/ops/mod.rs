@@ -23,6 +23,7 @@ mod put;
 mod read;
 mod tagging;
 
+pub use copy::copy_source;
 pub use tagging::pairs as tag_pairs;
 
 use std::collections::BTreeMap;

@@ -103,6 +103,7 @@ pub async fn complete_multipart_upload(
     let declared = checksum::declared(&request.headers)?;
     let scheme = if call.exchange.tls().is_some() { "https" } else { "http" };
     let location = location(scheme, &request.headers, &request.uri);
+    fields::presigned_conditions!(request);
     let input = &mut request.input;
     let complete = api::CompleteMultipartUpload {
         bucket: bucket_name(&input.bucket)?,
@@ -147,7 +148,9 @@ fn completed_parts(upload: Option<CompletedMultipartUpload>) -> S3Result<Vec<api
             "The XML you provided was not well-formed or did not validate against our published schema"
         )
     };
-    let parts = upload.and_then(|upload| upload.parts).filter(|parts| !parts.is_empty()).ok_or_else(malformed)?;
+    // Without a document the engine says what is missing, if there is such an upload.
+    let Some(upload) = upload else { return Ok(Vec::new()) };
+    let parts = upload.parts.filter(|parts| !parts.is_empty()).ok_or_else(malformed)?;
     parts
         .into_iter()
         .map(|part| {
@@ -174,7 +177,8 @@ fn size(stated: Option<i64>) -> S3Result<Option<u64>> {
 
 /// Where the object now is, as the client addressed it.
 fn location(scheme: &str, headers: &http::HeaderMap, uri: &http::Uri) -> String {
-    let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
     format!("{scheme}://{host}{}", uri.path())
 }
 
@@ -191,7 +195,13 @@ pub async fn abort_multipart_upload(
         upload: fields::upload(&input.upload_id)?,
         if_started: input.if_match_initiated_time.as_ref().map(from_dto),
     };
-    ops.engine.abort_multipart_upload(abort).await.map_err(|e| fail_upload(&e, &input.upload_id))?;
+    let (bucket, key, upload) = (abort.bucket.clone(), abort.key.clone(), abort.upload);
+    match ops.engine.abort_multipart_upload(abort).await {
+        // It became an object, which stays: there is nothing to give up any more.
+        Err(Error::NoSuchUpload)
+            if ops.engine.was_completed(&bucket, &key, upload).await.map_err(|e| crate::error::of_engine(&e))? => {}
+        outcome => outcome.map_err(|e| fail_upload(&e, &input.upload_id))?,
+    }
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))
 }
 
@@ -218,8 +228,8 @@ mod tests {
         let whole = CompletedPart { part_number: Some(1), e_tag: Some(ETag::Strong("a".into())), ..Default::default() };
         let parts = completed_parts(upload(vec![whole.clone()])).unwrap();
         assert_eq!((parts[0].number, parts[0].etag.as_str()), (1, "a"));
+        assert!(completed_parts(None).unwrap().is_empty());
         for bad in [
-            None,
             upload(vec![]),
             upload(vec![CompletedPart { part_number: None, ..whole.clone() }]),
             upload(vec![CompletedPart { e_tag: None, ..whole.clone() }]),

@@ -20,6 +20,7 @@ pub async fn put_object(
     if request.input.content_length.is_none() && !is_form {
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));
     }
+    fields::presigned_conditions!(request);
     let mut put = decode(&mut request.input)?;
     put.md5 = checksum::stated_md5(&request.headers)?;
     if (put.retention.is_some() || put.legal_hold.is_some()) && put.md5.is_none() && !is_form {

@@ -13,7 +13,7 @@ use crate::body::Sized;
 use crate::checksum::{set_checksum, type_name};
 use crate::error::of_engine;
 use crate::sse::{self, Told};
-use crate::time_text::to_dto;
+use crate::time_text::{exact, from_dto, http_date, to_dto};
 
 /// Answers up to this size leave as one piece together with their head, in bytes: one write to
 /// the socket, and an integrity failure is an error answer instead of a broken connection.
@@ -21,7 +21,8 @@ const WHOLE: u64 = 64 * 1024;
 
 /// The engine's input of GetObject and of HeadObject, which have the same fields.
 macro_rules! reading {
-    ($request:expr) => {{
+    ($request:ident) => {{
+        fields::presigned_conditions!($request);
         let input = &$request.input;
         sse::refuse_on_read(&$request.headers)?;
         GetObject {
@@ -30,7 +31,8 @@ macro_rules! reading {
                 key: object_key(&input.key)?,
                 version: fields::version(input.version_id.as_deref())?,
             },
-            range: fields::byte_range(input.range, input.part_number)?,
+            range: fields::byte_range(fields::stated_range(input.range, &$request.headers), input.part_number)?,
+            if_range: fields::if_range(&$request.headers),
             conditions: fields::read_conditions(
                 input.if_match.as_ref(),
                 input.if_none_match.as_ref(),
@@ -68,7 +70,7 @@ macro_rules! describe {
         }
         if let Some(retention) = $info.retention.filter(|_| $shown.retention) {
             $output.object_lock_mode = Some(ObjectLockMode::from_static(fields::mode_name(retention.mode)));
-            $output.object_lock_retain_until_date = Some(to_dto(retention.until));
+            $output.object_lock_retain_until_date = Some(exact(retention.until));
         }
         if let Some(hold) = $info.legal_hold.filter(|_| $shown.hold) {
             $output.object_lock_legal_hold_status =
@@ -79,7 +81,7 @@ macro_rules! describe {
         }
         // A range has no checksum of its own; a part has.
         let whole = matches!($range, None | Some(ByteRange::Part(_)));
-        if whole && $mode.as_ref().is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED) {
+        if whole && $mode.as_ref().is_some_and(|mode| mode.as_str().eq_ignore_ascii_case(ChecksumMode::ENABLED)) {
             $output.checksum_type = $info.checksum.map(|checksum| type_name(checksum.kind));
             set_checksum!($output, $info.checksum);
         }
@@ -88,7 +90,10 @@ macro_rules! describe {
 }
 
 /// GetObject.
-pub async fn get_object(ops: &Operations, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+pub async fn get_object(
+    ops: &Operations,
+    mut request: S3Request<GetObjectInput>,
+) -> S3Result<S3Response<GetObjectOutput>> {
     let call = Call::current()?;
     let reading = reading!(request);
     let (name, range) = (reading.name.clone(), reading.range);
@@ -110,7 +115,7 @@ pub async fn get_object(ops: &Operations, request: S3Request<GetObjectInput>) ->
 /// HeadObject.
 pub async fn head_object(
     ops: &Operations,
-    request: S3Request<HeadObjectInput>,
+    mut request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let call = Call::current()?;
     let reading = reading!(request);
@@ -124,7 +129,23 @@ pub async fn head_object(
     let shown = Shown::to_caller(ops, &name, &info, &request.headers, &request.uri).await;
     let mut output = HeadObjectOutput::default();
     describe!(output, info, shown, call, range, request.input.checksum_mode);
+    override_headers(&mut output, request.input);
     Ok(S3Response::new(output))
+}
+
+/// The headers that the request wants instead of the object's. GET has them from s3s.
+fn override_headers(output: &mut HeadObjectOutput, input: HeadObjectInput) {
+    macro_rules! instead {
+        ($field:ident, $wanted:expr) => {
+            output.$field = $wanted.map(Into::into).or_else(|| output.$field.take());
+        };
+    }
+    instead!(content_type, input.response_content_type);
+    instead!(content_language, input.response_content_language);
+    instead!(content_disposition, input.response_content_disposition);
+    instead!(content_encoding, input.response_content_encoding);
+    instead!(cache_control, input.response_cache_control);
+    instead!(expires, input.response_expires.map(|date| http_date(from_dto(&date))));
 }
 
 fn content_range(info: &ObjectInfo) -> Option<String> {

@@ -45,7 +45,9 @@ pub async fn put_bucket_tagging(
     let name = bucket_name(&request.input.bucket)?;
     let set = std::mem::take(&mut request.input.tagging.tag_set);
     let tags = Tags::of_bucket(pairs(set)?).map_err(|e| of_engine(&e))?;
-    ops.engine.put_bucket_tags(&name, Some(tags)).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    // An empty set is none.
+    let tags = Some(tags).filter(|tags| !tags.is_empty());
+    ops.engine.put_bucket_tags(&name, tags).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     // The API Reference shows 200; the service answers 204.
     let mut answer = S3Response::new(PutBucketTaggingOutput::default());
     answer.extensions.insert(Status(StatusCode::NO_CONTENT));

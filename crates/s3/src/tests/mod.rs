@@ -1,6 +1,7 @@
 //! Whole requests, signed by hand, against an edge over an engine in memory.
 
 mod authorization;
+mod behaviour;
 mod bodies;
 mod errors;
 mod forms;
