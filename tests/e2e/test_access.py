@@ -163,9 +163,10 @@ SIGNATURE = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-a
 def test_a_form_is_refused_before_its_file_is_asked_for(gateway, bucket):
     head = "".join(f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n' for name in ("key", "file"))
     piece = head.replace("\r\n\r\n--", "\r\n\r\nk\r\n--").encode()
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as connection:
+    host, _, port = gateway.url.partition("//")[2].partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(
-            f"POST /{bucket} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nTransfer-Encoding: chunked\r\n"
+            f"POST /{bucket} HTTP/1.1\r\nHost: {host}:{port}\r\nTransfer-Encoding: chunked\r\n"
             f"Content-Type: multipart/form-data; boundary=xyz\r\n\r\n{len(piece):x}\r\n".encode() + piece + b"\r\n")
         # Nothing of the file was sent, and the form is not over.
         answer = connection.recv(65536)
