@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use arqueta_iam::Identity;
 use arqueta_kms::Caller;
-use arqueta_model::RequestId;
+use arqueta_model::{RequestId, Served};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 
 use crate::answer;
+use crate::error::Fault;
 use crate::protocol::Protocol;
 use crate::query::{self, Api, Form};
 use crate::request::{self, Peer};
@@ -57,16 +58,18 @@ impl AwsEdge {
         let (parts, body) = request.into_parts();
         let target = Target::of(&parts);
         let protocol = target.protocol();
-        match self.perform(&parts, body, target, peer, id).await {
+        let mut served = Served { operation: target.operation(), ..Served::default() };
+        let mut answer = match self.perform(&parts, body, target, peer, id, &mut served).await {
             Ok(document) => answer::success(protocol, document, id),
             Err(error) => {
                 let fault = error.fault(protocol);
-                if fault.status.is_server_error() {
-                    tracing::error!(request = %id, error = &error as &dyn std::error::Error, "an AWS call failed");
-                }
+                log(&error, &fault, id, &served);
+                served.code = Some(fault.code.to_owned());
                 answer::failure(protocol, &fault, id)
             }
-        }
+        };
+        answer.extensions_mut().insert(served);
+        answer
     }
 
     async fn perform<B: Body>(
@@ -76,15 +79,18 @@ impl AwsEdge {
         target: Target<'_>,
         peer: Peer,
         id: RequestId,
+        served: &mut Served,
     ) -> Result<Vec<u8>, Error> {
         let info = request::info(parts, peer, id, &*self.services.clock);
         let body = request::body(body, &*self.services.clock).await?;
         if matches!(target, Target::Query(Api::Sts))
             && let Some(form) = query::web_identity::unsigned(parts, &body)
         {
+            served.operation = Some(query::web_identity::OPERATION);
             return query::web_identity::perform(&self.services, &form, &info).await;
         }
         let (presented, identity) = self.authenticate(parts, &body, &target).await?;
+        served.who = Some(identity.principal.arn.as_str().to_owned());
         match target {
             Target::Kms(operation) => {
                 let caller = Caller::new(identity, Arc::new(info));
@@ -100,6 +106,7 @@ impl AwsEdge {
             Target::UnknownJson => Err(Error::UnknownOperation),
             Target::Query(api) => {
                 let form = form(parts, &presented, &body)?;
+                served.operation = query::operation(api, &form);
                 let call = query::Call { services: &self.services, form: &form, identity: &identity, info: &info };
                 query::perform(api, &call).await
             }
@@ -136,6 +143,18 @@ impl AwsEdge {
     }
 }
 
+/// Our failures stand in the log; what a client did wrong, and what is not served, only where
+/// somebody looks for it.
+fn log(error: &Error, fault: &Fault, id: RequestId, served: &Served) {
+    let (operation, code, status) = (served.operation.unwrap_or("-"), fault.code, fault.status.as_u16());
+    if fault.status.is_server_error() && fault.status != StatusCode::NOT_IMPLEMENTED {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(request = %id, operation, code, status, error, "an AWS call failed");
+    } else {
+        tracing::debug!(request = %id, operation, code, status, message = fault.message, "refused");
+    }
+}
+
 impl<'a> Target<'a> {
     fn of(parts: &'a Parts) -> Self {
         let Some(target) = parts.headers.get("x-amz-target") else {
@@ -151,6 +170,15 @@ impl<'a> Target<'a> {
             Self::CloudTrail(operation)
         } else {
             Self::UnknownJson
+        }
+    }
+
+    /// The operation that the request's head names, if there is one of that name.
+    fn operation(&self) -> Option<&'static str> {
+        match self {
+            Self::Kms(named) => kms::OPERATIONS.iter().find(|known| *known == named).copied(),
+            Self::CloudTrail(named) => cloudtrail::operation(named),
+            Self::UnknownJson | Self::Query(_) => None,
         }
     }
 

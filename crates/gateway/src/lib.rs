@@ -15,6 +15,7 @@
 pub mod admin;
 mod backends;
 mod banner;
+mod bodies;
 mod client;
 mod clusters;
 mod command;
@@ -34,6 +35,7 @@ pub mod metrics;
 pub mod readiness;
 pub mod record;
 pub mod regions;
+mod request_log;
 mod root;
 pub mod route;
 mod tls;

@@ -1,5 +1,6 @@
 //! What of the configuration may change while the gateway runs: SIGHUP reads it again.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -8,19 +9,30 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::{Config, Proxies, ServeArgs};
 use crate::listen::seats::{Bounds, Seats};
 use crate::logging::Refilter;
+use crate::request_log::RequestLog;
 use crate::{Error, tls};
 
 /// Settings that requests look at.
 #[derive(Debug, Default)]
 pub struct Live {
     proxies: RwLock<Arc<Proxies>>,
+    log: RwLock<Option<Arc<RequestLog>>>,
 }
 
 impl Live {
-    /// As `config` has them.
+    /// As `config` has them; lines of the request log that are lost are counted in `lost`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a request log that cannot be written.
+    pub fn of(config: &Config, lost: &Arc<AtomicU64>) -> Result<Arc<Self>, Error> {
+        let log = RequestLog::open(&config.request_log, lost)?.map(Arc::new);
+        Ok(Arc::new(Self { proxies: RwLock::new(Arc::new(config.proxies.clone())), log: RwLock::new(log) }))
+    }
+
+    /// The log of requests, if there is one.
     #[must_use]
-    pub fn of(config: &Config) -> Arc<Self> {
-        Arc::new(Self { proxies: RwLock::new(Arc::new(config.proxies.clone())) })
+    pub fn log(&self) -> Option<Arc<RequestLog>> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Proxies that are believed.
@@ -54,6 +66,8 @@ pub struct Reload {
     pub seats: Arc<Seats>,
     /// Requests.
     pub live: Arc<Live>,
+    /// Where lost lines of the request log are counted.
+    pub lost_lines: Arc<AtomicU64>,
     /// Names of the administration port.
     pub admin_hosts: Arc<RwLock<Vec<String>>>,
 }
@@ -70,7 +84,10 @@ impl Reload {
             (Some(port), Some(files)) => Some((port, tls::acceptor(files)?)),
             _ => None,
         };
+        // Opened again in any case: who moves the file away to keep it wants a new one.
+        let requests = RequestLog::open(&config.request_log, &self.lost_lines)?.map(Arc::new);
         (self.log)(&config.log)?;
+        *self.live.log.write().unwrap_or_else(PoisonError::into_inner) = requests;
         if let Some((port, acceptor)) = acceptor {
             port.send_replace(acceptor);
         }
@@ -97,6 +114,7 @@ fn fixed(config: &Config) -> Config {
     config.log = usual.log;
     config.admin_hosts = usual.admin_hosts;
     config.proxies = usual.proxies;
+    config.request_log = usual.request_log;
     config.limits.connections = usual.limits.connections;
     config.limits.connections_per_address = usual.limits.connections_per_address;
     // That there is TLS stays; where its files are may change.

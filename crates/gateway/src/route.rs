@@ -1,24 +1,28 @@
 //! One port, two edges: which of them a request is for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arqueta_aws::{AwsEdge, Peer as AwsPeer};
+use arqueta_model::{Clock, Served, Timestamp};
 use arqueta_s3::{Connection, S3Edge};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
+use crate::bodies::{Counted, Ended, Told};
 use crate::listen::Peer;
-use crate::listen::seats::Seats;
-use crate::listen::until_read::UntilRead;
+use crate::listen::seats::{Asking, Seats};
 use crate::live::Live;
 use crate::metrics::{Api, Metrics};
 use crate::regions::RegionEdge;
+use crate::request_log::{Entry, RequestLog};
 
 /// The body of any edge's answer.
 pub type AnswerBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -36,41 +40,134 @@ pub struct Router {
     pub metrics: Arc<Metrics>,
     /// Places for clients, those behind trusted proxies included.
     pub seats: Arc<Seats>,
-    /// Who is believed to be a proxy.
+    /// Who is believed to be a proxy, and the log of requests.
     pub live: Arc<Live>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Router {
     /// Answers one request.
-    pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<AnswerBody> {
+    pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Told<AnswerBody>> {
         let start = Instant::now();
         let ip = self.live.proxies().client(peer.ip(), request.headers());
-        // The connection is the proxy's, who has no share; its client has one.
-        let proxied = (ip != peer.ip()).then(|| self.seats.ask_for(ip));
-        let Some(asking) = proxied.map_or(Some(None), |asking| asking.map(Some)) else { return too_many() };
         let continuation = Continuation::of(&request);
-        let regions = self.regions.as_ref().filter(|_| RegionEdge::matches(&request));
-        let (api, mut answer) = if let Some(regions) = regions {
-            let answer = regions.call(request).await;
-            (Api::Regions, answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
-        } else if AwsEdge::matches(&request) {
-            let answer = self.aws.call(request, AwsPeer { ip, tls: peer.tls, cipher_suite: peer.cipher_suite }).await;
-            (Api::Aws, answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
-        } else if let Some(s3) = &self.s3 {
-            let connection = Connection { peer: ip, tls: peer.tls, cipher_suite: peer.cipher_suite };
-            let answer = s3.call(request, &connection).await;
-            (Api::S3, answer.map(BodyExt::boxed_unsync))
-        } else {
-            (Api::S3, no_objects())
+        let api = self.api(&request);
+        let mut call = Call {
+            metrics: self.metrics.clone(),
+            log: self.live.log(),
+            api,
+            start,
+            begun: self.clock.now(),
+            source: ip,
+            method: request.method().clone(),
+            read: Arc::default(),
+            id: String::new(),
+            status: StatusCode::OK,
+            served: Served::default(),
+            _asking: None,
         };
-        self.metrics.answered(api, answer.status(), start.elapsed());
+        self.metrics.begun(api);
+        // The connection is the proxy's, who has no share; its client has one.
+        let asking = if ip == peer.ip() { Some(None) } else { self.seats.ask_for(ip).map(Some) };
+        let mut answer = match asking {
+            Some(asking) => {
+                call._asking = asking;
+                let read = call.read.clone();
+                self.pass_on(api, request.map(|body| Counted::new(body, read)), ip, peer).await
+            }
+            None => too_many(),
+        };
+        call.note(&mut answer);
+        self.metrics.answered(api, call.served.operation, answer.status(), start.elapsed());
         if continuation.may_be_missing(answer.status()) {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        match asking {
-            Some(asking) => answer.map(|body| UntilRead::new(body, asking).boxed_unsync()),
-            None => answer,
+        answer.map(|body| Told::new(body, Box::new(call)))
+    }
+
+    /// Which edge a request is for.
+    fn api<B>(&self, request: &Request<B>) -> Api {
+        if self.regions.is_some() && RegionEdge::matches(request) {
+            Api::Regions
+        } else if AwsEdge::matches(request) {
+            Api::Aws
+        } else {
+            Api::S3
         }
+    }
+
+    async fn pass_on(
+        &self,
+        api: Api,
+        request: Request<Counted<Incoming>>,
+        ip: IpAddr,
+        peer: Peer,
+    ) -> Response<AnswerBody> {
+        let Peer { tls, cipher_suite, .. } = peer;
+        match (api, &self.regions, &self.s3) {
+            (Api::Regions, Some(regions), _) => {
+                regions.call(request).await.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+            }
+            (Api::Aws, ..) => {
+                let answer = self.aws.call(request, AwsPeer { ip, tls, cipher_suite }).await;
+                answer.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+            }
+            (_, _, Some(s3)) => {
+                s3.call(request, &Connection { peer: ip, tls, cipher_suite }).await.map(BodyExt::boxed_unsync)
+            }
+            (_, _, None) => no_objects(),
+        }
+    }
+}
+
+/// One request, until its answer is out.
+struct Call {
+    metrics: Arc<Metrics>,
+    log: Option<Arc<RequestLog>>,
+    api: Api,
+    start: Instant,
+    begun: Timestamp,
+    source: IpAddr,
+    method: Method,
+    read: Arc<AtomicU64>,
+    id: String,
+    status: StatusCode,
+    served: Served,
+    _asking: Option<Asking>,
+}
+
+impl Call {
+    /// Takes what the edge tells of it.
+    fn note(&mut self, answer: &mut Response<AnswerBody>) {
+        self.status = answer.status();
+        self.served = answer.extensions_mut().remove().unwrap_or_default();
+        if self.log.is_some() {
+            let id = answer.headers().get("x-amz-request-id").or_else(|| answer.headers().get("x-amzn-requestid"));
+            self.id = id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        }
+    }
+}
+
+impl Ended for Call {
+    fn ended(&mut self, sent: u64, whole: bool) {
+        let received = self.read.load(Ordering::Relaxed);
+        self.metrics.ended(self.api, received, sent);
+        let Some(log) = &self.log else { return };
+        log.note(&Entry {
+            begun: self.begun,
+            id: std::mem::take(&mut self.id),
+            source: self.source,
+            api: self.api.name(),
+            method: self.method.clone(),
+            served: std::mem::take(&mut self.served),
+            status: self.status.as_u16(),
+            received,
+            sent,
+            seconds: self.start.elapsed().as_secs_f64(),
+            // The answer to HEAD has a length and no body.
+            cut: !whole && self.method != Method::HEAD,
+        });
     }
 }
 

@@ -26,7 +26,7 @@ use crate::foundations::Foundations;
 use crate::issuers::HttpsIssuers;
 use crate::listen::seats::Seats;
 use crate::live::{self, Live};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Observed};
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
 use crate::regions::{self, RegionEdge};
@@ -87,7 +87,14 @@ impl Gateway {
 
         let metered = Arc::new(Metered::new(kms.clone()));
         let envelope = Arc::new(envelope(config, metered.clone(), &meta, &clock));
-        let metrics = Arc::new(Metrics::new(envelope.clone(), metered, backends));
+        let seats = Seats::new(live::bounds(config));
+        let metrics = Arc::new(Metrics::new(Observed {
+            envelope: envelope.clone(),
+            kms: metered,
+            backends,
+            seats: seats.clone(),
+            folder: config.data_dir.clone(),
+        }));
 
         let settings = arqueta_engine::Config {
             encrypt_by_default: config.objects.default_encryption,
@@ -124,8 +131,16 @@ impl Gateway {
             account: config.account_id.clone(),
         }));
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
-        let (seats, live) = (Seats::new(live::bounds(config)), Live::of(config));
-        let router = Router { s3, aws, regions, metrics: metrics.clone(), seats: seats.clone(), live: live.clone() };
+        let live = Live::of(config, metrics.lost_lines())?;
+        let router = Router {
+            s3,
+            aws,
+            regions,
+            metrics: metrics.clone(),
+            seats: seats.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+        };
         let readiness = Arc::new(readiness);
         Ok(Self {
             router,

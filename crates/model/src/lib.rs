@@ -18,6 +18,7 @@ mod clock;
 mod context;
 mod id;
 mod name;
+mod served;
 mod sse;
 
 pub use arn::{AccountId, Arn, KeyArn, ParseArnError, Partition, Region};
@@ -30,4 +31,5 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use context::{BUCKET_CONTEXT_KEY, ContextError, EncryptionContext};
 pub use id::{BlobId, BucketKeyId, ObjectId, PartId, RequestId, UploadId, VersionId};
 pub use name::{BucketName, NameError, ObjectKey};
+pub use served::Served;
 pub use sse::SseMode;

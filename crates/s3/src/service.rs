@@ -6,7 +6,7 @@ use std::time::Duration;
 use arqueta_engine::Engine;
 use arqueta_engine::record::BucketDocument;
 use arqueta_iam::Iam;
-use arqueta_model::{BucketName, Clock, Region};
+use arqueta_model::{BucketName, Clock, PrincipalKind, Region, Served};
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE,
@@ -28,7 +28,8 @@ use crate::host::Hosts;
 use crate::ops::Operations;
 use crate::public_access::PublicAccess;
 use crate::query;
-use crate::record::Recorder;
+use crate::record::{self, Recorder};
+use crate::refusal::Refusal;
 use crate::signing::Signing;
 use crate::subject::{self, Subject};
 
@@ -151,10 +152,13 @@ impl S3Edge {
             allowed.decorate(&mut answer);
         }
         let answer = answer::finish(answer, &exchange, &subject);
-        match self.recorder.settle(answer, &exchange, &subject.method, &self.clock).await {
+        let mut answer = match self.recorder.settle(answer, &exchange, &subject.method, &self.clock).await {
             Ok(answer) => answer,
             Err(unrecorded) => answer::finish(unrecorded, &exchange, &subject),
-        }
+        };
+        let served = served(&answer, &exchange, &subject);
+        answer.extensions_mut().insert(served);
+        answer
     }
 
     /// Answers a browser form.
@@ -297,6 +301,23 @@ impl S3Edge {
             Some(bucket) => bucket.parse().ok(),
             None => parts.uri.path().trim_start_matches('/').split('/').next()?.parse().ok(),
         }
+    }
+}
+
+/// What there is to tell of a request, beside the record.
+fn served(answer: &Response<Body>, exchange: &Exchange, subject: &Subject) -> Served {
+    let operation = exchange.operation();
+    // Before the operation is known the signature is not verified.
+    let identity = exchange.identity().filter(|_| operation.is_some());
+    Served {
+        operation: operation.and_then(record::operation),
+        who: identity.map(|identity| match identity.principal.kind {
+            PrincipalKind::Anonymous => "anonymous".to_owned(),
+            _ => identity.principal.arn.as_str().to_owned(),
+        }),
+        bucket: subject.bucket().map(Into::into),
+        key: subject.key().map(Into::into),
+        code: answer.extensions().get::<Refusal>().map(|refusal| refusal.code.to_string()),
     }
 }
 

@@ -18,3 +18,9 @@ pub(crate) use operations::SERVED;
 
 /// Target prefix of the service.
 pub(crate) const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
+
+/// `name`, if it is the name of one of CloudTrail's operations.
+pub(crate) fn operation(name: &str) -> Option<&'static str> {
+    let refused = || operations::KNOWN.iter().find(|known| **known == name).copied();
+    operations::served(name).map(|served| served.name).or_else(refused)
+}

@@ -22,21 +22,26 @@ pub(crate) use api::Api;
 pub(crate) use call::{Answer, Call};
 pub use form::Form;
 
+/// The operation that a form names, if the service has one of that name.
+pub(crate) fn operation(api: Api, form: &Form) -> Option<&'static str> {
+    let known = match api {
+        Api::Iam => iam::OPERATIONS,
+        Api::Sts => sts::OPERATIONS,
+    };
+    let named = form.value("Action").unwrap_or_default();
+    known.iter().find(|known| **known == named).copied()
+}
+
 /// Performs the call that the form names and records it.
 ///
 /// # Errors
 /// [`Error::InvalidAction`] for a name or version that the service does not have,
 /// [`Error::Unsupported`] for operations that are not served, denials, and IAM's own errors.
 pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error> {
-    let operation = call.form.value("Action").unwrap_or_default();
     let version = call.form.value("Version").unwrap_or("NO_VERSION_SPECIFIED");
-    let known = match api {
-        Api::Iam => iam::OPERATIONS,
-        Api::Sts => sts::OPERATIONS,
-    };
-    let known = known.iter().find(|known| **known == operation).filter(|_| version == api.version());
-    let Some(&operation) = known else {
-        return Err(Error::InvalidAction { action: operation.to_owned(), version: version.to_owned() });
+    let Some(operation) = operation(api, call.form).filter(|_| version == api.version()) else {
+        let action = call.form.value("Action").unwrap_or_default().to_owned();
+        return Err(Error::InvalidAction { action, version: version.to_owned() });
     };
     // Before anything is recorded or said back: nobody has a name of a megabyte.
     call.form.check_lengths()?;

@@ -13,14 +13,24 @@ pub use accounts::AccountsArgs;
 pub use audit::AuditArgs;
 pub use keys::KeysArgs;
 
-/// S3-compatible object gateway that seals every object under its owner's keys.
+/// An S3 endpoint that keeps every object sealed under your own keys, and can prove who used them.
+///
+/// One program that serves the S3 API from a folder on local disk, seals each object by envelope
+/// encryption, and answers AWS's KMS, STS, IAM and CloudTrail protocols on the same port, so that SDKs,
+/// the AWS CLI, rclone and restic work with it as they are.
 #[derive(Debug, Parser)]
-#[command(name = "arqueta", version, about, max_term_width = 100)]
+#[command(name = "arqueta", version, max_term_width = 100, after_help = FIRST_STEPS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
+
+const FIRST_STEPS: &str = "\
+First steps:
+  arqueta serve                 makes ./data, prints root credentials once and listens on 127.0.0.1:9000
+  arqueta serve --listen :9000  listens on all IPv4 addresses
+  arqueta serve --help          every option, its ARQUETA_* variable and its default";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

@@ -64,6 +64,7 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
         tls: tls_sender,
         seats: gateway.seats.clone(),
         live: gateway.live.clone(),
+        lost_lines: gateway.metrics.lost_lines().clone(),
         admin_hosts: admin.hosts.clone(),
     };
     let answers = admin.clone();

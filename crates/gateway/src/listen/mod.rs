@@ -1,7 +1,7 @@
 //! The listening ports: accept, TLS, HTTP/1.1 and HTTP/2, bounded connections, draining.
 
 pub mod seats;
-pub(crate) mod until_read;
+mod until_read;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -33,6 +33,8 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 const READ_BUFFER: usize = 128 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
+/// For how long connections are still taken after the gateway was told to stop.
+const LAST_CALL: Duration = Duration::from_millis(100);
 
 /// The peer of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -110,20 +112,9 @@ impl Port {
     {
         let graceful = GracefulShutdown::new();
         let builder = builder(&limits);
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => break,
-                accepted = accept(&self.listener, &seats, limits.unread) => accepted,
-            };
-            let Some((stream, address, seat)) = accepted else { continue };
-            let connection = Connection {
-                builder: builder.clone(),
-                watcher: graceful.watcher(),
-                service: service.clone(),
-                limits,
-                seat: seat.clone(),
-            };
+        let serve = |(stream, address, seat): (TcpStream, SocketAddr, Arc<Seat>)| {
+            let (builder, watcher, service) = (builder.clone(), graceful.watcher(), service.clone());
+            let connection = Connection { builder, watcher, service, limits, seat: seat.clone() };
             let tls = tls.as_ref().map(|tls| tls.borrow().clone());
             tokio::spawn(async move {
                 let served = connection.accept(stream, address, tls);
@@ -133,6 +124,30 @@ impl Port {
                     () = seat.given_up(limits.idle) => tracing::debug!(%address, "an idle connection was ended"),
                 }
             });
+        };
+        let next = || accept(&self.listener, &seats, limits.unread);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                accepted = next() => {
+                    if let Some(accepted) = accepted {
+                        serve(accepted);
+                    }
+                }
+            }
+        }
+        // A client that is connected may have sent its request, although nothing of it was read yet.
+        let mut last = pin!(tokio::time::sleep(LAST_CALL));
+        loop {
+            tokio::select! {
+                () = &mut last => break,
+                accepted = next() => {
+                    if let Some(accepted) = accepted {
+                        serve(accepted);
+                    }
+                }
+            }
         }
         drop(self.listener);
         if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {

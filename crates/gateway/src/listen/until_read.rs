@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 use http_body::{Body, Frame, SizeHint};
 
 /// A body, with something to be dropped together with it.
-pub(crate) struct UntilRead<B, T> {
+pub(super) struct UntilRead<B, T> {
     body: B,
     _kept: T,
 }
 
 impl<B, T> UntilRead<B, T> {
-    pub(crate) fn new(body: B, kept: T) -> Self {
+    pub(super) fn new(body: B, kept: T) -> Self {
         Self { body, _kept: kept }
     }
 }

@@ -33,6 +33,7 @@ use strangers::{Fate, More, Strangers};
 
 #[cfg(test)]
 pub use names::administration;
+pub use names::operation;
 
 /// Which calls on objects are recorded. The calls on a bucket's objects as a whole, such as
 /// listings, are asked about with an empty key.

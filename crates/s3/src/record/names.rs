@@ -28,6 +28,12 @@ pub fn of(operation: &str) -> Option<&'static Recorded> {
     TABLE.iter().find(|recorded| recorded.operation == operation)
 }
 
+/// `name`, if it is the name of an operation that is served.
+#[must_use]
+pub fn operation(name: &str) -> Option<&'static str> {
+    of(name).map(|recorded| recorded.operation)
+}
+
 const fn manages(operation: &'static str, event: &'static str) -> Recorded {
     Recorded { operation, event, management: true, read_only: false, objects_in_body: false }
 }
