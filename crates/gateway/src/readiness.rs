@@ -170,7 +170,8 @@ impl Readiness {
 
     async fn record(&self) -> Verdict {
         let Some(record) = &self.probed.record else { return Verdict::of(Ok(())) };
-        let flush = async { record.flush().await.map_err(|error| line(&error)) };
+        // What its writer found out last, and whether it is there to find out anything.
+        let flush = async { record.flush().await.map_err(|error| line(&error)).and_then(|()| record.healthy()) };
         Verdict::of(self.within(flush).await)
     }
 

@@ -41,7 +41,8 @@ pub struct Watched<B> {
 
 impl<B> Watched<B> {
     /// Watches `inner`: it fails once nothing came for between one and two times `idle`, so that
-    /// a busy body costs one timer a period and not one a frame.
+    /// a busy body costs one timer a period and not one a frame. Before its request is admitted, and
+    /// where it is a document, all of it has no longer than that.
     pub fn new(inner: B, exchange: Arc<Exchange>, clock: Arc<dyn Clock>, idle: Duration) -> Self {
         Self { inner, exchange, clock, idle, timer: None, moved: false, document: None }
     }
@@ -84,7 +85,14 @@ impl<B> Watched<B> {
         Box::new(Refused(fault))
     }
 
-    /// Ready once the body idled too long.
+    /// An object may be as long as it likes in coming, as long as it comes, once its upload was
+    /// admitted. A document is small, and a stranger owes an answer to who he is: byte by byte
+    /// either would hold a connection for ever.
+    fn may_take_its_time(&self) -> bool {
+        self.document.is_none() && self.exchange.is_admitted()
+    }
+
+    /// Ready once the body idled too long, or took too long where that is not its right.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let timer = self.timer.get_or_insert_with(|| {
@@ -93,7 +101,7 @@ impl<B> Watched<B> {
             });
             ready!(timer.as_mut().poll(cx));
             self.timer = None;
-            if !std::mem::take(&mut self.moved) {
+            if !std::mem::take(&mut self.moved) || !self.may_take_its_time() {
                 return Poll::Ready(());
             }
         }
@@ -350,6 +358,41 @@ mod tests {
     async fn sent(pieces: Vec<Result<&'static [u8], NotAuthentic>>, promised: u64) -> Vec<Result<Bytes, StdError>> {
         let pieces = pieces.into_iter().map(|piece| piece.map(Bytes::from_static));
         Sized::new(futures::stream::iter(pieces).boxed(), promised).collect().await
+    }
+
+    /// What becomes of a body of which a byte comes, again and again, before the idle time is over.
+    async fn dripped(admitted: bool, is_document: bool) -> Option<BodyFault> {
+        const IDLE: Duration = Duration::from_secs(60);
+        let clock = Arc::new(arqueta_model::ManualClock::default());
+        let connection = exchange::Connection { peer: [192, 0, 2, 1].into(), tls: None, cipher_suite: "" };
+        let exchange = Exchange::begin(&HeaderMap::new(), &connection, &*clock, None);
+        if admitted {
+            exchange.admit();
+        }
+        let (send, pieces) = futures::channel::mpsc::unbounded::<Result<Frame<Bytes>, std::io::Error>>();
+        let pieces = http_body_util::StreamBody::new(pieces);
+        let mut body = Watched::new(pieces, exchange.clone(), clock.clone(), IDLE);
+        if is_document {
+            body = body.with_digests(&HeaderMap::new(), Digests::All, 1 << 20);
+        }
+        for _ in 0..9 {
+            let polled = futures::poll!(http_body_util::BodyExt::frame(&mut body));
+            if let Poll::Ready(Some(Err(_))) = polled {
+                return exchange.fault().cloned();
+            }
+            send.unbounded_send(Ok(Frame::data(Bytes::from_static(b"x")))).unwrap();
+            http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+            clock.advance(IDLE * 2 / 3);
+        }
+        None
+    }
+
+    #[tokio::test]
+    async fn only_an_object_whose_upload_was_admitted_may_come_byte_by_byte() {
+        assert_eq!(dripped(true, false).await, None);
+        assert_eq!(dripped(false, false).await, Some(BodyFault::Idle));
+        assert_eq!(dripped(true, true).await, Some(BodyFault::Idle));
+        assert_eq!(dripped(false, true).await, Some(BodyFault::Idle));
     }
 
     #[test]
