@@ -262,6 +262,15 @@ def test_requests_are_counted_by_operation_and_bytes(start):
         assert grown(f'arqueta_http_requests_total{{api="{api}",operation="{operation}",status="{status}"}}') == 1, operation
     assert 5000 <= grown('arqueta_http_received_bytes_total{api="s3"}') < 6000
     assert 5000 <= grown('arqueta_http_sent_bytes_total{api="s3"}') < 6000
+    # Who goes away in the middle of a request is under way no more.
+    headers = signed("PUT", gateway.url + "/counted/k", {"Content-Length": "1", "Expect": "100-continue"})
+    text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    connection = dialled(gateway)
+    connection.sendall(f"PUT /counted/k HTTP/1.1\r\nHost: {gateway.url.removeprefix('http://')}\r\n{text}\r\n".encode())
+    assert connection.recv(64).startswith(b"HTTP/1.1 100")
+    assert gateway.metrics()['arqueta_http_requests_in_flight{api="s3"}'] == 1
+    connection.close()
+    wait_for(lambda: gateway.metrics()['arqueta_http_requests_in_flight{api="s3"}'] == 0)
     assert 0 < after["arqueta_disk_free_bytes"] <= after["arqueta_disk_total_bytes"]
     # What does not exist adds no series, however it is called.
     for name in ("Guess1", "Guess2"):
@@ -333,3 +342,22 @@ def test_what_is_mistyped_is_told_with_what_was_meant(tmp_path):
         assert run.returncode != 0 and said in run.stderr, run.stderr
     helped = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=60).stdout
     assert "S3" in helped and "sealed under your own keys" in helped and "arqueta serve" in helped
+
+
+def test_a_host_that_nobody_serves_is_told_once(start):
+    gateway = start()
+    for path in ("/key", "/other"):
+        request = urllib.request.Request(gateway.url + path, headers={"Host": "photos.nas:9000"})
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request, timeout=30)
+        assert error.value.code in (403, 404)
+    gateway.client("s3").create_bucket(Bucket="known")
+    signed_for = signed("GET", gateway.url.replace("127.0.0.1", "photos.nas") + "/nothing/key")
+    for _ in range(2):
+        connection = http.client.HTTPConnection(gateway.url.removeprefix("http://"), timeout=30)
+        host = gateway.url.removeprefix("http://").replace("127.0.0.1", "photos.nas")
+        connection.request("GET", "/nothing/key", headers={"Host": host} | signed_for)
+        assert connection.getresponse().status == 404
+    gateway.stop()
+    said = [line for line in gateway.stderr_path.read_text().splitlines() if "photos" in line]
+    assert len(said) == 1 and "--domain nas" in said[0] and "path style" in said[0], said

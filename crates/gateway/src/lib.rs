@@ -38,6 +38,7 @@ pub mod regions;
 mod request_log;
 mod root;
 pub mod route;
+mod strays;
 mod tls;
 mod trails;
 pub mod wiring;

@@ -23,6 +23,7 @@ use crate::live::Live;
 use crate::metrics::{Api, Metrics};
 use crate::regions::RegionEdge;
 use crate::request_log::{Entry, RequestLog};
+use crate::strays::{self, Strays};
 
 /// The body of any edge's answer.
 pub type AnswerBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -44,6 +45,8 @@ pub struct Router {
     pub live: Arc<Live>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Hosts that nobody serves.
+    pub(crate) strays: Arc<Strays>,
 }
 
 impl Router {
@@ -53,6 +56,7 @@ impl Router {
         let ip = self.live.proxies().client(peer.ip(), request.headers());
         let continuation = Continuation::of(&request);
         let api = self.api(&request);
+        let host = strays::host(request.headers(), request.uri());
         let mut call = Call {
             metrics: self.metrics.clone(),
             log: self.live.log(),
@@ -63,8 +67,9 @@ impl Router {
             method: request.method().clone(),
             read: Arc::default(),
             id: String::new(),
-            status: StatusCode::OK,
+            status: GONE,
             served: Served::default(),
+            over: false,
             _asking: None,
         };
         self.metrics.begun(api);
@@ -79,6 +84,9 @@ impl Router {
             None => too_many(),
         };
         call.note(&mut answer);
+        if let (Some("NoSuchBucket" | "InvalidBucketName"), Some(host)) = (call.served.code.as_deref(), &host) {
+            self.strays.not_found(host);
+        }
         self.metrics.answered(api, call.served.operation, answer.status(), start.elapsed());
         if continuation.may_be_missing(answer.status()) {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -121,6 +129,10 @@ impl Router {
     }
 }
 
+/// What stands in the log for the status of a request whose client went away before its answer, as
+/// other servers' logs have it.
+const GONE: u16 = 499;
+
 /// One request, until its answer is out.
 struct Call {
     metrics: Arc<Metrics>,
@@ -132,15 +144,16 @@ struct Call {
     method: Method,
     read: Arc<AtomicU64>,
     id: String,
-    status: StatusCode,
+    status: u16,
     served: Served,
+    over: bool,
     _asking: Option<Asking>,
 }
 
 impl Call {
     /// Takes what the edge tells of it.
     fn note(&mut self, answer: &mut Response<AnswerBody>) {
-        self.status = answer.status();
+        self.status = answer.status().as_u16();
         self.served = answer.extensions_mut().remove().unwrap_or_default();
         if self.log.is_some() {
             let id = answer.headers().get("x-amz-request-id").or_else(|| answer.headers().get("x-amzn-requestid"));
@@ -149,8 +162,18 @@ impl Call {
     }
 }
 
+impl Drop for Call {
+    /// A client that goes away before there is an answer ends the request, too.
+    fn drop(&mut self) {
+        if !self.over {
+            self.ended(0, false);
+        }
+    }
+}
+
 impl Ended for Call {
     fn ended(&mut self, sent: u64, whole: bool) {
+        self.over = true;
         let received = self.read.load(Ordering::Relaxed);
         self.metrics.ended(self.api, received, sent);
         let Some(log) = &self.log else { return };
@@ -161,7 +184,7 @@ impl Ended for Call {
             api: self.api.name(),
             method: self.method.clone(),
             served: std::mem::take(&mut self.served),
-            status: self.status.as_u16(),
+            status: self.status,
             received,
             sent,
             seconds: self.start.elapsed().as_secs_f64(),

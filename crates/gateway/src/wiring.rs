@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::AuditSink;
+use arqueta_audit::{AuditSink, JsonLines};
 use arqueta_aws::{AwsEdge, Services};
 use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
@@ -32,6 +32,7 @@ use crate::record::{Home, SealedRecord};
 use crate::regions::{self, RegionEdge};
 use crate::root;
 use crate::route::Router;
+use crate::strays::Strays;
 use crate::trails;
 
 /// A gateway with all its parts.
@@ -67,18 +68,9 @@ impl Gateway {
         let Foundations { meta, blobs, audit, record, clock } = foundations;
         let backends = Backends::new(&config.kms, &clock)?;
         let kms = Self::open_kms(config, &backends, &meta, &audit, &clock).await?;
-        let readiness = Readiness::new(Probed {
-            meta: meta.clone(),
-            record: record.clone(),
-            backends: Arc::new(backends.clone()),
-            folder: config.data_dir.clone(),
-            clock: clock.clone(),
-        });
-        let home = Home { region: &config.region, account: &config.account_id, clock: &*clock };
+        let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
         let record = match record {
-            Some(lines) => Some(Arc::new(
-                SealedRecord::begin(lines, &kms, meta.clone(), &home).await.map_err(Error::open("audit record"))?,
-            )),
+            Some(lines) => Some(seal(config, lines, &kms, &meta, &*clock).await?),
             None => None,
         };
         ensure_keys(config, &kms, &*clock).await?;
@@ -96,13 +88,8 @@ impl Gateway {
             folder: config.data_dir.clone(),
         }));
 
-        let settings = arqueta_engine::Config {
-            encrypt_by_default: config.objects.default_encryption,
-            ..arqueta_engine::Config::new(config.region.clone())
-        };
-        let engine =
-            Engine::open(meta.clone(), blobs, envelope, clock.clone(), settings).map_err(Error::open("engine"))?;
-        let engine = Arc::new(engine);
+        let engine = Engine::open(meta.clone(), blobs, envelope, clock.clone(), engine_settings(config));
+        let engine = Arc::new(engine.map_err(Error::open("engine"))?);
         let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone()));
         let standing = trails::Standing {
             meta,
@@ -140,8 +127,8 @@ impl Gateway {
             seats: seats.clone(),
             live: live.clone(),
             clock: clock.clone(),
+            strays: Arc::new(Strays::beside(&config.domains)),
         };
-        let readiness = Arc::new(readiness);
         Ok(Self {
             router,
             metrics,
@@ -237,6 +224,37 @@ fn envelope(
     };
     let table = Arc::new(BucketKeyTable::new(meta.clone()));
     Envelope::new(kms, table, clock.clone(), config.region.clone(), window)
+}
+
+fn probed(
+    config: &Config,
+    meta: &Arc<dyn MetaStore>,
+    record: Option<Arc<JsonLines>>,
+    backends: &Backends,
+    clock: &Arc<dyn Clock>,
+) -> Probed {
+    let (meta, backends, clock) = (meta.clone(), Arc::new(backends.clone()), clock.clone());
+    Probed { meta, record, backends, folder: config.data_dir.clone(), clock }
+}
+
+/// The record, sealed from here on.
+async fn seal(
+    config: &Config,
+    lines: Arc<JsonLines>,
+    kms: &Embedded,
+    meta: &Arc<dyn MetaStore>,
+    clock: &dyn Clock,
+) -> Result<Arc<SealedRecord>, Error> {
+    let home = Home { region: &config.region, account: &config.account_id, clock };
+    let sealed = SealedRecord::begin(lines, kms, meta.clone(), &home).await;
+    Ok(Arc::new(sealed.map_err(Error::open("audit record"))?))
+}
+
+fn engine_settings(config: &Config) -> arqueta_engine::Config {
+    arqueta_engine::Config {
+        encrypt_by_default: config.objects.default_encryption,
+        ..arqueta_engine::Config::new(config.region.clone())
+    }
 }
 
 fn edge(config: &Config) -> EdgeConfig {

@@ -33,6 +33,8 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 const READ_BUFFER: usize = 128 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
+/// How long a connection that has no place any more may take to send what it was about to.
+const FAREWELL: Duration = Duration::from_millis(200);
 /// For how long connections are still taken after the gateway was told to stop.
 const LAST_CALL: Duration = Duration::from_millis(100);
 
@@ -117,11 +119,15 @@ impl Port {
             let connection = Connection { builder, watcher, service, limits, seat: seat.clone() };
             let tls = tls.as_ref().map(|tls| tls.borrow().clone());
             tokio::spawn(async move {
-                let served = connection.accept(stream, address, tls);
-                // Whoever has no place any more or asks for nothing ends here, in a handshake too.
+                let mut served = pin!(connection.accept(stream, address, tls));
+                // Whoever has no place any more or asks for nothing ends here, in a handshake too; the
+                // end of an answer may still be on its way out.
                 tokio::select! {
-                    () = served => {}
-                    () = seat.given_up(limits.idle) => tracing::debug!(%address, "an idle connection was ended"),
+                    () = &mut served => {}
+                    () = seat.given_up(limits.idle) => {
+                        tracing::debug!(%address, "an idle connection is ended");
+                        let _ = tokio::time::timeout(FAREWELL, served).await;
+                    }
                 }
             });
         };
