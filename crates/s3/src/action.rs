@@ -41,8 +41,8 @@ const fn object(action: &'static str) -> Need {
 /// What is decided before the operation `name` runs; `None` if the operation is not served.
 ///
 /// Empty for the operations whose resources or condition keys stand in the body: DeleteObjects is
-/// decided per key, tagging and object lock with the tags and
-/// the lock that they set, by the operations themselves.
+/// decided per key, tagging and object lock with the tags and the lock that they set, by the
+/// operations themselves; so is CreateBucket with a body, by the Region and the tags in it.
 #[must_use]
 pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
     let has = |header: &str| headers.contains_key(header);
@@ -53,6 +53,7 @@ pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
             return Some(Vec::new());
         }
         "ListBuckets" => account("s3:ListAllMyBuckets"),
+        "CreateBucket" if has_body(headers) => return Some(bucket_extras(has)),
         "CreateBucket" => bucket("s3:CreateBucket"),
         "DeleteBucket" => bucket("s3:DeleteBucket"),
         "HeadBucket" | "ListObjects" | "ListObjectsV2" => bucket("s3:ListBucket"),
@@ -122,6 +123,13 @@ pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
         needs.push(object("s3:BypassGovernanceRetention"));
     }
     Some(needs)
+}
+
+/// Whether a request says that it has a body.
+#[must_use]
+pub fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(http::header::TRANSFER_ENCODING)
+        || headers.get(http::header::CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 /// Whether a copy takes its source's tags along (`x-amz-tagging-directive`).
@@ -246,6 +254,17 @@ mod tests {
                 "s3:PutObjectAcl"
             ]
         );
+    }
+
+    #[test]
+    fn a_bucket_whose_body_says_where_is_decided_with_it() {
+        assert_eq!(actions("CreateBucket", &[], "/b"), ["s3:CreateBucket"]);
+        assert_eq!(actions("CreateBucket", &[("content-length", "0")], "/b"), ["s3:CreateBucket"]);
+        for body in [("content-length", "1"), ("transfer-encoding", "chunked")] {
+            assert!(actions("CreateBucket", &[body], "/b").is_empty(), "{body:?}");
+            let locked = [body, ("x-amz-bucket-object-lock-enabled", "true")];
+            assert!(!actions("CreateBucket", &locked, "/b").contains(&"s3:CreateBucket"));
+        }
     }
 
     #[test]

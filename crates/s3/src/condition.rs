@@ -51,6 +51,8 @@ const HEADER: usize = 8 * 1024;
 const PARAMETER: usize = 1024;
 /// Most tags of an object.
 const TAGS: usize = 10;
+/// Most tags of a bucket.
+const BUCKET_TAGS: usize = 50;
 
 /// Refuses what no request needs and policies would have to be held against: anyone can send it
 /// before anyone knows who he is.
@@ -90,6 +92,17 @@ pub fn few_tags(count: usize) -> S3Result<()> {
         return Ok(());
     }
     Err(error::of_engine(&arqueta_engine::Error::TooManyTags { message: "Object tags cannot be greater than 10" }))
+}
+
+/// Whether a bucket can have so many tags.
+///
+/// # Errors
+/// `BadRequest`.
+pub fn few_bucket_tags(count: usize) -> S3Result<()> {
+    if count <= BUCKET_TAGS {
+        return Ok(());
+    }
+    Err(error::of_engine(&arqueta_engine::Error::TooManyTags { message: "Bucket tag count cannot be greater than 50" }))
 }
 
 /// The keys of one request.

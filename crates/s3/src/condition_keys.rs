@@ -176,9 +176,9 @@ mod tests {
     use crate::signing::Signing;
 
     /// Keys whose facts do not exist here, so that every request is without them: there are no
-    /// access points, access grants, batch jobs, inventories, replication pauses, bucket tags for
-    /// access control, and a bucket's Region is this gateway's or it is not created.
-    const NOWHERE: [&str; 17] = [
+    /// access points, access grants, batch jobs, inventories, replication pauses, and
+    /// bucket tags for access control.
+    const NOWHERE: [&str; 16] = [
         "s3:accessgrantscope",
         "s3:accessgrantsinstancearn",
         "s3:accessgrantslocationscope",
@@ -193,13 +193,12 @@ mod tests {
         "s3:inventoryaccessibleoptionalfields",
         "s3:isreplicationpauserequest",
         "s3:jobsuspendedcause",
-        "s3:locationconstraint",
         "s3:requestjoboperation",
         "s3:requestjobpriority",
     ];
 
-    /// The key that only the store tells, in whole requests elsewhere in these tests.
-    const TOLD_LATER: [&str; 1] = ["s3:existingobjecttag/"];
+    /// Keys that the store or the body tells, in whole requests of [`crate::tests`].
+    const TOLD_LATER: [&str; 2] = ["s3:existingobjecttag/", "s3:locationconstraint"];
 
     /// Whether an allowed request of everything that condition keys come from has `key`.
     fn is_told(key: &str) -> bool {

@@ -9,6 +9,8 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::listing::present;
 use super::{Call, Operations, acl, bucket_name, fail, fields, tagging};
+use crate::action;
+use crate::condition;
 use crate::error::{invalid_argument, of_engine};
 use crate::time_text::to_dto;
 
@@ -65,6 +67,7 @@ pub async fn create_bucket(
     if let Some(configuration) = &input.create_bucket_configuration {
         call.tell("CreateBucketConfiguration", configuration);
     }
+    authorize(ops, &request)?;
     acl::refuse_on_bucket(
         input.acl.as_ref().map(BucketCannedACL::as_str),
         [
@@ -104,6 +107,28 @@ pub async fn create_bucket(
         location: Some(format!("/{}", input.bucket)),
         bucket_arn: Some(format!("arn:aws:s3:::{}", input.bucket)),
     }))
+}
+
+/// Decides what the body says: the Region and the tags are condition keys, and tags take a
+/// permission of their own (S3 API Reference, CreateBucket). Without a body it was decided before.
+fn authorize(ops: &Operations, request: &S3Request<CreateBucketInput>) -> S3Result<()> {
+    let configuration = request.input.create_bucket_configuration.as_ref();
+    if configuration.is_none() && !action::has_body(&request.headers) {
+        return Ok(());
+    }
+    let location = configuration.and_then(|c| c.location_constraint.as_ref());
+    let location = location.map(|location| ("s3:LocationConstraint".to_owned(), location.as_str().to_owned()));
+    let tags = configuration.and_then(|c| c.tags.as_deref()).unwrap_or_default();
+    condition::few_bucket_tags(tags.len())?;
+    let tags: Vec<_> = tags.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone()?))).collect();
+    let mut told: Vec<(String, String)> = location.into_iter().collect();
+    told.extend(tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.clone())));
+    told.extend(tags.iter().map(|(key, _)| ("aws:TagKeys".to_owned(), key.clone())));
+    let tagging = (!tags.is_empty()).then_some("s3:TagResource");
+    for action in std::iter::once("s3:CreateBucket").chain(tagging) {
+        ops.permits_creation(action, &request.input.bucket, &told, &request.headers, &request.uri)?;
+    }
+    Ok(())
 }
 
 /// Whether a bucket may be made `wanted` in a gateway of `region`. The first region of S3 has no

@@ -257,6 +257,24 @@ impl Operations {
         self.gate.decide_object(question, action, &resource, record.as_deref(), Some(name.clone())).await
     }
 
+    /// Decides an action on a bucket that is to be, with condition keys that only the body tells.
+    fn permits_creation(
+        &self,
+        action: &str,
+        bucket: &str,
+        told: &[(String, String)],
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> S3Result<()> {
+        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        let mut keys = self.gate.keys(&exchange, headers, uri, Signing::of(headers, uri));
+        for (key, value) in told {
+            keys.insert(key, value.as_str());
+        }
+        let resource = format!("arn:aws:s3:::{bucket}");
+        self.gate.decide(Question { exchange: &exchange, keys: &keys }, action, &resource, None)
+    }
+
     /// Decides one more action for the current request.
     async fn permits(
         &self,

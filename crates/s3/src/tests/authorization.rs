@@ -108,6 +108,34 @@ async fn condition_keys_hold() {
 }
 
 #[tokio::test]
+async fn where_a_bucket_is_made_and_its_tags_are_conditions() {
+    let rig = rig().await;
+    let any = "arn:aws:s3:::*";
+    let here = r#"{"StringEquals":{"s3:LocationConstraint":"us-east-1"}}"#;
+    let team = r#"{"StringEquals":{"aws:RequestTag/team":"red"}}"#;
+    let body = |inner: &str| format!("<CreateBucketConfiguration>{inner}</CreateBucketConfiguration>");
+    let tag = |value: &str| body(&format!("<Tags><Tag><Key>team</Key><Value>{value}</Value></Tag></Tags>"));
+    let tagger = rig.identities.user("tagger", &[("s3:CreateBucket", any, team), ("s3:TagResource", any, "{}")]).await;
+    assert_eq!(tagger.put("/made-plain").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(tagger.put("/made-blue").body(tag("blue")).send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(tagger.put("/made-red").body(tag("red")).send(&rig).await.status, 200);
+    // Tags take a permission of their own.
+    let maker = rig.identities.user("maker", &[("s3:CreateBucket", any, "{}")]).await;
+    assert_eq!(maker.put("/made-tagged").body(tag("red")).send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(maker.put("/made-empty").body(body("")).send(&rig).await.status, 200);
+    let local = rig.identities.user("local", &[("s3:CreateBucket", any, here)]).await;
+    let located = |region: &str| body(&format!("<LocationConstraint>{region}</LocationConstraint>"));
+    assert_eq!(local.put("/made-here").send(&rig).await.error(), (403, "AccessDenied"));
+    assert_eq!(local.put("/made-there").body(located("eu-west-1")).send(&rig).await.error(), (403, "AccessDenied"));
+    // Allowed; that the first Region of S3 must not be named is the operation's own answer.
+    assert_eq!(local.put("/made-here").body(located("us-east-1")).send(&rig).await.status, 400);
+    let nobody = rig.identities.user("nobody", &[("s3:GetObject", ALL, "{}")]).await;
+    for (uri, body) in [("/made-no", body("")), ("/made-no", tag("red")), ("/bucket", located("eu-west-1"))] {
+        assert_eq!(nobody.put(uri).body(body).send(&rig).await.error(), (403, "AccessDenied"), "{uri}");
+    }
+}
+
+#[tokio::test]
 async fn a_copy_needs_both_ends() {
     let rig = rig().await;
     let writer = rig
