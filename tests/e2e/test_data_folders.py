@@ -34,7 +34,7 @@ def check(gateway):
         answer = s3.get_object(Bucket="kept", Key=f"object-{n:02}")
         assert answer["Body"].read() == body(n), n
         assert answer["ServerSideEncryption"] == ("aws:kms" if n % 3 else "AES256")
-    listed = s3.list_object_versions(Bucket="kept")
+    listed = s3.list_object_versions(Bucket="kept", Prefix="object-")
     assert len(listed["Versions"]) == 12 and len(listed["DeleteMarkers"]) == 1
     uploads = s3.list_multipart_uploads(Bucket="kept")["Uploads"]
     parts = s3.list_parts(Bucket="kept", Key="open", UploadId=uploads[0]["UploadId"])["Parts"]
