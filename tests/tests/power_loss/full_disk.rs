@@ -1,8 +1,9 @@
-//! A full disk: writes fail cleanly, what was there stays, and with space again all goes on.
+//! A disk that takes no more, because it is full or failed: writes fail cleanly and say which, what
+//! was there can be read, and when the disk is well again all goes on.
 
 use std::sync::Arc;
 
-use arqueta_store::power::{Loss, Recorder};
+use arqueta_store::power::{Loss, Recorder, Trouble};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use bytes::Bytes;
 
@@ -59,6 +60,36 @@ async fn a_full_disk_refuses_writes_and_keeps_everything() {
     site.check_blobs().await.unwrap();
     let ledger = load.ledger.lock().unwrap().clone();
     check(&clients, &ledger, site.disk.position()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_disk_refuses_writes_and_serves_reads() {
+    let (front, data) = (Front::start().await, tempfile::tempdir().unwrap());
+    let site = Site::start(&front, Recorder::new(), data.path()).await.unwrap();
+    let clients = site.clients(&front).unwrap();
+    let load = Load { clients: clients.clone(), disk: site.disk.clone(), ledger: Arc::default() };
+    load.prepare().await;
+    load.run(2, 8, 7).await;
+    for trouble in [Trouble::ReadOnly, Trouble::From(0)] {
+        site.disk.set_trouble(trouble);
+        for size in [100, 70_000] {
+            for mode in Mode::ALL {
+                let body = Bytes::from(vec![7; size]);
+                let refused = load.try_put(&(PLAIN, "refused".to_owned()), mode, body).await.unwrap_err();
+                assert_eq!(told(&refused), "503 ServiceUnavailable", "{trouble:?}, {size} bytes, {mode:?}");
+                assert_ne!(refused.message(), Some("Please reduce your request rate."), "{trouble:?}, {mode:?}");
+            }
+        }
+        let refused = load.try_delete(&(PLAIN, "w0/0".to_owned())).await.unwrap_err();
+        assert_eq!(told(&refused), "503 ServiceUnavailable", "{trouble:?}");
+        // Buckets, listings, versions, uploads, keys, and every object byte for byte.
+        let ledger = load.ledger.lock().unwrap().clone();
+        check(&clients, &ledger, site.disk.position()).await.unwrap();
+        site.disk.set_trouble(Trouble::None);
+        load.run(1, 4, 8).await;
+        let ledger = load.ledger.lock().unwrap().clone();
+        check(&clients, &ledger, site.disk.position()).await.unwrap();
+    }
 }
 
 /// Small objects, which live in the metadata, until one is refused.
