@@ -308,9 +308,7 @@ fn size(request: &Request) -> usize {
 
 fn apply_all(transaction: &WriteTransaction, group: &[Request], frame: &mut Frame) -> Result<Vec<Outcome>, Failure> {
     let mut tables = Tables::open(transaction)?;
-    let outcomes = group.iter().map(|request| apply(&mut tables, request, frame)).collect::<Result<_, _>>()?;
-    tables.close()?;
-    Ok(outcomes)
+    group.iter().map(|request| apply(&mut tables, request, frame)).collect()
 }
 
 fn apply(tables: &mut Tables<'_>, request: &Request, frame: &mut Frame) -> Result<Outcome, Failure> {
@@ -362,7 +360,7 @@ fn replay(index: &mut Index, journal: &Journal) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    tables.close()?;
+    drop(tables);
     if end == from {
         return Ok(transaction.abort()?);
     }

@@ -10,7 +10,7 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use super::failure::{Failure, guarded};
 use super::staged::Staged;
-use super::{CHANGES, JOURNAL, JOURNAL_NEXT, PAIRS, Snapshot};
+use super::{JOURNAL, JOURNAL_NEXT, PAIRS, Snapshot};
 
 /// An open database.
 #[derive(Debug)]
@@ -32,8 +32,7 @@ impl Index {
     pub(super) fn snapshot(&self, generation: u64) -> Result<Snapshot, Failure> {
         guarded(|| {
             let read = self.database()?.begin_read()?;
-            let (pairs, feed) = (read.open_table(PAIRS)?, read.open_table(CHANGES)?);
-            Ok(Snapshot { generation, pairs, feed })
+            Ok(Snapshot { generation, pairs: read.open_table(PAIRS)?, read })
         })
     }
 

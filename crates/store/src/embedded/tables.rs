@@ -9,7 +9,13 @@ use crate::{Error, Position, Precondition, record};
 
 /// The tables of one open transaction.
 pub(super) struct Tables<'txn> {
+    transaction: &'txn WriteTransaction,
     pairs: Table<'txn, &'static [u8], &'static [u8]>,
+    /// Opened when first asked for: most commits announce nothing.
+    feed: Option<Feed<'txn>>,
+}
+
+struct Feed<'txn> {
     changes: Table<'txn, u64, &'static [u8]>,
     counters: Table<'txn, &'static str, u64>,
     last_position: u64,
@@ -17,19 +23,17 @@ pub(super) struct Tables<'txn> {
 
 impl<'txn> Tables<'txn> {
     pub(super) fn open(transaction: &'txn WriteTransaction) -> Result<Self, Failure> {
-        let counters = transaction.open_table(COUNTERS)?;
-        let last_position = counters.get(LAST_POSITION)?.map_or(0, |found| found.value());
-        let (pairs, changes) = (transaction.open_table(PAIRS)?, transaction.open_table(CHANGES)?);
-        Ok(Self { pairs, changes, counters, last_position })
+        Ok(Self { transaction, pairs: transaction.open_table(PAIRS)?, feed: None })
     }
 
-    /// Ends the use of the tables; the transaction can then be committed.
-    pub(super) fn close(mut self) -> Result<(), Failure> {
-        let before = self.counters.get(LAST_POSITION)?.map_or(0, |found| found.value());
-        if self.last_position != before {
-            self.counters.insert(LAST_POSITION, self.last_position)?;
+    fn feed(&mut self) -> Result<&mut Feed<'txn>, Failure> {
+        if self.feed.is_none() {
+            let counters = self.transaction.open_table(COUNTERS)?;
+            let last_position = counters.get(LAST_POSITION)?.map_or(0, |found| found.value());
+            let changes = self.transaction.open_table(CHANGES)?;
+            self.feed = Some(Feed { changes, counters, last_position });
         }
-        Ok(())
+        self.feed.as_mut().ok_or(Failure::Latched)
     }
 
     /// The first precondition's failure: [`Error::Conflict`], or that the one record it compares
@@ -74,12 +78,15 @@ impl<'txn> Tables<'txn> {
                 self.pairs.remove(key)?;
             }
             Effect::Announce(body) => {
-                self.last_position += 1;
-                let at = self.last_position;
-                let mut slot = self.changes.insert_reserve(at, body.len() + record::OVERHEAD)?;
+                let feed = self.feed()?;
+                let at = feed.last_position + 1;
+                feed.counters.insert(LAST_POSITION, at)?;
+                let mut slot = feed.changes.insert_reserve(at, body.len() + record::OVERHEAD)?;
                 record::encode_into(&at.to_be_bytes(), body, slot.as_mut());
+                drop(slot);
+                feed.last_position = at;
             }
-            Effect::Trim(Position(through)) => self.changes.retain_in(..=through, |_, _| false)?,
+            Effect::Trim(Position(through)) => self.feed()?.changes.retain_in(..=through, |_, _| false)?,
         }
         Ok(())
     }
