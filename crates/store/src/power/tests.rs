@@ -1,12 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use arqueta_model::BlobId;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-use super::tape::Op;
+use super::tape::{FileId, Op};
 use super::*;
 use crate::{Batch, BlobStore, MetaStore, Position, Scan, Write};
 
@@ -197,14 +197,17 @@ async fn concurrent_writers_keep_their_promises() {
 }
 
 /// The tests of the test: a disk whose syncs do nothing must be found out.
-async fn is_found_out(forgotten: impl Fn(&Op) -> bool) {
+async fn is_found_out(loss: Loss, forgotten: impl Fn(&Op, &HashSet<FileId>) -> bool) {
     let disk = Recorder::new();
     let promises = run(&disk, 2, 20).await;
-    disk.tape().forget(forgotten);
-    let at = disk.position();
+    let journal = disk.tape().created_below(Path::new(JOURNAL));
+    // Before the stores were closed, which made everything durable in a second place.
+    let acknowledged = promises.last().unwrap().position;
+    let at = disk.tape().log()[..acknowledged].iter().filter(|op| !forgotten(op, &journal)).count();
+    disk.tape().forget(|op| forgotten(op, &journal));
     let mut noticed = 0;
     for seed in 0..20 {
-        let crashed = disk.crash(at, Loss::Random, seed);
+        let crashed = disk.crash(at, loss, seed);
         let last = promises.last().unwrap().clone();
         let check = tokio::spawn(async move { check(&crashed, &last, &last, "unsynced").await });
         noticed += usize::from(check.await.is_err());
@@ -214,12 +217,17 @@ async fn is_found_out(forgotten: impl Fn(&Op) -> bool) {
 
 #[tokio::test]
 async fn unsynced_files_are_found_out() {
-    is_found_out(|op| matches!(op, Op::Sync(_))).await;
+    is_found_out(Loss::Random, |op, _| matches!(op, Op::Sync(_))).await;
+}
+
+#[tokio::test]
+async fn an_unsynced_journal_is_found_out() {
+    is_found_out(Loss::Everything, |op, journal| matches!(op, Op::Sync(id) if journal.contains(id))).await;
 }
 
 #[tokio::test]
 async fn unsynced_directories_are_found_out() {
-    is_found_out(|op| matches!(op, Op::SyncDir(_))).await;
+    is_found_out(Loss::Random, |op, _| matches!(op, Op::SyncDir(_))).await;
 }
 
 #[tokio::test]
