@@ -34,17 +34,23 @@ fn allowed(table: &[(&str, usize)], folder: &Path) -> usize {
     table.iter().find(|(crate_, _)| *crate_ == name).map_or(0, |(_, files)| *files)
 }
 
+/// All of them at once: the first crate's circles must not hide those of the next.
 #[test]
 fn modules_form_no_circle() {
+    let mut grown = Vec::new();
     for folder in crates() {
         let circles = house::circles(&House::read(&folder).imports());
         let files: usize = circles.iter().map(Vec::len).sum();
-        assert!(files <= allowed(IMPORTS, &folder), "{}: circles of {files} files: {circles:#?}", folder.display());
+        if files > allowed(IMPORTS, &folder) {
+            grown.push(format!("{}: circles of {files} files: {circles:#?}", folder.display()));
+        }
     }
+    assert!(grown.is_empty(), "{}", grown.join("\n"));
 }
 
 #[test]
 fn types_spread_over_files_do_not_grow() {
+    let mut grown = Vec::new();
     for folder in crates() {
         let house = House::read(&folder);
         let mut edges = house.imports();
@@ -53,8 +59,11 @@ fn types_spread_over_files_do_not_grow() {
         }
         let circles = house::circles(&edges);
         let largest = circles.iter().map(Vec::len).max().unwrap_or(0);
-        assert!(largest <= allowed(SPREAD, &folder), "{}: a circle of {largest} files: {circles:#?}", folder.display());
+        if largest > allowed(SPREAD, &folder) {
+            grown.push(format!("{}: a circle of {largest} files: {circles:#?}", folder.display()));
+        }
     }
+    assert!(grown.is_empty(), "{}", grown.join("\n"));
 }
 
 #[test]
