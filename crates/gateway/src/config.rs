@@ -71,6 +71,8 @@ pub struct Config {
     pub trails: Trails,
     /// Embedded key service.
     pub kms: Kms,
+    /// The metadata store.
+    pub metadata: Metadata,
     /// Other Regions, which can have replicas of multi-Region keys.
     pub regions: BTreeMap<Region, OtherRegion>,
     /// Bounds on what a client may hold open.
@@ -110,6 +112,34 @@ pub struct Objects {
     pub default_encryption: bool,
     /// New buckets block public access, as AWS's since April 2023.
     pub block_public_access: bool,
+}
+
+/// `[metadata]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metadata {
+    /// Which embedded store keeps it.
+    pub engine: Engine,
+}
+
+/// The embedded stores of metadata (docs/adr/0003).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// A journal, with redb as the index over it.
+    #[default]
+    Redb,
+    /// sled 0.34, in a binary with the feature `sled`.
+    Sled,
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Redb => "redb",
+            Self::Sled => "sled",
+        })
+    }
 }
 
 /// `[audit]`
@@ -170,6 +200,7 @@ impl Default for Config {
             audit: Audit::default(),
             trails: Trails::default(),
             kms: Kms::default(),
+            metadata: Metadata::default(),
             regions: BTreeMap::new(),
             limits: Limits::default(),
             only: None,

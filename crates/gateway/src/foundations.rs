@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, JsonLines, Lenient};
 use arqueta_model::{Clock, SystemClock};
-use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbOptions, RedbStore};
+use arqueta_store::{BlobStore, FsBlobs, MetaStore};
 
 use crate::Error;
 use crate::config::Config;
-use crate::data_folder;
+use crate::{data_folder, metadata};
 
 /// What everything else stands on. Tests put recording or failing ones here.
 #[derive(Clone)]
@@ -34,9 +34,7 @@ impl Foundations {
         let data = &config.data_dir;
         data_folder::open(data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let options = RedbOptions { cache_bytes: config.limits.metadata_cache_bytes, ..RedbOptions::default() };
-        let meta = RedbStore::open_with(data.join("meta.redb"), options)
-            .map_err(Error::open("metadata in the data folder"))?;
+        let meta = metadata::open(config)?;
         let blobs = FsBlobs::open(data.join("blobs")).map_err(Error::open("bodies in the data folder"))?;
         let record = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
         let record = Arc::new(record);
@@ -44,6 +42,6 @@ impl Foundations {
             true => record.clone(),
             false => Arc::new(Lenient(record.clone())),
         };
-        Ok(Self { meta: Arc::new(meta), blobs: Arc::new(blobs), audit, record: Some(record), clock })
+        Ok(Self { meta, blobs: Arc::new(blobs), audit, record: Some(record), clock })
     }
 }

@@ -31,6 +31,7 @@ pub mod issuers;
 pub mod listen;
 pub mod live;
 mod logging;
+mod metadata;
 pub mod metrics;
 pub mod readiness;
 pub mod record;

@@ -11,8 +11,7 @@ use clap::{Args, Subcommand};
 use crate::banner::NewRoot;
 use crate::config::ServeArgs;
 use crate::foundations::Foundations;
-use crate::wiring;
-use crate::{Config, Error, hardening};
+use crate::{Config, Error, hardening, metadata, wiring};
 
 /// Options of `arqueta accounts`.
 #[derive(Debug, Args)]
@@ -48,7 +47,7 @@ pub fn run(args: AccountsArgs) -> Result<(), Error> {
     let serve = ServeArgs { config: args.config, data_dir: args.data_dir, ..ServeArgs::default() };
     let config = Config::load(&serve)?;
     hardening::forbid_core_dumps();
-    if !config.data_dir.join("meta.redb").exists() {
+    if !metadata::exists(&config) {
         return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(perform(args.command, &config))

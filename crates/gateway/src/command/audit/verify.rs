@@ -8,7 +8,6 @@ use std::time::Duration;
 use arqueta_audit::{Finding, Head, Report};
 use arqueta_kms::RecordSealer;
 use arqueta_model::{Clock, SystemClock};
-use arqueta_store::RedbStore;
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -17,7 +16,7 @@ use hyper_util::rt::TokioIo;
 
 use super::{folder, write};
 use crate::config::listen_address;
-use crate::{Config, Error, root};
+use crate::{Config, Error, metadata, root};
 
 /// A running gateway may be in the middle of a group; one that it does not finish is a finding.
 const LOOKS: usize = 5;
@@ -72,15 +71,14 @@ impl VerifyArgs {
 
     /// The chain's end, from the metadata store or, where a gateway holds that, from the gateway.
     async fn head(&self, config: &Config, sealer: &RecordSealer) -> Result<(Option<Head>, bool), Error> {
-        let path = config.data_dir.join("meta.redb");
-        if !path.is_file() {
+        if !metadata::exists(config) {
             return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
         }
-        let closed = match RedbStore::open(path) {
+        let closed = match metadata::open(config) {
             Ok(meta) => {
                 return Ok((Head::load(&meta, sealer).await.map_err(Error::Record)?, false));
             }
-            Err(error) => error,
+            Err(error) => error.line(),
         };
         let admin = self.admin.unwrap_or(config.admin_listen);
         match ask(admin).await {

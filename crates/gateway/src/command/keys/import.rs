@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use arqueta_kms::{Backup, Restored};
 use clap::Args;
 
-use super::{PassphraseArgs, clock, open};
-use crate::{Config, Error, data_folder, root};
+use super::{PassphraseArgs, clock};
+use crate::{Config, Error, data_folder, metadata, root};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -28,7 +28,7 @@ impl ImportArgs {
         let protector = root::open(config, &clock()).await?;
         let data = &config.data_dir;
         data_folder::open(data)?;
-        let meta = open(&data.join("meta.redb"))?;
+        let meta = metadata::open(config)?;
         let place = (&config.region, &config.account_id);
         let done = backup.restore(&meta, &*protector, place).await.map_err(failed())?;
         let (keys, _) = backup.keys().map_err(failed())?;

@@ -9,15 +9,15 @@ mod rewrap;
 mod usage;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arqueta_kms::Passphrase;
 use arqueta_model::{Clock, SystemClock};
-use arqueta_store::RedbStore;
+use arqueta_store::MetaStore;
 use clap::{Args, Subcommand};
 
-use crate::{Config, Error, ServeArgs, data_folder, hardening, root};
+use crate::{Config, Error, ServeArgs, data_folder, hardening, metadata, root};
 
 /// Options of `arqueta keys`.
 #[derive(Debug, Args)]
@@ -98,20 +98,10 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 /// The metadata of a data folder that exists and that no gateway has open.
-fn metadata(config: &Config) -> Result<RedbStore, Error> {
-    let path = config.data_dir.join("meta.redb");
-    if !path.exists() {
+fn metadata(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
+    if !metadata::exists(config) {
         return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
     }
     data_folder::check(&config.data_dir)?;
-    open(&path)
-}
-
-fn open(path: &Path) -> Result<RedbStore, Error> {
-    RedbStore::open(path).map_err(|error| match error {
-        arqueta_store::Error::InUse { .. } => {
-            Error::Config(format!("another process, probably the gateway, has {} open; stop it first", path.display()))
-        }
-        other => Error::open("metadata in the data folder")(other),
-    })
+    metadata::open(config)
 }
