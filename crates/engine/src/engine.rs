@@ -22,7 +22,7 @@ use crate::sequence::Sequencer;
 pub(crate) const ATTEMPTS: usize = 16;
 
 /// What the chunks of all bodies that come in are meant to take, in bytes.
-const INTAKE: usize = 32 << 20;
+const INTAKE: usize = 16 << 20;
 
 /// Decoded bucket records kept.
 const DECODED_BUCKETS: u64 = 10_000;

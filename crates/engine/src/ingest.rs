@@ -26,6 +26,12 @@ const BESIDE: usize = FULL - CHUNK;
 /// What sealing adds to a small body, and some.
 const SEALING: usize = 256;
 
+/// Room for a chunk of `share` bytes and for what one more piece adds. Sealed bytes come a segment
+/// at a time, which is a piece: a smaller chunk is flushed with its first one.
+const fn room(share: usize) -> usize {
+    if share > PIECE { share + BESIDE } else { BESIDE }
+}
+
 /// What a body must be and what it becomes.
 pub(crate) struct Intake {
     /// Seals it; `None` stores it as it is.
@@ -212,7 +218,7 @@ struct File {
 impl<'a> Spool<'a> {
     fn new(engine: &'a Engine, size: Option<u64>) -> Self {
         let member = engine.intake.join();
-        let most = member.bytes() + BESIDE;
+        let most = room(member.bytes());
         let size = size.and_then(|size| usize::try_from(size).ok());
         let room = size.map_or(0, |size| size.saturating_add(SEALING).min(most));
         Self { engine, pending: engine.buffers.take(room), file: None, member }
@@ -235,7 +241,7 @@ impl<'a> Spool<'a> {
                 empty.insert(File { id, writer: self.engine.blobs.create(id).await?, claim })
             }
         };
-        let next = self.engine.buffers.take(self.member.bytes() + BESIDE);
+        let next = self.engine.buffers.take(room(self.member.bytes()));
         let full = std::mem::replace(&mut self.pending, next);
         file.writer.write(self.engine.buffers.freeze(full)).await?;
         Ok(())

@@ -38,7 +38,7 @@ pub struct FsBlobs {
 }
 
 /// What the chunks of all readers are meant to take, in bytes, and the batches of all writers.
-const BUDGET: usize = 32 << 20;
+const BUDGET: usize = 16 << 20;
 
 #[derive(Debug)]
 struct Folder {
