@@ -38,6 +38,18 @@ const fn object(action: &'static str) -> Need {
     Need { action, on: On::Object }
 }
 
+/// The action of an operation that decides with what stands in its body, on the object of the path.
+#[must_use]
+pub fn of_body(name: &str, uri: &Uri) -> Option<&'static str> {
+    Some(match name {
+        "PutObjectTagging" if query::has(uri, "versionId") => "s3:PutObjectVersionTagging",
+        "PutObjectTagging" => "s3:PutObjectTagging",
+        "PutObjectRetention" => "s3:PutObjectRetention",
+        "PutObjectLegalHold" => "s3:PutObjectLegalHold",
+        _ => return None,
+    })
+}
+
 /// What is decided before the operation `name` runs; `None` if the operation is not served.
 ///
 /// Empty for the operations whose resources or condition keys stand in the body: DeleteObjects is

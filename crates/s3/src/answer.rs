@@ -89,6 +89,11 @@ fn break_line(answer: &mut Response<Body>) {
 /// wrote of its own failures, which is all that it lets out of them.
 fn refusal(answer: &mut Response<Body>, exchange: &Exchange, subject: &Subject) -> Refusal {
     let status = answer.status();
+    if let Some(denied) = exchange.take_doubt() {
+        // What is wrong with the body is told to those alone who may send one.
+        *answer.status_mut() = denied.status;
+        return denied;
+    }
     let told = exchange.take_refusal();
     let made = answer.extensions_mut().remove::<Refusal>();
     let fault = || exchange.fault().map(crate::exchange::BodyFault::refusal);

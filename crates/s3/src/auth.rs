@@ -131,6 +131,12 @@ impl Access {
             };
             gate.decide_object(question, need.action, &resource, bucket, name).await?;
         }
+        if let Some(action) = action::of_body(operation, uri) {
+            let (on, name) = (resource(On::Object, path)?, object_name(path, uri));
+            if let Err(denied) = gate.decide_object(question, action, &on, present, name).await {
+                exchange.doubt(&denied);
+            }
+        }
         if operation == "CopyObject"
             && action::copies_tags(cx.headers())
             && let Some(source) = &source

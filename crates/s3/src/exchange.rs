@@ -130,6 +130,7 @@ pub struct Exchange {
     bucket: OnceLock<Arc<BucketRecord>>,
     fault: OnceLock<BodyFault>,
     refusal: Mutex<Option<Refusal>>,
+    doubt: Mutex<Option<Refusal>>,
     operation: OnceLock<Box<str>>,
     escaped: AtomicBool,
     draft: Mutex<Option<Draft>>,
@@ -165,6 +166,7 @@ impl Exchange {
             bucket: OnceLock::new(),
             fault: OnceLock::new(),
             refusal: Mutex::default(),
+            doubt: Mutex::default(),
             operation: OnceLock::new(),
             escaped: AtomicBool::new(false),
             draft: Mutex::default(),
@@ -244,6 +246,17 @@ impl Exchange {
     #[must_use]
     pub fn fault(&self) -> Option<&BodyFault> {
         self.fault.get()
+    }
+
+    /// Keeps what the caller is told if the body by which the call is decided cannot be read: the
+    /// decision without it.
+    pub fn doubt(&self, error: &S3Error) {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = Some(Refusal::from(error));
+    }
+
+    /// Takes that back, because the call is being decided, or because it is being answered.
+    pub fn take_doubt(&self) -> Option<Refusal> {
+        self.doubt.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Keeps the error that becomes the answer.

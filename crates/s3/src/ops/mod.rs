@@ -247,6 +247,7 @@ impl Operations {
         uri: &Uri,
     ) -> S3Result<()> {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        drop(exchange.take_doubt());
         let record = self.gate.bucket(name.bucket.as_str()).await?;
         let mut keys = self.gate.keys(&exchange, headers, uri, Signing::of(headers, uri));
         for (key, value) in told {

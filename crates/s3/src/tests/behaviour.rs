@@ -179,3 +179,23 @@ async fn uploads_in_the_corners() {
     assert_eq!(rig.root.delete(&complete).send(&rig).await.status, 204, "giving up what is complete");
     assert_eq!(rig.root.get("/bucket/k").send(&rig).await.text(), "body");
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_told_to_who_may_send_one() {
+    let rig = Rig::new().await;
+    let create = rig.root.put("/bucket").header("x-amz-bucket-object-lock-enabled", "true");
+    assert_eq!(create.send(&rig).await.status, 200);
+    put(&rig, "k", "x").await;
+    let reader = rig.identities.user("reader", &[("s3:GetObject", "arn:aws:s3:::bucket/*", "{}")]).await;
+    for uri in ["/bucket/k?retention", "/bucket/k?legal-hold", "/bucket/k?tagging"] {
+        for body in ["no document", "", "<Nothing></Nothing>"] {
+            let send = |signer: &Signer| signer.put(uri).header("content-md5", &md5(body)).body(body).send(&rig);
+            assert_eq!(send(&reader).await.error(), (403, "AccessDenied"), "{uri}: {body}");
+            assert_eq!(send(&rig.root).await.status, 400, "{uri}: {body}");
+        }
+    }
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    let condition = r#"{"StringEquals":{"s3:RequestObjectTag/a":"b"}}"#;
+    let tagger = rig.identities.user("tagger", &[("s3:PutObjectTagging", "arn:aws:s3:::bucket/*", condition)]).await;
+    assert_eq!(tagger.put("/bucket/k?tagging").body(tags).send(&rig).await.status, 200, "the body decides");
+}
