@@ -387,3 +387,45 @@ def test_a_lenient_gateway_goes_on_and_says_so(start, tmp_path):
         path.unlink()
     gateway.client("s3").create_bucket(Bucket="after")
     assert "NOT RECORDED" in gateway.stderr_path.read_text()
+
+
+def test_pruning_is_for_a_stopped_gateway_and_leaves_the_last_file(start):
+    gateway = start()
+    gateway.client("s3").create_bucket(Bucket="kept")
+    code, lines = audit(gateway, "prune", "--before", "2100-01-01")
+    assert code != 0 and "metadata" in lines[-1], lines
+    gateway.stop()
+    assert audit(gateway, "prune", "--before", "2100-01-01") == (0, ["nothing to remove"])
+    code, lines = audit(gateway, "prune", "--before", "tomorrow")
+    assert code != 0 and "2026-11-21" in "\n".join(lines)
+    code, lines = verify(gateway)
+    assert code == 0 and lines[0].startswith("valid: 1 events"), lines
+
+
+def test_what_nobody_signed_and_a_delete_written_oddly_are_told_as_they_are(start):
+    gateway = start()
+    s3, trail = gateway.client("s3"), gateway.client("cloudtrail")
+    for bucket in ("record", "vault"):
+        s3.create_bucket(Bucket=bucket)
+    statement = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    s3.put_bucket_policy(Bucket="record", Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        statement | {"Action": "s3:GetBucketAcl", "Resource": "arn:aws:s3:::record"},
+        statement | {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::record/AWSLogs/{ACCOUNT}/*"}]}))
+    trail.create_trail(Name="vault-trail", S3BucketName="record")
+    trail.put_event_selectors(TrailName="vault-trail", EventSelectors=[{"ReadWriteType": "All", "DataResources": [
+        {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::vault/secret/"]}]}])
+    trail.start_logging(Name="vault-trail")
+    s3.put_object(Bucket="vault", Key="secret/payroll", Body=b"x")
+    s3.copy_object(Bucket="record", Key="stolen", CopySource="vault/secret/payroll")
+    [copied] = gateway.events("CopyObject")
+    arns = [resource["ARN"] for resource in copied["resources"]]
+    assert arns[:2] == ["arn:aws:s3:::record/stolen", "arn:aws:s3:::vault/secret/payroll"]
+    s3.delete_objects(Bucket="vault", Delete={"Objects": [{"Key": "secret/payroll"}, {"Key": "other"}]})
+    [deleted] = gateway.events("DeleteObjects")
+    assert [resource["ARN"] for resource in deleted["resources"]] == [
+        "arn:aws:s3:::vault/secret/payroll", "arn:aws:s3:::vault"]
+    announced = [json.loads(line)["announced"]["eventName"] for path in (gateway.data / "audit").glob("*.jsonl")
+                 for line in path.read_text().splitlines() if line.startswith('{"announced"')]
+    assert {"CreateTrail", "PutEventSelectors", "StartLogging"} <= set(announced)
+    assert not {"CopyObject", "DeleteObjects"} & set(announced)
+    assert verify(gateway)[0] == 0

@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use crate::event::uuid;
 use crate::{Error, Event, Resource};
 
 /// Longest line of an event or announcement: far below what a reader takes.
@@ -48,7 +49,8 @@ pub(crate) fn line(before: &[u8], mut event: Event, after: &[u8]) -> Result<Vec<
 }
 
 fn encoded(before: &[u8], event: &Event, after: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut line = before.to_vec();
+    let mut line = Vec::with_capacity(1024);
+    line.extend_from_slice(before);
     serde_json::to_writer(&mut line, event).map_err(std::io::Error::from)?;
     line.extend_from_slice(after);
     Ok(line)
@@ -95,6 +97,34 @@ fn cut_texts(event: &mut Event) {
         kept += 1;
     }
     event.resources.truncate(kept);
+}
+
+impl Event {
+    /// The event in as many as it takes to name all its resources: a line is bounded, and what an
+    /// event does not name nobody who selects it sees. Each is an event of the same request.
+    #[must_use]
+    pub fn in_pieces(mut self) -> Vec<Self> {
+        if fits(&self.resources) {
+            return vec![self];
+        }
+        let (objects, common): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.resources).into_iter().partition(|resource| resource.kind == Resource::S3_OBJECT);
+        let mut pieces = Vec::new();
+        let mut objects = objects.into_iter().peekable();
+        while objects.peek().is_some() {
+            let mut piece = Self { event_id: uuid(), ..self.clone() };
+            while let Some(object) = objects.next() {
+                piece.resources.push(object);
+                let next = objects.peek().into_iter();
+                if !fits(piece.resources.iter().chain(&common).chain(next)) {
+                    break;
+                }
+            }
+            piece.resources.extend(common.iter().cloned());
+            pieces.push(piece);
+        }
+        pieces
+    }
 }
 
 /// Whether a list of resources keeps its limit.
@@ -240,6 +270,30 @@ mod tests {
         let (length, shown) = line_of(large);
         assert!(length <= LINE, "{length}");
         assert_eq!(shown["responseElements"]["omitted"], true);
+    }
+
+    #[test]
+    fn a_call_on_more_objects_than_an_event_can_name_is_several_events() {
+        let mut whole = event("DeleteObjects");
+        let key = |n: u32| format!("arn:aws:s3:::bucket/{n:04}{}", "\u{1}".repeat(1000));
+        let resource = |kind: &str, arn: String| Resource { account_id: String::new(), kind: kind.to_owned(), arn };
+        whole.resources = (0..1000).map(|n| resource(Resource::S3_OBJECT, key(n))).collect();
+        whole.resources.push(resource("AWS::S3::Bucket", "arn:aws:s3:::bucket".to_owned()));
+        let pieces = whole.clone().in_pieces();
+        assert!(pieces.len() > 50);
+        let mut named = Vec::new();
+        for piece in &pieces {
+            let line = line(b"", piece.clone(), b"\n").unwrap();
+            let read: Event = serde_json::from_slice(&line).unwrap();
+            assert_eq!(read.resources, piece.resources, "nothing is cut");
+            assert_eq!(read.resources.last().unwrap().kind, "AWS::S3::Bucket");
+            assert_eq!(read.request_id, whole.request_id);
+            named.extend(read.resources.into_iter().filter(|r| r.kind == Resource::S3_OBJECT));
+        }
+        assert_eq!(named, whole.resources[..1000]);
+        let ids: std::collections::HashSet<_> = pieces.iter().map(|piece| &piece.event_id).collect();
+        assert_eq!(ids.len(), pieces.len());
+        assert_eq!(event("PutObject").in_pieces().len(), 1);
     }
 
     #[test]

@@ -154,16 +154,16 @@ impl Head {
 }
 
 /// Tags as hexadecimal digits.
-mod hexadecimal {
+pub(crate) mod hexadecimal {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     use super::TAG;
 
-    pub(super) fn serialize<S: Serializer>(tag: &[u8; TAG], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(tag: &[u8; TAG], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&hex::encode(tag))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; TAG], D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; TAG], D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         let mut tag = [0; TAG];
         hex::decode_to_slice(text.as_bytes(), &mut tag).map_err(D::Error::custom)?;

@@ -5,8 +5,6 @@ use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, Region, RequestId,
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::bounds;
-
 /// Who calls where the service itself does.
 const INTERNAL: &str = "AWS Internal";
 
@@ -246,30 +244,14 @@ impl Resource {
 }
 
 impl Event {
-    /// The event in as many as it takes to name all its resources: a line is bounded, and what an
-    /// event does not name nobody who selects it sees. Each is an event of the same request.
+    /// Name of who called: a user's, `root`, or a session's.
     #[must_use]
-    pub fn in_pieces(mut self) -> Vec<Self> {
-        if bounds::fits(&self.resources) {
-            return vec![self];
-        }
-        let (objects, common): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.resources).into_iter().partition(|resource| resource.kind == Resource::S3_OBJECT);
-        let mut pieces = Vec::new();
-        let mut objects = objects.into_iter().peekable();
-        while objects.peek().is_some() {
-            let mut piece = Self { event_id: uuid(), ..self.clone() };
-            while let Some(object) = objects.next() {
-                piece.resources.push(object);
-                let next = objects.peek().into_iter();
-                if !bounds::fits(piece.resources.iter().chain(&common).chain(next)) {
-                    break;
-                }
-            }
-            piece.resources.extend(common.iter().cloned());
-            pieces.push(piece);
-        }
-        pieces
+    pub fn username(&self) -> Option<&str> {
+        let identity = &self.user_identity;
+        identity.user_name.as_deref().or_else(|| {
+            let arn = identity.arn.as_deref()?;
+            Some(arn.rsplit(['/', ':']).next().unwrap_or(arn))
+        })
     }
 
     /// The event as each account concerned receives it: the caller's, and those of `owners`, whose
@@ -457,7 +439,7 @@ impl EventBuilder {
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn uuid() -> String {
+pub(crate) fn uuid() -> String {
     let mut bytes = *arqueta_model::ObjectId::random().as_bytes();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -480,30 +462,6 @@ mod tests {
         let one = event("Decrypt");
         assert_eq!(one.clone().for_accounts([&account("111122223333")]), std::slice::from_ref(&one));
         assert_eq!(one.clone().for_accounts([]), [one]);
-    }
-
-    #[test]
-    fn a_call_on_more_objects_than_an_event_can_name_is_several_events() {
-        let mut whole = event("DeleteObjects");
-        let key = |n: u32| format!("arn:aws:s3:::bucket/{n:04}{}", "\u{1}".repeat(1000));
-        let resource = |kind: &str, arn: String| Resource { account_id: String::new(), kind: kind.to_owned(), arn };
-        whole.resources = (0..1000).map(|n| resource(Resource::S3_OBJECT, key(n))).collect();
-        whole.resources.push(resource("AWS::S3::Bucket", "arn:aws:s3:::bucket".to_owned()));
-        let pieces = whole.clone().in_pieces();
-        assert!(pieces.len() > 50);
-        let mut named = Vec::new();
-        for piece in &pieces {
-            let line = bounds::line(b"", piece.clone(), b"\n").unwrap();
-            let read: Event = serde_json::from_slice(&line).unwrap();
-            assert_eq!(read.resources, piece.resources, "nothing is cut");
-            assert_eq!(read.resources.last().unwrap().kind, "AWS::S3::Bucket");
-            assert_eq!(read.request_id, whole.request_id);
-            named.extend(read.resources.into_iter().filter(|r| r.kind == Resource::S3_OBJECT));
-        }
-        assert_eq!(named, whole.resources[..1000]);
-        let ids: std::collections::HashSet<_> = pieces.iter().map(|piece| &piece.event_id).collect();
-        assert_eq!(ids.len(), pieces.len());
-        assert_eq!(event("PutObject").in_pieces().len(), 1);
     }
 
     #[test]

@@ -25,5 +25,8 @@ pub mod testing;
 pub use chain::{Head, Sealer};
 pub use error::Error;
 pub use event::{Event, EventBuilder, Resource, SessionIssuer, Tls, UserIdentity};
-pub use json_lines::{Cut, Entries, Entry, Events, Finding, JsonLines, Mark, Report, verify};
+pub use json_lines::{
+    Attribute, Cut, Entries, Entry, Events, Finding, History, JsonLines, Mark, Prune, Pruned, Query, Report, pack,
+    prune, verify,
+};
 pub use sink::{AuditSink, Lenient};

@@ -1,9 +1,8 @@
 //! What the edge stands on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use arqueta_audit::AuditSink;
+use arqueta_audit::{AuditSink, History};
 use arqueta_iam::Iam;
 use arqueta_kms::Embedded;
 use arqueta_model::{AccountId, Clock, Region};
@@ -20,8 +19,8 @@ pub struct Services {
     pub audit: Arc<dyn AuditSink>,
     /// Trails of all accounts.
     pub trails: Arc<Trails>,
-    /// Folder of the record, for LookupEvents; `None` where it is kept elsewhere.
-    pub record: Option<PathBuf>,
+    /// The record, for LookupEvents; `None` where it is kept elsewhere.
+    pub history: Option<Arc<History>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Region of this gateway.

@@ -148,6 +148,8 @@ impl std::fmt::Display for Engine {
 pub struct Audit {
     /// Whether a call that cannot be recorded fails. Otherwise it goes on and the log says so.
     pub fail_closed: bool,
+    /// Days that finished files of the record are kept for, once trails have delivered them; 0 for ever.
+    pub keep_days: u64,
 }
 
 /// `[kms]`
@@ -222,7 +224,7 @@ impl Default for Objects {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { fail_closed: true }
+        Self { fail_closed: true, keep_days: 0 }
     }
 }
 

@@ -1,34 +1,37 @@
 //! The sealed record: its chain's end is kept in the metadata store, so that cutting the record
 //! off does not go unnoticed.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{AuditSink as _, Cut, Event, EventBuilder, Head, JsonLines};
-use arqueta_kms::{Embedded, RecordSealer};
-use arqueta_model::{AccountId, Clock, Region};
+use arqueta_audit::{AuditSink as _, Cut, EventBuilder, Head, History, JsonLines, Prune, Pruned};
+use arqueta_kms::RecordSealer;
+use arqueta_model::{AccountId, Clock, Region, Timestamp};
 use arqueta_store::MetaStore;
 use serde_json::{Value, json};
 
 /// How often a chain that has moved on is kept. What was recorded since can be cut off unnoticed
 /// after a crash or a kill, and only then.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often finished files are looked for.
+const TIDY: Duration = Duration::from_secs(60);
+/// A day in milliseconds.
+const DAY: u64 = 24 * 3600 * 1000;
+const SOURCE: &str = "cloudtrail.amazonaws.com";
 
-/// Where events of the record itself belong.
-pub struct Home<'a> {
+/// Where the record belongs, and how long it is kept.
+#[derive(Clone)]
+pub struct Home {
     /// The gateway's region.
-    pub region: &'a Region,
-    /// Its account.
-    pub account: &'a AccountId,
+    pub region: Region,
+    /// Its account, which events of the record itself are told.
+    pub account: AccountId,
+    /// Days that finished files are kept for; for ever if there is no number.
+    pub keep_days: Option<u64>,
     /// Time.
-    pub clock: &'a dyn Clock,
-}
-
-impl Home<'_> {
-    fn event(&self, name: &str, details: Value) -> Event {
-        let Self { region, account, clock } = self;
-        EventBuilder::of_service("cloudtrail.amazonaws.com", name, region, account, clock.now(), details).build()
-    }
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The record with what seals it.
@@ -36,6 +39,8 @@ pub struct SealedRecord {
     lines: Arc<JsonLines>,
     sealer: Arc<RecordSealer>,
     meta: Arc<dyn MetaStore>,
+    history: Arc<History>,
+    home: Home,
 }
 
 impl SealedRecord {
@@ -46,23 +51,77 @@ impl SealedRecord {
     /// If the end of the record or of its chain cannot be read.
     pub async fn begin(
         lines: Arc<JsonLines>,
-        kms: &Embedded,
+        sealer: RecordSealer,
         meta: Arc<dyn MetaStore>,
-        home: &Home<'_>,
+        home: Home,
     ) -> Result<Self, arqueta_audit::Error> {
-        let sealer = Arc::new(kms.record_sealer());
+        let sealer = Arc::new(sealer);
         let known = Head::load(&*meta, &*sealer).await?;
         let cut = lines.seal(sealer.clone(), known).await?;
-        let record = Self { lines, sealer, meta };
+        let history = Arc::new(History::new(lines.folder(), sealer.clone()));
+        let record = Self { lines, sealer, meta, history, home };
         if let Some(Cut { file, at, bytes }) = cut {
             let details = json!({ "file": file, "offset": at, "bytes": bytes });
-            record.lines.append(home.event("UnacknowledgedRecordsCut", details)).await?;
+            record.tell("UnacknowledgedRecordsCut", details).await?;
         }
         if known.is_none() {
             // From now on a record that is gone as a whole is missed.
             record.keep(None).await?;
         }
         Ok(record)
+    }
+
+    /// An event about the record itself.
+    async fn tell(&self, name: &str, details: Value) -> Result<(), arqueta_audit::Error> {
+        let Home { region, account, clock, .. } = &self.home;
+        let event = EventBuilder::of_service(SOURCE, name, region, account, clock.now(), details);
+        self.lines.append(event.build()).await
+    }
+
+    /// The record, for searches.
+    #[must_use]
+    pub fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+
+    /// Removes finished files of days before that of `before` which no trail has still to deliver, to
+    /// `archive` if there is one. That is an event, and `arqueta audit verify` knows it.
+    ///
+    /// # Errors
+    /// If the record cannot be read or written, or what trails have delivered is not known.
+    pub async fn prune(
+        &self,
+        before: Timestamp,
+        archive: Option<PathBuf>,
+    ) -> Result<Option<Pruned>, arqueta_audit::Error> {
+        let undelivered = arqueta_trail::undelivered(self.meta.clone()).await.map_err(io::Error::other)?;
+        let archived = archive.as_ref().map(|path| path.display().to_string());
+        let wish = Prune { before, undelivered, archive, at: self.home.clock.now() };
+        let (folder, sealer) = (self.lines.folder().to_owned(), self.sealer.clone());
+        let pruned = blocking(move || arqueta_audit::prune(folder, &*sealer, &wish)).await?;
+        if let Some(Pruned { files, events, sequence, findings }) = &pruned {
+            let details = json!({ "before": before.rfc3339(), "files": files, "events": events,
+                "lastGroup": sequence, "archive": archived, "findings": findings });
+            self.tell("RecordsRemoved", details).await?;
+        }
+        Ok(pruned)
+    }
+
+    /// Compresses finished files, makes their indexes, and removes those that are too old.
+    async fn tidy(&self) -> Result<(), arqueta_audit::Error> {
+        let (folder, history) = (self.lines.folder().to_owned(), self.history.clone());
+        let tidied = blocking(move || {
+            arqueta_audit::pack(folder)?;
+            history.prepare()
+        });
+        tidied.await?;
+        let Some(days) = self.home.keep_days else { return Ok(()) };
+        let kept = i64::try_from(days.saturating_mul(DAY)).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(self.home.clock.now().millis().saturating_sub(kept));
+        if let Some(pruned) = self.prune(before, None).await? {
+            tracing::info!(files = pruned.files, events = pruned.events, "removed records that are no longer kept");
+        }
+        Ok(())
     }
 
     /// Whether what is recorded now would be kept ([`JsonLines::healthy`]).
@@ -92,11 +151,18 @@ impl SealedRecord {
         Ok(head)
     }
 
-    /// Keeps the chain's end for as long as it is polled.
-    pub async fn run(self: Arc<Self>, clock: Arc<dyn Clock>) {
+    /// Keeps the chain's end, and the record's files in order, for as long as it is polled.
+    pub async fn run(self: Arc<Self>) {
         let mut kept = None;
+        let mut tidied = self.home.clock.now();
         loop {
-            clock.sleep(EVERY).await;
+            self.home.clock.sleep(EVERY).await;
+            if self.home.clock.now().since(tidied) >= TIDY {
+                tidied = self.home.clock.now();
+                if let Err(error) = self.tidy().await {
+                    tracing::error!(%error, "finished files of the audit record could not be put in order");
+                }
+            }
             if self.healthy().is_err() {
                 // Finds out whether it can go on; until then it tells why not.
                 let _ = self.lines.flush().await;
@@ -107,4 +173,10 @@ impl SealedRecord {
             }
         }
     }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, arqueta_audit::Error> + Send + 'static,
+) -> Result<T, arqueta_audit::Error> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

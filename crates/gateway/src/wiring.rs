@@ -56,7 +56,6 @@ pub struct Gateway {
     trails: Arc<Trails>,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
-    clock: Arc<dyn Clock>,
 }
 
 impl Gateway {
@@ -70,7 +69,7 @@ impl Gateway {
         let kms = Self::open_kms(config, &backends, &meta, &audit, &clock).await?;
         let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
         let record = match record {
-            Some(lines) => Some(seal(config, lines, &kms, &meta, &*clock).await?),
+            Some(lines) => Some(seal(config, lines, &kms, &meta, &clock).await?),
             None => None,
         };
         ensure_keys(config, &kms, &*clock).await?;
@@ -112,7 +111,7 @@ impl Gateway {
             iam,
             audit: audit.clone(),
             trails: trails.clone(),
-            record: Some(config.data_dir.join("audit")),
+            history: record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone()),
             clock: clock.clone(),
             region: config.region.clone(),
             account: config.account_id.clone(),
@@ -129,21 +128,7 @@ impl Gateway {
             clock: clock.clone(),
             strays: Arc::new(Strays::beside(&config.domains)),
         };
-        Ok(Self {
-            router,
-            metrics,
-            created,
-            dependents,
-            readiness,
-            seats,
-            live,
-            engine,
-            kms,
-            trails,
-            audit,
-            record,
-            clock,
-        })
+        Ok(Self { router, metrics, created, dependents, readiness, seats, live, engine, kms, trails, audit, record })
     }
 
     async fn open_kms(
@@ -176,7 +161,7 @@ impl Gateway {
         let regions = tokio::spawn(self.kms.clone().run_regions());
         let trails = self.trails.clone();
         let trails = tokio::spawn(async move { trails.run().await });
-        let record = self.record.clone().map(|record| tokio::spawn(record.run(self.clock.clone())));
+        let record = self.record.clone().map(|record| tokio::spawn(record.run()));
         self.engine.run_sweeper(SweepSchedule::default(), stop).await;
         keys.abort();
         regions.abort();
@@ -243,10 +228,15 @@ async fn seal(
     lines: Arc<JsonLines>,
     kms: &Embedded,
     meta: &Arc<dyn MetaStore>,
-    clock: &dyn Clock,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Arc<SealedRecord>, Error> {
-    let home = Home { region: &config.region, account: &config.account_id, clock };
-    let sealed = SealedRecord::begin(lines, kms, meta.clone(), &home).await;
+    let home = Home {
+        region: config.region.clone(),
+        account: config.account_id.clone(),
+        keep_days: (config.audit.keep_days > 0).then_some(config.audit.keep_days),
+        clock: clock.clone(),
+    };
+    let sealed = SealedRecord::begin(lines, kms.record_sealer(), meta.clone(), home).await;
     Ok(Arc::new(sealed.map_err(Error::open("audit record"))?))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::AuditSink;
+use arqueta_audit::{AuditSink, Mark};
 use arqueta_model::{Clock, Region};
 use arqueta_store::MetaStore;
 use tokio::sync::Mutex;
@@ -43,6 +43,22 @@ pub struct Config {
     pub delivery: Duration,
     /// Time that a digest covers. CloudTrail: an hour.
     pub digest: Duration,
+}
+
+/// Where the part of the record begins that trails have still to deliver; `None` if they have
+/// delivered all. For those who remove what is no longer needed.
+///
+/// # Errors
+/// Failures of the store, and trails that cannot be read.
+pub async fn undelivered(meta: Arc<dyn MetaStore>) -> Result<Option<Mark>, Error> {
+    let directory = Directory::new(meta);
+    let mut first: Option<Mark> = None;
+    for trail in directory.trails(None).await? {
+        let progress = directory.progress(&trail.id).await?.value;
+        let from = progress.spans.front().map(|span| span.from.clone());
+        first = [first, from].into_iter().flatten().min();
+    }
+    Ok(first)
 }
 
 /// The trails of all accounts.

@@ -1,22 +1,20 @@
 //! Names and repair of the record's files.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use arqueta_model::Timestamp;
 use rustix::fs::FallocateFlags;
 
-use super::reader::LINE;
-use crate::Sealer;
-use crate::chain::Seal;
-
+/// Longest line that is read, in bytes; the writer's lines ([`crate::bounds::LINE`]) are far below it.
+pub(super) const LINE: u64 = 4 << 20;
 /// Longest group that is read into memory, in bytes: above what the writer puts into one.
 pub(super) const GROUP: u64 = 64 << 20;
 
 /// `events-<day>-<number>.jsonl`. Names order by day, then number.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Name {
     /// `2026-11-21`, UTC.
     pub(super) day: String,
@@ -46,7 +44,19 @@ impl Name {
         folder.join(self.file_name())
     }
 
+    /// Where it lies once it is compressed.
+    pub(super) fn packed(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.gz", self.file_name()))
+    }
+
+    /// Where its index lies.
+    pub(super) fn index(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("events-{}-{:03}.index", self.day, self.number))
+    }
+
+    /// Of a file, compressed or not.
     fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_suffix(".gz").unwrap_or(text);
         let (day, number) = text.strip_prefix("events-")?.strip_suffix(".jsonl")?.rsplit_once('-')?;
         let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         let bytes = day.as_bytes();
@@ -68,6 +78,8 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<Name>> {
         names.extend(entry?.file_name().to_str().and_then(Name::parse));
     }
     names.sort_unstable();
+    // A crash may leave a file beside its compressed form.
+    names.dedup();
     Ok(names)
 }
 
@@ -97,66 +109,6 @@ pub(super) fn create(folder: &Path, name: &Name) -> io::Result<File> {
         return Err(error);
     }
     Ok(file)
-}
-
-/// How a file ends.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Tail {
-    /// The last seal that is one, and where its line ends.
-    pub(super) good: Option<(Seal, u64)>,
-    /// How many lines behind it look like seals and are none.
-    pub(super) bad: usize,
-    /// Length of the file.
-    pub(super) length: u64,
-}
-
-/// Finds the last seal of a file that `sealer` made over what stands before it. Reads the file
-/// once, and again only what the last seals are made over.
-pub(super) fn tail(folder: &Path, name: &Name, sealer: &dyn Sealer) -> io::Result<Tail> {
-    let mut file = File::open(name.path(folder))?;
-    let seals = seals(&mut file)?;
-    let length = file.metadata()?.len();
-    for (bad, at) in seals.iter().rev().enumerate() {
-        let (Some(seal), true) = (at.seal, at.line - at.group <= GROUP) else { continue };
-        let mut group = vec![0; usize::try_from(at.line - at.group).map_err(io::Error::other)?];
-        file.seek(SeekFrom::Start(at.group))?;
-        file.read_exact(&mut group)?;
-        if seal.covers(sealer, &name.file_name(), &group) {
-            return Ok(Tail { good: Some((seal, at.end)), bad, length });
-        }
-    }
-    Ok(Tail { good: None, bad: seals.len(), length })
-}
-
-/// A line that is meant to be a seal.
-struct At {
-    seal: Option<Seal>,
-    /// Where its group begins, where its line does, and where that ends.
-    group: u64,
-    line: u64,
-    end: u64,
-}
-
-fn seals(file: &mut File) -> io::Result<Vec<At>> {
-    let mut reader = BufReader::new(file);
-    let (mut line, mut seals) = (Vec::new(), Vec::new());
-    let (mut group, mut start, mut end) = (0, 0, 0);
-    loop {
-        let read = (&mut reader).take(LINE - line.len() as u64).read_until(b'\n', &mut line)? as u64;
-        end += read;
-        match line.strip_suffix(b"\n") {
-            Some(whole) if Seal::is_seal(whole) => {
-                seals.push(At { seal: Seal::parse(whole), group, line: start, end });
-                (group, start) = (end, end);
-            }
-            Some(_) => start = end,
-            None if read == 0 => return Ok(seals),
-            // Too long for a line, so for a seal; what is left of it is none either.
-            None if line.len() as u64 >= LINE => start = end,
-            None => continue,
-        }
-        line.clear();
-    }
 }
 
 /// Cuts a file to `length`, durably: also where it was cut before and only the sync failed, since
@@ -259,7 +211,8 @@ mod tests {
             "events-2026-1-21-001.jsonl",
             "x",
             "events-2026-11-21-0a1.jsonl",
-            "events-2026-11-21-001.jsonl.gz",
+            "events-2026-11-21-001.jsonl.gz.gz",
+            "events-2026-11-21-001.index",
         ] {
             assert_eq!(Name::parse(name), None, "{name}");
         }

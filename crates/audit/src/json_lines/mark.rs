@@ -1,8 +1,10 @@
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Name};
+use super::lines::Lines;
 use crate::Error;
 
 /// A place in the record, between two lines. Places order as the lines do; the default lies before
@@ -23,7 +25,12 @@ impl Mark {
     pub fn end(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = folder.as_ref();
         let Some(last) = files::list(folder)?.pop() else { return Ok(Self::default()) };
-        let offset = std::fs::metadata(last.path(folder))?.len();
+        let offset = match std::fs::metadata(last.path(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                io::copy(&mut Lines::open(folder, &last, 0)?, &mut io::sink())?
+            }
+            found => found?.len(),
+        };
         Ok(Self { offset, ..Self::start_of(&last) })
     }
 

@@ -1,8 +1,15 @@
 //! The record as JSON lines on local disk.
 
+mod anchor;
 mod files;
+mod history;
+mod index;
+mod lines;
 mod mark;
+mod pack;
+mod prune;
 mod reader;
+mod tail;
 mod verify;
 mod writer;
 
@@ -17,27 +24,15 @@ use tokio::sync::{mpsc, oneshot};
 use crate::bounds;
 use crate::health::Health;
 use crate::{AuditSink, Error, Event, Head, Sealer};
+pub use history::{History, Query};
+pub use index::Attribute;
 pub use mark::Mark;
+pub use pack::pack;
+pub use prune::{Prune, Pruned, prune};
 pub use reader::{Entries, Entry, Events};
 pub use verify::{Finding, Report, verify};
+pub use writer::Cut;
 use writer::{Message, Writer};
-
-/// Where the outcome goes.
-type Answer = oneshot::Sender<Result<(), Error>>;
-/// Where the outcome of sealing goes.
-type Sealed = oneshot::Sender<Result<Option<Cut>, Error>>;
-
-/// What a crash had left behind the last seal of the record, and was cut off at the start: a group
-/// that was never acknowledged. A copy of it lies beside the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// Name of the file.
-    pub file: String,
-    /// Where it was cut.
-    pub at: u64,
-    /// How many bytes went.
-    pub bytes: u64,
-}
 
 /// How many appends may wait for the writer before further ones wait for room.
 const QUEUE: usize = 4096;

@@ -1,19 +1,16 @@
 //! Reading the record back.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use arqueta_model::Timestamp;
 use serde::Deserialize;
 
-use super::files::{self, Name};
+use super::files::{self, LINE, Name};
+use super::lines::Lines;
 use super::{Mark, is_announcement};
 use crate::chain::Seal;
 use crate::{Error, Event};
-
-/// Longest line that is read, in bytes; the writer's lines ([`crate::bounds::LINE`]) are far below it.
-pub(super) const LINE: u64 = 4 << 20;
 
 /// What a line of the record says.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +38,7 @@ pub struct Entries {
     folder: PathBuf,
     /// Files still to be read, last one first.
     rest: Vec<Name>,
-    current: Option<(Name, BufReader<File>)>,
+    current: Option<(Name, Lines)>,
     line: Vec<u8>,
     following: bool,
     /// A later file is there: the present one has grown for the last time.
@@ -81,10 +78,9 @@ impl Entries {
         let mut entries = Self { mark: from.clone(), end: Some(to.clone()), ..Self::over(folder, rest) };
         if entries.rest.last() == Some(&from.file()) && entries.open_next()? {
             entries.mark = from.clone();
-            if let Some((_, file)) = &mut entries.current {
-                // A file that was cut since then ends before this place, and is read as at its end.
-                file.seek(SeekFrom::Start(from.offset))?;
-            }
+            // A file that was cut since then ends before this place, and is read as at its end.
+            let lines = Lines::open(&entries.folder, &from.file(), from.offset)?;
+            entries.current = Some((from.file(), lines));
         }
         Ok(entries)
     }
@@ -133,7 +129,17 @@ impl Entries {
             }
             let Some((name, reader)) = &mut self.current else { return Ok(None) };
             let room = LINE - self.line.len() as u64;
-            reader.take(room).read_until(b'\n', &mut self.line)?;
+            let read = reader.by_ref().take(room).read_until(b'\n', &mut self.line);
+            if let Err(error) = read {
+                if !reader.is_damage(&error) {
+                    return Err(error);
+                }
+                // The rest of a compressed file that cannot be read hides no other file.
+                self.skipped += 1;
+                self.line.clear();
+                (self.current, self.complete, self.overlong) = (None, false, false);
+                continue;
+            }
             if self.line.last() == Some(&b'\n') {
                 self.mark.offset += self.line.len() as u64;
                 self.line.pop();
@@ -171,7 +177,7 @@ impl Entries {
         }
         let Some(name) = self.rest.pop() else { return Ok(false) };
         self.complete = !self.rest.is_empty();
-        let file = BufReader::new(File::open(name.path(&self.folder))?);
+        let file = Lines::open(&self.folder, &name, 0)?;
         self.mark = Mark::start_of(&name);
         self.current = Some((name, file));
         Ok(true)
@@ -203,6 +209,14 @@ impl Iterator for Entries {
                 Err(_) => self.skipped += 1,
             }
         }
+    }
+}
+
+/// The event that a line is; none for a seal, an announcement and what cannot be read.
+pub(super) fn event(line: &[u8]) -> Option<Event> {
+    match Seal::is_seal(line) || is_announcement(line) {
+        true => None,
+        false => serde_json::from_slice(line).ok(),
     }
 }
 

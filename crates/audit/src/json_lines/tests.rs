@@ -297,3 +297,57 @@ async fn a_file_cut_behind_a_mark_is_followed_by_the_next() {
     let (found, _) = named(Events::between(path, &mark, &Mark::end(path).unwrap()).unwrap());
     assert_eq!(found, ["Next"]);
 }
+
+#[tokio::test]
+async fn compressed_files_read_as_before_from_any_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let clock = Arc::new(ManualClock::default());
+    let sink = JsonLines::open(path, clock.clone()).await.unwrap();
+    sink.seal(Arc::new(testing::TestSealer(1)), None).await.unwrap();
+    let mut marks = vec![Mark::end(path).unwrap()];
+    for n in 0..9 {
+        sink.append(Event { user_agent: "x".repeat(1000), ..event(&format!("E{n}")) }).await.unwrap();
+        marks.push(Mark::end(path).unwrap());
+        if n % 3 == 2 && n < 8 {
+            clock.advance(Duration::from_secs(86_400));
+        }
+    }
+    let before = std::fs::metadata(path.join("events-2026-01-01-000.jsonl")).unwrap().len();
+    assert_eq!((pack(path).unwrap(), pack(path).unwrap()), (2, 0));
+    let files = ["events-2026-01-01-000.jsonl.gz", "events-2026-01-02-000.jsonl.gz", "events-2026-01-03-000.jsonl"];
+    assert_eq!(names(path), files);
+    let packed = std::fs::metadata(path.join(files[0])).unwrap();
+    assert_eq!(packed.permissions().mode() & 0o777, 0o600);
+    assert!(packed.len() < before / 2, "{} of {before}", packed.len());
+    for from in 0..=9 {
+        let (found, _) = named(Events::between(path, &marks[from], &marks[9]).unwrap());
+        let wanted: Vec<_> = (from..9).map(|n| format!("E{n}")).collect();
+        assert_eq!(found, wanted, "from {from}");
+    }
+    let report = verify(path, &testing::TestSealer(1), sink.head()).unwrap();
+    assert_eq!((report.groups, report.findings), (9, vec![]));
+
+    // A crash between the new file and the removal of the old one.
+    std::fs::copy(path.join(files[2]), path.join("events-2026-01-04-000.jsonl")).unwrap();
+    pack(path).unwrap();
+    std::fs::remove_file(path.join("events-2026-01-04-000.jsonl")).unwrap();
+    assert_eq!(Mark::end(path).unwrap(), marks[9], "also where no plain file is left");
+    drop(sink);
+    let sink = JsonLines::open(path, clock).await.unwrap();
+    sink.seal(Arc::new(testing::TestSealer(1)), None).await.unwrap();
+    sink.append(event("E9")).await.unwrap();
+    assert_eq!(read(path).len(), 10);
+    assert_eq!(verify(path, &testing::TestSealer(1), sink.head()).unwrap().findings, []);
+
+    // One that is damaged hides nothing but itself, and is named.
+    let mut bytes = std::fs::read(path.join(files[1])).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(path.join(files[1]), bytes).unwrap();
+    let mut events = Events::open(path, None).unwrap();
+    let found: Vec<_> = events.by_ref().map(|event| event.unwrap().event_name).collect();
+    assert!(found.contains(&"E0".to_owned()) && found.contains(&"E9".to_owned()) && events.skipped() > 0);
+    let findings = verify(path, &testing::TestSealer(1), sink.head()).unwrap().findings;
+    assert!(!findings.is_empty());
+}

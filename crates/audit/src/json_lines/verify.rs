@@ -1,13 +1,13 @@
 //! Whether the record is what was written.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
 
-use super::files::{self, GROUP};
+use super::anchor::{self, Anchors};
+use super::files::{self, GROUP, LINE, Name};
 use super::is_announcement;
-use super::reader::LINE;
+use super::lines::Lines;
 use crate::chain::Seal;
 use crate::{Error, Head, Sealer};
 
@@ -22,6 +22,8 @@ pub struct Report {
     pub events: u64,
     /// Where the chain ends.
     pub head: Head,
+    /// Number of the last group that was removed and is vouched for by an anchor; 0 if none was.
+    pub pruned: u64,
     /// What is wrong, in the order of the record. None: nothing is.
     pub findings: Vec<Finding>,
 }
@@ -58,6 +60,28 @@ pub enum Finding {
     },
     /// Nothing tells where the chain ends, so nothing shows that its end is still there.
     NoHead,
+    /// A compressed file that cannot be read from some line on.
+    Unreadable {
+        /// Name of the file.
+        file: String,
+        /// The first line that is not there.
+        line: u64,
+    },
+    /// Something that vouches for nothing stands among the statements about what was removed.
+    Anchor {
+        /// Its line, from 1.
+        line: u64,
+    },
+    /// What was wrong with what was removed since.
+    Removed {
+        /// What was told then.
+        finding: String,
+    },
+    /// Under the name of a file that was removed there is another one.
+    Reappeared {
+        /// Name of the file.
+        file: String,
+    },
     /// Lines that no seal follows: left by a crash, which the next start cuts off, or added.
     Unsealed {
         /// Name of the file.
@@ -82,6 +106,12 @@ impl fmt::Display for Finding {
             Self::Misplaced { file, line, sequence } => {
                 write!(f, "{file}: the group that ends at line {line} (number {sequence}) does not belong there")
             }
+            Self::Unreadable { file, line } => write!(f, "{file}: cannot be read from line {line} on"),
+            Self::Anchor { line } => {
+                write!(f, "line {line} of the statements about what was removed is none that was made here")
+            }
+            Self::Removed { finding } => write!(f, "removed since: {finding}"),
+            Self::Reappeared { file } => write!(f, "{file}: was removed, and is there again with other contents"),
             Self::NoHead => write!(f, "the metadata does not know where the record ends"),
             Self::Unsealed { file, first } => {
                 write!(f, "{file}: nothing vouches for what stands from line {first} on (left by a crash, or added)")
@@ -105,15 +135,24 @@ fn groups(from: u64, to: u64) -> String {
 /// [`Error::Io`] if the record cannot be read. What is wrong with it is a [`Finding`].
 pub fn verify(folder: impl AsRef<Path>, sealer: &dyn Sealer, head: Option<Head>) -> Result<Report, Error> {
     let folder = folder.as_ref();
-    let mut check = Check { sealer, known: head, report: Report::default(), last_altered: None };
+    let anchors = Anchors::read(folder, sealer)?;
+    let removed = anchors.digests();
+    let mut check = Check { known: head, ..Check::new(sealer, anchors.head()) };
+    check.report.findings.extend(anchors.bad.iter().map(|&line| Finding::Anchor { line }));
+    check.report.findings.extend(anchors.findings().map(|text| Finding::Removed { finding: text.to_owned() }));
     for name in files::list(folder)? {
-        check.report.files += 1;
-        check.file(&name.path(folder), &name.file_name())?;
+        match removed.get(&*name.file_name()) {
+            None => check.file(folder, &name)?,
+            // Its removal is still to be finished.
+            Some(stated) if anchor::digest(folder, &name)? == **stated => {}
+            Some(_) => check.report.findings.push(Finding::Reappeared { file: name.file_name() }),
+        }
     }
     Ok(check.end())
 }
 
-struct Check<'a> {
+/// A record being read.
+pub(super) struct Check<'a> {
     sealer: &'a dyn Sealer,
     known: Option<Head>,
     report: Report,
@@ -121,14 +160,41 @@ struct Check<'a> {
     last_altered: Option<(usize, Head)>,
 }
 
-impl Check<'_> {
-    fn file(&mut self, path: &Path, name: &str) -> io::Result<()> {
-        let mut reader = BufReader::new(File::open(path)?);
+impl<'a> Check<'a> {
+    /// Of what follows `head`.
+    pub(super) fn new(sealer: &'a dyn Sealer, head: Head) -> Self {
+        let report = Report { head, pruned: head.sequence, ..Report::default() };
+        Self { sealer, known: None, report, last_altered: None }
+    }
+
+    /// How many events were good so far.
+    pub(super) fn events(&self) -> u64 {
+        self.report.events
+    }
+
+    /// What was found, of a part of the record.
+    pub(super) fn stop(self) -> Report {
+        self.report
+    }
+
+    /// Reads the next file.
+    pub(super) fn file(&mut self, folder: &Path, name: &Name) -> io::Result<()> {
+        self.report.files += 1;
+        let mut reader = Lines::open(folder, name, 0)?;
+        let name = &*name.file_name();
         let (mut group, mut events, mut first, mut number) = (Vec::new(), 0, 1, 0);
         loop {
             let start = group.len();
             let room = LINE.min(GROUP - start as u64);
-            (&mut reader).take(room).read_until(b'\n', &mut group)?;
+            let read = reader.by_ref().take(room).read_until(b'\n', &mut group);
+            match read {
+                Err(error) if reader.is_damage(&error) => {
+                    let file = name.to_owned();
+                    self.report.findings.push(Finding::Unreadable { file, line: number + 1 });
+                    return Ok(());
+                }
+                read => read?,
+            };
             let line = &group[start..];
             if line.is_empty() {
                 break;

@@ -7,13 +7,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arqueta_model::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::files::{self, Name, Tail};
-use super::{Answer, Sealed};
+use super::files::{self, Name};
+use super::tail::{Tail, tail};
 use crate::chain::Seal;
 use crate::health::Health;
-use crate::{Cut, Error, Head, Sealer};
+use crate::{Error, Head, Sealer};
+
+/// Where the outcome goes.
+pub(super) type Answer = oneshot::Sender<Result<(), Error>>;
+/// Where the outcome of sealing goes.
+pub(super) type Sealed = oneshot::Sender<Result<Option<Cut>, Error>>;
+
+/// What a crash had left behind the last seal of the record, and was cut off at the start: a group
+/// that was never acknowledged. A copy of it lies beside the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Name of the file.
+    pub file: String,
+    /// Where it was cut.
+    pub at: u64,
+    /// How many bytes went.
+    pub bytes: u64,
+}
 
 /// Bounds of one group, so that the first waiter is not held up by an endless stream of others.
 const GROUP_APPENDS: usize = 2048;
@@ -70,10 +87,11 @@ impl Writer {
         files::make_folder(folder)?;
         let names = files::list(folder)?;
         let mut length = 0;
-        for name in &names {
+        for name in names.iter().filter(|name| name.path(folder).exists()) {
             length = files::repair(&name.path(folder))?;
         }
         let (name, current) = match names.last() {
+            Some(last) if !last.path(folder).exists() => (last.next(), Current::None),
             Some(last) => {
                 let file = OpenOptions::new().append(true).open(last.path(folder))?;
                 (last.clone(), Current::Open { file, length, reserved: 0 })
@@ -208,14 +226,14 @@ impl Writer {
         let names = files::list(&self.folder)?;
         let (mut end, mut behind, mut bad) = (None, Vec::new(), 0);
         for name in names.iter().rev() {
-            let tail = files::tail(&self.folder, name, &*sealer)?;
-            bad += tail.bad;
-            if let Tail { good: Some((seal, at)), length, .. } = tail {
+            let Tail { good, bad: more, length } = tail(&self.folder, name, &*sealer)?;
+            bad += more;
+            if let Some((seal, at)) = good {
                 end = Some(seal.head());
                 behind.push((name.clone(), at, length));
                 break;
             }
-            behind.push((name.clone(), 0, tail.length));
+            behind.push((name.clone(), 0, length));
         }
         behind.retain(|(_, at, length)| length > at);
         let gone = known.filter(|known| known.sequence > end.unwrap_or_default().sequence);

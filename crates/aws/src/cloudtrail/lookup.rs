@@ -1,15 +1,13 @@
 //! LookupEvents of CloudTrail (AWS CloudTrail API Reference, version 2013-11-01), over the
 //! record's own files.
 //!
-//! Newest first, as in CloudTrail. A call reads the record once from the start of its time range
-//! and holds one page of matches, so its memory is bounded and its time is the record's size.
+//! Newest first, as in CloudTrail. A call reads the blocks of the record that can hold what it looks
+//! for, and holds one page of matches of bounded size.
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{Event, Events};
+use arqueta_audit::{Attribute, Event, History, Query};
 use arqueta_iam::Identity;
 use arqueta_model::{AccountId, RequestInfo, Timestamp};
 use base64::Engine as _;
@@ -27,6 +25,9 @@ use crate::services::Services;
 const HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Most events of one page, and how many if the caller does not say.
 const PAGE: usize = 50;
+/// Size of the events of a page, in bytes, from which on it is full: what is recorded of a call is large
+/// where its sender wants that, and a client that asks for its page is another one.
+const ANSWER: usize = 1024 * 1024;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -39,23 +40,23 @@ struct LookupEventsRequest {
     next_token: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct LookupAttribute {
-    attribute_key: Key,
+    attribute_key: String,
     attribute_value: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-enum Key {
-    EventId,
-    EventName,
-    ReadOnly,
-    Username,
-    ResourceType,
-    ResourceName,
-    EventSource,
-    AccessKeyId,
+impl LookupAttribute {
+    fn parse(self) -> Result<(Attribute, String), Error> {
+        let invalid = || refused("InvalidLookupAttributesException", "The lookup attribute is not valid.");
+        let key = Attribute::named(&self.attribute_key).ok_or_else(invalid)?;
+        // API Reference, `LookupAttribute`: 1 to 2000 characters.
+        match (1..=2000).contains(&self.attribute_value.chars().count()) {
+            true => Ok((key, self.attribute_value)),
+            false => Err(invalid()),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -95,13 +96,13 @@ struct Lookup {
     account: AccountId,
     from: Timestamp,
     to: Timestamp,
-    attribute: Option<LookupAttribute>,
+    attribute: Option<(Attribute, String)>,
     /// Only what was recorded before this event.
     before: Option<String>,
     most: usize,
 }
 
-/// How many reads of the whole record run at once. CloudTrail itself allows two a second.
+/// How many searches of the record run at once. CloudTrail itself allows two a second.
 const AT_ONCE: usize = 2;
 
 /// LookupEvents, a bounded number at a time.
@@ -125,7 +126,7 @@ impl Lookups {
         info: &RequestInfo,
         body: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let Some(folder) = services.record.clone() else {
+        let Some(history) = services.history.clone() else {
             return Err(Error::Unsupported { operation: "LookupEvents".to_owned() });
         };
         let request: LookupEventsRequest = json::decoded(body)?;
@@ -138,7 +139,7 @@ impl Lookups {
         let response = tokio::task::spawn_blocking(move || {
             // Held by the read itself: it goes on when its caller has gone.
             let _permit = permit;
-            lookup.read(folder)
+            lookup.read(&history)
         });
         let response = response.await.map_err(|error| arqueta_audit::Error::Io(std::io::Error::other(error)))??;
         json::encoded(&response)
@@ -174,66 +175,37 @@ impl Lookup {
             account: account.clone(),
             from,
             to,
-            attribute: request.lookup_attributes.into_iter().next(),
+            attribute: request.lookup_attributes.into_iter().next().map(LookupAttribute::parse).transpose()?,
             before,
             most,
         })
     }
 
-    /// One pass over the record, keeping the newest matches.
-    fn read(&self, folder: PathBuf) -> Result<LookupEventsResponse, Error> {
-        let mut page: VecDeque<Event> = VecDeque::with_capacity(self.most + 1);
-        let mut ended = self.before.is_none();
-        let mut events = Events::open(folder, Some(self.from))?;
-        for event in events.by_ref() {
-            let event = event?;
-            if self.before.as_ref() == Some(&event.event_id) {
-                ended = true;
-                break;
+    /// One page: the newest matches, as many as were asked for and fit.
+    fn read(&self, history: &History) -> Result<LookupEventsResponse, Error> {
+        let attribute = self.attribute.as_ref().map(|(attribute, value)| (*attribute, &**value));
+        let (account, before) = (self.account.as_str(), self.before.as_deref());
+        let query = Query { account, from: self.from, to: self.to, attribute, before };
+        let (mut events, mut size, mut more) = (Vec::new(), 0, false);
+        let begun = history.search(&query, |event| {
+            more = events.len() == self.most || size >= ANSWER;
+            if more {
+                return false;
             }
-            if self.wants(&event) {
-                if page.len() > self.most {
-                    page.pop_front();
-                }
-                page.push_back(event);
-            }
-        }
-        if !ended {
+            let found = Found::new(event);
+            size += found.as_ref().map_or(0, |found| found.cloud_trail_event.len());
+            events.push(found);
+            true
+        })?;
+        if !begun {
             return Err(refused(
                 "InvalidNextTokenException",
                 "The token is not valid, or its event is no longer kept.",
             ));
         }
-        let more = page.len() > self.most;
-        if more {
-            page.pop_front();
-        }
-        let next_token = page.front().filter(|_| more).map(|oldest| URL_SAFE_NO_PAD.encode(&oldest.event_id));
-        let events = page.into_iter().rev().map(Found::new).collect::<Result<_, _>>()?;
+        let events = events.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let next_token = events.last().filter(|_| more).map(|oldest| URL_SAFE_NO_PAD.encode(&oldest.event_id));
         Ok(LookupEventsResponse { events, next_token })
-    }
-
-    fn wants(&self, event: &Event) -> bool {
-        // The event history holds no data events (CloudTrail User Guide).
-        if event.recipient_account_id != self.account.as_str() || !event.management_event {
-            return false;
-        }
-        // Event times are to the second.
-        let time = time_of(event);
-        if !time.is_some_and(|time| time.seconds() >= self.from.seconds() && time <= self.to) {
-            return false;
-        }
-        let Some(LookupAttribute { attribute_key, attribute_value: wanted }) = &self.attribute else { return true };
-        match attribute_key {
-            Key::EventId => event.event_id == *wanted,
-            Key::EventName => event.event_name == *wanted,
-            Key::ReadOnly => event.read_only.to_string() == *wanted,
-            Key::Username => username(event).as_ref() == Some(wanted),
-            Key::ResourceType => event.resources.iter().any(|resource| resource.kind == *wanted),
-            Key::ResourceName => event.resources.iter().any(|resource| resource.arn == *wanted),
-            Key::EventSource => event.event_source == *wanted,
-            Key::AccessKeyId => event.user_identity.access_key_id.as_ref() == Some(wanted),
-        }
     }
 }
 
@@ -242,7 +214,7 @@ impl Found {
         let whole = serde_json::to_string(&event).map_err(Error::Encoding)?;
         Ok(Self {
             event_time: time_of(&event).map_or(0, Timestamp::seconds),
-            username: username(&event),
+            username: event.username().map(str::to_owned),
             event_id: event.event_id,
             event_name: event.event_name,
             read_only: event.read_only.to_string(),
@@ -256,15 +228,6 @@ impl Found {
             cloud_trail_event: whole,
         })
     }
-}
-
-/// The user's name, `root`, or a session's name.
-fn username(event: &Event) -> Option<String> {
-    let identity = &event.user_identity;
-    identity.user_name.clone().or_else(|| {
-        let arn = identity.arn.as_deref()?;
-        Some(arn.rsplit(['/', ':']).next().unwrap_or(arn).to_owned())
-    })
 }
 
 fn time_of(event: &Event) -> Option<Timestamp> {

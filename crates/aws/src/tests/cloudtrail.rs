@@ -88,7 +88,15 @@ async fn refusals() {
         (json!({ "NextToken": "!" }), "InvalidNextTokenException"),
         (json!({ "NextToken": "bm9uZQ" }), "InvalidNextTokenException"),
         (json!({ "EventCategory": "insight" }), "InvalidEventCategoryException"),
-        (json!({ "LookupAttributes": [{ "AttributeKey": "Other", "AttributeValue": "x" }] }), "SerializationException"),
+        (
+            json!({ "LookupAttributes": [{ "AttributeKey": "Other", "AttributeValue": "x" }] }),
+            "InvalidLookupAttributesException",
+        ),
+        (
+            json!({ "LookupAttributes": [{ "AttributeKey": "EventName", "AttributeValue": "" }] }),
+            "InvalidLookupAttributesException",
+        ),
+        (json!({ "LookupAttributes": [{ "AttributeKey": "EventName" }] }), "SerializationException"),
     ] {
         edge.json(&edge.root, "cloudtrail", LOOKUP, request).await.refused_json(400, code);
     }
@@ -98,4 +106,30 @@ async fn refusals() {
     edge.json(&nobody, "cloudtrail", LOOKUP, json!({})).await.refused_json(400, "AccessDeniedException");
     let auditor = edge.user("auditor", &policy("Allow", "cloudtrail:LookupEvents", "*")).await;
     assert_eq!(edge.json(&auditor, "cloudtrail", LOOKUP, json!({})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_page_is_full_when_it_is_large() {
+    let edge = Edge::new().await;
+    let mut event = arqueta_audit::testing::event("Large");
+    event.recipient_account_id = ACCOUNT.to_owned();
+    event.event_time = edge.clock.now().rfc3339();
+    event.request_parameters = json!({ "text": "\"".repeat(40_000) });
+    for n in 0..50 {
+        event.event_id = format!("{n:08}-0000-4000-8000-000000000000");
+        edge.audit.append(event.clone()).await.unwrap();
+    }
+    let (mut token, mut seen, mut pages) = (Value::Null, 0, 0);
+    loop {
+        let large = json!([{ "AttributeKey": "EventName", "AttributeValue": "Large" }]);
+        let (names, body) = found(&edge, json!({ "LookupAttributes": large, "NextToken": token })).await;
+        assert!(body.to_string().len() < 3 << 20, "{}", body.to_string().len());
+        (seen, pages) = (seen + names.len(), pages + 1);
+        token = body["NextToken"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, 50);
+    assert!((3..20).contains(&pages), "{pages}");
 }

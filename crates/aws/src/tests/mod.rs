@@ -9,7 +9,7 @@ mod trails;
 
 use std::sync::Arc;
 
-use arqueta_audit::JsonLines;
+use arqueta_audit::{History, JsonLines};
 use arqueta_iam::testing::TestSealer;
 use arqueta_iam::{Iam, RootKey, Secret};
 use arqueta_kms::{Embedded, FileRootKey};
@@ -100,7 +100,7 @@ impl Edge {
             kms,
             iam: Arc::new(iam),
             audit: audit.clone(),
-            record: Some(record),
+            history: Some(Arc::new(History::new(record, Arc::new(arqueta_audit::testing::TestSealer(1))))),
             clock: clock.clone(),
             region,
             account,

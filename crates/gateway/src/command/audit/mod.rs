@@ -2,6 +2,7 @@
 //! running on it or not.
 
 mod line;
+mod prune;
 mod search;
 mod tail;
 mod verify;
@@ -36,6 +37,8 @@ enum AuditCommand {
     Search(search::SearchArgs),
     /// Prove that nobody changed the record.
     Verify(verify::VerifyArgs),
+    /// Remove its oldest part, while no gateway runs. See also `audit.keep_days`.
+    Prune(prune::PruneArgs),
 }
 
 /// Carries out one of the commands.
@@ -50,6 +53,7 @@ pub fn run(args: AuditArgs) -> Result<(), Error> {
         AuditCommand::Tail(tail) => tail.run(&config, out),
         AuditCommand::Search(search) => search.run(&config, out),
         AuditCommand::Verify(verify) => verify.run(&config, out),
+        AuditCommand::Prune(prune) => prune.run(&config, out),
     };
     match done {
         // Whoever reads has seen enough: `arqueta audit search | head`.

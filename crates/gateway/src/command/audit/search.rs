@@ -56,7 +56,7 @@ pub struct SearchArgs {
 }
 
 /// A day or an instant; a day begins at midnight UTC.
-fn moment(text: &str) -> Result<OffsetDateTime, String> {
+pub(super) fn moment(text: &str) -> Result<OffsetDateTime, String> {
     let day = time::macros::format_description!("[year]-[month]-[day]");
     OffsetDateTime::parse(text, &Rfc3339)
         .map(|at| at.to_offset(UtcOffset::UTC))

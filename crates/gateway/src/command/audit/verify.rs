@@ -38,7 +38,13 @@ impl VerifyArgs {
         for finding in &report.findings {
             write(out, &finding.to_string())?;
         }
-        let Report { files, groups, events, head, findings } = &report;
+        let Report { files, groups, events, head, pruned, findings } = &report;
+        if *pruned > 0 {
+            write(
+                out,
+                &format!("groups 1 to {pruned} were removed earlier; a statement of this gateway vouches for that"),
+            )?;
+        }
         if findings.is_empty() {
             let sequence = head.sequence;
             write(
