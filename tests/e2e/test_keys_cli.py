@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -285,8 +286,14 @@ def test_who_depends_on_a_key(gateway, tmp_path):
     told = json.load(urllib.request.urlopen(f"{gateway.admin_url}/keys/{key}/usage", timeout=30))
     assert told["all"] == {"current": 3, "noncurrent": 2, "uploads": 1, "bucket_keys": 1}, told
     assert told["key"] == key and told["buckets"]["uploading"]["uploads"] == 1 and "asOf" in told
-    # A key that is none is answered as one that nothing depends on.
-    assert json.load(urllib.request.urlopen(f"{gateway.admin_url}/keys/none/usage", timeout=30))["buckets"] == {}
+    arn = f"arn:aws:kms:us-east-1:000000000000:key/{key}"
+    for name in ("alias/restored", "alias%2Frestored", arn, arn.replace(f"key/{key}", "alias/restored")):
+        again = json.load(urllib.request.urlopen(f"{gateway.admin_url}/keys/{name}/usage", timeout=30))
+        assert (again["buckets"], again["keys"]) == (told["buckets"], [arn]), name
+    # Nothing is not what is told of a key that is not there.
+    with pytest.raises(urllib.error.HTTPError) as unknown:
+        urllib.request.urlopen(f"{gateway.admin_url}/keys/none/usage", timeout=30)
+    assert unknown.value.code == 404
     gateway.stop()
     listed = keys(gateway.data, "list")[1]
     assert f"key/{key}  Enabled" in listed and "alias/restored" in listed and unused in listed, listed

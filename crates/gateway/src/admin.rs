@@ -12,7 +12,7 @@ use http::uri::Authority;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::Full;
 
-use crate::dependents::DependentsDesk;
+use crate::dependents::{DependentsDesk, Told};
 use crate::listen::seats::Seats;
 use crate::metrics::Metrics;
 use crate::readiness::{PARTS, Readiness};
@@ -61,7 +61,12 @@ impl Admin {
                 None => text(StatusCode::NOT_FOUND, "the record is not kept here\n".to_owned()),
             },
             path => match path.strip_prefix("/keys/").and_then(|rest| rest.strip_suffix("/usage")) {
-                Some(key) => self.usage(key).await,
+                // Names with `:` and `/` may come encoded.
+                Some(key) => {
+                    let plain =
+                        |text: &str, code: &str, c: &str| text.replace(code, c).replace(&code.to_lowercase(), c);
+                    self.usage(&plain(&plain(key, "%2F", "/"), "%3A", ":")).await
+                }
                 None => {
                     let known = "only /healthz, /readyz, /metrics, /audit/head and /keys/<key>/usage\n";
                     text(StatusCode::NOT_FOUND, known.to_owned())
@@ -103,8 +108,11 @@ impl Admin {
 
     async fn usage(&self, key: &str) -> Response<Full<Bytes>> {
         match self.dependents.usage(key).await {
-            Ok(Some(usage)) => json(StatusCode::OK, &usage),
-            Ok(None) => json(StatusCode::ACCEPTED, &serde_json::json!({ "recordsRead": self.dependents.seen() })),
+            Ok(Told::Usage(usage)) => json(StatusCode::OK, &usage),
+            Ok(Told::Unknown) => text(StatusCode::NOT_FOUND, "there is no such key\n".to_owned()),
+            Ok(Told::Reading) => {
+                json(StatusCode::ACCEPTED, &serde_json::json!({ "recordsRead": self.dependents.seen() }))
+            }
             Err(error) => {
                 tracing::warn!(%error, "what depends on keys could not be read");
                 text(StatusCode::SERVICE_UNAVAILABLE, "the metadata cannot be read; see the log\n".to_owned())
@@ -149,7 +157,7 @@ mod tests {
         let admin = Admin {
             metrics: Arc::new(Metrics::empty()),
             record: None,
-            dependents: Arc::new(DependentsDesk::new(meta, clock)),
+            dependents: Arc::new(DependentsDesk::new(meta, clock, "us-east-1".parse().unwrap())),
             readiness,
             seats: Seats::new(Bounds::of(1)),
             hosts: Arc::new(RwLock::new(vec!["metrics.example.com".to_owned()])),
@@ -177,6 +185,13 @@ mod tests {
         }
         assert_eq!(status("/healthz", None).await, 200);
         assert_eq!(status("http://rebound.example.com/healthz", None).await, 421);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_of_a_key_that_is_not_there() {
+        for name in ["x", "alias/x", "alias%2fx", "arn:aws:kms:us-east-1:111122223333:key/x"] {
+            assert_eq!(status(&format!("/keys/{name}/usage"), None).await, 404, "{name}");
+        }
     }
 
     #[tokio::test]
