@@ -21,7 +21,10 @@ pub(crate) fn success(protocol: Protocol, body: Vec<u8>, id: RequestId) -> Respo
 pub(crate) fn failure(protocol: Protocol, fault: &Fault, id: RequestId) -> Response<Full<Bytes>> {
     match protocol {
         Protocol::Json => {
-            let body = serde_json::json!({ "__type": fault.code, "message": fault.message });
+            let mut body = serde_json::json!({ "__type": fault.code });
+            if !fault.message.is_empty() {
+                body["message"] = fault.message.clone().into();
+            }
             let mut response = respond(protocol, fault.status, body.to_string().into_bytes(), id);
             response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(fault.code));
             response

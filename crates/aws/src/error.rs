@@ -99,6 +99,14 @@ impl Error {
         }
     }
 
+    /// The message; empty where AWS sends none.
+    fn said(&self) -> String {
+        match self {
+            Self::Kms(arqueta_kms::Error::InvalidCiphertext) => String::new(),
+            other => other.to_string(),
+        }
+    }
+
     /// The status, code and message that the caller is answered.
     pub(crate) fn fault(&self, protocol: Protocol) -> Fault {
         let json = protocol == Protocol::Json;
@@ -130,7 +138,7 @@ impl Error {
                 (StatusCode::INTERNAL_SERVER_ERROR, either("InternalFailure", "ServiceFailure"))
             }
         };
-        Fault { status, code, message: self.to_string() }
+        Fault { status, code, message: self.said() }
     }
 }
 
@@ -141,7 +149,7 @@ pub(crate) struct Fault {
     pub status: StatusCode,
     /// AWS error code.
     pub code: &'static str,
-    /// Message.
+    /// Message; left out if empty.
     pub message: String,
 }
 

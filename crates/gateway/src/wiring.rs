@@ -75,6 +75,7 @@ impl Gateway {
         ensure_keys(config, &kms, &*clock).await?;
         let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
         let iam = Arc::new(iam);
+        kms.join_identities(iam.clone()).await.map_err(Error::open("key service"))?;
 
         let metered = Arc::new(Metered::new(kms.clone()));
         let envelope = Arc::new(envelope(config, metered.clone(), &meta, &clock));
@@ -89,7 +90,7 @@ impl Gateway {
 
         let engine = Engine::open(meta.clone(), blobs, envelope, clock.clone(), engine_settings(config));
         let engine = Arc::new(engine.map_err(Error::open("engine"))?);
-        let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone()));
+        let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone(), config.region.clone()));
         let standing = trails::Standing {
             meta,
             audit: audit.clone(),

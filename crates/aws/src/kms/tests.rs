@@ -222,7 +222,7 @@ async fn policies_tags_rotation() {
 async fn grants() {
     let service = service().await;
     let key = service.key().await;
-    let grantee = format!("arn:aws:iam::{ACCOUNT}:user/u");
+    let grantee = format!("arn:aws:iam::{ACCOUNT}:root");
     let request = json!({ "KeyId": key, "GranteePrincipal": grantee, "RetiringPrincipal": grantee, "Operations": ["Decrypt"],
         "Constraints": { "EncryptionContextSubset": { "a": "b" } } });
     let grant = service.ok("CreateGrant", request).await;

@@ -93,12 +93,14 @@ impl Edge {
         let config = arqueta_iam::Config { account: account.clone(), root: Some(key) };
         let sealer = Arc::new(TestSealer::default());
         let (iam, _) = Iam::open(Arc::new(MemoryMeta::default()), clock.clone(), sealer, config).await.unwrap();
+        let iam = Arc::new(iam);
+        kms.join_identities(iam.clone()).await.unwrap();
         let delivery = Arc::new(MemoryBucket::default());
         let trails = trails(&clock, &audit, &record, &delivery).await;
         let services = Services {
             trails,
             kms,
-            iam: Arc::new(iam),
+            iam,
             audit: audit.clone(),
             history: Some(Arc::new(History::new(record, Arc::new(arqueta_audit::testing::TestSealer(1))))),
             clock: clock.clone(),

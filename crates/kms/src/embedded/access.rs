@@ -13,6 +13,7 @@ use arqueta_policy::{
 use super::Embedded;
 use super::ask::{Ask, PassedOn};
 use super::key::Key;
+use super::principals::{is_principal, names_of};
 use super::record::{GrantRecord, KeyRecord};
 use super::resolve::Target;
 use crate::{Caller, Error};
@@ -129,9 +130,7 @@ impl Embedded {
             let directory = self.state.directory();
             let KeyRecord { account, id, .. } = &key.record;
             let grants = directory.issued.of_key(account, id);
-            let (own, behind) = (&identity.principal.arn, identity.principal.identity_arn());
-            let names = [own.as_str(), behind.as_str()];
-            grants.is_some_and(|grants| names.iter().any(|name| grants.to(name).any(|grant| covers(grant, ask))))
+            grants.is_some_and(|grants| names_of(identity).any(|name| grants.to(name).any(|grant| covers(grant, ask))))
         };
         if !covered {
             return false;
@@ -152,6 +151,9 @@ impl Embedded {
         let mut keys = ConditionKeys::of_request(&ask.caller.request, ask.region.unwrap_or(&self.state.region));
         for (name, values) in ask.conditions {
             keys.insert_all(name, values.iter().map(String::as_str));
+        }
+        if let Some(same) = ask.same_key {
+            keys.set("kms:reencryptonsamekey", if same { "true" } else { "false" });
         }
         if let Some(context) = ask.context {
             for (name, value) in context.pairs() {
@@ -235,13 +237,6 @@ fn bounds(received: &GrantRecord, child: PassedOn<'_>) -> bool {
             .subset
             .as_ref()
             .is_none_or(|subset| child.equals.or(child.subset).is_some_and(|own| holds(own, subset)))
-}
-
-/// Whether `arn` names who is asking: the principal itself, or the role behind its session.
-pub(super) fn is_principal(arn: &str, identity: &Identity) -> bool {
-    let principal = &identity.principal;
-    principal.kind != PrincipalKind::Anonymous
-        && (arn == principal.arn.as_str() || arn == principal.identity_arn().as_str())
 }
 
 /// Constraints bind only operations that have an encryption context.

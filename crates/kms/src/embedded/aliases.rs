@@ -18,7 +18,7 @@ use crate::api::{
     AliasListEntry, CreateAliasRequest, DeleteAliasRequest, EpochSeconds, ListAliasesRequest, ListAliasesResponse,
     UpdateAliasRequest,
 };
-use crate::{Caller, Error};
+use crate::{Caller, Error, KeyUsage};
 
 /// KMS Developer Guide, "Resource quotas".
 const MAX_PER_KEY: usize = 50;
@@ -70,9 +70,7 @@ impl Embedded {
         let turn = self.turn().await?;
         let (alias, old) = self.existing(call, &name, "UpdateAlias")?;
         let key = self.alias_target(call, &request.target_key_id, "UpdateAlias").await?;
-        if let Some(old) =
-            old.filter(|old| (old.record.usage, &old.record.spec) != (key.record.usage, &key.record.spec))
-        {
+        if let Some(old) = old.filter(|old| kind(old) != kind(&key)) {
             return Err(limits::invalid(format!(
                 "Alias {name} cannot move from {} to {}: their kinds differ",
                 old.arn, key.arn
@@ -208,7 +206,10 @@ fn checked_name(name: String) -> Result<String, Error> {
     limits::length(&name, "aliasName", 1, 256)?;
     limits::pattern(&name, "aliasName", "^[a-zA-Z0-9:/_-]+$", limits::is_name_char)?;
     match name.strip_prefix("alias/") {
-        None | Some("") => Err(limits::invalid("Invalid identifier")),
+        None => Err(limits::invalid(
+            "Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
+        )),
+        Some("") => Err(limits::invalid("Invalid identifier")),
         Some(rest) if rest.starts_with("aws/") => Err(refused("NotAuthorizedException", "")),
         // The pattern has it; the words of "CreateAlias" and the service do not.
         Some(rest) if rest.contains(':') => {
@@ -216,6 +217,12 @@ fn checked_name(name: String) -> Result<String, Error> {
         }
         Some(_) => Ok(name),
     }
+}
+
+/// What an alias may not change: the usage of its key, and whether that is symmetric, asymmetric or
+/// an HMAC key (KMS API Reference, "UpdateAlias").
+fn kind(key: &Key) -> (KeyUsage, bool) {
+    (key.record.usage, key.record.spec.secret_len().is_some())
 }
 
 fn room_for_alias(key: &Key) -> Result<(), Error> {

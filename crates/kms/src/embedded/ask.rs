@@ -18,6 +18,8 @@ pub(super) struct Ask<'a> {
     pub conditions: &'a [(&'a str, &'a [String])],
     /// The Region where it happens, if it is not the service's own.
     pub region: Option<&'a Region>,
+    /// Whether `ReEncrypt` stays under its key.
+    pub same_key: Option<bool>,
     /// What `CreateGrant` would pass on.
     pub passes_on: Option<PassedOn<'a>>,
 }
@@ -39,6 +41,7 @@ impl<'a> Ask<'a> {
             algorithm: EncryptionAlgorithm::SYMMETRIC_DEFAULT,
             conditions: &[],
             region: None,
+            same_key: None,
             passes_on: None,
         }
     }
@@ -57,6 +60,10 @@ impl<'a> Ask<'a> {
 
     pub(super) fn within(self, region: &'a Region) -> Self {
         Self { region: Some(region), ..self }
+    }
+
+    pub(super) fn same_key(self, same: bool) -> Self {
+        Self { same_key: Some(same), ..self }
     }
 
     pub(super) fn passing_on(self, grant: PassedOn<'a>) -> Self {

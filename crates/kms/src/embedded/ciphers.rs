@@ -27,6 +27,8 @@ pub(super) struct Source<'a> {
     pub ciphertext: Option<&'a Blob>,
     pub context: &'a EncryptionContext,
     pub algorithm: EncryptionAlgorithm,
+    /// Of ReEncrypt: whether its other key is the same.
+    pub same_key: Option<bool>,
 }
 
 impl Embedded {
@@ -42,6 +44,7 @@ impl Embedded {
         permission: &'static str,
     ) -> Result<Arc<Key>, Error> {
         let ask = Ask::new(call.caller, permission).context(source.context).algorithm(source.algorithm);
+        let ask = Ask { same_key: source.same_key, ..ask };
         let key = match source.ciphertext {
             None => self.unseen_source(call, source.key_id, source.member, ask).await?,
             Some(bytes) => {

@@ -7,8 +7,7 @@ use arqueta_policy::{Policy, Statement, is_global_key};
 use super::limits::refused;
 use crate::Error;
 
-/// Lower-case names, sorted. Those of enclaves are absent from every request here;
-/// `kms:ReEncryptOnSameKey`, which no request tells here, is refused.
+/// Lower-case names, sorted. Those of enclaves are absent from every request here.
 const KEYS: &[&str] = &[
     "kms:bypasspolicylockoutsafetycheck",
     "kms:calleraccount",
@@ -31,6 +30,7 @@ const KEYS: &[&str] = &[
     "kms:multiregion",
     "kms:multiregionkeytype",
     "kms:primaryregion",
+    "kms:reencryptonsamekey",
     "kms:replicaregion",
     "kms:requestalias",
     "kms:retiringprincipal",
@@ -90,20 +90,15 @@ mod tests {
             "KMS:viaservice",
             "kms:EncryptionContext:aws:s3:arn",
             "kms:EncryptionContextKeys",
+            "kms:ReEncryptOnSameKey",
             "kms:RecipientAttestation:PCR0",
             "aws:SourceArn",
             "aws:PrincipalTag/team",
         ] {
             assert_eq!(checked(key), Ok(()), "{key}");
         }
-        for key in [
-            "kms:ViaServices",
-            "kms:EncryptionContext:",
-            "kms:EncryptionContext",
-            "kms:ReEncryptOnSameKey",
-            "s3:prefix",
-            "aws:SourceIpp",
-        ] {
+        for key in ["kms:ViaServices", "kms:EncryptionContext:", "kms:EncryptionContext", "s3:prefix", "aws:SourceIpp"]
+        {
             assert_eq!(checked(key), Err("Policy has an invalid condition key".to_owned()), "{key}");
         }
         for key in ["aws:ResourceTag/team", "kms:ResourceAliases", "kms:ResourceTag/x"] {

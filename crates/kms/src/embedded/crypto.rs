@@ -186,6 +186,7 @@ impl Embedded {
             ciphertext: (!permission_only).then_some(&request.ciphertext_blob),
             context: &context,
             algorithm,
+            same_key: None,
         };
         let key = self.opener(call, &source, "Decrypt").await?;
         let opened = self.open_source(call.caller, key, &source).await?;
@@ -237,9 +238,13 @@ impl Embedded {
             ciphertext: (!permission_only).then_some(&request.ciphertext_blob),
             context: &from_context,
             algorithm: from_algorithm,
+            same_key: None,
         };
+        let under = source.ciphertext.and_then(|bytes| ciphertext::parse(bytes.expose()).ok());
+        let same = self.on_same_key(call.caller, under.as_ref(), source.key_id, &request.destination_key_id).await;
+        let source = Source { same_key: Some(same), ..source };
         let from = self.opener(call, &source, "ReEncryptFrom").await?;
-        let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context).algorithm(to_algorithm);
+        let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context).algorithm(to_algorithm).same_key(same);
         let to = self.admit(call, &request.destination_key_id, Names::Aliases, ask).await?;
         fits(&to, to_algorithm, &to_context, "ReEncrypt")?;
         usable(&to)?;
@@ -250,6 +255,28 @@ impl Embedded {
         call.uses_material("sourceKeyMaterialId", opened.material_id.as_deref());
         call.uses_material("destinationKeyMaterialId", sealed.material_id.as_deref());
         Ok((opened, sealed, (from_algorithm, to_algorithm)))
+    }
+
+    /// Whether a ciphertext is, or is said to be, under the key of this name. Names that lead to
+    /// no key are refused where they are used.
+    pub(super) async fn on_same_key(
+        &self,
+        caller: &Caller,
+        under: Option<&Parsed<'_>>,
+        said: Option<&str>,
+        to: &str,
+    ) -> bool {
+        let Ok(Target { key: Some(to), .. }) = self.resolve(caller, to, Names::Aliases, "keyId").await else {
+            return false;
+        };
+        match (under, said) {
+            (Some(under), _) => is_under(&to, under),
+            (None, Some(said)) => {
+                let from = self.resolve(caller, said, Names::Aliases, "keyId").await;
+                from.is_ok_and(|from| from.key.is_some_and(|from| from.arn == to.arn))
+            }
+            (None, None) => false,
+        }
     }
 
     /// `GenerateRandom`.

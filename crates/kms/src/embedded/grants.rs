@@ -7,7 +7,6 @@ use arqueta_model::{Arn, EncryptionContext, ObjectId};
 use serde_json::json;
 
 use super::Embedded;
-use super::access::is_principal;
 use super::ask::{Ask, PassedOn};
 use super::call::Call;
 use super::dry_run::dry_run;
@@ -15,7 +14,8 @@ use super::fitness::in_service;
 use super::issued::OfKey;
 use super::key::Key;
 use super::limits::{self, refused};
-use super::page::page;
+use super::page::{Page, page};
+use super::principals::{invalid_principal, is_principal};
 use super::record::GrantRecord;
 use super::resolve::{Names, Target};
 use super::state::Change;
@@ -131,14 +131,19 @@ impl Embedded {
         let key = self.admit_in_turn(call, &request.key_id, ask)?;
         in_service(&key)?;
         fits_key(&request, key.record.spec, key.record.usage)?;
+        let grantee = self.grantable(&request.grantee_principal).await?;
+        let retiring = match &request.retiring_principal {
+            Some(arn) => Some(self.grantable(arn).await?),
+            None => None,
+        };
         let grant = GrantRecord {
             account: key.record.account.clone(),
             key_id: key.record.id.clone(),
             id: format!("{}{}", ObjectId::random(), ObjectId::random()),
             name: request.name.unwrap_or_default(),
             created: self.state.clock.now(),
-            grantee: request.grantee_principal,
-            retiring: request.retiring_principal,
+            grantee,
+            retiring,
             issuer: call.caller.identity.principal.account.clone(),
             operations: request.operations.into_iter().collect(),
             equals,
@@ -183,19 +188,44 @@ impl Embedded {
             .maybe("grantId", request.grant_id.as_deref())
             .maybe("granteePrincipal", request.grantee_principal.as_deref());
         let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListGrants")).await;
-        let outcome = outcome.and_then(|key| {
-            refuse_services([("GranteeServicePrincipal", &request.grantee_service_principal)])?;
-            let wanted = |grant: &&Arc<GrantRecord>| {
-                request.grant_id.as_ref().is_none_or(|id| grant.id == *id)
-                    && request.grantee_principal.as_ref().is_none_or(|grantee| grant.grantee == *grantee)
-            };
+        let outcome = match outcome {
+            Ok(key) => self.list_grants_of(&key, &request).await,
+            Err(error) => Err(error),
+        };
+        self.finish(call, outcome).await
+    }
+
+    async fn list_grants_of(&self, key: &Key, request: &ListGrantsRequest) -> Result<ListGrantsResponse, Error> {
+        refuse_services([("GranteeServicePrincipal", &request.grantee_service_principal)])?;
+        let grantee = match &request.grantee_principal {
+            // Who is gone may be named by its id, which is how it is shown.
+            Some(name) => Some(self.kept_name(name).await?.unwrap_or_else(|| name.clone())),
+            None => None,
+        };
+        let wanted = |grant: &&Arc<GrantRecord>| {
+            request.grant_id.as_ref().is_none_or(|id| grant.id == *id)
+                && grantee.as_ref().is_none_or(|grantee| grant.grantee == *grantee)
+        };
+        let found = {
             let directory = self.state.directory();
             let grants = directory.issued.of_key(&key.record.account, &key.record.id);
             let grants = grants.into_iter().flat_map(OfKey::all).filter(wanted);
-            let listed = grants.map(|grant| (grant.id.as_str(), entry(&key, grant)));
-            listing(page(listed, request.limit, (50, 100), request.marker.as_deref())?)
-        });
-        self.finish(call, outcome).await
+            let listed = grants.map(|grant| (grant.id.as_str(), entry(key, grant)));
+            page(listed, request.limit, (50, 100), request.marker.as_deref())?
+        };
+        self.listing(found).await
+    }
+
+    /// The answer of a listing: principals by the ARNs they have now.
+    async fn listing(&self, page: Page<GrantListEntry>) -> Result<ListGrantsResponse, Error> {
+        let mut grants = page.items;
+        for entry in &mut grants {
+            entry.grantee_principal = self.shown_name(&entry.grantee_principal).await?;
+            if let Some(retiring) = &mut entry.retiring_principal {
+                *retiring = self.shown_name(retiring).await?;
+            }
+        }
+        Ok(ListGrantsResponse { truncated: page.next.is_some(), grants, next_marker: page.next })
     }
 
     /// `ListRetirableGrants` for a principal of the caller's account, over keys of all accounts.
@@ -226,12 +256,22 @@ impl Embedded {
         if account.as_deref() != Ok(caller.identity.principal.account.as_str()) {
             return Err(limits::invalid("The retiring principal must belong to the caller's account."));
         }
+        let retiring = self.kept_name(&request.retiring_principal).await?;
+        let retiring = retiring.unwrap_or_else(|| request.retiring_principal.clone());
+        self.listing(self.retirable_page(request, &retiring)?).await
+    }
+
+    fn retirable_page(
+        &self,
+        request: &ListRetirableGrantsRequest,
+        retiring: &str,
+    ) -> Result<Page<GrantListEntry>, Error> {
         let now = self.state.clock.now();
         let directory = self.state.directory();
         let key = |grant: &GrantRecord| directory.key(&grant.account, &grant.key_id).filter(|key| !key.is_gone(now));
-        let found = directory.issued.retirable(&request.retiring_principal);
+        let found = directory.issued.retirable(retiring);
         let found = found.filter_map(|grant| Some((grant.id.as_str(), entry(key(grant)?, grant))));
-        listing(page(found, request.limit, (50, 100), request.marker.as_deref())?)
+        page(found, request.limit, (50, 100), request.marker.as_deref())
     }
 
     /// `RetireGrant`: by the retiring principal, the grantee if the grant says so, the issuing
@@ -387,11 +427,7 @@ fn principal(text: &str, member: &str) -> Result<(), Error> {
     limits::length(text, member, 1, 256)?;
     let named =
         text.parse::<Arn>().is_ok_and(|arn| matches!(arn.service(), "iam" | "sts") && arn.account().len() == 12);
-    if named {
-        Ok(())
-    } else {
-        Err(refused("InvalidArnException", format!("ARN does not refer to a valid principal: {text}")))
-    }
+    if named { Ok(()) } else { Err(invalid_principal(text)) }
 }
 
 fn grant_conditions(request: &CreateGrantRequest) -> Vec<(&'static str, Vec<String>)> {
@@ -433,10 +469,6 @@ fn entry(key: &Key, grant: &GrantRecord) -> GrantListEntry {
         operations: grant.operations.iter().cloned().collect(),
         constraints: (constraints != GrantConstraints::default()).then_some(constraints),
     }
-}
-
-fn listing(page: super::page::Page<GrantListEntry>) -> Result<ListGrantsResponse, Error> {
-    Ok(ListGrantsResponse { truncated: page.next.is_some(), grants: page.items, next_marker: page.next })
 }
 
 fn no_such_grant(id: &str) -> Error {

@@ -79,6 +79,10 @@ impl Issued {
         self.keys.get(account)?.get(id)
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<GrantRecord>> {
+        self.by_id.iter().map(|ById(grant)| grant)
+    }
+
     /// The grant of this id, whichever key it is of.
     pub(super) fn find(&self, id: &str) -> Option<&Arc<GrantRecord>> {
         self.by_id.get(id).map(|ById(grant)| grant)

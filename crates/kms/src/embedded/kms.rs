@@ -77,14 +77,19 @@ impl Kms for Embedded {
             .context("sourceEncryptionContext", request.from.context)
             .context("destinationEncryptionContext", request.context);
         let outcome = async {
+            let under = ciphertext::parse(request.from.wrapped).ok();
+            let same = match request.to {
+                KeyRef::ServiceOwned => false,
+                to => self.on_same_key(caller, under.as_ref(), None, name_of(to)).await,
+            };
             let opened = match from {
                 Some(from) => self.open_under(caller, from, &request.from).await?,
                 None => {
-                    let ask = Ask::new(caller, "ReEncryptFrom").context(request.from.context);
+                    let ask = Ask::new(caller, "ReEncryptFrom").context(request.from.context).same_key(same);
                     self.open_as(&mut call, &request.from, ask).await?
                 }
             };
-            let ask = Ask::new(caller, "ReEncryptTo").context(request.context);
+            let ask = Ask::new(caller, "ReEncryptTo").context(request.context).same_key(same);
             let to = match request.to {
                 KeyRef::ServiceOwned => self.owned_for(caller)?,
                 to => self.admit_ref(&mut call, to, ask).await?,

@@ -34,10 +34,16 @@ pub(super) fn length(text: &str, member: &str, min: usize, max: usize) -> Result
         return Err(constraint(text, member, &format!("Member must have length greater than or equal to {min}")));
     }
     if length > max {
-        return Err(constraint_unseen(member, &format!("Member must have length less than or equal to {max}")));
+        let bound = format!("Member must have length less than or equal to {max}");
+        // A value is repeated as long as it is one that somebody may want to read.
+        let shown = text.len() <= MAX_SHOWN;
+        return Err(if shown { constraint(text, member, &bound) } else { constraint_unseen(member, &bound) });
     }
     Ok(())
 }
+
+/// Bytes of the longest value that a refusal repeats.
+const MAX_SHOWN: usize = 10_000;
 
 /// A number within `min..=max`.
 pub(super) fn range(value: i64, member: &str, min: i64, max: i64) -> Result<usize, Error> {
@@ -83,7 +89,15 @@ pub(super) fn grant_tokens(tokens: &[String]) -> Result<(), Error> {
     if tokens.len() > 10 {
         return Err(constraint_unseen("grantTokens", "Member must have length less than or equal to 10"));
     }
-    tokens.iter().try_for_each(|token| length(token, "grantTokens", 1, 8192))
+    // Who reads a token can use it: none is repeated.
+    let fits = |token: &String| (1..=8192).contains(&token.chars().count());
+    if tokens.iter().all(fits) {
+        return Ok(());
+    }
+    Err(constraint_unseen(
+        "grantTokens",
+        "Member must satisfy constraint: [Member must have length less than or equal to 8192, Member must have length greater than or equal to 1]",
+    ))
 }
 
 /// `[a-zA-Z0-9:/_-]`, of aliases and grant names.
@@ -108,8 +122,12 @@ mod tests {
         );
         assert_eq!(length("", "keyId", 1, 2048).unwrap_err().code(), "ValidationException");
         assert_eq!(
-            length(&"long".repeat(600), "keyId", 1, 2048).unwrap_err().to_string(),
-            "1 validation error detected: Value at 'keyId' failed to satisfy constraint: Member must have length less than or equal to 2048"
+            length("three", "tags.1.member.tagKey", 1, 2).unwrap_err().to_string(),
+            "1 validation error detected: Value 'three' at 'tags.1.member.tagKey' failed to satisfy constraint: Member must have length less than or equal to 2"
+        );
+        assert_eq!(
+            length(&"long".repeat(2501), "policy", 1, 2048).unwrap_err().to_string(),
+            "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to 2048"
         );
     }
 

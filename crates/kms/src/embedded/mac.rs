@@ -62,7 +62,7 @@ impl Embedded {
                 return Err(dry_run());
             }
             hmac::verify(&self.hmac(&key, algorithm)?, request.message.expose(), request.mac.expose())
-                .map_err(|_| refused("KMSInvalidMacException", "The MAC is not valid."))?;
+                .map_err(|_| refused("KMSInvalidMacException", ""))?;
             Ok(VerifyMacResponse {
                 key_id: key.arn.as_str().to_owned(),
                 mac_valid: true,

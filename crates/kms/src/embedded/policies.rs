@@ -3,8 +3,9 @@
 use super::Embedded;
 use super::ask::Ask;
 use super::call::Call;
-use super::key::new_policy;
+use super::key::Key;
 use super::limits::{self, refused};
+use super::record::KeyRecord;
 use super::resolve::Names;
 use crate::api::{
     GetKeyPolicyRequest, GetKeyPolicyResponse, ListKeyPoliciesRequest, ListKeyPoliciesResponse, PutKeyPolicyRequest,
@@ -32,15 +33,19 @@ impl Embedded {
         let bypasses = [bypass.to_string()];
         let conditions = [("kms:BypassPolicyLockoutSafetyCheck", &bypasses[..])];
         let ask = Ask::new(caller, "PutKeyPolicy").conditions(&conditions);
-        let outcome = self
-            .change_key_in(&mut call, &request.key_id, ask, |_, record| {
-                named_default(request.policy_name.as_deref())?;
-                limits::length(&request.policy, "policy", 1, MAX_POLICY)?;
-                new_policy(&request.policy)?;
-                record.policy.clone_from(&request.policy);
+        let outcome = async {
+            // Whom a policy names is looked up for those who may put it.
+            self.admit(&mut call, &request.key_id, Names::Keys, ask).await?;
+            named_default(request.policy_name.as_deref())?;
+            limits::length(&request.policy, "policy", 1, MAX_POLICY)?;
+            let policy = self.identified(&request.policy).await?;
+            let edit = |_: &Key, record: &mut KeyRecord| {
+                record.policy = policy;
                 if bypass { Ok(()) } else { self.check_lockout(caller, record) }
-            })
-            .await;
+            };
+            self.change_key_in(&mut call, &request.key_id, ask, edit).await
+        }
+        .await;
         self.finish(call, outcome).await
     }
 
@@ -57,10 +62,13 @@ impl Embedded {
             .with("keyId", request.key_id.as_str())
             .with("policyName", request.policy_name.as_deref().unwrap_or(NAME));
         let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyPolicy")).await;
-        let outcome = outcome.and_then(|key| {
+        let outcome = async {
+            let key = outcome?;
             named_default(request.policy_name.as_deref())?;
-            Ok(GetKeyPolicyResponse { policy: key.record.policy.clone(), policy_name: NAME.to_owned() })
-        });
+            let policy = self.shown(&key.record.policy).await?;
+            Ok(GetKeyPolicyResponse { policy, policy_name: NAME.to_owned() })
+        }
+        .await;
         self.finish(call, outcome).await
     }
 

@@ -47,7 +47,8 @@ pub(super) struct KeyRecord {
     pub spec: KeySpec,
     pub manager: KeyManager,
     pub lifecycle: Lifecycle,
-    /// Exactly as it was put; empty for the service-owned key.
+    /// As it was put, with unique ids in the place of the ARNs of users and roles; empty for the
+    /// service-owned key.
     pub policy: String,
     pub tags: BTreeMap<String, String>,
     pub rotation: Rotation,
@@ -299,7 +300,10 @@ pub(super) struct GrantRecord {
     pub id: String,
     pub name: String,
     pub created: Timestamp,
+    /// The unique id of a user, role or session of a role; the ARN of an account's root user or a
+    /// federated user. ARNs of users and roles, from earlier releases, name nobody.
     pub grantee: String,
+    /// As `grantee`.
     pub retiring: Option<String>,
     pub issuer: AccountId,
     pub operations: BTreeSet<String>,

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::fitness::{unfit_origin, usable};
 use super::import::expiration_model;
 use super::key::Key;
-use super::limits::{self, refused, unsupported};
+use super::limits::{self, refused};
 use super::page::page;
 use super::record::{Cause, KeyRecord, Origin};
 use super::resolve::Names;
@@ -41,15 +41,21 @@ impl Embedded {
     async fn rotate_on_demand_in(&self, call: &mut Call<'_>, name: &str) -> Result<RotateKeyOnDemandResponse, Error> {
         let turn = self.turn_for(call.caller, name).await?;
         let key = self.admit_in_turn(call, name, Ask::new(call.caller, call.name()))?;
+        // The state comes before the kind of key, for this operation alone.
+        if key.record.origin != Origin::CloudHsm {
+            usable(&key)?;
+        }
         rotatable(&key)?;
         self.primary_only(&key)?;
-        usable(&key)?;
         let mut record = key.record.clone();
         if record.everywhere().len() < record.versions.len() {
             return Err(refused("ConflictException", format!("A rotation of {} is in progress.", key.arn)));
         }
         if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
-            let message = format!("{} has reached the limit of {MAX_ON_DEMAND} on-demand rotations.", key.arn);
+            let message = format!(
+                "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: {}",
+                key.arn
+            );
             return Err(refused("LimitExceededException", message));
         }
         match record.origin {
@@ -195,7 +201,8 @@ fn rotatable(key: &Key) -> Result<(), Error> {
     }
     match key.record.spec {
         KeySpec::SYMMETRIC_DEFAULT => Ok(()),
-        spec => Err(unsupported(&format!("Rotation of keys of spec {}", spec.name()))),
+        // AWS says no more.
+        _ => Err(refused("UnsupportedOperationException", "")),
     }
 }
 

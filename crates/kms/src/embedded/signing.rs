@@ -88,7 +88,7 @@ impl Embedded {
                 Ok(asymmetric::verify(spec, algorithm, private.public(), &message, signature.expose()))
             });
             if !valid.await? {
-                return Err(refused("KMSInvalidSignatureException", "The signature is not valid."));
+                return Err(refused("KMSInvalidSignatureException", ""));
             }
             Ok(VerifyResponse {
                 key_id: key.arn.as_str().to_owned(),

@@ -13,6 +13,7 @@ use super::homes::Registry;
 use super::issued::OfKey;
 use super::key::Key;
 use super::neighbours::Neighbours;
+use super::people::People;
 use super::record::{self, AliasRecord, ErrandRecord, GrantRecord, KeyRecord, StoreRecord, TombRecord, WrappingRecord};
 use super::stores::Store;
 use super::turn::{Turn, Turns};
@@ -44,6 +45,8 @@ pub(super) struct State {
     pub usage: Usage,
     /// The other Regions, once the service has joined them.
     pub neighbours: Neighbours,
+    /// The identities, once the service has joined them.
+    pub people: People,
 }
 
 /// One change of the state. A batch of them happens whole or not at all.
@@ -92,6 +95,7 @@ impl State {
             workers: Arc::new(Semaphore::new(cores())),
             usage: Usage::default(),
             neighbours: Neighbours::default(),
+            people: People::default(),
         }
     }
 

@@ -93,11 +93,12 @@ impl Embedded {
 /// Tags within the API's limits, by key.
 pub(super) fn checked(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, Error> {
     let mut checked = BTreeMap::new();
-    for Tag { tag_key, tag_value } in tags {
-        limits::length(&tag_key, "tagKey", 1, 128)?;
-        limits::length(&tag_value, "tagValue", 0, 256)?;
+    for (number, Tag { tag_key, tag_value }) in tags.into_iter().enumerate() {
+        let member = |name: &str| format!("tags.{}.member.{name}", number + 1);
+        limits::length(&tag_key, &member("tagKey"), 1, 128)?;
+        limits::length(&tag_value, &member("tagValue"), 0, 256)?;
         if tag_key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(refused("TagException", "aws: prefixed tag key names are not allowed for external use."));
+            return Err(refused("TagException", "Tags beginning with aws: are reserved"));
         }
         if checked.insert(tag_key, tag_value).is_some() {
             return Err(refused("TagException", "Duplicate tag keys"));

@@ -4,6 +4,7 @@ mod contract;
 mod holder;
 mod holder_contract;
 mod memory;
+mod people;
 mod wrappers;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use contract::{Subject, contract};
 pub use holder::{MemoryCluster, MemoryHolder};
 pub use holder_contract::holder_contract;
 pub use memory::Memory;
+pub use people::{People, user_id};
 pub use wrappers::{Calls, Counting, Fault, Faulty, Slow};
 
 /// A root key in memory.
@@ -59,7 +61,7 @@ pub fn user(account: &str, name: &str, policies: &[&str]) -> Caller {
     let principal = Principal {
         arn: Arn::new("iam", "", account, &format!("user/{name}")),
         account: account_id,
-        id: format!("AIDA{name}"),
+        id: user_id(account, name),
         kind: PrincipalKind::User,
         access_key_id: format!("AKIA{name}"),
         session: None,

@@ -9,7 +9,7 @@ use crate::embedded::ask::Ask;
 use crate::embedded::call::Call;
 use crate::embedded::ciphertext::MAX_KEY_ID;
 use crate::embedded::key::Key;
-use crate::embedded::key::{new_policy, parse_policy};
+use crate::embedded::key::parse_policy;
 use crate::embedded::limits::{self, refused, unsupported};
 use crate::embedded::managed::{default_policy, new_id};
 use crate::embedded::policies::MAX_POLICY;
@@ -134,7 +134,7 @@ impl Embedded {
         let policy = request.policy.unwrap_or_else(|| default_policy(account));
         // Whoever waives the lock-out check does not waive this one: a stored policy must be readable.
         limits::length(&policy, "policy", 1, MAX_POLICY)?;
-        new_policy(&policy)?;
+        let policy = self.identified(&policy).await?;
         let drawn = if multi_region { regions::new_id } else { new_id };
         let id = id.map_or_else(|| Ok(drawn()), checked_id)?;
         let mut record = self.new_key(account, &id, KeyManager::Customer, policy);

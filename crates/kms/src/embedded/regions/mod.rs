@@ -68,14 +68,14 @@ impl Embedded {
         if self.leads(&key.record) {
             return Ok(());
         }
-        Err(refused("UnsupportedOperationException", format!("{} is a multi-Region replica key.", key.arn)))
+        Err(refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn)))
     }
 
     /// The multi-Region side of a primary key.
     fn primary_of<'a>(&self, key: &'a Key) -> Result<&'a MultiRegion, Error> {
         let regions = key.record.multi_region.as_ref().filter(|regions| regions.primary == self.state.region);
         regions.ok_or_else(|| {
-            refused("UnsupportedOperationException", format!("{} is not a multi-Region primary key.", key.arn))
+            refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn))
         })
     }
 }

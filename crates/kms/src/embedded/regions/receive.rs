@@ -8,7 +8,6 @@ use super::shared::{Misfit, Shared};
 use super::wire::{self, Answer, Message, Standing};
 use super::{Neighbour, handing_over};
 use crate::embedded::Embedded;
-use crate::embedded::key::parse_policy;
 use crate::embedded::record::{Creation, Edition, Errand, ErrandRecord, KeyRecord, Lifecycle, MultiRegion};
 use crate::embedded::state::Change;
 use crate::{Error, KeyManager};
@@ -53,7 +52,7 @@ impl Embedded {
         };
         Ok(Answer::Standing(Standing {
             state: key.state(),
-            policy: key.record.policy.clone(),
+            policy: self.shown(&key.record.policy).await?,
             tags: key.record.tags.clone(),
             aliases: key.aliases.clone(),
         }))
@@ -82,16 +81,16 @@ impl Embedded {
         if tomb.is_some_and(|tomb| shared.regions.edition <= tomb) {
             return Ok(Answer::Unknown);
         }
-        parse_policy(&creation.policy)?;
+        let policy = self.identified_or_gone(&creation.policy).await?;
         let edition = shared.regions.edition;
-        let record = self.replica(shared, &creation);
+        let record = self.replica(shared, &creation, policy);
         self.record_creation(&record, &creation).await?;
         self.commit(turn, vec![Change::Key(record)]).await?;
         Ok(Answer::Done(edition))
     }
 
-    fn replica(&self, shared: Shared, creation: &Creation) -> KeyRecord {
-        let mut record = self.new_key(&shared.account, &shared.id, KeyManager::Customer, creation.policy.clone());
+    fn replica(&self, shared: Shared, creation: &Creation, policy: String) -> KeyRecord {
+        let mut record = self.new_key(&shared.account, &shared.id, KeyManager::Customer, policy);
         record.description.clone_from(&creation.description);
         record.tags.clone_from(&creation.tags);
         (record.usage, record.spec, record.origin) = (shared.usage, shared.spec, shared.origin);

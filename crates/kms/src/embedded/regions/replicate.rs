@@ -63,6 +63,8 @@ impl Embedded {
         self.replicable(&key, &to)?;
         let policy = request.policy.unwrap_or_else(|| default_policy(&key.record.account));
         limits::length(&policy, "policy", 1, MAX_POLICY)?;
+        // The other Region gives it the ids that its principals have there.
+        self.identified(&policy).await?;
         let principal = call.caller.identity.principal.clone();
         let creation = Creation {
             policy,

@@ -426,3 +426,98 @@ async fn nobody_without_a_name_uses_a_key() {
     let aliases = world.kms.list_aliases(&world.root, ListAliasesRequest::default()).await.unwrap().aliases;
     assert!(aliases.is_empty(), "no AWS-managed key was made");
 }
+
+#[tokio::test]
+async fn a_key_policy_means_who_had_the_name_when_it_was_put() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    let arn = bob.identity.principal.arn.to_string();
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":["arn:aws:iam::{ACCOUNT}:root","{arn}"]}},"Action":"kms:*","Resource":"*"}}]}}"#
+    );
+    world.put_policy(&key, &policy).await.unwrap();
+    let kept = async |kms: &Embedded| {
+        let request = GetKeyPolicyRequest { key_id: key.to_string(), ..Default::default() };
+        kms.get_key_policy(&world.root, request).await.unwrap().policy
+    };
+    assert_eq!(kept(&world.kms).await, policy, "shown as it was put");
+    assert!(world.generate_as(&bob, key.as_str()).await.is_ok());
+
+    world.people.set(&arn, Some("AIDATHESECONDBOBOFALL"));
+    let mut identity = (*bob.identity).clone();
+    identity.principal.id = "AIDATHESECONDBOBOFALL".to_owned();
+    let second = Caller { identity: Arc::new(identity), ..bob.clone() };
+    assert_eq!(code(world.generate_as(&second, key.as_str()).await), "AccessDeniedException");
+    let id = crate::testing::user_id(ACCOUNT, "bob");
+    assert_eq!(kept(&world.kms).await, policy.replace(&arn, &id), "who is gone is an id");
+    assert_eq!(kept(&world.reopened().await).await, policy.replace(&arn, &id));
+
+    world.people.set(&arn, None);
+    let refused = world.put_policy(&key, &policy).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.to_string().as_str()),
+        ("MalformedPolicyDocumentException", "Policy contains a statement with one or more invalid principals.")
+    );
+    let request = CreateKeyRequest { policy: Some(policy), ..Default::default() };
+    assert_eq!(code(world.kms.create_key(&world.root, request).await), "MalformedPolicyDocumentException");
+}
+
+#[tokio::test]
+async fn key_policies_of_earlier_releases_mean_who_exists_when_they_are_opened() {
+    use crate::embedded::record::{KeyRecord, decode, encode};
+    use arqueta_store::{Batch, MetaStore as _};
+    let world = World::new().await;
+    let key = world.key().await;
+    let (bob, eve) = (user(ACCOUNT, "bob", &[]), user(ACCOUNT, "eve", &[]));
+    world.people.set(eve.identity.principal.arn.as_str(), None);
+    let name = format!("kms/k/{ACCOUNT}/{}", key.key_id());
+    let mut old: KeyRecord = decode(b"k", &world.meta.get(name.as_bytes()).await.unwrap().unwrap()).unwrap();
+    old.policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":["{}","{}"]}},"Action":"kms:*","Resource":"*"}}]}}"#,
+        bob.identity.principal.arn, eve.identity.principal.arn
+    );
+    world.meta.commit(Batch::default().put(name, encode(&old))).await.unwrap();
+    let kms = world.reopened().await;
+    world.people.set(eve.identity.principal.arn.as_str(), Some(&eve.identity.principal.id));
+    let may = async |caller: &Caller| {
+        let request =
+            GenerateDataKeyRequest { key_id: key.to_string(), key_spec: Some("AES_256".into()), ..Default::default() };
+        kms.generate_data_key(caller, request).await
+    };
+    assert!(may(&bob).await.is_ok());
+    assert_eq!(code(may(&eve).await), "AccessDeniedException", "who came later");
+}
+
+#[tokio::test]
+async fn the_numbers_of_a_request_and_the_sameness_of_keys_are_conditions() {
+    let world = World::new().await;
+    let (key, other) = (world.key().await, world.key().await);
+    let may = |action: &str, operator: &str, condition: &str, value: &str| {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"kms:{action}","Resource":"*","Condition":{{"{operator}":{{"{condition}":"{value}"}}}}}},{{"Effect":"Allow","Action":["kms:Encrypt","kms:ReEncryptTo"],"Resource":"*"}}]}}"#
+        );
+        user(ACCOUNT, "bob", &[&policy])
+    };
+    let bob = may("EnableKeyRotation", "NumericLessThanEquals", "kms:RotationPeriodInDays", "180");
+    for (period, allowed) in [(Some(180), true), (Some(181), false), (None, false)] {
+        let request = EnableKeyRotationRequest { key_id: key.to_string(), rotation_period_in_days: period };
+        assert_eq!(world.kms.enable_key_rotation(&bob, request).await.is_ok(), allowed, "{period:?}");
+    }
+    let bob = may("ReEncryptFrom", "Bool", "kms:ReEncryptOnSameKey", "true");
+    let sealed = world.encrypt(&key, b"x").await;
+    for (to, allowed) in [(&key, true), (&other, false)] {
+        let request = ReEncryptRequest {
+            ciphertext_blob: Blob::new(sealed.clone()),
+            destination_key_id: to.to_string(),
+            ..Default::default()
+        };
+        assert_eq!(world.kms.re_encrypt(&bob, request).await.is_ok(), allowed, "{to}");
+    }
+    let name = "kms:ScheduleKeyDeletionPendingWindowInDays";
+    let bob = may("ScheduleKeyDeletion", "NumericGreaterThan", name, "10");
+    for (window, allowed) in [(Some(7), false), (None, true)] {
+        let request = ScheduleKeyDeletionRequest { key_id: other.to_string(), pending_window_in_days: window };
+        assert_eq!(world.kms.schedule_key_deletion(&bob, request).await.is_ok(), allowed, "{window:?}");
+    }
+}

@@ -43,7 +43,7 @@ async fn what_was_encrypted_before_opens_in_a_new_store() {
     let all = |meta: Arc<MemoryMeta>| async move { meta.scan(Scan::prefix(b"kms/", 1000)).await.unwrap() };
     assert_eq!(all(meta.clone()).await, all(world.meta.clone()).await);
     let World { audit, clock, root, .. } = world;
-    let kms = open(&meta, &audit, &clock, [7; 32]).await.unwrap();
+    let kms = open(&meta, &audit, &clock, &Arc::default(), [7; 32]).await.unwrap();
     let request = DecryptRequest { ciphertext_blob: Blob::new(sealed), ..Default::default() };
     assert_eq!(kms.decrypt(&root, request).await.unwrap().plaintext.expose(), b"old");
 }

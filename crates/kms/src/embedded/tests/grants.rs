@@ -336,3 +336,91 @@ async fn a_grant_lets_its_grantee_retire_it_and_no_other_one() {
     assert_eq!(code(world.kms.retire_grant(&bob, retire(&other.grant_id)).await), "AccessDeniedException");
     world.kms.retire_grant(&bob, retire(&own.grant_id)).await.unwrap();
 }
+
+#[tokio::test]
+async fn who_is_made_again_under_a_deleted_ones_name_has_none_of_its_grants() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    let arn = bob.identity.principal.arn.to_string();
+    let retiring = Some(arn.clone());
+    let request = CreateGrantRequest { retiring_principal: retiring, ..grant(&key, &bob, &["GenerateDataKey"]) };
+    let made = world.kms.create_grant(&world.root, request).await.unwrap();
+    assert!(world.generate_as(&bob, key.as_str()).await.is_ok());
+    world.people.set(&arn, Some("AIDATHESECONDBOBOFALL"));
+    let mut identity = (*bob.identity).clone();
+    identity.principal.id = "AIDATHESECONDBOBOFALL".to_owned();
+    let second = Caller { identity: Arc::new(identity), ..bob.clone() };
+    let kms = world.reopened().await;
+    for kms in [&world.kms, &kms] {
+        let request = |caller: Caller| {
+            let key_id = key.to_string();
+            let request = GenerateDataKeyRequest { key_id, key_spec: Some("AES_256".into()), ..Default::default() };
+            async move { kms.generate_data_key(&caller, request).await }
+        };
+        assert_eq!(code(request(second.clone()).await), "AccessDeniedException");
+        let retire = RetireGrantRequest { grant_token: Some(made.grant_token.clone()), ..Default::default() };
+        assert_eq!(code(kms.retire_grant(&second, retire).await), "AccessDeniedException");
+        let listed = ListGrantsRequest { key_id: key.to_string(), ..Default::default() };
+        let listed = kms.list_grants(&world.root, listed).await.unwrap().grants.remove(0);
+        let id = crate::testing::user_id(ACCOUNT, "bob");
+        assert_eq!((listed.grantee_principal, listed.retiring_principal), (id.clone(), Some(id)), "who is gone");
+    }
+    let own = ListRetirableGrantsRequest { retiring_principal: arn, ..Default::default() };
+    assert!(world.kms.list_retirable_grants(&world.root, own).await.unwrap().grants.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_can_be_given_or_retire_a_grant() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let bob = user(ACCOUNT, "bob", &[]);
+    world.people.set("arn:aws:iam::111122223333:user/nobody", None);
+    let nobody = || "arn:aws:iam::111122223333:user/nobody".to_owned();
+    let given = CreateGrantRequest { grantee_principal: nobody(), ..grant(&key, &bob, &["Encrypt"]) };
+    let retiring = CreateGrantRequest { retiring_principal: Some(nobody()), ..grant(&key, &bob, &["Encrypt"]) };
+    for request in [given, retiring] {
+        let refused = world.kms.create_grant(&world.root, request.clone()).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.to_string()),
+            ("InvalidArnException", format!("ARN does not refer to a valid principal: {}", nobody()))
+        );
+        // Who may not make a grant is not told who exists.
+        assert_eq!(code(world.kms.create_grant(&bob, request).await), "AccessDeniedException");
+    }
+}
+
+#[tokio::test]
+async fn grants_of_earlier_releases_are_given_the_ids_of_who_exists() {
+    use crate::embedded::record::{GrantRecord, encode};
+    use arqueta_store::{Batch, MetaStore as _};
+    let world = World::new().await;
+    let key = world.key().await;
+    let (bob, eve) = (user(ACCOUNT, "bob", &[]), user(ACCOUNT, "eve", &[]));
+    world.people.set(eve.identity.principal.arn.as_str(), None);
+    for (id, grantee) in [("1", &bob), ("2", &eve)] {
+        let old = GrantRecord {
+            account: ACCOUNT.parse().unwrap(),
+            key_id: key.key_id().to_owned(),
+            id: id.to_owned(),
+            name: String::new(),
+            created: arqueta_model::Timestamp::from_millis(0),
+            grantee: grantee.identity.principal.arn.to_string(),
+            retiring: None,
+            issuer: ACCOUNT.parse().unwrap(),
+            operations: ["GenerateDataKey".to_owned()].into(),
+            equals: None,
+            subset: None,
+        };
+        world.meta.commit(Batch::default().put(old.store_key(), encode(&old))).await.unwrap();
+    }
+    let kms = world.reopened().await;
+    let may = async |caller: &Caller| {
+        let request =
+            GenerateDataKeyRequest { key_id: key.to_string(), key_spec: Some("AES_256".into()), ..Default::default() };
+        kms.generate_data_key(caller, request).await
+    };
+    assert!(may(&bob).await.is_ok());
+    world.people.set(eve.identity.principal.arn.as_str(), Some(&eve.identity.principal.id));
+    assert_eq!(code(may(&eve).await), "AccessDeniedException", "who came later");
+}

@@ -10,7 +10,7 @@ async fn world() -> (World, Arc<MemoryHolder>) {
     let audit = Arc::new(Faulty::new(MemoryAudit::default()));
     let holder = Arc::new(MemoryHolder::default());
     let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), config_with(&holder)).await.unwrap();
-    (World { kms, meta, audit, clock, root: root(ACCOUNT) }, holder)
+    (World { kms, meta, audit, clock, people: Arc::default(), root: root(ACCOUNT) }, holder)
 }
 
 fn config_with(holder: &Arc<MemoryHolder>) -> Config {

@@ -399,7 +399,7 @@ async fn the_aws_managed_key_is_one_per_account_and_only_for_s3() {
 #[tokio::test]
 async fn another_root_key_does_not_open_the_store() {
     let world = World::new().await;
-    let other = open(&world.meta, &world.audit, &world.clock, [8; 32]).await;
+    let other = open(&world.meta, &world.audit, &world.clock, &world.people, [8; 32]).await;
     assert!(matches!(other, Err(Error::RootKey(crate::RootKeyError::Wrong))));
 }
 
@@ -413,7 +413,7 @@ async fn a_key_that_was_edited_to_have_no_version_is_damaged() {
     let mut edited: KeyRecord = record::decode(at, value).unwrap();
     edited.versions.clear();
     world.meta.commit(Batch::default().put(at.clone(), record::encode(&edited))).await.unwrap();
-    let refused = open(&world.meta, &world.audit, &world.clock, [7; 32]).await.unwrap_err();
+    let refused = open(&world.meta, &world.audit, &world.clock, &world.people, [7; 32]).await.unwrap_err();
     assert!(matches!(refused, Error::Store(arqueta_store::Error::Damaged { .. })), "{refused:?}");
     assert!(!format!("{refused:?}").contains("sealed"));
 }

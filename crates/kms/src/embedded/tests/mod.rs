@@ -30,7 +30,7 @@ use arqueta_store::MemoryMeta;
 
 use super::{Config, Embedded};
 use crate::api::*;
-use crate::testing::{ACCOUNT, FixedRootKey, power_user, root};
+use crate::testing::{ACCOUNT, FixedRootKey, People, power_user, root};
 use crate::{Caller, Error};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -41,6 +41,7 @@ struct World {
     meta: Arc<MemoryMeta>,
     audit: Arc<Faulty<MemoryAudit>>,
     clock: Arc<ManualClock>,
+    people: Arc<People>,
     root: Caller,
 }
 
@@ -48,13 +49,14 @@ impl World {
     async fn new() -> Self {
         let (meta, clock) = (Arc::new(MemoryMeta::new()), Arc::new(ManualClock::default()));
         let audit = Arc::new(Faulty::new(MemoryAudit::default()));
-        let kms = open(&meta, &audit, &clock, [7; 32]).await.unwrap();
-        Self { kms, meta, audit, clock, root: root(ACCOUNT) }
+        let people = Arc::new(People::default());
+        let kms = open(&meta, &audit, &clock, &people, [7; 32]).await.unwrap();
+        Self { kms, meta, audit, clock, people, root: root(ACCOUNT) }
     }
 
     /// The same store opened again.
     async fn reopened(&self) -> Embedded {
-        open(&self.meta, &self.audit, &self.clock, [7; 32]).await.unwrap()
+        open(&self.meta, &self.audit, &self.clock, &self.people, [7; 32]).await.unwrap()
     }
 
     async fn key(&self) -> KeyArn {
@@ -106,10 +108,13 @@ async fn open(
     meta: &Arc<MemoryMeta>,
     audit: &Arc<Faulty<MemoryAudit>>,
     clock: &Arc<ManualClock>,
+    people: &Arc<People>,
     root: [u8; 32],
 ) -> Result<Embedded, Error> {
     let config = config(root);
-    Embedded::open(meta.clone(), audit.clone(), clock.clone(), config).await
+    let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), config).await?;
+    kms.join_identities(people.clone()).await?;
+    Ok(kms)
 }
 
 fn config(root: [u8; 32]) -> Config {

@@ -20,7 +20,7 @@ impl Site {
         let audit = Arc::new(Faulty::new(MemoryAudit::default()));
         let settings = settings(&cluster, &other);
         let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await.unwrap();
-        Self { world: World { kms, meta, audit, clock, root: root(ACCOUNT) }, cluster, other }
+        Self { world: World { kms, meta, audit, clock, people: Arc::default(), root: root(ACCOUNT) }, cluster, other }
     }
 
     fn kms(&self) -> &Embedded {

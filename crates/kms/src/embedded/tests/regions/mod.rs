@@ -138,6 +138,7 @@ impl Globe {
             (to.clone(), peer)
         });
         kms.join_regions(regions.collect());
+        kms.join_identities(Arc::new(People::default())).await.unwrap();
         for ((_, to), link) in &self.links {
             if to == own {
                 *link.to.lock().unwrap() = Some(kms.clone());
