@@ -94,12 +94,15 @@ async fn what_a_caller_without_rights_sends_stops_no_reader_of_the_record() {
     let edge = Edge::new().await;
     let nobody = edge.user("nobody", &policy("Deny", "*", "*")).await;
     let name = "\"".repeat(300_000);
-    for action in ["GetUser", "CreateUser"] {
-        let answered = edge.query(&nobody, "iam", &[("Action", action), ("UserName", &name)]).await;
-        assert!(answered.status.is_client_error());
+    for operation in ["GetTrail", "CreateTrail"] {
+        let target = format!("{}{operation}", cloudtrail::TARGET);
+        let answered = edge.json(&nobody, "cloudtrail", &target, json!({ "Name": name })).await;
+        assert!(answered.status.is_client_error(), "{operation}: {}", answered.status);
     }
     let found = edge.json(&edge.root, "cloudtrail", LOOKUP, json!({})).await;
     assert_eq!(found.status, StatusCode::OK);
     assert!(found.body.len() < 256 << 10, "{}", found.body.len());
-    assert!(found.body.contains("GetUser") && found.body.contains("CreateAccessKey"));
+    for name in ["GetTrail", "CreateTrail", "CreateAccessKey"] {
+        assert!(found.body.contains(name), "{name}");
+    }
 }
