@@ -112,6 +112,10 @@ pub struct Objects {
     pub default_encryption: bool,
     /// New buckets block public access, as AWS's since April 2023.
     pub block_public_access: bool,
+    /// Presigned requests and forms may be signed by Signature Version 2, as many SDKs sign by default.
+    pub signature_v2: bool,
+    /// Signatures for any Region are taken, as MinIO takes them where none is configured.
+    pub any_region: bool,
 }
 
 /// `[metadata]`
@@ -218,7 +222,7 @@ impl Default for BucketKey {
 
 impl Default for Objects {
     fn default() -> Self {
-        Self { default_encryption: true, block_public_access: true }
+        Self { default_encryption: true, block_public_access: true, signature_v2: true, any_region: false }
     }
 }
 

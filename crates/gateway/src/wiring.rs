@@ -253,6 +253,8 @@ fn edge(config: &Config) -> EdgeConfig {
         domains: config.domains.clone(),
         body_idle: Duration::from_secs(config.limits.body_idle_seconds),
         block_public_access: config.objects.block_public_access,
+        signature_v2: config.objects.signature_v2,
+        any_region: config.objects.any_region,
         ..EdgeConfig::new(config.region.clone())
     }
 }

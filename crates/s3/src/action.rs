@@ -56,6 +56,7 @@ pub fn of_body(name: &str, uri: &Uri) -> Option<&'static str> {
 /// decided per key, tagging and object lock with the tags and the lock that they set, by the
 /// operations themselves; so is CreateBucket with a body, by the Region and the tags in it.
 #[must_use]
+#[allow(clippy::too_many_lines)] // a table: one line an operation
 pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
     let has = |header: &str| headers.contains_key(header);
     let versioned = query::has(uri, "versionId");
@@ -99,6 +100,16 @@ pub fn needs(name: &str, headers: &HeaderMap, uri: &Uri) -> Option<Vec<Need>> {
         "GetBucketLifecycleConfiguration" => bucket("s3:GetLifecycleConfiguration"),
         "GetBucketReplication" => bucket("s3:GetReplicationConfiguration"),
         "GetBucketWebsite" => bucket("s3:GetBucketWebsite"),
+        "PutBucketRequestPayment" => bucket("s3:PutBucketRequestPayment"),
+        "PutBucketAccelerateConfiguration" => bucket("s3:PutAccelerateConfiguration"),
+        "PutBucketNotificationConfiguration" => bucket("s3:PutBucketNotification"),
+        "DeleteBucketLifecycle" => bucket("s3:PutLifecycleConfiguration"),
+        "DeleteBucketReplication" => bucket("s3:PutReplicationConfiguration"),
+        "DeleteBucketWebsite" => bucket("s3:DeleteBucketWebsite"),
+        "DeleteBucketAnalyticsConfiguration" => bucket("s3:PutAnalyticsConfiguration"),
+        "DeleteBucketIntelligentTieringConfiguration" => bucket("s3:PutIntelligentTieringConfiguration"),
+        "DeleteBucketInventoryConfiguration" => bucket("s3:PutInventoryConfiguration"),
+        "DeleteBucketMetricsConfiguration" => bucket("s3:PutMetricsConfiguration"),
         "GetObject" | "HeadObject" | "GetObjectAttributes" => pick("s3:GetObject", "s3:GetObjectVersion"),
         "GetObjectAcl" => pick("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
         "PutObjectAcl" => pick("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),

@@ -22,6 +22,10 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 #[derive(Debug, Clone, Copy)]
 pub struct Status(pub StatusCode);
 
+/// Extension of an answer that is no error document of S3's, and is sent as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole;
+
 /// An error answer made at the edge itself.
 #[must_use]
 pub fn error(code: &str, status: StatusCode, message: &str) -> Response<Body> {
@@ -51,7 +55,8 @@ pub fn refused(refusal: Refusal) -> Response<Body> {
 pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: &Subject) -> Response<Body> {
     let id = exchange.info().id.to_string();
     let host_id = host_id(&id);
-    if answer.status().is_client_error() || answer.status().is_server_error() {
+    let is_whole = answer.extensions_mut().remove::<Whole>().is_some();
+    if !is_whole && (answer.status().is_client_error() || answer.status().is_server_error()) {
         let refusal = refusal(&mut answer, exchange, subject);
         log(&refusal, exchange, subject, &id);
         write_error(&mut answer, &refusal, subject, &id, &host_id);

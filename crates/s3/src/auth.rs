@@ -1,13 +1,13 @@
-//! Who asks, and whether they may: the authentication and access hooks of s3s over [`Iam`].
+//! Whether who asks may: the access hook of s3s.
 
 use std::sync::Arc;
 
 use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::BucketRecord;
-use arqueta_iam::{Iam, Identity};
+use arqueta_iam::Identity;
 use arqueta_model::{AccountId, Arn, Principal, PrincipalKind};
 use async_trait::async_trait;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::CopySource;
@@ -16,31 +16,24 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use crate::action::{self, Need, On};
 use crate::condition;
-use crate::error;
+use crate::error::{self, Answer};
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::ops;
 use crate::query;
 use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
-use crate::refusal::Detail as _;
 use crate::signing::Signing;
+use crate::version_2;
 
-/// The secret behind an access key id, for s3s to verify a signature with.
-pub struct Authenticator(pub Arc<Iam>);
+/// Nobody's secrets: signatures are verified before s3s sees a request, and taken out of it. s3s
+/// asks for access only where it could have verified one.
+pub struct NoSecrets;
 
 #[async_trait]
-impl S3Auth for Authenticator {
-    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
-        let known = self.0.credential(access_key, exchange.token()).await;
-        let credential = told(known.map_err(|failure| match failure {
-            arqueta_iam::Error::UnknownAccessKey => error::of_iam(&failure).detail("AWSAccessKeyId", access_key),
-            _ => error::of_iam(&failure),
-        }))?;
-        // Not trusted before s3s has verified the signature with this very secret.
-        exchange.identify(credential.identity);
-        Ok(SecretKey::from(credential.secret.expose()))
+impl S3Auth for NoSecrets {
+    async fn get_secret_key(&self, _: &str) -> S3Result<SecretKey> {
+        Err(s3_error!(InternalError))
     }
 }
 
@@ -63,20 +56,14 @@ impl Access {
     async fn admit(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
         exchange.name_operation(cx.s3_op().name());
-        let signing = match (cx.credentials(), Signing::of(cx.headers(), cx.uri())) {
-            (None, _) => {
-                exchange.identify(Arc::new(anonymous()));
-                refuse_anonymous(cx.headers(), cx.uri())?;
-                Signing::None
-            }
-            // Forms do not come here, and nothing else is signed without saying so.
-            (Some(_), Signing::None) => return Err(s3_error!(InternalError)),
-            (Some(_), signing) => {
-                require_signed_host(signing, cx.headers(), cx.uri())?;
-                signing
-            }
-        };
-        require_same_key(&exchange, cx.credentials().map(|found| found.access_key.as_str()))?;
+        let signing = exchange.signing();
+        if cx.credentials().is_some() {
+            return Err(s3_error!(InternalError));
+        }
+        if signing == Signing::None {
+            exchange.identify(Arc::new(anonymous()));
+            refuse_anonymous(cx.headers(), cx.uri())?;
+        }
         let name = cx.s3_op().name().to_owned();
         let needs = action::needs(&name, cx.headers(), cx.uri()).ok_or_else(|| {
             s3_error!(NotImplemented, "A header or query you provided requested a function that is not implemented.")
@@ -137,6 +124,9 @@ impl Access {
                 exchange.doubt(&denied);
             }
         }
+        if signing.is_version_2() {
+            self.refuse_key_service(exchange, operation, cx, source.as_ref()).await?;
+        }
         if operation == "CopyObject"
             && action::copies_tags(cx.headers())
             && let Some(source) = &source
@@ -147,9 +137,35 @@ impl Access {
             gate.decide_object(question, read, source.arn.as_str(), source.bucket.as_deref(), name).await?;
             gate.decide(question, "s3:PutObjectTagging", &resource(On::Object, path)?, present)?;
         }
+        if bucket.is_none() && named.is_some() && !needs.is_empty() && operation != "CreateBucket" {
+            // Who may act in it is told first of all that there is none.
+            return Err(error::of_engine(&arqueta_engine::Error::NoSuchBucket));
+        }
         require_owner("x-amz-expected-bucket-owner", cx.headers(), bucket.as_deref())?;
         if let Some(source) = &source {
             require_owner("x-amz-source-expected-bucket-owner", cx.headers(), source.bucket.as_deref())?;
+        }
+        Ok(())
+    }
+}
+
+impl Access {
+    /// Refuses a request of Version 2 that has to do with an object under a KMS key.
+    async fn refuse_key_service(
+        &self,
+        exchange: &Exchange,
+        operation: &str,
+        cx: &S3AccessContext<'_>,
+        source: Option<&Source>,
+    ) -> S3Result<()> {
+        if version_2::writes(operation) {
+            version_2::refuse_write(cx.headers(), exchange.bucket().map(|bucket| &**bucket))?;
+        }
+        let read = object_name(cx.s3_path(), cx.uri()).filter(|_| version_2::reads(operation));
+        for name in read.into_iter().chain(source.map(|source| source.name.clone())) {
+            if self.gate.is_under_key_service(exchange, name).await {
+                return Err(version_2::refusal());
+            }
         }
         Ok(())
     }
@@ -234,35 +250,6 @@ pub fn anonymous() -> Identity {
     })
 }
 
-/// The identity that was looked up must be the one whose signature s3s verified.
-fn require_same_key(exchange: &Exchange, verified: Option<&str>) -> S3Result<()> {
-    let identity = exchange.identity().ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
-    if identity.principal.access_key_id == verified.unwrap_or_default() {
-        Ok(())
-    } else {
-        Err(s3_error!(InternalError))
-    }
-}
-
-/// SigV4 demands `host` among the signed headers; s3s leaves that to us. Without it a captured
-/// request could be replayed against another bucket or gateway.
-fn require_signed_host(signing: Signing, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
-    let names = match signing {
-        Signing::Query => query::value(uri, "X-Amz-SignedHeaders").unwrap_or_default(),
-        _ => {
-            let value =
-                headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let names = value.split([',', ' ']).find_map(|field| field.trim().strip_prefix("SignedHeaders="));
-            names.unwrap_or_default().to_owned()
-        }
-    };
-    if names.split(';').any(|name| name.eq_ignore_ascii_case("host")) {
-        return Ok(());
-    }
-    Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed")
-        .detail("HeadersNotSigned", "host"))
-}
-
 /// What an unsigned request may not do, whatever the policies say.
 fn refuse_anonymous(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
     if query::pairs(uri).any(|(name, _)| name.starts_with("response-")) {
@@ -280,12 +267,14 @@ fn refuse_anonymous(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
 /// Compares an expected bucket owner with the bucket's.
 ///
 /// # Errors
-/// `AccessDenied`; `InvalidArgument` for what is no account.
+/// `AccessDenied`; `InvalidBucketOwnerAWSAccountID` for what is no account.
 pub fn require_owner(name: &'static str, headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
     let (Some(expected), Some(bucket)) = (headers.get(name), bucket) else { return Ok(()) };
     let expected = expected.to_str().unwrap_or_default();
     if expected.parse::<AccountId>().is_err() {
-        return Err(error::invalid_argument(&format!("The value of {name} must be an AWS account ID"), name, expected));
+        let message =
+            format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]");
+        return Err(Answer::new("InvalidBucketOwnerAWSAccountID", StatusCode::BAD_REQUEST, message).into_error());
     }
     if expected == bucket.owner.as_str() { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
 }
@@ -339,36 +328,6 @@ mod tests {
     }
 
     #[test]
-    fn host_must_be_signed() {
-        let uri = Uri::from_static("/");
-        for (value, good) in [
-            ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host;x-amz-date, Signature=0", true),
-            ("AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=x-amz-date;Host,Signature=0", true),
-            ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=x-amz-date, Signature=0", false),
-            ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=x-host;hosts, Signature=0", false),
-            ("AWS4-HMAC-SHA256 Credential=host, SignedHeaders=, Signature=0", false),
-        ] {
-            assert_eq!(
-                require_signed_host(Signing::Header, &headers(&[("authorization", value)]), &uri).is_ok(),
-                good,
-                "{value}"
-            );
-        }
-        for (uri, good) in [
-            ("/?X-Amz-SignedHeaders=host", true),
-            ("/?X-Amz-SignedHeaders=host%3Bx-amz-date", true),
-            ("/?X-Amz-SignedHeaders=x-amz-date", false),
-            ("/", false),
-        ] {
-            assert_eq!(
-                require_signed_host(Signing::Query, &HeaderMap::new(), &Uri::from_static(uri)).is_ok(),
-                good,
-                "{uri}"
-            );
-        }
-    }
-
-    #[test]
     fn a_header_that_says_who_asks_stands_once() {
         for name in ONCE {
             let mut headers = headers(&[(name, "a")]);
@@ -386,7 +345,7 @@ mod tests {
             ("content-encoding", "aws-chunked"),
         ]);
         assert!(refuse_undecoded(&streaming, Signing::Header).is_ok());
-        for signing in [Signing::None, Signing::Query, Signing::Form, Signing::FormV2] {
+        for signing in [Signing::None, Signing::Query, Signing::QueryV2, Signing::Form, Signing::FormV2] {
             assert!(refuse_undecoded(&streaming, signing).is_err(), "{signing:?}");
         }
         let bare = headers(&[("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-encoding", "gzip, aws-chunked")]);

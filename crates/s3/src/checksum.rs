@@ -9,7 +9,7 @@ use arqueta_engine::api::{ChecksumAlgorithm, ChecksumRequest, ChecksumType, Chec
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderMap;
-use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use crate::exchange::{BodyFault, Exchange};
 use crate::refusal::Detail as _;
@@ -85,11 +85,7 @@ fn bad_value(algorithm: ChecksumAlgorithm) -> S3Error {
 ///
 /// # Errors
 /// `InvalidRequest` where header, trailer and `x-amz-sdk-checksum-algorithm` do not fit together.
-pub fn of_body(
-    headers: &HeaderMap,
-    trailers: Option<TrailingHeaders>,
-    exchange: &Arc<Exchange>,
-) -> S3Result<ChecksumRequest> {
+pub fn of_body(headers: &HeaderMap, exchange: &Arc<Exchange>) -> S3Result<ChecksumRequest> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let declared = declared(headers)?;
     let announced = text("x-amz-trailer").map(announced).transpose()?;
@@ -113,8 +109,10 @@ pub fn of_body(
         (Some((algorithm, text)), None) => Ok(ChecksumRequest::Declared(value(algorithm, &text)?)),
         (None, Some(algorithm)) => {
             // Without a decoder behind it nothing would ever produce the trailer.
-            let trailers = trailers.ok_or_else(|| invalid("x-amz-trailer needs a body with trailing chunks."))?;
-            Ok(ChecksumRequest::Trailer(algorithm, trailer(algorithm, trailers, Arc::clone(exchange))))
+            if !exchange.expects_trailer() {
+                return Err(invalid("x-amz-trailer needs a body with trailing chunks."));
+            }
+            Ok(ChecksumRequest::Trailer(algorithm, trailer(algorithm, Arc::clone(exchange))))
         }
         (None, None) => Ok(ChecksumRequest::Default),
     }
@@ -132,9 +130,9 @@ fn announced(header: &str) -> S3Result<ChecksumAlgorithm> {
 }
 
 /// Reads the trailer once the body is over: exactly the announced checksum, nothing else.
-fn trailer(wanted: ChecksumAlgorithm, trailers: TrailingHeaders, exchange: Arc<Exchange>) -> TrailerValue {
+fn trailer(wanted: ChecksumAlgorithm, exchange: Arc<Exchange>) -> TrailerValue {
     Box::new(move || {
-        let found = trailers.read(|headers| read_trailer(wanted, headers)).flatten();
+        let found = exchange.trailer().and_then(|headers| read_trailer(wanted, headers));
         match found {
             Some(value) => Ok(Some(value)),
             None => {
@@ -271,14 +269,14 @@ mod tests {
     }
 
     fn message(pairs: &[(&'static str, &'static str)]) -> String {
-        of_body(&headers(pairs), None, &exchange()).unwrap_err().message().unwrap().to_owned()
+        of_body(&headers(pairs), &exchange()).unwrap_err().message().unwrap().to_owned()
     }
 
     #[test]
     fn a_declared_value_is_parsed() {
-        let request = of_body(&headers(&[("x-amz-checksum-crc32", "y/Q5Jg==")]), None, &exchange()).unwrap();
+        let request = of_body(&headers(&[("x-amz-checksum-crc32", "y/Q5Jg==")]), &exchange()).unwrap();
         assert!(matches!(request, ChecksumRequest::Declared(value) if value.to_string() == "y/Q5Jg=="));
-        assert!(matches!(of_body(&HeaderMap::new(), None, &exchange()).unwrap(), ChecksumRequest::Default));
+        assert!(matches!(of_body(&HeaderMap::new(), &exchange()).unwrap(), ChecksumRequest::Default));
     }
 
     #[test]
@@ -293,11 +291,11 @@ mod tests {
             &[("x-amz-trailer", "x-amz-checksum-crc32, x-amz-checksum-sha1")],
             &[("x-amz-trailer", "x-amz-checksum-crc32")],
         ] {
-            let error = of_body(&headers(pairs), None, &exchange()).unwrap_err();
+            let error = of_body(&headers(pairs), &exchange()).unwrap_err();
             assert_eq!(error.code(), &S3ErrorCode::InvalidRequest, "{pairs:?}");
         }
         for unserved in ["x-amz-checksum-md5", "x-amz-checksum-xxhash3", "x-amz-checksum-sha512"] {
-            let error = of_body(&headers(&[(unserved, "AAAA")]), None, &exchange()).unwrap_err();
+            let error = of_body(&headers(&[(unserved, "AAAA")]), &exchange()).unwrap_err();
             assert_eq!(error.code(), &S3ErrorCode::NotImplemented, "{unserved}");
         }
     }

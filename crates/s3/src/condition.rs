@@ -162,12 +162,16 @@ fn add_signing(keys: &mut ConditionKeys<'_>, now: Timestamp, headers: &HeaderMap
             keys.set("s3:authtype", "REST-QUERY-STRING");
             query::value(uri, "X-Amz-Date")
         }
+        Signing::QueryV2 => {
+            keys.set("s3:authtype", "REST-QUERY-STRING");
+            None
+        }
         Signing::Form | Signing::FormV2 => {
             keys.set("s3:authtype", "POST");
             None
         }
     };
-    let version = if signing == Signing::FormV2 { "AWS" } else { "AWS4-HMAC-SHA256" };
+    let version = if signing.is_version_2() { "AWS" } else { "AWS4-HMAC-SHA256" };
     keys.set("s3:signatureversion", version);
     if let Some(signed) = date.as_deref().and_then(amz_date) {
         keys.set("s3:signatureage", now.since(signed).as_millis().to_string());

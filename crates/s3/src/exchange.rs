@@ -17,6 +17,7 @@ use s3s::{S3Error, S3Result};
 
 use crate::record::draft::Draft;
 use crate::refusal::Refusal;
+use crate::signing::Signing;
 
 tokio::task_local! {
     static CURRENT: Arc<Exchange>;
@@ -47,6 +48,10 @@ pub enum BodyFault {
     Checksum(&'static str, Digests),
     /// The trailer is not the announced one.
     Trailer,
+    /// Chunks that are malformed, that end too early, or that are not as long as stated.
+    Incomplete,
+    /// The signature of a chunk or of the trailer does not match.
+    Signature,
     /// Longer than the limit of its kind of body.
     TooLong,
     /// A document with declarations or CDATA, see [`crate::body::is_plain`].
@@ -102,6 +107,12 @@ impl BodyFault {
                 "MalformedTrailerError",
                 "The request contained trailing data that was not well-formed or did not conform to our published schema.",
             ),
+            Self::Incomplete => bad("IncompleteBody", "The request body terminated unexpectedly"),
+            Self::Signature => Refusal::new(
+                "SignatureDoesNotMatch",
+                StatusCode::FORBIDDEN,
+                "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+            ),
             Self::TooLong => bad("MaxMessageLengthExceeded", "Your request was too big."),
             Self::Markup => bad(
                 "MalformedXML",
@@ -129,6 +140,9 @@ pub struct Exchange {
     admitted: AtomicBool,
     bucket: OnceLock<Arc<BucketRecord>>,
     fault: OnceLock<BodyFault>,
+    signing: OnceLock<Signing>,
+    is_chunked: AtomicBool,
+    trailer: OnceLock<HeaderMap>,
     refusal: Mutex<Option<Refusal>>,
     doubt: Mutex<Option<Refusal>>,
     operation: OnceLock<Box<str>>,
@@ -165,6 +179,9 @@ impl Exchange {
             admitted: AtomicBool::new(false),
             bucket: OnceLock::new(),
             fault: OnceLock::new(),
+            signing: OnceLock::new(),
+            is_chunked: AtomicBool::new(false),
+            trailer: OnceLock::new(),
             refusal: Mutex::default(),
             doubt: Mutex::default(),
             operation: OnceLock::new(),
@@ -224,6 +241,39 @@ impl Exchange {
     #[must_use]
     pub fn bucket(&self) -> Option<&Arc<BucketRecord>> {
         self.bucket.get()
+    }
+
+    /// Remembers how the request was signed.
+    pub fn sign(&self, signing: Signing) {
+        let _ = self.signing.set(signing);
+    }
+
+    /// How the request was signed; not at all before that is known.
+    #[must_use]
+    pub fn signing(&self) -> Signing {
+        self.signing.get().copied().unwrap_or(Signing::None)
+    }
+
+    /// Records that the body comes in chunks, so that a trailer may come with it.
+    pub fn expect_trailer(&self) {
+        self.is_chunked.store(true, Ordering::Release);
+    }
+
+    /// Whether a trailer may come.
+    #[must_use]
+    pub fn expects_trailer(&self) -> bool {
+        self.is_chunked.load(Ordering::Acquire)
+    }
+
+    /// Keeps the trailer of the body.
+    pub fn keep_trailer(&self, trailer: HeaderMap) {
+        let _ = self.trailer.set(trailer);
+    }
+
+    /// The trailer of the body, once that is over.
+    #[must_use]
+    pub fn trailer(&self) -> Option<&HeaderMap> {
+        self.trailer.get()
     }
 
     /// Records that signature and authorization were found good.
@@ -330,5 +380,7 @@ pub fn session_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     if let Some(value) = headers.get("x-amz-security-token") {
         return value.to_str().ok().map(str::to_owned);
     }
-    crate::query::value(uri, "X-Amz-Security-Token")
+    // Version 2 writes it as the header is written.
+    let parameter = |name| crate::query::value(uri, name);
+    parameter("X-Amz-Security-Token").or_else(|| parameter("x-amz-security-token"))
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arqueta_engine::api::ObjectName;
+use arqueta_engine::api::{GetObject, ObjectName};
 use arqueta_engine::record::{BucketDocument, BucketRecord};
-use arqueta_engine::{Engine, Error};
+use arqueta_engine::{Caller, Engine, Error};
 use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest, Unidentified, identified, shown};
 use arqueta_model::{AccountId, BucketName, PrincipalKind, Region};
 use http::{HeaderMap, Uri};
@@ -155,6 +155,14 @@ impl Gate {
             Some(keys) => self.decide(Question { keys: &keys, ..question }, action, resource, bucket),
             None => self.decide(question, action, resource, bucket),
         }
+    }
+
+    /// Whether the object is sealed under a KMS key; one that cannot be read is answered by its read.
+    pub async fn is_under_key_service(&self, exchange: &Exchange, name: ObjectName) -> bool {
+        let Some(identity) = exchange.identity() else { return false };
+        let caller = Caller::new(Arc::clone(identity), Arc::clone(exchange.info()));
+        let info = self.engine.head_object(&caller, GetObject::new(name)).await;
+        info.is_ok_and(|info| info.encryption.is_some_and(|encryption| encryption.key.is_some()))
     }
 
     /// Whether the object carries tags; one that cannot be read has none to copy.

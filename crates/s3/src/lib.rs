@@ -6,8 +6,9 @@
 //!
 //! **Refuses to do** anything without a decision: an operation that has no line in the action
 //! table does not run; an unsigned request runs only where a bucket policy names everyone; a body
-//! in a framing that nothing decodes is not stored. What is not supported
-//! answers NotImplemented instead of pretending.
+//! in a framing that nothing decodes is not stored; a sub-resource under a method that has none
+//! touches nothing; Signature Version 2 is for presigned URLs and forms alone, and for no object under
+//! a KMS key. What is not supported answers NotImplemented instead of pretending.
 //!
 //! **Invariants.**
 //! - Every action of an operation is decided before the operation runs; what stands in a body
@@ -16,7 +17,7 @@
 //! - An answer that fails in the middle breaks the connection. It never ends like a whole one.
 //! - Every answer names its request, and every error is a complete document.
 //!
-//! **Threat notes.** s3s verifies signatures; beside it the edge demands that `host` is signed,
+//! **Threat notes.** The edge verifies signatures before s3s sees a request: it demands that `host` is signed,
 //! that session tokens fit their credentials, and that trailers are the announced ones. Secrets
 //! (customer keys, signatures, tokens) are in no log and in no error document.
 
@@ -26,6 +27,7 @@ mod auth;
 mod body;
 mod bucket_policy;
 mod checksum;
+mod chunks;
 mod condition;
 mod condition_keys;
 mod cors;
@@ -34,17 +36,24 @@ mod exchange;
 mod form;
 mod gate;
 mod host;
+mod leftover;
+mod minio;
 mod ops;
+mod payload;
 mod public_access;
 mod query;
 mod record;
 mod refusal;
+mod resources;
 mod service;
+mod signature;
 mod signing;
 mod sse;
 mod subject;
 mod text;
+mod tidy;
 mod time_text;
+mod version_2;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

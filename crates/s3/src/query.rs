@@ -25,6 +25,12 @@ pub fn has(uri: &Uri, name: &str) -> bool {
     pairs(uri).any(|(key, _)| key == name)
 }
 
+/// The name of a parameter as it stands in a query.
+#[must_use]
+pub fn name(pair: &str) -> Cow<'_, str> {
+    decode(pair.split_once('=').map_or(pair, |(name, _)| name))
+}
+
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['+', '%']) {
         return Cow::Borrowed(text);

@@ -3,40 +3,48 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_engine::Engine;
 use arqueta_engine::record::BucketDocument;
+use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
 use arqueta_model::{BucketName, Clock, PrincipalKind, Region, Served};
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, ORIGIN, RANGE,
-};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body::Body as _;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::crypto::{Checksum as _, Sha256};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, StdError, dto};
+use s3s::{Body, S3Result, StdError, s3_error};
 
 use crate::answer;
-use crate::auth::{Access, Authenticator, refuse_doubled, refuse_undecoded};
+use crate::auth::{Access, NoSecrets, refuse_doubled, refuse_undecoded};
 use crate::body::{Digests, Watched};
+use crate::chunks::Chunks;
 use crate::cors;
-use crate::exchange::{Connection, Exchange, session_token};
+use crate::error;
+use crate::exchange::{BodyFault, Connection, Exchange, session_token};
 use crate::form::{self, Forms, Target};
 use crate::gate::Gate;
 use crate::host::Hosts;
+use crate::leftover::{self, Leftover};
+use crate::minio;
 use crate::ops::Operations;
+use crate::payload::{self, Hashed, Payload};
 use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::{self, Recorder};
 use crate::refusal::Refusal;
+use crate::resources::{self, On};
+use crate::signature::{self, Rules, Verified, Verifier};
 use crate::signing::Signing;
 use crate::subject::{self, Subject};
+use crate::tidy::tidy;
 
 /// Largest XML or JSON document that a request may carry, in bytes.
 const DOCUMENT_LIMIT: usize = 4 * 1024 * 1024;
-/// Largest signed chunk of an aws-chunked body, in bytes: it is held until its signature is known.
-const CHUNK_LIMIT: usize = 16 * 1024 * 1024;
+/// Most tags of an object.
+const MOST_TAGS: usize = 10;
+const TOO_MANY_TAGS: &str = "Object tags cannot be greater than 10";
 
 /// Settings of the edge.
 #[derive(Debug, Clone)]
@@ -49,8 +57,10 @@ pub struct EdgeConfig {
     pub body_idle: Duration,
     /// Whether new buckets block public access, as those of AWS do.
     pub block_public_access: bool,
-    /// Whether forms signed by Signature Version 2 are taken.
+    /// Whether forms and presigned requests signed by Signature Version 2 are taken.
     pub signature_v2: bool,
+    /// Whether signatures for any Region are taken.
+    pub any_region: bool,
 }
 
 impl EdgeConfig {
@@ -63,16 +73,18 @@ impl EdgeConfig {
             body_idle: Duration::from_secs(20),
             block_public_access: true,
             signature_v2: true,
+            any_region: false,
         }
     }
 }
 
 /// S3 over HTTP. Cheap to share behind an `Arc`.
 pub struct S3Edge {
-    /// With authentication and authorization.
+    /// With authorization.
     guarded: S3Service,
-    /// Without. Only for requests that `guarded` has admitted, see [`S3Edge::again`].
+    /// Without. Only for the PUTs that stand for forms, which are decided before.
     admitted: S3Service,
+    verifier: Verifier,
     forms: Forms,
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
@@ -90,8 +102,6 @@ impl std::fmt::Debug for S3Edge {
 impl S3Edge {
     /// An edge over `engine`, for the identities of `iam`, whose calls go through `recorder`.
     ///
-    /// # Panics
-    /// Never: every [`Region`] is a region to s3s.
     #[must_use]
     pub fn new(
         engine: Arc<Engine>,
@@ -101,7 +111,7 @@ impl S3Edge {
         config: &EdgeConfig,
     ) -> Self {
         let hosts = Hosts::new(&config.domains, &config.region);
-        let settings = Arc::new(StaticConfigProvider::new(Arc::new(settings(&config.region))));
+        let settings = Arc::new(StaticConfigProvider::new(Arc::new(settings())));
         let gate = Arc::new(Gate::new(Arc::clone(&iam), Arc::clone(&engine), config.region.clone()));
         let public_access = config.block_public_access.then_some(PublicAccess::BLOCKED);
         let service = |guarded: bool| {
@@ -111,15 +121,18 @@ impl S3Edge {
             builder.set_config(Arc::clone(&settings) as Arc<_>);
             builder.set_host(hosts.clone());
             if guarded {
-                builder.set_auth(Authenticator(Arc::clone(&iam)));
+                builder.set_auth(NoSecrets);
                 builder.set_access(Access { gate: Arc::clone(&gate), recorder: recorder.clone() });
             }
             builder.build()
         };
         let (guarded, admitted) = (service(true), service(false));
+        let rules =
+            Rules { region: config.region.clone(), any_region: config.any_region, version_2: config.signature_v2 };
+        let verifier = Verifier::new(Arc::clone(&iam), Arc::clone(&clock), rules);
         let (region, clock_of_forms) = (config.region.clone(), Arc::clone(&clock));
         let forms = Forms::new(gate, iam, recorder.clone(), clock_of_forms, region, config.signature_v2);
-        Self { guarded, admitted, forms, clock, body_idle: config.body_idle, hosts, recorder, engine }
+        Self { guarded, admitted, verifier, forms, clock, body_idle: config.body_idle, hosts, recorder, engine }
     }
 
     /// Answers one request that came over `connection`. The path must be in origin form; hyper's
@@ -133,19 +146,11 @@ impl S3Edge {
         let token = session_token(&parts.headers, &parts.uri);
         let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, token);
         let subject = Subject::of(&parts, &self.hosts);
+        let closing = Closing::of(&parts);
+        let (body, leftover) = leftover::lend(body);
         let question = self.cors_question(&parts).await;
-        let mut answer = if subject.method == Method::OPTIONS {
-            preflight(&parts, question.as_ref())
-        } else if form::is_form(&subject.method, &parts.headers) {
-            let work = self.form(&parts, self.watch(body, &exchange), &exchange);
-            Arc::clone(&exchange).scope(work).await
-        } else if self.lacks_a_form(&parts) {
-            Arc::clone(&exchange).scope(async { answer::of_error(&form::not_a_form()) }).await
-        } else {
-            let request = self.watched(parts, body, &exchange);
-            let work = self.dispatch(request, &exchange);
-            Arc::clone(&exchange).scope(work).await
-        };
+        let work = self.route(parts, body, &exchange, question.as_ref());
+        let mut answer = Arc::clone(&exchange).scope(work).await;
         if let Some(allowed) = &question
             && subject.method != Method::OPTIONS
         {
@@ -156,13 +161,42 @@ impl S3Edge {
             Ok(answer) => answer,
             Err(unrecorded) => answer::finish(unrecorded, &exchange, &subject),
         };
+        if !closing.can_go_on(leftover, &self.clock).await {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let served = served(&answer, &exchange, &subject);
         answer.extensions_mut().insert(served);
         answer
     }
 
+    async fn route<B>(
+        &self,
+        parts: Parts,
+        body: B,
+        exchange: &Arc<Exchange>,
+        question: Option<&Allowed>,
+    ) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        if parts.method == Method::OPTIONS {
+            preflight(&parts, question)
+        } else if let Some(answer) = self.minio(&parts).await {
+            answer
+        } else if let Err(refused) = self.refused(&parts) {
+            answer::of_error(&refused)
+        } else if form::is_form(&parts.method, &parts.headers) {
+            self.form(&parts, self.watch(body, exchange), exchange).await
+        } else if self.lacks_a_form(&parts) {
+            answer::of_error(&form::not_a_form())
+        } else {
+            self.dispatch(parts, body, exchange).await
+        }
+    }
+
     /// Answers a browser form.
-    async fn form<B>(&self, parts: &http::request::Parts, body: Watched<B>, exchange: &Arc<Exchange>) -> Response<Body>
+    async fn form<B>(&self, parts: &Parts, body: Watched<B>, exchange: &Arc<Exchange>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
@@ -197,7 +231,7 @@ impl S3Edge {
     }
 
     /// Whether a request is a POST to a bucket that asks for nothing and carries no form.
-    fn lacks_a_form(&self, parts: &http::request::Parts) -> bool {
+    fn lacks_a_form(&self, parts: &Parts) -> bool {
         let path = parts.uri.path().trim_matches('/');
         let bucket = match self.hosts.bucket(subject::host(parts)) {
             Some(_) => path.is_empty(),
@@ -211,72 +245,134 @@ impl S3Edge {
         Watched::new(body, Arc::clone(exchange), Arc::clone(&self.clock), self.body_idle)
     }
 
-    /// The request with its body under watch.
-    fn watched<B>(&self, parts: http::request::Parts, body: B, exchange: &Arc<Exchange>) -> Request<Body>
+    /// Answers anything but a preflight and a form.
+    async fn dispatch<B>(&self, mut parts: Parts, body: B, exchange: &Arc<Exchange>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        let verified = match self.verified(&parts, exchange).await {
+            Ok(verified) => verified,
+            Err(refused) => return answer::of_error(&refused),
+        };
+        exchange.sign(verified.signing);
+        signature::strip(&mut parts);
+        let presigned = matches!(verified.signing, Signing::Query | Signing::QueryV2);
+        tidy(&mut parts, presigned, exchange.info().received);
+        let heads = parts.method == Method::HEAD && self.target(&parts) == On::Service;
+        if heads {
+            // It says what a GET would, without the list.
+            parts.method = Method::GET;
+        }
+        let request = match self.prepared(parts, body, verified.payload, exchange) {
+            Ok(request) => request,
+            Err(fault) => return answer::refused(fault.refusal()),
+        };
+        let mut answer = self.guarded.call(request).await.unwrap_or_else(|_| unwritable());
+        if heads {
+            answer.headers_mut().remove(CONTENT_LENGTH);
+            *answer.body_mut() = Body::empty();
+        }
+        answer
+    }
+
+    async fn verified(&self, parts: &Parts, exchange: &Exchange) -> S3Result<Verified> {
+        let bucket = self.hosts.bucket(subject::host(parts));
+        let verified = signature::verify(&self.verifier, parts, bucket, exchange).await?;
+        refuse_undecoded(&parts.headers, verified.signing)?;
+        Ok(verified)
+    }
+
+    /// The request with its body under watch, decoded, and held against what is stated of it.
+    fn prepared<B>(
+        &self,
+        mut parts: Parts,
+        body: B,
+        payload: Payload,
+        exchange: &Arc<Exchange>,
+    ) -> Result<Request<Body>, BodyFault>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
         if body.is_end_stream() {
-            return Request::from_parts(parts, Body::empty());
+            match payload {
+                Payload::Unsigned => {}
+                Payload::Digest(stated) => payload::compare(&stated, &Sha256::new().finalize())?,
+                Payload::Chunks(_) => return Err(BodyFault::Incomplete),
+            }
+            if parts.version > Version::HTTP_11 {
+                // Its framing says so. In HTTP/1 a body without a length is one that was forgotten.
+                parts.headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+            }
+            return Ok(Request::from_parts(parts, Body::empty()));
         }
+        let document = document(&parts);
         let watched = self.watch(body, exchange);
-        let watched = match document(&parts) {
-            Some(digests) => {
-                let watched = watched.with_digests(&parts.headers, digests, DOCUMENT_LIMIT);
-                // A bucket policy is JSON.
-                if is_json(&parts) { watched } else { watched.of_xml() }
+        let body = match (payload, document) {
+            (Payload::Chunks(chunking), document) => {
+                parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(chunking.length));
+                exchange.expect_trailer();
+                let chunks = Chunks::new(watched, Arc::clone(exchange), chunking);
+                match document {
+                    Some(digests) => self.document(&parts, self.watch(chunks, exchange), digests),
+                    None => Body::http_body_unsync(chunks),
+                }
             }
-            None => watched,
+            (_, Some(digests)) => self.document(&parts, watched, digests),
+            (Payload::Digest(stated), None) => {
+                Body::http_body_unsync(Hashed::new(watched, Arc::clone(exchange), stated))
+            }
+            (Payload::Unsigned, None) => Body::http_body_unsync(watched),
         };
-        Request::from_parts(parts, Body::http_body_unsync(watched))
+        Ok(Request::from_parts(parts, body))
     }
 
-    async fn dispatch(&self, request: Request<Body>, exchange: &Exchange) -> Response<Body> {
-        let signing = Signing::of(request.headers(), request.uri());
-        if let Err(refused) =
-            refuse_doubled(request.headers()).and_then(|()| refuse_undecoded(request.headers(), signing))
-        {
-            return answer::of_error(&refused);
+    fn document<B>(&self, parts: &Parts, watched: Watched<B>, digests: Digests) -> Body
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        let watched = watched.with_digests(&parts.headers, digests, DOCUMENT_LIMIT);
+        // A bucket policy is JSON.
+        Body::http_body_unsync(if is_json(parts) { watched } else { watched.of_xml() })
+    }
+
+    /// What a request may not be, whoever sends it.
+    fn refused(&self, parts: &Parts) -> S3Result<()> {
+        let on = self.target(parts);
+        resources::check(&parts.method, &parts.uri, on)?;
+        refuse_doubled(&parts.headers)?;
+        refuse_many_tags(&parts.headers)?;
+        let first = parts.uri.path().trim_start_matches('/').split('/').next().unwrap_or_default();
+        if self.hosts.bucket(subject::host(parts)).is_none() && first.to_ascii_lowercase().contains("%2f") {
+            // Whoever reads the path before us took this for one name.
+            return Err(s3_error!(InvalidBucketName, "The specified bucket is not valid."));
         }
-        let lenient = lenient_headers(&request);
-        // These requests have no body, so they can be asked twice.
-        let again = (!lenient.is_empty()).then(|| {
-            let mut copy = Request::new(Body::empty());
-            (*copy.method_mut(), *copy.uri_mut()) = (request.method().clone(), request.uri().clone());
-            (*copy.headers_mut(), *copy.version_mut()) = (request.headers().clone(), request.version());
-            copy
-        });
-        let answer = self.guarded.call(request).await;
-        let malformed = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::BAD_REQUEST);
-        match again {
-            Some(copy) if malformed && exchange.is_admitted() => self.again(lenient, copy).await,
-            _ => answer.unwrap_or_else(|_| unwritable()),
+        Ok(())
+    }
+
+    fn target(&self, parts: &Parts) -> On {
+        let subject = Subject::of(parts, &self.hosts);
+        match (subject.bucket(), subject.key()) {
+            (_, Some(_)) => On::Object,
+            (Some(_), None) => On::Bucket,
+            (None, None) => On::Service,
         }
     }
 
-    /// S3 ignores a malformed `Range` or date and forgives entity tags where s3s answers 400, and
-    /// being signed the header cannot be changed before the signature was verified. So the request,
-    /// whose signature and rights were found good, is asked again with what S3 makes of the header
-    /// and without its signature.
-    async fn again(
-        &self,
-        lenient: Vec<(HeaderName, Option<HeaderValue>)>,
-        mut request: Request<Body>,
-    ) -> Response<Body> {
-        for (name, value) in lenient {
-            match value {
-                Some(value) => drop(request.headers_mut().insert(name, value)),
-                None => drop(request.headers_mut().remove(name)),
-            }
+    /// MinIO's addresses, where no bucket has them.
+    async fn minio(&self, parts: &Parts) -> Option<Response<Body>> {
+        let answer = minio::answer(&parts.method, parts.uri.path())?;
+        if self.hosts.bucket(subject::host(parts)).is_some() {
+            return None;
         }
-        request.headers_mut().remove(AUTHORIZATION);
-        *request.uri_mut() = unsigned(request.uri());
-        self.admitted.call(request).await.unwrap_or_else(|_| unwritable())
+        let taken = self.engine.bucket(&minio::BUCKET.parse().ok()?).await.is_ok();
+        (!taken).then_some(answer)
     }
 
     /// What the bucket's cross-origin rules say of a request with an `Origin`.
-    async fn cors_question(&self, parts: &http::request::Parts) -> Option<Allowed> {
+    async fn cors_question(&self, parts: &Parts) -> Option<Allowed> {
         let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let origin = text(ORIGIN)?;
         let preflight = parts.method == Method::OPTIONS;
@@ -296,7 +392,7 @@ impl S3Edge {
         Some(Allowed { rule, origin: owned(origin), method: owned(method), headers: owned(headers) })
     }
 
-    fn addressed_bucket(&self, parts: &http::request::Parts) -> Option<BucketName> {
+    fn addressed_bucket(&self, parts: &Parts) -> Option<BucketName> {
         match self.hosts.bucket(subject::host(parts)) {
             Some(bucket) => bucket.parse().ok(),
             None => parts.uri.path().trim_start_matches('/').split('/').next()?.parse().ok(),
@@ -336,7 +432,7 @@ impl Allowed {
     }
 }
 
-fn preflight(parts: &http::request::Parts, allowed: Option<&Allowed>) -> Response<Body> {
+fn preflight(parts: &Parts, allowed: Option<&Allowed>) -> Response<Body> {
     match allowed {
         Some(allowed) => {
             let mut answer = Response::new(Body::empty());
@@ -357,22 +453,20 @@ fn preflight(parts: &http::request::Parts, allowed: Option<&Allowed>) -> Respons
 }
 
 /// What s3s is told (design, section 7).
-fn settings(region: &Region) -> S3Config {
+fn settings() -> S3Config {
     let mut settings = S3Config::default();
     settings.xml_max_body_size = DOCUMENT_LIMIT;
-    settings.aws_chunked_stream_max_chunk_size = CHUNK_LIMIT;
     settings.enable_sig_v2 = false;
     settings.operation_id_routing = false;
     // Forms do not reach s3s. If one did, nothing of it would be held.
     (settings.post_object_max_file_size, settings.form_max_fields_size) = (1, 1);
-    settings.sig_v4_allowed_services = vec!["s3".to_owned()];
-    let region = s3s::region::Region::new(region.as_str().into());
-    settings.expected_region = Some(region.expect("a region of ours is a region to s3s"));
+    // A write that names no length is refused: none was lost on the way.
+    settings.normalize_content_length = false;
     settings
 }
 
 /// What the headers state of the body, if it is a document that s3s reads whole.
-fn document(parts: &http::request::Parts) -> Option<Digests> {
+fn document(parts: &Parts) -> Option<Digests> {
     // Only `PUT` carries an object, and only without a sub-resource.
     let is_document = parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| !of_objects(&name));
     let completes = parts.method == Method::POST && query::has(&parts.uri, "uploadId");
@@ -380,7 +474,7 @@ fn document(parts: &http::request::Parts) -> Option<Digests> {
 }
 
 /// Whether the document is a bucket policy, the one kind that is no XML.
-fn is_json(parts: &http::request::Parts) -> bool {
+fn is_json(parts: &Parts) -> bool {
     let signature = |name: &str| name.to_ascii_lowercase().starts_with("x-amz-") || name == "x-id";
     parts.method == Method::PUT
         && query::has(&parts.uri, "policy")
@@ -392,69 +486,38 @@ fn of_objects(name: &str) -> bool {
     name.starts_with("X-Amz-") || matches!(name, "partNumber" | "uploadId" | "x-id" | "versionId")
 }
 
-/// Headers that s3s would refuse and S3 does not, each with what S3 makes of it: nothing, or an
-/// entity tag in its quotes. Only of requests without a body.
-fn lenient_headers(request: &Request<Body>) -> Vec<(HeaderName, Option<HeaderValue>)> {
-    let read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let copy = request.headers().contains_key("x-amz-copy-source") && request.body().is_end_stream();
-    let mut lenient = Vec::new();
-    if read {
-        lenient.extend(malformed_headers(request).map(|name| (name, None)));
+/// Refuses more tags than an object can have, before a policy is asked about each of them.
+fn refuse_many_tags(headers: &HeaderMap) -> S3Result<()> {
+    let pairs = headers.get_all("x-amz-tagging").iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b'&'));
+    match pairs.filter(|pair| !pair.is_empty()).nth(MOST_TAGS) {
+        Some(_) => Err(error::of_engine(&Error::TooManyTags { message: TOO_MANY_TAGS })),
+        None => Ok(()),
     }
-    if read || copy || *request.method() == Method::DELETE {
-        lenient.extend(unquoted_tags(request).map(|(name, tag)| (name, Some(tag))));
+}
+
+/// What becomes of a connection whose request was answered before its body was read.
+#[derive(Debug, Clone, Copy)]
+struct Closing {
+    /// A version of HTTP that gives up a body without giving up the connection.
+    is_multiplexed: bool,
+    /// The client waits to be asked for the body.
+    waits: bool,
+}
+
+impl Closing {
+    fn of(parts: &Parts) -> Self {
+        let waits =
+            parts.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Self { is_multiplexed: parts.version > Version::HTTP_11, waits }
     }
-    lenient
-}
 
-/// Entity tags that lack a quote or have none and other characters than letters and digits.
-fn unquoted_tags(request: &Request<Body>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    let names = [
-        IF_MATCH,
-        IF_NONE_MATCH,
-        HeaderName::from_static("x-amz-copy-source-if-match"),
-        HeaderName::from_static("x-amz-copy-source-if-none-match"),
-    ];
-    names.into_iter().filter_map(|name| {
-        let mut values = request.headers().get_all(&name).iter();
-        let text = values.next()?.to_str().ok()?;
-        let alone = values.next().is_none() && !text.is_empty();
-        let refused = alone && dto::ETagCondition::parse_http_header(text.as_bytes()).is_err();
-        let quoted = refused.then(|| format!("\"{}\"", text.trim_matches('"')))?;
-        Some((name, HeaderValue::try_from(quoted).ok()?))
-    })
-}
-
-/// Headers of a read that S3 ignores because they are malformed.
-fn malformed_headers(request: &Request<Body>) -> impl Iterator<Item = HeaderName> {
-    let malformed = move |name: &HeaderName| {
-        let mut values = request.headers().get_all(name).iter();
-        let Some(value) = values.next() else { return false };
-        let text = value.to_str().unwrap_or_default();
-        let good = match *name {
-            RANGE => dto::Range::parse(text).is_ok(),
-            _ => dto::Timestamp::parse(dto::TimestampFormat::HttpDate, text).is_ok(),
-        };
-        !good || values.next().is_some()
-    };
-    [RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE].into_iter().filter(malformed)
-}
-
-/// The URI without the parameters of a presigned URL.
-fn unsigned(uri: &Uri) -> Uri {
-    let kept: Vec<&str> = uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.to_ascii_lowercase().starts_with("x-amz-"))
-        .collect();
-    let path = match kept.is_empty() {
-        true => uri.path().to_owned(),
-        false => format!("{}?{}", uri.path(), kept.join("&")),
-    };
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = path.parse().ok();
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+    async fn can_go_on<B>(self, leftover: Leftover<B>, clock: &Arc<dyn Clock>) -> bool
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        // Who waits was not asked, or the body would have been begun: it is not coming.
+        self.is_multiplexed || (self.waits && !leftover.is_begun()) || leftover.drain(clock).await
+    }
 }
 
 /// s3s cannot write an answer that repeats control characters of the request.
@@ -467,9 +530,9 @@ fn unwritable() -> Response<Body> {
 mod tests {
     use super::*;
 
-    fn parts(method: Method, uri: &'static str) -> http::request::Parts {
+    fn parts(method: Method, uri: &'static str) -> Parts {
         let mut request = Request::new(());
-        (*request.method_mut(), *request.uri_mut()) = (method, Uri::from_static(uri));
+        (*request.method_mut(), *request.uri_mut()) = (method, http::Uri::from_static(uri));
         request.into_parts().0
     }
 
@@ -491,31 +554,5 @@ mod tests {
         ] {
             assert_eq!(document(&parts(Method::PUT, uri)), None, "PUT {uri}");
         }
-    }
-
-    #[test]
-    fn a_presigned_uri_loses_only_its_signature() {
-        let uri = Uri::from_static("/b/k%20x?versionId=a&X-Amz-Signature=1&X-Amz-Date=2&response-content-type=c");
-        assert_eq!(unsigned(&uri).to_string(), "/b/k%20x?versionId=a&response-content-type=c");
-        assert_eq!(unsigned(&Uri::from_static("/b?X-Amz-Signature=1")).to_string(), "/b");
-    }
-
-    #[test]
-    fn malformed_headers_of_reads_are_found() {
-        let found = |method: Method, name: HeaderName, value: &'static str| {
-            let mut request = Request::new(Body::empty());
-            *request.method_mut() = method;
-            request.headers_mut().insert(name, HeaderValue::from_static(value));
-            !lenient_headers(&request).is_empty()
-        };
-        for bad in ["bytes=5-2", "bytes=0-1,3-4", "items=0-1", "bytes=", "bytes=a-b"] {
-            assert!(found(Method::GET, RANGE, bad), "{bad}");
-        }
-        for good in ["bytes=0-1", "bytes=5-", "bytes=-5"] {
-            assert!(!found(Method::HEAD, RANGE, good), "{good}");
-        }
-        assert!(found(Method::GET, IF_MODIFIED_SINCE, "yesterday"));
-        assert!(!found(Method::GET, IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"));
-        assert!(!found(Method::PUT, RANGE, "bytes=5-2"));
     }
 }

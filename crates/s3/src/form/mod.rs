@@ -14,8 +14,7 @@ mod success;
 
 use std::sync::Arc;
 
-use arqueta_engine::api::{DefaultMode, ObjectName};
-use arqueta_engine::record::BucketRecord;
+use arqueta_engine::api::ObjectName;
 use arqueta_iam::Iam;
 use arqueta_model::{BucketName, Clock, ObjectKey, Region};
 use http::header::CONTENT_TYPE;
@@ -32,6 +31,7 @@ use crate::ops;
 use crate::record::{Asked, Recorder};
 use crate::refusal::Detail as _;
 use crate::signing::Signing;
+use crate::version_2;
 
 use policy::Policy;
 pub use put::FormFile;
@@ -110,6 +110,7 @@ impl Forms {
         let key = key(&fields)?;
         let bucket: BucketName = ops::bucket_name(target.bucket)?;
         let (signing, range) = self.admit(&fields, exchange, target.bucket).await?;
+        exchange.sign(signing);
         let put = Put::of(&fields, &bucket, &key)?;
         self.authorize(exchange, &put, signing, ObjectName { bucket: bucket.clone(), key: key.clone(), version: None })
             .await?;
@@ -166,28 +167,13 @@ impl Forms {
             self.gate.decide_object(question, need.action, &resource, bucket.as_deref(), Some(name.clone())).await?;
         }
         if signing == Signing::FormV2 {
-            refuse_key_service(headers, bucket.as_deref())?;
+            version_2::refuse_write(headers, bucket.as_deref())?;
         }
         auth::require_owner("x-amz-expected-bucket-owner", headers, bucket.as_deref())?;
         self.recorder.announce(exchange).await?;
         exchange.admit();
         Ok(())
     }
-}
-
-/// Objects under KMS keys are written by requests of Version 4 alone (S3 User Guide, "Using
-/// server-side encryption with AWS KMS keys").
-fn refuse_key_service(headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
-    let asked = headers.get("x-amz-server-side-encryption").map(|value| value.as_bytes().starts_with(b"aws:kms"));
-    let customer = headers.contains_key("x-amz-server-side-encryption-customer-algorithm");
-    let default =
-        bucket.and_then(|bucket| bucket.encryption.as_ref()).is_some_and(|default| default.mode != DefaultMode::S3);
-    if !asked.unwrap_or(default && !customer) {
-        return Ok(());
-    }
-    let message =
-        "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
-    Err(invalid_argument(message, "Authorization", "null"))
 }
 
 /// The boundary that the one Content-Type states.

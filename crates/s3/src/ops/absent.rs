@@ -1,10 +1,11 @@
-//! Configurations that no bucket here has: their Put operations answer NotImplemented, so what
-//! reading them tells is the truth. Tools that read a bucket's every setting need these answers.
+//! Configurations that no bucket here has. Setting one answers NotImplemented, so what reading them
+//! tells is the truth; deleting one, or setting what every bucket has, changes nothing and succeeds.
+//! Tools that read and write a bucket's every setting need these answers.
 
 use arqueta_engine::Error;
 use arqueta_engine::record::BucketDocument;
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, bucket_name, fail};
 
@@ -75,4 +76,85 @@ pub async fn get_bucket_website(
 ) -> S3Result<S3Response<GetBucketWebsiteOutput>> {
     require(ops, &request.input.bucket).await?;
     Err(s3_error!(NoSuchWebsiteConfiguration, "The specified bucket does not have a website configuration"))
+}
+
+/// Deletes of configurations that no bucket has.
+macro_rules! deletes {
+    ($($name:ident($input:ident) -> $output:ident;)*) => {
+        $(
+            /// There is none to delete.
+            pub async fn $name(ops: &Operations, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                require(ops, &request.input.bucket).await?;
+                Ok(S3Response::new($output::default()))
+            }
+        )*
+    };
+}
+
+deletes! {
+    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
+    delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
+    delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
+    delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
+    delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
+    delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;
+    delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput;
+}
+
+fn not_implemented(what: &str) -> S3Error {
+    s3_error!(NotImplemented, "{what}")
+}
+
+/// PutBucketRequestPayment: the owner pays, here and always.
+pub async fn put_bucket_request_payment(
+    ops: &Operations,
+    request: S3Request<PutBucketRequestPaymentInput>,
+) -> S3Result<S3Response<PutBucketRequestPaymentOutput>> {
+    Call::current()?.tell("RequestPaymentConfiguration", &request.input.request_payment_configuration);
+    require(ops, &request.input.bucket).await?;
+    match request.input.request_payment_configuration.payer.as_str() {
+        Payer::BUCKET_OWNER => Ok(S3Response::new(PutBucketRequestPaymentOutput::default())),
+        Payer::REQUESTER => Err(not_implemented("Buckets whose requester pays are not implemented.")),
+        _ => Err(s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        )),
+    }
+}
+
+/// PutBucketAccelerateConfiguration: nothing is accelerated.
+pub async fn put_bucket_accelerate_configuration(
+    ops: &Operations,
+    request: S3Request<PutBucketAccelerateConfigurationInput>,
+) -> S3Result<S3Response<PutBucketAccelerateConfigurationOutput>> {
+    Call::current()?.tell("AccelerateConfiguration", &request.input.accelerate_configuration);
+    require(ops, &request.input.bucket).await?;
+    match request.input.accelerate_configuration.status.as_ref().map(BucketAccelerateStatus::as_str) {
+        Some(BucketAccelerateStatus::SUSPENDED) => {
+            Ok(S3Response::new(PutBucketAccelerateConfigurationOutput::default()))
+        }
+        Some(BucketAccelerateStatus::ENABLED) => Err(not_implemented("Transfer acceleration is not implemented.")),
+        _ => Err(s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        )),
+    }
+}
+
+/// PutBucketNotificationConfiguration: an empty one, which is how a notification is deleted.
+pub async fn put_bucket_notification_configuration(
+    ops: &Operations,
+    request: S3Request<PutBucketNotificationConfigurationInput>,
+) -> S3Result<S3Response<PutBucketNotificationConfigurationOutput>> {
+    Call::current()?.tell("NotificationConfiguration", &request.input.notification_configuration);
+    require(ops, &request.input.bucket).await?;
+    let asked = &request.input.notification_configuration;
+    let is_empty = asked.event_bridge_configuration.is_none()
+        && asked.lambda_function_configurations.as_ref().is_none_or(Vec::is_empty)
+        && asked.queue_configurations.as_ref().is_none_or(Vec::is_empty)
+        && asked.topic_configurations.as_ref().is_none_or(Vec::is_empty);
+    match is_empty {
+        true => Ok(S3Response::new(PutBucketNotificationConfigurationOutput::default())),
+        false => Err(not_implemented("Notifications are not implemented.")),
+    }
 }

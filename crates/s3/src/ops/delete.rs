@@ -13,7 +13,6 @@ use crate::action::bypasses_governance;
 use crate::checksum;
 use crate::error::{answer, invalid_argument, of_engine};
 use crate::gate::Question;
-use crate::signing::Signing;
 use crate::text;
 use crate::time_text::from_dto;
 
@@ -74,8 +73,7 @@ pub async fn delete_objects(
     let record = ops.gate.bucket(&input.bucket).await?;
     let bypass = bypasses_governance(&request.headers);
     refuse_bypass(bypass, record.as_deref())?;
-    let keys =
-        ops.gate.keys(&call.exchange, &request.headers, &request.uri, Signing::of(&request.headers, &request.uri));
+    let keys = ops.gate.keys(&call.exchange, &request.headers, &request.uri, call.exchange.signing());
 
     let question = Question { exchange: &call.exchange, keys: &keys };
 

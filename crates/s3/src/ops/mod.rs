@@ -44,7 +44,6 @@ use crate::gate::{Gate, Question};
 use crate::public_access::PublicAccess;
 use crate::query;
 use crate::refusal::Detail as _;
-use crate::signing::Signing;
 
 /// S3 over an [`Engine`].
 #[derive(Debug)]
@@ -140,6 +139,16 @@ operations! {
     absent::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
     absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
     absent::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
+    absent::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
+    absent::delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
+    absent::delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
+    absent::delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
+    absent::delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
+    absent::delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;
+    absent::delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput;
+    absent::put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
+    absent::put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput;
+    absent::put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput;
 }
 
 /// One operation under way: the exchange and the caller.
@@ -249,7 +258,7 @@ impl Operations {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
         drop(exchange.take_doubt());
         let record = self.gate.bucket(name.bucket.as_str()).await?;
-        let mut keys = self.gate.keys(&exchange, headers, uri, Signing::of(headers, uri));
+        let mut keys = self.gate.keys(&exchange, headers, uri, exchange.signing());
         for (key, value) in told {
             keys.insert(&key, value);
         }
@@ -268,7 +277,7 @@ impl Operations {
         uri: &Uri,
     ) -> S3Result<()> {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
-        let mut keys = self.gate.keys(&exchange, headers, uri, Signing::of(headers, uri));
+        let mut keys = self.gate.keys(&exchange, headers, uri, exchange.signing());
         for (key, value) in told {
             keys.insert(key, value.as_str());
         }
@@ -290,7 +299,7 @@ impl Operations {
             Some(record) if record.name == *bucket => Some(Arc::clone(record)),
             _ => self.gate.bucket(bucket.as_str()).await?,
         };
-        let keys = self.gate.keys(&exchange, headers, uri, Signing::of(headers, uri));
+        let keys = self.gate.keys(&exchange, headers, uri, exchange.signing());
         self.gate.decide(Question { exchange: &exchange, keys: &keys }, action, resource, record.as_deref())
     }
 }

@@ -71,7 +71,7 @@ pub async fn upload_part(
     mut request: S3Request<UploadPartInput>,
 ) -> S3Result<S3Response<UploadPartOutput>> {
     let call = Call::current()?;
-    let checksum = checksum::of_body(&request.headers, request.trailing_headers.take(), &call.exchange)?;
+    let checksum = checksum::of_body(&request.headers, &call.exchange)?;
     let input = &mut request.input;
     if input.content_length.is_none() {
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));

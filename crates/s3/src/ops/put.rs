@@ -15,7 +15,7 @@ pub async fn put_object(
     mut request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let call = Call::current()?;
-    let checksum = checksum::of_body(&request.headers, request.trailing_headers.take(), &call.exchange)?;
+    let checksum = checksum::of_body(&request.headers, &call.exchange)?;
     let is_form = request.extensions.get::<FormFile>().is_some();
     if request.input.content_length.is_none() && !is_form {
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));

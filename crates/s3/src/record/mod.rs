@@ -248,7 +248,8 @@ impl Recorder {
         let Some(mut builder) = self.event(exchange, draft) else { return Vec::new() };
         let mut additional = Map::new();
         if let Some(authentication) = draft.authentication {
-            additional.insert("SignatureVersion".to_owned(), "SigV4".into());
+            let version = if exchange.signing().is_version_2() { "SigV2" } else { "SigV4" };
+            additional.insert("SignatureVersion".to_owned(), version.into());
             additional.insert("AuthenticationMethod".to_owned(), authentication.into());
         }
         if let Some(tls) = &exchange.info().tls {
@@ -323,7 +324,7 @@ const UNRECORDED: &str = "We encountered an internal error. Please try again.";
 fn authentication(signing: Signing) -> Option<&'static str> {
     match signing {
         Signing::Header => Some("AuthHeader"),
-        Signing::Query => Some("QueryString"),
+        Signing::Query | Signing::QueryV2 => Some("QueryString"),
         Signing::Form | Signing::FormV2 => Some("HtmlForm"),
         Signing::None => None,
     }

@@ -53,9 +53,13 @@ const fn reads(operation: &'static str, event: &'static str) -> Recorded {
 const TABLE: &[Recorded] = &[
     manages("CreateBucket", "CreateBucket"),
     manages("DeleteBucket", "DeleteBucket"),
+    manages("DeleteBucketAnalyticsConfiguration", "DeleteBucketAnalyticsConfiguration"),
     manages("DeleteBucketCors", "DeleteBucketCors"),
     manages("DeleteBucketEncryption", "DeleteBucketEncryption"),
+    manages("DeleteBucketIntelligentTieringConfiguration", "DeleteBucketIntelligentTieringConfiguration"),
+    manages("DeleteBucketInventoryConfiguration", "DeleteBucketInventoryConfiguration"),
     manages("DeleteBucketLifecycle", "DeleteBucketLifecycle"),
+    manages("DeleteBucketMetricsConfiguration", "DeleteBucketMetricsConfiguration"),
     manages("DeleteBucketOwnershipControls", "DeleteBucketOwnershipControls"),
     manages("DeleteBucketPolicy", "DeleteBucketPolicy"),
     manages("DeleteBucketReplication", "DeleteBucketReplication"),

@@ -3,6 +3,7 @@
 mod authorization;
 mod behaviour;
 mod bodies;
+mod edge;
 mod errors;
 mod forms;
 mod identities;

@@ -302,7 +302,17 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
     let rig = Rig::with_bucket().await;
     let requests = [
         ("CreateBucket", "PUT", "/another"),
+        ("DeleteBucketAnalyticsConfiguration", "DELETE", "/bucket?analytics&id=a"),
         ("DeleteBucketCors", "DELETE", "/bucket?cors"),
+        ("DeleteBucketIntelligentTieringConfiguration", "DELETE", "/bucket?intelligent-tiering&id=a"),
+        ("DeleteBucketInventoryConfiguration", "DELETE", "/bucket?inventory&id=a"),
+        ("DeleteBucketLifecycle", "DELETE", "/bucket?lifecycle"),
+        ("DeleteBucketMetricsConfiguration", "DELETE", "/bucket?metrics&id=a"),
+        ("DeleteBucketReplication", "DELETE", "/bucket?replication"),
+        ("DeleteBucketWebsite", "DELETE", "/bucket?website"),
+        ("PutBucketAccelerateConfiguration", "PUT", "/bucket?accelerate"),
+        ("PutBucketNotificationConfiguration", "PUT", "/bucket?notification"),
+        ("PutBucketRequestPayment", "PUT", "/bucket?requestPayment"),
         ("DeleteBucketEncryption", "DELETE", "/bucket?encryption"),
         ("DeleteBucketPolicy", "DELETE", "/bucket?policy"),
         ("DeleteBucketTagging", "DELETE", "/bucket?tagging"),

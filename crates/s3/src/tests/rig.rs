@@ -69,7 +69,7 @@ impl Answer {
     }
 }
 
-/// The moment of the tests. s3s compares signatures with the system's clock, so it is now.
+/// The moment of the tests.
 pub fn now() -> Timestamp {
     arqueta_model::Clock::now(&arqueta_model::SystemClock)
 }
@@ -80,6 +80,11 @@ pub fn connection() -> Connection {
 
 impl Rig {
     pub async fn new() -> Self {
+        Self::configured(|_| ()).await
+    }
+
+    /// A rig whose edge is configured otherwise.
+    pub async fn configured(change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let (meta, blobs): (Arc<MemoryMeta>, MemoryBlobs) = Default::default();
         let meta: Arc<dyn MetaStore> = meta;
         let clock = Arc::new(ManualClock::new(now()));
@@ -102,7 +107,8 @@ impl Rig {
         );
         let account: AccountId = ACCOUNT.parse().unwrap();
         let identities = identities::open(meta, Arc::clone(&clock), &account).await;
-        let config = EdgeConfig { block_public_access: false, ..EdgeConfig::new(region) };
+        let mut config = EdgeConfig { block_public_access: false, ..EdgeConfig::new(region) };
+        change(&mut config);
         let audit = Arc::new(Faulty::new(arqueta_audit::testing::Memory::default()));
         let selected = Arc::new(Selected::default());
         let recorder =
@@ -153,6 +159,7 @@ pub struct Draft {
     payload: Option<String>,
     unsigned: Vec<String>,
     region: &'static str,
+    at: Timestamp,
 }
 
 impl Signer {
@@ -187,13 +194,14 @@ pub fn anonymous(method: &'static str, uri: &str) -> Draft {
         payload: None,
         unsigned: Vec::new(),
         region: "us-east-1",
+        at: now(),
     }
 }
 
-/// The date of a signature made now, in seconds.
-fn amz_date() -> s3s_sigv4::AmzDate {
+/// The date of a signature, in seconds.
+fn amz_date(at: Timestamp) -> s3s_sigv4::AmzDate {
     let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
-    s3s_sigv4::AmzDate::parse(&now().date_time().format(&format).unwrap()).unwrap()
+    s3s_sigv4::AmzDate::parse(&at.date_time().format(&format).unwrap()).unwrap()
 }
 
 impl Draft {
@@ -220,6 +228,12 @@ impl Draft {
         self
     }
 
+    /// Signs at another time than now.
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = at;
+        self
+    }
+
     pub async fn send(self, rig: &Rig) -> Answer {
         rig.send(self.build()).await
     }
@@ -243,7 +257,7 @@ impl Draft {
 
     fn sign(&mut self, signer: &Signer) {
         use s3s_sigv4::Payload;
-        let date = amz_date();
+        let date = amz_date(self.at);
         let hash = hex::encode(sha2::Sha256::digest(&self.body));
         let stated = self.payload.clone().unwrap_or_else(|| hash.clone());
         self.headers.push(("x-amz-date".to_owned(), date.fmt_iso8601().to_string()));
@@ -269,7 +283,8 @@ impl Draft {
         let canonical = s3s_sigv4::create_canonical_request(self.method, &path, &query, &signed, payload);
         let text = s3s_sigv4::create_string_to_sign(&canonical, &date, self.region, "s3");
         let signature = s3s_sigv4::calculate_signature(&text, &signer.secret, &date, self.region, "s3");
-        let names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
+        let mut names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
+        names.dedup();
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{}/{}/s3/aws4_request, SignedHeaders={}, Signature={signature}",
             signer.id,
@@ -283,7 +298,7 @@ impl Draft {
 
 /// A presigned URL.
 pub fn presign(signer: &Signer, method: &str, path: &str, signed_host: bool) -> String {
-    let date = amz_date();
+    let date = amz_date(now());
     let names = if signed_host { "host" } else { "x-amz-none" };
     let credential = format!("{}/{}/us-east-1/s3/aws4_request", signer.id, date.fmt_date());
     let mut query = vec![
@@ -308,4 +323,22 @@ pub fn presign(signer: &Signer, method: &str, path: &str, signed_host: bool) -> 
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let pairs: Vec<String> = query.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
     format!("{bare}?{}&X-Amz-Signature={signature}", pairs.join("&"))
+}
+
+/// A URL presigned by Version 2, good until `expires`.
+pub fn presign_v2(signer: &Signer, method: &str, path: &str, expires: i64) -> String {
+    let (bare, extra) = path.split_once('?').unwrap_or((path, ""));
+    let uri: Uri = format!("/?{extra}").parse().unwrap();
+    let mut query: Vec<_> = crate::query::pairs(&uri).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+    query.push(("Expires".to_owned(), expires.to_string()));
+    query.sort();
+    let headers: Vec<(&str, &str)> =
+        query.iter().filter(|(name, _)| name.starts_with("x-amz-")).map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let mode = s3s_sigv2::Mode::PresignedUrl;
+    let text = s3s_sigv2::create_string_to_sign(mode, method, bare, Some(&query), &headers, None);
+    let signature = s3s_sigv2::calculate_signature(&signer.secret, &text);
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<String> = query.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
+    format!("{bare}?AWSAccessKeyId={}&{}&Signature={}", signer.id, pairs.join("&"), encode(&signature))
 }

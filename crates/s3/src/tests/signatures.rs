@@ -21,6 +21,9 @@ async fn signatures_of_other_regions_secrets_and_headers_are_refused() {
     let rig = Rig::with_bucket().await;
     let other = rig.root.get("/bucket").region("eu-west-1").send(&rig).await;
     assert_eq!(other.error(), (400, "AuthorizationHeaderMalformed"));
+    assert_eq!(other.element("Region"), Some("us-east-1"));
+    let head = rig.root.head("/bucket").region("eu-west-1").send(&rig).await;
+    assert_eq!((head.status.as_u16(), head.header("x-amz-bucket-region")), (400, Some("us-east-1")));
     let wrong = Signer { secret: "another".to_owned(), ..rig.root.clone() };
     assert_eq!(wrong.get("/bucket").send(&rig).await.error(), (403, "SignatureDoesNotMatch"));
     let extra =
@@ -116,5 +119,7 @@ async fn the_expected_owner_is_enforced() {
     let ask = |owner: &'static str| rig.root.get("/bucket").header("x-amz-expected-bucket-owner", owner);
     assert_eq!(ask(super::rig::ACCOUNT).send(&rig).await.status, 200);
     assert_eq!(ask("444455556666").send(&rig).await.error(), (403, "AccessDenied"));
-    assert_eq!(ask("nobody").send(&rig).await.error(), (400, "InvalidArgument"));
+    let nobody = ask("nobody").send(&rig).await;
+    assert_eq!(nobody.error(), (400, "InvalidBucketOwnerAWSAccountID"));
+    assert!(nobody.element("Message").unwrap().ends_with("an AWS Account ID... [nobody]"));
 }

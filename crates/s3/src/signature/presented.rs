@@ -1,0 +1,113 @@
+//! What a request presents, as it is signed.
+
+use http::Uri;
+use http::request::Parts;
+use s3s::{S3Error, S3Result};
+use s3s_sigv4::AmzDate;
+use subtle::ConstantTimeEq as _;
+
+use super::refusals;
+use crate::query;
+use arqueta_model::Timestamp;
+
+/// The query, decoded and sorted by name.
+pub struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    /// Those of `uri`.
+    pub fn of(uri: &Uri) -> Self {
+        let mut pairs: Vec<_> = query::pairs(uri).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        Self(pairs)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// Whether a parameter is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
+    /// The value of a parameter that is there once.
+    pub fn only(&self, name: &str) -> Option<&str> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name);
+        let (_, value) = values.next()?;
+        values.next().is_none().then_some(value)
+    }
+}
+
+/// The text of a header that is there once.
+pub fn text<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let mut values = parts.headers.get_all(name).iter();
+    let value = values.next()?;
+    let alone = values.next().is_none();
+    alone.then(|| std::str::from_utf8(value.as_bytes()).ok()).flatten()
+}
+
+/// The headers that a signature covers, each value as it came.
+///
+/// # Errors
+/// `SignatureDoesNotMatch` for a header that is not there; `AccessDenied` for `host` or an
+/// `x-amz-*` header that is not covered. Without the first a captured request could be replayed
+/// elsewhere; with one of the others its holder could change what it does.
+pub fn covered<'a>(parts: &'a Parts, names: &[&'a str]) -> S3Result<Vec<(&'a str, &'a str)>> {
+    let is_covered = |header: &str| names.iter().any(|name| name.eq_ignore_ascii_case(header));
+    // The payload's hash stands in what is signed, whether or not its header is listed.
+    let amz = |name: &&str| name.starts_with("x-amz-") && *name != "x-amz-content-sha256";
+    let mut missing: Vec<&str> =
+        parts.headers.keys().map(http::HeaderName::as_str).filter(amz).filter(|name| !is_covered(name)).collect();
+    if !is_covered("host") {
+        missing.insert(0, "host");
+    }
+    if !missing.is_empty() {
+        return Err(refusals::not_signed(&missing.join(", ")));
+    }
+    let mut headers = Vec::with_capacity(names.len());
+    for &name in names {
+        let before = headers.len();
+        for value in parts.headers.get_all(name) {
+            headers.push((name, std::str::from_utf8(value.as_bytes()).map_err(|_| refusals::unreadable(name))?));
+        }
+        if headers.len() == before {
+            // HTTP/2 has `:authority` instead of a `Host`.
+            let authority = parts.uri.authority().filter(|_| name == "host").map(http::uri::Authority::as_str);
+            headers.push((name, authority.ok_or_else(|| refusals::unreadable(name))?));
+        }
+    }
+    Ok(headers)
+}
+
+/// Whether the path has a character that AWS encodes and the client did not.
+pub fn is_bare(path: &str) -> bool {
+    !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~/%".contains(&byte))
+}
+
+/// When a request was signed.
+pub fn moment(date: &AmzDate) -> Option<Timestamp> {
+    date.to_time().map(|signed| Timestamp::from_millis(signed.as_millisecond()))
+}
+
+/// A signature under which a request may have been made.
+pub struct Candidate {
+    /// What it was made over.
+    pub canonical: String,
+    /// What was signed.
+    pub string_to_sign: String,
+    /// The signature.
+    pub signature: String,
+}
+
+/// Holds the signature that a request states against those that it may have.
+///
+/// # Errors
+/// `SignatureDoesNotMatch`, with what was computed first.
+pub fn compare(candidates: &[Candidate], stated: &str, refuse: impl FnOnce(&Candidate) -> S3Error) -> S3Result<()> {
+    let right = |candidate: &Candidate| candidate.signature.as_bytes().ct_eq(stated.as_bytes()).into();
+    match candidates.iter().any(right) {
+        true => Ok(()),
+        false => Err(candidates.first().map_or_else(|| refusals::unreadable("signature"), refuse)),
+    }
+}
