@@ -84,8 +84,8 @@ DENIALS = {"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSign
            "MissingAuthenticationTokenException", "AccessDeniedException", "RequestExpired"}
 
 
-# The scope of another service leads to S3's side of the port: it has no such operation, and asks for a payload hash.
-REFUSED = {(status, code) for status in (400, 403) for code in DENIALS} | {(501, "NotImplemented"), (400, "InvalidRequest")}
+# The scope of another service leads to S3's side of the port, which takes no POST at its root.
+REFUSED = {(status, code) for status in (400, 403) for code in DENIALS} | {(405, "MethodNotAllowed")}
 
 
 def replaced(pairs, name, change):
