@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 
-/// Number of the format of the folder as a whole. It grows when an older Arqueta would misread, or
-/// miss, what a newer one writes; what it may find then, docs/format.md says.
+/// Number of the format of the folder as a whole (docs/operating.md). It grows when an older Arqueta
+/// would misread, or miss, what a newer one writes.
 const FORMAT: u32 = 1;
 /// The file with that number.
 const VERSION: &str = "VERSION";
