@@ -4,14 +4,17 @@
 mod rig;
 mod uploads;
 
+use std::sync::Arc;
+
 use arqueta_engine::Error;
 use arqueta_engine::api::Versioning;
-use arqueta_engine::record::{ObjectRecord, PartRecord, Record};
+use arqueta_engine::record::{BucketDocument, BucketRecord, ObjectRecord, PartRecord, Record};
 use arqueta_engine::schema;
 use arqueta_model::PartId;
-use arqueta_store::{Batch, MetaStore};
+use arqueta_store::{Authentic, Batch, MetaStore, Tagger};
 use rig::{Mode, Rig, bucket, key, name, pattern};
 use serde_bytes::ByteBuf;
+use sha2::{Digest as _, Sha256};
 
 async fn record(rig: &Rig, at: &str) -> ObjectRecord {
     let bytes = rig.meta.get(&schema::current(&bucket(), &key(at))).await.unwrap().unwrap();
@@ -181,4 +184,61 @@ async fn a_damaged_record_is_neither_read_nor_overwritten() {
         assert!(expected(&rig.delete(name("k")).await.unwrap_err()));
         assert_eq!(rig.meta.get(&at).await.unwrap().unwrap(), damaged);
     }
+}
+
+/// Tags as good as any for a test that does not know their key.
+struct Keyed;
+
+impl Tagger for Keyed {
+    fn tag(&self, pieces: &[&[u8]]) -> [u8; 32] {
+        let mut hash = Sha256::new_with_prefix(b"a key that only the gateway has");
+        pieces.iter().for_each(|piece| hash.update(piece));
+        hash.finalize().into()
+    }
+}
+
+/// A rig whose engine sees authentic metadata only; `rig.meta` is what lies below.
+async fn authentic() -> Rig {
+    let wrap = |meta| Arc::new(Authentic::new(meta, Arc::new(Keyed), &[b"i/"], Arc::default())) as Arc<dyn MetaStore>;
+    let rig = Rig::wrapping(Arc::default(), Default::default(), Arc::default(), |_| {}, wrap);
+    rig.make_bucket(Versioning::Off).await;
+    rig
+}
+
+#[tokio::test]
+async fn an_unencrypted_object_in_the_place_of_an_encrypted_one_is_refused() {
+    let rig = authentic().await;
+    rig.put_mode("k", pattern(30), Mode::Kms).await;
+    rig.put_mode("l", pattern(30), Mode::Kms).await;
+    let at = |key_: &str| schema::current(&bucket(), &key(key_));
+    let raw = async |key_: &str| rig.meta.get(&at(key_)).await.unwrap().unwrap();
+    let (k, l) = (raw("k").await, raw("l").await);
+    // The record says that nothing is encrypted, and is one in every other way.
+    let mut record = ObjectRecord::decode(&k[..k.len() - 16]).unwrap();
+    record.content.as_mut().unwrap().keys = None;
+    let forged = [&record.encode()[..], &k[k.len() - 16..]].concat();
+    for (what, value) in [("unencrypted", forged.into()), ("moved", l.clone()), ("untagged", k.slice(..k.len() - 16))] {
+        rig.meta.commit(Batch::default().put(at("k"), value)).await.unwrap();
+        let read = rig.body(name("k")).await;
+        assert!(matches!(read, Err(Error::DamagedRecord { .. })), "{what}: {read:?}");
+        assert!(rig.body(name("l")).await.unwrap() == pattern(30));
+    }
+    rig.meta.commit(Batch::default().put(at("k"), k)).await.unwrap();
+    assert!(rig.body(name("k")).await.unwrap() == pattern(30), "the rig itself");
+}
+
+#[tokio::test]
+async fn what_a_bucket_lets_happen_cannot_be_edited() {
+    let rig = authentic().await;
+    rig.put_mode("k", pattern(30), Mode::S3).await;
+    let at = schema::bucket(&bucket());
+    let raw = rig.meta.get(&at).await.unwrap().unwrap();
+    let mut record = BucketRecord::decode(&raw[..raw.len() - 16]).unwrap();
+    record.documents.insert(BucketDocument::Policy, "everyone may".to_owned());
+    let forged = [&record.encode()[..], &raw[raw.len() - 16..]].concat();
+    rig.meta.commit(Batch::default().put(at.clone(), forged)).await.unwrap();
+    assert!(rig.engine.bucket(&bucket()).await.is_err());
+    assert!(rig.put("k", "x").await.is_err(), "nothing is done under it");
+    rig.meta.commit(Batch::default().put(at, raw)).await.unwrap();
+    assert!(rig.engine.bucket(&bucket()).await.unwrap().documents.is_empty());
 }

@@ -128,17 +128,18 @@ impl Directory {
         list.page(records.into_iter().filter(|record| record.path().starts_with(prefix)), |record| record.name().into())
     }
 
+    /// For lists, not for decisions: a damaged record is left out, and found by its name it is an error.
     async fn pairs(&self, prefix: &[u8]) -> Result<Vec<(Bytes, Bytes)>, Error> {
         let mut all = Vec::new();
         let mut scan = Scan::prefix(prefix, CHUNK);
         loop {
-            let pairs = self.meta.scan(scan.clone()).await?;
-            let full = pairs.len() == CHUNK;
-            if let Some((last, _)) = pairs.last() {
+            let page = self.meta.page(scan.clone()).await?;
+            let full = page.len() == CHUNK;
+            if let Some(last) = page.last() {
                 // The next key in byte order.
-                scan.start = [last, &[0u8][..]].concat().into();
+                scan.start = [&last.key[..], &[0u8]].concat().into();
             }
-            all.extend(pairs);
+            all.extend(page.into_iter().filter_map(|entry| Some((entry.key, entry.value?))));
             if !full {
                 return Ok(all);
             }

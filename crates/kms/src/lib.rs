@@ -33,7 +33,8 @@ pub use contract::{
     ReEncrypt, ReEncrypted,
 };
 pub use embedded::{
-    Backup, BackupError, Config, Embedded, ListedKey, RecordSealer, Restored, ServiceSigningKey, list_keys, rewrap,
+    Authenticated, Backup, BackupError, Config, Embedded, ListedKey, RecordSealer, Restored, ServiceSigningKey,
+    authenticate, is_initialized, list_keys, rewrap,
 };
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;

@@ -181,6 +181,25 @@ pub trait MetaStore: Send + Sync {
 }
 
 #[async_trait]
+impl<S: MetaStore + ?Sized> MetaStore for &S {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        (**self).get(key).await
+    }
+    async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
+        (**self).page(scan).await
+    }
+    async fn commit(&self, batch: Batch) -> Result<(), Error> {
+        (**self).commit(batch).await
+    }
+    async fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, Error> {
+        (**self).changes(since, limit).await
+    }
+    async fn trim(&self, through: Position) -> Result<(), Error> {
+        (**self).trim(through).await
+    }
+}
+
+#[async_trait]
 impl<S: MetaStore + ?Sized> MetaStore for Arc<S> {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         (**self).get(key).await

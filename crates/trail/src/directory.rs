@@ -51,12 +51,14 @@ impl Directory {
         let mut scan = Scan::prefix(prefix.as_bytes(), PAGE);
         let mut trails = Vec::new();
         loop {
-            let page = self.meta.scan(scan.clone()).await?;
+            let page = self.meta.page(scan.clone()).await?;
             let full = page.len() == PAGE;
-            for (key, bytes) in page {
-                let id = id_of(&key).ok_or_else(|| Error::Damaged { what: "directory".to_owned() })?;
+            for entry in page {
+                scan.start = [&entry.key[..], b"\0"].concat().into();
+                // One that is damaged does not stop the others; the store has told of it.
+                let Some(bytes) = entry.value else { continue };
+                let id = id_of(&entry.key).ok_or_else(|| Error::Damaged { what: "directory".to_owned() })?;
                 trails.push(decode(&bytes, &id)?);
-                scan.start = [&key[..], b"\0"].concat().into();
             }
             if !full {
                 return Ok(trails);

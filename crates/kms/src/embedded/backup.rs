@@ -3,6 +3,7 @@
 //! metadata and opens again with the same root key.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arqueta_model::{AccountId, Region, Timestamp};
 use arqueta_seal::message;
@@ -12,7 +13,7 @@ use serde_bytes::ByteBuf;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::record::{self, KeyRecord};
-use super::{Config, material};
+use super::{Config, authentic, material};
 use crate::root::{Frame, FrameError, Kdf};
 use crate::{Argon2Cost, Error, Passphrase, RootKeyError, RootProtector, RootSecret};
 
@@ -91,7 +92,7 @@ pub enum Restored {
 }
 
 impl Backup {
-    /// Takes a backup of a service that is not running.
+    /// Takes a backup of a service that is not running, from its authentic store.
     ///
     /// # Errors
     /// [`RootKeyError::Nothing`] where there is none, [`RootKeyError::Wrong`].
@@ -158,7 +159,7 @@ impl Backup {
         rmp_serde::from_slice(&contents).map(Self).map_err(|_| BackupError::Foreign)
     }
 
-    /// Puts the service into `meta`, its root key being kept by `protector` from now on. A folder
+    /// Puts the service into `meta`, as it is without [`super::authenticate`], its root key being kept by `protector` from now on. A folder
     /// that has the records of this very service, and not its root key, gets that only.
     ///
     /// The root key is durable before any record is, and the records come in one commit: after a
@@ -200,8 +201,11 @@ impl Backup {
             return Ok(Restored::RootKey);
         }
         let empty = Batch::default().require(Precondition::NoneUnder(bytes::Bytes::from_static(ALL)));
-        let batch = records.iter().fold(empty, |batch, (key, value)| batch.put(key.to_vec(), value.to_vec()));
-        meta.commit(batch).await?;
+        let records = records.iter().filter(|(key, _)| key.as_slice() != record::ROOT);
+        let batch = records.fold(empty, |batch, (key, value)| batch.put(key.to_vec(), value.to_vec()));
+        // The check is made anew: that of an earlier version says that these records carry no tags.
+        let batch = batch.put(record::ROOT, material::root_check(&root));
+        authentic::over(meta, &root, Arc::default()).commit(batch).await?;
         Ok(Restored::Everything)
     }
 }

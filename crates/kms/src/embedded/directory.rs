@@ -71,8 +71,10 @@ impl Directory {
         for (_, errand) in scan::<ErrandRecord>(meta, ERRANDS).await? {
             directory.put_errand(errand);
         }
-        for (_, tomb) in scan::<TombRecord>(meta, TOMBS).await? {
-            directory.put_tomb(tomb);
+        // A tomb that cannot be read must not let its key come back.
+        for (key, value) in meta_pairs(meta, TOMBS).await? {
+            let value = value.ok_or_else(|| arqueta_store::Error::Damaged { what: shown(&key) })?;
+            directory.put_tomb(record::decode::<TombRecord>(&key, &value)?);
         }
         Ok(directory)
     }
@@ -237,21 +239,37 @@ impl Directory {
     }
 }
 
-/// All records under a prefix, page by page.
+/// All records under a prefix. A damaged one is left out, and with it what it stood for: a key is
+/// not there, a grant gives nothing. The store has told of it.
 pub(super) async fn scan<T: DeserializeOwned>(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<(Bytes, T)>, Error> {
+    let mut found = Vec::new();
+    for (key, value) in meta_pairs(meta, prefix).await? {
+        if let Some(value) = value {
+            found.push((value.clone(), record::decode(&key, &value)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Everything under a prefix, page by page; damaged records have no value.
+async fn meta_pairs(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<(Bytes, Option<Bytes>)>, Error> {
     const PAGE: usize = 1000;
     let mut found = Vec::new();
     let mut next = Scan::prefix(prefix.as_bytes(), PAGE);
     loop {
-        let page = meta.scan(next.clone()).await?;
+        let page = meta.page(next.clone()).await?;
         let full = page.len() == PAGE;
-        for (key, value) in page {
-            found.push((value.clone(), record::decode(&key, &value)?));
+        if let Some(last) = page.last() {
             // The smallest key behind this one.
-            next.start = [&key[..], b"\0"].concat().into();
+            next.start = [&last.key[..], b"\0"].concat().into();
         }
+        found.extend(page.into_iter().map(|entry| (entry.key, entry.value)));
         if !full {
             return Ok(found);
         }
     }
+}
+
+fn shown(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
 }

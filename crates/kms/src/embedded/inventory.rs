@@ -1,4 +1,4 @@
-//! The keys of a store, for the person who operates it. Needs no root key.
+//! The keys of a store, for the person who operates it.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub struct ListedKey {
 /// Every key in `meta`, by account and id.
 ///
 /// # Errors
-/// [`Error::Store`], also for a damaged record.
+/// [`Error::Store`]. A damaged record is left out.
 pub async fn list_keys(meta: &dyn MetaStore, region: &Region) -> Result<Vec<ListedKey>, Error> {
     let mut aliases: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for alias in all::<AliasRecord>(meta, record::ALIASES).await? {
@@ -52,11 +52,13 @@ pub async fn list_keys(meta: &dyn MetaStore, region: &Region) -> Result<Vec<List
 async fn all<T: serde::de::DeserializeOwned>(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<T>, Error> {
     let (mut all, mut scan) = (Vec::new(), Scan::prefix(prefix.as_bytes(), PAGE));
     loop {
-        let page = meta.scan(scan.clone()).await?;
-        let Some((last, _)) = page.last() else { return Ok(all) };
-        scan.start = [last, &[0][..]].concat().into();
-        for (key, value) in &page {
-            all.push(record::decode(key, value)?);
+        let page = meta.page(scan.clone()).await?;
+        let Some(last) = page.last() else { return Ok(all) };
+        scan.start = [&last.key[..], &[0]].concat().into();
+        for entry in &page {
+            if let Some(value) = &entry.value {
+                all.push(record::decode(&entry.key, value)?);
+            }
         }
     }
 }

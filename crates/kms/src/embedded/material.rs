@@ -117,16 +117,39 @@ fn aad(key: &KeyArn, number: usize) -> Vec<u8> {
     [b"arqueta/1/material", key.as_str().as_bytes(), &(number as u64).to_be_bytes()].concat()
 }
 
-const ROOT_CHECK: &[u8] = b"arqueta/1/root-check";
+/// Of a store whose records carry no tags: no version writes it any more.
+const UNTAGGED_CHECK: &[u8] = b"arqueta/1/root-check";
+
+const ROOT_CHECK: &[u8] = b"arqueta/2/root-check";
+
+/// What a root check says of its store, and only who has the root key could make it say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RootCheck {
+    /// Its records carry tags ([`super::authentic`]).
+    Tagged,
+    /// It was written before there were tags.
+    Untagged,
+}
 
 /// What [`is_root`] recognises the root key by.
 pub(super) fn root_check(root: &RootSecret) -> Vec<u8> {
     message::seal(root.expose(), ROOT_CHECK, b"")
 }
 
+/// What `check` says, if it was made under this root key.
+pub(super) fn root_checked(root: &RootSecret, check: &[u8]) -> Option<RootCheck> {
+    let opens = |context| message::open(root.expose(), context, check).is_ok();
+    if opens(ROOT_CHECK) { Some(RootCheck::Tagged) } else { opens(UNTAGGED_CHECK).then_some(RootCheck::Untagged) }
+}
+
 /// Whether `check` was made under this root key.
 pub(super) fn is_root(root: &RootSecret, check: &[u8]) -> bool {
-    message::open(root.expose(), ROOT_CHECK, check).is_ok()
+    root_checked(root, check).is_some()
+}
+
+#[cfg(test)]
+pub(super) fn untagged_root_check(root: &RootSecret) -> Vec<u8> {
+    message::seal(root.expose(), UNTAGGED_CHECK, b"")
 }
 
 #[cfg(test)]
@@ -174,5 +197,9 @@ mod tests {
         assert!(is_root(&RootSecret::from_bytes(&[1; 32]), &check));
         assert!(!is_root(&RootSecret::from_bytes(&[2; 32]), &check));
         assert!(!is_root(&RootSecret::from_bytes(&[1; 32]), b""));
+        let untagged = untagged_root_check(&RootSecret::from_bytes(&[1; 32]));
+        let says = |root, check: &[u8]| root_checked(&RootSecret::from_bytes(&[root; 32]), check);
+        assert_eq!((says(1, &check), says(2, &check)), (Some(RootCheck::Tagged), None));
+        assert_eq!((says(1, &untagged), says(2, &untagged)), (Some(RootCheck::Untagged), None));
     }
 }

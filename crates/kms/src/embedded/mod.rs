@@ -9,6 +9,7 @@ mod agreement;
 mod aliases;
 mod ask;
 mod asymmetric;
+mod authentic;
 mod backup;
 mod call;
 mod charge;
@@ -64,9 +65,11 @@ use std::sync::Arc;
 use arqueta_audit::AuditSink;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
+use bytes::Bytes;
 
 use crate::quotas::Quotas;
 use crate::{Clusters, Error, Holders, RootKey, RootKeyError, RootSecret};
+pub use authentic::{Authenticated, authenticate, is_initialized};
 pub use backup::{Backup, BackupError, Restored};
 use directory::Directory;
 use homes::Registry;
@@ -137,7 +140,7 @@ impl Embedded {
         clock: Arc<dyn Clock>,
         config: Config,
     ) -> Result<Self, Error> {
-        let root = unlock(&*meta, &*config.root).await?;
+        let (root, _) = unlock(&*meta, &*config.root).await?;
         let homes = Arc::new(Registry::new(config.holders.clone(), Arc::new(config.clusters.clone())));
         let directory = Directory::load(&*meta, &config.region, &homes).await?;
         let state = State::new((meta, audit, clock), config, homes, root, directory);
@@ -148,14 +151,15 @@ impl Embedded {
     }
 }
 
-/// The root key, checked against the store. A new one is made only for a store that never had one.
-async fn unlock(meta: &dyn MetaStore, protector: &dyn RootKey) -> Result<RootSecret, Error> {
+/// The root key, checked against the store, and what it was checked by. A new one is made only for a
+/// store that never had one.
+async fn unlock(meta: &dyn MetaStore, protector: &dyn RootKey) -> Result<(RootSecret, Bytes), Error> {
     if let Some(check) = meta.get(record::ROOT).await? {
         let root = protector.unlock().await?;
-        return if material::is_root(&root, &check) { Ok(root) } else { Err(RootKeyError::Wrong.into()) };
+        return if material::is_root(&root, &check) { Ok((root, check)) } else { Err(RootKeyError::Wrong.into()) };
     }
     let root = protector.create().await?;
-    let check = material::root_check(&root);
-    meta.commit(Batch::default().unchanged(record::ROOT, None).put(record::ROOT, check)).await?;
-    Ok(root)
+    let check = Bytes::from(material::root_check(&root));
+    meta.commit(Batch::default().unchanged(record::ROOT, None).put(record::ROOT, check.clone())).await?;
+    Ok((root, check))
 }

@@ -4,7 +4,7 @@ use arqueta_model::Timestamp;
 use arqueta_store::{Batch, MemoryMeta, MetaStore as _, Scan};
 
 use super::*;
-use crate::embedded::{Backup, BackupError, Restored, material, record};
+use crate::embedded::{Backup, BackupError, Restored, authenticate, material, record};
 use crate::{Argon2Cost, FileRootKey, Passphrase, RootKey as _, RootKeyError};
 
 const LEAST: Argon2Cost = Argon2Cost { memory_kib: 8 << 10, iterations: 1, lanes: 1 };
@@ -40,10 +40,17 @@ async fn what_was_encrypted_before_opens_in_a_new_store() {
     let opened = Backup::open(&file, &words()).unwrap();
     assert_eq!(opened.taken(), Timestamp::from_millis(5));
     assert_eq!(restore(&opened, &meta, &folder).await.unwrap(), Restored::Everything);
-    let all = |meta: Arc<MemoryMeta>| async move { meta.scan(Scan::prefix(b"kms/", 1000)).await.unwrap() };
-    assert_eq!(all(meta.clone()).await, all(world.meta.clone()).await);
+    let over = authenticate(meta, &FixedRootKey([7; 32]), Arc::default()).await.unwrap();
+    let all = async |meta: &dyn arqueta_store::MetaStore| {
+        let mut all = meta.scan(Scan::prefix(b"kms/", 1000)).await.unwrap();
+        // Sealed anew.
+        all.retain(|(key, _)| key != record::ROOT);
+        all
+    };
+    assert_eq!(all(&*over.meta).await, all(&*world.meta).await);
     let World { audit, clock, root, .. } = world;
-    let kms = open(&meta, &audit, &clock, &Arc::default(), [7; 32]).await.unwrap();
+    let config = Config { root: over.root, ..config() };
+    let kms = Embedded::open(over.meta, audit, clock, config).await.unwrap();
     let request = DecryptRequest { ciphertext_blob: Blob::new(sealed), ..Default::default() };
     assert_eq!(kms.decrypt(&root, request).await.unwrap().plaintext.expose(), b"old");
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod aliases;
+mod authentic;
 mod backup;
 mod contract;
 mod costs;
