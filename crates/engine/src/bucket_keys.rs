@@ -53,8 +53,8 @@ impl WrappedBucketKeys for BucketKeyTable {
 }
 
 fn failed(error: arqueta_store::Error) -> BucketKeyStoreError {
-    let retryable = error.is_retryable();
-    BucketKeyStoreError::new(error, retryable)
+    let (retryable, full) = (error.is_retryable(), error.is_full());
+    BucketKeyStoreError::new(error, retryable).when_full(full)
 }
 
 impl Record for WrappedBucketKey {

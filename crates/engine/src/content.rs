@@ -13,7 +13,7 @@ use crate::api::ObjectStream;
 use crate::buffers::Buffers;
 use crate::readers::Held;
 use crate::record::{Blob, Content, Manifest, ManifestPart, Place};
-use crate::{Engine, Error, schema};
+use crate::{Engine, Error, name_of, schema};
 
 /// A stretch of one part.
 struct Piece {
@@ -27,6 +27,16 @@ pub(crate) enum Unreadable {
     /// A body that the record names is gone. If the record is, too, the reader starts over.
     Gone,
     Failed(Error),
+}
+
+impl Unreadable {
+    /// For who cannot start over.
+    fn into_error(self) -> Error {
+        match self {
+            Self::Gone => Error::Store(arqueta_store::Error::NoSuchBlob),
+            Self::Failed(error) => error,
+        }
+    }
 }
 
 impl From<Error> for Unreadable {
@@ -56,6 +66,7 @@ impl Engine {
     /// on its way to it and the one that is read ahead, and nothing else.
     pub(crate) async fn content(
         &self,
+        record: &Bytes,
         content: &Content,
         manifest: &Manifest,
         cipher: Option<Arc<ObjectCipher>>,
@@ -63,10 +74,11 @@ impl Engine {
     ) -> Result<ObjectStream, Unreadable> {
         let mut pieces = pieces(content, manifest, &range)?;
         let (meta, blobs, buffers) = (self.meta.clone(), self.blobs.clone(), self.buffers.clone());
-        let source = Source { meta, blobs, buffers, cipher };
+        let source = Source { record: record.clone(), meta, blobs, buffers, cipher };
         let Some(first) = pieces.pop_front() else { return Ok(futures::stream::empty().boxed()) };
         if pieces.is_empty() && matches!(first.place.blob, Blob::Inline(_)) {
-            let body = source.inline(first).await?;
+            let blob = first.place.blob;
+            let body = source.inline(first).await.inspect_err(|unreadable| source.tell(blob, unreadable))?;
             return Ok(futures::stream::once(async move { Ok(body) }).boxed());
         }
         pieces.push_front(first);
@@ -74,15 +86,17 @@ impl Engine {
             Blob::File(id) => Some(id),
             Blob::Inline(_) => None,
         });
-        let held = self.readers.hold(files.collect());
+        // From here on none of them is removed; or one is being removed, and then all of them are.
+        let held = self.readers.hold(files.collect()).ok_or(Unreadable::Gone)?;
         let mut found = VecDeque::with_capacity(pieces.len());
         for piece in pieces {
             found.push_back(source.find(piece).await?);
         }
         let Some(first) = found.pop_front() else { return Err(Error::Integrity.into()) };
-        let opened = Some(source.open(first).await?);
+        let blob = first.piece.place.blob;
+        let opened = source.open(first).await.inspect_err(|unreadable| source.tell(blob, unreadable))?;
         let missing = range.end - range.start;
-        Ok(delivered(Delivery { source, opened, sent: 0, waiting: found, missing, _held: held }))
+        Ok(delivered(Delivery { source, blob, opened: Some(opened), sent: 0, waiting: found, missing, _held: held }))
     }
 }
 
@@ -110,6 +124,8 @@ fn pieces(content: &Content, manifest: &Manifest, range: &Range<u64>) -> Result<
 }
 
 struct Source {
+    /// Key of the record that names the bodies, for the log.
+    record: Bytes,
     meta: Arc<dyn MetaStore>,
     blobs: Arc<dyn BlobStore>,
     buffers: Buffers,
@@ -181,6 +197,13 @@ impl Source {
         Ok(Opened { stored, opening, expected })
     }
 
+    /// Names the body that is not what it was, and the object it belongs to.
+    fn tell(&self, blob: Blob, unreadable: &Unreadable) {
+        if let Unreadable::Failed(error @ (Error::Integrity | Error::Damaged { .. } | Error::Store(_))) = unreadable {
+            tracing::error!(record = %name_of(&self.record), ?blob, %error, "a stored body cannot be read");
+        }
+    }
+
     /// How to open a piece and which stored bytes that takes.
     fn opening(&self, piece: &Piece) -> Result<(Opening, Vec<Range<u64>>), Error> {
         let stored_size = self.cipher.as_ref().map_or(piece.part.size, |cipher| cipher.sealed_size(piece.part.size));
@@ -228,6 +251,8 @@ fn slice(body: &Bytes, range: &Range<u64>) -> Result<Bytes, Error> {
 /// Content under way.
 struct Delivery {
     source: Source,
+    /// The body of the opened piece.
+    blob: Blob,
     opened: Option<Opened>,
     /// Bytes delivered of the opened piece.
     sent: u64,
@@ -246,10 +271,8 @@ impl Delivery {
                     return if self.missing == 0 { Ok(None) } else { Err(Error::Integrity) };
                 };
                 self.sent = 0;
-                self.opened = Some(self.source.open(found).await.map_err(|unreadable| match unreadable {
-                    Unreadable::Gone => Error::Store(arqueta_store::Error::NoSuchBlob),
-                    Unreadable::Failed(error) => error,
-                })?);
+                self.blob = found.piece.place.blob;
+                self.opened = Some(self.source.open(found).await.map_err(Unreadable::into_error)?);
                 continue;
             };
             if let Some(stored) = opened.stored.next().await {
@@ -276,7 +299,11 @@ fn delivered(delivery: Delivery) -> ObjectStream {
         match delivery.next().await {
             Ok(Some(plain)) => Some((Ok(plain), Some(delivery))),
             Ok(None) => None,
-            Err(error) => Some((Err(error), None)),
+            Err(error) => {
+                let failed = Unreadable::Failed(error);
+                delivery.source.tell(delivery.blob, &failed);
+                Some((Err(failed.into_error()), None))
+            }
         }
     })
     .boxed()

@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arqueta_envelope::Envelope;
 use arqueta_model::{BucketName, Clock, Region, Timestamp};
-use arqueta_store::{BlobStore, Damages, MetaStore, Share};
+use arqueta_store::{BlobStore, Damages, MetaStore, Room, Share};
 use moka::sync::Cache;
 
 use crate::Error;
@@ -74,6 +75,9 @@ pub struct Engine {
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
     pub(crate) damages: Arc<Damages>,
+    pub(crate) room: Option<Arc<dyn Room>>,
+    /// Bytes of garbage that the last sweep left.
+    pub(crate) dead: AtomicU64,
     /// When this engine began: what was stored before, and is not referred to, is left over.
     pub(crate) opened: Timestamp,
 }
@@ -109,7 +113,15 @@ impl Engine {
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),
             damages: Arc::default(),
+            room: None,
+            dead: AtomicU64::new(0),
         })
+    }
+
+    /// Takes bodies in only where there is room, and frees space on a full disk.
+    #[must_use]
+    pub fn within(self, room: Arc<dyn Room>) -> Self {
+        Self { room: Some(room), ..self }
     }
 
     /// Notes damaged records in `damages`, where the store beneath notes them, too.

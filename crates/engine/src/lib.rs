@@ -41,6 +41,7 @@ pub mod record;
 pub mod schema;
 mod sequence;
 mod slots;
+mod space;
 mod sweep;
 mod versions;
 

@@ -1,16 +1,24 @@
-//! Bodies that someone is still reading.
+//! Bodies that someone is still reading, and bodies that are being removed.
 //!
-//! Garbage waits a while before it goes, but a slow reader of a large object may take longer than
-//! any fixed time. What is held here is left for the next sweep.
+//! A body whose record went away is removed at once, unless it is held here; then the next sweep looks
+//! again. Holding and removing exclude each other: who comes to hold a body that is being removed has
+//! read a record that is gone, and reads again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arqueta_model::BlobId;
 
-/// Blob files by number of readers.
+/// Blob files by what goes on with them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Readers(Arc<Mutex<HashMap<BlobId, usize>>>);
+pub(crate) struct Readers(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By number of readers.
+    held: HashMap<BlobId, usize>,
+    removing: HashSet<BlobId>,
+}
 
 /// Holds some files until dropped.
 #[derive(Debug)]
@@ -19,23 +27,39 @@ pub(crate) struct Held {
     files: Vec<BlobId>,
 }
 
+/// Keeps a file from being held until dropped.
+#[derive(Debug)]
+pub(crate) struct Removing {
+    readers: Readers,
+    file: BlobId,
+}
+
 impl Readers {
-    /// Holds these files.
-    pub fn hold(&self, files: Vec<BlobId>) -> Held {
-        let mut counts = self.counts();
-        for id in &files {
-            *counts.entry(*id).or_default() += 1;
+    /// Holds these files; `None` if one of them is being removed.
+    pub fn hold(&self, files: Vec<BlobId>) -> Option<Held> {
+        let mut known = self.known();
+        if files.iter().any(|id| known.removing.contains(id)) {
+            return None;
         }
-        drop(counts);
-        Held { readers: self.clone(), files }
+        for id in &files {
+            *known.held.entry(*id).or_default() += 1;
+        }
+        drop(known);
+        Some(Held { readers: self.clone(), files })
     }
 
-    /// Whether someone holds this file.
-    pub fn holds(&self, id: BlobId) -> bool {
-        self.counts().contains_key(&id)
+    /// Lets nobody hold this file any more; `None` if someone does.
+    pub fn remove(&self, file: BlobId) -> Option<Removing> {
+        let mut known = self.known();
+        if known.held.contains_key(&file) {
+            return None;
+        }
+        known.removing.insert(file);
+        drop(known);
+        Some(Removing { readers: self.clone(), file })
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<BlobId, usize>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         // Counting does not panic half-way; a poisoned count is still right.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -43,30 +67,47 @@ impl Readers {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut counts = self.readers.counts();
+        let mut known = self.readers.known();
         for id in &self.files {
-            if let Some(count) = counts.get_mut(id) {
+            if let Some(count) = known.held.get_mut(id) {
                 *count -= 1;
                 if *count == 0 {
-                    counts.remove(id);
+                    known.held.remove(id);
                 }
             }
         }
     }
 }
 
+impl Drop for Removing {
+    fn drop(&mut self) {
+        self.readers.known().removing.remove(&self.file);
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_file_is_held_until_its_last_reader_is_done() {
         let (readers, id) = (Readers::default(), BlobId::random());
-        let first = readers.hold(vec![id, id]);
-        let second = readers.hold(vec![id, BlobId::random()]);
+        let first = readers.hold(vec![id, id]).unwrap();
+        let second = readers.hold(vec![id, BlobId::random()]).unwrap();
         drop(first);
-        assert!(readers.holds(id));
+        assert!(readers.remove(id).is_none());
         drop(second);
-        assert!(!readers.holds(id) && readers.counts().is_empty());
+        assert!(readers.remove(id).is_some() && readers.known().held.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_being_removed_cannot_be_held() {
+        let (readers, id, other) = (Readers::default(), BlobId::random(), BlobId::random());
+        let removing = readers.remove(id).unwrap();
+        assert!(readers.hold(vec![other, id]).is_none());
+        assert!(readers.remove(other).is_some(), "nothing is held of what was not held whole");
+        drop(removing);
+        assert!(readers.hold(vec![id]).is_some());
     }
 }

@@ -81,7 +81,7 @@ pub fn referenced(id: BlobId) -> Bytes {
 }
 
 /// `g/<blob id>`: a blob file that no record refers to any more. Its value is the time of its
-/// release, milliseconds as a big-endian i64.
+/// release, milliseconds as a big-endian i64, and its size, as a big-endian u64 (0.1 wrote none).
 #[must_use]
 pub fn garbage(id: BlobId) -> Bytes {
     join(&[GARBAGE, id.as_bytes()])

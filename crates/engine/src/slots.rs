@@ -10,11 +10,17 @@ use bytes::Bytes;
 
 use crate::naming::name_of;
 use crate::record::{ObjectRecord, Record as _};
-use crate::versions::Stored;
 use crate::{Engine, Error, schema};
 
 /// Versions looked through at a time.
 const CHUNK: usize = 1000;
+
+/// A record and the pair it was read from.
+pub(crate) struct Stored {
+    pub key: Bytes,
+    pub bytes: Bytes,
+    pub record: ObjectRecord,
+}
 
 /// What was found under a key.
 #[expect(clippy::large_enum_variant, reason = "one lives at a time, for the length of a call; a version is the rule")]

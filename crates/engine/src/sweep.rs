@@ -3,6 +3,7 @@
 //! Everything here may be interrupted anywhere and run again: a blob is deleted before the record
 //! that says so, and deleting a missing blob is fine.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arqueta_model::{BlobId, Timestamp, UploadId};
@@ -20,7 +21,8 @@ const CHUNK: usize = 1000;
 pub struct SweepSchedule {
     /// Time between two rounds.
     pub every: Duration,
-    /// How long a released blob stays for readers that are still at it.
+    /// How long a released blob that could not be removed at once stays, at least. Readers of this
+    /// process need none: what they hold stays for as long as they do.
     pub garbage_kept: Duration,
     /// Age at which a blob that nothing refers to is an orphan and not about to be committed.
     pub orphan_age: Duration,
@@ -32,7 +34,7 @@ impl Default for SweepSchedule {
     fn default() -> Self {
         Self {
             every: Duration::from_secs(60),
-            garbage_kept: Duration::from_secs(10 * 60),
+            garbage_kept: Duration::ZERO,
             orphan_age: Duration::from_secs(24 * 60 * 60),
             orphans_every: 24 * 60,
         }
@@ -51,15 +53,25 @@ pub struct Swept {
 }
 
 impl Engine {
+    /// Bytes of bodies that no record names and that are still stored, as of the last sweep: somebody
+    /// reads them, or they could not be removed.
+    #[must_use]
+    pub fn dead_bytes(&self) -> u64 {
+        self.dead.load(Ordering::Relaxed)
+    }
+
     /// Deletes garbage that was released before `before` and that nobody reads any more.
     ///
     /// # Errors
     /// [`Error::Store`]; what was done stays done.
     pub async fn sweep_garbage(&self, before: Timestamp) -> Result<u64, Error> {
-        let (mut swept, mut scan) = (0, Scan::prefix(schema::GARBAGE, CHUNK));
+        let (mut swept, mut left, mut scan) = (0, 0, Scan::prefix(schema::GARBAGE, CHUNK));
         loop {
             let page = self.meta.page(scan.clone()).await?;
-            let Some(last) = page.last() else { return Ok(swept) };
+            let Some(last) = page.last() else {
+                self.dead.store(left, Ordering::Relaxed);
+                return Ok(swept);
+            };
             scan.start = [&last.key[..], &[0]].concat().into();
             let mut forget = Batch::default();
             for Entry { key, value } in &page {
@@ -67,9 +79,15 @@ impl Engine {
                 // A damaged mark is a mark all the same: only its time is not known.
                 let released = value.as_ref().and_then(|value| value.first_chunk());
                 let released = released.map(|bytes| Timestamp::from_millis(i64::from_be_bytes(*bytes)));
-                if released.is_some_and(|at| at >= before) || self.readers.holds(id) {
+                let size = value
+                    .as_ref()
+                    .and_then(|value| value.get(8..)?.first_chunk())
+                    .map_or(0, |b| u64::from_be_bytes(*b));
+                let due = released.is_none_or(|at| at < before);
+                let Some(_removing) = self.readers.remove(id).filter(|_| due) else {
+                    left += size;
                     continue;
-                }
+                };
                 if self.is_there(&schema::referenced(id)).await? {
                     // Never seen, and if ever, data goes before space.
                     tracing::error!(%id, "a referenced blob is marked as garbage and is kept");
@@ -80,7 +98,7 @@ impl Engine {
                 swept += 1;
             }
             if !forget.writes.is_empty() {
-                self.meta.commit(forget).await?;
+                self.commit_freeing(forget).await?;
             }
         }
     }

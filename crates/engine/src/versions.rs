@@ -11,17 +11,10 @@ use crate::api::{Conditions, Versioning};
 use crate::buckets::StoredBucket;
 use crate::conditions::{self, Subject};
 use crate::engine::ATTEMPTS;
-use crate::record::{Blob, Content, Manifest, ObjectRecord, Record};
+use crate::record::{Blob, Content, Manifest, ObjectRecord, Place, Record};
 use crate::sequence::{sequence_in, version_id};
-use crate::slots::Slot;
+use crate::slots::{Slot, Stored};
 use crate::{Engine, Error, schema};
-
-/// A record and the pair it was read from.
-pub(crate) struct Stored {
-    pub key: Bytes,
-    pub bytes: Bytes,
-    pub record: ObjectRecord,
-}
 
 /// A version to be added.
 pub(crate) struct NewVersion {
@@ -109,7 +102,12 @@ impl Engine {
             }
             permit(&current)?;
             let (batch, added) = self.plan_addition(&stored_bucket, key, current, new).await?;
-            match self.meta.commit(batch).await {
+            // A delete marker frees nothing by itself, and is what a client on a full disk begins with.
+            let committed = match new.content {
+                Some(_) => self.commit(batch).await,
+                None => self.commit_freeing(batch).await,
+            };
+            match committed {
                 Err(arqueta_store::Error::Conflict) => {}
                 result => return result.map(|()| added).map_err(Error::from),
             }
@@ -232,16 +230,18 @@ fn retire(batch: Batch, bucket: &BucketName, key: &ObjectKey, mut old: ObjectRec
 /// Hands the bodies of a version that goes away to the garbage.
 fn release(batch: Batch, old: &ObjectRecord, now: Timestamp) -> Batch {
     let places = old.content.iter().flat_map(|content| &content.places);
-    places.fold(batch, |batch, place| release_blob(batch, place.blob, now))
+    places.fold(batch, |batch, place| release_body(batch, place, now))
 }
 
-/// Hands one body to the garbage: small ones go at once, files when no reader can be left.
-pub(crate) fn release_blob(batch: Batch, blob: Blob, now: Timestamp) -> Batch {
-    match blob {
+/// Hands one body to the garbage: small ones go at once, files when nobody reads them. The mark tells
+/// when, and how large it is.
+pub(crate) fn release_body(batch: Batch, place: &Place, now: Timestamp) -> Batch {
+    match place.blob {
         Blob::Inline(id) => batch.delete(schema::inline(id)),
-        Blob::File(id) => batch
-            .delete(schema::referenced(id))
-            .put(schema::garbage(id), Bytes::copy_from_slice(&now.millis().to_be_bytes())),
+        Blob::File(id) => {
+            let mark = [now.millis().to_be_bytes(), place.sealed_size.to_be_bytes()].concat();
+            batch.delete(schema::referenced(id)).put(schema::garbage(id), mark)
+        }
     }
 }
 

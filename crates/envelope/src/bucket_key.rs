@@ -43,6 +43,7 @@ pub struct WrappedBucketKey {
 #[error("the store of wrapped bucket keys failed")]
 pub struct BucketKeyStoreError {
     retryable: bool,
+    full: bool,
     #[source]
     source: Box<dyn std::error::Error + Send + Sync>,
 }
@@ -50,7 +51,19 @@ pub struct BucketKeyStoreError {
 impl BucketKeyStoreError {
     /// Wraps the store's own error; `retryable` says whether the same call may succeed later.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>, retryable: bool) -> Self {
-        Self { retryable, source: source.into() }
+        Self { retryable, full: false, source: source.into() }
+    }
+
+    /// The same, where a lack of space is the cause.
+    #[must_use]
+    pub fn when_full(self, full: bool) -> Self {
+        Self { full, ..self }
+    }
+
+    /// Whether a lack of space is the cause.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Whether the same call may succeed later without anyone's help.

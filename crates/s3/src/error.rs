@@ -239,19 +239,32 @@ fn of_body(error: &BodyError) -> Answer {
 
 fn of_store(error: &StoreError) -> Answer {
     match error {
-        StoreError::Full(_) => Answer::new(
-            "InsufficientStorage",
-            StatusCode::INSUFFICIENT_STORAGE,
-            "The storage is full; nothing was changed.",
-        ),
+        StoreError::Full(_) => full("The storage is full; nothing was changed."),
         StoreError::Conflict => Answer::new(
             "OperationAborted",
             StatusCode::CONFLICT,
             "A conflicting conditional operation is currently in progress against this resource. Try again.",
         ),
-        // Not SlowDown's words: the caller's rate is not what is wrong.
-        _ if error.is_retryable() => unavailable("Service is unable to handle request."),
+        _ if error.is_retryable() => unavailable(STORAGE_UNAVAILABLE),
         _ => internal(),
+    }
+}
+
+/// The storage cannot be used now, which is not for clients to mend by asking less ("Please reduce your
+/// request rate" is for what is throttled).
+const STORAGE_UNAVAILABLE: &str = "Service is unable to handle request.";
+
+fn full(message: &'static str) -> Answer {
+    Answer::new("InsufficientStorage", StatusCode::INSUFFICIENT_STORAGE, message)
+}
+
+/// A call that could not be recorded, so that it did not happen or its answer is withheld.
+#[must_use]
+pub fn unrecorded(error: &arqueta_audit::Error, message: &'static str) -> Answer {
+    if error.is_full() {
+        full("The storage is full, so the call cannot be recorded.")
+    } else {
+        Answer::new("InternalError", StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 }
 
@@ -265,10 +278,8 @@ fn of_encryption(error: &EncryptionError) -> Answer {
     use StatusCode as S;
     match error {
         EncryptionError::Kms(kms) => of_key_service(kms),
-        EncryptionError::BucketKeyStore(store) => {
-            let source = std::error::Error::source(&**store).and_then(|source| source.downcast_ref::<StoreError>());
-            source.map_or_else(internal, of_store)
-        }
+        EncryptionError::BucketKeyStore(store) if store.is_full() => full("The storage is full; nothing was changed."),
+        EncryptionError::BucketKeyStore(store) if store.is_retryable() => unavailable(STORAGE_UNAVAILABLE),
         EncryptionError::Context(_) => Answer::new("InvalidArgument", S::BAD_REQUEST, error.to_string()),
         EncryptionError::CustomerKeyRequired => Answer::new(
             "InvalidRequest",
@@ -282,7 +293,9 @@ fn of_encryption(error: &EncryptionError) -> Answer {
             "The encryption parameters are not applicable to this object.",
         ),
         EncryptionError::NotRewrappable { .. } => Answer::new("InvalidRequest", S::BAD_REQUEST, error.to_string()),
-        EncryptionError::BucketKeyMissing(_) | EncryptionError::Seal(_) => internal(),
+        EncryptionError::BucketKeyStore(_) | EncryptionError::BucketKeyMissing(_) | EncryptionError::Seal(_) => {
+            internal()
+        }
     }
 }
 
@@ -307,12 +320,12 @@ fn of_key_service(error: &KeyServiceError) -> Answer {
             S::SERVICE_UNAVAILABLE,
             "Please reduce your request rate for operations involving AWS KMS.",
         ),
-        KeyServiceError::Unavailable(_) | KeyServiceError::Audit(_) => {
-            unavailable("The key service is unavailable. Please try again.")
+        KeyServiceError::Unavailable(_) => unavailable("The key service is unavailable. Please try again."),
+        KeyServiceError::Audit(record) if record.is_full() => {
+            full("The storage is full, so the use of the key cannot be recorded.")
         }
-        KeyServiceError::Store(store) if store.is_retryable() => {
-            unavailable("The key service is unavailable. Please try again.")
-        }
+        KeyServiceError::Audit(_) => unavailable("The use of the key cannot be recorded. Please try again."),
+        KeyServiceError::Store(store) if store.is_full() || store.is_retryable() => of_store(store),
         KeyServiceError::Store(_) | KeyServiceError::RootKey(_) => internal(),
     }
 }

@@ -62,6 +62,12 @@ impl Error {
         Self::Damaged { what: format!("blob {id} has another size than it was given") }
     }
 
+    /// Whether nothing but a lack of space is the cause.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
     /// Whether the same call may succeed later without anyone's help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

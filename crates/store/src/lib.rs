@@ -26,6 +26,7 @@ mod embedded;
 mod error;
 mod fs;
 mod group;
+mod headroom;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod meta;
@@ -44,6 +45,7 @@ pub use doubles::{Counting, Fault, Faulty, Slow};
 pub use embedded::{RedbOptions, RedbStore, Writing};
 pub use error::Error;
 pub use fs::FsBlobs;
+pub use headroom::{Headroom, Room, RoomLimits};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryBlobs, MemoryMeta};
 pub use meta::{Batch, Change, Entry, MetaStore, Pair, Position, Precondition, Scan, Write};

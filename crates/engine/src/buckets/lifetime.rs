@@ -72,7 +72,7 @@ impl Engine {
             batch = [currents.clone(), noncurrents.clone(), schema::uploads(name)]
                 .into_iter()
                 .fold(batch, |batch, prefix| batch.require(Precondition::NoneUnder(prefix)));
-            match self.meta.commit(batch).await {
+            match self.commit_freeing(batch).await {
                 // The bucket was changed or something came into it: look again.
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {

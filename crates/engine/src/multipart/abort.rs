@@ -33,7 +33,7 @@ impl Engine {
             .unchanged(upload.key.clone(), Some(upload.bytes))
             .delete(upload.key)
             .put(schema::finished(input.upload), finished.encode());
-        match self.meta.commit(batch).await {
+        match self.commit_freeing(batch).await {
             // An upload's record never changes, so it has ended.
             Err(arqueta_store::Error::Conflict) => return Err(Error::NoSuchUpload),
             result => result?,
@@ -47,7 +47,7 @@ impl Engine {
         let at = schema::upload(&input.bucket, &input.key, input.upload);
         let finished = FinishedUpload { bucket: input.bucket, key: input.key, at: self.clock.now(), completed: None };
         let batch = Batch::default().require(Precondition::Damaged(at.clone())).delete(at);
-        match self.meta.commit(batch.put(schema::finished(input.upload), finished.encode())).await {
+        match self.commit_freeing(batch.put(schema::finished(input.upload), finished.encode())).await {
             Err(arqueta_store::Error::Conflict) => return Err(Error::NoSuchUpload),
             result => result?,
         }

@@ -15,7 +15,7 @@ use crate::engine::ATTEMPTS;
 use crate::objects::Draft;
 use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord, total};
 use crate::slots::Slot;
-use crate::versions::{NewVersion, check_write, release_blob};
+use crate::versions::{NewVersion, check_write, release_body};
 use crate::{Condition, Engine, Error, name_of, schema};
 
 /// Every part of an upload: the pair as read, and decoded.
@@ -176,7 +176,7 @@ impl Parts {
             let batch = batch.unchanged(key.clone(), Some(bytes.clone())).delete(key.clone());
             match selected.next_if(|next| next.number == part.number) {
                 Some(_) => batch,
-                None => release_blob(batch, part.place.blob, now),
+                None => release_body(batch, &part.place, now),
             }
         })
     }

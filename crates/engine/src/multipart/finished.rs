@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::api::{Checksum, CompleteMultipartUpload, CompletedPart, CompletedUpload, EncryptionInfo, Versioning};
 use crate::record::{ObjectRecord, PartRecord, Record};
-use crate::versions::release_blob;
+use crate::versions::release_body;
 use crate::{Engine, Error, schema};
 
 /// How long a repeated Complete is answered.
@@ -161,10 +161,10 @@ impl Engine {
                 let part = value.map(|bytes| PartRecord::decode(&bytes)).transpose()?;
                 batch = batch.delete(key);
                 if let Some(part) = part {
-                    batch = release_blob(batch, part.place.blob, now);
+                    batch = release_body(batch, &part.place, now);
                 }
             }
-            self.meta.commit(batch).await?;
+            self.commit_freeing(batch).await?;
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::ATTEMPTS;
 use crate::ingest::{Intake, Stowed};
 use crate::objects::{Purpose, Reading};
 use crate::record::{PartRecord, Record as _, UploadRecord};
-use crate::versions::release_blob;
+use crate::versions::release_body;
 use crate::{Engine, Error, schema};
 
 /// Times a copy starts over because its source was replaced under it.
@@ -35,6 +35,7 @@ impl Engine {
         let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
         let declared = !matches!(input.checksum, ChecksumRequest::Default);
         let checksum = part_checksum(&upload.record, input.checksum)?;
+        self.admit(input.size)?;
         let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let intake = Intake {
             cipher: cipher.clone(),
@@ -60,6 +61,7 @@ impl Engine {
         let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
         let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let (source, bytes, body) = self.part_source(caller, &input).await?;
+        self.admit(Some(bytes.end - bytes.start))?;
         let intake = Intake {
             cipher: cipher.clone(),
             size: Some(bytes.end - bytes.start),
@@ -148,13 +150,13 @@ impl Engine {
                     let old = before.as_deref().map(PartRecord::decode).transpose()?;
                     batch = batch.unchanged(key.clone(), before);
                     match old {
-                        Some(old) => release_blob(batch, old.place.blob, self.clock.now()),
+                        Some(old) => release_body(batch, &old.place, self.clock.now()),
                         None => batch,
                     }
                 }
             };
             batch = batch.put(key.clone(), part.encode());
-            match self.meta.commit(stowed.keep(batch)).await {
+            match self.commit(stowed.keep(batch)).await {
                 Err(arqueta_store::Error::Conflict) if self.meta.get(&upload.key).await?.is_none() => {
                     return Err(Error::NoSuchUpload);
                 }

@@ -7,7 +7,7 @@ use super::read::{Purpose, Reading};
 use crate::api::{Conditions, ObjectName, Tags};
 use crate::engine::ATTEMPTS;
 use crate::record::{Content, ObjectRecord, Record};
-use crate::versions::Stored;
+use crate::slots::Stored;
 use crate::{Engine, Error};
 
 impl Engine {

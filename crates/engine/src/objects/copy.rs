@@ -43,6 +43,7 @@ impl Engine {
                 }
             })
             .await?;
+        self.admit(Some(source.manifest.size()))?;
         let protection = self.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         draft.tags = match input.tags {

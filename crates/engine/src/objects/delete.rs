@@ -7,8 +7,8 @@ use super::lock;
 use crate::api::{DeleteConditions, DeleteObject, DeletedObject, ObjectName, Versioning};
 use crate::engine::ATTEMPTS;
 use crate::record::BucketRecord;
-use crate::slots::{Damage, Slot};
-use crate::versions::{NewVersion, Stored, subject};
+use crate::slots::{Damage, Slot, Stored};
+use crate::versions::{NewVersion, subject};
 use crate::{Condition, Engine, Error, conditions, schema};
 
 impl Engine {
@@ -86,7 +86,7 @@ impl Engine {
                     (self.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker)
                 }
             };
-            match self.meta.commit(batch).await {
+            match self.commit_freeing(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {
                     return result

@@ -77,6 +77,7 @@ impl Engine {
             // The commit decides; this spares a hopeless upload.
             check_write(&input.conditions, &self.slot(schema::current(&input.bucket, &input.key)).await?)?;
         }
+        self.admit(input.size)?;
         let protection = self.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         draft.tags = input.tags;

@@ -11,7 +11,8 @@ use crate::api::{ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, Ob
 use crate::checksum::Checksum;
 use crate::content::Unreadable;
 use crate::record::{Content, Manifest};
-use crate::versions::{Stored, subject};
+use crate::slots::Stored;
+use crate::versions::subject;
 use crate::{Caller, Engine, Error, conditions};
 
 /// Times a read starts over because the version it found was replaced under it.
@@ -152,7 +153,7 @@ impl Engine {
         cipher: Option<Arc<ObjectCipher>>,
         bytes: Range<u64>,
     ) -> Result<Option<ObjectStream>, Error> {
-        match self.content(reading.content(), &reading.manifest, cipher, bytes).await {
+        match self.content(&reading.stored.key, reading.content(), &reading.manifest, cipher, bytes).await {
             // Of several bodies the later ones may have gone before they were held.
             Ok(body) if reading.content().places.len() == 1 => Ok(Some(body)),
             Ok(body) => {

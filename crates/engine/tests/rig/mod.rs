@@ -17,7 +17,7 @@ use arqueta_model::{
     VersionId,
 };
 use arqueta_policy::Identity;
-use arqueta_store::{BlobStore, Faulty, MemoryBlobs, MemoryMeta, MetaStore};
+use arqueta_store::{BlobStore, Faulty, MemoryBlobs, MemoryMeta, MetaStore, Room};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 pub use keys::KeyRing;
@@ -123,6 +123,13 @@ impl Rig {
         let rig = Self::empty();
         rig.make_bucket(versioning).await;
         rig
+    }
+
+    /// The same with as much room as `room` says.
+    pub fn within(mut self, room: Arc<dyn Room>) -> Self {
+        let engine = Arc::into_inner(self.engine).expect("nobody else has the engine yet");
+        self.engine = Arc::new(engine.within(room));
+        self
     }
 
     /// The same stores under a new engine: nothing in memory survives.

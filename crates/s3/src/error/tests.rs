@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
+use arqueta_audit::Error as AuditError;
 use arqueta_engine::api::ChecksumAlgorithm;
 use arqueta_engine::{Condition, KeyState};
+use arqueta_envelope::BucketKeyStoreError;
 use arqueta_model::{BucketKeyId, ContextError, KeyArn, Timestamp, VersionId};
 
 use super::*;
@@ -138,7 +140,12 @@ fn key_table() -> Vec<(Error, &'static str, u16, &'static str)> {
             "Please reduce your request rate for operations involving AWS KMS.",
         ),
         (kms(KeyServiceError::Unavailable("away".into())), "ServiceUnavailable", 503, "key service is unavailable"),
-        (kms(KeyServiceError::Store(StoreError::Closed)), "ServiceUnavailable", 503, "key service is unavailable"),
+        (kms(KeyServiceError::Store(StoreError::Closed)), "ServiceUnavailable", 503, "unable to handle request"),
+        (kms(KeyServiceError::Store(StoreError::Full(no_space()))), "InsufficientStorage", 507, "storage is full"),
+        (kms(KeyServiceError::Audit(no_space().into())), "InsufficientStorage", 507, "cannot be recorded"),
+        (kms(KeyServiceError::Audit(AuditError::Closed)), "ServiceUnavailable", 503, "cannot be recorded"),
+        (encryption(EncryptionError::BucketKeyStore(bucket_key(true).into())), "InsufficientStorage", 507, "full"),
+        (encryption(EncryptionError::BucketKeyStore(bucket_key(false).into())), "ServiceUnavailable", 503, "unable"),
         (kms(KeyServiceError::Store(StoreError::NoSuchBlob)), "InternalError", 500, "internal error"),
         (encryption(EncryptionError::Context(ContextError::TooLarge)), "InvalidArgument", 400, "context"),
         (encryption(EncryptionError::CustomerKeyRequired), "InvalidRequest", 400, "correct parameters"),
@@ -146,6 +153,23 @@ fn key_table() -> Vec<(Error, &'static str, u16, &'static str)> {
         (encryption(EncryptionError::CustomerKeyNotApplicable), "InvalidRequest", 400, "not applicable"),
         (encryption(EncryptionError::BucketKeyMissing(BucketKeyId::random())), "InternalError", 500, "internal error"),
     ]
+}
+
+fn no_space() -> std::io::Error {
+    std::io::ErrorKind::StorageFull.into()
+}
+
+fn bucket_key(full: bool) -> BucketKeyStoreError {
+    BucketKeyStoreError::new("the store's own words", true).when_full(full)
+}
+
+#[test]
+fn what_cannot_be_recorded_says_why() {
+    let answer = |error| unrecorded(&error, "an internal error");
+    assert_eq!(
+        (answer(no_space().into()).code, answer(AuditError::Closed).code),
+        ("InsufficientStorage", "InternalError")
+    );
 }
 
 #[test]

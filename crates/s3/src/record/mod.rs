@@ -21,10 +21,11 @@ use arqueta_model::{AccountId, Clock, PrincipalKind, Region, Timestamp};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
-use s3s::{Body, S3Result, s3_error};
+use s3s::{Body, S3Result};
 use serde_json::{Map, Value, json};
 
 use crate::answer;
+use crate::error::unrecorded;
 use crate::exchange::Exchange;
 use crate::signing::Signing;
 use draft::{Copied, Draft};
@@ -141,7 +142,7 @@ impl Recorder {
         let Some(event) = event.flatten() else { return Ok(()) };
         self.audit.announce(event).await.map_err(|error| {
             tracing::error!(%error, "a call on a bucket was refused because it cannot be recorded");
-            s3_error!(InternalError, "{}", UNRECORDED)
+            unrecorded(&error, UNRECORDED).into_error()
         })
     }
 
@@ -171,7 +172,8 @@ impl Recorder {
         for event in self.events(exchange, &draft, &answer, method) {
             if let Err(error) = self.audit.append(event).await {
                 tracing::error!(%error, "an answer was withheld because its call cannot be recorded");
-                return Err(answer::error("InternalError", StatusCode::INTERNAL_SERVER_ERROR, UNRECORDED));
+                let told = unrecorded(&error, UNRECORDED);
+                return Err(answer::error(told.code, told.status, &told.message));
             }
         }
         Ok(answer)
