@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use crate::Error;
 
-/// Pairs read after a jump: enough for a few single entries between two common prefixes.
-const AFTER_JUMP: usize = 16;
+/// Entries read after a jump. Where common prefixes follow each other the first one decides for the next
+/// jump; where single entries do, chunks grow again.
+const AFTER_JUMP: usize = 2;
 
 /// Most pairs read at once.
 const LARGEST: usize = 1000;

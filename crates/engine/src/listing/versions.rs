@@ -23,6 +23,9 @@ const WINDOW: usize = 1000;
 /// Windows of a walk with a delimiter start small: the first key often decides for a jump.
 const SMALL_WINDOW: usize = 64;
 
+/// Most records of a window after a jump, for the same reason.
+const AFTER_JUMP: usize = 4;
+
 /// How often a single key is read again while it keeps moving.
 const PATIENCE: usize = 16;
 
@@ -82,7 +85,7 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjectVersions) -> Re
         let Some(rest) = window.rest else { break };
         (at, size) = match jump {
             Some((group, beyond)) if rest.key.starts_with(group.as_bytes()) => match beyond {
-                Some(key) => (Position { key, below: None }, SMALL_WINDOW),
+                Some(key) => (Position { key, below: None }, AFTER_JUMP),
                 None => break,
             },
             _ => (rest, (size * 4).min(WINDOW)),
