@@ -22,6 +22,7 @@ pub mod api;
 mod bucket_keys;
 mod buckets;
 mod buffers;
+pub mod check;
 pub mod checksum;
 mod conditions;
 mod content;
