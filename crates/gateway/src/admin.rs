@@ -1,4 +1,5 @@
-//! The administration port: `/healthz`, `/readyz`, `/metrics`, `/audit/head`, `/keys/<key>/usage`.
+//! The administration port: `/healthz`, `/readyz`, `/metrics`, `/audit/head`, `/damage`,
+//! `/keys/<key>/usage`.
 //! Unauthenticated, so it listens on loopback by default and says of objects no more than how many of
 //! a bucket depend on a key. It answers only to addresses and to names that are its own: a web page
 //! that lets a name of its own lead here (DNS rebinding) is refused.
@@ -6,6 +7,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use arqueta_store::Damages;
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::Authority;
@@ -27,6 +29,8 @@ pub struct Admin {
     pub record: Option<Arc<SealedRecord>>,
     /// What depends on keys.
     pub dependents: Arc<DependentsDesk>,
+    /// Damaged records that were met.
+    pub damages: Arc<Damages>,
     /// What works.
     pub readiness: Arc<Readiness>,
     /// Places for clients of the S3 port.
@@ -56,6 +60,7 @@ impl Admin {
                 );
                 answer
             }
+            "/damage" => json(StatusCode::OK, &damage(&self.damages)),
             "/audit/head" => match &self.record {
                 Some(record) => text(StatusCode::OK, String::from_utf8_lossy(&record.head()).into_owned()),
                 None => text(StatusCode::NOT_FOUND, "the record is not kept here\n".to_owned()),
@@ -68,7 +73,7 @@ impl Admin {
                     self.usage(&plain(&plain(key, "%2F", "/"), "%3A", ":")).await
                 }
                 None => {
-                    let known = "only /healthz, /readyz, /metrics, /audit/head and /keys/<key>/usage\n";
+                    let known = "only /healthz, /readyz, /metrics, /audit/head, /damage and /keys/<key>/usage\n";
                     text(StatusCode::NOT_FOUND, known.to_owned())
                 }
             },
@@ -121,6 +126,14 @@ impl Admin {
     }
 }
 
+/// The damaged records that are known: what each is, and what is wrong with it.
+fn damage(damages: &Damages) -> serde_json::Value {
+    let records = damages.list().into_iter();
+    let records: Vec<_> =
+        records.map(|(_, name, cause)| serde_json::json!({ "record": name, "cause": cause.to_string() })).collect();
+    serde_json::json!({ "records": records, "reads": damages.met() })
+}
+
 fn json(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
     let mut answer = text(status, format!("{value}\n"));
     answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
@@ -155,6 +168,7 @@ mod tests {
         let readiness = Arc::new(Readiness::new(probed));
         readiness.set_serving(true);
         let admin = Admin {
+            damages: Arc::default(),
             metrics: Arc::new(Metrics::empty()),
             record: None,
             dependents: Arc::new(DependentsDesk::new(meta, clock, "us-east-1".parse().unwrap())),

@@ -8,6 +8,7 @@ mod overrides;
 mod proxies;
 mod regions;
 mod root;
+mod storage;
 mod trails;
 mod variables;
 
@@ -29,6 +30,7 @@ pub use overrides::{Only, ServeArgs};
 pub use proxies::{ForwardedBy, Proxies};
 pub use regions::{Endpoint, OtherRegion};
 pub use root::Root;
+pub use storage::Storage;
 pub use trails::{RemoteBucket, Trails};
 
 /// Everything that `serve` can be told. `config/arqueta.toml` documents each key.
@@ -77,6 +79,8 @@ pub struct Config {
     pub regions: BTreeMap<Region, OtherRegion>,
     /// Bounds on what a client may hold open.
     pub limits: Limits,
+    /// What is kept back on the disk.
+    pub storage: Storage,
     /// The one service to serve; all of them if absent. Command line and environment only.
     #[serde(skip)]
     pub only: Option<Only>,
@@ -209,6 +213,7 @@ impl Default for Config {
             metadata: Metadata::default(),
             regions: BTreeMap::new(),
             limits: Limits::default(),
+            storage: Storage::default(),
             only: None,
         }
     }

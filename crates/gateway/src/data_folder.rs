@@ -9,7 +9,7 @@ use crate::Error;
 
 /// Number of the format of the folder as a whole (docs/operating.md). It grows when an older Arqueta
 /// would misread, or miss, what a newer one writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The file with that number.
 const VERSION: &str = "VERSION";
 const WORDS: &str = "arqueta data folder, format ";

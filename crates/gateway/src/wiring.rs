@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{AuditSink, JsonLines};
+use arqueta_audit::{AuditSink, History, JsonLines};
 use arqueta_aws::{AwsEdge, Services};
-use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule};
+use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule, name_of};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_iam::Iam;
 use arqueta_kms::api::CreateKeyRequest;
-use arqueta_kms::{Adopted, Caller, Embedded, Identity, KeyHolder, Metered};
+use arqueta_kms::{Adopted, Authenticated, Caller, Embedded, Identity, KeyHolder, Metered};
 use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
-use arqueta_store::MetaStore;
+use arqueta_store::{Damages, Headroom, MetaStore};
 use arqueta_trail::Trails;
 
 use crate::Error;
@@ -45,17 +45,21 @@ pub struct Gateway {
     pub created: Vec<NewRoot>,
     /// What depends on keys, for the administration port.
     pub dependents: Arc<DependentsDesk>,
+    /// Damaged records that were met, for the administration port.
+    pub damages: Arc<Damages>,
     /// What works, for the administration port.
     pub readiness: Arc<Readiness>,
     /// Places for clients.
     pub seats: Arc<Seats>,
     /// What may change while it runs.
     pub live: Arc<Live>,
+    room: Arc<Headroom>,
     engine: Arc<Engine>,
     kms: Embedded,
     trails: Arc<Trails>,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Gateway {
@@ -66,7 +70,8 @@ impl Gateway {
     pub async fn open(config: &Config, foundations: Foundations) -> Result<Self, Error> {
         let Foundations { meta, blobs, audit, record, clock } = foundations;
         let backends = Backends::new(&config.kms, &clock)?;
-        let kms = Self::open_kms(config, &backends, &meta, &audit, &clock).await?;
+        let damages = Arc::new(Damages::named_by(name_of));
+        let (kms, meta) = Self::open_kms(config, &backends, meta, &damages, &audit, &clock).await?;
         let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
         let record = match record {
             Some(lines) => Some(seal(config, lines, &kms, &meta, &clock).await?),
@@ -80,16 +85,20 @@ impl Gateway {
         let metered = Arc::new(Metered::new(kms.clone()));
         let envelope = Arc::new(envelope(config, metered.clone(), &meta, &clock));
         let seats = Seats::new(live::bounds(config));
+        let engine = Engine::open(meta.clone(), blobs, envelope.clone(), clock.clone(), engine_settings(config));
+        let room = Arc::new(room(config)?);
+        let engine = engine.map_err(Error::open("engine"))?;
+        let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
         let metrics = Arc::new(Metrics::new(Observed {
-            envelope: envelope.clone(),
+            envelope,
             kms: metered,
             backends,
             seats: seats.clone(),
             folder: config.data_dir.clone(),
+            engine: engine.clone(),
+            room: room.clone(),
+            damages: damages.clone(),
         }));
-
-        let engine = Engine::open(meta.clone(), blobs, envelope, clock.clone(), engine_settings(config));
-        let engine = Arc::new(engine.map_err(Error::open("engine"))?);
         let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone(), config.region.clone()));
         let standing = trails::Standing {
             meta,
@@ -107,16 +116,8 @@ impl Gateway {
             Some(Only::Kms) => None,
             None => Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge(config)))),
         };
-        let aws = Arc::new(AwsEdge::new(Services {
-            kms: kms.clone(),
-            iam,
-            audit: audit.clone(),
-            trails: trails.clone(),
-            history: record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone()),
-            clock: clock.clone(),
-            region: config.region.clone(),
-            account: config.account_id.clone(),
-        }));
+        let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
+        let aws = aws(config, (&kms, iam), (&audit, history), &trails, &clock);
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
         let live = Live::of(config, metrics.lost_lines())?;
         let router = Router {
@@ -129,18 +130,39 @@ impl Gateway {
             clock: clock.clone(),
             strays: Arc::new(Strays::beside(&config.domains)),
         };
-        Ok(Self { router, metrics, created, dependents, readiness, seats, live, engine, kms, trails, audit, record })
+        Ok(Self {
+            damages,
+            room,
+            router,
+            metrics,
+            created,
+            dependents,
+            readiness,
+            seats,
+            live,
+            engine,
+            kms,
+            trails,
+            audit,
+            record,
+            clock,
+        })
     }
 
+    /// The key service, and the metadata that its root key makes authentic.
     async fn open_kms(
         config: &Config,
         backends: &Backends,
-        meta: &Arc<dyn MetaStore>,
+        meta: Arc<dyn MetaStore>,
+        damages: &Arc<Damages>,
         audit: &Arc<dyn AuditSink>,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Embedded, Error> {
+    ) -> Result<(Embedded, Arc<dyn MetaStore>), Error> {
+        let failed = || Error::open("key service");
         let clusters = clusters::open(&config.kms, clock).await?;
-        let root = root::protector(config, &clusters, &backends.holders)?;
+        let protector = root::protector(config, &clusters, &backends.holders)?;
+        let authenticated = arqueta_kms::authenticate(meta, &*protector, damages.clone()).await;
+        let Authenticated { meta, root } = authenticated.map_err(failed())?;
         let mut holders = backends.holders.clone();
         holders.extend(clusters.iter().map(|(id, cluster)| (id.clone(), cluster.clone() as Arc<dyn KeyHolder>)));
         let settings = arqueta_kms::Config {
@@ -151,9 +173,9 @@ impl Gateway {
             ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
         };
         let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await;
-        let kms = kms.map_err(Error::open("key service"))?;
+        let kms = kms.map_err(failed())?;
         kms.join_regions(regions::open(config)?);
-        Ok(kms)
+        Ok((kms, meta))
     }
 
     /// Work that no request waits for, until `stop` resolves.
@@ -163,7 +185,9 @@ impl Gateway {
         let trails = self.trails.clone();
         let trails = tokio::spawn(async move { trails.run().await });
         let record = self.record.clone().map(|record| tokio::spawn(record.run()));
+        let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
         self.engine.run_sweeper(SweepSchedule::default(), stop).await;
+        room.abort();
         keys.abort();
         regions.abort();
         trails.abort();
@@ -259,6 +283,43 @@ fn edge(config: &Config) -> EdgeConfig {
     }
 }
 
+/// The edge of the other protocols.
+fn aws(
+    config: &Config,
+    (kms, iam): (&Embedded, Arc<Iam>),
+    (audit, history): (&Arc<dyn AuditSink>, Option<Arc<History>>),
+    trails: &Arc<Trails>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<AwsEdge> {
+    Arc::new(AwsEdge::new(Services {
+        kms: kms.clone(),
+        iam,
+        audit: audit.clone(),
+        trails: trails.clone(),
+        history,
+        clock: clock.clone(),
+        region: config.region.clone(),
+        account: config.account_id.clone(),
+    }))
+}
+
+/// The space under the data folder.
+fn room(config: &Config) -> Result<Headroom, Error> {
+    let failed = |source| Error::DataDir { path: config.data_dir.clone(), source };
+    Headroom::open(&config.data_dir, config.storage.room()).map_err(failed)
+}
+
+/// Looks every second how much space is left.
+async fn watch_room(room: Arc<Headroom>, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep(Duration::from_secs(1)).await;
+        let look = room.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || look.look()).await {
+            tracing::warn!(%error, "the space under the data folder cannot be told");
+        }
+    }
+}
+
 /// The keys that the configuration asks for.
 async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Result<(), Error> {
     let operator = operator(config, clock);
@@ -281,9 +342,10 @@ async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Resu
 pub async fn identities(config: &Config, foundations: &Foundations) -> Result<Iam, Error> {
     let Foundations { meta, audit, clock, .. } = foundations;
     let backends = Backends::new(&config.kms, clock)?;
-    let kms = Gateway::open_kms(config, &backends, meta, audit, clock).await?;
+    let damages = Arc::new(Damages::named_by(name_of));
+    let (kms, meta) = Gateway::open_kms(config, &backends, meta.clone(), &damages, audit, clock).await?;
     let sealer = Arc::new(KeyServiceSealer(kms));
-    Iam::attach(meta.clone(), clock.clone(), sealer).await.map_err(Error::open("identities"))
+    Iam::attach(meta, clock.clone(), sealer).await.map_err(Error::open("identities"))
 }
 
 /// Identities, and the root keys of accounts that are new.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod check;
 mod keys;
 mod serve;
 
@@ -11,6 +12,7 @@ use crate::config::ServeArgs;
 use crate::{Error, hardening};
 pub use accounts::AccountsArgs;
 pub use audit::AuditArgs;
+pub use check::CheckArgs;
 pub use keys::KeysArgs;
 
 /// An S3 endpoint that keeps every object sealed under your own keys, and can prove who used them.
@@ -44,6 +46,8 @@ pub enum Command {
     Accounts(Box<AccountsArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
     Keys(Box<KeysArgs>),
+    /// Look through everything stored for what is damaged or does not fit, and mend it.
+    Check(Box<CheckArgs>),
     /// Look at the record of who did what, and prove that nobody changed it.
     Audit(Box<AuditArgs>),
 }
@@ -62,6 +66,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         }
         Command::Accounts(args) => accounts::run(*args),
         Command::Keys(args) => keys::run(*args),
+        Command::Check(args) => check::run(*args),
         Command::Audit(args) => audit::run(*args),
     }
 }

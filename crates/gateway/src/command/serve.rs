@@ -53,6 +53,7 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
         metrics: gateway.metrics.clone(),
         record: gateway.record().cloned(),
         dependents: gateway.dependents.clone(),
+        damages: gateway.damages.clone(),
         readiness: gateway.readiness.clone(),
         seats: gateway.seats.clone(),
         hosts: Arc::new(RwLock::new(config.admin_hosts.clone())),

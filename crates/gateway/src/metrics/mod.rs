@@ -2,6 +2,7 @@
 
 mod place;
 mod process;
+mod store;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,8 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use arqueta_engine::Engine;
 use arqueta_envelope::{Direction, Envelope};
 use arqueta_kms::{Embedded, Metered};
+use arqueta_store::{Damages, Headroom};
 use http::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -26,6 +29,7 @@ use crate::backends::Backends;
 use crate::listen::seats::Seats;
 use place::{Connections, Disk, LostLines};
 use process::Process;
+use store::{DamagedRecords, StoreSpace};
 
 /// The registries, and what this crate counts itself.
 pub struct Metrics {
@@ -58,6 +62,12 @@ pub struct Observed {
     pub seats: Arc<Seats>,
     /// The data folder.
     pub folder: PathBuf,
+    /// What is stored.
+    pub engine: Arc<Engine>,
+    /// Space that is kept back.
+    pub room: Arc<Headroom>,
+    /// Damaged records.
+    pub damages: Arc<Damages>,
 }
 
 /// Which edge answered.
@@ -107,13 +117,15 @@ impl Metrics {
     /// Counts requests, and shows what is `observed`.
     #[must_use]
     pub fn new(observed: Observed) -> Self {
-        let Observed { envelope, kms, backends, seats, folder } = observed;
+        let Observed { envelope, kms, backends, seats, folder, engine, room, damages } = observed;
         let mut metrics = Self::of_requests();
         metrics.own.register_collector(Box::new(BucketKeys(envelope)));
         metrics.own.register_collector(Box::new(backends));
         metrics.own.register_collector(Box::new(KeyService(kms)));
         metrics.own.register_collector(Box::new(Connections(seats)));
         metrics.own.register_collector(Box::new(Disk(folder)));
+        metrics.own.register_collector(Box::new(StoreSpace(engine, room)));
+        metrics.own.register_collector(Box::new(DamagedRecords(damages)));
         metrics.usual.register_collector(Box::new(Process));
         metrics
     }

@@ -155,8 +155,8 @@ fn key_table() -> Vec<(Error, &'static str, u16, &'static str)> {
     ]
 }
 
-fn no_space() -> std::io::Error {
-    std::io::ErrorKind::StorageFull.into()
+fn no_space() -> io::Error {
+    io::ErrorKind::StorageFull.into()
 }
 
 fn bucket_key(full: bool) -> BucketKeyStoreError {

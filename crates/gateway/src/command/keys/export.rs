@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use arqueta_kms::{Argon2Cost, Backup, Draft};
+use arqueta_kms::{Argon2Cost, Authenticated, Backup, Draft};
 use clap::Args;
 
-use super::{PassphraseArgs, clock, metadata};
-use crate::{Config, Error, root};
+use super::{PassphraseArgs, authenticated, clock};
+use crate::{Config, Error};
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
@@ -25,14 +25,9 @@ impl ExportArgs {
         if self.file.exists() {
             return Err(Error::Config(format!("{} exists; exports never replace a file", self.file.display())));
         }
-        let meta = metadata(config)?;
-        let clock = clock();
-        let settings = arqueta_kms::Config::new(
-            config.account_id.clone(),
-            config.region.clone(),
-            root::open(config, &clock).await?,
-        );
-        let backup = Backup::take(&meta, &settings, clock.now()).await.map_err(failed())?;
+        let Authenticated { meta, root } = authenticated(config).await?;
+        let settings = arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root);
+        let backup = Backup::take(&*meta, &settings, clock().now()).await.map_err(failed())?;
         let (keys, held) = backup.keys().map_err(failed())?;
         let sealed = backup.seal(&passphrase, Argon2Cost::default()).map_err(failed())?;
         // What cannot be opened again is no backup.

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use arqueta_kms::{KeyManager, list_keys};
 
-use super::metadata;
+use super::authenticated;
 use crate::{Config, Error};
 
 pub(super) async fn run(config: &Config, out: &mut impl Write) -> Result<(), Error> {
-    let meta = metadata(config)?;
-    for key in list_keys(&meta, &config.region).await.map_err(Error::open("key service"))? {
+    let meta = authenticated(config).await?.meta;
+    for key in list_keys(&*meta, &config.region).await.map_err(Error::open("key service"))? {
         let manager = match key.manager {
             KeyManager::Customer => "customer",
             KeyManager::Aws => "aws",

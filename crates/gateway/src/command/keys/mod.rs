@@ -12,9 +12,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arqueta_kms::Passphrase;
+use arqueta_engine::name_of;
+use arqueta_kms::{Authenticated, Passphrase, RootKeyError};
 use arqueta_model::{Clock, SystemClock};
-use arqueta_store::MetaStore;
+use arqueta_store::{Damages, MetaStore};
 use clap::{Args, Subcommand};
 
 use crate::{Config, Error, ServeArgs, data_folder, hardening, metadata, root};
@@ -97,7 +98,19 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// The metadata of a data folder that exists and that no gateway has open.
+/// The metadata of a data folder, every record of it authentic, and its root key.
+pub(super) async fn authenticated(config: &Config) -> Result<Authenticated, Error> {
+    let failed = || Error::open("key service");
+    let meta = metadata(config)?;
+    if !arqueta_kms::is_initialized(&*meta).await.map_err(failed())? {
+        return Err(Error::open("key service")(RootKeyError::Nothing));
+    }
+    let protector = root::open(config, &clock()).await?;
+    let damages = Arc::new(Damages::named_by(name_of));
+    arqueta_kms::authenticate(meta, &*protector, damages).await.map_err(failed())
+}
+
+/// The metadata of a data folder that exists and that no gateway has open, as it lies there.
 fn metadata(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
     if !metadata::exists(config) {
         return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));

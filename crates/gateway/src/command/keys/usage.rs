@@ -6,7 +6,7 @@ use arqueta_engine::dependents::{Dependents, Survey};
 use arqueta_kms::list_keys;
 use clap::Args;
 
-use super::metadata;
+use super::authenticated;
 use crate::{Config, Error};
 
 #[derive(Debug, Args)]
@@ -17,12 +17,12 @@ pub(super) struct UsageArgs {
 
 impl UsageArgs {
     pub(super) async fn run(&self, config: &Config, out: &mut impl Write) -> Result<(), Error> {
-        let meta = metadata(config)?;
-        let keys = list_keys(&meta, &config.region).await.map_err(Error::open("key service"))?;
+        let meta = authenticated(config).await?.meta;
+        let keys = list_keys(&*meta, &config.region).await.map_err(Error::open("key service"))?;
         let aliased = keys.iter().find(|key| key.aliases.contains(&self.key));
         let named = aliased.map_or(self.key.as_str(), |key| key.arn.as_str());
         let is_here = keys.iter().any(|key| key.arn.as_str() == named || key.arn.key_id() == named);
-        let survey = Survey::take(&meta, |_| {}).await.map_err(Error::open("metadata"))?;
+        let survey = Survey::take(&*meta, |_| {}).await.map_err(Error::open("metadata"))?;
         let buckets = survey.of(named);
         // A key that was destroyed is not listed, and what depended on it still shows.
         if !is_here && buckets.is_empty() {

@@ -1,0 +1,102 @@
+"""Damaged metadata: one record stops itself and nothing else, and an operator is told which."""
+
+import json
+import secrets
+import time
+import urllib.request
+
+import pytest
+from conftest import refused
+
+BUCKET = "damage"
+
+
+def flip_all(path, mark):
+    """Flips a bit of every copy of `mark` in a file; returns how many there were."""
+    content, count = bytearray(path.read_bytes()), 0
+    while (at := content.find(mark)) >= 0:
+        content[at] ^= 1
+        count += 1
+    path.write_bytes(content)
+    return count
+
+
+@pytest.fixture
+def damaged(start):
+    """A gateway with the objects a, k and z, of which the record of k has a flipped bit."""
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    mark = secrets.token_hex(16)
+    for key in ("a", "k", "z"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"body of " + key.encode(), Metadata={"mark": mark if key == "k" else "none"})
+    gateway.stop()
+    # After a clean stop the whole index is in this file.
+    assert flip_all(gateway.data / "meta.redb", mark.encode()) >= 1
+    gateway.start()
+    return gateway
+
+
+def keys(s3):
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+def test_one_damaged_record_stops_itself_and_nothing_else(damaged):
+    s3 = damaged.client("s3")
+    assert keys(s3) == ["a", "z"]
+    assert [entry["Key"] for entry in s3.list_object_versions(Bucket=BUCKET)["Versions"]] == ["a", "z"]
+    assert s3.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"body of a"
+    assert refused(s3.get_object, Bucket=BUCKET, Key="k")[:2] == (500, "InternalError")
+    assert refused(s3.put_object, Bucket=BUCKET, Key="k", Body=b"", IfNoneMatch="*")[0] == 500
+    assert refused(s3.delete_bucket, Bucket=BUCKET)[:2] == (409, "BucketNotEmpty")
+
+    told = json.load(urllib.request.urlopen(damaged.admin_url + "/damage", timeout=10))
+    assert [record["record"] for record in told["records"]] == [f'current version of "k" in bucket {BUCKET}']
+    assert damaged.metrics()["arqueta_damaged_records"] == 1
+    assert f'current version of "k" in bucket {BUCKET}' in damaged.stderr_path.read_text().replace('\\"', '"')
+
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"again")
+    assert keys(s3) == ["a", "k", "z"]
+    assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"again"
+    assert damaged.metrics()["arqueta_damaged_records"] == 0
+
+
+def test_a_damaged_object_can_be_deleted_and_its_bucket_removed(damaged):
+    s3 = damaged.client("s3")
+    assert s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "k"}, {"Key": "a"}]}).get("Errors") is None
+    s3.delete_object(Bucket=BUCKET, Key="z")
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+def test_deleted_bodies_give_their_space_back_at_once(start):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    bodies = gateway.data / "blobs"
+
+    def stored():
+        return sum(path.stat().st_size for path in bodies.rglob("*") if path.is_file())
+
+    for round in range(3):
+        s3.put_object(Bucket=BUCKET, Key="k", Body=secrets.token_bytes(300_000))
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key="m")["UploadId"]
+    s3.upload_part(Bucket=BUCKET, Key="m", UploadId=upload, PartNumber=1, Body=secrets.token_bytes(300_000))
+    s3.abort_multipart_upload(Bucket=BUCKET, Key="m", UploadId=upload)
+    deadline = time.monotonic() + 20
+    while stored() > 400_000:
+        assert time.monotonic() < deadline, f"{stored()} bytes for 300,000"
+    s3.delete_object(Bucket=BUCKET, Key="k")
+    while stored() > 0:
+        assert time.monotonic() < deadline, f"{stored()} bytes for nothing"
+
+
+def test_space_is_reserved_and_told(start, tmp_path):
+    settings = tmp_path / "arqueta.toml"
+    settings.write_text("[storage]\nlow_water_bytes = 0\n")
+    gateway = start("--config", str(settings))
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"x" * 100_000)
+    assert gateway.metrics()["arqueta_storage_reserve_bytes"] == 16 << 20
+    assert (gateway.data / "reserve").stat().st_size == 16 << 20
+    assert gateway.metrics()["arqueta_storage_low_water_bytes"] == 0
