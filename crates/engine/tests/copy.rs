@@ -179,6 +179,7 @@ async fn re_keying_writes_no_body_and_keeps_tag_and_time() {
     for mode in [Mode::S3, Mode::Kms, Mode::KmsBucketKey] {
         let stored = rig.put_mode("k", pattern(90_000), mode).await;
         rig.clock.advance(std::time::Duration::from_secs(60));
+        rig.settle().await;
         let blobs = rig.faulty_blobs.operations();
         let input =
             UpdateObjectEncryption { name: name("k"), key: "key-2".into(), bucket_key: mode != Mode::KmsBucketKey };

@@ -125,6 +125,13 @@ impl Rig {
         rig
     }
 
+    /// Lets what works in the background come to its end.
+    pub async fn settle(&self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The same with as much room as `room` says.
     pub fn within(mut self, room: Arc<dyn Room>) -> Self {
         let engine = Arc::into_inner(self.engine).expect("nobody else has the engine yet");
