@@ -51,6 +51,7 @@ async fn what_was_encrypted_before_opens_in_a_new_store() {
     let World { audit, clock, root, .. } = world;
     let config = Config { root: over.root, ..config() };
     let kms = Embedded::open(over.meta, audit, clock, config).await.unwrap();
+    kms.join_identities(Arc::new(People::default())).await.unwrap();
     let request = DecryptRequest { ciphertext_blob: Blob::new(sealed), ..Default::default() };
     assert_eq!(kms.decrypt(&root, request).await.unwrap().plaintext.expose(), b"old");
 }
