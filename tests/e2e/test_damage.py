@@ -2,11 +2,12 @@
 
 import json
 import secrets
+import subprocess
 import time
 import urllib.request
 
 import pytest
-from conftest import refused
+from conftest import BINARY, refused
 
 BUCKET = "damage"
 
@@ -31,10 +32,18 @@ def damaged(start):
     for key in ("a", "k", "z"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"body of " + key.encode(), Metadata={"mark": mark if key == "k" else "none"})
     gateway.stop()
-    # After a clean stop the whole index is in this file.
+    # What a command leaves behind is all in the index: it closes the store, a server just ends.
+    checked(gateway, 0)
     assert flip_all(gateway.data / "meta.redb", mark.encode()) >= 1
     gateway.start()
     return gateway
+
+
+def checked(gateway, status, *options):
+    """What `arqueta check` says of a stopped gateway's folder."""
+    done = subprocess.run([BINARY, "check", "--data-dir", str(gateway.data), *options], capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    return done.stdout
 
 
 def keys(s3):
@@ -66,6 +75,15 @@ def test_a_damaged_object_can_be_deleted_and_its_bucket_removed(damaged):
     assert s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "k"}, {"Key": "a"}]}).get("Errors") is None
     s3.delete_object(Bucket=BUCKET, Key="z")
     s3.delete_bucket(Bucket=BUCKET)
+
+
+def test_the_check_finds_a_damaged_record_and_puts_it_aside(damaged):
+    damaged.stop()
+    assert f'current version of "k" in bucket {BUCKET} is not what was written' in checked(damaged, 1)
+    checked(damaged, 1, "--repair")
+    assert "is named by nothing" in checked(damaged, 0, "--repair"), "what it named is freed by the check after"
+    assert "0 findings" in checked(damaged, 0)
+    assert len(list(damaged.data.glob("damaged-*.jsonl"))) == 1
 
 
 def test_deleted_bodies_give_their_space_back_at_once(start):
