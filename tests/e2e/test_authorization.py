@@ -130,7 +130,8 @@ def served():
     """What the sources list as served: S3 operations with a method and with an action, KMS operations with a method."""
     ops, action, kms = ((ROOT / "crates" / path).read_text() for path in ("s3/src/ops/mod.rs", "s3/src/action.rs", "aws/src/kms/mod.rs"))
     methods = set(re.findall(r"^ +\w+::\w+\((\w+)Input\) ->", ops, re.M))
-    table = action[action.index("pub fn needs"):action.index("_ => return None")]
+    table = action[action.index("pub fn needs"):]
+    table = table[:table.index("_ => return None")]
     return methods, {name for name in re.findall(r'"([A-Z]\w+)"', table)}, set(re.findall(r'^ +"(\w+)" => \w+,', kms, re.M))
 
 
