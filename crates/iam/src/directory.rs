@@ -17,8 +17,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Error;
 use crate::page::{List, Page};
-use crate::record::{AccessKeyRecord, AccountRecord, Named, decode, encode};
-use crate::report::CredentialReport;
+use crate::record::{AccessKeyRecord, AccountRecord, CredentialReport, Named, decode, encode};
 
 const EPOCH: &[u8] = b"iam/epoch";
 /// Pairs read at a time.

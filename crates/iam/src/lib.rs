@@ -67,7 +67,7 @@ pub use oidc::{
 };
 pub use page::{List, Page};
 pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, PolicyUsage};
-pub use report::CredentialReport;
+pub use record::CredentialReport;
 pub use roles::{CreateRole, Role};
 pub use secret::{Secret, SecretSealer};
 pub use service::{Config, Iam, NewAccessKey, RootKey};

@@ -190,6 +190,15 @@ impl OidcProviderRecord {
 
 named!(UserRecord 'u' "user", GroupRecord 'g' "group", RoleRecord 'r' "role", PolicyRecord 'p' "policy");
 
+/// A credential report, as it is stored and told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialReport {
+    /// CSV, with a line of headings.
+    pub content: String,
+    /// When it was made.
+    pub generated: Timestamp,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use arqueta_model::{AccountId, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use crate::record::UserRecord;
+use crate::record::{CredentialReport, UserRecord};
 use crate::{Error, Iam, KeyHolder};
 
 /// How long a report is good for.
@@ -16,15 +15,6 @@ const HEAD: &str = "user,arn,user_creation_time,password_enabled,password_last_u
     access_key_1_last_used_region,access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,\
     access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,\
     cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
-
-/// A report, as it is stored and told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CredentialReport {
-    /// CSV, with a line of headings.
-    pub content: String,
-    /// When it was made.
-    pub generated: Timestamp,
-}
 
 impl Iam {
     /// Makes a report, unless there is one that is good. Whether it was made.

@@ -13,6 +13,9 @@ use crate::oidc::{IssuerDocuments, Issuers};
 use crate::record::{AccountRecord, Named};
 use crate::{Error, Secret, SecretSealer};
 
+/// Simulations that run at once; others wait.
+const SIMULATIONS: usize = 2;
+
 /// Root credentials given by the operator.
 #[derive(Debug)]
 pub struct RootKey {
@@ -111,7 +114,7 @@ impl Iam {
             sealer,
             credentials: Credentials::new(),
             issuers: Issuers::new(None),
-            simulations: Arc::new(Semaphore::new(crate::simulate::AT_ONCE)),
+            simulations: Arc::new(Semaphore::new(SIMULATIONS)),
             configured_root,
         }
     }

@@ -26,8 +26,6 @@ const KEY: usize = 256;
 const VALUE: usize = 2048;
 /// Bytes of missing keys in all decisions of an answer: each repeats them.
 const ANSWER: usize = 4 * 1024 * 1024;
-/// Simulations that run at once; others wait.
-pub(crate) const AT_ONCE: usize = 2;
 
 /// What to simulate.
 #[derive(Debug, Clone, Default)]

@@ -483,7 +483,11 @@ fn is_json(parts: &Parts) -> bool {
 
 /// Whether a parameter may stand in the URL of a request whose body is an object or part.
 fn of_objects(name: &str) -> bool {
-    name.starts_with("X-Amz-") || matches!(name, "partNumber" | "uploadId" | "x-id" | "versionId")
+    let lower = name.to_ascii_lowercase();
+    lower.starts_with("x-amz-")
+        || lower.starts_with("if-")
+        || matches!(&*lower, "content-type" | "content-md5" | "awsaccesskeyid" | "signature" | "expires")
+        || matches!(name, "partNumber" | "uploadId" | "x-id" | "versionId")
 }
 
 /// Refuses more tags than an object can have, before a policy is asked about each of them.

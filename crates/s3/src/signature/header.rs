@@ -4,7 +4,8 @@ use http::request::Parts;
 use s3s::{S3Result, s3_error};
 use s3s_sigv4::{AmzDate, AuthorizationV4, CredentialV4, ParseAuthorizationError};
 
-use super::presented::{Candidate, Pairs, compare, covered, is_bare, moment, text};
+use super::candidate::Candidate;
+use super::presented::{Pairs, compare, covered, is_bare, moment, text};
 use super::refusals;
 use super::verifier::{Verified, Verifier, decoded_path};
 use crate::exchange::Exchange;

@@ -6,6 +6,7 @@ use s3s::{S3Error, S3Result};
 use s3s_sigv4::AmzDate;
 use subtle::ConstantTimeEq as _;
 
+use super::candidate::Candidate;
 use super::refusals;
 use crate::query;
 use arqueta_model::Timestamp;
@@ -88,16 +89,6 @@ pub fn is_bare(path: &str) -> bool {
 /// When a request was signed.
 pub fn moment(date: &AmzDate) -> Option<Timestamp> {
     date.to_time().map(|signed| Timestamp::from_millis(signed.as_millisecond()))
-}
-
-/// A signature under which a request may have been made.
-pub struct Candidate {
-    /// What it was made over.
-    pub canonical: String,
-    /// What was signed.
-    pub string_to_sign: String,
-    /// The signature.
-    pub signature: String,
 }
 
 /// Holds the signature that a request states against those that it may have.

@@ -8,7 +8,8 @@ use arqueta_model::Timestamp;
 use http::request::Parts;
 use s3s::{S3Result, s3_error};
 
-use super::presented::{Candidate, Pairs, compare};
+use super::candidate::Candidate;
+use super::presented::{Pairs, compare};
 use super::refusals;
 use super::verifier::{Verified, Verifier};
 use crate::exchange::Exchange;
@@ -81,9 +82,7 @@ pub async fn verify(
     if now > end {
         return Err(refusals::expired(None, end, now));
     }
-    if let Some(name) = pairs.all().iter().find(|(name, _)| is_open(name)) {
-        return Err(s3_error!(AccessDenied, "Signature Version 2 does not cover the parameter {}.", name.0));
-    }
+    refuse_uncovered(parts, pairs)?;
     let known = verifier.credential(access_key, exchange).await?;
     let headers = covered(parts, pairs)?;
     let method = parts.method.as_str();
@@ -100,6 +99,37 @@ pub async fn verify(
     };
     Ok(Verified { signing: Signing::QueryV2, payload })
 }
+
+/// Refuses what the signature leaves open and an operation would hear: a parameter that stands for
+/// a header and is signed only in lower case, a name that stands twice (the string to sign has
+/// neither), a line break, which would end one header there and begin another.
+fn refuse_uncovered(parts: &Parts, pairs: &Pairs) -> S3Result<()> {
+    let uncovered = |(name, value): &&(String, String)| {
+        let lower = name.to_ascii_lowercase();
+        is_open(name)
+            || pairs.only(name).is_none()
+            || (stands_for_a_header(&lower) && *name != lower)
+            || lower.starts_with("if-")
+            || name.bytes().chain(value.bytes()).any(|byte| byte.is_ascii_control())
+    };
+    if let Some((name, _)) = pairs.all().iter().find(uncovered) {
+        return Err(s3_error!(
+            AccessDenied,
+            "Signature Version 2 does not cover the parameter {}.",
+            name.escape_debug()
+        ));
+    }
+    match ["content-type", "content-md5"].iter().find(|name| parts.headers.get_all(**name).iter().nth(1).is_some()) {
+        Some(name) => Err(s3_error!(AccessDenied, "Signature Version 2 does not cover a second {name}.")),
+        None => Ok(()),
+    }
+}
+
+/// Whether a parameter, in lower case, is taken for the header of its name.
+fn stands_for_a_header(lower: &str) -> bool {
+    lower.starts_with("x-amz-") || matches!(lower, "content-type" | "content-md5")
+}
+
 /// Whether a parameter selects an operation and is not signed.
 fn is_open(name: &str) -> bool {
     resources::is_known(name) && !SIGNED.contains(&name)
@@ -118,8 +148,7 @@ fn covered<'a>(parts: &'a Parts, pairs: &'a Pairs) -> S3Result<Vec<(&'a str, &'a
         }
     }
     for (name, value) in pairs.all() {
-        let stands_for_one = name.starts_with("x-amz-") || matches!(&**name, "content-type" | "content-md5");
-        if stands_for_one && !parts.headers.contains_key(name.as_str()) {
+        if stands_for_a_header(name) && !parts.headers.contains_key(name.as_str()) {
             headers.push((name, value));
         }
     }

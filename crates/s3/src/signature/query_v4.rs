@@ -7,8 +7,9 @@ use http::request::Parts;
 use s3s::{S3Error, S3Result, s3_error};
 use s3s_sigv4::{AmzDate, CredentialV4};
 
+use super::candidate::Candidate;
 use super::header::ALGORITHM;
-use super::presented::{Candidate, Pairs, compare, covered, is_bare, moment};
+use super::presented::{Pairs, compare, covered, is_bare, moment};
 use super::refusals;
 use super::verifier::{Verified, Verifier, decoded_path};
 use crate::error::Answer;

@@ -6,7 +6,7 @@ use arqueta_model::{Region, Timestamp};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::{S3Error, s3_error};
 
-use super::presented::Candidate;
+use super::candidate::Candidate;
 use crate::error::{Answer, invalid_argument};
 use crate::refusal::Detail as _;
 
