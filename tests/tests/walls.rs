@@ -14,16 +14,17 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("journal", "model"),
     ("store", "model journal"),
     ("audit", "model store"),
+    ("call", "model audit"),
     ("trail", "model store audit"),
-    ("kms", "model seal policy store audit"),
+    ("kms", "model seal policy store audit call"),
     ("hsm", "model kms"),
     ("remote", "model kms trail"),
     ("envelope", "model seal kms"),
-    ("iam", "model policy store"),
+    ("iam", "model call policy store"),
     ("engine", "model envelope store"),
-    ("s3", "model engine iam audit"),
-    ("aws", "model kms iam audit trail"),
-    ("gateway", "model seal store audit trail kms hsm remote envelope iam engine s3 aws"),
+    ("s3", "model call engine iam audit"),
+    ("aws", "model call kms iam audit trail"),
+    ("gateway", "model call seal store audit trail kms hsm remote envelope iam engine s3 aws"),
 ];
 
 fn root() -> PathBuf {

@@ -1,0 +1,20 @@
+//! What a call is, whatever protocol it came by.
+//!
+//! **Purpose.** An operation is one row of one table ([`operations`]): what it is called, whether it
+//! changes something, what kind of event it is, which actions it needs and on what. Whoever asks such
+//! a thing of an operation asks its row.
+//!
+//! **Refuses to do** anything that depends on one service's shapes: it reads no body and knows no
+//! error of a service.
+//!
+//! **Invariants.** The operations that are served are variants of an enum with a row each, so that one
+//! without a row, and a row that nothing performs, do not compile.
+
+mod action;
+mod operation;
+pub mod operations;
+pub mod s3_actions;
+
+pub use action::{Action, On, Permission, When};
+pub use operation::{Effect, Kind, Operation, Parameters, Quota, Service};
+pub use operations::{CloudTrail, Iam, Kms, S3, Sts};

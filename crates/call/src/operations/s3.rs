@@ -1,0 +1,165 @@
+//! S3 (Amazon S3 API Reference; S3 User Guide, "Required permissions for Amazon S3 API operations"
+//! and "Amazon S3 CloudTrail events").
+
+use super::{operations, reads, writes};
+use crate::action::{Action, On, Permission, When};
+use crate::s3_actions as actions;
+
+/// Headers that set who may do what with what is made.
+const ACL: When = When::AnyHeader(&[
+    "x-amz-acl",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+]);
+const RETENTION: When = When::AnyHeader(&["x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"]);
+const BYPASS: When = When::Says("x-amz-bypass-governance-retention");
+
+const PUT_OBJECT: Permission = Permission::of(actions::PUT_OBJECT);
+const SET_TAGS: Permission = Permission::of(actions::PUT_OBJECT_TAGGING).when(When::Header("x-amz-tagging"));
+const SET_RETENTION: Permission = Permission::of(actions::PUT_OBJECT_RETENTION).when(RETENTION);
+const SET_HOLD: Permission =
+    Permission::of(actions::PUT_OBJECT_LEGAL_HOLD).when(When::Header("x-amz-object-lock-legal-hold"));
+const SET_ACL: Permission = Permission::of(actions::PUT_OBJECT_ACL).when(ACL);
+/// A condition on the present ETag tells something of the present object.
+const COMPARE: Permission = Permission::of(actions::GET_OBJECT).when(When::Header("if-match"));
+const READ: Permission = Permission::of(actions::GET_OBJECT).or_version(actions::GET_OBJECT_VERSION);
+const READ_SOURCE: Permission = READ.of_source();
+const DELETE_ONE: Permission = Permission::of(actions::DELETE_OBJECT).or_version(actions::DELETE_OBJECT_VERSION);
+const OVERRIDE: Permission = Permission::of(actions::BYPASS_GOVERNANCE_RETENTION);
+
+const PUT: &[Permission] = &[PUT_OBJECT, SET_TAGS, SET_RETENTION, SET_HOLD, SET_ACL, COMPARE];
+/// Beside these, both tagging actions where the source has tags that come along.
+const COPY: &[Permission] = &[PUT_OBJECT, SET_TAGS, SET_RETENTION, SET_HOLD, SET_ACL, READ_SOURCE, COMPARE];
+const CREATE_UPLOAD: &[Permission] = &[PUT_OBJECT, SET_TAGS, SET_RETENTION, SET_HOLD, SET_ACL];
+const COPY_PART: &[Permission] = &[PUT_OBJECT, READ_SOURCE];
+const COMPLETE_UPLOAD: &[Permission] = &[PUT_OBJECT, COMPARE];
+const DELETE: &[Permission] = &[DELETE_ONE, COMPARE, OVERRIDE.when(BYPASS)];
+const DELETE_EACH: &[Permission] = &[DELETE_ONE.when(When::ByOperation), OVERRIDE.when(When::ByOperation)];
+const ATTRIBUTES: &[Permission] =
+    &[READ, Permission::of(actions::GET_OBJECT_ATTRIBUTES).or_version(actions::GET_OBJECT_VERSION_ATTRIBUTES)];
+const TAG: &[Permission] =
+    &[Permission::of(actions::PUT_OBJECT_TAGGING).or_version(actions::PUT_OBJECT_VERSION_TAGGING).when(When::InBody)];
+const RETAIN: &[Permission] =
+    &[Permission::of(actions::PUT_OBJECT_RETENTION).when(When::InBody), OVERRIDE.when(When::ByOperation)];
+const HOLD: &[Permission] = &[Permission::of(actions::PUT_OBJECT_LEGAL_HOLD).when(When::InBody)];
+const CREATE_BUCKET: &[Permission] = &[
+    Permission::of(actions::CREATE_BUCKET).when(When::WithoutBody),
+    Permission::of(actions::PUT_BUCKET_OBJECT_LOCK_CONFIGURATION)
+        .when(When::Header("x-amz-bucket-object-lock-enabled")),
+    Permission::of(actions::PUT_BUCKET_VERSIONING).when(When::Header("x-amz-bucket-object-lock-enabled")),
+    Permission::of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS).when(When::Header("x-amz-object-ownership")),
+    Permission::of(actions::PUT_BUCKET_ACL).when(ACL),
+];
+
+const fn of(action: Action) -> Permission {
+    Permission::of(action)
+}
+
+operations! {
+    /// An operation of S3.
+    S3, "s3:";
+    served {
+        CreateBucket => writes(On::Bucket).needs(CREATE_BUCKET);
+        DeleteBucket => writes(On::Bucket).needs(&[of(actions::DELETE_BUCKET)]);
+        DeleteBucketAnalyticsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_ANALYTICS_CONFIGURATION)]);
+        DeleteBucketCors => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_CORS)]);
+        DeleteBucketEncryption => writes(On::Bucket).needs(&[of(actions::PUT_ENCRYPTION_CONFIGURATION)]);
+        DeleteBucketIntelligentTieringConfiguration => writes(On::Bucket)
+            .needs(&[of(actions::PUT_INTELLIGENT_TIERING_CONFIGURATION)]);
+        DeleteBucketInventoryConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_INVENTORY_CONFIGURATION)]);
+        DeleteBucketLifecycle => writes(On::Bucket).needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
+        DeleteBucketMetricsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_METRICS_CONFIGURATION)]);
+        DeleteBucketPolicy => writes(On::Bucket).needs(&[of(actions::DELETE_BUCKET_POLICY)]);
+        DeleteBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);
+        DeleteBucketTagging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_TAGGING)]);
+        DeleteBucketWebsite => writes(On::Bucket).needs(&[of(actions::DELETE_BUCKET_WEBSITE)]);
+        DeletePublicAccessBlock => writes(On::Bucket).event("DeleteBucketPublicAccessBlock")
+            .needs(&[of(actions::PUT_BUCKET_PUBLIC_ACCESS_BLOCK)]);
+        PutBucketAccelerateConfiguration => writes(On::Bucket).event("PutAccelerateConfiguration")
+            .needs(&[of(actions::PUT_ACCELERATE_CONFIGURATION)]);
+        PutBucketAcl => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_ACL)]);
+        PutBucketCors => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_CORS)]);
+        PutBucketEncryption => writes(On::Bucket).needs(&[of(actions::PUT_ENCRYPTION_CONFIGURATION)]);
+        PutBucketNotificationConfiguration => writes(On::Bucket).event("PutBucketNotification")
+            .needs(&[of(actions::PUT_BUCKET_NOTIFICATION)]);
+        PutBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
+        PutBucketPolicy => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_POLICY)]);
+        PutBucketRequestPayment => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_REQUEST_PAYMENT)]);
+        PutBucketTagging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_TAGGING)]);
+        PutBucketVersioning => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_VERSIONING)]);
+        PutObjectLockConfiguration => writes(On::Bucket).event("PutBucketObjectLockConfiguration")
+            .needs(&[of(actions::PUT_BUCKET_OBJECT_LOCK_CONFIGURATION)]);
+        PutPublicAccessBlock => writes(On::Bucket).event("PutBucketPublicAccessBlock")
+            .needs(&[of(actions::PUT_BUCKET_PUBLIC_ACCESS_BLOCK)]);
+        GetBucketAccelerateConfiguration => reads(On::Bucket).event("GetAccelerateConfiguration")
+            .needs(&[of(actions::GET_ACCELERATE_CONFIGURATION)]);
+        GetBucketAcl => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_ACL)]);
+        GetBucketCors => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_CORS)]);
+        GetBucketEncryption => reads(On::Bucket).needs(&[of(actions::GET_ENCRYPTION_CONFIGURATION)]);
+        GetBucketLifecycleConfiguration => reads(On::Bucket).event("GetBucketLifecycle")
+            .needs(&[of(actions::GET_LIFECYCLE_CONFIGURATION)]);
+        GetBucketLocation => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_LOCATION)]);
+        GetBucketLogging => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_LOGGING)]);
+        GetBucketNotificationConfiguration => reads(On::Bucket).event("GetBucketNotification")
+            .needs(&[of(actions::GET_BUCKET_NOTIFICATION)]);
+        GetBucketOwnershipControls => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_OWNERSHIP_CONTROLS)]);
+        GetBucketPolicy => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_POLICY)]);
+        GetBucketPolicyStatus => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_POLICY_STATUS)]);
+        GetBucketReplication => reads(On::Bucket).needs(&[of(actions::GET_REPLICATION_CONFIGURATION)]);
+        GetBucketRequestPayment => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_REQUEST_PAYMENT)]);
+        GetBucketTagging => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_TAGGING)]);
+        GetBucketVersioning => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_VERSIONING)]);
+        GetBucketWebsite => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_WEBSITE)]);
+        GetObjectLockConfiguration => reads(On::Bucket).event("GetBucketObjectLockConfiguration")
+            .needs(&[of(actions::GET_BUCKET_OBJECT_LOCK_CONFIGURATION)]);
+        GetPublicAccessBlock => reads(On::Bucket).event("GetBucketPublicAccessBlock")
+            .needs(&[of(actions::GET_BUCKET_PUBLIC_ACCESS_BLOCK)]);
+        ListBuckets => reads(On::Account).needs(&[of(actions::LIST_ALL_MY_BUCKETS)]);
+        AbortMultipartUpload => writes(On::Object).data().needs(&[of(actions::ABORT_MULTIPART_UPLOAD)]);
+        CompleteMultipartUpload => writes(On::Object).data().needs(COMPLETE_UPLOAD);
+        CopyObject => writes(On::Object).data().needs(COPY);
+        CreateMultipartUpload => writes(On::Object).data().needs(CREATE_UPLOAD);
+        DeleteObject => writes(On::Object).data().needs(DELETE);
+        DeleteObjects => writes(On::Bucket).data().objects_in_body().needs(DELETE_EACH);
+        DeleteObjectTagging => writes(On::Object).data()
+            .needs(&[of(actions::DELETE_OBJECT_TAGGING).or_version(actions::DELETE_OBJECT_VERSION_TAGGING)]);
+        PostObject => writes(On::Object).data().objects_in_body().needs(PUT);
+        PutObject => writes(On::Object).data().needs(PUT);
+        PutObjectAcl => writes(On::Object).data()
+            .needs(&[of(actions::PUT_OBJECT_ACL).or_version(actions::PUT_OBJECT_VERSION_ACL)]);
+        PutObjectLegalHold => writes(On::Object).data().needs(HOLD);
+        PutObjectRetention => writes(On::Object).data().needs(RETAIN);
+        PutObjectTagging => writes(On::Object).data().needs(TAG);
+        UpdateObjectEncryption => writes(On::Object).data().needs(&[of(actions::UPDATE_OBJECT_ENCRYPTION)]);
+        UploadPart => writes(On::Object).data().needs(&[of(actions::PUT_OBJECT)]);
+        UploadPartCopy => writes(On::Object).data().needs(COPY_PART);
+        GetObject => reads(On::Object).data().needs(&[READ]);
+        GetObjectAcl => reads(On::Object).data()
+            .needs(&[of(actions::GET_OBJECT_ACL).or_version(actions::GET_OBJECT_VERSION_ACL)]);
+        GetObjectAttributes => reads(On::Object).data().needs(ATTRIBUTES);
+        GetObjectLegalHold => reads(On::Object).data().needs(&[of(actions::GET_OBJECT_LEGAL_HOLD)]);
+        GetObjectRetention => reads(On::Object).data().needs(&[of(actions::GET_OBJECT_RETENTION)]);
+        GetObjectTagging => reads(On::Object).data()
+            .needs(&[of(actions::GET_OBJECT_TAGGING).or_version(actions::GET_OBJECT_VERSION_TAGGING)]);
+        HeadBucket => reads(On::Bucket).data().needs(&[of(actions::LIST_BUCKET)]);
+        HeadObject => reads(On::Object).data().needs(&[READ]);
+        ListMultipartUploads => reads(On::Bucket).data().needs(&[of(actions::LIST_BUCKET_MULTIPART_UPLOADS)]);
+        ListObjects => reads(On::Bucket).data().needs(&[of(actions::LIST_BUCKET)]);
+        ListObjectsV2 => reads(On::Bucket).data().event("ListObjects").needs(&[of(actions::LIST_BUCKET)]);
+        ListObjectVersions => reads(On::Bucket).data().needs(&[of(actions::LIST_BUCKET_VERSIONS)]);
+        ListParts => reads(On::Object).data().needs(&[of(actions::LIST_MULTIPART_UPLOAD_PARTS)]);
+    }
+    open {
+    }
+    refused {
+        DeleteBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
+        PutBucketLifecycleConfiguration => writes(On::Bucket).event("PutBucketLifecycle")
+            .needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
+        PutBucketLogging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_LOGGING)]);
+        PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);
+        PutBucketWebsite => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_WEBSITE)]);
+    }
+}

@@ -1,0 +1,28 @@
+//! STS (AWS STS API Reference, version 2011-06-15). Sessions are sealed into their tokens: no operation
+//! keeps anything.
+
+use super::{operations, reads};
+use crate::action::On;
+use crate::operation::Parameters;
+
+operations! {
+    /// An operation of STS.
+    Sts, "sts:";
+    served {
+        AssumeRole => reads(On::Role);
+        AssumeRoleWithWebIdentity => reads(On::Role);
+        GetAccessKeyInfo => reads(On::Account);
+        GetFederationToken => reads(On::User);
+        GetSessionToken => reads(On::Account);
+    }
+    open {
+        GetCallerIdentity => reads(On::Account);
+    }
+    refused {
+        AssumeRoleWithSAML => reads(On::Account).parameters(Parameters::Hidden);
+        AssumeRoot => reads(On::Account).parameters(Parameters::Hidden);
+        DecodeAuthorizationMessage => reads(On::Account).parameters(Parameters::Hidden);
+        GetDelegatedAccessToken => reads(On::Account).parameters(Parameters::Hidden);
+        GetWebIdentityToken => reads(On::Account).parameters(Parameters::Hidden);
+    }
+}
