@@ -15,8 +15,9 @@ use arqueta_iam::testing::TestSealer;
 use arqueta_iam::{
     ConditionKeys, CreateUser, Entity, Iam, KeyHolder, Policy, PolicyKind, PolicyRequest, RootKey, Secret,
 };
+use arqueta_keys::{Embedded, RecordSealer, api};
 use arqueta_kms::testing::{FixedRootKey, root};
-use arqueta_kms::{Caller, Embedded, Kms, Operation, RecordSealer, RootSecret, api};
+use arqueta_kms::{Caller, Kms, Operation, RootSecret};
 use arqueta_model::{
     AccountId, Clock as _, EncryptionContext, KeyArn, Principal, Region, RequestId, RequestInfo, SystemClock,
 };
@@ -87,7 +88,7 @@ impl World {
         record.seal(Arc::new(RecordSealer::new(&RootSecret::from_bytes(&[7; 32]))), None).await.unwrap();
         let meta: Arc<dyn MetaStore> = Arc::new(MemoryMeta::new());
 
-        let config = arqueta_kms::Config::new(account.clone(), region.clone(), Arc::new(FixedRootKey([7; 32])));
+        let config = arqueta_keys::Config::new(account.clone(), region.clone(), Arc::new(FixedRootKey([7; 32])));
         let sink: Arc<dyn AuditSink> = record.clone();
         let kms = Embedded::open(meta.clone(), sink.clone(), Arc::new(SystemClock), config).await.unwrap();
         let made = kms.create_key(&root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();

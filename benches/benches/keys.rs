@@ -9,8 +9,9 @@ use arqueta_audit::{AuditSink, JsonLines};
 use arqueta_envelope::{
     BucketKeyConfig, BucketKeyStoreError, Envelope, KeyRef, Protection, WrappedBucketKey, WrappedBucketKeys,
 };
+use arqueta_keys::{Config, Embedded, RecordSealer, api};
 use arqueta_kms::testing::{FixedRootKey, root};
-use arqueta_kms::{Config, Decrypt, Embedded, GenerateDataKey, Kms, RecordSealer, RootSecret, api};
+use arqueta_kms::{Decrypt, GenerateDataKey, Kms, RootSecret};
 use arqueta_model::{BucketKeyId, BucketName, EncryptionContext, ObjectId, SystemClock};
 use arqueta_store::MemoryMeta;
 use async_trait::async_trait;

@@ -16,15 +16,17 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("audit", "model store"),
     ("call", "model audit"),
     ("trail", "model store audit"),
-    ("kms", "model seal policy store audit call"),
+    ("kms", "model seal policy store audit"),
+    ("root", "model seal kms"),
+    ("keys", "model seal policy store audit call kms root"),
     ("hsm", "model kms"),
     ("remote", "model kms trail"),
     ("envelope", "model seal kms"),
     ("iam", "model call policy store"),
     ("engine", "model envelope store"),
     ("s3", "model call engine iam audit"),
-    ("aws", "model call kms iam audit trail"),
-    ("gateway", "model call seal store audit trail kms hsm remote envelope iam engine s3 aws"),
+    ("aws", "model call kms keys iam audit trail"),
+    ("gateway", "model call seal store audit trail kms root keys hsm remote envelope iam engine s3 aws"),
 ];
 
 fn root() -> PathBuf {

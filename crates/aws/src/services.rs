@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, History};
 use arqueta_iam::Iam;
-use arqueta_kms::Embedded;
+use arqueta_keys::Embedded;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_trail::Trails;
 

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use arqueta_kms::Quotas;
+use arqueta_keys::Quotas;
 use arqueta_model::{AccountId, Region};
 use serde::Deserialize;
 

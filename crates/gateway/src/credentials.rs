@@ -1,7 +1,7 @@
 //! Root credentials: from the environment, or made at the first start.
 
 use arqueta_iam::{RootKey, Secret, SecretSealer};
-use arqueta_kms::Embedded;
+use arqueta_keys::Embedded;
 use zeroize::Zeroizing;
 
 use crate::Error;

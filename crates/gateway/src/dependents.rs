@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arqueta_engine::dependents::{Dependents, Survey};
-use arqueta_kms::list_keys;
+use arqueta_keys::list_keys;
 use arqueta_model::{Clock, Region, Timestamp};
 use arqueta_store::MetaStore;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ impl DependentsDesk {
     /// ARNs of the keys that a name stands for; an alias without its account may be of several.
     async fn named(&self, name: &str) -> Result<Vec<String>, arqueta_kms::Error> {
         let keys = list_keys(&*self.meta, &self.region).await?;
-        let is_meant = |key: &arqueta_kms::ListedKey| {
+        let is_meant = |key: &arqueta_keys::ListedKey| {
             let arn = key.arn.as_str();
             let of_alias =
                 |alias: &String| alias == name || arn.replace(&format!("key/{}", key.arn.key_id()), alias) == name;

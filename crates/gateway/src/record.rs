@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::{AuditSink as _, Cut, EventBuilder, Head, History, JsonLines, Prune, Pruned};
-use arqueta_kms::RecordSealer;
+use arqueta_keys::RecordSealer;
 use arqueta_model::{AccountId, Clock, Region, Timestamp};
 use arqueta_store::MetaStore;
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_kms::{Embedded, Peer, PeerError, PeerKey, PeerRegion};
+use arqueta_keys::{Embedded, Peer, PeerError, PeerKey, PeerRegion};
 use arqueta_model::Region;
 use async_trait::async_trait;
 use bytes::Bytes;

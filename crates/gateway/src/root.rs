@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arqueta_kms::{
-    Clusters, FileRootKey, HeldBy, Holders, KeyHolder, Passphrase, ROOT_FILES, RootProtector, WrappedRootKey,
-};
+use arqueta_kms::{Clusters, Holders, KeyHolder, RootProtector};
 use arqueta_model::{Clock, KeyArn};
+use arqueta_root::{FileRootKey, HeldBy, Passphrase, ROOT_FILES, WrappedRootKey};
 use zeroize::Zeroizing;
 
 use crate::backends::Backends;

@@ -8,8 +8,9 @@ use arqueta_aws::{AwsEdge, Services};
 use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule, name_of};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_iam::Iam;
-use arqueta_kms::api::CreateKeyRequest;
-use arqueta_kms::{Adopted, Authenticated, Caller, Embedded, Identity, KeyHolder, Metered};
+use arqueta_keys::api::CreateKeyRequest;
+use arqueta_keys::{Authenticated, Embedded};
+use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
 use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{Damages, Headroom, MetaStore};
@@ -161,16 +162,16 @@ impl Gateway {
         let failed = || Error::open("key service");
         let clusters = clusters::open(&config.kms, clock).await?;
         let protector = root::protector(config, &clusters, &backends.holders)?;
-        let authenticated = arqueta_kms::authenticate(meta, &*protector, damages.clone()).await;
+        let authenticated = arqueta_keys::authenticate(meta, &*protector, damages.clone()).await;
         let Authenticated { meta, root } = authenticated.map_err(failed())?;
         let mut holders = backends.holders.clone();
         holders.extend(clusters.iter().map(|(id, cluster)| (id.clone(), cluster.clone() as Arc<dyn KeyHolder>)));
-        let settings = arqueta_kms::Config {
+        let settings = arqueta_keys::Config {
             clusters,
             quotas: config.quotas()?,
             holders,
             home: config.kms.home().map(str::to_owned),
-            ..arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root)
+            ..arqueta_keys::Config::new(config.account_id.clone(), config.region.clone(), root)
         };
         let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await;
         let kms = kms.map_err(failed())?;

@@ -118,7 +118,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use arqueta_kms::Embedded;
+    use arqueta_keys::Embedded;
     use arqueta_kms::testing::{MemoryCluster, MemoryHolder};
     use arqueta_model::ManualClock;
 
@@ -138,7 +138,7 @@ mod tests {
     async fn open(meta: &Arc<arqueta_store::MemoryMeta>, key: &TokenRootKey) -> Result<Embedded, arqueta_kms::Error> {
         let audit = Arc::new(arqueta_audit::testing::Memory::default());
         let (account, region) = ("111122223333".parse().unwrap(), "us-east-1".parse().unwrap());
-        let config = arqueta_kms::Config::new(account, region, Arc::new(key.clone()));
+        let config = arqueta_keys::Config::new(account, region, Arc::new(key.clone()));
         Embedded::open(meta.clone(), audit, Arc::new(ManualClock::default()), config).await
     }
 

@@ -1,7 +1,7 @@
 //! Key material that is held outside this service: in the tokens of a cluster, or by another key
 //! service. What stays here is the key itself: its name, policy, grants, states and record.
 //!
-//! The service's ciphertext (`embedded/ciphertext.rs`) stays the outer form; what a holder
+//! The service's ciphertext (`crypt/ciphertext.rs` of `keys`) stays the outer form; what a holder
 //! returns is its message. A holder decides nothing about callers: it is asked only after the
 //! service has authorized the call.
 

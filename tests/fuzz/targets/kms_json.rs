@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arqueta_audit::testing::Memory;
 use arqueta_aws::kms;
 use arqueta_kms::testing::{ACCOUNT, FixedRootKey, root};
-use arqueta_kms::{Config, Embedded};
+use arqueta_keys::{Config, Embedded};
 use arqueta_model::ManualClock;
 use arqueta_store::MemoryMeta;
 use libfuzzer_sys::fuzz_target;

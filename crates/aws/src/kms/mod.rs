@@ -4,7 +4,8 @@
 mod operations;
 
 use arqueta_audit::EventBuilder;
-use arqueta_kms::{Caller, Embedded};
+use arqueta_keys::Embedded;
+use arqueta_kms::Caller;
 use serde_json::{Map, Value};
 
 use crate::protocol::Protocol;

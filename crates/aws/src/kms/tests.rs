@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use arqueta_audit::testing::Memory as Record;
-use arqueta_kms::{Caller, Config, Embedded, FileRootKey, Identity};
+use arqueta_keys::{Config, Embedded};
+use arqueta_kms::{Caller, Identity};
 use arqueta_model::{AccountId, Clock as _, ManualClock, Principal, RequestId, RequestInfo};
+use arqueta_root::FileRootKey;
 
 use arqueta_store::MemoryMeta;
 use http::StatusCode;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use arqueta_kms::Argon2Cost;
+use arqueta_root::Argon2Cost;
 use serde::Deserialize;
 
 use super::Kms;

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use arqueta_engine::Engine;
 use arqueta_envelope::{Direction, Envelope};
-use arqueta_kms::{Embedded, Metered};
+use arqueta_keys::Embedded;
+use arqueta_kms::Metered;
 use arqueta_store::{Damages, Headroom};
 use http::StatusCode;
 use prometheus_client::collector::Collector;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use arqueta_audit::AuditSink;
 use arqueta_engine::Engine;
 use arqueta_iam::Iam;
-use arqueta_kms::Embedded;
+use arqueta_keys::Embedded;
 use arqueta_model::{AccountId, Clock};
 use arqueta_s3::DataSelection;
 use arqueta_store::MetaStore;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_kms::Embedded;
+use arqueta_keys::Embedded;
 use arqueta_model::{Clock, Timestamp};
 use arqueta_store::{Batch, Error as StoreError, MetaStore};
 use arqueta_trail::{PublicKey, Sign, SignError};

@@ -5,8 +5,8 @@ use arqueta_engine::BucketKeyTable;
 use arqueta_engine::api::{CreateBucket, GetObject, ObjectName};
 use arqueta_engine::record::BucketDocument;
 use arqueta_envelope::{BucketKeyConfig, Envelope};
-use arqueta_kms::FileRootKey;
 use arqueta_model::{ManualClock, Region};
+use arqueta_root::FileRootKey;
 use arqueta_store::{MemoryBlobs, MemoryMeta};
 use arqueta_trail::testing::{Gate, Site, delivery_contract, signing_contract};
 use arqueta_trail::{Deliver, Destination, Sign as _};
@@ -34,7 +34,7 @@ impl House {
         let region: Region = "eu-west-1".parse().unwrap();
         let audit = Arc::new(JsonLines::open(folder.path().join("audit"), clock.clone()).await.unwrap());
         let root = Arc::new(FileRootKey::new(folder.path().join("root.key")));
-        let settings = arqueta_kms::Config::new(account.clone(), region.clone(), root);
+        let settings = arqueta_keys::Config::new(account.clone(), region.clone(), root);
         let kms = Embedded::open(meta.clone(), audit, clock.clone(), settings).await.unwrap();
         let settings = arqueta_iam::Config { account, root: None };
         let sealer = Arc::new(KeyServiceSealer(kms.clone()));

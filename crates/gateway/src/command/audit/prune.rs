@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use arqueta_audit::Pruned;
-use arqueta_kms::RecordSealer;
+use arqueta_keys::RecordSealer;
 use arqueta_model::Timestamp;
 use clap::Args;
 use time::OffsetDateTime;

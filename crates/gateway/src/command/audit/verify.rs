@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::{Finding, Head, Report};
-use arqueta_kms::RecordSealer;
+use arqueta_keys::RecordSealer;
 use arqueta_model::{Clock, SystemClock};
 use bytes::Bytes;
 use clap::Args;

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use arqueta_kms::{Argon2Cost, Authenticated, Backup, Draft};
+use arqueta_keys::{Authenticated, Backup};
+use arqueta_root::{Argon2Cost, Draft};
 use clap::Args;
 
 use super::{PassphraseArgs, authenticated, clock};
@@ -26,7 +27,7 @@ impl ExportArgs {
             return Err(Error::Config(format!("{} exists; exports never replace a file", self.file.display())));
         }
         let Authenticated { meta, root } = authenticated(config).await?;
-        let settings = arqueta_kms::Config::new(config.account_id.clone(), config.region.clone(), root);
+        let settings = arqueta_keys::Config::new(config.account_id.clone(), config.region.clone(), root);
         let backup = Backup::take(&*meta, &settings, clock().now()).await.map_err(failed())?;
         let (keys, held) = backup.keys().map_err(failed())?;
         let sealed = backup.seal(&passphrase, Argon2Cost::default()).map_err(failed())?;

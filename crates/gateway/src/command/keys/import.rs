@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use arqueta_kms::{Backup, Restored};
+use arqueta_keys::{Backup, Restored};
 use clap::Args;
 
 use super::{PassphraseArgs, clock};

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use arqueta_kms::{KeyManager, list_keys};
+use arqueta_keys::list_keys;
+use arqueta_kms::KeyManager;
 
 use super::authenticated;
 use crate::{Config, Error};

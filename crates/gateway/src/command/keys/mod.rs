@@ -13,8 +13,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arqueta_engine::name_of;
-use arqueta_kms::{Authenticated, Passphrase, RootKeyError};
+use arqueta_keys::Authenticated;
+use arqueta_kms::RootKeyError;
 use arqueta_model::{Clock, SystemClock};
+use arqueta_root::Passphrase;
 use arqueta_store::{Damages, MetaStore};
 use clap::{Args, Subcommand};
 
@@ -102,12 +104,12 @@ fn clock() -> Arc<dyn Clock> {
 pub(super) async fn authenticated(config: &Config) -> Result<Authenticated, Error> {
     let failed = || Error::open("key service");
     let meta = metadata(config)?;
-    if !arqueta_kms::is_initialized(&*meta).await.map_err(failed())? {
+    if !arqueta_keys::is_initialized(&*meta).await.map_err(failed())? {
         return Err(Error::open("key service")(RootKeyError::Nothing));
     }
     let protector = root::open(config, &clock()).await?;
     let damages = Arc::new(Damages::named_by(name_of));
-    arqueta_kms::authenticate(meta, &*protector, damages).await.map_err(failed())
+    arqueta_keys::authenticate(meta, &*protector, damages).await.map_err(failed())
 }
 
 /// The metadata of a data folder that exists and that no gateway has open, as it lies there.

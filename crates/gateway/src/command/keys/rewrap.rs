@@ -27,7 +27,7 @@ impl RewrapArgs {
         let to = Config::load(&to)?;
         let meta = metadata(config)?;
         let (from, into) = (root::open(config, &clock()).await?, root::open(&to, &clock()).await?);
-        arqueta_kms::rewrap(&meta, &*from, &*into).await.map_err(Error::open("key service"))?;
+        arqueta_keys::rewrap(&meta, &*from, &*into).await.map_err(Error::open("key service"))?;
         let shown = into.path().display();
         writeln!(out, "the root key is protected as {} says, in {shown}", self.to_config.display())
             .map_err(Error::Output)

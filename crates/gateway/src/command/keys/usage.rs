@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use arqueta_engine::dependents::{Dependents, Survey};
-use arqueta_kms::list_keys;
+use arqueta_keys::list_keys;
 use clap::Args;
 
 use super::authenticated;

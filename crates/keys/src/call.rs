@@ -1,0 +1,132 @@
+//! One call by a user, and its event in the record.
+
+use arqueta_audit::EventBuilder;
+use arqueta_kms::{Caller, Error};
+use arqueta_model::{AccountId, EncryptionContext, KeyArn};
+use serde_json::{Map, Value};
+
+use crate::Embedded;
+use crate::schema::LastUse;
+use crate::state::uses::Usage;
+
+/// What the record will say of a call. Built while the call goes on; holds no secret, because
+/// nothing that builds it is given one.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) caller: &'a Caller,
+    name: &'static str,
+    read_only: bool,
+    parameters: Map<String, Value>,
+    response: Value,
+    keys: Vec<KeyArn>,
+    additional: Map<String, Value>,
+}
+
+impl<'a> Call<'a> {
+    /// A call that changes nothing.
+    pub(crate) fn reads(caller: &'a Caller, name: &'static str) -> Self {
+        let (parameters, additional) = (Map::new(), Map::new());
+        Self { caller, name, read_only: true, parameters, response: Value::Null, keys: Vec::new(), additional }
+    }
+
+    /// A call that changes something.
+    pub(crate) fn writes(caller: &'a Caller, name: &'static str) -> Self {
+        Self { read_only: false, ..Self::reads(caller, name) }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.parameters.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// As [`Self::with`], where absent parameters are left out.
+    pub(crate) fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    pub(crate) fn context(mut self, name: &str, context: &EncryptionContext) -> Self {
+        self.notes_context(name, context);
+        self
+    }
+
+    /// As [`Self::context`], while the call goes on.
+    pub(crate) fn notes_context(&mut self, name: &str, context: &EncryptionContext) {
+        if !context.is_empty() {
+            self.parameters.insert(name.to_owned(), pairs(context));
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Notes a key that the call touches.
+    pub(crate) fn touches(&mut self, key: &KeyArn) {
+        if !self.keys.contains(key) {
+            self.keys.push(key.clone());
+        }
+    }
+
+    /// Notes which key material was used, under CloudTrail's `name` of it.
+    pub(crate) fn uses_material(&mut self, name: &str, id: Option<&str>) {
+        self.additional.extend(id.map(|id| (name.to_owned(), Value::from(id))));
+    }
+
+    /// Elements of the answer, for calls that change something.
+    pub(crate) fn answers(&mut self, response: Value) {
+        self.response = response;
+    }
+}
+
+fn pairs(context: &EncryptionContext) -> Value {
+    context.pairs().map(|(k, v)| (k.to_owned(), Value::from(v))).collect::<Map<_, _>>().into()
+}
+
+impl Embedded {
+    /// Records the call with its outcome, durably, and only then lets the outcome go. What cannot
+    /// be recorded is not answered: a plaintext inside `outcome` is dropped, and wiped, here.
+    pub(crate) async fn finish<T>(&self, call: Call<'_>, outcome: Result<T, Error>) -> Result<T, Error> {
+        let Caller { identity, request, .. } = call.caller;
+        let mut event =
+            EventBuilder::new("kms.amazonaws.com", call.name, &self.state.region, &identity.principal, request)
+                .parameters(call.parameters);
+        if !call.read_only {
+            event = event.writes();
+        }
+        for key in &call.keys {
+            event = event.resource("AWS::KMS::Key", key.as_str(), key.account());
+        }
+        event = match &outcome {
+            Ok(_) => event.response(call.response),
+            // CloudTrail's spelling of this one differs from the API's.
+            Err(error @ Error::Denied { .. }) => event.error("AccessDenied", &error.to_string()),
+            Err(error) => event.error(error.code(), &error.to_string()),
+        };
+        if !call.additional.is_empty() {
+            event = event.additional(Value::Object(call.additional));
+        }
+        let event = event.build();
+        let used = (outcome.is_ok() && Usage::tracks(call.name)).then(|| LastUse {
+            operation: call.name.to_owned(),
+            at: request.received,
+            event_id: event.event_id.clone(),
+            request_id: event.request_id.clone(),
+        });
+        let owners: Vec<AccountId> = match &outcome {
+            // The owner of a key is told who used it. Nobody is told who tried: keys and accounts
+            // that do not exist can be named, too.
+            Ok(_) => call.keys.iter().filter_map(|key| key.account().parse().ok()).collect(),
+            Err(_) => Vec::new(),
+        };
+        for copy in event.for_accounts(&owners) {
+            self.state.audit.append(copy).await?;
+        }
+        if let Some(used) = used {
+            self.note_use(&call.keys, &used);
+        }
+        outcome
+    }
+}

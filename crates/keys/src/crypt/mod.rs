@@ -1,0 +1,12 @@
+//! What keys do: the cryptographic operations.
+
+pub(crate) mod agreement;
+pub(crate) mod asymmetric;
+pub(crate) mod ciphers;
+pub(crate) mod ciphertext;
+pub(crate) mod held;
+pub(crate) mod mac;
+pub(crate) mod opened;
+pub(crate) mod pairs;
+pub(crate) mod signing;
+pub(crate) mod symmetric;

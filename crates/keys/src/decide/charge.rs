@@ -1,0 +1,38 @@
+//! Which calls count against which quota.
+//!
+//! Counted are calls of users, also those that S3 makes for them. Not counted are calls under the
+//! service-owned key and rechecks of bucket keys, which are no calls of the KMS API.
+
+use arqueta_kms::{Caller, Error};
+
+use super::quotas::Class;
+use crate::Embedded;
+use crate::call::Call;
+use crate::key::Key;
+
+impl Embedded {
+    /// Counts a call of an operation that is not counted by its key's spec, before it does
+    /// anything. A refused one is in the record.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`].
+    pub async fn admit_operation(&self, caller: &Caller, operation: &'static str) -> Result<(), Error> {
+        let Some(class) = Class::of_operation(operation) else { return Ok(()) };
+        match self.take(caller, class) {
+            Ok(()) => Ok(()),
+            refused => self.finish(Call::reads(caller, operation), refused).await,
+        }
+    }
+
+    /// Counts a cryptographic operation with `key`. ReEncrypt counts for both of its keys.
+    pub(crate) fn charge(&self, caller: &Caller, operation: &str, key: &Key) -> Result<(), Error> {
+        if Class::of_operation(operation).is_some() {
+            return Ok(());
+        }
+        self.take(caller, Class::of_spec(key.record.spec))
+    }
+
+    fn take(&self, caller: &Caller, class: Class) -> Result<(), Error> {
+        self.state.limiter.take(&caller.identity.principal.account, class, self.state.clock.now())
+    }
+}

@@ -1,0 +1,9 @@
+//! Who may do what with which key.
+
+pub(crate) mod access;
+pub(crate) mod ask;
+pub(crate) mod charge;
+pub(crate) mod dry_run;
+pub(crate) mod principals;
+pub(crate) mod quotas;
+pub(crate) mod resolve;

@@ -1,0 +1,46 @@
+//! The key service without a wire: keys and their life, decisions, cryptography, Regions.
+//!
+//! **Purpose.** Everything that AWS documents of keys, aliases, policies, grants and states is
+//! enforced here, for the JSON protocol edge (the operations in [`api`]) and for object encryption
+//! ([`arqueta_kms::Kms`]) alike.
+//!
+//! **Refuses to do** without authorization: every call names its [`arqueta_kms::Caller`], and the
+//! service decides as that caller, also on behalf of S3.
+//!
+//! **Invariants.** A backing key never leaves the service. Every call by a user is an event in
+//! the record before its answer leaves.
+//!
+//! **Threat notes.** See `docs/threats.md`.
+//!
+//! Rooms: `schema` what is stored; `key` one key at one moment; `state` all of them, and changes;
+//! `decide` who may; `crypt` what keys do; `life` what becomes of keys; `stores` custom key stores;
+//! `regions` multi-Region keys; `s3` the contract; `upkeep` the folder as a whole.
+
+pub mod api;
+mod call;
+mod crypt;
+mod decide;
+mod key;
+mod life;
+mod limits;
+mod page;
+mod regions;
+mod s3;
+mod schema;
+mod service;
+mod state;
+mod stores;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod upkeep;
+
+pub use decide::quotas::{QuotaError, Quotas};
+pub use life::service_keys::ServiceSigningKey;
+pub use regions::peer::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};
+pub use service::{Config, Embedded};
+pub use upkeep::authentic::{Authenticated, authenticate, is_initialized};
+pub use upkeep::backup::{Backup, BackupError, Restored};
+pub use upkeep::inventory::{ListedKey, list_keys};
+pub use upkeep::rewrap::rewrap;
+pub use upkeep::secrets::RecordSealer;

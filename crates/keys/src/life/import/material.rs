@@ -1,0 +1,322 @@
+//! ImportKeyMaterial and DeleteImportedKeyMaterial.
+
+use std::time::Duration;
+
+use arqueta_kms::{Caller, Error, KeySpec, KeyState, KeyUsage};
+use arqueta_model::Timestamp;
+use aws_lc_rs::hkdf;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{expiration_model, importable, wrapping};
+use crate::Embedded;
+use crate::api::{
+    Blob, DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, ImportKeyMaterialRequest,
+    ImportKeyMaterialResponse,
+};
+use crate::call::Call;
+use crate::crypt::asymmetric::PrivateKey;
+use crate::crypt::ciphertext;
+use crate::decide::ask::Ask;
+use crate::decide::resolve::Names;
+use crate::key::fitness::unfit_origin;
+use crate::key::{Key, material};
+use crate::limits::{self, invalid, refused};
+use crate::schema::{Cause, Imported, KeyRecord, Lifecycle, Origin, VersionRecord};
+
+/// How far ahead material may expire.
+const MAX_VALID: Duration = Duration::from_secs(365 * 86_400);
+const MAX_DESCRIPTION: usize = 256;
+
+/// What a request says of the material.
+struct Terms {
+    expires: Option<Timestamp>,
+    /// Whether it must be new to the key, or must not be.
+    new: Option<bool>,
+    description: Option<String>,
+    id: Option<String>,
+}
+
+impl Embedded {
+    /// `ImportKeyMaterial`. The key is usable as soon as this returns, unless it is disabled or
+    /// other material of its is still missing.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn import_key_material(
+        &self,
+        caller: &Caller,
+        request: ImportKeyMaterialRequest,
+    ) -> Result<ImportKeyMaterialResponse, Error> {
+        let mut call = Call::writes(caller, "ImportKeyMaterial")
+            .with("keyId", request.key_id.as_str())
+            .with("expirationModel", request.expiration_model.as_deref().unwrap_or("KEY_MATERIAL_EXPIRES"))
+            .maybe("validTo", request.valid_to.map(|at| at.0.rfc3339()))
+            .maybe("importType", request.import_type.as_deref())
+            .maybe("keyMaterialDescription", request.key_material_description.as_deref())
+            .maybe("keyMaterialId", request.key_material_id.as_deref());
+        let outcome = self.import_in(&mut call, request).await;
+        if let Ok(answer) = &outcome {
+            call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
+        }
+        self.finish(call, outcome).await
+    }
+
+    async fn import_in(
+        &self,
+        call: &mut Call<'_>,
+        request: ImportKeyMaterialRequest,
+    ) -> Result<ImportKeyMaterialResponse, Error> {
+        let terms = terms(&request, self.state.clock.now())?;
+        let conditions = conditions(&terms);
+        let conditions: Vec<_> = conditions.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
+        let ask = Ask::new(call.caller, "ImportKeyMaterial").conditions(&conditions);
+        let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
+        importable(&key)?;
+        terms.suit(&key)?;
+        let material = self.unwrap(&key, &request).await?;
+        let id = material_id(&key.record.id, &material);
+        self.change_key_in(call, &request.key_id, ask, |key, record| {
+            importable(key)?;
+            let replica = record.multi_region.as_ref().is_some_and(|regions| regions.primary != self.state.region);
+            let number = position(key, &terms, &id, replica)?;
+            let sealed = material::seal(&self.state.root, &key.arn, number, &material);
+            place(record, number, terms, &id, sealed, self.state.clock.now());
+            let symmetric = record.spec == KeySpec::SYMMETRIC_DEFAULT;
+            Ok(ImportKeyMaterialResponse {
+                key_id: key.arn.as_str().to_owned(),
+                key_material_id: symmetric.then_some(id),
+            })
+        })
+        .await
+    }
+
+    /// The material in the clear, and of a kind that `key` can use.
+    async fn unwrap(&self, key: &Key, request: &ImportKeyMaterialRequest) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (private, algorithm) = self.redeem(key, request.import_token.expose()).await?;
+        let (spec, usage) = (key.record.spec, key.record.usage);
+        let wrapped = request.encrypted_key_material.expose().to_vec();
+        self.off_runtime(move || {
+            let material = wrapping::open(&private, algorithm, &wrapped).ok_or(Error::InvalidCiphertext)?;
+            if fits(spec, usage, &material) { Ok(material) } else { Err(incorrect(WRONG_KIND)) }
+        })
+        .await
+    }
+
+    /// `DeleteImportedKeyMaterial`. Takes effect with the next call under the key.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn delete_imported_key_material(
+        &self,
+        caller: &Caller,
+        request: DeleteImportedKeyMaterialRequest,
+    ) -> Result<DeleteImportedKeyMaterialResponse, Error> {
+        let mut call = Call::writes(caller, "DeleteImportedKeyMaterial")
+            .with("keyId", request.key_id.as_str())
+            .maybe("keyMaterialId", request.key_material_id.as_deref());
+        let ask = Ask::new(caller, "DeleteImportedKeyMaterial");
+        let outcome = match request.key_material_id.as_deref().map_or(Ok(()), material_id_form) {
+            Err(error) => Err(error),
+            Ok(()) => {
+                let id = request.key_material_id.as_deref();
+                self.change_key_in(&mut call, &request.key_id, ask, |key, record| delete(key, record, id)).await
+            }
+        };
+        if let Ok(answer) = &outcome {
+            call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
+        }
+        self.finish(call, outcome).await
+    }
+}
+
+/// Checks everything that needs no key.
+fn terms(request: &ImportKeyMaterialRequest, now: Timestamp) -> Result<Terms, Error> {
+    let model = request.expiration_model.as_deref().unwrap_or("KEY_MATERIAL_EXPIRES");
+    limits::member_of(model, "expirationModel", &["KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"])?;
+    blob(&request.import_token, "importToken")?;
+    blob(&request.encrypted_key_material, "encryptedKeyMaterial")?;
+    let expires = request.valid_to.map(|at| at.0);
+    match (model, expires) {
+        ("KEY_MATERIAL_EXPIRES", None) => {
+            return Err(invalid("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES"));
+        }
+        ("KEY_MATERIAL_EXPIRES", Some(at)) if at <= now || at > now.plus(MAX_VALID) => {
+            return Err(invalid("The validTo date must be in the future, and at most 365 days from now"));
+        }
+        ("KEY_MATERIAL_DOES_NOT_EXPIRE", Some(_)) => {
+            return Err(invalid(
+                "A validTo date must not be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE",
+            ));
+        }
+        _ => {}
+    }
+    if let Some(kind) = &request.import_type {
+        limits::member_of(kind, "importType", &["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"])?;
+    }
+    let new = request.import_type.as_deref().map(|kind| kind == "NEW_KEY_MATERIAL");
+    if let Some(description) = request.key_material_description.as_deref().filter(|text| !text.is_empty()) {
+        limits::length(description, "keyMaterialDescription", 0, MAX_DESCRIPTION)?;
+        limits::pattern(description, "keyMaterialDescription", r"^[a-zA-Z0-9:/_\s.-]+$", |c| {
+            limits::is_name_char(c) || c == '.' || c.is_ascii_whitespace()
+        })?;
+    }
+    if let Some(id) = &request.key_material_id {
+        material_id_form(id)?;
+        if new == Some(true) {
+            return Err(invalid("KeyMaterialId cannot be specified when ImportType is NEW_KEY_MATERIAL"));
+        }
+    }
+    let (description, id) = (request.key_material_description.clone(), request.key_material_id.clone());
+    Ok(Terms { expires, new, description, id })
+}
+
+impl Terms {
+    /// Refuses what only keys with several materials have.
+    fn suit(&self, key: &Key) -> Result<(), Error> {
+        let several = self.new.is_some() || self.description.is_some() || self.id.is_some();
+        if several && key.record.spec != KeySpec::SYMMETRIC_DEFAULT {
+            return Err(invalid(
+                "ImportType, KeyMaterialDescription and KeyMaterialId are valid for symmetric encryption keys only",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The condition keys of the request. `kms:ValidTo` is a number of seconds, rounded up.
+fn conditions(terms: &Terms) -> Vec<(&'static str, String)> {
+    let mut found = vec![("kms:ExpirationModel", expiration_model(terms.expires).to_owned())];
+    if let Some(at) = terms.expires {
+        let seconds = at.seconds() + i64::from(at.millis() % 1000 != 0);
+        found.push(("kms:ValidTo", seconds.to_string()));
+    }
+    found
+}
+
+fn blob(bytes: &Blob, member: &str) -> Result<(), Error> {
+    let bound = match bytes.len() {
+        0 => "greater than or equal to 1".to_owned(),
+        length if length > ciphertext::MAX => format!("less than or equal to {}", ciphertext::MAX),
+        _ => return Ok(()),
+    };
+    Err(limits::constraint_unseen(member, &format!("Member must have length {bound}")))
+}
+
+fn material_id_form(id: &str) -> Result<(), Error> {
+    limits::length(id, "keyMaterialId", 64, 64)?;
+    limits::pattern(id, "keyMaterialId", "^[a-f0-9]+$", |c| matches!(c, '0'..='9' | 'a'..='f'))
+}
+
+/// Whether bytes are material of a key of this spec (KMS Developer Guide, "Requirements for
+/// imported key material"): 256 bits; for an HMAC key from the length of the digest to that of
+/// the hash's block; a private key in PKCS #8.
+fn fits(spec: KeySpec, usage: KeyUsage, material: &[u8]) -> bool {
+    let bytes = match spec {
+        KeySpec::SYMMETRIC_DEFAULT => 32..=32,
+        KeySpec::HMAC_224 => 28..=64,
+        KeySpec::HMAC_256 => 32..=64,
+        KeySpec::HMAC_384 => 48..=128,
+        KeySpec::HMAC_512 => 64..=128,
+        _ => return PrivateKey::parse(spec, usage, material).is_ok(),
+    };
+    bytes.contains(&material.len())
+}
+
+/// The id of imported material: a one-way function of the material and the key's id, as in AWS, so
+/// that the same material is known again when it is gone, in every Region of the key.
+fn material_id(key_id: &str, material: &[u8]) -> String {
+    const DOMAIN: &[u8] = b"arqueta/1/material-id";
+    let mut id = [0; 32];
+    hkdf::Salt::new(hkdf::HKDF_SHA256, DOMAIN)
+        .extract(material)
+        .expand(&[key_id.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut id))
+        .expect("32 bytes are the length of one block");
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const WRONG_KIND: &str = "The key material does not fit the key spec of the KMS key.";
+
+fn incorrect(message: &str) -> Error {
+    refused("IncorrectKeyMaterialException", message)
+}
+
+/// Number of the version that the material named `id` becomes, or is.
+fn position(key: &Key, terms: &Terms, id: &str, replica: bool) -> Result<usize, Error> {
+    let versions = &key.record.versions;
+    let known = versions.iter().position(|version| version.id == id);
+    let new = terms.new.unwrap_or(versions.is_empty());
+    match known {
+        Some(_) if new => Err(incorrect("The key material is already associated with the KMS key.")),
+        Some(number) if terms.id.as_ref().is_none_or(|wanted| wanted == id) => Ok(number),
+        None if !new || (!versions.is_empty() && key.record.spec != KeySpec::SYMMETRIC_DEFAULT) => {
+            Err(incorrect("The key material is not the material that was imported before."))
+        }
+        None if versions.last().is_some_and(VersionRecord::is_pending) => {
+            let message = format!("{} already has key material that is pending rotation.", key.arn);
+            Err(refused("KMSInvalidStateException", message))
+        }
+        None if replica => {
+            Err(refused("UnsupportedOperationException", "New key material is imported into the primary key first."))
+        }
+        None => Ok(versions.len()),
+        Some(_) => Err(incorrect("The key material is not the material that was named.")),
+    }
+}
+
+/// Puts sealed material in its place; the key is enabled once nothing is missing.
+fn place(record: &mut KeyRecord, number: usize, terms: Terms, id: &str, sealed: Vec<u8>, now: Timestamp) {
+    let known = record.versions.get_mut(number);
+    match known {
+        Some(version) => {
+            version.sealed = sealed;
+            if let Some(imported) = &mut version.imported {
+                imported.expires = terms.expires;
+                if let Some(description) = terms.description {
+                    imported.description = description;
+                }
+            }
+        }
+        None => record.versions.push(VersionRecord {
+            id: id.to_owned(),
+            made: now,
+            cause: Cause::Import,
+            sealed,
+            held: None,
+            imported: Some(Imported {
+                expires: terms.expires,
+                description: terms.description.unwrap_or_default(),
+                pending_rotation: number > 0,
+            }),
+        }),
+    }
+    if record.lifecycle == Lifecycle::PendingImport && record.is_complete() {
+        record.lifecycle = Lifecycle::Enabled;
+    }
+}
+
+fn delete(key: &Key, record: &mut KeyRecord, id: Option<&str>) -> Result<DeleteImportedKeyMaterialResponse, Error> {
+    if record.origin != Origin::External {
+        return Err(unfit_origin(key));
+    }
+    if !matches!(
+        key.state(),
+        KeyState::Enabled | KeyState::Disabled | KeyState::PendingImport | KeyState::PendingDeletion
+    ) {
+        return Err(Error::InvalidState { key: key.arn.clone(), state: key.state() });
+    }
+    let number = match id {
+        None => record.current(),
+        Some(id) => match record.versions.iter().position(|version| version.id == id) {
+            None => return Err(Error::NotFound { message: format!("Key material '{id}' does not exist") }),
+            number => number,
+        },
+    };
+    let symmetric = record.spec == KeySpec::SYMMETRIC_DEFAULT;
+    let key_material_id = number.filter(|_| symmetric).map(|number| record.versions[number].id.clone());
+    if let Some(number) = number {
+        record.forget(number);
+    }
+    Ok(DeleteImportedKeyMaterialResponse { key_id: key.arn.as_str().to_owned(), key_material_id })
+}

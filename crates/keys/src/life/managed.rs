@@ -1,0 +1,146 @@
+//! Keys that the service makes for itself and on an account's behalf.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arqueta_kms::{Error, KeyManager, KeySpec, KeyUsage};
+use arqueta_model::{AccountId, Region};
+
+use super::rotation::days;
+use crate::Embedded;
+use crate::decide::resolve::AWS_S3;
+use crate::key::Key;
+use crate::schema::{AliasRecord, Cause, KeyRecord, Lifecycle, Origin, Rotation};
+use crate::state::Change;
+
+/// Automatic rotation of AWS-managed keys, in days.
+const YEAR: u16 = 365;
+
+impl Embedded {
+    /// The service-owned key behind SSE-S3. Users never see it.
+    pub(crate) fn owned(&self) -> Option<Arc<Key>> {
+        let directory = self.state.directory();
+        directory.owned(&self.state.account).find(|key| key.record.usage == KeyUsage::EncryptDecrypt).cloned()
+    }
+
+    /// Makes the service-owned key if there is none.
+    pub(crate) async fn ensure_owned(&self) -> Result<(), Error> {
+        let turn = self.turn().await?;
+        if self.owned().is_some() {
+            return Ok(());
+        }
+        let mut record = self.new_key(&self.state.account, &new_id(), KeyManager::Owned, String::new());
+        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
+        self.commit(turn, vec![Change::Key(record)]).await
+    }
+
+    /// The AWS-managed key `alias/aws/s3` of an account, made on first use.
+    pub(crate) async fn managed_s3(&self, account: &AccountId) -> Result<Arc<Key>, Error> {
+        if let Some(key) = self.existing_managed_s3(account) {
+            return Ok(key);
+        }
+        let turn = self.turn().await?;
+        if let Some(key) = self.existing_managed_s3(account) {
+            return Ok(key);
+        }
+        let now = self.state.clock.now();
+        let mut record = self.new_key(account, &new_id(), KeyManager::Aws, s3_policy(account, &self.state.region));
+        record.description = "Default key that protects my S3 objects when no other key is defined".to_owned();
+        record.rotation.next = Some(now.plus(days(YEAR)));
+        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
+        let alias = AliasRecord {
+            account: account.clone(),
+            name: AWS_S3.to_owned(),
+            target: record.id.clone(),
+            created: now,
+            updated: now,
+        };
+        let id = record.id.clone();
+        self.commit(turn, vec![Change::Key(record), Change::Alias(alias)]).await?;
+        let key = self.state.directory().key(account, &id).cloned();
+        Ok(key.expect("a committed key is in the directory, and AWS-managed keys are never deleted"))
+    }
+
+    fn existing_managed_s3(&self, account: &AccountId) -> Option<Arc<Key>> {
+        let directory = self.state.directory();
+        directory.key(account, &directory.alias(account, AWS_S3)?.target).cloned()
+    }
+
+    /// A symmetric key, not yet stored and without material.
+    pub(crate) fn new_key(&self, account: &AccountId, id: &str, manager: KeyManager, policy: String) -> KeyRecord {
+        KeyRecord {
+            account: account.clone(),
+            id: id.to_owned(),
+            created: self.state.clock.now(),
+            description: String::new(),
+            usage: KeyUsage::EncryptDecrypt,
+            spec: KeySpec::SYMMETRIC_DEFAULT,
+            manager,
+            lifecycle: Lifecycle::Enabled,
+            policy,
+            tags: BTreeMap::new(),
+            rotation: Rotation { next: None, period_days: YEAR },
+            origin: Origin::AwsKms,
+            custom_key_store: None,
+            multi_region: None,
+            versions: Vec::new(),
+        }
+    }
+}
+
+/// A fresh key id: a UUID, version 4.
+pub(crate) fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// What a key has whose creator gave no policy (KMS Developer Guide, "Default key policy").
+pub(crate) fn default_policy(account: &AccountId) -> String {
+    format!(
+        r#"{{
+  "Version" : "2012-10-17",
+  "Id" : "key-default-1",
+  "Statement" : [ {{
+    "Sid" : "Enable IAM User Permissions",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "AWS" : "arn:aws:iam::{account}:root"
+    }},
+    "Action" : "kms:*",
+    "Resource" : "*"
+  }} ]
+}}"#
+    )
+}
+
+/// AWS's own policy of `alias/aws/s3`: usable through S3 only, by the account's principals only.
+fn s3_policy(account: &AccountId, region: &Region) -> String {
+    format!(
+        r#"{{
+  "Version" : "2012-10-17",
+  "Id" : "auto-s3-2",
+  "Statement" : [ {{
+    "Sid" : "Allow access through S3 for all principals in the account that are authorized to use S3",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "AWS" : "*"
+    }},
+    "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey" ],
+    "Resource" : "*",
+    "Condition" : {{
+      "StringEquals" : {{
+        "kms:CallerAccount" : "{account}",
+        "kms:ViaService" : "s3.{region}.amazonaws.com"
+      }}
+    }}
+  }}, {{
+    "Sid" : "Allow direct access to key metadata to the account",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "AWS" : "arn:aws:iam::{account}:root"
+    }},
+    "Action" : [ "kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant" ],
+    "Resource" : "*"
+  }} ]
+}}"#
+    )
+}

@@ -1,0 +1,255 @@
+//! Rotation: new material for new ciphertext; the old one opens old ciphertext for ever.
+
+use std::time::Duration;
+
+use arqueta_kms::{Caller, Error, KeySpec, KeyState};
+
+use super::import::expiration_model;
+use crate::Embedded;
+use crate::api::{
+    DisableKeyRotationRequest, EnableKeyRotationRequest, EpochSeconds, GetKeyRotationStatusRequest,
+    GetKeyRotationStatusResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
+    RotateKeyOnDemandResponse, RotationsListEntry,
+};
+use crate::call::Call;
+use crate::decide::ask::Ask;
+use crate::decide::resolve::Names;
+use crate::key::Key;
+use crate::key::fitness::{unfit_origin, usable};
+use crate::limits::{self, refused};
+use crate::page::page;
+use crate::schema::{Cause, KeyRecord, Origin};
+use crate::state::Change;
+
+/// Rotations on demand in a key's life (KMS Developer Guide, "Resource quotas").
+const MAX_ON_DEMAND: usize = 25;
+
+impl Embedded {
+    /// `RotateKeyOnDemand`. New ciphertext is under new material as soon as this returns.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn rotate_key_on_demand(
+        &self,
+        caller: &Caller,
+        request: RotateKeyOnDemandRequest,
+    ) -> Result<RotateKeyOnDemandResponse, Error> {
+        let mut call = Call::writes(caller, "RotateKeyOnDemand").with("keyId", request.key_id.as_str());
+        let outcome = self.rotate_on_demand_in(&mut call, &request.key_id).await;
+        self.finish(call, outcome).await
+    }
+
+    async fn rotate_on_demand_in(&self, call: &mut Call<'_>, name: &str) -> Result<RotateKeyOnDemandResponse, Error> {
+        let turn = self.turn_for(call.caller, name).await?;
+        let key = self.admit_in_turn(call, name, Ask::new(call.caller, call.name()))?;
+        // The state comes before the kind of key, for this operation alone.
+        if key.record.origin != Origin::CloudHsm {
+            usable(&key)?;
+        }
+        rotatable(&key)?;
+        self.primary_only(&key)?;
+        let mut record = key.record.clone();
+        if record.everywhere().len() < record.versions.len() {
+            return Err(refused("ConflictException", format!("A rotation of {} is in progress.", key.arn)));
+        }
+        if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
+            let message = format!(
+                "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: {}",
+                key.arn
+            );
+            return Err(refused("LimitExceededException", message));
+        }
+        match record.origin {
+            Origin::AwsKms => self.add_version(&mut record, Cause::OnDemand).await?,
+            Origin::External => self.move_to_pending(&key, &mut record)?,
+            Origin::CloudHsm | Origin::ExternalKeyStore => return Err(unfit_origin(&key)),
+        }
+        self.commit(turn, vec![Change::Key(record)]).await?;
+        Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
+    }
+
+    /// `EnableKeyRotation`. Rotations are made by [`Embedded::run_due`].
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn enable_key_rotation(&self, caller: &Caller, request: EnableKeyRotationRequest) -> Result<(), Error> {
+        let now = self.state.clock.now();
+        let mut call = Call::writes(caller, "EnableKeyRotation")
+            .maybe("rotationPeriodInDays", request.rotation_period_in_days)
+            .with("keyId", request.key_id.as_str());
+        let days_asked: Vec<String> = request.rotation_period_in_days.iter().map(ToString::to_string).collect();
+        let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
+        let ask = Ask::new(caller, "EnableKeyRotation").conditions(&conditions);
+        let change = |key: &Key, record: &mut KeyRecord| {
+            automatic(key)?;
+            let period = match request.rotation_period_in_days {
+                Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
+                None => record.rotation.period_days.into(),
+            };
+            rotatable(key)?;
+            self.primary_only(key)?;
+            usable(key)?;
+            record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
+            record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
+            Ok(())
+        };
+        let outcome = self.change_key_in(&mut call, &request.key_id, ask, change).await;
+        self.finish(call, outcome).await
+    }
+
+    /// `DisableKeyRotation`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn disable_key_rotation(&self, caller: &Caller, request: DisableKeyRotationRequest) -> Result<(), Error> {
+        self.change_key(Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
+            rotatable(key)?;
+            automatic(key)?;
+            self.primary_only(key)?;
+            usable(key)?;
+            record.rotation.next = None;
+            Ok(())
+        })
+        .await
+    }
+
+    /// `GetKeyRotationStatus`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn get_key_rotation_status(
+        &self,
+        caller: &Caller,
+        request: GetKeyRotationStatusRequest,
+    ) -> Result<GetKeyRotationStatusResponse, Error> {
+        let mut call = Call::reads(caller, "GetKeyRotationStatus").with("keyId", request.key_id.as_str());
+        let ask = Ask::new(caller, "GetKeyRotationStatus");
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, ask).await;
+        let outcome = outcome.map(|key| {
+            // A key that waits for its deletion does not rotate, and remembers that it did.
+            let pending = matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
+            let next = key.record.rotation.next.filter(|_| !pending);
+            GetKeyRotationStatusResponse {
+                key_rotation_enabled: next.is_some(),
+                key_id: key.arn.as_str().to_owned(),
+                rotation_period_in_days: next.map(|_| key.record.rotation.period_days.into()),
+                next_rotation_date: next.map(EpochSeconds),
+            }
+        });
+        self.finish(call, outcome).await
+    }
+
+    /// `ListKeyRotations`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn list_key_rotations(
+        &self,
+        caller: &Caller,
+        request: ListKeyRotationsRequest,
+    ) -> Result<ListKeyRotationsResponse, Error> {
+        let mut call = Call::reads(caller, "ListKeyRotations")
+            .with("keyId", request.key_id.as_str())
+            .maybe("includeKeyMaterial", request.include_key_material.as_deref());
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyRotations")).await;
+        let outcome = outcome.and_then(|key| {
+            rotatable(&key)?;
+            rotations(&key, &request)
+        });
+        self.finish(call, outcome).await
+    }
+
+    /// New material where the current one is; it encrypts from the next call on.
+    pub(crate) async fn add_version(&self, record: &mut KeyRecord, cause: Cause) -> Result<(), Error> {
+        let held = record.current().and_then(|number| record.versions[number].held.as_ref());
+        let holder = held.map(|held| held.holder.clone());
+        record.versions.push(self.new_version(record, holder.as_deref(), cause).await?);
+        Ok(())
+    }
+
+    /// Makes material that was imported for a rotation the current one.
+    fn move_to_pending(&self, key: &Key, record: &mut KeyRecord) -> Result<(), Error> {
+        // What the other Regions have, only they know: until they say so, nothing moves.
+        let elsewhere = record.multi_region.as_ref().is_some_and(|regions| !regions.replicas.is_empty());
+        let pending = record.versions.last_mut().filter(|version| version.is_pending() && version.is_here());
+        let Some(version) = pending.filter(|_| !elsewhere) else {
+            let message = format!("No available key material pending rotation for the key: {}.", key.arn);
+            return Err(refused("KMSInvalidStateException", message));
+        };
+        version.made = self.state.clock.now();
+        version.cause = Cause::OnDemand;
+        if let Some(imported) = &mut version.imported {
+            imported.pending_rotation = false;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses keys whose material this service does not make.
+fn automatic(key: &Key) -> Result<(), Error> {
+    match key.record.origin {
+        Origin::AwsKms => Ok(()),
+        Origin::External | Origin::CloudHsm | Origin::ExternalKeyStore => Err(unfit_origin(key)),
+    }
+}
+
+/// Only symmetric encryption keys have more than one version, and in a custom key store not even
+/// they (KMS Developer Guide, "Rotating AWS KMS keys").
+fn rotatable(key: &Key) -> Result<(), Error> {
+    if key.record.origin == Origin::CloudHsm {
+        let message = format!("{} origin is AWS_CLOUDHSM which is not valid for this operation.", key.arn);
+        return Err(refused("UnsupportedOperationException", message));
+    }
+    match key.record.spec {
+        KeySpec::SYMMETRIC_DEFAULT => Ok(()),
+        // AWS says no more.
+        _ => Err(refused("UnsupportedOperationException", "")),
+    }
+}
+
+fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRotationsResponse, Error> {
+    let include = request.include_key_material.as_deref().unwrap_or("ROTATIONS_ONLY");
+    limits::member_of(include, "includeKeyMaterial", &["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"])?;
+    // A rotation counts once every Region has the new material.
+    let versions = key.record.everywhere();
+    // Newest first; markers need names that ascend in that order.
+    let numbered = versions.iter().enumerate().rev().map(|(number, version)| {
+        let rotated = matches!(version.cause, Cause::Automatic | Cause::OnDemand);
+        let imported = version.imported.as_ref().filter(|_| key.record.origin == Origin::External);
+        let here = imported.filter(|_| version.is_here());
+        let entry = RotationsListEntry {
+            key_id: key.arn.as_str().to_owned(),
+            key_material_id: version.id.clone(),
+            key_material_state: material_state(key, number).to_owned(),
+            key_material_description: imported.map(|imported| imported.description.clone()).filter(|d| !d.is_empty()),
+            import_state: imported.map(|_| if version.is_here() { "IMPORTED" } else { "PENDING_IMPORT" }),
+            expiration_model: here.map(|imported| expiration_model(imported.expires)),
+            valid_to: version.expires().map(EpochSeconds),
+            rotation_date: rotated.then_some(EpochSeconds(version.made)),
+            rotation_type: match version.cause {
+                Cause::Creation | Cause::Import => None,
+                Cause::Automatic => Some("AUTOMATIC".to_owned()),
+                Cause::OnDemand => Some("ON_DEMAND".to_owned()),
+            },
+        };
+        (format!("{:010}", u32::MAX as usize - number), rotated, entry)
+    });
+    let listed: Vec<_> = numbered.filter(|(_, rotated, _)| *rotated || include == "ALL_KEY_MATERIAL").collect();
+    let listed = listed.iter().map(|(name, _, entry)| (name.as_str(), entry.clone()));
+    let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
+    Ok(ListKeyRotationsResponse { truncated: page.next.is_some(), rotations: page.items, next_marker: page.next })
+}
+
+fn material_state(key: &Key, number: usize) -> &'static str {
+    let several = key.record.multi_region.as_ref().is_some_and(|regions| !regions.replicas.is_empty());
+    match key.record.versions[number].is_pending() {
+        true if several => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
+        true => "PENDING_ROTATION",
+        false if key.record.current() == Some(number) => "CURRENT",
+        false => "NON_CURRENT",
+    }
+}
+
+pub(crate) fn days(days: u16) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
+}

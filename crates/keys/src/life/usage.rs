@@ -1,0 +1,110 @@
+//! When each key was last used (KMS API Reference, "GetKeyLastUsage").
+//!
+//! A use is noted in memory, once its event is in the record, and written back a minute later: a
+//! crash loses at most that minute, and the record has the rest of the story.
+
+use arqueta_kms::{Caller, Error};
+use arqueta_model::{KeyArn, Timestamp};
+use arqueta_store::{Batch, Scan};
+
+use crate::Embedded;
+use crate::api::{EpochSeconds, GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};
+use crate::call::Call;
+use crate::decide::ask::Ask;
+use crate::decide::resolve::Names;
+use crate::schema::{self, LastUse, USES, use_key};
+use crate::state::uses::Use;
+
+impl Embedded {
+    /// `GetKeyLastUsage`.
+    ///
+    /// # Errors
+    /// As the API names them.
+    pub async fn get_key_last_usage(
+        &self,
+        caller: &Caller,
+        request: GetKeyLastUsageRequest,
+    ) -> Result<GetKeyLastUsageResponse, Error> {
+        let mut call = Call::reads(caller, "GetKeyLastUsage").with("keyId", request.key_id.as_str());
+        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyLastUsage")).await;
+        let outcome = outcome.map(|key| {
+            let uses = self.state.usage.uses();
+            let last = uses.last.get(&use_key(key.arn.account(), key.arn.key_id())).map(|one| one.last.clone());
+            GetKeyLastUsageResponse {
+                key_id: key.record.id.clone(),
+                key_last_usage: last.map(KeyLastUsageData::from).unwrap_or_default(),
+                tracking_start_date: EpochSeconds(key.record.created),
+                key_creation_date: EpochSeconds(key.record.created),
+            }
+        });
+        self.finish(call, outcome).await
+    }
+
+    /// Notes a successful call of a tracked operation that is in the record.
+    pub(crate) fn note_use(&self, keys: &[KeyArn], used: &LastUse) {
+        let mut uses = self.state.usage.uses();
+        for key in keys {
+            let one = Use { last: used.clone(), written: false };
+            uses.last.insert(use_key(key.account(), key.key_id()), one);
+        }
+        if uses.since.is_none() {
+            uses.since = Some(self.state.clock.now());
+            self.state.wake.notify_one();
+        }
+    }
+
+    /// Reads what was written back before.
+    pub(crate) async fn restore_usage(&self) -> Result<(), Error> {
+        const PAGE: usize = 1000;
+        let mut next = Scan::prefix(USES.as_bytes(), PAGE);
+        loop {
+            let page = self.state.meta.scan(next.clone()).await?;
+            let full = page.len() == PAGE;
+            for (key, value) in page {
+                let one = Use { last: schema::decode(&key, &value)?, written: true };
+                next.start = [&key[..], b"\0"].concat().into();
+                self.state.usage.uses().last.insert(String::from_utf8_lossy(&key).into_owned(), one);
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes back what has been in memory for long enough.
+    pub(crate) async fn write_back_usage(&self, now: Timestamp) -> Result<(), Error> {
+        if self.state.usage.due().is_some_and(|due| due <= now) { self.flush().await } else { Ok(()) }
+    }
+
+    /// Writes back what is kept in memory only: when keys were last used. For an orderly stop.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; the next write-back tries again.
+    pub async fn flush(&self) -> Result<(), Error> {
+        // No key is destroyed in between.
+        let _turn = self.turn().await?;
+        let unwritten = self.state.usage.take();
+        if unwritten.is_empty() {
+            return Ok(());
+        }
+        let batch = unwritten
+            .iter()
+            .fold(Batch::default(), |batch, (name, last)| batch.put(name.clone(), schema::encode(last)));
+        let outcome = self.state.meta.commit(batch).await;
+        if outcome.is_err() {
+            self.state.usage.give_back(unwritten.into_iter().map(|(name, _)| name), self.state.clock.now());
+        }
+        outcome.map(|_| ()).map_err(Into::into)
+    }
+}
+
+impl From<LastUse> for KeyLastUsageData {
+    fn from(last: LastUse) -> Self {
+        Self {
+            operation: Some(last.operation),
+            timestamp: Some(EpochSeconds(last.at)),
+            cloud_trail_event_id: Some(last.event_id),
+            kms_request_id: Some(last.request_id),
+        }
+    }
+}

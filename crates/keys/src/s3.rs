@@ -1,0 +1,253 @@
+//! The contract of object encryption, on the embedded service.
+
+use std::sync::Arc;
+
+use arqueta_kms::{
+    Caller, DataKey, Decrypt, EncryptionAlgorithm, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms,
+    Operation, ReEncrypt, ReEncrypted,
+};
+use arqueta_model::{AccountId, EncryptionContext, KeyArn, PrincipalKind};
+use arqueta_seal::SourceKey;
+use async_trait::async_trait;
+
+use crate::Embedded;
+use crate::call::Call;
+use crate::crypt::ciphertext;
+use crate::crypt::opened::{Opened, is_under};
+use crate::decide::ask::Ask;
+use crate::decide::resolve::{AWS_S3, Names, Target, no_such_key};
+use crate::key::Key;
+use crate::key::fitness::{fits, in_service, usable};
+
+#[async_trait]
+impl Kms for Embedded {
+    async fn generate_data_key(&self, caller: &Caller, request: GenerateDataKey<'_>) -> Result<DataKey, Error> {
+        let plaintext = SourceKey::random();
+        if *request.key == KeyRef::ServiceOwned {
+            let key = self.owned_for(caller)?;
+            let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
+            return Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() });
+        }
+        let mut call = Call::reads(caller, "GenerateDataKey")
+            .with("keyId", request.key.to_string())
+            .with("keySpec", "AES_256")
+            .context("encryptionContext", request.context);
+        let outcome = async {
+            let ask = Ask::new(caller, "GenerateDataKey").context(request.context);
+            let key = self.admit_ref(&mut call, request.key, ask).await?;
+            fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "GenerateDataKey")?;
+            usable(&key)?;
+            let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
+            call.uses_material("keyMaterialId", sealed.material_id.as_deref());
+            Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() })
+        }
+        .await;
+        self.finish(call, outcome).await
+    }
+
+    async fn decrypt(&self, caller: &Caller, request: Decrypt<'_>) -> Result<SourceKey, Error> {
+        if let Some(key) = self.owned_behind(caller, &request) {
+            return self.open_under(caller, key, &request).await.and_then(source_key);
+        }
+        let mut call = Call::reads(caller, "Decrypt")
+            .maybe("keyId", request.key.map(KeyArn::as_str))
+            .with("encryptionAlgorithm", "SYMMETRIC_DEFAULT")
+            .context("encryptionContext", request.context);
+        let ask = Ask::new(caller, "Decrypt").context(request.context);
+        let outcome = self.open_as(&mut call, &request, ask).await;
+        if let Ok(opened) = &outcome {
+            call.uses_material("keyMaterialId", opened.material_id.as_deref());
+        }
+        let outcome = outcome.and_then(source_key);
+        self.finish(call, outcome).await
+    }
+
+    async fn re_encrypt(&self, caller: &Caller, request: ReEncrypt<'_>) -> Result<ReEncrypted, Error> {
+        let from = self.owned_behind(caller, &request.from);
+        if let (Some(from), KeyRef::ServiceOwned) = (&from, request.to) {
+            let opened = self.open_under(caller, from.clone(), &request.from).await?;
+            let to = self.owned_for(caller)?;
+            let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
+            return Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() });
+        }
+        let mut call = Call::reads(caller, "ReEncrypt")
+            .maybe("sourceKeyId", request.from.key.filter(|_| from.is_none()).map(KeyArn::as_str))
+            .maybe("destinationKeyId", (*request.to != KeyRef::ServiceOwned).then(|| request.to.to_string()))
+            .context("sourceEncryptionContext", request.from.context)
+            .context("destinationEncryptionContext", request.context);
+        let outcome = async {
+            let under = ciphertext::parse(request.from.wrapped).ok();
+            let same = match request.to {
+                KeyRef::ServiceOwned => false,
+                to => self.on_same_key(caller, under.as_ref(), None, name_of(to)).await,
+            };
+            let opened = match from {
+                Some(from) => self.open_under(caller, from, &request.from).await?,
+                None => {
+                    let ask = Ask::new(caller, "ReEncryptFrom").context(request.from.context).same_key(same);
+                    self.open_as(&mut call, &request.from, ask).await?
+                }
+            };
+            let ask = Ask::new(caller, "ReEncryptTo").context(request.context).same_key(same);
+            let to = match request.to {
+                KeyRef::ServiceOwned => self.owned_for(caller)?,
+                to => self.admit_ref(&mut call, to, ask).await?,
+            };
+            fits(&to, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "ReEncrypt")?;
+            usable(&to)?;
+            let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
+            call.uses_material("sourceKeyMaterialId", opened.material_id.as_deref());
+            call.uses_material("destinationKeyMaterialId", sealed.material_id.as_deref());
+            Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() })
+        }
+        .await;
+        self.finish(call, outcome).await
+    }
+
+    async fn describe(&self, caller: &Caller, key: &KeyRef) -> Result<KeyDescription, Error> {
+        let key = match key {
+            KeyRef::ServiceOwned => self.owned_for(caller)?,
+            other => {
+                let target = self.resolve(caller, name_of(other), Names::Aliases, "keyId").await?;
+                match target.key.clone().filter(|key| self.may_be_told(caller, key, &target)) {
+                    Some(key) => key,
+                    None => {
+                        return Err(self.unknown(
+                            Ask::new(caller, "GenerateDataKey"),
+                            &target.named,
+                            &target.account(),
+                        ));
+                    }
+                }
+            }
+        };
+        // The state of another account's key is only for those who may use it; the call itself
+        // asks for permission first and then refuses by state.
+        let foreign = !key.is_owned() && key.record.account != caller.identity.principal.account;
+        // Nor does a holder's outage end what was opened before it: the next call says so.
+        let state = key.record.lifecycle.state();
+        Ok(KeyDescription {
+            key: key.arn.clone(),
+            state: if foreign || in_service(&key).is_ok() { KeyState::Enabled } else { state },
+            usage: key.record.usage,
+            spec: key.record.spec,
+            manager: key.record.manager,
+        })
+    }
+
+    async fn recheck(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        key: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<(), Error> {
+        self.up_to_date().await?;
+        let target = self.target(caller, key);
+        if target.as_ref().is_ok_and(|target| target.key.as_ref().is_some_and(|key| key.is_owned())) {
+            return Ok(());
+        }
+        let outcome = target.and_then(|target| {
+            for permission in permissions(operation) {
+                let ask = Ask::new(caller, permission).context(context);
+                // What was opened before its holder went away stays usable for its window.
+                in_service(&*self.authorize(ask, &target)?)?;
+            }
+            Ok(())
+        });
+        if outcome.is_ok() {
+            return outcome;
+        }
+        // A denied hit is the operation that did not happen.
+        let mut call =
+            Call::reads(caller, operation.name()).with("keyId", key.as_str()).context("encryptionContext", context);
+        call.touches(key);
+        self.finish(call, outcome).await
+    }
+}
+
+/// The permissions that an operation needs.
+fn permissions(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::GenerateDataKey => &["GenerateDataKey"],
+        Operation::Decrypt => &["Decrypt"],
+        Operation::ReEncrypt => &["ReEncryptFrom", "ReEncryptTo"],
+        Operation::DescribeKey => &["DescribeKey"],
+    }
+}
+
+impl Embedded {
+    /// The service-owned key, for the gateway's own calls. The protocol edge cannot name it.
+    fn owned_for(&self, caller: &Caller) -> Result<Arc<Key>, Error> {
+        self.owned().filter(|_| is_own_call(caller)).ok_or_else(|| no_such_key("(service-owned key)"))
+    }
+
+    /// The service-owned key, if it is what a ciphertext of the gateway's own is under.
+    fn owned_behind(&self, caller: &Caller, request: &Decrypt<'_>) -> Option<Arc<Key>> {
+        let key = self.owned().filter(|_| is_own_call(caller))?;
+        let named = request.key.is_none_or(|named| key.is(named));
+        (named && ciphertext::parse(request.wrapped).is_ok_and(|parsed| is_under(&key, &parsed))).then_some(key)
+    }
+
+    async fn open_under(&self, caller: &Caller, key: Arc<Key>, request: &Decrypt<'_>) -> Result<Opened, Error> {
+        let parsed = ciphertext::parse(request.wrapped)?;
+        self.open_parsed(caller, key, &parsed, request.context).await
+    }
+
+    async fn open_as(&self, call: &mut Call<'_>, request: &Decrypt<'_>, ask: Ask<'_>) -> Result<Opened, Error> {
+        let parsed = ciphertext::parse(request.wrapped)?;
+        let named = request.key.map(|named| self.here(named));
+        let key = self.source(call, named.as_ref().map(KeyArn::as_str), &parsed, ask).await?;
+        self.open_parsed(call.caller, key, &parsed, request.context).await
+    }
+
+    /// The key by which this Region knows what `arn` names: objects that came from another Region
+    /// name its member of a multi-Region key, and the local one opens them.
+    fn here(&self, arn: &KeyArn) -> KeyArn {
+        let elsewhere = arn.region() != self.state.region.as_str();
+        elsewhere.then(|| self.local_member(arn)).flatten().unwrap_or_else(|| arn.clone())
+    }
+
+    async fn admit_ref(&self, call: &mut Call<'_>, key: &KeyRef, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+        self.admit(call, name_of(key), Names::Aliases, ask).await
+    }
+
+    /// Whether `describe` may lead from this name to this key. An alias of another account leads
+    /// only those there who may describe the key: its ARN is not in what they gave.
+    fn may_be_told(&self, caller: &Caller, key: &Key, target: &Target) -> bool {
+        let own = key.record.account == caller.identity.principal.account;
+        own || target.alias.is_none() || self.authorize(Ask::new(caller, "DescribeKey"), target).is_ok()
+    }
+
+    /// What an ARN names, without waiting for anything.
+    fn target(&self, caller: &Caller, arn: &KeyArn) -> Result<Target, Error> {
+        let arn = &self.here(arn);
+        let account: AccountId = arn.account().parse().map_err(|_| no_such_key(arn.as_str()))?;
+        let key = self.find_any(&account, arn.key_id()).filter(|key| key.is(arn));
+        let key = key.filter(|key| !key.is_owned() || is_own_call(caller));
+        if key.is_none() && account == caller.identity.principal.account {
+            return Err(no_such_key(arn.as_str()));
+        }
+        Ok(Target { key, named: arn.as_str().to_owned(), alias: None })
+    }
+}
+
+/// Whether the gateway calls for itself. On a user's behalf it has the user's rights and no more,
+/// so `via_service` is not enough.
+fn is_own_call(caller: &Caller) -> bool {
+    caller.identity.principal.kind == PrincipalKind::Service
+}
+
+fn name_of(key: &KeyRef) -> &str {
+    match key {
+        KeyRef::Named(name) => name,
+        KeyRef::AwsManagedS3 => AWS_S3,
+        KeyRef::ServiceOwned => "",
+    }
+}
+
+/// Source keys are 32 bytes; anything else was not made by `generate_data_key`.
+fn source_key(opened: Opened) -> Result<SourceKey, Error> {
+    let bytes: &[u8; 32] = opened.plaintext.as_slice().try_into().map_err(|_| Error::InvalidCiphertext)?;
+    Ok(SourceKey::from_bytes(bytes))
+}

@@ -1,0 +1,7 @@
+//! The key service as a whole: its authenticity, backups, inventory, the root key anew.
+
+pub(crate) mod authentic;
+pub(crate) mod backup;
+pub(crate) mod inventory;
+pub(crate) mod rewrap;
+pub(crate) mod secrets;
