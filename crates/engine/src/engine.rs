@@ -11,7 +11,7 @@ use arqueta_store::{BlobStore, Damages, MetaStore, Room, Share};
 use moka::sync::Cache;
 
 use crate::Error;
-use crate::buckets::StoredBucket;
+use crate::buckets::stored::StoredBucket;
 use crate::buffers::{Buffers, CHUNK};
 use crate::in_flight::InFlight;
 use crate::key_locks::KeyLocks;

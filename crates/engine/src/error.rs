@@ -4,7 +4,7 @@ use std::fmt;
 
 use arqueta_model::{Timestamp, VersionId};
 
-use crate::api::ChecksumAlgorithm;
+use crate::api::{BucketDocument, ChecksumAlgorithm};
 
 /// Which condition of a request did not hold, by the name of the header that carried it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub enum Error {
     NoSuchTagSet,
     /// The bucket has no document of this kind.
     #[error("The bucket has no such configuration")]
-    NoSuchDocument(crate::record::BucketDocument),
+    NoSuchDocument(BucketDocument),
     /// Object lock is not enabled on the bucket.
     #[error("Object Lock configuration does not exist for this bucket")]
     NoObjectLockConfiguration,

@@ -17,6 +17,7 @@ use serde_bytes::ByteBuf;
 
 use crate::Error;
 use crate::api::{BlockedEncryption, LegalHold, ObjectLockConfiguration, Retention, StorageClass, Versioning};
+pub use crate::api::{BucketDocument, ReplicationState};
 use crate::api::{Checksum, ChecksumAlgorithm, ChecksumType, ContentHeaders, DefaultEncryption, Tags, UserMetadata};
 
 /// The format byte of every record that this version writes.
@@ -46,23 +47,6 @@ pub trait Record: Serialize + DeserializeOwned {
             None => Err(Error::Damaged { what: Self::NAME }),
         }
     }
-}
-
-/// A configuration that the engine keeps as the text it was given; the edge parses and enforces it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum BucketDocument {
-    /// The bucket policy, JSON.
-    Policy,
-    /// The CORS rules.
-    Cors,
-    /// The public access block.
-    PublicAccessBlock,
-    /// Object ownership.
-    OwnershipControls,
-    /// Lifecycle rules.
-    Lifecycle,
-    /// Replication rules.
-    Replication,
 }
 
 /// A bucket.
@@ -239,19 +223,6 @@ pub struct ManifestPart {
     pub size: u64,
     /// Checksums of the part, where it has its own.
     pub checksums: Vec<Checksum>,
-}
-
-/// Whether and how far a version was replicated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReplicationState {
-    /// Waiting.
-    Pending,
-    /// Done.
-    Completed,
-    /// Refused by the destination.
-    Failed,
-    /// This version is a replica itself.
-    Replica,
 }
 
 /// A multipart upload under way.

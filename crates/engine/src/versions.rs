@@ -8,7 +8,7 @@ use arqueta_store::{Batch, Entry, Scan};
 use bytes::Bytes;
 
 use crate::api::{Conditions, Versioning};
-use crate::buckets::StoredBucket;
+use crate::buckets::stored::StoredBucket;
 use crate::conditions::{self, Subject};
 use crate::engine::ATTEMPTS;
 use crate::record::{Blob, Content, Manifest, ObjectRecord, Place, Record};

@@ -7,72 +7,19 @@ use std::time::Duration;
 
 use arqueta_model::{AccountId, Principal, PrincipalKind, ScopeDigest, SessionContext, Timestamp};
 use arqueta_policy::{Identity, Policy, PolicyKind};
-use moka::sync::Cache;
 
 use crate::access_keys::secret_context;
 use crate::id::is_temporary;
+use crate::known::{Credential, Known};
 use crate::names::Tag;
 use crate::record::{Grants, GroupRecord, KeyOwner, RoleRecord, UserRecord};
 use crate::token::{self, Session, SessionOf, SessionPolicies, Vouched};
 use crate::{Error, Iam, Secret};
 
-/// Credentials remembered at once.
-const CAPACITY: u64 = 10_000;
 /// How exactly the last use of an access key is known (IAM: within a quarter of an hour).
 const LAST_USE: Duration = Duration::from_secs(15 * 60);
 /// Longest access key id looked up.
 const ID: usize = 128;
-
-/// What a request's signature is verified with, and whom it then acts as.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The secret access key.
-    pub secret: Arc<Secret>,
-    /// The identity, with every policy that applies to it.
-    pub identity: Arc<Identity>,
-}
-
-/// Remembered credentials.
-pub(crate) struct Credentials {
-    known: Cache<String, Arc<Known>>,
-}
-
-struct Known {
-    credential: Credential,
-    /// Good while nothing has changed since.
-    generation: u64,
-    /// Of temporary credentials.
-    session: Option<(Box<str>, Timestamp)>,
-    /// When the last use was written down, milliseconds.
-    noted: AtomicI64,
-    /// What the use is written down for: the access key, or the role behind a session.
-    used: Option<String>,
-}
-
-impl Known {
-    /// Whether the request shows the token that the credentials came with, unexpired.
-    fn admits(&self, token: Option<&str>, now: Timestamp) -> Result<(), Error> {
-        match (&self.session, token) {
-            (None, None) => Ok(()),
-            (Some(_), None) => Err(Error::UnknownAccessKey),
-            // Not in constant time: the token alone signs nothing.
-            (Some((own, expires)), Some(given)) if **own == *given => {
-                if now < *expires {
-                    Ok(())
-                } else {
-                    Err(Error::ExpiredToken)
-                }
-            }
-            _ => Err(Error::InvalidToken),
-        }
-    }
-}
-
-impl Credentials {
-    pub(crate) fn new() -> Self {
-        Self { known: Cache::new(CAPACITY) }
-    }
-}
 
 impl Iam {
     /// The secret and identity behind an access key id; `token` is the request's security token.

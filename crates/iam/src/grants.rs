@@ -107,7 +107,7 @@ impl Iam {
         let mut change = self.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
         holder.grants().inline.insert(policy_name.to_owned(), document);
-        let size: usize = holder.grants().inline.values().map(|document| characters(document)).sum();
+        let size: usize = holder.grants().inline.values().map(|document| names::characters(document)).sum();
         if size > entity.inline_limit() {
             let (noun, limit) = (entity.noun().to_lowercase(), entity.inline_limit());
             return Err(Error::limit(format!("Maximum policy size of {limit} bytes exceeded for {noun}")));
@@ -234,11 +234,6 @@ impl AttachedPolicy {
     pub(crate) fn of(arn: &str) -> Self {
         Self { policy_name: ManagedArn::name_of(arn).to_owned(), policy_arn: arn.to_owned() }
     }
-}
-
-/// Size of a document as IAM counts it.
-pub(crate) fn characters(document: &str) -> usize {
-    document.chars().filter(|c| !c.is_whitespace()).count()
 }
 
 fn no_inline(entity: Entity<'_>, policy_name: &str) -> Error {

@@ -18,6 +18,7 @@
 //! of that name gets nothing of what the first was granted.
 
 mod access_keys;
+mod accounts;
 mod authorize;
 mod credential;
 mod details;
@@ -26,6 +27,7 @@ mod error;
 mod grants;
 mod groups;
 mod id;
+mod known;
 mod managed;
 mod names;
 mod oidc;
@@ -55,11 +57,11 @@ pub use arqueta_policy::{
     Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, evaluate, identified, is_global_key, shown,
 };
 pub use authorize::Denied;
-pub use credential::Credential;
 pub use details::{Detail, DetailKind, Held};
 pub use error::Error;
 pub use grants::{AttachedPolicy, Entity};
 pub use groups::Group;
+pub use known::Credential;
 pub use names::Tag;
 pub use oidc::{
     AssumeRoleWithWebIdentity, CreateOidcProvider, FetchError, IssuerDocuments, OidcProvider, WebIdentity,

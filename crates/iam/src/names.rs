@@ -107,6 +107,11 @@ pub(crate) fn check_duration(seconds: u32, least: u32, most: u32) -> Result<u32,
     )))
 }
 
+/// Size of a document as IAM counts it.
+pub(crate) fn characters(document: &str) -> usize {
+    document.chars().filter(|c| !c.is_whitespace()).count()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use arqueta_model::{AccountId, Timestamp};
 use arqueta_policy::{Policy, PolicyKind};
 
-use crate::grants::characters;
 use crate::id::{Prefix, fresh};
 use crate::managed::{AWS_POLICIES, AwsPolicy, ManagedArn};
 use crate::names::{self, Tag};
@@ -368,7 +367,7 @@ impl ManagedPolicy {
 }
 
 pub(crate) fn check_document(document: &str) -> Result<(), Error> {
-    if characters(document) > SIZE {
+    if names::characters(document) > SIZE {
         return Err(Error::limit(format!("Cannot exceed quota for PolicySize: {SIZE}")));
     }
     Policy::parse(document, PolicyKind::Identity)?;

@@ -1,4 +1,4 @@
-//! [`Iam`]: opening it, accounts, and what its operations share.
+//! [`Iam`]: what it holds, and what its operations share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use arqueta_model::{AccountId, Clock, Timestamp};
 use arqueta_store::MetaStore;
 use tokio::sync::Semaphore;
 
-use crate::credential::Credentials;
 use crate::directory::Directory;
+use crate::known::Credentials;
 use crate::oidc::{IssuerDocuments, Issuers};
 use crate::record::{AccountRecord, Named};
 use crate::{Error, Secret, SecretSealer};
@@ -55,40 +55,6 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// Opens the service. The second value is the root key made at the very first start, for the
-    /// operator to see once.
-    ///
-    /// # Errors
-    /// [`Error::Validation`] for unusable root credentials, failures of the store.
-    pub async fn open(
-        meta: Arc<dyn MetaStore>,
-        clock: Arc<dyn Clock>,
-        sealer: Arc<dyn SecretSealer>,
-        config: Config,
-    ) -> Result<(Self, Option<NewAccessKey>), Error> {
-        if let Some(root) = &config.root {
-            crate::names::check_name("root access key id", &root.access_key_id, 128)?;
-            if root.access_key_id.len() < 3 || crate::id::is_temporary(&root.access_key_id) {
-                return Err(Error::validation(
-                    "the root access key id has 3 to 128 characters and does not begin with ASIA",
-                ));
-            }
-            if root.secret.expose().chars().count() < 8 {
-                return Err(Error::validation("the root secret access key has at least 8 characters"));
-            }
-        }
-        let configured_root = config.root.map(|root| (config.account.clone(), Arc::new(root)));
-        let iam = Self::over(meta, clock, sealer, configured_root);
-        iam.directory.refresh().await?;
-        iam.ensure_account(&config.account).await?;
-        let known = iam.directory.account(&config.account).await?.is_some_and(|record| !record.root_keys.is_empty());
-        let generated = match known || iam.configured_root.is_some() {
-            true => None,
-            false => Some(iam.create_root_access_key(&config.account).await?),
-        };
-        Ok((iam, generated))
-    }
-
     /// The service over a store that has been opened before: creates neither account nor key.
     ///
     /// # Errors
@@ -103,7 +69,7 @@ impl Iam {
         Ok(iam)
     }
 
-    fn over(
+    pub(crate) fn over(
         meta: Arc<dyn MetaStore>,
         clock: Arc<dyn Clock>,
         sealer: Arc<dyn SecretSealer>,
@@ -125,7 +91,7 @@ impl Iam {
         Self { issuers: Issuers::new(Some(documents)), ..self }
     }
 
-    async fn ensure_account(&self, account: &AccountId) -> Result<(), Error> {
+    pub(crate) async fn ensure_account(&self, account: &AccountId) -> Result<(), Error> {
         if self.directory.account(account).await?.is_some() {
             return Ok(());
         }
@@ -135,18 +101,6 @@ impl Iam {
             change.commit().await?;
         }
         Ok(())
-    }
-
-    /// Creates an account with a root access key.
-    ///
-    /// # Errors
-    /// [`Error::EntityAlreadyExists`].
-    pub async fn create_account(&self, account: &AccountId) -> Result<NewAccessKey, Error> {
-        if self.directory.account(account).await?.is_some() {
-            return Err(Error::EntityAlreadyExists { message: format!("Account {account} already exists.") });
-        }
-        self.ensure_account(account).await?;
-        self.create_root_access_key(account).await
     }
 
     /// When an account was created.

@@ -167,7 +167,7 @@ impl Evaluation {
 #[must_use]
 pub fn evaluate(identity: &Identity, request: &Request<'_>, resource: ResourcePolicy<'_>) -> Evaluation {
     let env = Environment {
-        identity,
+        who: identity.who(),
         keys: request.keys,
         action: request.action,
         owner: resource.owner,
@@ -176,7 +176,7 @@ pub fn evaluate(identity: &Identity, request: &Request<'_>, resource: ResourcePo
     let kind = identity.principal.kind;
     let outside = matches!(kind, PrincipalKind::Anonymous | PrincipalKind::Service);
     let cross_account = !outside && identity.principal.account != *resource.owner;
-    let stances = Stances::take(request, resource, &env);
+    let stances = Stances::take(identity, request, resource, &env);
     let decision = match stances.explicit_deny(resource) {
         _ if env.steps.are_spent() => Decision::TooCostly,
         Some(why) => Decision::ExplicitDeny { why },
@@ -227,8 +227,7 @@ struct Stances {
 }
 
 impl Stances {
-    fn take(request: &Request<'_>, resource: ResourcePolicy<'_>, env: &Environment<'_>) -> Self {
-        let identity = env.identity;
+    fn take(identity: &Identity, request: &Request<'_>, resource: ResourcePolicy<'_>, env: &Environment<'_>) -> Self {
         let of = |policies: &[Arc<Policy>]| Stance::of(policies.iter().map(AsRef::as_ref), request, env);
         let own = of(&identity.policies);
         // The root user holds every permission of its account and has no policies to say so.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arqueta_model::{Principal, Requester, ScopeDigest};
 
 use crate::Policy;
+use crate::keys::Who;
 
 /// An authenticated principal with the policies that apply to it, resolved once per request.
 #[derive(Debug, Clone)]
@@ -46,6 +47,12 @@ impl Identity {
             provider: None,
             claims: Arc::new([]),
         }
+    }
+
+    /// What condition keys tell of it.
+    pub(crate) fn who(&self) -> Who<'_> {
+        let Self { principal, tags, provider, claims, .. } = self;
+        Who { principal, tags, provider: provider.as_deref(), claims }
     }
 
     /// The unit that bucket keys belong to.

@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use arqueta_model::{AccountId, Arn, PrincipalKind, Region, RequestInfo, Timestamp};
+use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, Region, RequestInfo, Timestamp};
 
-use crate::Identity;
 use crate::glob::Steps;
 
 /// Condition keys of one request beside those of its principal, which the evaluator takes from
-/// the [`Identity`].
+/// the [`Identity`](crate::Identity).
 ///
 /// From the [`RequestInfo`]: `aws:SourceIp`, `aws:SecureTransport`, `aws:CurrentTime`,
 /// `aws:EpochTime`, `aws:UserAgent`, `aws:ViaAWSService`, `aws:RequestedRegion`,
@@ -217,10 +216,19 @@ impl Key {
     }
 }
 
+/// What condition keys tell of an identity: all of it but its policies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Who<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) tags: &'a [(String, String)],
+    pub(crate) provider: Option<&'a str>,
+    pub(crate) claims: &'a [(String, String)],
+}
+
 /// Everything that one evaluation can ask about, and what it costs.
 #[derive(Debug)]
 pub(crate) struct Environment<'a> {
-    pub(crate) identity: &'a Identity,
+    pub(crate) who: Who<'a>,
     pub(crate) keys: &'a ConditionKeys<'a>,
     /// What is decided.
     pub(crate) action: &'a str,
@@ -244,7 +252,7 @@ impl<'a> Environment<'a> {
 
     /// A key that an identity provider gave the session.
     fn claimed(&self, key: &Key) -> Values<'a> {
-        let claims = &self.identity.claims;
+        let claims = self.who.claims;
         if claims.is_empty() {
             return Values::Missing;
         }
@@ -299,7 +307,7 @@ impl<'a> Environment<'a> {
     }
 
     fn principal_key(&self, global: &Global) -> Option<Cow<'a, str>> {
-        let principal = &self.identity.principal;
+        let principal = self.who.principal;
         let known = principal.kind != PrincipalKind::Anonymous;
         match global {
             Global::UserName => (principal.kind == PrincipalKind::User).then(|| last_segment(&principal.arn).into()),
@@ -310,10 +318,10 @@ impl<'a> Environment<'a> {
             Global::PrincipalServiceName => {
                 (principal.kind == PrincipalKind::Service).then(|| principal.id.as_str().into())
             }
-            Global::FederatedProvider => self.identity.provider.as_deref().map(Cow::Borrowed),
+            Global::FederatedProvider => self.who.provider.map(Cow::Borrowed),
             Global::UserId => Some(if known { principal.id.as_str().into() } else { ANONYMOUS.into() }),
             Global::PrincipalTag(name) => {
-                let tag = self.identity.tags.iter().find(|(key, _)| key.to_lowercase() == **name);
+                let tag = self.who.tags.iter().find(|(key, _)| key.to_lowercase() == **name);
                 tag.map(|(_, value)| value.as_str().into())
             }
             _ => self.session_key(global),
@@ -322,7 +330,7 @@ impl<'a> Environment<'a> {
 
     /// Keys that only temporary credentials have.
     fn session_key(&self, global: &Global) -> Option<Cow<'a, str>> {
-        let session = self.identity.principal.session.as_ref()?;
+        let session = self.who.principal.session.as_ref()?;
         match global {
             Global::TokenIssueTime => Some(session.created.rfc3339().into()),
             Global::MfaPresent => Some(boolean(session.mfa)),

@@ -174,7 +174,7 @@ impl PrincipalClause {
     /// listed, account, then role, then session.
     fn spares(&self, env: &Environment<'_>) -> bool {
         let reaches = |wanted: Reach| self.entries.iter().any(|entry| entry.reach(env) == wanted);
-        match env.identity.principal.kind {
+        match env.who.principal.kind {
             PrincipalKind::Root | PrincipalKind::Service | PrincipalKind::Anonymous => reaches(Reach::Direct),
             PrincipalKind::User => self.is_everyone() || reaches(Reach::Direct) && reaches(Reach::Account),
             PrincipalKind::AssumedRole | PrincipalKind::FederatedUser => {
@@ -209,13 +209,13 @@ impl Entry {
     }
 
     fn reach(&self, env: &Environment<'_>) -> Reach {
-        let principal = &env.identity.principal;
+        let principal = env.who.principal;
         let direct = |is: bool| if is { Reach::Direct } else { Reach::None };
         match (self, principal.kind) {
             (Self::Everyone, _) => return Reach::Direct,
             (Self::EveryoneAws, kind) => return direct(kind != PrincipalKind::Service),
             (Self::Service(name), kind) => return direct(kind == PrincipalKind::Service && **name == *principal.id),
-            (Self::Federated(name), _) => return direct(env.identity.provider.as_deref() == Some(name)),
+            (Self::Federated(name), _) => return direct(env.who.provider == Some(&**name)),
             (_, PrincipalKind::Service | PrincipalKind::Anonymous) => return Reach::None,
             _ => {}
         }

@@ -3,8 +3,7 @@ use std::collections::BTreeMap;
 use arqueta_model::{AccountId, BucketName, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{RetentionMode, Tags};
-use crate::record::BucketDocument;
+use super::{BucketDocument, RetentionMode, Tags};
 
 /// Versioning of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ mod body;
 mod bucket;
 mod condition;
 mod encryption;
+mod kept;
 mod listing;
 mod lock;
 mod multipart;
@@ -20,6 +21,7 @@ pub use condition::{Conditions, DeleteConditions, EtagCondition, IfRange};
 pub use encryption::{
     BlockedEncryption, DefaultEncryption, DefaultMode, EncryptionInfo, EncryptionRequest, RequestedMode,
 };
+pub use kept::{BucketDocument, ReplicationState};
 pub use listing::{ListObjectVersions, ListObjects, ListedObject, ListedObjects, ListedVersion, ListedVersions};
 pub use lock::{LegalHold, Retention, RetentionMode};
 pub use multipart::{

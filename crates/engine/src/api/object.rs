@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Body, ByteRange, Checksum, ChecksumAlgorithm, ChecksumRequest, Conditions, DeleteConditions, EncryptionInfo,
-    EncryptionRequest, IfRange, LegalHold, ObjectStream, Retention, Tags,
+    EncryptionRequest, IfRange, LegalHold, ObjectStream, ReplicationState, Retention, Tags,
 };
-use crate::record::ReplicationState;
 
 /// Headers that are stored with an object and returned with it, as given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

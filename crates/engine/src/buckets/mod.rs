@@ -3,21 +3,15 @@
 mod configuration;
 mod encryption;
 mod lifetime;
+pub(crate) mod stored;
 
 use std::sync::Arc;
 
 use arqueta_model::BucketName;
-use bytes::Bytes;
 
 use crate::record::{BucketRecord, Record};
 use crate::{Engine, Error, schema};
-
-/// A bucket's record and the very bytes it was read from, for preconditions.
-#[derive(Clone)]
-pub(crate) struct StoredBucket {
-    pub bytes: Bytes,
-    pub record: Arc<BucketRecord>,
-}
+use stored::StoredBucket;
 
 impl Engine {
     /// The record of a bucket, as of now.

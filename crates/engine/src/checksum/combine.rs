@@ -1,7 +1,8 @@
 //! The checksum of a multipart object from those of its parts.
 
-use crc_fast::{CrcAlgorithm, checksum_combine};
+use crc_fast::checksum_combine;
 
+use super::hasher::polynomial;
 use super::{Algorithm, Checksum, ChecksumType, Hasher, InvalidValue, Value, Wanted};
 
 /// What is known of one part.
@@ -40,15 +41,6 @@ pub fn of_parts(algorithm: Algorithm, kind: ChecksumType, parts: &[PartValue]) -
             });
             Ok(Checksum::full_object(Value::of_register(algorithm, whole)))
         }
-    }
-}
-
-pub(super) const fn polynomial(algorithm: Algorithm) -> Option<CrcAlgorithm> {
-    match algorithm {
-        Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
-        Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
-        Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-        Algorithm::Sha1 | Algorithm::Sha256 => None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Several checksums in one pass.
 
+use crc_fast::CrcAlgorithm;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::combine::polynomial;
 use super::{Algorithm, Value};
 
 /// Which checksums a body needs.
@@ -127,6 +127,16 @@ impl Digests {
     #[must_use]
     pub fn confirms(&self, declared: &Value) -> bool {
         self.value(declared.algorithm()).as_ref() == Some(declared)
+    }
+}
+
+/// The CRC behind an algorithm.
+pub(super) const fn polynomial(algorithm: Algorithm) -> Option<CrcAlgorithm> {
+    match algorithm {
+        Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+        Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+        Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+        Algorithm::Sha1 | Algorithm::Sha256 => None,
     }
 }
 
