@@ -54,7 +54,7 @@ pub enum BodyFault {
     Signature,
     /// Longer than the limit of its kind of body.
     TooLong,
-    /// A document with declarations or CDATA, see [`crate::body::is_plain`].
+    /// A document with declarations or CDATA, see [`crate::document::is_plain`].
     Markup,
     /// The file of a form is larger (as far as it was read) than its policy allows.
     FileTooLarge(u64, u64),

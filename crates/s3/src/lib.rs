@@ -31,6 +31,7 @@ mod chunks;
 mod condition;
 mod condition_keys;
 mod cors;
+mod document;
 pub mod error;
 mod exchange;
 mod form;

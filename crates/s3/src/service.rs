@@ -18,9 +18,10 @@ use s3s::{Body, S3Result, StdError, s3_error};
 
 use crate::answer;
 use crate::auth::{Access, NoSecrets, refuse_doubled, refuse_undecoded};
-use crate::body::{Digests, Watched};
+use crate::body::Watched;
 use crate::chunks::Chunks;
 use crate::cors;
+use crate::document::Digests;
 use crate::error;
 use crate::exchange::{BodyFault, Connection, Exchange, session_token};
 use crate::form::{self, Forms, Target};

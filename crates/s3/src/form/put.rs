@@ -16,7 +16,8 @@ use s3s::{Body, S3Result, StdError, dto, s3_error, xml};
 
 use super::policy::SizeRange;
 use super::reader::Fields;
-use crate::body::{self, Refused};
+use crate::body::Refused;
+use crate::document;
 use crate::error::invalid_argument;
 use crate::exchange::{BodyFault, Exchange};
 use crate::ops;
@@ -121,7 +122,7 @@ fn tagging(document: &str) -> S3Result<String> {
             "The XML you provided was not well-formed or did not validate against our published schema"
         )
     };
-    if !body::is_plain(document.as_bytes()) {
+    if !document::is_plain(document.as_bytes()) {
         return Err(malformed());
     }
     let mut reader = xml::Deserializer::new(document.as_bytes());
