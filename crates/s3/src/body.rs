@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
 
-use crate::document::{Digests, Document};
+use crate::document::{Digests, Document, Limits};
 use crate::exchange::{BodyFault, Exchange};
 
 /// The failure that ends a refused body; what happened stands in the [`Exchange`].
@@ -43,11 +43,10 @@ impl<B> Watched<B> {
         Self { inner, exchange, clock, idle, timer: None, moved: false, document: None }
     }
 
-    /// Also holds the body against what its headers state of it, as a document of at most `limit`
-    /// bytes.
+    /// Also holds the body against what its headers state of it, as a document within `limits`.
     #[must_use]
-    pub fn with_digests(mut self, headers: &HeaderMap, digests: Digests, limit: usize) -> Self {
-        self.document = Some(Document::new(headers, digests, limit));
+    pub fn with_digests(mut self, headers: &HeaderMap, digests: Digests, limits: Limits) -> Self {
+        self.document = Some(Document::new(headers, digests, limits));
         self
     }
 
@@ -73,7 +72,7 @@ impl<B> Watched<B> {
         if frame.is_some() && !self.inner.is_end_stream() {
             return Ok(());
         }
-        self.document.take().map_or(Ok(()), Document::finish)
+        self.document.take().map_or(Ok(()), |document| document.finish(&self.exchange))
     }
 
     fn refuse(&self, fault: BodyFault) -> StdError {
@@ -220,7 +219,7 @@ mod tests {
         let pieces = http_body_util::StreamBody::new(pieces);
         let mut body = Watched::new(pieces, exchange.clone(), clock.clone(), IDLE);
         if is_document {
-            body = body.with_digests(&HeaderMap::new(), Digests::All, 1 << 20);
+            body = body.with_digests(&HeaderMap::new(), Digests::All, Limits { bytes: 1 << 20, tags: 100 });
         }
         for _ in 0..9 {
             let polled = futures::poll!(http_body_util::BodyExt::frame(&mut body));

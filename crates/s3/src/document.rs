@@ -3,12 +3,65 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::HeaderMap;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method};
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::Checksum as _;
 use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 
-use crate::exchange::{self, BodyFault};
+use crate::exchange::{self, BodyFault, Exchange};
+use crate::query;
+
+/// Largest document of any request, in bytes.
+pub const LIMIT: usize = 4 * 1024 * 1024;
+/// Largest document of those that are read before it is known what the caller may do with them:
+/// tags of a bucket, each character written as a reference.
+const UNDECIDED: usize = 256 * 1024;
+/// As [`UNDECIDED`], of an object's lock: two short values.
+const LOCK: usize = 16 * 1024;
+/// Most tags of a document: ten thousand parts with number, ETag and checksum.
+const TAGS: usize = 100_000;
+/// Most tags of DeleteObjects: a thousand keys with everything that may be said of each.
+const TAGS_OF_DELETE: usize = 16_384;
+
+/// How large a document may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// In bytes.
+    pub bytes: usize,
+    /// In opening and closing tags, where it is XML: what they cost to read is more than their bytes.
+    pub tags: usize,
+}
+
+impl Limits {
+    /// Those of a request's document. `creates` if it would create a bucket.
+    #[must_use]
+    pub fn of(parts: &Parts, creates: bool) -> Self {
+        let asks = |name| query::has(&parts.uri, name);
+        let bytes = match parts.method == Method::PUT {
+            true if asks("retention") || asks("legal-hold") => LOCK,
+            true if creates || asks("tagging") => UNDECIDED,
+            _ => LIMIT,
+        };
+        let tags = if parts.method == Method::POST && asks("delete") { TAGS_OF_DELETE } else { TAGS };
+        Self { bytes, tags }
+    }
+}
+
+/// Extension of a request that has no document where one is due.
+#[derive(Debug, Clone, Copy)]
+pub struct Missing;
+
+/// What stands in for the document that CompleteMultipartUpload came without: s3s refuses such a
+/// request before anybody looks whether there is an upload. Marks it as [`Missing`].
+pub fn stand_in(parts: &mut Parts) -> Option<Bytes> {
+    let completes = parts.method == Method::POST && query::has(&parts.uri, "uploadId");
+    completes.then(|| {
+        parts.extensions.insert(Missing);
+        Bytes::from_static(b"<CompleteMultipartUpload/>")
+    })
+}
 
 /// Which headers state something of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +89,13 @@ struct Markup {
     /// How much of `<!--` the last bytes were.
     matched: usize,
     found: bool,
+    tags: usize,
 }
 
 impl Markup {
     fn update(&mut self, piece: &[u8]) {
         for byte in piece {
+            self.tags += usize::from(*byte == b'<');
             self.matched = match (self.matched, byte) {
                 (0 | 1, b'<') => 1,
                 (1, b'!') => 2,
@@ -66,13 +121,24 @@ impl Markup {
 
 /// Digests of a document, as stated and as computed.
 pub struct Document {
-    limit: usize,
+    limits: Limits,
     seen: usize,
     /// Of a document of XML.
     markup: Option<Markup>,
     hasher: ChecksumHasher,
     stated: Vec<(Digest, Vec<u8>)>,
+    /// What the trailer is to state, if one is announced; none if that is no digest that we compute.
+    trailer: Option<Option<(HeaderName, Digest)>>,
 }
+
+/// The headers and trailers that state a checksum.
+const CHECKSUMS: [(&str, Digest); 5] = [
+    ("x-amz-checksum-crc32", Digest::Crc32),
+    ("x-amz-checksum-crc32c", Digest::Crc32c),
+    ("x-amz-checksum-crc64nvme", Digest::Crc64Nvme),
+    ("x-amz-checksum-sha1", Digest::Sha1),
+    ("x-amz-checksum-sha256", Digest::Sha256),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Digest {
@@ -86,26 +152,21 @@ enum Digest {
 }
 
 impl Document {
-    /// A document of at most `limit` bytes, of which `headers` state what `digests` says.
+    /// A document within `limits`, of which `headers` state what `digests` says.
     #[must_use]
-    pub fn new(headers: &HeaderMap, digests: Digests, limit: usize) -> Self {
+    pub fn new(headers: &HeaderMap, digests: Digests, limits: Limits) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let mut stated: Vec<(Digest, Vec<u8>)> = [
-            ("content-md5", Digest::Md5),
-            ("x-amz-checksum-crc32", Digest::Crc32),
-            ("x-amz-checksum-crc32c", Digest::Crc32c),
-            ("x-amz-checksum-crc64nvme", Digest::Crc64Nvme),
-            ("x-amz-checksum-sha1", Digest::Sha1),
-            ("x-amz-checksum-sha256", Digest::Sha256),
-        ]
-        .into_iter()
-        .filter(|(_, digest)| digests == Digests::All || *digest == Digest::Md5)
-        // What is no base64 at all matches nothing.
-        .filter_map(|(name, digest)| Some((digest, BASE64_STANDARD.decode(text(name)?).unwrap_or_default())))
-        .collect();
+        let mut stated: Vec<(Digest, Vec<u8>)> = std::iter::once(("content-md5", Digest::Md5))
+            .chain(CHECKSUMS.into_iter().filter(|_| digests == Digests::All))
+            // What is no base64 at all matches nothing.
+            .filter_map(|(name, digest)| Some((digest, BASE64_STANDARD.decode(text(name)?).unwrap_or_default())))
+            .collect();
         let payload = text("x-amz-content-sha256").filter(|value| value.len() == 64);
         stated.extend(payload.and_then(|value| Some((Digest::Payload, hex::decode(value).ok()?))));
-        let wants = |wanted: &[Digest]| stated.iter().any(|(digest, _)| wanted.contains(digest));
+        let trailer = text("x-amz-trailer").map(announced);
+        let of_trailer = trailer.iter().flatten().map(|(_, digest)| digest);
+        let all: Vec<Digest> = stated.iter().map(|(digest, _)| digest).chain(of_trailer).copied().collect();
+        let wants = |wanted: &[Digest]| all.iter().any(|digest| wanted.contains(digest));
         let hasher = ChecksumHasher {
             md5: wants(&[Digest::Md5]).then(Md5::new),
             crc32: wants(&[Digest::Crc32]).then(Crc32::new),
@@ -115,7 +176,7 @@ impl Document {
             sha256: wants(&[Digest::Sha256, Digest::Payload]).then(Sha256::new),
             ..ChecksumHasher::default()
         };
-        Self { limit, seen: 0, markup: None, hasher, stated }
+        Self { limits, seen: 0, markup: None, hasher, stated, trailer }
     }
 
     /// Marks it as XML, see [`is_plain`].
@@ -126,26 +187,36 @@ impl Document {
     /// Takes the next piece.
     ///
     /// # Errors
-    /// [`BodyFault::TooLong`].
+    /// [`BodyFault::TooLong`]; [`BodyFault::Markup`] for more tags than any such document has.
     pub fn update(&mut self, data: &[u8]) -> Result<(), BodyFault> {
         self.seen += data.len();
-        if self.seen > self.limit {
+        if self.seen > self.limits.bytes {
             return Err(BodyFault::TooLong);
         }
         self.hasher.update(data);
         if let Some(markup) = &mut self.markup {
             markup.update(data);
+            if markup.tags > self.limits.tags {
+                return Err(BodyFault::Markup);
+            }
         }
         Ok(())
     }
 
-    /// Compares what was stated, once all came.
+    /// Compares what was stated, once all came; in the trailer of `exchange` as well.
     ///
     /// # Errors
     /// The first that is wrong.
-    pub fn finish(self) -> Result<(), BodyFault> {
+    pub fn finish(mut self, exchange: &Exchange) -> Result<(), BodyFault> {
         if self.markup.is_some_and(|markup| !markup.is_plain()) {
             return Err(BodyFault::Markup);
+        }
+        if let Some(wanted) = self.trailer {
+            // Announced and of no use, or not there: nothing would prove the document.
+            let (name, digest) = wanted.ok_or(BodyFault::Trailer)?;
+            let value = exchange.trailer().and_then(|trailer| trailer.get(name)).ok_or(BodyFault::Trailer)?;
+            let value = BASE64_STANDARD.decode(value.as_bytes()).map_err(|_| BodyFault::Trailer)?;
+            self.stated.push((digest, value));
         }
         let computed = self.hasher.finalize();
         for (digest, value) in &self.stated {
@@ -174,7 +245,15 @@ impl Document {
     }
 }
 
+/// The checksum that `x-amz-trailer` announces, if it is one.
+fn announced(header: &str) -> Option<(HeaderName, Digest)> {
+    let name = header.trim();
+    let (name, digest) = CHECKSUMS.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    Some((HeaderName::from_static(name), digest))
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -197,5 +276,36 @@ mod tests {
             document.as_bytes().iter().for_each(|byte| markup.update(&[*byte]));
             assert_eq!(markup.is_plain(), plain, "{document} in pieces");
         }
+    }
+
+    fn limits(method: &str, uri: &str, creates: bool) -> Limits {
+        Limits::of(&http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0, creates)
+    }
+
+    #[test]
+    fn what_is_read_before_a_decision_is_small() {
+        for (method, uri, creates, bytes) in [
+            ("PUT", "/b/k?tagging", false, UNDECIDED),
+            ("PUT", "/b/k?versionId=a&retention", false, LOCK),
+            ("PUT", "/b/k?legal-hold", false, LOCK),
+            ("PUT", "/b", true, UNDECIDED),
+            ("PUT", "/b?policy", false, LIMIT),
+            ("POST", "/b?delete", false, LIMIT),
+        ] {
+            assert_eq!(limits(method, uri, creates).bytes, bytes, "{method} {uri}");
+        }
+        assert_eq!(limits("POST", "/b?delete", false).tags, TAGS_OF_DELETE);
+        assert_eq!(limits("POST", "/b/k?uploadId=u", false).tags, TAGS);
+    }
+
+    #[test]
+    fn documents_of_nothing_but_tags_are_not_parsed() {
+        let tags = |count: usize| {
+            let mut document = Document::new(&HeaderMap::new(), Digests::All, Limits { bytes: 1 << 20, tags: 100 });
+            document.is_xml();
+            (0..count).try_for_each(|_| document.update(b"<a>"))
+        };
+        assert_eq!(tags(100), Ok(()));
+        assert_eq!(tags(101), Err(BodyFault::Markup));
     }
 }

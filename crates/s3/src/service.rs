@@ -21,7 +21,7 @@ use crate::auth::{Access, NoSecrets, refuse_doubled, refuse_undecoded};
 use crate::body::Watched;
 use crate::chunks::Chunks;
 use crate::cors;
-use crate::document::Digests;
+use crate::document::{self, Digests, Limits};
 use crate::error;
 use crate::exchange::{BodyFault, Connection, Exchange, session_token};
 use crate::form::{self, Forms, Target};
@@ -41,8 +41,6 @@ use crate::signing::Signing;
 use crate::subject::{self, Subject};
 use crate::tidy::tidy;
 
-/// Largest XML or JSON document that a request may carry, in bytes.
-const DOCUMENT_LIMIT: usize = 4 * 1024 * 1024;
 /// Most tags of an object.
 const MOST_TAGS: usize = 10;
 const TOO_MANY_TAGS: &str = "Object tags cannot be greater than 10";
@@ -306,9 +304,11 @@ impl S3Edge {
                 // Its framing says so. In HTTP/1 a body without a length is one that was forgotten.
                 parts.headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
             }
-            return Ok(Request::from_parts(parts, Body::empty()));
+            let body = document::stand_in(&mut parts).map_or_else(Body::empty, Body::from);
+            return Ok(Request::from_parts(parts, body));
         }
-        let document = document(&parts);
+        let creates = parts.method == Method::PUT && self.target(&parts) == On::Bucket;
+        let document = document(&parts).or(creates.then_some(Digests::All));
         let watched = self.watch(body, exchange);
         let body = match (payload, document) {
             (Payload::Chunks(chunking), document) => {
@@ -334,7 +334,8 @@ impl S3Edge {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
-        let watched = watched.with_digests(&parts.headers, digests, DOCUMENT_LIMIT);
+        let creates = document(parts).is_none();
+        let watched = watched.with_digests(&parts.headers, digests, Limits::of(parts, creates));
         // A bucket policy is JSON.
         Body::http_body_unsync(if is_json(parts) { watched } else { watched.of_xml() })
     }
@@ -456,7 +457,7 @@ fn preflight(parts: &Parts, allowed: Option<&Allowed>) -> Response<Body> {
 /// What s3s is told (design, section 7).
 fn settings() -> S3Config {
     let mut settings = S3Config::default();
-    settings.xml_max_body_size = DOCUMENT_LIMIT;
+    settings.xml_max_body_size = document::LIMIT;
     settings.enable_sig_v2 = false;
     settings.operation_id_routing = false;
     // Forms do not reach s3s. If one did, nothing of it would be held.

@@ -61,7 +61,6 @@ pub async fn delete_objects(
 ) -> S3Result<S3Response<DeleteObjectsOutput>> {
     let call = Call::current()?;
     let input = &request.input;
-    call.name_keys(input.delete.objects.iter().map(|object| &*object.key));
     checksum::require_digest(&request.headers)?;
     if input.delete.objects.is_empty() || input.delete.objects.len() > MOST {
         return Err(s3_error!(
@@ -69,6 +68,7 @@ pub async fn delete_objects(
             "The XML you provided was not well-formed or did not validate against our published schema"
         ));
     }
+    call.name_keys(input.delete.objects.iter().map(|object| &*object.key));
     let bucket = bucket_name(&input.bucket)?;
     let record = ops.gate.bucket(&input.bucket).await?;
     let bypass = bypasses_governance(&request.headers);

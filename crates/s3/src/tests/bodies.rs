@@ -149,3 +149,72 @@ async fn a_length_must_be_declared() {
     let request = http::Request::from_parts(parts, StreamBody::new(Box::pin(frames)));
     assert_eq!(rig.send(request).await.error(), (411, "MissingContentLength"));
 }
+
+/// A whole body of which nobody knows, before the last poll, that it is over.
+fn endless(draft: super::rig::Draft) -> http::Request<StreamBody<impl futures::Stream<Item = Piece> + Send + Unpin>> {
+    let (parts, body) = draft.build().into_parts();
+    let pieces = futures::stream::once(async move {
+        let whole = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+        Ok(http_body::Frame::data(whole))
+    });
+    http::Request::from_parts(parts, StreamBody::new(Box::pin(pieces)))
+}
+
+type Piece = Result<http_body::Frame<Bytes>, std::io::Error>;
+
+#[tokio::test]
+async fn a_body_whose_end_comes_apart_is_compared_as_well() {
+    let rig = Rig::with_bucket().await;
+    for (uri, body) in [("/bucket/k", "abc"), ("/bucket?versioning", ENABLE)] {
+        let draft = rig.root.put(uri).payload(&"0".repeat(64)).body(body);
+        assert_eq!(rig.send(endless(draft)).await.error(), (400, "XAmzContentSHA256Mismatch"), "{uri}");
+    }
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.error(), (404, "NoSuchKey"));
+    assert!(!rig.root.get("/bucket?versioning").send(&rig).await.text().contains("Enabled"));
+    assert_eq!(rig.send(endless(rig.root.put("/bucket/k").body("abc"))).await.status, 200);
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.text(), "abc");
+}
+
+#[tokio::test]
+async fn a_document_in_chunks_is_held_against_its_trailer() {
+    let rig = Rig::with_bucket().await;
+    let chunked = |announced: &str, trailer: &str| {
+        rig.root
+            .put("/bucket?versioning")
+            .payload(STREAMING)
+            .header("x-amz-decoded-content-length", &ENABLE.len().to_string())
+            .header("x-amz-trailer", announced)
+            .body(format!("{:x}\r\n{ENABLE}\r\n0\r\n{trailer}\r\n\r\n", ENABLE.len()))
+    };
+    let crc = {
+        use base64::Engine as _;
+        use s3s::crypto::Checksum as _;
+        let mut crc = s3s::crypto::Crc32::new();
+        crc.update(ENABLE.as_bytes());
+        base64::prelude::BASE64_STANDARD.encode(crc.finalize())
+    };
+    for (announced, trailer, error) in [
+        ("x-amz-checksum-crc32", "x-amz-checksum-crc32:AAAAAA==".to_owned(), (400, "BadDigest")),
+        ("x-amz-checksum-crc32", format!("x-amz-checksum-crc32c:{crc}"), (400, "MalformedTrailerError")),
+        ("x-amz-meta-a", "x-amz-meta-a:b".to_owned(), (400, "MalformedTrailerError")),
+    ] {
+        assert_eq!(chunked(announced, &trailer).send(&rig).await.error(), error, "{announced} {trailer}");
+    }
+    let bare = rig.root.put("/bucket?versioning").header("x-amz-trailer", "x-amz-checksum-crc32").body(ENABLE);
+    assert_eq!(bare.send(&rig).await.error(), (400, "MalformedTrailerError"), "no chunks, no trailer");
+    assert!(!rig.root.get("/bucket?versioning").send(&rig).await.text().contains("Enabled"));
+    let right = chunked("x-amz-checksum-crc32", &format!("x-amz-checksum-crc32:{crc}")).send(&rig).await;
+    assert_eq!(right.status, 200, "{}", right.text());
+}
+
+#[tokio::test]
+async fn what_nobody_was_allowed_yet_is_small() {
+    let rig = Rig::with_bucket().await;
+    let tags = "<Tag><Key>k</Key><Value>v</Value></Tag>".repeat(40_000);
+    let tagging = format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
+    let answer = anonymous("PUT", "/bucket/k?tagging").body(tagging).send(&rig).await;
+    assert_eq!(answer.error(), (403, "AccessDenied"), "whatever is wrong with the body");
+    let many = format!("<Delete>{}</Delete>", "<Object><Key/></Object>".repeat(6_000));
+    let answer = anonymous("POST", "/bucket?delete").header("content-md5", "x").body(many).send(&rig).await;
+    assert_eq!(answer.error(), (400, "MalformedXML"), "not counted, not parsed");
+}
