@@ -196,9 +196,9 @@ fn write_error(answer: &mut Response<Body>, refusal: &Refusal, subject: &Subject
     xml.push_str(DECLARATION);
     xml.push_str("<Error>");
     text::element(&mut xml, "Code", &refusal.code);
-    text::element(&mut xml, "Message", &refusal.message);
+    text::said(&mut xml, "Message", &refusal.message);
     for (name, value) in &refusal.details {
-        text::element(&mut xml, name, value);
+        text::said(&mut xml, name, value);
     }
     text::element(&mut xml, "RequestId", id);
     text::element(&mut xml, "HostId", host_id);

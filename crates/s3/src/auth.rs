@@ -161,6 +161,12 @@ impl Access {
         if version_2::writes(operation) {
             version_2::refuse_write(cx.headers(), exchange.bucket().map(|bucket| &**bucket))?;
         }
+        if version_2::writes_parts(operation)
+            && let Some(name) = object_name(cx.s3_path(), cx.uri())
+            && self.gate.is_upload_under_key_service(&name, query::value(cx.uri(), "uploadId").as_deref()).await
+        {
+            return Err(version_2::refusal());
+        }
         let read = object_name(cx.s3_path(), cx.uri()).filter(|_| version_2::reads(operation));
         for name in read.into_iter().chain(source.map(|source| source.name.clone())) {
             if self.gate.is_under_key_service(exchange, name).await {
@@ -303,7 +309,8 @@ pub fn refuse_doubled(headers: &HeaderMap) -> Result<(), S3Error> {
 pub fn refuse_undecoded(headers: &HeaderMap, signing: Signing) -> Result<(), S3Error> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let streaming = text("x-amz-content-sha256").starts_with("STREAMING-");
-    let chunked = text("content-encoding").split(',').any(|coding| coding.trim().eq_ignore_ascii_case("aws-chunked"));
+    let encoding = headers.get("content-encoding").map(http::HeaderValue::as_bytes).unwrap_or_default();
+    let chunked = encoding.split(|byte| *byte == b',').any(|it| it.trim_ascii().eq_ignore_ascii_case(b"aws-chunked"));
     match signing {
         Signing::Header if streaming => Ok(()),
         _ if streaming => Err(s3_error!(

@@ -165,6 +165,13 @@ impl Gate {
         info.is_ok_and(|info| info.encryption.is_some_and(|encryption| encryption.key.is_some()))
     }
 
+    /// Whether the parts of an upload are sealed under a KMS key; one that there is not is answered by
+    /// the operation.
+    pub async fn is_upload_under_key_service(&self, name: &ObjectName, upload: Option<&str>) -> bool {
+        let Some(upload) = upload.and_then(|text| text.parse().ok()) else { return false };
+        self.engine.is_upload_under_kms(&name.bucket, &name.key, upload).await.unwrap_or(false)
+    }
+
     /// Whether the object carries tags; one that cannot be read has none to copy.
     pub async fn is_tagged(&self, name: &ObjectName) -> bool {
         self.engine.object_tags(name).await.is_ok_and(|(tags, _)| !tags.is_empty())

@@ -55,6 +55,7 @@ mod text;
 mod tidy;
 mod time_text;
 mod version_2;
+mod wide;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

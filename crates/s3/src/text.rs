@@ -60,13 +60,22 @@ pub fn reveal(document: &str) -> String {
 
 /// Appends `<name>text</name>` with `text` escaped; unwritable characters become references.
 pub fn element(out: &mut String, name: &str, text: &str) {
+    write_element(out, name, text, "&quot;");
+}
+
+/// As [`element`], with quotes left as they are: so S3 writes what an error says.
+pub fn said(out: &mut String, name: &str, text: &str) {
+    write_element(out, name, text, "\"");
+}
+
+fn write_element(out: &mut String, name: &str, text: &str, quote: &str) {
     let _ = write!(out, "<{name}>");
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
+            '"' => out.push_str(quote),
             c if unwritable(c) => {
                 let _ = write!(out, "&#x{:x};", c as u32);
             }

@@ -4,11 +4,12 @@
 use arqueta_model::Timestamp;
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use s3s::dto;
 
 use crate::query;
 use crate::time_text::from_dto;
+use crate::wide;
 
 /// Values that are names, which S3 compares without case.
 const NAMES: [&str; 4] =
@@ -22,7 +23,9 @@ pub fn tidy(parts: &mut Parts, presigned: bool, now: Timestamp) {
     if presigned {
         lower(parts);
     }
+    drop_empty(parts);
     join_metadata(&mut parts.headers);
+    wide::set_aside(&mut parts.headers, &mut parts.extensions);
     for name in NAMES {
         if let Some(value) = parts.headers.get(name).and_then(|value| value.to_str().ok()) {
             let upper = value.to_ascii_uppercase();
@@ -73,6 +76,27 @@ fn lower(parts: &mut Parts) {
         if moved(&name) && !parts.headers.contains_key(&header) {
             replace(&mut parts.headers, header, &value);
         }
+    }
+}
+
+/// Takes out numbers without a digit: S3 takes them to be missing.
+fn drop_empty(parts: &mut Parts) {
+    const NUMBERS: [&str; 5] = ["max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker"];
+    let is_useless = |pair: &&str| {
+        let (name, value) = pair.split_once('=').unwrap_or((*pair, ""));
+        value.is_empty() && NUMBERS.contains(&name)
+    };
+    let Some(query) = parts.uri.query() else { return };
+    if !query.split('&').any(|pair| is_useless(&pair)) {
+        return;
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_useless(pair)).collect();
+    let mut uri = parts.uri.clone().into_parts();
+    let (path, query) = (parts.uri.path(), kept.join("&"));
+    let text = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    uri.path_and_query = text.parse().ok();
+    if let Ok(without) = Uri::from_parts(uri) {
+        parts.uri = without;
     }
 }
 
@@ -208,6 +232,22 @@ mod tests {
         assert_eq!(headers["x-amz-meta-a"], "header");
         assert_eq!(headers.len(), 4);
         assert!(tidied("PUT", uri, false, &[]).is_empty(), "nobody signed it");
+    }
+
+    #[test]
+    fn numbers_without_a_digit_are_missing() {
+        for (uri, want) in [
+            ("/b?max-keys=&list-type=2", "/b?list-type=2"),
+            ("/b?uploads&max-uploads=", "/b?uploads"),
+            ("/b?max-keys", "/b"),
+            ("http://h:9000/b?versions&max-keys=", "http://h:9000/b?versions"),
+            ("/b?max-keys=0&prefix=", "/b?max-keys=0&prefix="),
+            ("/b/k?partNumber=", "/b/k?partNumber="),
+        ] {
+            let mut parts = http::Request::get(uri).body(()).unwrap().into_parts().0;
+            tidy(&mut parts, false, Timestamp::from_millis(0));
+            assert_eq!(parts.uri.to_string(), want, "{uri}");
+        }
     }
 
     #[test]

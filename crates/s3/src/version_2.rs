@@ -28,10 +28,16 @@ pub fn refusal() -> S3Error {
     invalid_argument(message, "Authorization", "null")
 }
 
-/// Whether an operation writes an object or a part of one.
+/// Whether an operation says how an object is to be encrypted.
 #[must_use]
 pub fn writes(operation: &str) -> bool {
-    matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy")
+    matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload")
+}
+
+/// Whether an operation writes what its upload says how to encrypt.
+#[must_use]
+pub fn writes_parts(operation: &str) -> bool {
+    matches!(operation, "UploadPart" | "UploadPartCopy" | "CompleteMultipartUpload")
 }
 
 /// Whether an operation reads an object.

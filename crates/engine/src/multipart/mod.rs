@@ -44,6 +44,21 @@ impl Engine {
         Ok(Some(Upload { record: UploadRecord::decode(&bytes)?, key: stored, bytes }))
     }
 
+    /// Whether an upload under way seals its parts under a KMS key; not so where there is none.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn is_upload_under_kms(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: UploadId,
+    ) -> Result<bool, Error> {
+        let found = self.find_upload(bucket, key, upload).await?;
+        let mode = found.and_then(|upload| upload.record.keys.as_ref().map(SealedKeys::mode));
+        Ok(matches!(mode, Some(SseMode::Kms | SseMode::DualKms)))
+    }
+
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::NoSuchUpload`].
     async fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload, Error> {

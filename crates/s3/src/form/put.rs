@@ -21,6 +21,7 @@ use crate::document;
 use crate::error::invalid_argument;
 use crate::exchange::{BodyFault, Exchange};
 use crate::ops;
+use crate::wide;
 
 /// Characters of a key that stay as they are in a path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'~');
@@ -69,13 +70,14 @@ impl Put {
     {
         let measured = Measured { file: Some(file), range, size: 0, exchange };
         let body = Body::http_body_unsync(StreamBody::new(measured.map(|piece| piece.map(Frame::data))));
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::PUT;
-        *request.uri_mut() = self.path.parse().expect("a percent-encoded path is a URI");
-        *request.headers_mut() = self.headers;
-        request.headers_mut().insert(HOST, ANY_HOST);
-        request.extensions_mut().insert(FormFile);
-        request
+        let (mut parts, body) = Request::new(body).into_parts();
+        parts.method = Method::PUT;
+        parts.uri = self.path.parse().expect("a percent-encoded path is a URI");
+        parts.headers = self.headers;
+        parts.headers.insert(HOST, ANY_HOST);
+        parts.extensions.insert(FormFile);
+        wide::set_aside(&mut parts.headers, &mut parts.extensions);
+        Request::from_parts(parts, body)
     }
 }
 

@@ -188,7 +188,8 @@ where
         if name == "content-disposition" {
             let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| malformed(NOT_WELL_FORMED));
             let parsed = parse_content_disposition(header.value).ok_or_else(|| malformed(NOT_WELL_FORMED))?;
-            let field = text(parsed.name.ok_or_else(|| malformed(NOT_WELL_FORMED))?)?.to_ascii_lowercase();
+            let field = parsed.name.filter(|name| !name.is_empty()).ok_or_else(|| malformed(NOT_WELL_FORMED))?;
+            let field = text(field)?.to_ascii_lowercase();
             let file_name = parsed.file_name.map(text).transpose()?.map(|name| without_folders(&name));
             found = Some(Disposition { name: field, file_name: file_name.filter(|name| !name.is_empty()) });
         }

@@ -91,7 +91,10 @@ impl Success {
 }
 
 fn tells_of_the_object(name: &HeaderName) -> bool {
-    name == ETAG || name.as_str() == "x-amz-version-id" || name.as_str().starts_with("x-amz-server-side-encryption")
+    let name = name.as_str();
+    matches!(name, "etag" | "x-amz-version-id")
+        || name.starts_with("x-amz-server-side-encryption")
+        || name.starts_with("x-amz-checksum-")
 }
 
 /// A URL that browsers can be sent to.
@@ -128,6 +131,7 @@ mod tests {
             assert_eq!(answer.status(), status, "{asked}");
             assert_eq!(answer.headers()["location"], "http://h:9000/bucket/a%20b%26%3C");
             assert!(answer.headers().contains_key("x-amz-version-id"));
+            assert_eq!(answer.headers()["x-amz-checksum-crc32"], "c");
             let body = answer.into_body().collect().await.unwrap().to_bytes();
             assert_eq!(body.is_empty(), status != 201, "{asked}");
             if status == 201 {

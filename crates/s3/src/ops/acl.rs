@@ -2,7 +2,9 @@
 //! setting of all new buckets since 2023: lists are disabled, the owner has full control, policies
 //! decide everything else (S3 User Guide, "Controlling ownership of objects and disabling ACLs").
 
+use arqueta_engine::Error;
 use arqueta_engine::api::ObjectName;
+use arqueta_engine::record::BucketDocument;
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -167,7 +169,12 @@ pub async fn get_bucket_ownership_controls(
     request: S3Request<GetBucketOwnershipControlsInput>,
 ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
     Call::current()?;
-    bucket_owner(ops, &request.input.bucket).await?;
+    let name = bucket_name(&request.input.bucket)?;
+    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    if bucket.documents.contains_key(&BucketDocument::OwnershipControls) {
+        let none = Error::NoSuchDocument(BucketDocument::OwnershipControls);
+        return Err(fail(&none, &request.input.bucket, None));
+    }
     let object_ownership = ObjectOwnership::from_static(ObjectOwnership::BUCKET_OWNER_ENFORCED);
     Ok(S3Response::new(GetBucketOwnershipControlsOutput {
         ownership_controls: Some(OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] }),
@@ -184,7 +191,27 @@ pub async fn put_bucket_ownership_controls(
     for rule in &request.input.ownership_controls.rules {
         require_enforced(Some(&rule.object_ownership))?;
     }
+    mark_removed(ops, &request.input.bucket, false).await?;
     Ok(S3Response::new(PutBucketOwnershipControlsOutput::default()))
+}
+
+/// DeleteBucketOwnershipControls. There is nothing to read then until they are set again; lists stay
+/// disabled all the same.
+pub async fn delete_bucket_ownership_controls(
+    ops: &Operations,
+    request: S3Request<DeleteBucketOwnershipControlsInput>,
+) -> S3Result<S3Response<DeleteBucketOwnershipControlsOutput>> {
+    Call::current()?;
+    mark_removed(ops, &request.input.bucket, true).await?;
+    Ok(S3Response::new(DeleteBucketOwnershipControlsOutput::default()))
+}
+
+/// Every bucket has the one ownership there is, so what is kept is that its controls were removed.
+async fn mark_removed(ops: &Operations, bucket: &str, removed: bool) -> S3Result<()> {
+    let name = bucket_name(bucket)?;
+    let mark = removed.then(|| "removed".to_owned());
+    let kept = ops.engine.put_bucket_document(&name, BucketDocument::OwnershipControls, mark).await;
+    kept.map_err(|e| fail(&e, bucket, None))
 }
 
 #[cfg(test)]

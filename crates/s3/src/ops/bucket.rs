@@ -2,6 +2,7 @@
 
 use arqueta_engine::api::{CreateBucket, ListBuckets, Tags, Versioning};
 use arqueta_engine::listing::{continuation_token, continue_after};
+use arqueta_model::Region;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use s3s::dto::*;
@@ -12,6 +13,7 @@ use super::{Call, Operations, acl, bucket_name, fail, fields, tagging};
 use crate::action;
 use crate::condition;
 use crate::error::{invalid_argument, of_engine};
+use crate::refusal::Detail as _;
 use crate::time_text::to_dto;
 
 /// Most buckets of one page.
@@ -30,6 +32,7 @@ pub async fn list_buckets(
         let message = "Argument max-buckets must be an integer between 1 and 10000";
         return Err(invalid_argument(message, "max-buckets", &limit.to_string()));
     }
+    check_region(input.bucket_region.as_deref(), &ops.region)?;
     let token = present(input.continuation_token.as_deref());
     let after = token.map(continue_after).transpose().map_err(|e| of_engine(&e))?;
     let page = ops
@@ -42,7 +45,7 @@ pub async fn list_buckets(
         })
         .await
         .map_err(|e| of_engine(&e))?;
-    let here = |region: &str| input.bucket_region.as_deref().is_none_or(|wanted| wanted == region);
+    let here = |region: &str| present(input.bucket_region.as_deref()).is_none_or(|wanted| wanted == region);
     let buckets = page.buckets.iter().filter(|bucket| here(bucket.region.as_str())).map(|bucket| Bucket {
         name: Some(bucket.name.to_string()),
         creation_date: Some(to_dto(bucket.created)),
@@ -55,6 +58,59 @@ pub async fn list_buckets(
         owner: Some(fields::owner(account)),
         prefix: input.prefix.clone(),
     }))
+}
+
+/// Regions that AWS has. A bucket of another one can only be in the gateway's own.
+const REGIONS: &[&str] = &[
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// Refuses to list the buckets of a Region that nobody has.
+fn check_region(wanted: Option<&str>, own: &Region) -> S3Result<()> {
+    match present(wanted) {
+        Some(wanted) if wanted != own.as_str() && !REGIONS.contains(&wanted) => {
+            let message = format!("Argument value {wanted} is not a valid AWS Region");
+            Err(invalid_argument(&message, "bucket-region", wanted))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// CreateBucket.
@@ -169,9 +225,16 @@ pub async fn delete_bucket(
     ops: &Operations,
     request: S3Request<DeleteBucketInput>,
 ) -> S3Result<S3Response<DeleteBucketOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    ops.engine.delete_bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    ops.engine.delete_bucket(&name).await.map_err(|failure| match failure {
+        arqueta_engine::Error::BucketNotEmpty if call.names_versions() => s3_error!(
+            BucketNotEmpty,
+            "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+        )
+        .detail("BucketName", &request.input.bucket),
+        other => fail(&other, &request.input.bucket, None),
+    })?;
     Ok(S3Response::new(DeleteBucketOutput::default()))
 }
 

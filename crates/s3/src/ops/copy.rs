@@ -37,7 +37,7 @@ pub async fn copy_object(
     let call = Call::current()?;
     fields::presigned_conditions!(request);
     let name = source_name(&copy_source(&request.headers)?)?;
-    let copy = decode(&mut request.input, name)?;
+    let copy = decode(&mut request.input, &request.extensions, name)?;
     let read = copy.source.name.clone();
     let copied = match ops.engine.copy_object(&call.caller, copy).await {
         Ok(copied) => copied,
@@ -65,10 +65,10 @@ pub async fn copy_object(
     Ok(S3Response::new(output))
 }
 
-fn decode(input: &mut CopyObjectInput, source: ObjectName) -> S3Result<api::CopyObject> {
+fn decode(input: &mut CopyObjectInput, extensions: &http::Extensions, source: ObjectName) -> S3Result<api::CopyObject> {
     acl::refuse_canned(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     acl::refuse_grants([&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write_acp])?;
-    let mut headers = fields::content_headers!(input);
+    let mut headers = fields::content_headers!(input, extensions);
     fields::redirect(&headers)?;
     let website_redirect = headers.website_redirect.take();
     let metadata = fields::metadata(input.metadata.take());

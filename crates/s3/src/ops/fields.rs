@@ -202,19 +202,22 @@ pub fn content_encoding(header: Option<String>) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(", "))
 }
 
-/// Content headers of any s3s input that has them.
+/// Content headers of any s3s input that has them, and of those that its request's extensions hold.
 macro_rules! content_headers {
-    ($input:expr) => {
+    ($input:expr, $extensions:expr) => {{
+        use http::header::*;
+        let wide = |name: &HeaderName| $crate::wide::Wide::text($extensions, name);
+        let encoding = $input.content_encoding.take().or_else(|| wide(&CONTENT_ENCODING));
         arqueta_engine::api::ContentHeaders {
-            content_type: $input.content_type.take().map(Into::into),
-            content_encoding: $crate::ops::fields::content_encoding($input.content_encoding.take()),
-            content_disposition: $input.content_disposition.take(),
-            content_language: $input.content_language.take(),
-            cache_control: $input.cache_control.take(),
-            expires: $input.expires.take(),
+            content_type: $input.content_type.take().map(Into::into).or_else(|| wide(&CONTENT_TYPE)),
+            content_encoding: $crate::ops::fields::content_encoding(encoding),
+            content_disposition: $input.content_disposition.take().or_else(|| wide(&CONTENT_DISPOSITION)),
+            content_language: $input.content_language.take().or_else(|| wide(&CONTENT_LANGUAGE)),
+            cache_control: $input.cache_control.take().or_else(|| wide(&CACHE_CONTROL)),
+            expires: $input.expires.take().or_else(|| wide(&EXPIRES)),
             website_redirect: $input.website_redirect_location.take(),
         }
-    };
+    }};
 }
 pub(crate) use content_headers;
 

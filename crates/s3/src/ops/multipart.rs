@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, acl, bucket_name, fail, fields, object_key};
 use crate::checksum::{self, algorithm_name, set_checksum, type_name};
+use crate::document::Missing;
 use crate::error::invalid_argument;
 use crate::refusal::Detail as _;
 use crate::sse::{self, Told};
@@ -18,7 +19,7 @@ pub async fn create_multipart_upload(
     mut request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let call = Call::current()?;
-    let create = decode(&mut request.input)?;
+    let create = decode(&mut request.input, &request.extensions)?;
     let input = &request.input;
     let created = ops
         .engine
@@ -39,10 +40,13 @@ pub async fn create_multipart_upload(
     Ok(S3Response::new(output))
 }
 
-fn decode(input: &mut CreateMultipartUploadInput) -> S3Result<api::CreateMultipartUpload> {
+fn decode(
+    input: &mut CreateMultipartUploadInput,
+    extensions: &http::Extensions,
+) -> S3Result<api::CreateMultipartUpload> {
     acl::refuse_canned(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     acl::refuse_grants([&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write_acp])?;
-    let headers = fields::content_headers!(input);
+    let headers = fields::content_headers!(input, extensions);
     fields::redirect(&headers)?;
     Ok(api::CreateMultipartUpload {
         bucket: bucket_name(&input.bucket)?,
@@ -104,12 +108,13 @@ pub async fn complete_multipart_upload(
     let scheme = if call.exchange.tls().is_some() { "https" } else { "http" };
     let location = location(scheme, &request.headers, &request.uri);
     fields::presigned_conditions!(request);
+    let is_missing = request.extensions.get::<Missing>().is_some();
     let input = &mut request.input;
     let complete = api::CompleteMultipartUpload {
         bucket: bucket_name(&input.bucket)?,
         key: object_key(&input.key)?,
         upload: fields::upload(&input.upload_id)?,
-        parts: completed_parts(input.multipart_upload.take())?,
+        parts: completed_parts(input.multipart_upload.take().filter(|_| !is_missing))?,
         checksum: declared,
         checksum_type: input.checksum_type.as_ref().map(|name| checksum::checksum_type(name.as_str())).transpose()?,
         size: size(input.mpu_object_size)?,

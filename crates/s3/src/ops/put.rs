@@ -21,7 +21,7 @@ pub async fn put_object(
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));
     }
     fields::presigned_conditions!(request);
-    let mut put = decode(&mut request.input)?;
+    let mut put = decode(&mut request.input, &request.extensions)?;
     put.md5 = checksum::stated_md5(&request.headers)?;
     if (put.retention.is_some() || put.legal_hold.is_some()) && put.md5.is_none() && !is_form {
         checksum::require_digest(&request.headers)?;
@@ -35,13 +35,13 @@ pub async fn put_object(
 }
 
 /// What the input says, without the checksum.
-pub fn decode(input: &mut PutObjectInput) -> S3Result<PutObject> {
+pub fn decode(input: &mut PutObjectInput, extensions: &http::Extensions) -> S3Result<PutObject> {
     acl::refuse_canned(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     acl::refuse_grants([&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write_acp])?;
     if input.write_offset_bytes.is_some() {
         return Err(s3_error!(NotImplemented, "Appending to objects is not implemented."));
     }
-    let headers = fields::content_headers!(input);
+    let headers = fields::content_headers!(input, extensions);
     fields::redirect(&headers)?;
     Ok(PutObject {
         size: input.content_length.and_then(|length| u64::try_from(length).ok()),

@@ -3,6 +3,7 @@
 mod authorization;
 mod behaviour;
 mod bodies;
+mod corners;
 mod edge;
 mod errors;
 mod forms;

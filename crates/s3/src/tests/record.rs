@@ -310,6 +310,7 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
         ("DeleteBucketInventoryConfiguration", "DELETE", "/bucket?inventory&id=a"),
         ("DeleteBucketLifecycle", "DELETE", "/bucket?lifecycle"),
         ("DeleteBucketMetricsConfiguration", "DELETE", "/bucket?metrics&id=a"),
+        ("DeleteBucketOwnershipControls", "DELETE", "/bucket?ownershipControls"),
         ("DeleteBucketReplication", "DELETE", "/bucket?replication"),
         ("DeleteBucketWebsite", "DELETE", "/bucket?website"),
         ("PutBucketAccelerateConfiguration", "PUT", "/bucket?accelerate"),
