@@ -40,7 +40,8 @@ async fn service(audit: Arc<dyn AuditSink>) -> (Embedded, KeyRef) {
     let protector = Arc::new(FixedRootKey([7; 32]));
     let config = Config::new(ACCOUNT.parse().unwrap(), "us-east-1".parse().unwrap(), protector);
     let service = Embedded::open(Arc::new(MemoryMeta::new()), audit, Arc::new(SystemClock), config).await.unwrap();
-    let made = service.create_key(&root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();
+    let made =
+        arqueta_keys::operations::create_key(&service, &root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();
     (service, KeyRef::Named(made.key_metadata.key_id))
 }
 

@@ -85,48 +85,48 @@ fn pairs(context: &EncryptionContext) -> Value {
     context.pairs().map(|(k, v)| (k.to_owned(), Value::from(v))).collect::<Map<_, _>>().into()
 }
 
-impl Embedded {
-    /// Records the call with its outcome, durably, and only then lets the outcome go. What cannot
-    /// be recorded is not answered: a plaintext inside `outcome` is dropped, and wiped, here.
-    pub(crate) async fn finish<T>(&self, call: Call<'_>, outcome: Result<T, Error>) -> Result<T, Error> {
-        let Caller { identity, request, .. } = call.caller;
-        let mut event =
-            EventBuilder::new("kms.amazonaws.com", call.name, &self.state.region, &identity.principal, request)
-                .parameters(call.parameters);
-        if !call.read_only {
-            event = event.writes();
-        }
-        for key in &call.keys {
-            event = event.resource("AWS::KMS::Key", key.as_str(), key.account());
-        }
-        event = match &outcome {
-            Ok(_) => event.response(call.response),
-            // CloudTrail's spelling of this one differs from the API's.
-            Err(error @ Error::Denied { .. }) => event.error("AccessDenied", &error.to_string()),
-            Err(error) => event.error(error.code(), &error.to_string()),
-        };
-        if !call.additional.is_empty() {
-            event = event.additional(Value::Object(call.additional));
-        }
-        let event = event.build();
-        let used = (outcome.is_ok() && Usage::tracks(call.name)).then(|| LastUse {
-            operation: call.name.to_owned(),
-            at: request.received,
-            event_id: event.event_id.clone(),
-            request_id: event.request_id.clone(),
-        });
-        let owners: Vec<AccountId> = match &outcome {
-            // The owner of a key is told who used it. Nobody is told who tried: keys and accounts
-            // that do not exist can be named, too.
-            Ok(_) => call.keys.iter().filter_map(|key| key.account().parse().ok()).collect(),
-            Err(_) => Vec::new(),
-        };
-        for copy in event.for_accounts(&owners) {
-            self.state.audit.append(copy).await?;
-        }
-        if let Some(used) = used {
-            self.note_use(&call.keys, &used);
-        }
-        outcome
+/// Records the call with its outcome, durably, and only then lets the outcome go. What cannot
+/// be recorded is not answered: a plaintext inside `outcome` is dropped, and wiped, here.
+pub(crate) async fn finish<T>(service: &Embedded, call: Call<'_>, outcome: Result<T, Error>) -> Result<T, Error> {
+    let Caller { identity, request, .. } = call.caller;
+    let mut event =
+        EventBuilder::new("kms.amazonaws.com", call.name, &service.state.region, &identity.principal, request)
+            .parameters(call.parameters);
+    if !call.read_only {
+        event = event.writes();
     }
+    for key in &call.keys {
+        event = event.resource("AWS::KMS::Key", key.as_str(), key.account());
+    }
+    event = match &outcome {
+        Ok(_) => event.response(call.response),
+        // CloudTrail's spelling of this one differs from the API's.
+        Err(error @ Error::Denied { .. }) => event.error("AccessDenied", &error.to_string()),
+        Err(error) => event.error(error.code(), &error.to_string()),
+    };
+    if !call.additional.is_empty() {
+        event = event.additional(Value::Object(call.additional));
+    }
+    let event = event.build();
+    let used = (outcome.is_ok() && Usage::tracks(call.name)).then(|| LastUse {
+        operation: call.name.to_owned(),
+        at: request.received,
+        event_id: event.event_id.clone(),
+        request_id: event.request_id.clone(),
+    });
+    let owners: Vec<AccountId> = match &outcome {
+        // The owner of a key is told who used it. Nobody is told who tried: keys and accounts
+        // that do not exist can be named, too.
+        Ok(_) => call.keys.iter().filter_map(|key| key.account().parse().ok()).collect(),
+        Err(_) => Vec::new(),
+    };
+    for copy in event.for_accounts(&owners) {
+        service.state.audit.append(copy).await?;
+    }
+    if let Some(used) = used
+        && service.state.usage.note(&call.keys, &used, service.state.clock.now())
+    {
+        service.state.wake.notify_one();
+    }
+    outcome
 }

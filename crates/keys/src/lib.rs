@@ -18,11 +18,14 @@
 
 pub mod api;
 mod call;
+mod config;
 mod crypt;
 mod decide;
 mod key;
 mod life;
 mod limits;
+pub mod operations;
+mod own_event;
 mod page;
 mod regions;
 mod s3;
@@ -35,10 +38,11 @@ mod stores;
 mod tests;
 mod upkeep;
 
+pub use config::Config;
 pub use decide::quotas::{QuotaError, Quotas};
 pub use life::service_keys::ServiceSigningKey;
 pub use regions::peer::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};
-pub use service::{Config, Embedded};
+pub use state::Embedded;
 pub use upkeep::authentic::{Authenticated, authenticate, is_initialized};
 pub use upkeep::backup::{Backup, BackupError, Restored};
 pub use upkeep::inventory::{ListedKey, list_keys};

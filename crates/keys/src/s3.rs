@@ -11,21 +11,27 @@ use arqueta_seal::SourceKey;
 use async_trait::async_trait;
 
 use crate::Embedded;
-use crate::call::Call;
+use crate::call::{Call, finish};
 use crate::crypt::ciphertext;
 use crate::crypt::opened::{Opened, is_under};
+use crate::crypt::sealing::{key_behind, on_same_key, open_parsed, seal};
+use crate::decide::access::{authorize, unknown};
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
-use crate::decide::resolve::{AWS_S3, Names, Target, no_such_key};
+use crate::decide::resolve::{Names, Target, find_any, no_such_key, resolve};
 use crate::key::Key;
 use crate::key::fitness::{fits, in_service, usable};
+use crate::life::managed::owned;
+use crate::regions::local_member;
+use crate::schema::AWS_S3;
 
 #[async_trait]
 impl Kms for Embedded {
     async fn generate_data_key(&self, caller: &Caller, request: GenerateDataKey<'_>) -> Result<DataKey, Error> {
         let plaintext = SourceKey::random();
         if *request.key == KeyRef::ServiceOwned {
-            let key = self.owned_for(caller)?;
-            let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
+            let key = owned_for(self, caller)?;
+            let sealed = seal(self, caller, key, request.context, plaintext.expose()).await?;
             return Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() });
         }
         let mut call = Call::reads(caller, "GenerateDataKey")
@@ -34,40 +40,40 @@ impl Kms for Embedded {
             .context("encryptionContext", request.context);
         let outcome = async {
             let ask = Ask::new(caller, "GenerateDataKey").context(request.context);
-            let key = self.admit_ref(&mut call, request.key, ask).await?;
+            let key = admit_ref(self, &mut call, request.key, ask).await?;
             fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "GenerateDataKey")?;
             usable(&key)?;
-            let sealed = self.seal(caller, key, request.context, plaintext.expose()).await?;
+            let sealed = seal(self, caller, key, request.context, plaintext.expose()).await?;
             call.uses_material("keyMaterialId", sealed.material_id.as_deref());
             Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() })
         }
         .await;
-        self.finish(call, outcome).await
+        finish(self, call, outcome).await
     }
 
     async fn decrypt(&self, caller: &Caller, request: Decrypt<'_>) -> Result<SourceKey, Error> {
-        if let Some(key) = self.owned_behind(caller, &request) {
-            return self.open_under(caller, key, &request).await.and_then(source_key);
+        if let Some(key) = owned_behind(self, caller, &request) {
+            return open_under(self, caller, key, &request).await.and_then(source_key);
         }
         let mut call = Call::reads(caller, "Decrypt")
             .maybe("keyId", request.key.map(KeyArn::as_str))
             .with("encryptionAlgorithm", "SYMMETRIC_DEFAULT")
             .context("encryptionContext", request.context);
         let ask = Ask::new(caller, "Decrypt").context(request.context);
-        let outcome = self.open_as(&mut call, &request, ask).await;
+        let outcome = open_as(self, &mut call, &request, ask).await;
         if let Ok(opened) = &outcome {
             call.uses_material("keyMaterialId", opened.material_id.as_deref());
         }
         let outcome = outcome.and_then(source_key);
-        self.finish(call, outcome).await
+        finish(self, call, outcome).await
     }
 
     async fn re_encrypt(&self, caller: &Caller, request: ReEncrypt<'_>) -> Result<ReEncrypted, Error> {
-        let from = self.owned_behind(caller, &request.from);
+        let from = owned_behind(self, caller, &request.from);
         if let (Some(from), KeyRef::ServiceOwned) = (&from, request.to) {
-            let opened = self.open_under(caller, from.clone(), &request.from).await?;
-            let to = self.owned_for(caller)?;
-            let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
+            let opened = open_under(self, caller, from.clone(), &request.from).await?;
+            let to = owned_for(self, caller)?;
+            let sealed = seal(self, caller, to, request.context, &opened.plaintext).await?;
             return Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() });
         }
         let mut call = Call::reads(caller, "ReEncrypt")
@@ -79,40 +85,41 @@ impl Kms for Embedded {
             let under = ciphertext::parse(request.from.wrapped).ok();
             let same = match request.to {
                 KeyRef::ServiceOwned => false,
-                to => self.on_same_key(caller, under.as_ref(), None, name_of(to)).await,
+                to => on_same_key(self, caller, under.as_ref(), None, name_of(to)).await,
             };
             let opened = match from {
-                Some(from) => self.open_under(caller, from, &request.from).await?,
+                Some(from) => open_under(self, caller, from, &request.from).await?,
                 None => {
                     let ask = Ask::new(caller, "ReEncryptFrom").context(request.from.context).same_key(same);
-                    self.open_as(&mut call, &request.from, ask).await?
+                    open_as(self, &mut call, &request.from, ask).await?
                 }
             };
             let ask = Ask::new(caller, "ReEncryptTo").context(request.context).same_key(same);
             let to = match request.to {
-                KeyRef::ServiceOwned => self.owned_for(caller)?,
-                to => self.admit_ref(&mut call, to, ask).await?,
+                KeyRef::ServiceOwned => owned_for(self, caller)?,
+                to => admit_ref(self, &mut call, to, ask).await?,
             };
             fits(&to, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "ReEncrypt")?;
             usable(&to)?;
-            let sealed = self.seal(caller, to, request.context, &opened.plaintext).await?;
+            let sealed = seal(self, caller, to, request.context, &opened.plaintext).await?;
             call.uses_material("sourceKeyMaterialId", opened.material_id.as_deref());
             call.uses_material("destinationKeyMaterialId", sealed.material_id.as_deref());
             Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() })
         }
         .await;
-        self.finish(call, outcome).await
+        finish(self, call, outcome).await
     }
 
     async fn describe(&self, caller: &Caller, key: &KeyRef) -> Result<KeyDescription, Error> {
         let key = match key {
-            KeyRef::ServiceOwned => self.owned_for(caller)?,
+            KeyRef::ServiceOwned => owned_for(self, caller)?,
             other => {
-                let target = self.resolve(caller, name_of(other), Names::Aliases, "keyId").await?;
-                match target.key.clone().filter(|key| self.may_be_told(caller, key, &target)) {
+                let target = resolve(self, caller, name_of(other), Names::Aliases, "keyId").await?;
+                match target.key.clone().filter(|key| may_be_told(self, caller, key, &target)) {
                     Some(key) => key,
                     None => {
-                        return Err(self.unknown(
+                        return Err(unknown(
+                            self,
                             Ask::new(caller, "GenerateDataKey"),
                             &target.named,
                             &target.account(),
@@ -143,7 +150,7 @@ impl Kms for Embedded {
         context: &EncryptionContext,
     ) -> Result<(), Error> {
         self.up_to_date().await?;
-        let target = self.target(caller, key);
+        let target = target_of_arn(self, caller, key);
         if target.as_ref().is_ok_and(|target| target.key.as_ref().is_some_and(|key| key.is_owned())) {
             return Ok(());
         }
@@ -151,7 +158,7 @@ impl Kms for Embedded {
             for permission in permissions(operation) {
                 let ask = Ask::new(caller, permission).context(context);
                 // What was opened before its holder went away stays usable for its window.
-                in_service(&*self.authorize(ask, &target)?)?;
+                in_service(&*authorize(self, ask, &target)?)?;
             }
             Ok(())
         });
@@ -162,7 +169,7 @@ impl Kms for Embedded {
         let mut call =
             Call::reads(caller, operation.name()).with("keyId", key.as_str()).context("encryptionContext", context);
         call.touches(key);
-        self.finish(call, outcome).await
+        finish(self, call, outcome).await
     }
 }
 
@@ -176,60 +183,68 @@ fn permissions(operation: Operation) -> &'static [&'static str] {
     }
 }
 
-impl Embedded {
-    /// The service-owned key, for the gateway's own calls. The protocol edge cannot name it.
-    fn owned_for(&self, caller: &Caller) -> Result<Arc<Key>, Error> {
-        self.owned().filter(|_| is_own_call(caller)).ok_or_else(|| no_such_key("(service-owned key)"))
-    }
+/// The service-owned key, for the gateway's own calls. The protocol edge cannot name it.
+fn owned_for(service: &Embedded, caller: &Caller) -> Result<Arc<Key>, Error> {
+    owned(service).filter(|_| is_own_call(caller)).ok_or_else(|| no_such_key("(service-owned key)"))
+}
 
-    /// The service-owned key, if it is what a ciphertext of the gateway's own is under.
-    fn owned_behind(&self, caller: &Caller, request: &Decrypt<'_>) -> Option<Arc<Key>> {
-        let key = self.owned().filter(|_| is_own_call(caller))?;
-        let named = request.key.is_none_or(|named| key.is(named));
-        (named && ciphertext::parse(request.wrapped).is_ok_and(|parsed| is_under(&key, &parsed))).then_some(key)
-    }
+/// The service-owned key, if it is what a ciphertext of the gateway's own is under.
+fn owned_behind(service: &Embedded, caller: &Caller, request: &Decrypt<'_>) -> Option<Arc<Key>> {
+    let key = owned(service).filter(|_| is_own_call(caller))?;
+    let named = request.key.is_none_or(|named| key.is(named));
+    (named && ciphertext::parse(request.wrapped).is_ok_and(|parsed| is_under(&key, &parsed))).then_some(key)
+}
 
-    async fn open_under(&self, caller: &Caller, key: Arc<Key>, request: &Decrypt<'_>) -> Result<Opened, Error> {
-        let parsed = ciphertext::parse(request.wrapped)?;
-        self.open_parsed(caller, key, &parsed, request.context).await
-    }
+async fn open_under(
+    service: &Embedded,
+    caller: &Caller,
+    key: Arc<Key>,
+    request: &Decrypt<'_>,
+) -> Result<Opened, Error> {
+    let parsed = ciphertext::parse(request.wrapped)?;
+    open_parsed(service, caller, key, &parsed, request.context).await
+}
 
-    async fn open_as(&self, call: &mut Call<'_>, request: &Decrypt<'_>, ask: Ask<'_>) -> Result<Opened, Error> {
-        let parsed = ciphertext::parse(request.wrapped)?;
-        let named = request.key.map(|named| self.here(named));
-        let key = self.source(call, named.as_ref().map(KeyArn::as_str), &parsed, ask).await?;
-        self.open_parsed(call.caller, key, &parsed, request.context).await
-    }
+async fn open_as(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    request: &Decrypt<'_>,
+    ask: Ask<'_>,
+) -> Result<Opened, Error> {
+    let parsed = ciphertext::parse(request.wrapped)?;
+    let named = request.key.map(|named| known_here(service, named));
+    let key = key_behind(service, call, named.as_ref().map(KeyArn::as_str), &parsed, ask).await?;
+    open_parsed(service, call.caller, key, &parsed, request.context).await
+}
 
-    /// The key by which this Region knows what `arn` names: objects that came from another Region
-    /// name its member of a multi-Region key, and the local one opens them.
-    fn here(&self, arn: &KeyArn) -> KeyArn {
-        let elsewhere = arn.region() != self.state.region.as_str();
-        elsewhere.then(|| self.local_member(arn)).flatten().unwrap_or_else(|| arn.clone())
-    }
+/// The key by which this Region knows what `arn` names: objects that came from another Region
+/// name its member of a multi-Region key, and the local one opens them.
+fn known_here(service: &Embedded, arn: &KeyArn) -> KeyArn {
+    let elsewhere = arn.region() != service.state.region.as_str();
+    elsewhere.then(|| local_member(service, arn)).flatten().unwrap_or_else(|| arn.clone())
+}
 
-    async fn admit_ref(&self, call: &mut Call<'_>, key: &KeyRef, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
-        self.admit(call, name_of(key), Names::Aliases, ask).await
-    }
+async fn admit_ref(service: &Embedded, call: &mut Call<'_>, key: &KeyRef, ask: Ask<'_>) -> Result<Arc<Key>, Error> {
+    admit(service, call, name_of(key), Names::Aliases, ask).await
+}
 
-    /// Whether `describe` may lead from this name to this key. An alias of another account leads
-    /// only those there who may describe the key: its ARN is not in what they gave.
-    fn may_be_told(&self, caller: &Caller, key: &Key, target: &Target) -> bool {
-        let own = key.record.account == caller.identity.principal.account;
-        own || target.alias.is_none() || self.authorize(Ask::new(caller, "DescribeKey"), target).is_ok()
-    }
+/// Whether `describe` may lead from this name to this key. An alias of another account leads
+/// only those there who may describe the key: its ARN is not in what they gave.
+fn may_be_told(service: &Embedded, caller: &Caller, key: &Key, target: &Target) -> bool {
+    let own = key.record.account == caller.identity.principal.account;
+    own || target.alias.is_none() || authorize(service, Ask::new(caller, "DescribeKey"), target).is_ok()
+}
 
-    /// What an ARN names, without waiting for anything.
-    fn target(&self, caller: &Caller, arn: &KeyArn) -> Result<Target, Error> {
-        let arn = &self.here(arn);
-        let account: AccountId = arn.account().parse().map_err(|_| no_such_key(arn.as_str()))?;
-        let key = self.find_any(&account, arn.key_id()).filter(|key| key.is(arn));
-        let key = key.filter(|key| !key.is_owned() || is_own_call(caller));
-        if key.is_none() && account == caller.identity.principal.account {
-            return Err(no_such_key(arn.as_str()));
-        }
-        Ok(Target { key, named: arn.as_str().to_owned(), alias: None })
+/// What an ARN names, without waiting for anything.
+fn target_of_arn(service: &Embedded, caller: &Caller, arn: &KeyArn) -> Result<Target, Error> {
+    let arn = &known_here(service, arn);
+    let account: AccountId = arn.account().parse().map_err(|_| no_such_key(arn.as_str()))?;
+    let key = find_any(service, &account, arn.key_id()).filter(|key| key.is(arn));
+    let key = key.filter(|key| !key.is_owned() || is_own_call(caller));
+    if key.is_none() && account == caller.identity.principal.account {
+        return Err(no_such_key(arn.as_str()));
     }
+    Ok(Target { key, named: arn.as_str().to_owned(), alias: None })
 }
 
 /// Whether the gateway calls for itself. On a user's behalf it has the user's rights and no more,

@@ -15,6 +15,7 @@ mod algorithm;
 mod contract;
 mod error;
 mod holder;
+mod key;
 mod metered;
 mod root;
 mod spec;
@@ -25,13 +26,13 @@ pub use algorithm::{
     Algorithms, EncryptionAlgorithm, KeyAgreementAlgorithm, MacAlgorithm, MessageType, SigningAlgorithm,
 };
 pub use contract::{
-    Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyManager, KeyRef, KeyState, KeyUsage, Kms, Operation,
-    ReEncrypt, ReEncrypted,
+    Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyRef, Kms, Operation, ReEncrypt, ReEncrypted,
 };
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;
 pub use error::Error;
 pub use holder::{Adopted, Clusters, HolderError, Holders, KeyHolder, MAX_HELD_CIPHERTEXT, TokenCluster, Use};
+pub use key::{KeyManager, KeyState, KeyUsage};
 pub use metered::{Count, Counted, Metered, Outcome};
 pub use root::{RootKey, RootKeyError, RootProtector, RootSecret};
 pub use spec::KeySpec;

@@ -28,7 +28,7 @@ pub struct House {
     modules: BTreeMap<Vec<String>, Module>,
     /// (type, method) and the file that defines it.
     methods: BTreeMap<(String, String), BTreeSet<String>>,
-    /// (file, type) and the methods called on `self` or `Self` there.
+    /// (file, type) and the methods called there on `self`, `Self` or a parameter of that type.
     called: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
@@ -61,8 +61,14 @@ impl House {
     }
 
     fn module(&mut self, path: &[String], file: &str, items: &[syn::Item], text: &dyn Fn(&str) -> Option<String>) {
-        let mut reader =
-            Reader { path: path.to_vec(), module: Module::default(), inside: None, house: self, file: file.to_owned() };
+        let mut reader = Reader {
+            path: path.to_vec(),
+            module: Module::default(),
+            inside: None,
+            parameters: BTreeMap::new(),
+            house: self,
+            file: file.to_owned(),
+        };
         reader.module.file = file.to_owned();
         for item in items {
             reader.visit_item(item);
@@ -100,18 +106,27 @@ impl House {
         edges
     }
 
-    /// Which file calls, on its own type, methods that other files define.
+    /// Which file calls a type's methods that other files define, those below it left out.
     pub fn calls(&self) -> Edges {
         let mut edges = Edges::new();
         for ((file, owner), called) in &self.called {
             for method in called {
                 let homes = self.methods.get(&(owner.clone(), method.clone()));
-                for home in homes.into_iter().flatten().filter(|home| *home != file) {
+                for home in homes.into_iter().flatten().filter(|home| *home != file && !is_below(home, file)) {
                     edges.entry(file.clone()).or_default().insert(home.clone());
                 }
             }
         }
         edges
+    }
+
+    /// How many methods each type has, wherever they stand; those of traits are left out.
+    pub fn sizes(&self) -> BTreeMap<&str, usize> {
+        let mut sizes = BTreeMap::new();
+        for (owner, _) in self.methods.keys() {
+            *sizes.entry(owner.as_str()).or_default() += 1;
+        }
+        sizes
     }
 
     /// The file that defines what an absolute path names, re-exports seen through.
@@ -157,6 +172,8 @@ struct Reader<'a> {
     module: Module,
     /// The type whose `impl` is being read.
     inside: Option<String>,
+    /// Types of the parameters of the function that is being read, by name.
+    parameters: BTreeMap<String, String>,
     house: &'a mut House,
 }
 
@@ -236,10 +253,24 @@ impl Reader<'_> {
         self.module.defines.insert(name.to_string());
     }
 
-    fn call(&mut self, method: String) {
-        if let Some(owner) = &self.inside {
-            self.house.called.entry((self.file.clone(), owner.clone())).or_default().insert(method);
+    fn call(&mut self, owner: Option<String>, method: String) {
+        if let Some(owner) = owner {
+            self.house.called.entry((self.file.clone(), owner)).or_default().insert(method);
         }
+    }
+
+    /// Reads a function, its parameters known.
+    fn within(&mut self, signature: &syn::Signature, read: impl FnOnce(&mut Self)) {
+        let typed = signature.inputs.iter().filter_map(|input| match input {
+            syn::FnArg::Typed(typed) => match &*typed.pat {
+                syn::Pat::Ident(name) => Some((name.ident.to_string(), type_of(&typed.ty)?)),
+                _ => None,
+            },
+            syn::FnArg::Receiver(_) => None,
+        });
+        let outside = std::mem::replace(&mut self.parameters, typed.collect());
+        read(self);
+        self.parameters = outside;
     }
 }
 
@@ -258,10 +289,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
-        let owner = match &*item.self_ty {
-            syn::Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
-            _ => None,
-        };
+        let owner = type_of(&item.self_ty);
         if let (Some(owner), None) = (&owner, &item.trait_) {
             for inner in &item.items {
                 if let syn::ImplItem::Fn(method) = inner
@@ -277,9 +305,20 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         self.inside = outside;
     }
 
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        self.within(&item.sig, |reader| visit::visit_item_fn(reader, item));
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        self.within(&item.sig, |reader| visit::visit_impl_item_fn(reader, item));
+    }
+
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
-        if matches!(&*call.receiver, syn::Expr::Path(path) if path.path.is_ident("self")) {
-            self.call(call.method.to_string());
+        if let syn::Expr::Path(path) = &*call.receiver
+            && let Some(name) = path.path.get_ident()
+        {
+            let owner = if name == "self" { &self.inside } else { &self.parameters.get(&name.to_string()).cloned() };
+            self.call(owner.clone(), call.method.to_string());
         }
         visit::visit_expr_method_call(self, call);
     }
@@ -287,7 +326,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if segments.len() == 2 && segments[0] == "Self" {
-            self.call(segments[1].clone());
+            self.call(self.inside.clone(), segments[1].clone());
         } else if path.leading_colon.is_none()
             && segments.len() > 1
             && let Some(absolute) = self.absolute(&segments)
@@ -295,6 +334,15 @@ impl<'ast> Visit<'ast> for Reader<'_> {
             self.module.names.push(absolute);
         }
         visit::visit_path(self, path);
+    }
+}
+
+/// The name of a type, by itself or behind a reference.
+fn type_of(ty: &syn::Type) -> Option<String> {
+    match ty {
+        syn::Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
+        syn::Type::Reference(reference) => type_of(&reference.elem),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@
 mod operations;
 
 use arqueta_audit::EventBuilder;
-use arqueta_keys::Embedded;
+use arqueta_keys::{Embedded, operations as keys};
 use arqueta_kms::Caller;
 use serde_json::{Map, Value};
 
@@ -103,9 +103,9 @@ macro_rules! dispatch {
      answers { $($name:literal => $method:ident),* $(,)? }
      silent { $($silent:literal => $silent_method:ident),* $(,)? }) => {
         match $operation {
-            $($name => json::encoded(&$service.$method($caller, json::decoded($body)?).await?),)*
+            $($name => json::encoded(&keys::$method($service, $caller, json::decoded($body)?).await?),)*
             $($silent => {
-                $service.$silent_method($caller, json::decoded($body)?).await?;
+                keys::$silent_method($service, $caller, json::decoded($body)?).await?;
                 Ok(Vec::new())
             })*
             known if OPERATIONS.contains(&known) => Err(Error::Unsupported { operation: known.to_owned() }),

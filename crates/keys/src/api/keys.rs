@@ -3,7 +3,7 @@
 use arqueta_kms::{KeyManager, KeySpec, KeyState, KeyUsage};
 use serde::{Deserialize, Serialize};
 
-use super::{EpochSeconds, MultiRegionConfiguration, Tag};
+use super::{EpochSeconds, Tag};
 
 /// `CreateKey`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -226,4 +226,26 @@ pub struct UpdateKeyDescriptionRequest {
     pub key_id: String,
     /// Up to 8,192 characters.
     pub description: String,
+}
+
+/// The keys of a multi-Region key, in [`KeyMetadata`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MultiRegionConfiguration {
+    /// `PRIMARY` or `REPLICA`: which this key is.
+    pub multi_region_key_type: &'static str,
+    /// The primary key.
+    pub primary_key: MultiRegionKey,
+    /// The replicas, in the order of their Regions.
+    pub replica_keys: Vec<MultiRegionKey>,
+}
+
+/// One key of a multi-Region key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MultiRegionKey {
+    /// Its ARN.
+    pub arn: String,
+    /// Its Region.
+    pub region: String,
 }

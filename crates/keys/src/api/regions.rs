@@ -43,25 +43,3 @@ pub struct UpdatePrimaryRegionRequest {
     /// Region of the replica that becomes the primary key.
     pub primary_region: String,
 }
-
-/// The keys of a multi-Region key, in [`KeyMetadata`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct MultiRegionConfiguration {
-    /// `PRIMARY` or `REPLICA`: which this key is.
-    pub multi_region_key_type: &'static str,
-    /// The primary key.
-    pub primary_key: MultiRegionKey,
-    /// The replicas, in the order of their Regions.
-    pub replica_keys: Vec<MultiRegionKey>,
-}
-
-/// One key of a multi-Region key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct MultiRegionKey {
-    /// Its ARN.
-    pub arn: String,
-    /// Its Region.
-    pub region: String,
-}

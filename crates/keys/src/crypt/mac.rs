@@ -7,9 +7,11 @@ use aws_lc_rs::hmac::{self, HMAC_SHA224, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
 
 use super::ciphertext;
 use super::opened::{MAX_PLAINTEXT, blob, no_material};
+use super::sealing::material_of;
 use crate::Embedded;
 use crate::api::{Blob, GenerateMacRequest, GenerateMacResponse, VerifyMacRequest, VerifyMacResponse};
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::dry_run::dry_run;
 use crate::decide::resolve::Names;
@@ -17,86 +19,84 @@ use crate::key::Key;
 use crate::key::fitness::{incompatible, usable, used_for};
 use crate::limits::{self, refused};
 
-impl Embedded {
-    /// `GenerateMac`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn generate_mac(
-        &self,
-        caller: &Caller,
-        request: GenerateMacRequest,
-    ) -> Result<GenerateMacResponse, Error> {
-        let mut call = noted(caller, "GenerateMac", &request.key_id, &request.mac_algorithm);
-        let outcome = async {
-            limits::grant_tokens(&request.grant_tokens)?;
-            let (key, algorithm) =
-                self.mac_key(&mut call, &request.key_id, &request.mac_algorithm, &request.message).await?;
-            if request.dry_run {
-                return Err(dry_run());
-            }
-            let tag = hmac::sign(&self.hmac(&key, algorithm)?, request.message.expose());
-            Ok(GenerateMacResponse {
-                mac: Blob::new(tag.as_ref().to_vec()),
-                mac_algorithm: algorithm.name(),
-                key_id: key.arn.as_str().to_owned(),
-            })
+/// `GenerateMac`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn generate_mac(
+    service: &Embedded,
+    caller: &Caller,
+    request: GenerateMacRequest,
+) -> Result<GenerateMacResponse, Error> {
+    let mut call = noted(caller, "GenerateMac", &request.key_id, &request.mac_algorithm);
+    let outcome = async {
+        limits::grant_tokens(&request.grant_tokens)?;
+        let (key, algorithm) =
+            mac_key(service, &mut call, &request.key_id, &request.mac_algorithm, &request.message).await?;
+        if request.dry_run {
+            return Err(dry_run());
         }
-        .await;
-        self.finish(call, outcome).await
+        let tag = hmac::sign(&hmac_key(service, &key, algorithm)?, request.message.expose());
+        Ok(GenerateMacResponse {
+            mac: Blob::new(tag.as_ref().to_vec()),
+            mac_algorithm: algorithm.name(),
+            key_id: key.arn.as_str().to_owned(),
+        })
     }
+    .await;
+    finish(service, call, outcome).await
+}
 
-    /// `VerifyMac`. Compares in constant time, and answers only for the right code.
-    ///
-    /// # Errors
-    /// `KMSInvalidMacException` for all others, and as the API names them.
-    pub async fn verify_mac(&self, caller: &Caller, request: VerifyMacRequest) -> Result<VerifyMacResponse, Error> {
-        let mut call = noted(caller, "VerifyMac", &request.key_id, &request.mac_algorithm);
-        let outcome = async {
-            limits::grant_tokens(&request.grant_tokens)?;
-            blob(&request.mac, "mac", ciphertext::MAX)?;
-            let (key, algorithm) =
-                self.mac_key(&mut call, &request.key_id, &request.mac_algorithm, &request.message).await?;
-            if request.dry_run {
-                return Err(dry_run());
-            }
-            hmac::verify(&self.hmac(&key, algorithm)?, request.message.expose(), request.mac.expose())
-                .map_err(|_| refused("KMSInvalidMacException", ""))?;
-            Ok(VerifyMacResponse {
-                key_id: key.arn.as_str().to_owned(),
-                mac_valid: true,
-                mac_algorithm: algorithm.name(),
-            })
+/// `VerifyMac`. Compares in constant time, and answers only for the right code.
+///
+/// # Errors
+/// `KMSInvalidMacException` for all others, and as the API names them.
+pub async fn verify_mac(
+    service: &Embedded,
+    caller: &Caller,
+    request: VerifyMacRequest,
+) -> Result<VerifyMacResponse, Error> {
+    let mut call = noted(caller, "VerifyMac", &request.key_id, &request.mac_algorithm);
+    let outcome = async {
+        limits::grant_tokens(&request.grant_tokens)?;
+        blob(&request.mac, "mac", ciphertext::MAX)?;
+        let (key, algorithm) =
+            mac_key(service, &mut call, &request.key_id, &request.mac_algorithm, &request.message).await?;
+        if request.dry_run {
+            return Err(dry_run());
         }
-        .await;
-        self.finish(call, outcome).await
+        hmac::verify(&hmac_key(service, &key, algorithm)?, request.message.expose(), request.mac.expose())
+            .map_err(|_| refused("KMSInvalidMacException", ""))?;
+        Ok(VerifyMacResponse { key_id: key.arn.as_str().to_owned(), mac_valid: true, mac_algorithm: algorithm.name() })
     }
+    .await;
+    finish(service, call, outcome).await
+}
 
-    async fn mac_key(
-        &self,
-        call: &mut Call<'_>,
-        name: &str,
-        algorithm: &str,
-        message: &Blob,
-    ) -> Result<(Arc<Key>, MacAlgorithm), Error> {
-        let algorithm = limits::named(algorithm, "macAlgorithm", MacAlgorithm::NAMES, MacAlgorithm::named)?;
-        blob(message, "message", MAX_PLAINTEXT)?;
-        let wanted = [algorithm.name().to_owned()];
-        let conditions = [("kms:MacAlgorithm", &wanted[..])];
-        let ask = Ask::new(call.caller, call.name()).conditions(&conditions);
-        let key = self.admit(call, name, Names::Aliases, ask).await?;
-        used_for(&key, KeyUsage::GenerateVerifyMac, call.name())?;
-        if !Algorithms::of(key.record.spec, key.record.usage).mac.contains(&algorithm) {
-            return Err(incompatible(algorithm.name(), &key));
-        }
-        usable(&key)?;
-        Ok((key, algorithm))
+async fn mac_key(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    name: &str,
+    algorithm: &str,
+    message: &Blob,
+) -> Result<(Arc<Key>, MacAlgorithm), Error> {
+    let algorithm = limits::named(algorithm, "macAlgorithm", MacAlgorithm::NAMES, MacAlgorithm::named)?;
+    blob(message, "message", MAX_PLAINTEXT)?;
+    let wanted = [algorithm.name().to_owned()];
+    let conditions = [("kms:MacAlgorithm", &wanted[..])];
+    let ask = Ask::new(call.caller, call.name()).conditions(&conditions);
+    let key = admit(service, call, name, Names::Aliases, ask).await?;
+    used_for(&key, KeyUsage::GenerateVerifyMac, call.name())?;
+    if !Algorithms::of(key.record.spec, key.record.usage).mac.contains(&algorithm) {
+        return Err(incompatible(algorithm.name(), &key));
     }
+    usable(&key)?;
+    Ok((key, algorithm))
+}
 
-    fn hmac(&self, key: &Key, algorithm: MacAlgorithm) -> Result<hmac::Key, Error> {
-        let number = key.record.current().ok_or_else(|| no_material(key))?;
-        Ok(keyed(algorithm, self.material(key, number)?.expose()))
-    }
+fn hmac_key(service: &Embedded, key: &Key, algorithm: MacAlgorithm) -> Result<hmac::Key, Error> {
+    let number = key.record.current().ok_or_else(|| no_material(key))?;
+    Ok(keyed(algorithm, material_of(service, key, number)?.expose()))
 }
 
 fn keyed(algorithm: MacAlgorithm, bytes: &[u8]) -> hmac::Key {

@@ -8,5 +8,7 @@ pub(crate) mod held;
 pub(crate) mod mac;
 pub(crate) mod opened;
 pub(crate) mod pairs;
+pub(crate) mod private;
+pub(crate) mod sealing;
 pub(crate) mod signing;
 pub(crate) mod symmetric;

@@ -73,3 +73,5 @@ pub(crate) fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> 
 pub(crate) fn refuse_recipient(given: bool) -> Result<(), Error> {
     if given { Err(unsupported("Recipient")) } else { Ok(()) }
 }
+
+pub(crate) const ALGORITHM: &str = "SYMMETRIC_DEFAULT";

@@ -43,157 +43,161 @@ const CROSS_ACCOUNT: &[&str] = &[
     "VerifyMac",
 ];
 
-impl Embedded {
-    /// Whether the caller may do this with the key: key policy, identity policies, boundary and
-    /// session, then grants. An explicit deny is final.
-    ///
-    /// # Errors
-    /// [`Error::Denied`] in AWS's words. A principal of another account cannot tell a key that
-    /// does not exist from one that it may not use.
-    pub(crate) fn authorize(&self, ask: Ask<'_>, target: &Target) -> Result<Arc<Key>, Error> {
-        let Target { key, named, alias } = target;
-        let (Some(key), false) = (key, ask.caller.identity.principal.kind == PrincipalKind::Anonymous) else {
-            return Err(self.unknown(ask, named, &target.account()));
-        };
-        self.decide(ask, key, named, alias.as_deref()).map(|()| key.clone())
-    }
+/// Whether the caller may do this with the key: key policy, identity policies, boundary and
+/// session, then grants. An explicit deny is final.
+///
+/// # Errors
+/// [`Error::Denied`] in AWS's words. A principal of another account cannot tell a key that
+/// does not exist from one that it may not use.
+pub(crate) fn authorize(service: &Embedded, ask: Ask<'_>, target: &Target) -> Result<Arc<Key>, Error> {
+    let Target { key, named, alias } = target;
+    let (Some(key), false) = (key, ask.caller.identity.principal.kind == PrincipalKind::Anonymous) else {
+        return Err(unknown(service, ask, named, &target.account()));
+    };
+    decide(service, ask, key, named, alias.as_deref()).map(|()| key.clone())
+}
 
-    pub(crate) fn decide(&self, ask: Ask<'_>, key: &Key, named: &str, alias: Option<&str>) -> Result<(), Error> {
-        let identity = &*ask.caller.identity;
-        let Some(policy) = key.policy.as_deref() else { return Ok(()) };
-        let foreign = identity.principal.account != key.record.account;
-        let conditions = self.key_conditions(ask, key, alias);
-        let action = ask.action();
-        let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
-        let evaluation = evaluate(identity, &request, ResourcePolicy::required(policy, &key.record.account));
-        let open = !foreign || CROSS_ACCOUNT.contains(&ask.operation);
-        match evaluation.decision {
-            Decision::Allow if open => Ok(()),
-            Decision::ImplicitDeny { .. } if open && self.granted(ask, key, &request, foreign) => Ok(()),
-            _ if foreign => Err(self.unknown(ask, named, &key.record.account)),
-            _ => Err(refusal(identity, &action, named, evaluation)),
-        }
+pub(crate) fn decide(
+    service: &Embedded,
+    ask: Ask<'_>,
+    key: &Key,
+    named: &str,
+    alias: Option<&str>,
+) -> Result<(), Error> {
+    let identity = &*ask.caller.identity;
+    let Some(policy) = key.policy.as_deref() else { return Ok(()) };
+    let foreign = identity.principal.account != key.record.account;
+    let conditions = key_conditions(service, ask, key, alias);
+    let action = ask.action();
+    let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
+    let evaluation = evaluate(identity, &request, ResourcePolicy::required(policy, &key.record.account));
+    let open = !foreign || CROSS_ACCOUNT.contains(&ask.operation);
+    match evaluation.decision {
+        Decision::Allow if open => Ok(()),
+        Decision::ImplicitDeny { .. } if open && is_granted(service, ask, key, &request, foreign) => Ok(()),
+        _ if foreign => Err(unknown(service, ask, named, &key.record.account)),
+        _ => Err(refusal(identity, &action, named, evaluation)),
     }
+}
 
-    /// Whether the caller may do something that concerns no key, such as `ListKeys`, or an alias:
-    /// identity policies decide.
-    pub(crate) fn authorize_account(&self, ask: Ask<'_>, resource: &str) -> Result<(), Error> {
-        let identity = &*ask.caller.identity;
-        let mut conditions = self.conditions(ask);
-        conditions.set("kms:calleraccount", identity.principal.account.as_str());
-        let action = ask.action();
-        let request = Request { action: &action, resource, keys: &conditions };
-        let evaluation = evaluate(identity, &request, ResourcePolicy::additive(None, &identity.principal.account));
-        if evaluation.is_allowed() && identity.principal.kind != PrincipalKind::Anonymous {
-            return Ok(());
-        }
-        // There is no resource-based policy that could have allowed it.
-        let evaluation = match evaluation.decision {
-            Decision::ExplicitDeny { .. } => evaluation,
-            _ => Evaluation { decision: Decision::ImplicitDeny { why: PolicyType::Identity }, ..evaluation },
-        };
-        Err(refusal(identity, &action, resource, evaluation))
+/// Whether the caller may do something that concerns no key, such as `ListKeys`, or an alias:
+/// identity policies decide.
+pub(crate) fn authorize_account(service: &Embedded, ask: Ask<'_>, resource: &str) -> Result<(), Error> {
+    let identity = &*ask.caller.identity;
+    let mut conditions = request_conditions(service, ask);
+    conditions.set("kms:calleraccount", identity.principal.account.as_str());
+    let action = ask.action();
+    let request = Request { action: &action, resource, keys: &conditions };
+    let evaluation = evaluate(identity, &request, ResourcePolicy::additive(None, &identity.principal.account));
+    if evaluation.is_allowed() && identity.principal.kind != PrincipalKind::Anonymous {
+        return Ok(());
     }
+    // There is no resource-based policy that could have allowed it.
+    let evaluation = match evaluation.decision {
+        Decision::ExplicitDeny { .. } => evaluation,
+        _ => Evaluation { decision: Decision::ImplicitDeny { why: PolicyType::Identity }, ..evaluation },
+    };
+    Err(refusal(identity, &action, resource, evaluation))
+}
 
-    /// Whether `caller` could put a policy again if `policy` were the key's.
-    pub(crate) fn keeps_control(&self, caller: &Caller, key: &Key, policy: &Policy) -> bool {
-        let ask = Ask::new(caller, "PutKeyPolicy");
-        let conditions = self.key_conditions(ask, key, None);
-        let action = ask.action();
-        let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
-        evaluate(&caller.identity, &request, ResourcePolicy::required(policy, &key.record.account)).is_allowed()
-    }
+/// Whether `caller` could put a policy again if `policy` were the key's.
+pub(crate) fn keeps_control(service: &Embedded, caller: &Caller, key: &Key, policy: &Policy) -> bool {
+    let ask = Ask::new(caller, "PutKeyPolicy");
+    let conditions = key_conditions(service, ask, key, None);
+    let action = ask.action();
+    let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
+    evaluate(&caller.identity, &request, ResourcePolicy::required(policy, &key.record.account)).is_allowed()
+}
 
-    /// The denial for a key of another account, `owner`, which may not be there: nothing in it
-    /// depends on the key.
-    pub(crate) fn unknown(&self, ask: Ask<'_>, named: &str, owner: &AccountId) -> Error {
-        let identity = &*ask.caller.identity;
-        let conditions = self.conditions(ask);
-        let action = ask.action();
-        let request = Request { action: &action, resource: named, keys: &conditions };
-        // The caller's own side is told.
-        let own = evaluate(identity, &request, ResourcePolicy::additive(None, owner));
-        match own.decision {
-            Decision::ExplicitDeny { .. }
-            | Decision::ImplicitDeny { why: PolicyType::Identity | PolicyType::Boundary | PolicyType::Session } => {
-                refusal(identity, &action, named, own)
-            }
-            _ => denial(identity, &action, named, NO_ORACLE),
+/// The denial for a key of another account, `owner`, which may not be there: nothing in it
+/// depends on the key.
+pub(crate) fn unknown(service: &Embedded, ask: Ask<'_>, named: &str, owner: &AccountId) -> Error {
+    let identity = &*ask.caller.identity;
+    let conditions = request_conditions(service, ask);
+    let action = ask.action();
+    let request = Request { action: &action, resource: named, keys: &conditions };
+    // The caller's own side is told.
+    let own = evaluate(identity, &request, ResourcePolicy::additive(None, owner));
+    match own.decision {
+        Decision::ExplicitDeny { .. }
+        | Decision::ImplicitDeny { why: PolicyType::Identity | PolicyType::Boundary | PolicyType::Session } => {
+            refusal(identity, &action, named, own)
         }
+        _ => denial(identity, &action, named, NO_ORACLE),
     }
+}
 
-    /// Whether a grant allows what no policy does. A session's policies still bound it, and a
-    /// principal of another account needs its own account's permission as well.
-    fn granted(&self, ask: Ask<'_>, key: &Key, request: &Request<'_>, foreign: bool) -> bool {
-        let identity = &*ask.caller.identity;
-        let covered = {
-            let directory = self.state.directory();
-            let KeyRecord { account, id, .. } = &key.record;
-            let grants = directory.issued.of_key(account, id);
-            grants.is_some_and(|grants| names_of(identity).any(|name| grants.to(name).any(|grant| covers(grant, ask))))
-        };
-        if !covered {
-            return false;
-        }
-        let own = |identity: &Identity| {
-            evaluate(identity, request, ResourcePolicy::additive(None, &identity.principal.account)).is_allowed()
-        };
-        match &identity.session {
-            _ if foreign => own(identity),
-            Some(session) => {
-                own(&Identity { policies: session.clone(), session: None, boundary: None, ..identity.clone() })
-            }
-            None => true,
-        }
+/// Whether a grant allows what no policy does. A session's policies still bound it, and a
+/// principal of another account needs its own account's permission as well.
+fn is_granted(service: &Embedded, ask: Ask<'_>, key: &Key, request: &Request<'_>, foreign: bool) -> bool {
+    let identity = &*ask.caller.identity;
+    let covered = {
+        let directory = service.state.directory();
+        let KeyRecord { account, id, .. } = &key.record;
+        let grants = directory.issued.of_key(account, id);
+        grants.is_some_and(|grants| names_of(identity).any(|name| grants.to(name).any(|grant| covers(grant, ask))))
+    };
+    if !covered {
+        return false;
     }
+    let own = |identity: &Identity| {
+        evaluate(identity, request, ResourcePolicy::additive(None, &identity.principal.account)).is_allowed()
+    };
+    match &identity.session {
+        _ if foreign => own(identity),
+        Some(session) => {
+            own(&Identity { policies: session.clone(), session: None, boundary: None, ..identity.clone() })
+        }
+        None => true,
+    }
+}
 
-    fn conditions<'a>(&'a self, ask: Ask<'a>) -> ConditionKeys<'a> {
-        let mut keys = ConditionKeys::of_request(&ask.caller.request, ask.region.unwrap_or(&self.state.region));
-        for (name, values) in ask.conditions {
-            keys.insert_all(name, values.iter().map(String::as_str));
-        }
-        if let Some(same) = ask.same_key {
-            keys.set("kms:reencryptonsamekey", if same { "true" } else { "false" });
-        }
-        if let Some(context) = ask.context {
-            for (name, value) in context.pairs() {
-                keys.insert(&["kms:EncryptionContext:", name].concat(), value);
-            }
-            for (name, _) in context.pairs() {
-                keys.set("kms:encryptioncontextkeys", name);
-            }
-        }
-        keys
+fn request_conditions<'a>(service: &'a Embedded, ask: Ask<'a>) -> ConditionKeys<'a> {
+    let mut keys = ConditionKeys::of_request(&ask.caller.request, ask.region.unwrap_or(&service.state.region));
+    for (name, values) in ask.conditions {
+        keys.insert_all(name, values.iter().map(String::as_str));
     }
+    if let Some(same) = ask.same_key {
+        keys.set("kms:reencryptonsamekey", if same { "true" } else { "false" });
+    }
+    if let Some(context) = ask.context {
+        for (name, value) in context.pairs() {
+            keys.insert(&["kms:EncryptionContext:", name].concat(), value);
+        }
+        for (name, _) in context.pairs() {
+            keys.set("kms:encryptioncontextkeys", name);
+        }
+    }
+    keys
+}
 
-    /// The condition keys of KMS (Service Authorization Reference, "Condition keys for AWS Key
-    /// Management Service").
-    fn key_conditions<'a>(&'a self, ask: Ask<'a>, key: &Key, alias: Option<&str>) -> ConditionKeys<'a> {
-        let mut keys = self.conditions(ask);
-        let KeyRecord { spec, usage, origin, .. } = &key.record;
-        keys.set("kms:calleraccount", ask.caller.identity.principal.account.as_str());
-        keys.set("kms:keyspec", spec.name());
-        keys.set("kms:customermasterkeyspec", spec.name());
-        keys.set("kms:keyusage", usage.name());
-        keys.set("kms:customermasterkeyusage", usage.name());
-        keys.set("kms:keyorigin", origin.name());
-        keys.set("kms:multiregion", if key.record.multi_region.is_some() { "true" } else { "false" });
-        if let Some(regions) = &key.record.multi_region {
-            let primary = regions.primary.as_str() == key.arn.region();
-            keys.set("kms:multiregionkeytype", if primary { "PRIMARY" } else { "REPLICA" });
-        }
-        keys.insert_all("kms:ResourceAliases", key.aliases.iter().map(String::as_str));
-        if let Some(alias) = alias {
-            keys.insert("kms:RequestAlias", alias);
-        }
-        if ask.context.is_some() {
-            keys.set("kms:encryptionalgorithm", ask.algorithm.name());
-        }
-        for (name, value) in &key.record.tags {
-            keys.insert(&["aws:ResourceTag/", name].concat(), value.as_str());
-        }
-        keys
+/// The condition keys of KMS (Service Authorization Reference, "Condition keys for AWS Key
+/// Management Service").
+fn key_conditions<'a>(service: &'a Embedded, ask: Ask<'a>, key: &Key, alias: Option<&str>) -> ConditionKeys<'a> {
+    let mut keys = request_conditions(service, ask);
+    let KeyRecord { spec, usage, origin, .. } = &key.record;
+    keys.set("kms:calleraccount", ask.caller.identity.principal.account.as_str());
+    keys.set("kms:keyspec", spec.name());
+    keys.set("kms:customermasterkeyspec", spec.name());
+    keys.set("kms:keyusage", usage.name());
+    keys.set("kms:customermasterkeyusage", usage.name());
+    keys.set("kms:keyorigin", origin.name());
+    keys.set("kms:multiregion", if key.record.multi_region.is_some() { "true" } else { "false" });
+    if let Some(regions) = &key.record.multi_region {
+        let primary = regions.primary.as_str() == key.arn.region();
+        keys.set("kms:multiregionkeytype", if primary { "PRIMARY" } else { "REPLICA" });
     }
+    keys.insert_all("kms:ResourceAliases", key.aliases.iter().map(String::as_str));
+    if let Some(alias) = alias {
+        keys.insert("kms:RequestAlias", alias);
+    }
+    if ask.context.is_some() {
+        keys.set("kms:encryptionalgorithm", ask.algorithm.name());
+    }
+    for (name, value) in &key.record.tags {
+        keys.insert(&["aws:ResourceTag/", name].concat(), value.as_str());
+    }
+    keys
 }
 
 /// AWS's wording for "you will not learn whether it exists".

@@ -7,7 +7,7 @@ use arqueta_kms::{Caller, Error};
 
 use super::quotas::Class;
 use crate::Embedded;
-use crate::call::Call;
+use crate::call::{Call, finish};
 use crate::key::Key;
 
 impl Embedded {
@@ -18,21 +18,21 @@ impl Embedded {
     /// [`Error::Throttled`].
     pub async fn admit_operation(&self, caller: &Caller, operation: &'static str) -> Result<(), Error> {
         let Some(class) = Class::of_operation(operation) else { return Ok(()) };
-        match self.take(caller, class) {
+        match take_token(self, caller, class) {
             Ok(()) => Ok(()),
-            refused => self.finish(Call::reads(caller, operation), refused).await,
+            refused => finish(self, Call::reads(caller, operation), refused).await,
         }
     }
+}
 
-    /// Counts a cryptographic operation with `key`. ReEncrypt counts for both of its keys.
-    pub(crate) fn charge(&self, caller: &Caller, operation: &str, key: &Key) -> Result<(), Error> {
-        if Class::of_operation(operation).is_some() {
-            return Ok(());
-        }
-        self.take(caller, Class::of_spec(key.record.spec))
+/// Counts a cryptographic operation with `key`. ReEncrypt counts for both of its keys.
+pub(crate) fn charge(service: &Embedded, caller: &Caller, operation: &str, key: &Key) -> Result<(), Error> {
+    if Class::of_operation(operation).is_some() {
+        return Ok(());
     }
+    take_token(service, caller, Class::of_spec(key.record.spec))
+}
 
-    fn take(&self, caller: &Caller, class: Class) -> Result<(), Error> {
-        self.state.limiter.take(&caller.identity.principal.account, class, self.state.clock.now())
-    }
+fn take_token(service: &Embedded, caller: &Caller, class: Class) -> Result<(), Error> {
+    service.state.limiter.take(&caller.identity.principal.account, class, service.state.clock.now())
 }

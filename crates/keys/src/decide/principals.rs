@@ -14,7 +14,7 @@ use crate::Embedded;
 use crate::key::{Key, new_policy, parse_policy};
 use crate::limits::refused;
 use crate::schema::{GrantRecord, KeyRecord};
-use crate::state::Change;
+use crate::state::change::Change;
 use crate::state::people::is_person;
 
 /// Answers for policies that were put elsewhere or before unique ids were kept: who does not exist
@@ -61,95 +61,95 @@ impl Embedded {
             (keys.cloned().collect::<Vec<_>>(), grants.cloned().collect::<Vec<_>>())
         };
         for key in keys {
-            self.identify_key(&key).await?;
+            identify_key(self, &key).await?;
         }
         for grant in grants {
-            self.identify_grant(&grant).await?;
+            identify_grant(self, &grant).await?;
         }
         Ok(())
     }
+}
 
-    async fn identify_key(&self, key: &Key) -> Result<(), Error> {
-        let policy = self.identified_or_gone(&key.record.policy).await?;
-        if policy == key.record.policy {
-            return Ok(());
-        }
-        let turn = self.turn_of(&key.record.account, &key.record.id).await?;
-        self.commit(turn, vec![Change::Key(KeyRecord { policy, ..key.record.clone() })]).await
+async fn identify_key(service: &Embedded, key: &Key) -> Result<(), Error> {
+    let policy = identified_or_gone(service, &key.record.policy).await?;
+    if policy == key.record.policy {
+        return Ok(());
     }
+    let turn = service.turn_of(&key.record.account, &key.record.id).await?;
+    service.commit(turn, vec![Change::Key(KeyRecord { policy, ..key.record.clone() })]).await
+}
 
-    async fn identify_grant(&self, old: &GrantRecord) -> Result<(), Error> {
-        let mut grant = old.clone();
-        for name in std::iter::once(&mut grant.grantee).chain(&mut grant.retiring) {
-            if let Some(person) = PrincipalName::of_aws(name).filter(is_person)
-                && let Known::Id(id) = self.state.people.get().identify(person).await.map_err(Error::Unavailable)?
-            {
-                *name = id;
-            }
-        }
-        if grant == *old {
-            return Ok(());
-        }
-        let turn = self.turn_of(&grant.account, &grant.key_id).await?;
-        self.commit(turn, vec![Change::Grant(grant)]).await
-    }
-
-    /// A key policy as it is kept.
-    ///
-    /// # Errors
-    /// `MalformedPolicyDocumentException`, also for one that names who does not exist.
-    pub(crate) async fn identified(&self, text: &str) -> Result<String, Error> {
-        let policy = new_policy(text)?;
-        arqueta_policy::identified(&policy, text, self.state.people.get()).await.map_err(|error| match error {
-            Unidentified::Lookup(source) => Error::Unavailable(source),
-            _ => refused(
-                "MalformedPolicyDocumentException",
-                "Policy contains a statement with one or more invalid principals.",
-            ),
-        })
-    }
-
-    /// As [`Self::identified`], for policies whose author is not there to be refused.
-    pub(crate) async fn identified_or_gone(&self, text: &str) -> Result<String, Error> {
-        let (policy, people) = (parse_policy(text)?, OrGone(self.state.people.get()));
-        let identified = arqueta_policy::identified(&policy, text, &people).await;
-        identified.map_err(|error| Error::Unavailable(error.into()))
-    }
-
-    /// A kept policy as it is shown.
-    pub(crate) async fn shown(&self, text: &str) -> Result<String, Error> {
-        arqueta_policy::shown(text, self.state.people.get()).await.map_err(Error::Unavailable)
-    }
-
-    /// The principal of a grant as it is kept.
-    ///
-    /// # Errors
-    /// `InvalidArnException` for anything but the ARN of a principal that exists.
-    pub(crate) async fn grantable(&self, arn: &str) -> Result<String, Error> {
-        match self.kept_name(arn).await? {
-            Some(name) => Ok(name),
-            None => Err(invalid_principal(arn)),
+async fn identify_grant(service: &Embedded, old: &GrantRecord) -> Result<(), Error> {
+    let mut grant = old.clone();
+    for name in std::iter::once(&mut grant.grantee).chain(&mut grant.retiring) {
+        if let Some(person) = PrincipalName::of_aws(name).filter(is_person)
+            && let Known::Id(id) = service.state.people.get().identify(person).await.map_err(Error::Unavailable)?
+        {
+            *name = id;
         }
     }
-
-    /// As [`Self::grantable`]; `None` for who does not exist.
-    pub(crate) async fn kept_name(&self, arn: &str) -> Result<Option<String>, Error> {
-        let Some(name) = PrincipalName::of_aws(arn).filter(|_| arn.starts_with("arn:")) else { return Ok(None) };
-        Ok(match self.state.people.get().identify(name).await.map_err(Error::Unavailable)? {
-            Known::Id(id) => Some(id),
-            Known::AsNamed => Some(arn.to_owned()),
-            Known::Nobody => None,
-        })
+    if grant == *old {
+        return Ok(());
     }
+    let turn = service.turn_of(&grant.account, &grant.key_id).await?;
+    service.commit(turn, vec![Change::Grant(grant)]).await
+}
 
-    /// The principal of a grant as it is shown: its id once it is gone.
-    pub(crate) async fn shown_name(&self, kept: &str) -> Result<String, Error> {
-        if kept.starts_with("arn:") {
-            return Ok(kept.to_owned());
-        }
-        let arn = self.state.people.get().arn_of(kept).await.map_err(Error::Unavailable)?;
-        Ok(arn.unwrap_or_else(|| kept.to_owned()))
+/// A key policy as it is kept.
+///
+/// # Errors
+/// `MalformedPolicyDocumentException`, also for one that names who does not exist.
+pub(crate) async fn identified(service: &Embedded, text: &str) -> Result<String, Error> {
+    let policy = new_policy(text)?;
+    arqueta_policy::identified(&policy, text, service.state.people.get()).await.map_err(|error| match error {
+        Unidentified::Lookup(source) => Error::Unavailable(source),
+        _ => refused(
+            "MalformedPolicyDocumentException",
+            "Policy contains a statement with one or more invalid principals.",
+        ),
+    })
+}
+
+/// As [`identified`], for policies whose author is not there to be refused.
+pub(crate) async fn identified_or_gone(service: &Embedded, text: &str) -> Result<String, Error> {
+    let (policy, people) = (parse_policy(text)?, OrGone(service.state.people.get()));
+    let identified = arqueta_policy::identified(&policy, text, &people).await;
+    identified.map_err(|error| Error::Unavailable(error.into()))
+}
+
+/// A kept policy as it is shown.
+pub(crate) async fn shown_policy(service: &Embedded, text: &str) -> Result<String, Error> {
+    arqueta_policy::shown(text, service.state.people.get()).await.map_err(Error::Unavailable)
+}
+
+/// The principal of a grant as it is kept.
+///
+/// # Errors
+/// `InvalidArnException` for anything but the ARN of a principal that exists.
+pub(crate) async fn grantable(service: &Embedded, arn: &str) -> Result<String, Error> {
+    match kept_name(service, arn).await? {
+        Some(name) => Ok(name),
+        None => Err(invalid_principal(arn)),
     }
+}
+
+/// As [`grantable`]; `None` for who does not exist.
+pub(crate) async fn kept_name(service: &Embedded, arn: &str) -> Result<Option<String>, Error> {
+    let Some(name) = PrincipalName::of_aws(arn).filter(|_| arn.starts_with("arn:")) else { return Ok(None) };
+    Ok(match service.state.people.get().identify(name).await.map_err(Error::Unavailable)? {
+        Known::Id(id) => Some(id),
+        Known::AsNamed => Some(arn.to_owned()),
+        Known::Nobody => None,
+    })
+}
+
+/// The principal of a grant as it is shown: its id once it is gone.
+pub(crate) async fn shown_name(service: &Embedded, kept: &str) -> Result<String, Error> {
+    if kept.starts_with("arn:") {
+        return Ok(kept.to_owned());
+    }
+    let arn = service.state.people.get().arn_of(kept).await.map_err(Error::Unavailable)?;
+    Ok(arn.unwrap_or_else(|| kept.to_owned()))
 }
 
 pub(crate) fn invalid_principal(arn: &str) -> Error {

@@ -93,3 +93,13 @@ pub(crate) fn fits(
     }
     Ok(())
 }
+
+/// A state in which nobody changes anything by hand.
+pub(crate) fn in_motion(lifecycle: Lifecycle) -> bool {
+    matches!(lifecycle, Lifecycle::Creating | Lifecycle::Updating { .. })
+}
+
+/// Whether a key's former primary waits for its heir.
+pub(crate) fn handing_over(lifecycle: Lifecycle) -> bool {
+    matches!(lifecycle, Lifecycle::Updating { .. })
+}

@@ -3,6 +3,7 @@
 pub(crate) mod condition_keys;
 pub(crate) mod fitness;
 pub(crate) mod homes;
+pub(crate) mod id;
 pub(crate) mod link;
 pub(crate) mod material;
 

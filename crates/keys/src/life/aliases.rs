@@ -10,196 +10,201 @@ use crate::api::{
     AliasListEntry, CreateAliasRequest, DeleteAliasRequest, EpochSeconds, ListAliasesRequest, ListAliasesResponse,
     UpdateAliasRequest,
 };
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::access::{authorize, authorize_account};
+use crate::decide::admit::admit_target;
 use crate::decide::ask::Ask;
-use crate::decide::resolve::Names;
+use crate::decide::resolve::{Names, find_key, resolve};
 use crate::key::Key;
 use crate::key::fitness::not_pending_deletion;
 use crate::limits::{self, refused};
 use crate::page::page;
 use crate::schema::AliasRecord;
-use crate::state::Change;
+use crate::state::change::Change;
 
 /// KMS Developer Guide, "Resource quotas".
 const MAX_PER_KEY: usize = 50;
 
-impl Embedded {
-    /// `CreateAlias`. Needs the permission on the alias and on the key.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn create_alias(&self, caller: &Caller, request: CreateAliasRequest) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "CreateAlias")
-            .with("aliasName", request.alias_name.as_str())
-            .with("targetKeyId", request.target_key_id.as_str());
-        let outcome = self.create_alias_in(&mut call, request).await;
-        self.finish(call, outcome).await
-    }
+/// `CreateAlias`. Needs the permission on the alias and on the key.
+///
+/// # Errors
+/// As the API names them.
+pub async fn create_alias(service: &Embedded, caller: &Caller, request: CreateAliasRequest) -> Result<(), Error> {
+    let mut call = Call::writes(caller, "CreateAlias")
+        .with("aliasName", request.alias_name.as_str())
+        .with("targetKeyId", request.target_key_id.as_str());
+    let outcome = create_alias_in(service, &mut call, request).await;
+    finish(service, call, outcome).await
+}
 
-    async fn create_alias_in(&self, call: &mut Call<'_>, request: CreateAliasRequest) -> Result<(), Error> {
-        let name = checked_name(request.alias_name)?;
-        let account = &call.caller.identity.principal.account;
-        let arn = self.alias_arn(account, &name);
-        let turn = self.turn().await?;
-        self.authorize_account(Ask::new(call.caller, "CreateAlias"), &arn)?;
-        let key = self.alias_target(call, &request.target_key_id, "CreateAlias").await?;
-        if self.state.directory().alias(account, &name).is_some() {
-            return Err(refused("AlreadyExistsException", format!("An alias with the name {arn} already exists")));
-        }
+async fn create_alias_in(service: &Embedded, call: &mut Call<'_>, request: CreateAliasRequest) -> Result<(), Error> {
+    let name = checked_name(request.alias_name)?;
+    let account = &call.caller.identity.principal.account;
+    let arn = alias_arn(service, account, &name);
+    let turn = service.turn().await?;
+    authorize_account(service, Ask::new(call.caller, "CreateAlias"), &arn)?;
+    let key = alias_target(service, call, &request.target_key_id, "CreateAlias").await?;
+    if service.state.directory().alias(account, &name).is_some() {
+        return Err(refused("AlreadyExistsException", format!("An alias with the name {arn} already exists")));
+    }
+    room_for_alias(&key)?;
+    let now = service.state.clock.now();
+    let alias =
+        AliasRecord { account: account.clone(), name, target: key.record.id.clone(), created: now, updated: now };
+    service.commit(turn, vec![Change::Alias(alias)]).await
+}
+
+/// `UpdateAlias`. Needs the permission on the alias and on both keys.
+///
+/// # Errors
+/// As the API names them.
+pub async fn update_alias(service: &Embedded, caller: &Caller, request: UpdateAliasRequest) -> Result<(), Error> {
+    let mut call = Call::writes(caller, "UpdateAlias")
+        .with("aliasName", request.alias_name.as_str())
+        .with("targetKeyId", request.target_key_id.as_str());
+    let outcome = update_alias_in(service, &mut call, request).await;
+    finish(service, call, outcome).await
+}
+
+async fn update_alias_in(service: &Embedded, call: &mut Call<'_>, request: UpdateAliasRequest) -> Result<(), Error> {
+    let name = checked_name(request.alias_name)?;
+    let turn = service.turn().await?;
+    let (alias, old) = existing_alias(service, call, &name, "UpdateAlias")?;
+    let key = alias_target(service, call, &request.target_key_id, "UpdateAlias").await?;
+    if let Some(old) = old.filter(|old| kind(old) != kind(&key)) {
+        return Err(limits::invalid(format!(
+            "Alias {name} cannot move from {} to {}: their kinds differ",
+            old.arn, key.arn
+        )));
+    }
+    if alias.target != key.record.id {
         room_for_alias(&key)?;
-        let now = self.state.clock.now();
-        let alias =
-            AliasRecord { account: account.clone(), name, target: key.record.id.clone(), created: now, updated: now };
-        self.commit(turn, vec![Change::Alias(alias)]).await
     }
+    let updated = service.state.clock.now();
+    let alias = AliasRecord { target: key.record.id.clone(), updated, ..(*alias).clone() };
+    service.commit(turn, vec![Change::Alias(alias)]).await
+}
 
-    /// `UpdateAlias`. Needs the permission on the alias and on both keys.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn update_alias(&self, caller: &Caller, request: UpdateAliasRequest) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "UpdateAlias")
-            .with("aliasName", request.alias_name.as_str())
-            .with("targetKeyId", request.target_key_id.as_str());
-        let outcome = self.update_alias_in(&mut call, request).await;
-        self.finish(call, outcome).await
-    }
+/// `DeleteAlias`. Needs the permission on the alias and on the key.
+///
+/// # Errors
+/// As the API names them.
+pub async fn delete_alias(service: &Embedded, caller: &Caller, request: DeleteAliasRequest) -> Result<(), Error> {
+    let mut call = Call::writes(caller, "DeleteAlias").with("aliasName", request.alias_name.as_str());
+    let outcome = delete_alias_in(service, &mut call, request).await;
+    finish(service, call, outcome).await
+}
 
-    async fn update_alias_in(&self, call: &mut Call<'_>, request: UpdateAliasRequest) -> Result<(), Error> {
-        let name = checked_name(request.alias_name)?;
-        let turn = self.turn().await?;
-        let (alias, old) = self.existing(call, &name, "UpdateAlias")?;
-        let key = self.alias_target(call, &request.target_key_id, "UpdateAlias").await?;
-        if let Some(old) = old.filter(|old| kind(old) != kind(&key)) {
-            return Err(limits::invalid(format!(
-                "Alias {name} cannot move from {} to {}: their kinds differ",
-                old.arn, key.arn
-            )));
+async fn delete_alias_in(service: &Embedded, call: &mut Call<'_>, request: DeleteAliasRequest) -> Result<(), Error> {
+    let name = checked_name(request.alias_name)?;
+    let turn = service.turn().await?;
+    let (alias, _) = existing_alias(service, call, &name, "DeleteAlias")?;
+    service.commit(turn, vec![Change::DropAlias(alias)]).await
+}
+
+/// `ListAliases` of the caller's account.
+///
+/// # Errors
+/// As the API names them.
+pub async fn list_aliases(
+    service: &Embedded,
+    caller: &Caller,
+    request: ListAliasesRequest,
+) -> Result<ListAliasesResponse, Error> {
+    let mut call = Call::reads(caller, "ListAliases")
+        .maybe("keyId", request.key_id.as_deref())
+        .maybe("limit", request.limit)
+        .maybe("marker", request.marker.as_deref());
+    let outcome = list_aliases_in(service, &mut call, &request).await;
+    finish(service, call, outcome).await
+}
+
+async fn list_aliases_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    request: &ListAliasesRequest,
+) -> Result<ListAliasesResponse, Error> {
+    service.up_to_date().await?;
+    authorize_account(service, Ask::new(call.caller, "ListAliases"), "*")?;
+    let only = match &request.key_id {
+        Some(name) => {
+            let target = resolve(service, call.caller, name, Names::Keys, "keyId").await?;
+            Some(own_target(service, call, target.key, &target.named, "ListAliases")?)
         }
-        if alias.target != key.record.id {
-            room_for_alias(&key)?;
-        }
-        let updated = self.state.clock.now();
-        let alias = AliasRecord { target: key.record.id.clone(), updated, ..(*alias).clone() };
-        self.commit(turn, vec![Change::Alias(alias)]).await
-    }
+        None => None,
+    };
+    let account = &call.caller.identity.principal.account;
+    let directory = service.state.directory();
+    let aliases = directory.aliases.get(account).into_iter().flat_map(|aliases| aliases.values());
+    let aliases = aliases.filter(|alias| only.as_ref().is_none_or(|key| key.record.id == alias.target));
+    let entry = |alias: &AliasRecord| AliasListEntry {
+        alias_name: alias.name.clone(),
+        alias_arn: alias_arn(service, account, &alias.name),
+        target_key_id: Some(alias.target.clone()),
+        creation_date: EpochSeconds(alias.created),
+        last_updated_date: EpochSeconds(alias.updated),
+    };
+    let listed = aliases.map(|alias| (alias.name.as_str(), entry(alias)));
+    let page = page(listed, request.limit, (50, 100), request.marker.as_deref())?;
+    Ok(ListAliasesResponse { truncated: page.next.is_some(), aliases: page.items, next_marker: page.next })
+}
 
-    /// `DeleteAlias`. Needs the permission on the alias and on the key.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn delete_alias(&self, caller: &Caller, request: DeleteAliasRequest) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "DeleteAlias").with("aliasName", request.alias_name.as_str());
-        let outcome = self.delete_alias_in(&mut call, request).await;
-        self.finish(call, outcome).await
-    }
-
-    async fn delete_alias_in(&self, call: &mut Call<'_>, request: DeleteAliasRequest) -> Result<(), Error> {
-        let name = checked_name(request.alias_name)?;
-        let turn = self.turn().await?;
-        let (alias, _) = self.existing(call, &name, "DeleteAlias")?;
-        self.commit(turn, vec![Change::DropAlias(alias)]).await
-    }
-
-    /// `ListAliases` of the caller's account.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn list_aliases(
-        &self,
-        caller: &Caller,
-        request: ListAliasesRequest,
-    ) -> Result<ListAliasesResponse, Error> {
-        let mut call = Call::reads(caller, "ListAliases")
-            .maybe("keyId", request.key_id.as_deref())
-            .maybe("limit", request.limit)
-            .maybe("marker", request.marker.as_deref());
-        let outcome = self.list_aliases_in(&mut call, &request).await;
-        self.finish(call, outcome).await
-    }
-
-    async fn list_aliases_in(
-        &self,
-        call: &mut Call<'_>,
-        request: &ListAliasesRequest,
-    ) -> Result<ListAliasesResponse, Error> {
-        self.up_to_date().await?;
-        self.authorize_account(Ask::new(call.caller, "ListAliases"), "*")?;
-        let only = match &request.key_id {
-            Some(name) => {
-                let target = self.resolve(call.caller, name, Names::Keys, "keyId").await?;
-                Some(self.own_target(call, target.key, &target.named, "ListAliases")?)
-            }
-            None => None,
-        };
-        let account = &call.caller.identity.principal.account;
-        let directory = self.state.directory();
-        let aliases = directory.aliases.get(account).into_iter().flat_map(|aliases| aliases.values());
-        let aliases = aliases.filter(|alias| only.as_ref().is_none_or(|key| key.record.id == alias.target));
-        let entry = |alias: &AliasRecord| AliasListEntry {
-            alias_name: alias.name.clone(),
-            alias_arn: self.alias_arn(account, &alias.name),
-            target_key_id: Some(alias.target.clone()),
-            creation_date: EpochSeconds(alias.created),
-            last_updated_date: EpochSeconds(alias.updated),
-        };
-        let listed = aliases.map(|alias| (alias.name.as_str(), entry(alias)));
-        let page = page(listed, request.limit, (50, 100), request.marker.as_deref())?;
-        Ok(ListAliasesResponse { truncated: page.next.is_some(), aliases: page.items, next_marker: page.next })
-    }
-
-    /// A key of the caller's own account; those of others are not there for it.
-    fn own_target(
-        &self,
-        call: &Call<'_>,
-        key: Option<Arc<Key>>,
-        named: &str,
-        operation: &'static str,
-    ) -> Result<Arc<Key>, Error> {
-        let own = &call.caller.identity.principal.account;
-        match key.filter(|key| key.record.account == *own) {
-            Some(key) => Ok(key),
-            None => {
-                let target = crate::decide::resolve::Target { key: None, named: named.to_owned(), alias: None };
-                self.authorize(Ask::new(call.caller, operation), &target)
-            }
+/// A key of the caller's own account; those of others are not there for it.
+fn own_target(
+    service: &Embedded,
+    call: &Call<'_>,
+    key: Option<Arc<Key>>,
+    named: &str,
+    operation: &'static str,
+) -> Result<Arc<Key>, Error> {
+    let own = &call.caller.identity.principal.account;
+    match key.filter(|key| key.record.account == *own) {
+        Some(key) => Ok(key),
+        None => {
+            let target = crate::decide::resolve::Target { key: None, named: named.to_owned(), alias: None };
+            authorize(service, Ask::new(call.caller, operation), &target)
         }
     }
+}
 
-    /// The key that an alias shall stand for.
-    async fn alias_target(&self, call: &mut Call<'_>, name: &str, operation: &'static str) -> Result<Arc<Key>, Error> {
-        if name.starts_with("alias/") || name.contains(":alias/") {
-            return Err(limits::invalid("Aliases must refer to keys. Not aliases"));
-        }
-        let target = self.resolve(call.caller, name, Names::Keys, "targetKeyId").await?;
-        let key = self.admit_target(call, &target, Ask::new(call.caller, operation))?;
-        not_pending_deletion(&key)?;
-        Ok(key)
+/// The key that an alias shall stand for.
+async fn alias_target(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    name: &str,
+    operation: &'static str,
+) -> Result<Arc<Key>, Error> {
+    if name.starts_with("alias/") || name.contains(":alias/") {
+        return Err(limits::invalid("Aliases must refer to keys. Not aliases"));
     }
+    let target = resolve(service, call.caller, name, Names::Keys, "targetKeyId").await?;
+    let key = admit_target(service, call, &target, Ask::new(call.caller, operation))?;
+    not_pending_deletion(&key)?;
+    Ok(key)
+}
 
-    /// An alias of the caller's account and its key, both open to the caller for `operation`.
-    fn existing(
-        &self,
-        call: &mut Call<'_>,
-        name: &str,
-        operation: &'static str,
-    ) -> Result<(Arc<AliasRecord>, Option<Arc<Key>>), Error> {
-        let account = &call.caller.identity.principal.account;
-        let arn = self.alias_arn(account, name);
-        let ask = Ask::new(call.caller, operation);
-        self.authorize_account(ask, &arn)?;
-        let alias = self.state.directory().alias(account, name).cloned();
-        let alias = alias.ok_or_else(|| Error::NotFound { message: format!("Alias {arn} is not found.") })?;
-        let key = self.find(account, &alias.target);
-        if let Some(key) = &key {
-            self.admit_target(call, &crate::decide::resolve::Target::of(key.clone()), ask)?;
-        }
-        Ok((alias, key))
+/// An alias of the caller's account and its key, both open to the caller for `operation`.
+fn existing_alias(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    name: &str,
+    operation: &'static str,
+) -> Result<(Arc<AliasRecord>, Option<Arc<Key>>), Error> {
+    let account = &call.caller.identity.principal.account;
+    let arn = alias_arn(service, account, name);
+    let ask = Ask::new(call.caller, operation);
+    authorize_account(service, ask, &arn)?;
+    let alias = service.state.directory().alias(account, name).cloned();
+    let alias = alias.ok_or_else(|| Error::NotFound { message: format!("Alias {arn} is not found.") })?;
+    let key = find_key(service, account, &alias.target);
+    if let Some(key) = &key {
+        admit_target(service, call, &crate::decide::resolve::Target::of(key.clone()), ask)?;
     }
+    Ok((alias, key))
+}
 
-    fn alias_arn(&self, account: &AccountId, name: &str) -> String {
-        Arn::new("kms", self.state.region.as_str(), account.as_str(), name).into()
-    }
+fn alias_arn(service: &Embedded, account: &AccountId, name: &str) -> String {
+    Arn::new("kms", service.state.region.as_str(), account.as_str(), name).into()
 }
 
 fn checked_name(name: String) -> Result<String, Error> {

@@ -4,19 +4,23 @@ use arqueta_kms::{Adopted, Caller, Error, KeyManager, KeySpec, KeyUsage};
 use serde_json::json;
 
 use super::describe::metadata;
-use super::managed::{default_policy, new_id};
-use super::policies::MAX_POLICY;
+use super::managed::{default_policy, new_key};
 use super::tags;
+use crate::Embedded;
 use crate::api::{CreateKeyRequest, CreateKeyResponse};
-use crate::call::Call;
+use crate::call::{Call, finish};
 use crate::crypt::ciphertext::MAX_KEY_ID;
+use crate::crypt::held::{adopted_version, discard, new_version};
+use crate::decide::access::authorize_account;
 use crate::decide::ask::Ask;
-use crate::decide::resolve::no_such_key;
-use crate::key::{Key, parse_policy};
+use crate::decide::lockout::{MAX_POLICY, check_lockout};
+use crate::decide::principals::identified;
+use crate::decide::resolve::{find_any, find_key, no_such_key};
+use crate::key::id::{new_id, new_multi_region_id};
 use crate::limits::{self, refused, unsupported};
 use crate::schema::{Cause, KeyRecord, Lifecycle, MultiRegion, Origin};
-use crate::state::Change;
-use crate::{Embedded, regions};
+use crate::state::change::Change;
+use crate::stores::store_for_new_key;
 
 const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
 /// Specs and the usage of key encapsulation, which AWS has and this service does not.
@@ -24,37 +28,28 @@ const ENCAPSULATION: [&str; 4] = ["ML_KEM_512", "ML_KEM_768", "ML_KEM_1024", "EN
 const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
 
 impl Embedded {
-    /// `CreateKey`. Origins other than this service and `EXTERNAL`, and `SM2`, are
-    /// `UnsupportedOperationException`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn create_key(&self, caller: &Caller, request: CreateKeyRequest) -> Result<CreateKeyResponse, Error> {
-        self.create(caller, None, None, request).await
-    }
-
     /// As `CreateKey`, under a key id of the operator's choice: 1 to 128 of `A-Za-z0-9-`.
     /// A key that exists already is answered as it is, so that a start can ask for it every time.
     ///
     /// # Errors
-    /// As [`Self::create_key`].
+    /// As [`create_key`].
     pub async fn provision_key(
         &self,
         caller: &Caller,
         key_id: &str,
         request: CreateKeyRequest,
     ) -> Result<CreateKeyResponse, Error> {
-        if let Some(key) = self.find(&caller.identity.principal.account, key_id) {
+        if let Some(key) = find_key(self, &caller.identity.principal.account, key_id) {
             return Ok(CreateKeyResponse { key_metadata: metadata(&key) });
         }
-        self.create(caller, Some(key_id), None, request).await
+        make(self, caller, Some(key_id), None, request).await
     }
 
     /// As [`Self::provision_key`], for a key whose material exists at a holder already. Deleting
     /// the key leaves it there.
     ///
     /// # Errors
-    /// As [`Self::create_key`]; `AlreadyExistsException` for a key of that id with other material;
+    /// As [`create_key`]; `AlreadyExistsException` for a key of that id with other material;
     /// [`Error::InvalidState`] where the holder has no such key.
     pub async fn provision_held_key(
         &self,
@@ -63,8 +58,8 @@ impl Embedded {
         at: Adopted<'_>,
         request: CreateKeyRequest,
     ) -> Result<CreateKeyResponse, Error> {
-        let Some(key) = self.find(&caller.identity.principal.account, key_id) else {
-            return self.create(caller, Some(key_id), Some(at), request).await;
+        let Some(key) = find_key(self, &caller.identity.principal.account, key_id) else {
+            return make(self, caller, Some(key_id), Some(at), request).await;
         };
         let held = key.record.versions.first().and_then(|version| version.held.as_ref());
         if held.is_some_and(|held| held.adopted && held.holder == at.holder && held.name == at.name) {
@@ -72,137 +67,133 @@ impl Embedded {
         }
         Err(refused("AlreadyExistsException", format!("Key {key_id} already exists, with other material")))
     }
+}
 
-    async fn create(
-        &self,
-        caller: &Caller,
-        id: Option<&str>,
-        at: Option<Adopted<'_>>,
-        request: CreateKeyRequest,
-    ) -> Result<CreateKeyResponse, Error> {
-        let mut call = Call::writes(caller, "CreateKey")
-            .with("description", request.description.as_deref().unwrap_or_default())
-            .with("keyUsage", request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT"))
-            .with(
-                "keySpec",
-                request
-                    .key_spec
-                    .as_deref()
-                    .or(request.customer_master_key_spec.as_deref())
-                    .unwrap_or("SYMMETRIC_DEFAULT"),
-            )
-            .with("origin", request.origin.as_deref().unwrap_or("AWS_KMS"))
-            .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
-            .with("multiRegion", request.multi_region.unwrap_or(false))
-            .maybe("customKeyStoreId", request.custom_key_store_id.as_deref())
-            .maybe("policy", request.policy.as_deref())
-            .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
-        let outcome = self.create_in(&mut call, id, at, request).await;
-        self.finish(call, outcome).await
-    }
+/// `CreateKey`. Origins other than this service and `EXTERNAL`, and `SM2`, are
+/// `UnsupportedOperationException`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn create_key(
+    service: &Embedded,
+    caller: &Caller,
+    request: CreateKeyRequest,
+) -> Result<CreateKeyResponse, Error> {
+    make(service, caller, None, None, request).await
+}
 
-    async fn create_in(
-        &self,
-        call: &mut Call<'_>,
-        id: Option<&str>,
-        at: Option<Adopted<'_>>,
-        request: CreateKeyRequest,
-    ) -> Result<CreateKeyResponse, Error> {
-        let (spec, usage) = checked_kind(&request)?;
-        let description = request.description.unwrap_or_default();
-        limits::length(&description, "description", 0, super::change::MAX_DESCRIPTION)?;
-        let wanted = tags::checked(request.tags)?;
-        let account = &call.caller.identity.principal.account;
-        let multi_region = request.multi_region == Some(true);
-        let ask_tags = tags::conditions(&wanted);
-        let mut ask_kind = ask_tags.clone();
-        ask_kind.extend(kind_conditions(spec, usage, request.origin.as_deref()));
-        ask_kind.push(("kms:MultiRegion".to_owned(), vec![multi_region.to_string()]));
-        if multi_region {
-            ask_kind.push(("kms:MultiRegionKeyType".to_owned(), vec!["PRIMARY".to_owned()]));
-        }
-        let bypass = request.bypass_policy_lockout_safety_check.to_string();
-        ask_kind.push(("kms:BypassPolicyLockoutSafetyCheck".to_owned(), vec![bypass]));
-        self.authorize_account(Ask::new(call.caller, "CreateKey").conditions(&tags::borrowed(&ask_kind)), "*")?;
-        if !wanted.is_empty() {
-            self.authorize_account(Ask::new(call.caller, "TagResource").conditions(&tags::borrowed(&ask_tags)), "*")?;
-        }
-        // The default policy leaves the account in control, whoever of it makes the key.
-        let may_lock_out = request.policy.is_some() && !request.bypass_policy_lockout_safety_check;
-        let policy = request.policy.unwrap_or_else(|| default_policy(account));
-        // Whoever waives the lock-out check does not waive this one: a stored policy must be readable.
-        limits::length(&policy, "policy", 1, MAX_POLICY)?;
-        let policy = self.identified(&policy).await?;
-        let drawn = if multi_region { regions::new_id } else { new_id };
-        let id = id.map_or_else(|| Ok(drawn()), checked_id)?;
-        let mut record = self.new_key(account, &id, KeyManager::Customer, policy);
-        (record.spec, record.usage) = (spec, usage);
-        record.description = description;
-        record.multi_region = multi_region.then(|| MultiRegion::new(&self.state.region));
-        record.tags = wanted;
-        if at.is_none() && request.origin.as_deref() == Some(Origin::External.name()) {
-            record.origin = Origin::External;
-            record.lifecycle = Lifecycle::PendingImport;
-        }
-        if may_lock_out {
-            self.check_lockout(call.caller, &record)?;
-        }
-        let store = match &request.custom_key_store_id {
-            Some(id) => Some(self.store_for_new_key(account, id)?.record.id.clone()),
-            None => None,
-        };
-        if store.is_some() {
-            record.origin = Origin::CloudHsm;
-            record.custom_key_store.clone_from(&store);
-        }
-        let home = store.as_deref().or(self.state.home.as_deref());
-        let version = match at {
-            Some(_) if spec != KeySpec::SYMMETRIC_DEFAULT => {
-                return Err(unsupported(&format!("KeySpec {} at a key holder", spec.name())));
-            }
-            // What another holder has cannot be given to other Regions.
-            Some(_) if multi_region => return Err(unsupported("MultiRegion of keys at a key holder")),
-            Some(Adopted { holder, name }) => {
-                record.origin = Origin::ExternalKeyStore;
-                Some(self.adopted_version(&record, holder, name).await?)
-            }
-            None if record.origin == Origin::External => None,
-            None => {
-                // What leaves for other Regions is made where it can leave.
-                Some(self.new_version(&record, home.filter(|_| !multi_region), Cause::Creation).await?)
-            }
-        };
-        record.versions.extend(version);
-        call.touches(&record.arn(&self.state.region));
-        self.enter_new(record).await?;
-        let key = self.find(account, &id).ok_or_else(|| no_such_key(&id))?;
-        let key_metadata = metadata(&key);
-        call.answers(json!({ "keyMetadata": key_metadata }));
-        Ok(CreateKeyResponse { key_metadata })
-    }
+async fn make(
+    service: &Embedded,
+    caller: &Caller,
+    id: Option<&str>,
+    at: Option<Adopted<'_>>,
+    request: CreateKeyRequest,
+) -> Result<CreateKeyResponse, Error> {
+    let mut call = Call::writes(caller, "CreateKey")
+        .with("description", request.description.as_deref().unwrap_or_default())
+        .with("keyUsage", request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT"))
+        .with(
+            "keySpec",
+            request.key_spec.as_deref().or(request.customer_master_key_spec.as_deref()).unwrap_or("SYMMETRIC_DEFAULT"),
+        )
+        .with("origin", request.origin.as_deref().unwrap_or("AWS_KMS"))
+        .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
+        .with("multiRegion", request.multi_region.unwrap_or(false))
+        .maybe("customKeyStoreId", request.custom_key_store_id.as_deref())
+        .maybe("policy", request.policy.as_deref())
+        .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
+    let outcome = create_in(service, &mut call, id, at, request).await;
+    finish(service, call, outcome).await
+}
 
-    async fn enter_new(&self, record: KeyRecord) -> Result<(), Error> {
-        let turn = self.turn_of(&record.account, &record.id).await?;
-        if self.find_any(&record.account, &record.id).is_some() {
-            self.discard(&record).await;
-            return Err(refused("AlreadyExistsException", format!("Key {} already exists", record.id)));
-        }
-        // A failed commit may have happened: the material stays then.
-        self.commit(turn, vec![Change::Key(record)]).await
+async fn create_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    id: Option<&str>,
+    at: Option<Adopted<'_>>,
+    request: CreateKeyRequest,
+) -> Result<CreateKeyResponse, Error> {
+    let (spec, usage) = checked_kind(&request)?;
+    let description = request.description.unwrap_or_default();
+    limits::length(&description, "description", 0, super::change::MAX_DESCRIPTION)?;
+    let wanted = tags::checked(request.tags)?;
+    let account = &call.caller.identity.principal.account;
+    let multi_region = request.multi_region == Some(true);
+    let ask_tags = tags::conditions(&wanted);
+    let mut ask_kind = ask_tags.clone();
+    ask_kind.extend(kind_conditions(spec, usage, request.origin.as_deref()));
+    ask_kind.push(("kms:MultiRegion".to_owned(), vec![multi_region.to_string()]));
+    if multi_region {
+        ask_kind.push(("kms:MultiRegionKeyType".to_owned(), vec!["PRIMARY".to_owned()]));
     }
+    let bypass = request.bypass_policy_lockout_safety_check.to_string();
+    ask_kind.push(("kms:BypassPolicyLockoutSafetyCheck".to_owned(), vec![bypass]));
+    authorize_account(service, Ask::new(call.caller, "CreateKey").conditions(&tags::borrowed(&ask_kind)), "*")?;
+    if !wanted.is_empty() {
+        authorize_account(service, Ask::new(call.caller, "TagResource").conditions(&tags::borrowed(&ask_tags)), "*")?;
+    }
+    // The default policy leaves the account in control, whoever of it makes the key.
+    let may_lock_out = request.policy.is_some() && !request.bypass_policy_lockout_safety_check;
+    let policy = request.policy.unwrap_or_else(|| default_policy(account));
+    // Whoever waives the lock-out check does not waive this one: a stored policy must be readable.
+    limits::length(&policy, "policy", 1, MAX_POLICY)?;
+    let policy = identified(service, &policy).await?;
+    let drawn = if multi_region { new_multi_region_id } else { new_id };
+    let id = id.map_or_else(|| Ok(drawn()), checked_id)?;
+    let mut record = new_key(service, account, &id, KeyManager::Customer, policy);
+    (record.spec, record.usage) = (spec, usage);
+    record.description = description;
+    record.multi_region = multi_region.then(|| MultiRegion::new(&service.state.region));
+    record.tags = wanted;
+    if at.is_none() && request.origin.as_deref() == Some(Origin::External.name()) {
+        record.origin = Origin::External;
+        record.lifecycle = Lifecycle::PendingImport;
+    }
+    if may_lock_out {
+        check_lockout(service, call.caller, &record)?;
+    }
+    let store = match &request.custom_key_store_id {
+        Some(id) => Some(store_for_new_key(service, account, id)?.record.id.clone()),
+        None => None,
+    };
+    if store.is_some() {
+        record.origin = Origin::CloudHsm;
+        record.custom_key_store.clone_from(&store);
+    }
+    let home = store.as_deref().or(service.state.home.as_deref());
+    let version = match at {
+        Some(_) if spec != KeySpec::SYMMETRIC_DEFAULT => {
+            return Err(unsupported(&format!("KeySpec {} at a key holder", spec.name())));
+        }
+        // What another holder has cannot be given to other Regions.
+        Some(_) if multi_region => return Err(unsupported("MultiRegion of keys at a key holder")),
+        Some(Adopted { holder, name }) => {
+            record.origin = Origin::ExternalKeyStore;
+            Some(adopted_version(service, &record, holder, name).await?)
+        }
+        None if record.origin == Origin::External => None,
+        None => {
+            // What leaves for other Regions is made where it can leave.
+            Some(new_version(service, &record, home.filter(|_| !multi_region), Cause::Creation).await?)
+        }
+    };
+    record.versions.extend(version);
+    call.touches(&record.arn(&service.state.region));
+    enter_new(service, record).await?;
+    let key = find_key(service, account, &id).ok_or_else(|| no_such_key(&id))?;
+    let key_metadata = metadata(&key);
+    call.answers(json!({ "keyMetadata": key_metadata }));
+    Ok(CreateKeyResponse { key_metadata })
+}
 
-    /// Refuses a policy under which its author could not put another one.
-    pub(crate) fn check_lockout(&self, caller: &Caller, record: &KeyRecord) -> Result<(), Error> {
-        let policy = parse_policy(&record.policy)?;
-        let key = Key::new(&self.state.region, &self.state.homes, record.clone(), bytes::Bytes::new(), None)?;
-        if self.keeps_control(caller, &key, &policy) {
-            return Ok(());
-        }
-        Err(refused(
-            "MalformedPolicyDocumentException",
-            "The new key policy will not allow you to update the key policy in the future.",
-        ))
+async fn enter_new(service: &Embedded, record: KeyRecord) -> Result<(), Error> {
+    let turn = service.turn_of(&record.account, &record.id).await?;
+    if find_any(service, &record.account, &record.id).is_some() {
+        discard(service, &record).await;
+        return Err(refused("AlreadyExistsException", format!("Key {} already exists", record.id)));
     }
+    // A failed commit may have happened: the material stays then.
+    service.commit(turn, vec![Change::Key(record)]).await
 }
 
 /// The spec and usage that are asked for; what this service does not make is refused by name.

@@ -8,7 +8,9 @@ use crate::api::{
     DescribeKeyRequest, DescribeKeyResponse, EpochSeconds, KeyListEntry, KeyMetadata, ListKeysRequest,
     ListKeysResponse, MultiRegionConfiguration, MultiRegionKey,
 };
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::access::authorize_account;
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::key::Key;
@@ -20,51 +22,56 @@ use crate::{Embedded, limits};
 /// Keys of other accounts, shared by AWS's Resource Access Manager.
 const SHARED: &str = "OTHER_ACCOUNTS_VIA_RAM";
 
-impl Embedded {
-    /// `DescribeKey`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn describe_key(
-        &self,
-        caller: &Caller,
-        request: DescribeKeyRequest,
-    ) -> Result<DescribeKeyResponse, Error> {
-        let mut call = Call::reads(caller, "DescribeKey").with("keyId", request.key_id.as_str());
-        let outcome = self.admit(&mut call, &request.key_id, Names::Aliases, Ask::new(caller, "DescribeKey")).await;
-        let outcome = outcome.map(|key| DescribeKeyResponse { key_metadata: metadata(&key) });
-        self.finish(call, outcome).await
-    }
+/// `DescribeKey`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn describe_key(
+    service: &Embedded,
+    caller: &Caller,
+    request: DescribeKeyRequest,
+) -> Result<DescribeKeyResponse, Error> {
+    let mut call = Call::reads(caller, "DescribeKey").with("keyId", request.key_id.as_str());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Aliases, Ask::new(caller, "DescribeKey")).await;
+    let outcome = outcome.map(|key| DescribeKeyResponse { key_metadata: metadata(&key) });
+    finish(service, call, outcome).await
+}
 
-    /// `ListKeys`: the caller's account's keys.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn list_keys(&self, caller: &Caller, request: ListKeysRequest) -> Result<ListKeysResponse, Error> {
-        let call =
-            Call::reads(caller, "ListKeys").maybe("limit", request.limit).maybe("marker", request.marker.as_deref());
-        let outcome = self.list_keys_in(caller, &request).await;
-        self.finish(call, outcome).await
-    }
+/// `ListKeys`: the caller's account's keys.
+///
+/// # Errors
+/// As the API names them.
+pub async fn list_keys(
+    service: &Embedded,
+    caller: &Caller,
+    request: ListKeysRequest,
+) -> Result<ListKeysResponse, Error> {
+    let call = Call::reads(caller, "ListKeys").maybe("limit", request.limit).maybe("marker", request.marker.as_deref());
+    let outcome = list_keys_in(service, caller, &request).await;
+    finish(service, call, outcome).await
+}
 
-    async fn list_keys_in(&self, caller: &Caller, request: &ListKeysRequest) -> Result<ListKeysResponse, Error> {
-        self.up_to_date().await?;
-        self.authorize_account(Ask::new(caller, "ListKeys"), "*")?;
-        for owner in &request.resource_owners {
-            limits::member_of(owner, "resourceOwners", &["SELF", SHARED])?;
-            if owner == SHARED {
-                return Err(limits::unsupported(&format!("ResourceOwners {SHARED}")));
-            }
+async fn list_keys_in(
+    service: &Embedded,
+    caller: &Caller,
+    request: &ListKeysRequest,
+) -> Result<ListKeysResponse, Error> {
+    service.up_to_date().await?;
+    authorize_account(service, Ask::new(caller, "ListKeys"), "*")?;
+    for owner in &request.resource_owners {
+        limits::member_of(owner, "resourceOwners", &["SELF", SHARED])?;
+        if owner == SHARED {
+            return Err(limits::unsupported(&format!("ResourceOwners {SHARED}")));
         }
-        let now = self.state.clock.now();
-        let directory = self.state.directory();
-        let keys = directory.keys.get(&caller.identity.principal.account).into_iter().flatten();
-        let listed = keys
-            .filter(|(_, key)| !key.is_owned() && !key.is_gone(now))
-            .map(|(id, key)| (id.as_str(), KeyListEntry { key_id: id.clone(), key_arn: key.arn.as_str().to_owned() }));
-        let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
-        Ok(ListKeysResponse { truncated: page.next.is_some(), keys: page.items, next_marker: page.next })
     }
+    let now = service.state.clock.now();
+    let directory = service.state.directory();
+    let keys = directory.keys.get(&caller.identity.principal.account).into_iter().flatten();
+    let listed = keys
+        .filter(|(_, key)| !key.is_owned() && !key.is_gone(now))
+        .map(|(id, key)| (id.as_str(), KeyListEntry { key_id: id.clone(), key_arn: key.arn.as_str().to_owned() }));
+    let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
+    Ok(ListKeysResponse { truncated: page.next.is_some(), keys: page.items, next_marker: page.next })
 }
 
 /// What AWS tells of a key.

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use arqueta_audit::EventBuilder;
 use arqueta_kms::Error;
-use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, RequestId, RequestInfo, Timestamp};
-use serde_json::json;
+use arqueta_model::{AccountId, Timestamp};
 
-use super::rotation::days;
+use super::usage::write_back_usage;
 use crate::Embedded;
+use crate::crypt::held::{add_version, destroy_held};
 use crate::key::Key;
-use crate::schema::{Cause, Lifecycle};
-use crate::state::Change;
+use crate::own_event::record_own;
+use crate::schema::{Cause, Lifecycle, days};
+use crate::state::change::Change;
 
 /// Longest time between two looks at the clock, in case it was set forward.
 const LOOK: Duration = Duration::from_secs(3600);
@@ -29,7 +29,7 @@ impl Embedded {
         loop {
             let woken = self.state.wake.notified();
             let wait = match self.run_due().await {
-                Ok(()) => self.next_due(),
+                Ok(()) => next_due(&self),
                 Err(error) => {
                     tracing::error!(%error, "scheduled work on keys failed and will be tried again");
                     Duration::from_secs(60)
@@ -54,101 +54,69 @@ impl Embedded {
         let mut outcome = Ok(());
         for (_, account, id) in &due {
             // One key whose holder is away does not keep the others waiting.
-            outcome = outcome.and(self.act(account, id, now).await);
+            outcome = outcome.and(act_on(self, account, id, now).await);
         }
-        outcome = outcome.and(self.drop_wrappings(now).await);
-        outcome.and(self.write_back_usage(now).await)
+        outcome = outcome.and(drop_wrappings(self, now).await);
+        outcome.and(write_back_usage(self, now).await)
     }
+}
 
-    async fn act(&self, account: &AccountId, id: &str, now: Timestamp) -> Result<(), Error> {
-        let turn = self.turn_of(account, id).await?;
-        let current = self.state.directory().key(account, id).cloned();
-        // Another look, now that nobody else can change it.
-        let Some((key, due)) = current.and_then(|key| self.due(&key, now).map(|due| (key, due))) else { return Ok(()) };
-        let (name, change) = match due {
-            Due::Destroy => {
-                self.destroy_held(&key.record).await?;
-                ("DeleteKey", Change::Destroy(key.clone()))
-            }
-            Due::Expire => {
-                let mut record = key.record.clone();
-                record.expire(now);
-                ("DeleteExpiredKeyMaterial", Change::Key(record))
-            }
-            Due::Rotate => {
-                let mut record = key.record.clone();
-                self.add_version(&mut record, Cause::Automatic).await?;
-                record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
-                ("RotateKey", Change::Key(record))
-            }
-        };
-        self.record_own(&key, name, now).await?;
-        self.commit(turn, vec![change]).await
-    }
-
-    /// The event of imported material that expired.
-    pub(crate) async fn record_expiry(&self, key: &Key) -> Result<(), Error> {
-        self.record_own(key, "DeleteExpiredKeyMaterial", self.state.clock.now()).await
-    }
-
-    /// Destroys the private keys of import tokens that have expired.
-    async fn drop_wrappings(&self, now: Timestamp) -> Result<(), Error> {
-        let expired = || {
-            let directory = self.state.directory();
-            directory.expired_by(now).map(|name| Change::DropWrapping(name.clone())).collect::<Vec<_>>()
-        };
-        if expired().is_empty() {
-            return Ok(());
+async fn act_on(service: &Embedded, account: &AccountId, id: &str, now: Timestamp) -> Result<(), Error> {
+    let turn = service.turn_of(account, id).await?;
+    let current = service.state.directory().key(account, id).cloned();
+    // Another look, now that nobody else can change it.
+    let Some((key, due)) = current.and_then(|key| what_is_due(service, &key, now).map(|due| (key, due))) else {
+        return Ok(());
+    };
+    let (name, change) = match due {
+        Due::Destroy => {
+            destroy_held(service, &key.record).await?;
+            ("DeleteKey", Change::Destroy(key.clone()))
         }
-        let turn = self.turn().await?;
-        let changes = expired();
-        self.commit(turn, changes).await
-    }
-
-    /// An event of the service itself.
-    pub(crate) async fn record_own(&self, key: &Key, name: &str, now: Timestamp) -> Result<(), Error> {
-        let principal = Principal {
-            account: key.record.account.clone(),
-            arn: Arn::new("iam", "", key.record.account.as_str(), "root"),
-            id: String::new(),
-            kind: PrincipalKind::Service,
-            access_key_id: String::new(),
-            session: None,
-        };
-        let request = RequestInfo {
-            id: RequestId::random(),
-            source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            user_agent: "AWS Internal".into(),
-            secure_transport: true,
-            tls: None,
-            received: now,
-            via_service: Some("AWS Internal".into()),
-        };
-        let builder = EventBuilder::new("kms.amazonaws.com", name, &self.state.region, &principal, &request);
-        let mut event = builder.writes().resource("AWS::KMS::Key", key.arn.as_str(), key.arn.account()).build();
-        event.event_type = "AwsServiceEvent".to_owned();
-        event.service_event_details = Some(json!({ "keyId": key.record.id }));
-        event.source_ip_address = "AWS Internal".to_owned();
-        event.user_identity.arn = None;
-        event.user_identity.kind = "AWSService".to_owned();
-        Ok(self.state.audit.append(event).await?)
-    }
-
-    /// What [`KeyRecord::due`](crate::schema::KeyRecord::due) comes to.
-    fn due(&self, key: &Key, now: Timestamp) -> Option<Due> {
-        match key.record.lifecycle {
-            Lifecycle::PendingDeletion { at } if at <= now => Some(Due::Destroy),
-            _ if key.record.has_lapsed(now) => Some(Due::Expire),
-            _ if key.record.rotates(&self.state.region) => {
-                key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate)
-            }
-            _ => None,
+        Due::Expire => {
+            let mut record = key.record.clone();
+            record.expire(now);
+            ("DeleteExpiredKeyMaterial", Change::Key(record))
         }
-    }
+        Due::Rotate => {
+            let mut record = key.record.clone();
+            add_version(service, &mut record, Cause::Automatic).await?;
+            record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
+            ("RotateKey", Change::Key(record))
+        }
+    };
+    record_own(service, &key, name, now).await?;
+    service.commit(turn, vec![change]).await
+}
 
-    fn next_due(&self) -> Duration {
-        let now = self.state.clock.now();
-        let own = self.state.directory().next_due();
-        own.into_iter().chain(self.state.usage.due()).map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
+/// Destroys the private keys of import tokens that have expired.
+async fn drop_wrappings(service: &Embedded, now: Timestamp) -> Result<(), Error> {
+    let expired = || {
+        let directory = service.state.directory();
+        directory.expired_by(now).map(|name| Change::DropWrapping(name.clone())).collect::<Vec<_>>()
+    };
+    if expired().is_empty() {
+        return Ok(());
     }
+    let turn = service.turn().await?;
+    let changes = expired();
+    service.commit(turn, changes).await
+}
+
+/// What [`KeyRecord::due`](crate::schema::KeyRecord::due) comes to.
+fn what_is_due(service: &Embedded, key: &Key, now: Timestamp) -> Option<Due> {
+    match key.record.lifecycle {
+        Lifecycle::PendingDeletion { at } if at <= now => Some(Due::Destroy),
+        _ if key.record.has_lapsed(now) => Some(Due::Expire),
+        _ if key.record.rotates(&service.state.region) => {
+            key.record.rotation.next.is_some_and(|next| next <= now).then_some(Due::Rotate)
+        }
+        _ => None,
+    }
+}
+
+fn next_due(service: &Embedded) -> Duration {
+    let now = service.state.clock.now();
+    let own = service.state.directory().next_due();
+    own.into_iter().chain(service.state.usage.due()).map(|at| at.since(now)).min().unwrap_or(LOOK).min(LOOK)
 }

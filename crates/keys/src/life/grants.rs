@@ -12,17 +12,19 @@ use crate::api::{
     CreateGrantRequest, CreateGrantResponse, EpochSeconds, GrantConstraints, GrantListEntry, ListGrantsRequest,
     ListGrantsResponse, ListRetirableGrantsRequest, RetireGrantRequest, RevokeGrantRequest,
 };
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::access::authorize_account;
+use crate::decide::admit::{admit, admit_in_turn, admit_target};
 use crate::decide::ask::{Ask, PassedOn};
 use crate::decide::dry_run::dry_run;
-use crate::decide::principals::{invalid_principal, is_principal};
-use crate::decide::resolve::{Names, Target};
+use crate::decide::principals::{grantable, invalid_principal, is_principal, kept_name, shown_name};
+use crate::decide::resolve::{Names, Target, resolve_key, turn_for};
 use crate::key::Key;
 use crate::key::fitness::in_service;
 use crate::limits::{self, refused};
 use crate::page::{Page, page};
 use crate::schema::GrantRecord;
-use crate::state::Change;
+use crate::state::change::Change;
 use crate::state::issued::OfKey;
 
 /// KMS Developer Guide, "Resource quotas".
@@ -96,258 +98,264 @@ fn fits_key(request: &CreateGrantRequest, spec: KeySpec, usage: KeyUsage) -> Res
     Ok(())
 }
 
-impl Embedded {
-    /// `CreateGrant`. The grant takes effect at once.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn create_grant(
-        &self,
-        caller: &Caller,
-        request: CreateGrantRequest,
-    ) -> Result<CreateGrantResponse, Error> {
-        let mut call = Call::writes(caller, "CreateGrant")
-            .with("keyId", request.key_id.as_str())
-            .with("granteePrincipal", request.grantee_principal.as_str())
-            .with("operations", json!(request.operations))
-            .maybe("retiringPrincipal", request.retiring_principal.as_deref())
-            .maybe("constraints", request.constraints.as_ref().map(|constraints| json!(constraints)))
-            .maybe("name", request.name.as_deref());
-        let outcome = self.create_grant_in(&mut call, request).await;
-        self.finish(call, outcome).await
-    }
+/// `CreateGrant`. The grant takes effect at once.
+///
+/// # Errors
+/// As the API names them.
+pub async fn create_grant(
+    service: &Embedded,
+    caller: &Caller,
+    request: CreateGrantRequest,
+) -> Result<CreateGrantResponse, Error> {
+    let mut call = Call::writes(caller, "CreateGrant")
+        .with("keyId", request.key_id.as_str())
+        .with("granteePrincipal", request.grantee_principal.as_str())
+        .with("operations", json!(request.operations))
+        .maybe("retiringPrincipal", request.retiring_principal.as_deref())
+        .maybe("constraints", request.constraints.as_ref().map(|constraints| json!(constraints)))
+        .maybe("name", request.name.as_deref());
+    let outcome = create_grant_in(service, &mut call, request).await;
+    finish(service, call, outcome).await
+}
 
-    async fn create_grant_in(
-        &self,
-        call: &mut Call<'_>,
-        request: CreateGrantRequest,
-    ) -> Result<CreateGrantResponse, Error> {
-        let (equals, subset) = checked(&request)?;
-        let turn = self.turn_for(call.caller, &request.key_id).await?;
-        let conditions = grant_conditions(&request);
-        let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
-        let passed_on = PassedOn { operations: &request.operations, equals: equals.as_ref(), subset: subset.as_ref() };
-        let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions).passing_on(passed_on);
-        let key = self.admit_in_turn(call, &request.key_id, ask)?;
-        in_service(&key)?;
-        fits_key(&request, key.record.spec, key.record.usage)?;
-        let grantee = self.grantable(&request.grantee_principal).await?;
-        let retiring = match &request.retiring_principal {
-            Some(arn) => Some(self.grantable(arn).await?),
-            None => None,
-        };
-        let grant = GrantRecord {
-            account: key.record.account.clone(),
-            key_id: key.record.id.clone(),
-            id: format!("{}{}", ObjectId::random(), ObjectId::random()),
-            name: request.name.unwrap_or_default(),
-            created: self.state.clock.now(),
-            grantee,
-            retiring,
-            issuer: call.caller.identity.principal.account.clone(),
-            operations: request.operations.into_iter().collect(),
-            equals,
-            subset,
-        };
-        if request.dry_run {
-            return Err(dry_run());
+async fn create_grant_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    request: CreateGrantRequest,
+) -> Result<CreateGrantResponse, Error> {
+    let (equals, subset) = checked(&request)?;
+    let turn = turn_for(service, call.caller, &request.key_id).await?;
+    let conditions = grant_conditions(&request);
+    let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
+    let passed_on = PassedOn { operations: &request.operations, equals: equals.as_ref(), subset: subset.as_ref() };
+    let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions).passing_on(passed_on);
+    let key = admit_in_turn(service, call, &request.key_id, ask)?;
+    in_service(&key)?;
+    fits_key(&request, key.record.spec, key.record.usage)?;
+    let grantee = grantable(service, &request.grantee_principal).await?;
+    let retiring = match &request.retiring_principal {
+        Some(arn) => Some(grantable(service, arn).await?),
+        None => None,
+    };
+    let grant = GrantRecord {
+        account: key.record.account.clone(),
+        key_id: key.record.id.clone(),
+        id: format!("{}{}", ObjectId::random(), ObjectId::random()),
+        name: request.name.unwrap_or_default(),
+        created: service.state.clock.now(),
+        grantee,
+        retiring,
+        issuer: call.caller.identity.principal.account.clone(),
+        operations: request.operations.into_iter().collect(),
+        equals,
+        subset,
+    };
+    if request.dry_run {
+        return Err(dry_run());
+    }
+    if let Some(same) = room_for(service, &key, &grant)? {
+        return Ok(answer(call, &same));
+    }
+    let answer = answer(call, &grant);
+    service.commit(turn, vec![Change::Grant(grant)]).await?;
+    Ok(answer)
+}
+
+/// The same grant, if it was made before under its name; an error if there is no room for it.
+fn room_for(service: &Embedded, key: &Key, grant: &GrantRecord) -> Result<Option<Arc<GrantRecord>>, Error> {
+    let directory = service.state.directory();
+    let Some(grants) = directory.issued.of_key(&grant.account, &grant.key_id) else { return Ok(None) };
+    if let Some(same) = grants.named(&grant.name).find(|existing| is_repeated(existing, grant)) {
+        return Ok(Some(same.clone()));
+    }
+    if grants.len() >= MAX_PER_KEY {
+        return Err(refused("LimitExceededException", format!("{} already has {MAX_PER_KEY} grants.", key.arn)));
+    }
+    Ok(None)
+}
+
+/// The grant `id` of `key`.
+fn grant_of(service: &Embedded, key: &Key, id: &str) -> Option<Arc<GrantRecord>> {
+    service.state.directory().issued.of_key(&key.record.account, &key.record.id)?.get(id).cloned()
+}
+
+/// `ListGrants`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn list_grants(
+    service: &Embedded,
+    caller: &Caller,
+    request: ListGrantsRequest,
+) -> Result<ListGrantsResponse, Error> {
+    let mut call = Call::reads(caller, "ListGrants")
+        .with("keyId", request.key_id.as_str())
+        .maybe("grantId", request.grant_id.as_deref())
+        .maybe("granteePrincipal", request.grantee_principal.as_deref());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListGrants")).await;
+    let outcome = match outcome {
+        Ok(key) => list_grants_of(service, &key, &request).await,
+        Err(error) => Err(error),
+    };
+    finish(service, call, outcome).await
+}
+
+async fn list_grants_of(
+    service: &Embedded,
+    key: &Key,
+    request: &ListGrantsRequest,
+) -> Result<ListGrantsResponse, Error> {
+    refuse_services([("GranteeServicePrincipal", &request.grantee_service_principal)])?;
+    let grantee = match &request.grantee_principal {
+        // Who is gone may be named by its id, which is how it is shown.
+        Some(name) => Some(kept_name(service, name).await?.unwrap_or_else(|| name.clone())),
+        None => None,
+    };
+    let wanted = |grant: &&Arc<GrantRecord>| {
+        request.grant_id.as_ref().is_none_or(|id| grant.id == *id)
+            && grantee.as_ref().is_none_or(|grantee| grant.grantee == *grantee)
+    };
+    let found = {
+        let directory = service.state.directory();
+        let grants = directory.issued.of_key(&key.record.account, &key.record.id);
+        let grants = grants.into_iter().flat_map(OfKey::all).filter(wanted);
+        let listed = grants.map(|grant| (grant.id.as_str(), entry(key, grant)));
+        page(listed, request.limit, (50, 100), request.marker.as_deref())?
+    };
+    listed(service, found).await
+}
+
+/// The answer of a listing: principals by the ARNs they have now.
+async fn listed(service: &Embedded, page: Page<GrantListEntry>) -> Result<ListGrantsResponse, Error> {
+    let mut grants = page.items;
+    for entry in &mut grants {
+        entry.grantee_principal = shown_name(service, &entry.grantee_principal).await?;
+        if let Some(retiring) = &mut entry.retiring_principal {
+            *retiring = shown_name(service, retiring).await?;
         }
-        if let Some(same) = self.room_for(&key, &grant)? {
-            return Ok(answer(call, &same));
+    }
+    Ok(ListGrantsResponse { truncated: page.next.is_some(), grants, next_marker: page.next })
+}
+
+/// `ListRetirableGrants` for a principal of the caller's account, over keys of all accounts.
+///
+/// # Errors
+/// As the API names them.
+pub async fn list_retirable_grants(
+    service: &Embedded,
+    caller: &Caller,
+    request: ListRetirableGrantsRequest,
+) -> Result<ListGrantsResponse, Error> {
+    let call =
+        Call::reads(caller, "ListRetirableGrants").with("retiringPrincipal", request.retiring_principal.as_str());
+    let outcome = list_retirable_grants_in(service, caller, &request).await;
+    finish(service, call, outcome).await
+}
+
+async fn list_retirable_grants_in(
+    service: &Embedded,
+    caller: &Caller,
+    request: &ListRetirableGrantsRequest,
+) -> Result<ListGrantsResponse, Error> {
+    service.up_to_date().await?;
+    refuse_services([("RetiringServicePrincipal", &request.retiring_service_principal)])?;
+    principal(&request.retiring_principal, "retiringPrincipal")?;
+    authorize_account(service, Ask::new(caller, "ListRetirableGrants"), "*")?;
+    let account = request.retiring_principal.parse::<Arn>().map(|arn| arn.account().to_owned());
+    if account.as_deref() != Ok(caller.identity.principal.account.as_str()) {
+        return Err(limits::invalid("The retiring principal must belong to the caller's account."));
+    }
+    let retiring = kept_name(service, &request.retiring_principal).await?;
+    let retiring = retiring.unwrap_or_else(|| request.retiring_principal.clone());
+    listed(service, retirable_page(service, request, &retiring)?).await
+}
+
+fn retirable_page(
+    service: &Embedded,
+    request: &ListRetirableGrantsRequest,
+    retiring: &str,
+) -> Result<Page<GrantListEntry>, Error> {
+    let now = service.state.clock.now();
+    let directory = service.state.directory();
+    let key = |grant: &GrantRecord| directory.key(&grant.account, &grant.key_id).filter(|key| !key.is_gone(now));
+    let found = directory.issued.retirable(retiring);
+    let found = found.filter_map(|grant| Some((grant.id.as_str(), entry(key(grant)?, grant))));
+    page(found, request.limit, (50, 100), request.marker.as_deref())
+}
+
+/// `RetireGrant`: by the retiring principal, the grantee if the grant says so, the issuing
+/// account's root user, or whom the key's policy lets.
+///
+/// # Errors
+/// As the API names them.
+pub async fn retire_grant(service: &Embedded, caller: &Caller, request: RetireGrantRequest) -> Result<(), Error> {
+    let mut call = Call::writes(caller, "RetireGrant")
+        .maybe("keyId", request.key_id.as_deref())
+        .maybe("grantId", request.grant_id.as_deref());
+    let outcome = retire_grant_in(service, &mut call, &request).await;
+    finish(service, call, outcome).await
+}
+
+async fn retire_grant_in(service: &Embedded, call: &mut Call<'_>, request: &RetireGrantRequest) -> Result<(), Error> {
+    let (turn, target, id) = match request {
+        RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => {
+            service.up_to_date().await?;
+            let (key, _) = by_token(service, token)?;
+            let turn = service.turn_of(&key.record.account, &key.record.id).await?;
+            // Another look, now that nobody else can change it.
+            let (key, id) = by_token(service, token)?;
+            (turn, Target::of(key), id)
         }
-        let answer = answer(call, &grant);
-        self.commit(turn, vec![Change::Grant(grant)]).await?;
-        Ok(answer)
-    }
-
-    /// The same grant, if it was made before under its name; an error if there is no room for it.
-    fn room_for(&self, key: &Key, grant: &GrantRecord) -> Result<Option<Arc<GrantRecord>>, Error> {
-        let directory = self.state.directory();
-        let Some(grants) = directory.issued.of_key(&grant.account, &grant.key_id) else { return Ok(None) };
-        if let Some(same) = grants.named(&grant.name).find(|existing| is_repeated(existing, grant)) {
-            return Ok(Some(same.clone()));
+        RetireGrantRequest { grant_token: None, key_id: Some(key), grant_id: Some(id), .. } => {
+            let turn = turn_for(service, call.caller, key).await?;
+            (turn, resolve_key(service, call.caller, key, "keyId")?, id.clone())
         }
-        if grants.len() >= MAX_PER_KEY {
-            return Err(refused("LimitExceededException", format!("{} already has {MAX_PER_KEY} grants.", key.arn)));
-        }
-        Ok(None)
+        _ => return Err(limits::invalid("Specify either a grant token, or both a key ARN and a grant ID.")),
+    };
+    let grant = target.key.as_ref().and_then(|key| grant_of(service, key, &id));
+    if !grant.as_ref().is_some_and(|grant| may_retire(grant, call.caller)) {
+        admit_target(service, call, &target, Ask::new(call.caller, "RetireGrant"))?;
     }
+    let grant = grant.ok_or_else(|| no_such_grant(&id))?;
+    if let Some(key) = &target.key {
+        call.touches(&key.arn);
+    }
+    if request.dry_run {
+        return Err(dry_run());
+    }
+    service.commit(turn, vec![Change::DropGrant(grant)]).await
+}
 
-    /// The grant `id` of `key`.
-    fn grant(&self, key: &Key, id: &str) -> Option<Arc<GrantRecord>> {
-        self.state.directory().issued.of_key(&key.record.account, &key.record.id)?.get(id).cloned()
-    }
+/// `RevokeGrant`. Takes effect with the next call under the key.
+///
+/// # Errors
+/// As the API names them.
+pub async fn revoke_grant(service: &Embedded, caller: &Caller, request: RevokeGrantRequest) -> Result<(), Error> {
+    let mut call = Call::writes(caller, "RevokeGrant")
+        .with("keyId", request.key_id.as_str())
+        .with("grantId", request.grant_id.as_str());
+    let outcome = revoke_grant_in(service, &mut call, &request).await;
+    finish(service, call, outcome).await
+}
 
-    /// `ListGrants`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn list_grants(&self, caller: &Caller, request: ListGrantsRequest) -> Result<ListGrantsResponse, Error> {
-        let mut call = Call::reads(caller, "ListGrants")
-            .with("keyId", request.key_id.as_str())
-            .maybe("grantId", request.grant_id.as_deref())
-            .maybe("granteePrincipal", request.grantee_principal.as_deref());
-        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListGrants")).await;
-        let outcome = match outcome {
-            Ok(key) => self.list_grants_of(&key, &request).await,
-            Err(error) => Err(error),
-        };
-        self.finish(call, outcome).await
+async fn revoke_grant_in(service: &Embedded, call: &mut Call<'_>, request: &RevokeGrantRequest) -> Result<(), Error> {
+    limits::length(&request.grant_id, "grantId", 1, 128)?;
+    let turn = turn_for(service, call.caller, &request.key_id).await?;
+    let key = admit_in_turn(service, call, &request.key_id, Ask::new(call.caller, "RevokeGrant"))?;
+    let grant = grant_of(service, &key, &request.grant_id).ok_or_else(|| no_such_grant(&request.grant_id))?;
+    if request.dry_run {
+        return Err(dry_run());
     }
+    service.commit(turn, vec![Change::DropGrant(grant)]).await
+}
 
-    async fn list_grants_of(&self, key: &Key, request: &ListGrantsRequest) -> Result<ListGrantsResponse, Error> {
-        refuse_services([("GranteeServicePrincipal", &request.grantee_service_principal)])?;
-        let grantee = match &request.grantee_principal {
-            // Who is gone may be named by its id, which is how it is shown.
-            Some(name) => Some(self.kept_name(name).await?.unwrap_or_else(|| name.clone())),
-            None => None,
-        };
-        let wanted = |grant: &&Arc<GrantRecord>| {
-            request.grant_id.as_ref().is_none_or(|id| grant.id == *id)
-                && grantee.as_ref().is_none_or(|grantee| grant.grantee == *grantee)
-        };
-        let found = {
-            let directory = self.state.directory();
-            let grants = directory.issued.of_key(&key.record.account, &key.record.id);
-            let grants = grants.into_iter().flat_map(OfKey::all).filter(wanted);
-            let listed = grants.map(|grant| (grant.id.as_str(), entry(key, grant)));
-            page(listed, request.limit, (50, 100), request.marker.as_deref())?
-        };
-        self.listing(found).await
-    }
-
-    /// The answer of a listing: principals by the ARNs they have now.
-    async fn listing(&self, page: Page<GrantListEntry>) -> Result<ListGrantsResponse, Error> {
-        let mut grants = page.items;
-        for entry in &mut grants {
-            entry.grantee_principal = self.shown_name(&entry.grantee_principal).await?;
-            if let Some(retiring) = &mut entry.retiring_principal {
-                *retiring = self.shown_name(retiring).await?;
-            }
-        }
-        Ok(ListGrantsResponse { truncated: page.next.is_some(), grants, next_marker: page.next })
-    }
-
-    /// `ListRetirableGrants` for a principal of the caller's account, over keys of all accounts.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn list_retirable_grants(
-        &self,
-        caller: &Caller,
-        request: ListRetirableGrantsRequest,
-    ) -> Result<ListGrantsResponse, Error> {
-        let call =
-            Call::reads(caller, "ListRetirableGrants").with("retiringPrincipal", request.retiring_principal.as_str());
-        let outcome = self.list_retirable_grants_in(caller, &request).await;
-        self.finish(call, outcome).await
-    }
-
-    async fn list_retirable_grants_in(
-        &self,
-        caller: &Caller,
-        request: &ListRetirableGrantsRequest,
-    ) -> Result<ListGrantsResponse, Error> {
-        self.up_to_date().await?;
-        refuse_services([("RetiringServicePrincipal", &request.retiring_service_principal)])?;
-        principal(&request.retiring_principal, "retiringPrincipal")?;
-        self.authorize_account(Ask::new(caller, "ListRetirableGrants"), "*")?;
-        let account = request.retiring_principal.parse::<Arn>().map(|arn| arn.account().to_owned());
-        if account.as_deref() != Ok(caller.identity.principal.account.as_str()) {
-            return Err(limits::invalid("The retiring principal must belong to the caller's account."));
-        }
-        let retiring = self.kept_name(&request.retiring_principal).await?;
-        let retiring = retiring.unwrap_or_else(|| request.retiring_principal.clone());
-        self.listing(self.retirable_page(request, &retiring)?).await
-    }
-
-    fn retirable_page(
-        &self,
-        request: &ListRetirableGrantsRequest,
-        retiring: &str,
-    ) -> Result<Page<GrantListEntry>, Error> {
-        let now = self.state.clock.now();
-        let directory = self.state.directory();
-        let key = |grant: &GrantRecord| directory.key(&grant.account, &grant.key_id).filter(|key| !key.is_gone(now));
-        let found = directory.issued.retirable(retiring);
-        let found = found.filter_map(|grant| Some((grant.id.as_str(), entry(key(grant)?, grant))));
-        page(found, request.limit, (50, 100), request.marker.as_deref())
-    }
-
-    /// `RetireGrant`: by the retiring principal, the grantee if the grant says so, the issuing
-    /// account's root user, or whom the key's policy lets.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn retire_grant(&self, caller: &Caller, request: RetireGrantRequest) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "RetireGrant")
-            .maybe("keyId", request.key_id.as_deref())
-            .maybe("grantId", request.grant_id.as_deref());
-        let outcome = self.retire_grant_in(&mut call, &request).await;
-        self.finish(call, outcome).await
-    }
-
-    async fn retire_grant_in(&self, call: &mut Call<'_>, request: &RetireGrantRequest) -> Result<(), Error> {
-        let (turn, target, id) = match request {
-            RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => {
-                self.up_to_date().await?;
-                let (key, _) = self.by_token(token)?;
-                let turn = self.turn_of(&key.record.account, &key.record.id).await?;
-                // Another look, now that nobody else can change it.
-                let (key, id) = self.by_token(token)?;
-                (turn, Target::of(key), id)
-            }
-            RetireGrantRequest { grant_token: None, key_id: Some(key), grant_id: Some(id), .. } => {
-                let turn = self.turn_for(call.caller, key).await?;
-                (turn, self.resolve_key(call.caller, key, "keyId")?, id.clone())
-            }
-            _ => return Err(limits::invalid("Specify either a grant token, or both a key ARN and a grant ID.")),
-        };
-        let grant = target.key.as_ref().and_then(|key| self.grant(key, &id));
-        if !grant.as_ref().is_some_and(|grant| may_retire(grant, call.caller)) {
-            self.admit_target(call, &target, Ask::new(call.caller, "RetireGrant"))?;
-        }
-        let grant = grant.ok_or_else(|| no_such_grant(&id))?;
-        if let Some(key) = &target.key {
-            call.touches(&key.arn);
-        }
-        if request.dry_run {
-            return Err(dry_run());
-        }
-        self.commit(turn, vec![Change::DropGrant(grant)]).await
-    }
-
-    /// `RevokeGrant`. Takes effect with the next call under the key.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn revoke_grant(&self, caller: &Caller, request: RevokeGrantRequest) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "RevokeGrant")
-            .with("keyId", request.key_id.as_str())
-            .with("grantId", request.grant_id.as_str());
-        let outcome = self.revoke_grant_in(&mut call, &request).await;
-        self.finish(call, outcome).await
-    }
-
-    async fn revoke_grant_in(&self, call: &mut Call<'_>, request: &RevokeGrantRequest) -> Result<(), Error> {
-        limits::length(&request.grant_id, "grantId", 1, 128)?;
-        let turn = self.turn_for(call.caller, &request.key_id).await?;
-        let key = self.admit_in_turn(call, &request.key_id, Ask::new(call.caller, "RevokeGrant"))?;
-        let grant = self.grant(&key, &request.grant_id).ok_or_else(|| no_such_grant(&request.grant_id))?;
-        if request.dry_run {
-            return Err(dry_run());
-        }
-        self.commit(turn, vec![Change::DropGrant(grant)]).await
-    }
-
-    fn by_token(&self, token: &str) -> Result<(Arc<Key>, String), Error> {
-        let directory = self.state.directory();
-        let id = token.strip_prefix(TOKEN).map(|rest| rest.split_once('-').map_or(rest, |(id, _)| id));
-        let grant = id.and_then(|id| directory.issued.find(id));
-        let found = grant.and_then(|grant| Some((directory.key(&grant.account, &grant.key_id)?, &grant.id)));
-        let (key, id) = found.ok_or_else(|| refused("InvalidGrantTokenException", "The grant token is not valid."))?;
-        Ok((key.clone(), id.clone()))
-    }
+fn by_token(service: &Embedded, token: &str) -> Result<(Arc<Key>, String), Error> {
+    let directory = service.state.directory();
+    let id = token.strip_prefix(TOKEN).map(|rest| rest.split_once('-').map_or(rest, |(id, _)| id));
+    let grant = id.and_then(|id| directory.issued.find(id));
+    let found = grant.and_then(|grant| Some((directory.key(&grant.account, &grant.key_id)?, &grant.id)));
+    let (key, id) = found.ok_or_else(|| refused("InvalidGrantTokenException", "The grant token is not valid."))?;
+    Ok((key.clone(), id.clone()))
 }
 
 /// Grants take effect at once, so a token has nothing to carry but the grant's id. Each answer has

@@ -6,91 +6,90 @@ use std::sync::Arc;
 use arqueta_kms::{Error, KeyManager, KeySpec, KeyUsage};
 use arqueta_model::{AccountId, Region};
 
-use super::rotation::days;
 use crate::Embedded;
-use crate::decide::resolve::AWS_S3;
+use crate::crypt::held::new_version;
 use crate::key::Key;
-use crate::schema::{AliasRecord, Cause, KeyRecord, Lifecycle, Origin, Rotation};
-use crate::state::Change;
+use crate::key::id::new_id;
+use crate::schema::{AWS_S3, AliasRecord, Cause, KeyRecord, Lifecycle, Origin, Rotation, days};
+use crate::state::change::Change;
 
 /// Automatic rotation of AWS-managed keys, in days.
 const YEAR: u16 = 365;
 
-impl Embedded {
-    /// The service-owned key behind SSE-S3. Users never see it.
-    pub(crate) fn owned(&self) -> Option<Arc<Key>> {
-        let directory = self.state.directory();
-        directory.owned(&self.state.account).find(|key| key.record.usage == KeyUsage::EncryptDecrypt).cloned()
-    }
-
-    /// Makes the service-owned key if there is none.
-    pub(crate) async fn ensure_owned(&self) -> Result<(), Error> {
-        let turn = self.turn().await?;
-        if self.owned().is_some() {
-            return Ok(());
-        }
-        let mut record = self.new_key(&self.state.account, &new_id(), KeyManager::Owned, String::new());
-        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
-        self.commit(turn, vec![Change::Key(record)]).await
-    }
-
-    /// The AWS-managed key `alias/aws/s3` of an account, made on first use.
-    pub(crate) async fn managed_s3(&self, account: &AccountId) -> Result<Arc<Key>, Error> {
-        if let Some(key) = self.existing_managed_s3(account) {
-            return Ok(key);
-        }
-        let turn = self.turn().await?;
-        if let Some(key) = self.existing_managed_s3(account) {
-            return Ok(key);
-        }
-        let now = self.state.clock.now();
-        let mut record = self.new_key(account, &new_id(), KeyManager::Aws, s3_policy(account, &self.state.region));
-        record.description = "Default key that protects my S3 objects when no other key is defined".to_owned();
-        record.rotation.next = Some(now.plus(days(YEAR)));
-        record.versions.push(self.new_version(&record, self.state.home.as_deref(), Cause::Creation).await?);
-        let alias = AliasRecord {
-            account: account.clone(),
-            name: AWS_S3.to_owned(),
-            target: record.id.clone(),
-            created: now,
-            updated: now,
-        };
-        let id = record.id.clone();
-        self.commit(turn, vec![Change::Key(record), Change::Alias(alias)]).await?;
-        let key = self.state.directory().key(account, &id).cloned();
-        Ok(key.expect("a committed key is in the directory, and AWS-managed keys are never deleted"))
-    }
-
-    fn existing_managed_s3(&self, account: &AccountId) -> Option<Arc<Key>> {
-        let directory = self.state.directory();
-        directory.key(account, &directory.alias(account, AWS_S3)?.target).cloned()
-    }
-
-    /// A symmetric key, not yet stored and without material.
-    pub(crate) fn new_key(&self, account: &AccountId, id: &str, manager: KeyManager, policy: String) -> KeyRecord {
-        KeyRecord {
-            account: account.clone(),
-            id: id.to_owned(),
-            created: self.state.clock.now(),
-            description: String::new(),
-            usage: KeyUsage::EncryptDecrypt,
-            spec: KeySpec::SYMMETRIC_DEFAULT,
-            manager,
-            lifecycle: Lifecycle::Enabled,
-            policy,
-            tags: BTreeMap::new(),
-            rotation: Rotation { next: None, period_days: YEAR },
-            origin: Origin::AwsKms,
-            custom_key_store: None,
-            multi_region: None,
-            versions: Vec::new(),
-        }
-    }
+/// The service-owned key behind SSE-S3. Users never see it.
+pub(crate) fn owned(service: &Embedded) -> Option<Arc<Key>> {
+    let directory = service.state.directory();
+    directory.owned(&service.state.account).find(|key| key.record.usage == KeyUsage::EncryptDecrypt).cloned()
 }
 
-/// A fresh key id: a UUID, version 4.
-pub(crate) fn new_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+/// Makes the service-owned key if there is none.
+pub(crate) async fn ensure_owned(service: &Embedded) -> Result<(), Error> {
+    let turn = service.turn().await?;
+    if owned(service).is_some() {
+        return Ok(());
+    }
+    let mut record = new_key(service, &service.state.account, &new_id(), KeyManager::Owned, String::new());
+    record.versions.push(new_version(service, &record, service.state.home.as_deref(), Cause::Creation).await?);
+    service.commit(turn, vec![Change::Key(record)]).await
+}
+
+/// The AWS-managed key `alias/aws/s3` of an account, made on first use.
+pub(crate) async fn managed_s3(service: &Embedded, account: &AccountId) -> Result<Arc<Key>, Error> {
+    if let Some(key) = existing_managed_s3(service, account) {
+        return Ok(key);
+    }
+    let turn = service.turn().await?;
+    if let Some(key) = existing_managed_s3(service, account) {
+        return Ok(key);
+    }
+    let now = service.state.clock.now();
+    let mut record = new_key(service, account, &new_id(), KeyManager::Aws, s3_policy(account, &service.state.region));
+    record.description = "Default key that protects my S3 objects when no other key is defined".to_owned();
+    record.rotation.next = Some(now.plus(days(YEAR)));
+    record.versions.push(new_version(service, &record, service.state.home.as_deref(), Cause::Creation).await?);
+    let alias = AliasRecord {
+        account: account.clone(),
+        name: AWS_S3.to_owned(),
+        target: record.id.clone(),
+        created: now,
+        updated: now,
+    };
+    let id = record.id.clone();
+    service.commit(turn, vec![Change::Key(record), Change::Alias(alias)]).await?;
+    let key = service.state.directory().key(account, &id).cloned();
+    Ok(key.expect("a committed key is in the directory, and AWS-managed keys are never deleted"))
+}
+
+fn existing_managed_s3(service: &Embedded, account: &AccountId) -> Option<Arc<Key>> {
+    let directory = service.state.directory();
+    directory.key(account, &directory.alias(account, AWS_S3)?.target).cloned()
+}
+
+/// A symmetric key, not yet stored and without material.
+pub(crate) fn new_key(
+    service: &Embedded,
+    account: &AccountId,
+    id: &str,
+    manager: KeyManager,
+    policy: String,
+) -> KeyRecord {
+    KeyRecord {
+        account: account.clone(),
+        id: id.to_owned(),
+        created: service.state.clock.now(),
+        description: String::new(),
+        usage: KeyUsage::EncryptDecrypt,
+        spec: KeySpec::SYMMETRIC_DEFAULT,
+        manager,
+        lifecycle: Lifecycle::Enabled,
+        policy,
+        tags: BTreeMap::new(),
+        rotation: Rotation { next: None, period_days: YEAR },
+        origin: Origin::AwsKms,
+        custom_key_store: None,
+        multi_region: None,
+        versions: Vec::new(),
+    }
 }
 
 /// What a key has whose creator gave no policy (KMS Developer Guide, "Default key policy").

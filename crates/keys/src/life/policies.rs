@@ -2,94 +2,94 @@
 
 use arqueta_kms::{Caller, Error};
 
+use super::change::change_key_in;
 use crate::Embedded;
 use crate::api::{
     GetKeyPolicyRequest, GetKeyPolicyResponse, ListKeyPoliciesRequest, ListKeyPoliciesResponse, PutKeyPolicyRequest,
 };
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
+use crate::decide::lockout::{MAX_POLICY, check_lockout};
+use crate::decide::principals::{identified, shown_policy};
 use crate::decide::resolve::Names;
 use crate::key::Key;
 use crate::limits::{self, refused};
 use crate::schema::KeyRecord;
 
-/// Longest policy, characters (KMS API Reference, "PutKeyPolicy").
-pub(crate) const MAX_POLICY: usize = 131_072;
 /// The only name a policy can have.
 const NAME: &str = "default";
 
-impl Embedded {
-    /// `PutKeyPolicy`. Takes effect with the next call under the key.
-    ///
-    /// # Errors
-    /// As the API names them; a policy that its author could not replace is
-    /// `MalformedPolicyDocumentException` unless the check is bypassed.
-    pub async fn put_key_policy(&self, caller: &Caller, request: PutKeyPolicyRequest) -> Result<(), Error> {
-        let bypass = request.bypass_policy_lockout_safety_check;
-        let mut call = Call::writes(caller, "PutKeyPolicy")
-            .with("keyId", request.key_id.as_str())
-            .with("policyName", request.policy_name.as_deref().unwrap_or(NAME))
-            .with("policy", request.policy.as_str())
-            .with("bypassPolicyLockoutSafetyCheck", bypass);
-        let bypasses = [bypass.to_string()];
-        let conditions = [("kms:BypassPolicyLockoutSafetyCheck", &bypasses[..])];
-        let ask = Ask::new(caller, "PutKeyPolicy").conditions(&conditions);
-        let outcome = async {
-            // Whom a policy names is looked up for those who may put it.
-            self.admit(&mut call, &request.key_id, Names::Keys, ask).await?;
-            named_default(request.policy_name.as_deref())?;
-            limits::length(&request.policy, "policy", 1, MAX_POLICY)?;
-            let policy = self.identified(&request.policy).await?;
-            let edit = |_: &Key, record: &mut KeyRecord| {
-                record.policy = policy;
-                if bypass { Ok(()) } else { self.check_lockout(caller, record) }
-            };
-            self.change_key_in(&mut call, &request.key_id, ask, edit).await
-        }
-        .await;
-        self.finish(call, outcome).await
+/// `PutKeyPolicy`. Takes effect with the next call under the key.
+///
+/// # Errors
+/// As the API names them; a policy that its author could not replace is
+/// `MalformedPolicyDocumentException` unless the check is bypassed.
+pub async fn put_key_policy(service: &Embedded, caller: &Caller, request: PutKeyPolicyRequest) -> Result<(), Error> {
+    let bypass = request.bypass_policy_lockout_safety_check;
+    let mut call = Call::writes(caller, "PutKeyPolicy")
+        .with("keyId", request.key_id.as_str())
+        .with("policyName", request.policy_name.as_deref().unwrap_or(NAME))
+        .with("policy", request.policy.as_str())
+        .with("bypassPolicyLockoutSafetyCheck", bypass);
+    let bypasses = [bypass.to_string()];
+    let conditions = [("kms:BypassPolicyLockoutSafetyCheck", &bypasses[..])];
+    let ask = Ask::new(caller, "PutKeyPolicy").conditions(&conditions);
+    let outcome = async {
+        // Whom a policy names is looked up for those who may put it.
+        admit(service, &mut call, &request.key_id, Names::Keys, ask).await?;
+        named_default(request.policy_name.as_deref())?;
+        limits::length(&request.policy, "policy", 1, MAX_POLICY)?;
+        let policy = identified(service, &request.policy).await?;
+        let edit = |_: &Key, record: &mut KeyRecord| {
+            record.policy = policy;
+            if bypass { Ok(()) } else { check_lockout(service, caller, record) }
+        };
+        change_key_in(service, &mut call, &request.key_id, ask, edit).await
     }
+    .await;
+    finish(service, call, outcome).await
+}
 
-    /// `GetKeyPolicy`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn get_key_policy(
-        &self,
-        caller: &Caller,
-        request: GetKeyPolicyRequest,
-    ) -> Result<GetKeyPolicyResponse, Error> {
-        let mut call = Call::reads(caller, "GetKeyPolicy")
-            .with("keyId", request.key_id.as_str())
-            .with("policyName", request.policy_name.as_deref().unwrap_or(NAME));
-        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyPolicy")).await;
-        let outcome = async {
-            let key = outcome?;
-            named_default(request.policy_name.as_deref())?;
-            let policy = self.shown(&key.record.policy).await?;
-            Ok(GetKeyPolicyResponse { policy, policy_name: NAME.to_owned() })
-        }
-        .await;
-        self.finish(call, outcome).await
+/// `GetKeyPolicy`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn get_key_policy(
+    service: &Embedded,
+    caller: &Caller,
+    request: GetKeyPolicyRequest,
+) -> Result<GetKeyPolicyResponse, Error> {
+    let mut call = Call::reads(caller, "GetKeyPolicy")
+        .with("keyId", request.key_id.as_str())
+        .with("policyName", request.policy_name.as_deref().unwrap_or(NAME));
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyPolicy")).await;
+    let outcome = async {
+        let key = outcome?;
+        named_default(request.policy_name.as_deref())?;
+        let policy = shown_policy(service, &key.record.policy).await?;
+        Ok(GetKeyPolicyResponse { policy, policy_name: NAME.to_owned() })
     }
+    .await;
+    finish(service, call, outcome).await
+}
 
-    /// `ListKeyPolicies`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn list_key_policies(
-        &self,
-        caller: &Caller,
-        request: ListKeyPoliciesRequest,
-    ) -> Result<ListKeyPoliciesResponse, Error> {
-        let mut call = Call::reads(caller, "ListKeyPolicies").with("keyId", request.key_id.as_str());
-        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyPolicies")).await;
-        let outcome = outcome.and_then(|_| {
-            request.limit.map_or(Ok(0), |limit| limits::range(limit, "limit", 1, 1000))?;
-            Ok(ListKeyPoliciesResponse { policy_names: vec![NAME.to_owned()], truncated: false })
-        });
-        self.finish(call, outcome).await
-    }
+/// `ListKeyPolicies`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn list_key_policies(
+    service: &Embedded,
+    caller: &Caller,
+    request: ListKeyPoliciesRequest,
+) -> Result<ListKeyPoliciesResponse, Error> {
+    let mut call = Call::reads(caller, "ListKeyPolicies").with("keyId", request.key_id.as_str());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyPolicies")).await;
+    let outcome = outcome.and_then(|_| {
+        request.limit.map_or(Ok(0), |limit| limits::range(limit, "limit", 1, 1000))?;
+        Ok(ListKeyPoliciesResponse { policy_names: vec![NAME.to_owned()], truncated: false })
+    });
+    finish(service, call, outcome).await
 }
 
 fn named_default(name: Option<&str>) -> Result<(), Error> {

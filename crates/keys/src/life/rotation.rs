@@ -1,9 +1,8 @@
 //! Rotation: new material for new ciphertext; the old one opens old ciphertext for ever.
 
-use std::time::Duration;
-
 use arqueta_kms::{Caller, Error, KeySpec, KeyState};
 
+use super::change::{change_key, change_key_in};
 use super::import::expiration_model;
 use crate::Embedded;
 use crate::api::{
@@ -11,178 +10,183 @@ use crate::api::{
     GetKeyRotationStatusResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
     RotateKeyOnDemandResponse, RotationsListEntry,
 };
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::crypt::held::add_version;
+use crate::decide::admit::{admit, admit_in_turn};
 use crate::decide::ask::Ask;
-use crate::decide::resolve::Names;
+use crate::decide::resolve::{Names, turn_for};
 use crate::key::Key;
 use crate::key::fitness::{unfit_origin, usable};
 use crate::limits::{self, refused};
 use crate::page::page;
-use crate::schema::{Cause, KeyRecord, Origin};
-use crate::state::Change;
+use crate::regions::primary_only;
+use crate::schema::{Cause, KeyRecord, Origin, days};
+use crate::state::change::Change;
 
 /// Rotations on demand in a key's life (KMS Developer Guide, "Resource quotas").
 const MAX_ON_DEMAND: usize = 25;
 
-impl Embedded {
-    /// `RotateKeyOnDemand`. New ciphertext is under new material as soon as this returns.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn rotate_key_on_demand(
-        &self,
-        caller: &Caller,
-        request: RotateKeyOnDemandRequest,
-    ) -> Result<RotateKeyOnDemandResponse, Error> {
-        let mut call = Call::writes(caller, "RotateKeyOnDemand").with("keyId", request.key_id.as_str());
-        let outcome = self.rotate_on_demand_in(&mut call, &request.key_id).await;
-        self.finish(call, outcome).await
-    }
+/// `RotateKeyOnDemand`. New ciphertext is under new material as soon as this returns.
+///
+/// # Errors
+/// As the API names them.
+pub async fn rotate_key_on_demand(
+    service: &Embedded,
+    caller: &Caller,
+    request: RotateKeyOnDemandRequest,
+) -> Result<RotateKeyOnDemandResponse, Error> {
+    let mut call = Call::writes(caller, "RotateKeyOnDemand").with("keyId", request.key_id.as_str());
+    let outcome = rotate_on_demand_in(service, &mut call, &request.key_id).await;
+    finish(service, call, outcome).await
+}
 
-    async fn rotate_on_demand_in(&self, call: &mut Call<'_>, name: &str) -> Result<RotateKeyOnDemandResponse, Error> {
-        let turn = self.turn_for(call.caller, name).await?;
-        let key = self.admit_in_turn(call, name, Ask::new(call.caller, call.name()))?;
-        // The state comes before the kind of key, for this operation alone.
-        if key.record.origin != Origin::CloudHsm {
-            usable(&key)?;
+async fn rotate_on_demand_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    name: &str,
+) -> Result<RotateKeyOnDemandResponse, Error> {
+    let turn = turn_for(service, call.caller, name).await?;
+    let key = admit_in_turn(service, call, name, Ask::new(call.caller, call.name()))?;
+    // The state comes before the kind of key, for this operation alone.
+    if key.record.origin != Origin::CloudHsm {
+        usable(&key)?;
+    }
+    rotatable(&key)?;
+    primary_only(service, &key)?;
+    let mut record = key.record.clone();
+    if record.everywhere().len() < record.versions.len() {
+        return Err(refused("ConflictException", format!("A rotation of {} is in progress.", key.arn)));
+    }
+    if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
+        let message = format!(
+            "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: {}",
+            key.arn
+        );
+        return Err(refused("LimitExceededException", message));
+    }
+    match record.origin {
+        Origin::AwsKms => add_version(service, &mut record, Cause::OnDemand).await?,
+        Origin::External => move_to_pending(service, &key, &mut record)?,
+        Origin::CloudHsm | Origin::ExternalKeyStore => return Err(unfit_origin(&key)),
+    }
+    service.commit(turn, vec![Change::Key(record)]).await?;
+    Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
+}
+
+/// `EnableKeyRotation`. Rotations are made by [`Embedded::run_due`].
+///
+/// # Errors
+/// As the API names them.
+pub async fn enable_key_rotation(
+    service: &Embedded,
+    caller: &Caller,
+    request: EnableKeyRotationRequest,
+) -> Result<(), Error> {
+    let now = service.state.clock.now();
+    let mut call = Call::writes(caller, "EnableKeyRotation")
+        .maybe("rotationPeriodInDays", request.rotation_period_in_days)
+        .with("keyId", request.key_id.as_str());
+    let days_asked: Vec<String> = request.rotation_period_in_days.iter().map(ToString::to_string).collect();
+    let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
+    let ask = Ask::new(caller, "EnableKeyRotation").conditions(&conditions);
+    let change = |key: &Key, record: &mut KeyRecord| {
+        automatic(key)?;
+        let period = match request.rotation_period_in_days {
+            Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
+            None => record.rotation.period_days.into(),
+        };
+        rotatable(key)?;
+        primary_only(service, key)?;
+        usable(key)?;
+        record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
+        record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
+        Ok(())
+    };
+    let outcome = change_key_in(service, &mut call, &request.key_id, ask, change).await;
+    finish(service, call, outcome).await
+}
+
+/// `DisableKeyRotation`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn disable_key_rotation(
+    service: &Embedded,
+    caller: &Caller,
+    request: DisableKeyRotationRequest,
+) -> Result<(), Error> {
+    change_key(service, Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
+        rotatable(key)?;
+        automatic(key)?;
+        primary_only(service, key)?;
+        usable(key)?;
+        record.rotation.next = None;
+        Ok(())
+    })
+    .await
+}
+
+/// `GetKeyRotationStatus`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn get_key_rotation_status(
+    service: &Embedded,
+    caller: &Caller,
+    request: GetKeyRotationStatusRequest,
+) -> Result<GetKeyRotationStatusResponse, Error> {
+    let mut call = Call::reads(caller, "GetKeyRotationStatus").with("keyId", request.key_id.as_str());
+    let ask = Ask::new(caller, "GetKeyRotationStatus");
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, ask).await;
+    let outcome = outcome.map(|key| {
+        // A key that waits for its deletion does not rotate, and remembers that it did.
+        let pending = matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
+        let next = key.record.rotation.next.filter(|_| !pending);
+        GetKeyRotationStatusResponse {
+            key_rotation_enabled: next.is_some(),
+            key_id: key.arn.as_str().to_owned(),
+            rotation_period_in_days: next.map(|_| key.record.rotation.period_days.into()),
+            next_rotation_date: next.map(EpochSeconds),
         }
+    });
+    finish(service, call, outcome).await
+}
+
+/// `ListKeyRotations`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn list_key_rotations(
+    service: &Embedded,
+    caller: &Caller,
+    request: ListKeyRotationsRequest,
+) -> Result<ListKeyRotationsResponse, Error> {
+    let mut call = Call::reads(caller, "ListKeyRotations")
+        .with("keyId", request.key_id.as_str())
+        .maybe("includeKeyMaterial", request.include_key_material.as_deref());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyRotations")).await;
+    let outcome = outcome.and_then(|key| {
         rotatable(&key)?;
-        self.primary_only(&key)?;
-        let mut record = key.record.clone();
-        if record.everywhere().len() < record.versions.len() {
-            return Err(refused("ConflictException", format!("A rotation of {} is in progress.", key.arn)));
-        }
-        if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
-            let message = format!(
-                "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: {}",
-                key.arn
-            );
-            return Err(refused("LimitExceededException", message));
-        }
-        match record.origin {
-            Origin::AwsKms => self.add_version(&mut record, Cause::OnDemand).await?,
-            Origin::External => self.move_to_pending(&key, &mut record)?,
-            Origin::CloudHsm | Origin::ExternalKeyStore => return Err(unfit_origin(&key)),
-        }
-        self.commit(turn, vec![Change::Key(record)]).await?;
-        Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
-    }
+        rotations(&key, &request)
+    });
+    finish(service, call, outcome).await
+}
 
-    /// `EnableKeyRotation`. Rotations are made by [`Embedded::run_due`].
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn enable_key_rotation(&self, caller: &Caller, request: EnableKeyRotationRequest) -> Result<(), Error> {
-        let now = self.state.clock.now();
-        let mut call = Call::writes(caller, "EnableKeyRotation")
-            .maybe("rotationPeriodInDays", request.rotation_period_in_days)
-            .with("keyId", request.key_id.as_str());
-        let days_asked: Vec<String> = request.rotation_period_in_days.iter().map(ToString::to_string).collect();
-        let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
-        let ask = Ask::new(caller, "EnableKeyRotation").conditions(&conditions);
-        let change = |key: &Key, record: &mut KeyRecord| {
-            automatic(key)?;
-            let period = match request.rotation_period_in_days {
-                Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
-                None => record.rotation.period_days.into(),
-            };
-            rotatable(key)?;
-            self.primary_only(key)?;
-            usable(key)?;
-            record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
-            record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
-            Ok(())
-        };
-        let outcome = self.change_key_in(&mut call, &request.key_id, ask, change).await;
-        self.finish(call, outcome).await
+/// Makes material that was imported for a rotation the current one.
+fn move_to_pending(service: &Embedded, key: &Key, record: &mut KeyRecord) -> Result<(), Error> {
+    // What the other Regions have, only they know: until they say so, nothing moves.
+    let elsewhere = record.multi_region.as_ref().is_some_and(|regions| !regions.replicas.is_empty());
+    let pending = record.versions.last_mut().filter(|version| version.is_pending() && version.is_here());
+    let Some(version) = pending.filter(|_| !elsewhere) else {
+        let message = format!("No available key material pending rotation for the key: {}.", key.arn);
+        return Err(refused("KMSInvalidStateException", message));
+    };
+    version.made = service.state.clock.now();
+    version.cause = Cause::OnDemand;
+    if let Some(imported) = &mut version.imported {
+        imported.pending_rotation = false;
     }
-
-    /// `DisableKeyRotation`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn disable_key_rotation(&self, caller: &Caller, request: DisableKeyRotationRequest) -> Result<(), Error> {
-        self.change_key(Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
-            rotatable(key)?;
-            automatic(key)?;
-            self.primary_only(key)?;
-            usable(key)?;
-            record.rotation.next = None;
-            Ok(())
-        })
-        .await
-    }
-
-    /// `GetKeyRotationStatus`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn get_key_rotation_status(
-        &self,
-        caller: &Caller,
-        request: GetKeyRotationStatusRequest,
-    ) -> Result<GetKeyRotationStatusResponse, Error> {
-        let mut call = Call::reads(caller, "GetKeyRotationStatus").with("keyId", request.key_id.as_str());
-        let ask = Ask::new(caller, "GetKeyRotationStatus");
-        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, ask).await;
-        let outcome = outcome.map(|key| {
-            // A key that waits for its deletion does not rotate, and remembers that it did.
-            let pending = matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
-            let next = key.record.rotation.next.filter(|_| !pending);
-            GetKeyRotationStatusResponse {
-                key_rotation_enabled: next.is_some(),
-                key_id: key.arn.as_str().to_owned(),
-                rotation_period_in_days: next.map(|_| key.record.rotation.period_days.into()),
-                next_rotation_date: next.map(EpochSeconds),
-            }
-        });
-        self.finish(call, outcome).await
-    }
-
-    /// `ListKeyRotations`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn list_key_rotations(
-        &self,
-        caller: &Caller,
-        request: ListKeyRotationsRequest,
-    ) -> Result<ListKeyRotationsResponse, Error> {
-        let mut call = Call::reads(caller, "ListKeyRotations")
-            .with("keyId", request.key_id.as_str())
-            .maybe("includeKeyMaterial", request.include_key_material.as_deref());
-        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyRotations")).await;
-        let outcome = outcome.and_then(|key| {
-            rotatable(&key)?;
-            rotations(&key, &request)
-        });
-        self.finish(call, outcome).await
-    }
-
-    /// New material where the current one is; it encrypts from the next call on.
-    pub(crate) async fn add_version(&self, record: &mut KeyRecord, cause: Cause) -> Result<(), Error> {
-        let held = record.current().and_then(|number| record.versions[number].held.as_ref());
-        let holder = held.map(|held| held.holder.clone());
-        record.versions.push(self.new_version(record, holder.as_deref(), cause).await?);
-        Ok(())
-    }
-
-    /// Makes material that was imported for a rotation the current one.
-    fn move_to_pending(&self, key: &Key, record: &mut KeyRecord) -> Result<(), Error> {
-        // What the other Regions have, only they know: until they say so, nothing moves.
-        let elsewhere = record.multi_region.as_ref().is_some_and(|regions| !regions.replicas.is_empty());
-        let pending = record.versions.last_mut().filter(|version| version.is_pending() && version.is_here());
-        let Some(version) = pending.filter(|_| !elsewhere) else {
-            let message = format!("No available key material pending rotation for the key: {}.", key.arn);
-            return Err(refused("KMSInvalidStateException", message));
-        };
-        version.made = self.state.clock.now();
-        version.cause = Cause::OnDemand;
-        if let Some(imported) = &mut version.imported {
-            imported.pending_rotation = false;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Refuses keys whose material this service does not make.
@@ -248,8 +252,4 @@ fn material_state(key: &Key, number: usize) -> &'static str {
         false if key.record.current() == Some(number) => "CURRENT",
         false => "NON_CURRENT",
     }
-}
-
-pub(crate) fn days(days: u16) -> Duration {
-    Duration::from_secs(u64::from(days) * 86_400)
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use arqueta_kms::{Error, KeyManager, KeySpec, KeyUsage, MessageType, SigningAlgorithm};
 use arqueta_model::Timestamp;
 
-use super::managed::new_id;
+use super::managed::new_key;
 use crate::Embedded;
 use crate::crypt::asymmetric::{Message, broken};
+use crate::crypt::held::new_version;
+use crate::crypt::private::with_private;
 use crate::key::Key;
+use crate::key::id::new_id;
 use crate::schema::Cause;
-use crate::state::Change;
+use crate::state::change::Change;
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::RSASSA_PKCS1_V1_5_SHA_256;
 
@@ -40,9 +43,9 @@ impl Embedded {
     /// # Errors
     /// [`Error::Store`] if a new one cannot be stored.
     pub async fn service_signing_key(&self, purpose: &str) -> Result<ServiceSigningKey, Error> {
-        let key = self.signing_key(purpose).await?;
+        let key = signing_key(self, purpose).await?;
         let created = key.record.created;
-        self.with_private(&key, move |private| {
+        with_private(self, &key, move |private| {
             let pkcs1 = private.public_pkcs1().ok_or_else(broken)?.to_vec();
             Ok(ServiceSigningKey { spki: private.public().to_vec(), pkcs1, created })
         })
@@ -55,32 +58,31 @@ impl Embedded {
     /// As [`Self::service_signing_key`].
     pub async fn sign_for_service(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>, Error> {
         let message = Message::new(ALGORITHM, MessageType::RAW, message)?;
-        let key = self.signing_key(purpose).await?;
-        self.with_private(&key, move |private| private.sign(ALGORITHM, &message)).await
+        let key = signing_key(self, purpose).await?;
+        with_private(self, &key, move |private| private.sign(ALGORITHM, &message)).await
     }
+}
 
-    async fn signing_key(&self, purpose: &str) -> Result<Arc<Key>, Error> {
-        self.up_to_date().await?;
-        if let Some(key) = self.existing_signing_key(purpose) {
-            return Ok(key);
-        }
-        let mut record = self.new_key(&self.state.account, &new_id(), KeyManager::Owned, String::new());
-        (record.spec, record.usage) = (KeySpec::RSA_2048, KeyUsage::SignVerify);
-        purpose.clone_into(&mut record.description);
-        record.versions.push(self.new_version(&record, None, Cause::Creation).await?);
-        let turn = self.turn().await?;
-        if let Some(key) = self.existing_signing_key(purpose) {
-            return Ok(key);
-        }
-        self.commit(turn, vec![Change::Key(record)]).await?;
-        Ok(self
-            .existing_signing_key(purpose)
-            .expect("a committed key is in the directory, and owned keys are never deleted"))
+async fn signing_key(service: &Embedded, purpose: &str) -> Result<Arc<Key>, Error> {
+    service.up_to_date().await?;
+    if let Some(key) = existing_signing_key(service, purpose) {
+        return Ok(key);
     }
+    let mut record = new_key(service, &service.state.account, &new_id(), KeyManager::Owned, String::new());
+    (record.spec, record.usage) = (KeySpec::RSA_2048, KeyUsage::SignVerify);
+    purpose.clone_into(&mut record.description);
+    record.versions.push(new_version(service, &record, None, Cause::Creation).await?);
+    let turn = service.turn().await?;
+    if let Some(key) = existing_signing_key(service, purpose) {
+        return Ok(key);
+    }
+    service.commit(turn, vec![Change::Key(record)]).await?;
+    Ok(existing_signing_key(service, purpose)
+        .expect("a committed key is in the directory, and owned keys are never deleted"))
+}
 
-    fn existing_signing_key(&self, purpose: &str) -> Option<Arc<Key>> {
-        let directory = self.state.directory();
-        let signs = |key: &&Arc<Key>| key.record.usage == KeyUsage::SignVerify && key.record.description == purpose;
-        directory.owned(&self.state.account).find(signs).cloned()
-    }
+fn existing_signing_key(service: &Embedded, purpose: &str) -> Option<Arc<Key>> {
+    let directory = service.state.directory();
+    let signs = |key: &&Arc<Key>| key.record.usage == KeyUsage::SignVerify && key.record.description == purpose;
+    directory.owned(&service.state.account).find(signs).cloned()
 }

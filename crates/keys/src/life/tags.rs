@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use arqueta_kms::{Caller, Error};
 use serde_json::json;
 
+use super::change::change_key_in;
 use crate::Embedded;
 use crate::api::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest};
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::key::fitness::not_pending_deletion;
@@ -19,75 +21,71 @@ const MAX_TAGS: usize = 50;
 /// Condition keys with their values.
 pub(crate) type Conditions = Vec<(String, Vec<String>)>;
 
-impl Embedded {
-    /// `TagResource`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn tag_resource(&self, caller: &Caller, request: TagResourceRequest) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "TagResource")
-            .with("keyId", request.key_id.as_str())
-            .with("tags", json!(request.tags));
-        let outcome = self.tag_resource_in(&mut call, request).await;
-        self.finish(call, outcome).await
-    }
+/// `TagResource`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn tag_resource(service: &Embedded, caller: &Caller, request: TagResourceRequest) -> Result<(), Error> {
+    let mut call =
+        Call::writes(caller, "TagResource").with("keyId", request.key_id.as_str()).with("tags", json!(request.tags));
+    let outcome = tag_resource_in(service, &mut call, request).await;
+    finish(service, call, outcome).await
+}
 
-    async fn tag_resource_in(&self, call: &mut Call<'_>, request: TagResourceRequest) -> Result<(), Error> {
-        let tags = checked(request.tags)?;
-        let conditions = conditions(&tags);
-        let conditions = borrowed(&conditions);
-        let ask = Ask::new(call.caller, "TagResource").conditions(&conditions);
-        self.change_key_in(call, &request.key_id, ask, |key, record| {
-            not_pending_deletion(key)?;
-            record.tags.extend(tags);
-            room(record.tags.len())
-        })
-        .await
-    }
+async fn tag_resource_in(service: &Embedded, call: &mut Call<'_>, request: TagResourceRequest) -> Result<(), Error> {
+    let tags = checked(request.tags)?;
+    let conditions = conditions(&tags);
+    let conditions = borrowed(&conditions);
+    let ask = Ask::new(call.caller, "TagResource").conditions(&conditions);
+    change_key_in(service, call, &request.key_id, ask, |key, record| {
+        not_pending_deletion(key)?;
+        record.tags.extend(tags);
+        room(record.tags.len())
+    })
+    .await
+}
 
-    /// `UntagResource`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn untag_resource(&self, caller: &Caller, request: UntagResourceRequest) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "UntagResource")
-            .with("keyId", request.key_id.as_str())
-            .with("tagKeys", json!(request.tag_keys));
-        let conditions = [("aws:TagKeys", request.tag_keys.as_slice())];
-        let ask = Ask::new(caller, "UntagResource").conditions(&conditions);
-        let outcome = self
-            .change_key_in(&mut call, &request.key_id, ask, |key, record| {
-                not_pending_deletion(key)?;
-                record.tags.retain(|name, _| !request.tag_keys.contains(name));
-                Ok(())
-            })
-            .await;
-        self.finish(call, outcome).await
-    }
+/// `UntagResource`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn untag_resource(service: &Embedded, caller: &Caller, request: UntagResourceRequest) -> Result<(), Error> {
+    let mut call = Call::writes(caller, "UntagResource")
+        .with("keyId", request.key_id.as_str())
+        .with("tagKeys", json!(request.tag_keys));
+    let conditions = [("aws:TagKeys", request.tag_keys.as_slice())];
+    let ask = Ask::new(caller, "UntagResource").conditions(&conditions);
+    let outcome = change_key_in(service, &mut call, &request.key_id, ask, |key, record| {
+        not_pending_deletion(key)?;
+        record.tags.retain(|name, _| !request.tag_keys.contains(name));
+        Ok(())
+    })
+    .await;
+    finish(service, call, outcome).await
+}
 
-    /// `ListResourceTags`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn list_resource_tags(
-        &self,
-        caller: &Caller,
-        request: ListResourceTagsRequest,
-    ) -> Result<ListResourceTagsResponse, Error> {
-        let mut call = Call::reads(caller, "ListResourceTags").with("keyId", request.key_id.as_str());
-        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListResourceTags")).await;
-        let outcome = outcome.and_then(|key| {
-            let tags = key.record.tags.iter();
-            let listed = tags.map(|(k, v)| (k.as_str(), Tag { tag_key: k.clone(), tag_value: v.clone() }));
-            page(listed, request.limit, (50, 50), request.marker.as_deref())
-        });
-        let outcome = outcome.map(|page| ListResourceTagsResponse {
-            truncated: page.next.is_some(),
-            tags: page.items,
-            next_marker: page.next,
-        });
-        self.finish(call, outcome).await
-    }
+/// `ListResourceTags`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn list_resource_tags(
+    service: &Embedded,
+    caller: &Caller,
+    request: ListResourceTagsRequest,
+) -> Result<ListResourceTagsResponse, Error> {
+    let mut call = Call::reads(caller, "ListResourceTags").with("keyId", request.key_id.as_str());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListResourceTags")).await;
+    let outcome = outcome.and_then(|key| {
+        let tags = key.record.tags.iter();
+        let listed = tags.map(|(k, v)| (k.as_str(), Tag { tag_key: k.clone(), tag_value: v.clone() }));
+        page(listed, request.limit, (50, 50), request.marker.as_deref())
+    });
+    let outcome = outcome.map(|page| ListResourceTagsResponse {
+        truncated: page.next.is_some(),
+        tags: page.items,
+        next_marker: page.next,
+    });
+    finish(service, call, outcome).await
 }
 
 /// Tags within the API's limits, by key.

@@ -4,78 +4,19 @@
 //! crash loses at most that minute, and the record has the rest of the story.
 
 use arqueta_kms::{Caller, Error};
-use arqueta_model::{KeyArn, Timestamp};
+use arqueta_model::Timestamp;
 use arqueta_store::{Batch, Scan};
 
 use crate::Embedded;
 use crate::api::{EpochSeconds, GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::schema::{self, LastUse, USES, use_key};
 use crate::state::uses::Use;
 
 impl Embedded {
-    /// `GetKeyLastUsage`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn get_key_last_usage(
-        &self,
-        caller: &Caller,
-        request: GetKeyLastUsageRequest,
-    ) -> Result<GetKeyLastUsageResponse, Error> {
-        let mut call = Call::reads(caller, "GetKeyLastUsage").with("keyId", request.key_id.as_str());
-        let outcome = self.admit(&mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyLastUsage")).await;
-        let outcome = outcome.map(|key| {
-            let uses = self.state.usage.uses();
-            let last = uses.last.get(&use_key(key.arn.account(), key.arn.key_id())).map(|one| one.last.clone());
-            GetKeyLastUsageResponse {
-                key_id: key.record.id.clone(),
-                key_last_usage: last.map(KeyLastUsageData::from).unwrap_or_default(),
-                tracking_start_date: EpochSeconds(key.record.created),
-                key_creation_date: EpochSeconds(key.record.created),
-            }
-        });
-        self.finish(call, outcome).await
-    }
-
-    /// Notes a successful call of a tracked operation that is in the record.
-    pub(crate) fn note_use(&self, keys: &[KeyArn], used: &LastUse) {
-        let mut uses = self.state.usage.uses();
-        for key in keys {
-            let one = Use { last: used.clone(), written: false };
-            uses.last.insert(use_key(key.account(), key.key_id()), one);
-        }
-        if uses.since.is_none() {
-            uses.since = Some(self.state.clock.now());
-            self.state.wake.notify_one();
-        }
-    }
-
-    /// Reads what was written back before.
-    pub(crate) async fn restore_usage(&self) -> Result<(), Error> {
-        const PAGE: usize = 1000;
-        let mut next = Scan::prefix(USES.as_bytes(), PAGE);
-        loop {
-            let page = self.state.meta.scan(next.clone()).await?;
-            let full = page.len() == PAGE;
-            for (key, value) in page {
-                let one = Use { last: schema::decode(&key, &value)?, written: true };
-                next.start = [&key[..], b"\0"].concat().into();
-                self.state.usage.uses().last.insert(String::from_utf8_lossy(&key).into_owned(), one);
-            }
-            if !full {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Writes back what has been in memory for long enough.
-    pub(crate) async fn write_back_usage(&self, now: Timestamp) -> Result<(), Error> {
-        if self.state.usage.due().is_some_and(|due| due <= now) { self.flush().await } else { Ok(()) }
-    }
-
     /// Writes back what is kept in memory only: when keys were last used. For an orderly stop.
     ///
     /// # Errors
@@ -96,6 +37,53 @@ impl Embedded {
         }
         outcome.map(|_| ()).map_err(Into::into)
     }
+}
+
+/// `GetKeyLastUsage`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn get_key_last_usage(
+    service: &Embedded,
+    caller: &Caller,
+    request: GetKeyLastUsageRequest,
+) -> Result<GetKeyLastUsageResponse, Error> {
+    let mut call = Call::reads(caller, "GetKeyLastUsage").with("keyId", request.key_id.as_str());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyLastUsage")).await;
+    let outcome = outcome.map(|key| {
+        let uses = service.state.usage.uses();
+        let last = uses.last.get(&use_key(key.arn.account(), key.arn.key_id())).map(|one| one.last.clone());
+        GetKeyLastUsageResponse {
+            key_id: key.record.id.clone(),
+            key_last_usage: last.map(KeyLastUsageData::from).unwrap_or_default(),
+            tracking_start_date: EpochSeconds(key.record.created),
+            key_creation_date: EpochSeconds(key.record.created),
+        }
+    });
+    finish(service, call, outcome).await
+}
+
+/// Reads what was written back before.
+pub(crate) async fn restore_usage(service: &Embedded) -> Result<(), Error> {
+    const PAGE: usize = 1000;
+    let mut next = Scan::prefix(USES.as_bytes(), PAGE);
+    loop {
+        let page = service.state.meta.scan(next.clone()).await?;
+        let full = page.len() == PAGE;
+        for (key, value) in page {
+            let one = Use { last: schema::decode(&key, &value)?, written: true };
+            next.start = [&key[..], b"\0"].concat().into();
+            service.state.usage.uses().last.insert(String::from_utf8_lossy(&key).into_owned(), one);
+        }
+        if !full {
+            return Ok(());
+        }
+    }
+}
+
+/// Writes back what has been in memory for long enough.
+pub(crate) async fn write_back_usage(service: &Embedded, now: Timestamp) -> Result<(), Error> {
+    if service.state.usage.due().is_some_and(|due| due <= now) { service.flush().await } else { Ok(()) }
 }
 
 impl From<LastUse> for KeyLastUsageData {

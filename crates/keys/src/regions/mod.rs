@@ -16,12 +16,11 @@
 //! - Nothing is encrypted under new material before every Region has it.
 //! - Material leaves only for a Region that holds a record of the key, sealed for that Region.
 
-mod announce;
-mod outbox;
+pub(crate) mod outbox;
 pub(crate) mod peer;
-mod primary;
+pub(crate) mod primary;
 mod receive;
-mod replicate;
+pub(crate) mod replicate;
 mod seal;
 mod shared;
 mod wire;
@@ -32,9 +31,10 @@ use arqueta_kms::Error;
 use arqueta_model::{KeyArn, Region};
 use tokio::sync::Notify;
 
+use crate::decide::resolve::find_key;
 use crate::key::Key;
 use crate::limits::refused;
-use crate::schema::{KeyRecord, Lifecycle, MultiRegion};
+use crate::schema::MultiRegion;
 use crate::state::neighbours::Neighbour;
 use crate::{Embedded, PeerRegion};
 
@@ -49,36 +49,30 @@ impl Embedded {
             tracing::error!("the other Regions are known already; the second list of them is ignored");
         }
     }
+}
 
-    /// The local member of a multi-Region key that `arn` names in another Region.
-    pub(crate) fn local_member(&self, arn: &KeyArn) -> Option<KeyArn> {
-        let account = arn.account().parse().ok()?;
-        let key = self.find(&account, arn.key_id())?;
-        let regions = key.record.multi_region.as_ref()?;
-        regions.all().any(|region| region.as_str() == arn.region()).then(|| key.arn.clone())
-    }
+/// The local member of a multi-Region key that `arn` names in another Region.
+pub(crate) fn local_member(service: &Embedded, arn: &KeyArn) -> Option<KeyArn> {
+    let account = arn.account().parse().ok()?;
+    let key = find_key(service, &account, arn.key_id())?;
+    let regions = key.record.multi_region.as_ref()?;
+    regions.all().any(|region| region.as_str() == arn.region()).then(|| key.arn.clone())
+}
 
-    /// Whether this Region's member of a key changes what all its Regions share. True of keys of
-    /// one Region.
-    pub(crate) fn leads(&self, record: &KeyRecord) -> bool {
-        record.leads(&self.state.region)
+/// Refuses what only the primary key can be asked for.
+pub(crate) fn primary_only(service: &Embedded, key: &Key) -> Result<(), Error> {
+    if key.record.leads(&service.state.region) {
+        return Ok(());
     }
+    Err(refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn)))
+}
 
-    /// Refuses what only the primary key can be asked for.
-    pub(crate) fn primary_only(&self, key: &Key) -> Result<(), Error> {
-        if self.leads(&key.record) {
-            return Ok(());
-        }
-        Err(refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn)))
-    }
-
-    /// The multi-Region side of a primary key.
-    fn primary_of<'a>(&self, key: &'a Key) -> Result<&'a MultiRegion, Error> {
-        let regions = key.record.multi_region.as_ref().filter(|regions| regions.primary == self.state.region);
-        regions.ok_or_else(|| {
-            refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn))
-        })
-    }
+/// The multi-Region side of a primary key.
+fn primary_of<'a>(service: &Embedded, key: &'a Key) -> Result<&'a MultiRegion, Error> {
+    let regions = key.record.multi_region.as_ref().filter(|regions| regions.primary == service.state.region);
+    regions.ok_or_else(|| {
+        refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn))
+    })
 }
 
 impl MultiRegion {
@@ -95,24 +89,4 @@ impl MultiRegion {
     fn all(&self) -> impl Iterator<Item = &Region> {
         std::iter::once(&self.primary).chain(&self.replicas)
     }
-}
-
-/// A state in which nobody changes anything by hand.
-pub(crate) fn in_motion(lifecycle: Lifecycle) -> bool {
-    matches!(lifecycle, Lifecycle::Creating | Lifecycle::Updating { .. })
-}
-
-/// Whether a key's former primary waits for its heir.
-fn handing_over(lifecycle: Lifecycle) -> bool {
-    matches!(lifecycle, Lifecycle::Updating { .. })
-}
-
-/// A fresh id of a multi-Region key: `mrk-` and 32 hexadecimal digits.
-pub(crate) fn new_id() -> String {
-    format!("mrk-{}", arqueta_model::ObjectId::random())
-}
-
-/// Whether a text can be the id of a multi-Region key.
-pub(crate) fn is_id(text: &str) -> bool {
-    text.strip_prefix("mrk-").is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }

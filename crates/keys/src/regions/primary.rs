@@ -8,136 +8,138 @@
 use arqueta_kms::{Caller, Error, KeyState};
 use arqueta_model::Region;
 
+use super::outbox::{exchange, run_at_once};
+use super::primary_of;
 use super::replicate::region;
 use super::wire::{Answer, Message, Standing};
 use crate::Embedded;
 use crate::api::UpdatePrimaryRegionRequest;
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::access::{authorize, decide};
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
-use crate::decide::resolve::{Names, no_such_key};
+use crate::decide::resolve::{Names, no_such_key, resolve};
 use crate::key::Key;
 use crate::key::fitness::usable;
 use crate::key::homes::Registry;
 use crate::limits::refused;
 use crate::schema::{Errand, ErrandRecord, Lifecycle};
-use crate::state::Change;
+use crate::state::change::Change;
 
-impl Embedded {
-    /// `UpdatePrimaryRegion`. Needs the permission on the primary and on the replica. The keys
-    /// are `Updating` until the new primary has heard of it.
-    ///
-    /// # Errors
-    /// As the API names them; [`Error::Unavailable`], and nothing changed, if the replica's Region
-    /// does not answer.
-    pub async fn update_primary_region(
-        &self,
-        caller: &Caller,
-        request: UpdatePrimaryRegionRequest,
-    ) -> Result<(), Error> {
-        let mut call = Call::writes(caller, "UpdatePrimaryRegion")
-            .with("keyId", request.key_id.as_str())
-            .with("primaryRegion", request.primary_region.as_str());
-        let outcome = self.update_primary_in(&mut call, &request).await;
-        let heir = self.finish(call, outcome).await?;
-        if let Some(heir) = heir {
-            self.run_at_once(&heir).await;
-        }
-        Ok(())
+/// `UpdatePrimaryRegion`. Needs the permission on the primary and on the replica. The keys
+/// are `Updating` until the new primary has heard of it.
+///
+/// # Errors
+/// As the API names them; [`Error::Unavailable`], and nothing changed, if the replica's Region
+/// does not answer.
+pub async fn update_primary_region(
+    service: &Embedded,
+    caller: &Caller,
+    request: UpdatePrimaryRegionRequest,
+) -> Result<(), Error> {
+    let mut call = Call::writes(caller, "UpdatePrimaryRegion")
+        .with("keyId", request.key_id.as_str())
+        .with("primaryRegion", request.primary_region.as_str());
+    let outcome = update_primary_in(service, &mut call, &request).await;
+    let heir = finish(service, call, outcome).await?;
+    if let Some(heir) = heir {
+        run_at_once(service, &heir).await;
     }
+    Ok(())
+}
 
-    /// The heir, unless it is the primary already.
-    async fn update_primary_in(
-        &self,
-        call: &mut Call<'_>,
-        request: &UpdatePrimaryRegionRequest,
-    ) -> Result<Option<Region>, Error> {
-        let heir = region(&request.primary_region, "primaryRegion")?;
-        let regions = [heir.to_string()];
-        let conditions = [("kms:PrimaryRegion", &regions[..])];
-        let ask = Ask::new(call.caller, "UpdatePrimaryRegion").conditions(&conditions);
-        let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
-        if !self.can_hand_over(&key, &heir)? {
-            return Ok(None);
-        }
-        // Asked without holding up other changes; what they did meanwhile is seen afterwards.
-        self.heir_agrees(call, &key, &heir, ask).await?;
-        let turn = self.turn().await?;
-        let target = self.resolve(call.caller, &request.key_id, Names::Keys, "keyId").await?;
-        let key = self.authorize(ask, &target)?;
-        if !self.can_hand_over(&key, &heir)? {
-            return Ok(None);
-        }
-        let mut record = key.record.clone();
-        let Some(regions) = &mut record.multi_region else { return Ok(None) };
-        regions.replicas.remove(&heir);
-        regions.replicas.insert(regions.primary.clone());
-        regions.primary = heir.clone();
-        regions.edition = regions.edition.next_term();
-        let edition = regions.edition;
-        record.lifecycle = Lifecycle::Updating { enabled: key.state() == KeyState::Enabled };
-        // All others hear of it, and of everything before it, from the heir.
-        let mut changes = self.errands_of(&key);
-        let (account, key_id) = (record.account.clone(), record.id.clone());
-        changes.push(Change::Key(record));
-        changes.push(Change::Errand(ErrandRecord {
-            to: heir.clone(),
-            account,
-            key_id,
-            edition,
-            errand: Errand::Share,
-        }));
-        self.commit(turn, changes).await?;
-        Ok(Some(heir))
+/// The heir, unless it is the primary already.
+async fn update_primary_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    request: &UpdatePrimaryRegionRequest,
+) -> Result<Option<Region>, Error> {
+    let heir = region(&request.primary_region, "primaryRegion")?;
+    let regions = [heir.to_string()];
+    let conditions = [("kms:PrimaryRegion", &regions[..])];
+    let ask = Ask::new(call.caller, "UpdatePrimaryRegion").conditions(&conditions);
+    let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
+    if !can_hand_over(service, &key, &heir)? {
+        return Ok(None);
     }
-
-    /// Whether `heir` is a replica that can become the primary; `false` if it is the primary.
-    fn can_hand_over(&self, key: &Key, heir: &Region) -> Result<bool, Error> {
-        let regions = self.primary_of(key)?;
-        usable(key)?;
-        if regions.primary == *heir {
-            return Ok(false);
-        }
-        if !regions.replicas.contains(heir) {
-            return Err(no_such_key(key.record.arn(heir).as_str()));
-        }
-        let directory = self.state.directory();
-        let created = |to: &Region| {
-            let errand = directory.errand(to, &key.record.account, &key.record.id);
-            errand.is_none_or(|errand| !matches!(errand.errand, Errand::Create(_)))
-        };
-        match regions.replicas.iter().find(|to| !created(to)) {
-            Some(to) => Err(Error::InvalidState { key: key.record.arn(to), state: KeyState::Creating }),
-            None => Ok(true),
-        }
+    // Asked without holding up other changes; what they did meanwhile is seen afterwards.
+    heir_agrees(service, call, &key, &heir, ask).await?;
+    let turn = service.turn().await?;
+    let target = resolve(service, call.caller, &request.key_id, Names::Keys, "keyId").await?;
+    let key = authorize(service, ask, &target)?;
+    if !can_hand_over(service, &key, &heir)? {
+        return Ok(None);
     }
+    let mut record = key.record.clone();
+    let Some(regions) = &mut record.multi_region else { return Ok(None) };
+    regions.replicas.remove(&heir);
+    regions.replicas.insert(regions.primary.clone());
+    regions.primary = heir.clone();
+    regions.edition = regions.edition.next_term();
+    let edition = regions.edition;
+    record.lifecycle = Lifecycle::Updating { enabled: key.state() == KeyState::Enabled };
+    // All others hear of it, and of everything before it, from the heir.
+    let mut changes = errands_of(service, &key);
+    let (account, key_id) = (record.account.clone(), record.id.clone());
+    changes.push(Change::Key(record));
+    changes.push(Change::Errand(ErrandRecord { to: heir.clone(), account, key_id, edition, errand: Errand::Share }));
+    service.commit(turn, changes).await?;
+    Ok(Some(heir))
+}
 
-    /// Asks the heir how its key stands, and decides there, by its policy, as here.
-    async fn heir_agrees(&self, call: &mut Call<'_>, key: &Key, heir: &Region, ask: Ask<'_>) -> Result<(), Error> {
-        let (account, key_id) = (key.record.account.clone(), key.record.id.clone());
-        let arn = key.record.arn(heir);
-        match self.ask(heir, Message::Inquire { account, key_id }).await? {
-            Answer::Standing(standing) => {
-                let state = standing.state;
-                let replica = as_there(key, heir, &self.state.homes, standing)?;
-                self.decide(ask.within(heir), &replica, arn.as_str(), None)?;
-                call.touches(&arn);
-                match state {
-                    KeyState::Enabled => Ok(()),
-                    KeyState::Disabled => Err(Error::Disabled { key: arn }),
-                    state => Err(Error::InvalidState { key: arn, state }),
-                }
+/// Whether `heir` is a replica that can become the primary; `false` if it is the primary.
+fn can_hand_over(service: &Embedded, key: &Key, heir: &Region) -> Result<bool, Error> {
+    let regions = primary_of(service, key)?;
+    usable(key)?;
+    if regions.primary == *heir {
+        return Ok(false);
+    }
+    if !regions.replicas.contains(heir) {
+        return Err(no_such_key(key.record.arn(heir).as_str()));
+    }
+    let directory = service.state.directory();
+    let created = |to: &Region| {
+        let errand = directory.errand(to, &key.record.account, &key.record.id);
+        errand.is_none_or(|errand| !matches!(errand.errand, Errand::Create(_)))
+    };
+    match regions.replicas.iter().find(|to| !created(to)) {
+        Some(to) => Err(Error::InvalidState { key: key.record.arn(to), state: KeyState::Creating }),
+        None => Ok(true),
+    }
+}
+
+/// Asks the heir how its key stands, and decides there, by its policy, as here.
+async fn heir_agrees(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    key: &Key,
+    heir: &Region,
+    ask: Ask<'_>,
+) -> Result<(), Error> {
+    let (account, key_id) = (key.record.account.clone(), key.record.id.clone());
+    let arn = key.record.arn(heir);
+    match exchange(service, heir, Message::Inquire { account, key_id }).await? {
+        Answer::Standing(standing) => {
+            let state = standing.state;
+            let replica = as_there(key, heir, &service.state.homes, standing)?;
+            decide(service, ask.within(heir), &replica, arn.as_str(), None)?;
+            call.touches(&arn);
+            match state {
+                KeyState::Enabled => Ok(()),
+                KeyState::Disabled => Err(Error::Disabled { key: arn }),
+                state => Err(Error::InvalidState { key: arn, state }),
             }
-            Answer::Unknown => Err(no_such_key(arn.as_str())),
-            _ => Err(refused("KMSInternalException", "The replica's Region did not answer the request.")),
         }
+        Answer::Unknown => Err(no_such_key(arn.as_str())),
+        _ => Err(refused("KMSInternalException", "The replica's Region did not answer the request.")),
     }
+}
 
-    /// Everything that is still to be told of a key, dropped.
-    fn errands_of(&self, key: &Key) -> Vec<Change> {
-        let directory = self.state.directory();
-        let open = directory.errands.keys().filter_map(|to| directory.errand(to, &key.record.account, &key.record.id));
-        open.map(|errand| Change::DropErrand(errand.clone())).collect()
-    }
+/// Everything that is still to be told of a key, dropped.
+fn errands_of(service: &Embedded, key: &Key) -> Vec<Change> {
+    let directory = service.state.directory();
+    let open = directory.errands.keys().filter_map(|to| directory.errand(to, &key.record.account, &key.record.id));
+    open.map(|errand| Change::DropErrand(errand.clone())).collect()
 }
 
 /// The replica's key, as far as deciding about it needs it.

@@ -4,144 +4,151 @@ use arqueta_kms::{Caller, Error};
 use arqueta_model::Region;
 use serde_json::json;
 
+use super::outbox::run_at_once;
+use super::primary_of;
 use super::shared::Shared;
 use crate::Embedded;
 use crate::api::{ReplicateKeyRequest, ReplicateKeyResponse, Tag};
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::access::authorize_account;
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
+use crate::decide::lockout::{MAX_POLICY, check_lockout};
+use crate::decide::principals::identified;
 use crate::decide::resolve::Names;
 use crate::key::Key;
 use crate::key::fitness::usable;
 use crate::life::change::MAX_DESCRIPTION;
 use crate::life::describe::metadata;
 use crate::life::managed::default_policy;
-use crate::life::policies::MAX_POLICY;
 use crate::life::tags;
 use crate::limits::{self, refused, unsupported};
 use crate::schema::{Creation, Errand, ErrandRecord, KeyRecord, Lifecycle};
-use crate::state::Change;
+use crate::state::change::Change;
 
-impl Embedded {
-    /// `ReplicateKey`. The replica is `Creating` until its Region has heard of it and has the
-    /// material; where that Region is down it comes later, by itself.
-    ///
-    /// # Errors
-    /// As the API names them; `UnsupportedOperationException` for a Region that is not in the
-    /// configuration.
-    pub async fn replicate_key(
-        &self,
-        caller: &Caller,
-        request: ReplicateKeyRequest,
-    ) -> Result<ReplicateKeyResponse, Error> {
-        let mut call = Call::writes(caller, "ReplicateKey")
-            .with("keyId", request.key_id.as_str())
-            .with("replicaRegion", request.replica_region.as_str())
-            .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
-            .maybe("policy", request.policy.as_deref())
-            .maybe("description", request.description.as_deref())
-            .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
-        let outcome = self.replicate_in(&mut call, request).await;
-        let (answer, to) = self.finish(call, outcome).await?;
-        self.run_at_once(&to).await;
-        Ok(answer)
-    }
+/// `ReplicateKey`. The replica is `Creating` until its Region has heard of it and has the
+/// material; where that Region is down it comes later, by itself.
+///
+/// # Errors
+/// As the API names them; `UnsupportedOperationException` for a Region that is not in the
+/// configuration.
+pub async fn replicate_key(
+    service: &Embedded,
+    caller: &Caller,
+    request: ReplicateKeyRequest,
+) -> Result<ReplicateKeyResponse, Error> {
+    let mut call = Call::writes(caller, "ReplicateKey")
+        .with("keyId", request.key_id.as_str())
+        .with("replicaRegion", request.replica_region.as_str())
+        .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
+        .maybe("policy", request.policy.as_deref())
+        .maybe("description", request.description.as_deref())
+        .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
+    let outcome = replicate_in(service, &mut call, request).await;
+    let (answer, to) = finish(service, call, outcome).await?;
+    run_at_once(service, &to).await;
+    Ok(answer)
+}
 
-    async fn replicate_in(
-        &self,
-        call: &mut Call<'_>,
-        request: ReplicateKeyRequest,
-    ) -> Result<(ReplicateKeyResponse, Region), Error> {
-        let to = region(&request.replica_region, "replicaRegion")?;
-        let description = request.description.unwrap_or_default();
-        limits::length(&description, "description", 0, MAX_DESCRIPTION)?;
-        let wanted = tags::checked(request.tags)?;
-        let turn = self.turn().await?;
-        let regions = [to.to_string()];
-        let conditions = [("kms:ReplicaRegion", &regions[..])];
-        let ask = Ask::new(call.caller, "ReplicateKey").conditions(&conditions);
-        let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
-        self.may_create_in(call, &to, &wanted)?;
-        self.replicable(&key, &to)?;
-        let policy = request.policy.unwrap_or_else(|| default_policy(&key.record.account));
-        limits::length(&policy, "policy", 1, MAX_POLICY)?;
-        // The other Region gives it the ids that its principals have there.
-        self.identified(&policy).await?;
-        let principal = call.caller.identity.principal.clone();
-        let creation = Creation {
-            policy,
-            description,
-            tags: wanted,
-            principal,
-            source_ip: call.caller.request.source_ip,
-            user_agent: call.caller.request.user_agent.to_string(),
-        };
-        let mut record = key.record.clone();
-        let edition = {
-            let regions = record.multi_region.as_mut().ok_or_else(|| unsupported("Replication of this key"))?;
-            regions.replicas.insert(to.clone());
-            regions.edition = regions.edition.next();
-            regions.edition
-        };
-        let replica = self.replica_seen_from_here(&record, &to, &creation)?;
-        if !request.bypass_policy_lockout_safety_check {
-            self.check_lockout(call.caller, &replica.record)?;
-        }
-        let answer = answer(&replica);
-        call.answers(json!(answer));
-        let (account, key_id) = (record.account.clone(), record.id.clone());
-        let errand =
-            ErrandRecord { to: to.clone(), account, key_id, edition, errand: Errand::Create(Box::new(creation)) };
-        // In this order: the key's change tells every replica, this one more than the others.
-        self.commit(turn, vec![Change::Key(record), Change::Errand(errand)]).await?;
-        Ok((answer, to))
+async fn replicate_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    request: ReplicateKeyRequest,
+) -> Result<(ReplicateKeyResponse, Region), Error> {
+    let to = region(&request.replica_region, "replicaRegion")?;
+    let description = request.description.unwrap_or_default();
+    limits::length(&description, "description", 0, MAX_DESCRIPTION)?;
+    let wanted = tags::checked(request.tags)?;
+    let turn = service.turn().await?;
+    let regions = [to.to_string()];
+    let conditions = [("kms:ReplicaRegion", &regions[..])];
+    let ask = Ask::new(call.caller, "ReplicateKey").conditions(&conditions);
+    let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
+    may_create_in(service, call, &to, &wanted)?;
+    replicable(service, &key, &to)?;
+    let policy = request.policy.unwrap_or_else(|| default_policy(&key.record.account));
+    limits::length(&policy, "policy", 1, MAX_POLICY)?;
+    // The other Region gives it the ids that its principals have there.
+    identified(service, &policy).await?;
+    let principal = call.caller.identity.principal.clone();
+    let creation = Creation {
+        policy,
+        description,
+        tags: wanted,
+        principal,
+        source_ip: call.caller.request.source_ip,
+        user_agent: call.caller.request.user_agent.to_string(),
+    };
+    let mut record = key.record.clone();
+    let edition = {
+        let regions = record.multi_region.as_mut().ok_or_else(|| unsupported("Replication of this key"))?;
+        regions.replicas.insert(to.clone());
+        regions.edition = regions.edition.next();
+        regions.edition
+    };
+    let replica = replica_seen_from_here(service, &record, &to, &creation)?;
+    if !request.bypass_policy_lockout_safety_check {
+        check_lockout(service, call.caller, &replica.record)?;
     }
+    let answer = answer(&replica);
+    call.answers(json!(answer));
+    let (account, key_id) = (record.account.clone(), record.id.clone());
+    let errand = ErrandRecord { to: to.clone(), account, key_id, edition, errand: Errand::Create(Box::new(creation)) };
+    // In this order: the key's change tells every replica, this one more than the others.
+    service.commit(turn, vec![Change::Key(record), Change::Errand(errand)]).await?;
+    Ok((answer, to))
+}
 
-    /// The caller's own rights to create a key in the other Region. Identity policies hold
-    /// wherever their account is.
-    fn may_create_in(
-        &self,
-        call: &Call<'_>,
-        to: &Region,
-        wanted: &std::collections::BTreeMap<String, String>,
-    ) -> Result<(), Error> {
-        let mut conditions = tags::conditions(wanted);
-        conditions.push(("kms:MultiRegion".to_owned(), vec!["true".to_owned()]));
-        conditions.push(("kms:MultiRegionKeyType".to_owned(), vec!["REPLICA".to_owned()]));
-        let conditions = tags::borrowed(&conditions);
-        self.authorize_account(Ask::new(call.caller, "CreateKey").conditions(&conditions).within(to), "*")?;
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        self.authorize_account(Ask::new(call.caller, "TagResource").conditions(&conditions).within(to), "*")
+/// The caller's own rights to create a key in the other Region. Identity policies hold
+/// wherever their account is.
+fn may_create_in(
+    service: &Embedded,
+    call: &Call<'_>,
+    to: &Region,
+    wanted: &std::collections::BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let mut conditions = tags::conditions(wanted);
+    conditions.push(("kms:MultiRegion".to_owned(), vec!["true".to_owned()]));
+    conditions.push(("kms:MultiRegionKeyType".to_owned(), vec!["REPLICA".to_owned()]));
+    let conditions = tags::borrowed(&conditions);
+    authorize_account(service, Ask::new(call.caller, "CreateKey").conditions(&conditions).within(to), "*")?;
+    if wanted.is_empty() {
+        return Ok(());
     }
+    authorize_account(service, Ask::new(call.caller, "TagResource").conditions(&conditions).within(to), "*")
+}
 
-    /// Whether `key` can have a replica in `to`.
-    fn replicable(&self, key: &Key, to: &Region) -> Result<(), Error> {
-        let regions = self.primary_of(key)?;
-        usable(key)?;
-        if regions.all().any(|region| region == to) {
-            let arn = key.record.arn(to);
-            return Err(refused("AlreadyExistsException", format!("{arn} already exists")));
-        }
-        if self.state.neighbours.get(to).is_none() {
-            return Err(unsupported(&format!("Region {to}")));
-        }
-        Ok(())
+/// Whether `key` can have a replica in `to`.
+fn replicable(service: &Embedded, key: &Key, to: &Region) -> Result<(), Error> {
+    let regions = primary_of(service, key)?;
+    usable(key)?;
+    if regions.all().any(|region| region == to) {
+        let arn = key.record.arn(to);
+        return Err(refused("AlreadyExistsException", format!("{arn} already exists")));
     }
+    if service.state.neighbours.get(to).is_none() {
+        return Err(unsupported(&format!("Region {to}")));
+    }
+    Ok(())
+}
 
-    /// The replica as its Region will have it.
-    fn replica_seen_from_here(&self, primary: &KeyRecord, to: &Region, creation: &Creation) -> Result<Key, Error> {
-        let mut record = primary.clone();
-        record.created = self.state.clock.now();
-        record.lifecycle = Lifecycle::Creating;
-        record.policy.clone_from(&creation.policy);
-        record.description.clone_from(&creation.description);
-        record.tags.clone_from(&creation.tags);
-        if let Some(regions) = &record.multi_region {
-            record.versions = Shared::bare(&record, regions).versions;
-        }
-        Key::new(to, &self.state.homes, record, bytes::Bytes::new(), None)
+/// The replica as its Region will have it.
+fn replica_seen_from_here(
+    service: &Embedded,
+    primary: &KeyRecord,
+    to: &Region,
+    creation: &Creation,
+) -> Result<Key, Error> {
+    let mut record = primary.clone();
+    record.created = service.state.clock.now();
+    record.lifecycle = Lifecycle::Creating;
+    record.policy.clone_from(&creation.policy);
+    record.description.clone_from(&creation.description);
+    record.tags.clone_from(&creation.tags);
+    if let Some(regions) = &record.multi_region {
+        record.versions = Shared::bare(&record, regions).versions;
     }
+    Key::new(to, &service.state.homes, record, bytes::Bytes::new(), None)
 }
 
 fn answer(replica: &Key) -> ReplicateKeyResponse {

@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use arqueta_kms::{Error, KeyManager, KeySpec, KeyState, KeyUsage};
 use arqueta_model::{AccountId, EncryptionContext, KeyArn, Principal, Region, Timestamp};
@@ -531,6 +532,22 @@ pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T,
         _ => Err(damaged().into()),
     }
 }
+
+/// Whether two records of a key differ in what its Regions share.
+pub(crate) fn differ(one: &KeyRecord, other: &KeyRecord) -> bool {
+    let told = |version: &VersionRecord| {
+        (version.id.clone(), version.made, version.cause, version.imported.as_ref().map(|i| i.pending_rotation))
+    };
+    let versions = |record: &KeyRecord| record.versions.iter().map(told).collect::<Vec<_>>();
+    one.rotation != other.rotation || one.multi_region != other.multi_region || versions(one) != versions(other)
+}
+
+pub(crate) fn days(days: u16) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
+}
+
+/// The name under which an account's AWS-managed key for S3 is reached.
+pub(crate) const AWS_S3: &str = "alias/aws/s3";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -1,5 +1,7 @@
 //! The service's state: the directory, and the one way to change it.
 
+pub(crate) mod announced;
+pub(crate) mod change;
 pub(crate) mod directory;
 pub(crate) mod issued;
 pub(crate) mod neighbours;
@@ -7,6 +9,7 @@ pub(crate) mod people;
 pub(crate) mod turn;
 pub(crate) mod uses;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -16,12 +19,12 @@ use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::Config;
 use crate::decide::quotas::Limiter;
-use crate::key::Key;
 use crate::key::homes::Registry;
-use crate::key::link::Store;
-use crate::schema::{self, AliasRecord, ErrandRecord, GrantRecord, KeyRecord, StoreRecord, TombRecord, WrappingRecord};
-use crate::{Config, Embedded};
+use crate::schema::{self, KeyRecord};
+use announced::announced;
+use change::Change;
 use directory::Directory;
 use issued::OfKey;
 use neighbours::Neighbours;
@@ -56,23 +59,16 @@ pub(crate) struct State {
     pub people: People,
 }
 
-/// One change of the state. A batch of them happens whole or not at all.
-pub(crate) enum Change {
-    Key(KeyRecord),
-    /// The key with its material, aliases, grants and what is kept for its imports.
-    Destroy(Arc<Key>),
-    Alias(AliasRecord),
-    DropAlias(Arc<AliasRecord>),
-    Grant(GrantRecord),
-    DropGrant(Arc<GrantRecord>),
-    Wrapping(WrappingRecord),
-    /// By its name.
-    DropWrapping(String),
-    Store(StoreRecord),
-    DropStore(Arc<Store>),
-    Errand(ErrandRecord),
-    DropErrand(Arc<ErrandRecord>),
-    Tomb(TombRecord),
+/// The key service inside the gateway. Cheap to clone; clones are the same service.
+#[derive(Clone)]
+pub struct Embedded {
+    pub(crate) state: Arc<State>,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("region", &self.state.region).finish_non_exhaustive()
+    }
 }
 
 impl State {
@@ -203,38 +199,6 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-impl Change {
-    /// The other Region that has something to hear now.
-    fn addressee(&self) -> Option<&Region> {
-        match self {
-            Self::Errand(errand) => Some(&errand.to),
-            _ => None,
-        }
-    }
-
-    fn enter(self, directory: &mut Directory, region: &Region) -> Result<(), Error> {
-        match self {
-            Self::Key(key) => {
-                let stored = schema::encode(&key);
-                directory.put_key(region, key, stored)?;
-            }
-            Self::Destroy(key) => directory.remove_key(&key.record.account, &key.record.id),
-            Self::Alias(alias) => directory.put_alias(alias),
-            Self::DropAlias(alias) => directory.remove_alias(&alias.account, &alias.name),
-            Self::Grant(grant) => directory.put_grant(grant),
-            Self::DropGrant(grant) => directory.issued.remove(&grant),
-            Self::Wrapping(wrapping) => directory.put_wrapping(&wrapping),
-            Self::DropWrapping(name) => directory.remove_wrapping(&name),
-            Self::Store(store) => directory.put_store(store),
-            Self::DropStore(store) => directory.remove_store(&store.record.account, &store.record.id),
-            Self::Errand(errand) => directory.put_errand(errand),
-            Self::DropErrand(errand) => directory.remove_errand(&errand),
-            Self::Tomb(tomb) => directory.put_tomb(tomb),
-        }
-        Ok(())
-    }
-}
-
 impl Embedded {
     /// Waits for the right to change anything. What was read before may be old by then.
     pub(crate) async fn turn(&self) -> Result<Turn, Error> {
@@ -246,7 +210,7 @@ impl Embedded {
     }
 
     /// Waits for the right to change one key, its record and its grants, which others may have
-    /// changed meanwhile. Who holds it finds keys by [`Self::admit_in_turn`]: reading the store
+    /// changed meanwhile. Who holds it finds keys by [`admit_in_turn`]: reading the store
     /// again would wait for this very turn.
     pub(crate) async fn turn_of(&self, account: &AccountId, id: &str) -> Result<Turn, Error> {
         loop {
@@ -265,7 +229,7 @@ impl Embedded {
     pub(crate) async fn commit(&self, turn: Turn, changes: Vec<Change>) -> Result<(), Error> {
         let state = self.state.clone();
         // Other Regions hear of a change because of the same commit that makes it.
-        let changes = self.announced(changes);
+        let changes = announced(self, changes);
         let done = tokio::spawn(async move {
             let outcome = state.apply(changes).await;
             drop(turn);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arqueta_model::Timestamp;
+use arqueta_model::{KeyArn, Timestamp};
 
 use crate::schema::{LastUse, use_key};
 
@@ -52,6 +52,19 @@ impl Usage {
     /// Whether an operation counts as a use of its keys.
     pub(crate) fn tracks(operation: &str) -> bool {
         TRACKED.contains(&operation)
+    }
+
+    /// Notes a successful call that is in the record: whether it is the first that waits to be written
+    /// back.
+    pub(crate) fn note(&self, keys: &[KeyArn], used: &LastUse, now: Timestamp) -> bool {
+        let mut uses = self.uses();
+        for key in keys {
+            let one = Use { last: used.clone(), written: false };
+            uses.last.insert(use_key(key.account(), key.key_id()), one);
+        }
+        let first = uses.since.is_none();
+        uses.since.get_or_insert(now);
+        first
     }
 
     /// When something is to be written back.

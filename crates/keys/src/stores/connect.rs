@@ -3,104 +3,104 @@
 use arqueta_kms::{Caller, Error};
 use arqueta_seal::message;
 
-use super::{invalid_state, password_aad};
+use super::administer::cluster_of;
+use super::{invalid_state, password_aad, store_of};
 use crate::Embedded;
 use crate::api::{ConnectCustomKeyStoreRequest, DisconnectCustomKeyStoreRequest, Empty};
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::access::authorize_account;
 use crate::decide::ask::Ask;
 use crate::key::link::Store;
 use crate::schema::{Connection, ConnectionError};
-use crate::state::Change;
+use crate::state::change::Change;
 
-impl Embedded {
-    /// `ConnectCustomKeyStore`. Returns at once; `DescribeCustomKeyStores` tells how it ended.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn connect_custom_key_store(
-        &self,
-        caller: &Caller,
-        request: ConnectCustomKeyStoreRequest,
-    ) -> Result<Empty, Error> {
-        let call = Call::writes(caller, "ConnectCustomKeyStore")
-            .with("customKeyStoreId", request.custom_key_store_id.as_str());
-        let outcome = async {
-            let _turn = self.turn().await?;
-            self.authorize_account(Ask::new(caller, "ConnectCustomKeyStore"), "*")?;
-            let store = self.store(&caller.identity.principal.account, &request.custom_key_store_id)?;
-            if store.link.state() != "DISCONNECTED" {
-                return Err(invalid_state(&store, "must be disconnected to be connected"));
-            }
-            Ok(store)
-        };
-        let outcome = outcome.await;
-        // What cannot be recorded does not happen.
-        let store = self.finish(call, outcome).await?;
-        store.link.set_connecting();
-        let service = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = service.settle(&store).await {
-                tracing::error!(%error, store = store.record.id, "the outcome of a connection cannot be stored");
-                store.link.follow(&store.record);
-            }
-        });
+/// `ConnectCustomKeyStore`. Returns at once; `DescribeCustomKeyStores` tells how it ended.
+///
+/// # Errors
+/// As the API names them.
+pub async fn connect_custom_key_store(
+    service: &Embedded,
+    caller: &Caller,
+    request: ConnectCustomKeyStoreRequest,
+) -> Result<Empty, Error> {
+    let call =
+        Call::writes(caller, "ConnectCustomKeyStore").with("customKeyStoreId", request.custom_key_store_id.as_str());
+    let outcome = async {
+        let _turn = service.turn().await?;
+        authorize_account(service, Ask::new(caller, "ConnectCustomKeyStore"), "*")?;
+        let store = store_of(service, &caller.identity.principal.account, &request.custom_key_store_id)?;
+        if store.link.state() != "DISCONNECTED" {
+            return Err(invalid_state(&store, "must be disconnected to be connected"));
+        }
+        Ok(store)
+    };
+    let outcome = outcome.await;
+    // What cannot be recorded does not happen.
+    let store = finish(service, call, outcome).await?;
+    store.link.set_connecting();
+    let handle = service.clone();
+    tokio::spawn(async move {
+        if let Err(error) = settle(&handle, &store).await {
+            tracing::error!(%error, store = store.record.id, "the outcome of a connection cannot be stored");
+            store.link.follow(&store.record);
+        }
+    });
+    Ok(Empty {})
+}
+
+async fn settle(service: &Embedded, store: &Store) -> Result<(), Error> {
+    let turn = service.turn().await?;
+    let current = store_of(service, &store.record.account, &store.record.id)?;
+    if current.link.state() != "CONNECTING" {
+        return Ok(());
+    }
+    let mut record = current.record.clone();
+    record.connection = match trial(service, &current) {
+        Ok(()) => Connection::Connected,
+        Err(code) => Connection::Failed(code),
+    };
+    service.commit(turn, vec![Change::Store(record)]).await
+}
+
+/// Whether the store can be connected, by what its cluster says.
+fn trial(service: &Embedded, store: &Store) -> Result<(), ConnectionError> {
+    let record = &store.record;
+    let cluster = cluster_of(service, &record.cluster).map_err(|_| ConnectionError::ClusterNotFound)?;
+    if cluster.tokens() < 2 || !cluster.is_available() {
+        return Err(ConnectionError::InsufficientHsms);
+    }
+    let aad = password_aad(&record.account, &record.id);
+    let password = message::open(service.state.root.expose(), &aad, &record.password);
+    match password {
+        Ok(password) if cluster.accepts(&password) => Ok(()),
+        Ok(_) => Err(ConnectionError::InvalidCredentials),
+        Err(_) => Err(ConnectionError::InternalError),
+    }
+}
+
+/// `DisconnectCustomKeyStore`. Its keys cannot be used from now on; they are left in the cluster.
+///
+/// # Errors
+/// As the API names them.
+pub async fn disconnect_custom_key_store(
+    service: &Embedded,
+    caller: &Caller,
+    request: DisconnectCustomKeyStoreRequest,
+) -> Result<Empty, Error> {
+    let call =
+        Call::writes(caller, "DisconnectCustomKeyStore").with("customKeyStoreId", request.custom_key_store_id.as_str());
+    let outcome = async {
+        let turn = service.turn().await?;
+        authorize_account(service, Ask::new(caller, "DisconnectCustomKeyStore"), "*")?;
+        let store = store_of(service, &caller.identity.principal.account, &request.custom_key_store_id)?;
+        if store.link.state() == "DISCONNECTED" {
+            return Err(invalid_state(&store, "is disconnected already"));
+        }
+        let mut record = store.record.clone();
+        record.connection = Connection::Disconnected;
+        service.commit(turn, vec![Change::Store(record)]).await?;
         Ok(Empty {})
-    }
-
-    async fn settle(&self, store: &Store) -> Result<(), Error> {
-        let turn = self.turn().await?;
-        let current = self.store(&store.record.account, &store.record.id)?;
-        if current.link.state() != "CONNECTING" {
-            return Ok(());
-        }
-        let mut record = current.record.clone();
-        record.connection = match self.trial(&current) {
-            Ok(()) => Connection::Connected,
-            Err(code) => Connection::Failed(code),
-        };
-        self.commit(turn, vec![Change::Store(record)]).await
-    }
-
-    /// Whether the store can be connected, by what its cluster says.
-    fn trial(&self, store: &Store) -> Result<(), ConnectionError> {
-        let record = &store.record;
-        let cluster = self.cluster(&record.cluster).map_err(|_| ConnectionError::ClusterNotFound)?;
-        if cluster.tokens() < 2 || !cluster.is_available() {
-            return Err(ConnectionError::InsufficientHsms);
-        }
-        let aad = password_aad(&record.account, &record.id);
-        let password = message::open(self.state.root.expose(), &aad, &record.password);
-        match password {
-            Ok(password) if cluster.accepts(&password) => Ok(()),
-            Ok(_) => Err(ConnectionError::InvalidCredentials),
-            Err(_) => Err(ConnectionError::InternalError),
-        }
-    }
-
-    /// `DisconnectCustomKeyStore`. Its keys cannot be used from now on; they are left in the cluster.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn disconnect_custom_key_store(
-        &self,
-        caller: &Caller,
-        request: DisconnectCustomKeyStoreRequest,
-    ) -> Result<Empty, Error> {
-        let call = Call::writes(caller, "DisconnectCustomKeyStore")
-            .with("customKeyStoreId", request.custom_key_store_id.as_str());
-        let outcome = async {
-            let turn = self.turn().await?;
-            self.authorize_account(Ask::new(caller, "DisconnectCustomKeyStore"), "*")?;
-            let store = self.store(&caller.identity.principal.account, &request.custom_key_store_id)?;
-            if store.link.state() == "DISCONNECTED" {
-                return Err(invalid_state(&store, "is disconnected already"));
-            }
-            let mut record = store.record.clone();
-            record.connection = Connection::Disconnected;
-            self.commit(turn, vec![Change::Store(record)]).await?;
-            Ok(Empty {})
-        };
-        let outcome = outcome.await;
-        self.finish(call, outcome).await
-    }
+    };
+    let outcome = outcome.await;
+    finish(service, call, outcome).await
 }

@@ -1,8 +1,8 @@
 //! Custom key stores: an account's name for a cluster of tokens that holds its keys
 //! (KMS Developer Guide, "AWS CloudHSM key stores").
 
-mod administer;
-mod connect;
+pub(crate) mod administer;
+pub(crate) mod connect;
 
 use std::sync::Arc;
 
@@ -16,48 +16,45 @@ use crate::key::link::Store;
 use crate::limits::{self, refused};
 use crate::schema::{Connection, KeyRecord, StoreRecord};
 
-impl Embedded {
-    /// The custom key store of this id in an account.
-    pub(crate) fn store(&self, account: &AccountId, id: &str) -> Result<Arc<Store>, Error> {
-        limits::length(id, "customKeyStoreId", 1, 64)?;
-        let found = self.state.directory().stores.get(account).and_then(|stores| stores.get(id)).cloned();
-        found
-            .ok_or_else(|| refused("CustomKeyStoreNotFoundException", format!("Custom key store '{id}' is not found.")))
-    }
+/// The custom key store of this id in an account.
+pub(crate) fn store_of(service: &Embedded, account: &AccountId, id: &str) -> Result<Arc<Store>, Error> {
+    limits::length(id, "customKeyStoreId", 1, 64)?;
+    let found = service.state.directory().stores.get(account).and_then(|stores| stores.get(id)).cloned();
+    found.ok_or_else(|| refused("CustomKeyStoreNotFoundException", format!("Custom key store '{id}' is not found.")))
+}
 
-    /// A custom key store that new keys can be made in: connected, to a cluster with two or more
-    /// working tokens.
-    pub(crate) fn store_for_new_key(&self, account: &AccountId, id: &str) -> Result<Arc<Store>, Error> {
-        let store = self.store(account, id)?;
-        let cluster = store.link.cluster().map_err(|_| not_connected(&store))?;
-        if cluster.working() < 2 {
-            return Err(too_few_tokens(&store.record.cluster));
-        }
-        Ok(store)
+/// A custom key store that new keys can be made in: connected, to a cluster with two or more
+/// working tokens.
+pub(crate) fn store_for_new_key(service: &Embedded, account: &AccountId, id: &str) -> Result<Arc<Store>, Error> {
+    let store = store_of(service, account, id)?;
+    let cluster = store.link.cluster().map_err(|_| not_connected(&store))?;
+    if cluster.working() < 2 {
+        return Err(too_few_tokens(&store.record.cluster));
     }
+    Ok(store)
+}
 
-    /// Random bytes of the tokens behind a custom key store.
-    pub(crate) async fn store_random(
-        &self,
-        account: &AccountId,
-        id: &str,
-        size: usize,
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let store = self.store(account, id)?;
-        let cluster = store.link.cluster().map_err(|_| not_connected(&store))?;
-        cluster.random(size).await.map_err(|error| match error {
-            HolderError::Throttled => Error::Throttled,
-            _ => not_connected(&store),
-        })
-    }
+/// Random bytes of the tokens behind a custom key store.
+pub(crate) async fn store_random(
+    service: &Embedded,
+    account: &AccountId,
+    id: &str,
+    size: usize,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let store = store_of(service, account, id)?;
+    let cluster = store.link.cluster().map_err(|_| not_connected(&store))?;
+    cluster.random(size).await.map_err(|error| match error {
+        HolderError::Throttled => Error::Throttled,
+        _ => not_connected(&store),
+    })
+}
 
-    /// Keys whose material a custom key store holds, those that wait for deletion too.
-    fn keys_in(&self, store: &StoreRecord) -> Vec<KeyRecord> {
-        let directory = self.state.directory();
-        let keys = directory.keys.get(&store.account).into_iter().flat_map(|keys| keys.values());
-        let held = keys.filter(|key| key.record.custom_key_store.as_deref() == Some(&store.id));
-        held.map(|key| key.record.clone()).collect()
-    }
+/// Keys whose material a custom key store holds, those that wait for deletion too.
+fn keys_in(service: &Embedded, store: &StoreRecord) -> Vec<KeyRecord> {
+    let directory = service.state.directory();
+    let keys = directory.keys.get(&store.account).into_iter().flat_map(|keys| keys.values());
+    let held = keys.filter(|key| key.record.custom_key_store.as_deref() == Some(&store.id));
+    held.map(|key| key.record.clone()).collect()
 }
 
 /// What AWS tells of a custom key store.

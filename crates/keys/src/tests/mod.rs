@@ -4,6 +4,7 @@ mod access;
 mod aliases;
 mod authentic;
 mod backup;
+mod calls;
 mod contract;
 mod costs;
 mod crypto;

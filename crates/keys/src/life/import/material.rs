@@ -8,19 +8,22 @@ use aws_lc_rs::hkdf;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::parameters::redeem;
 use super::{expiration_model, importable, wrapping};
 use crate::Embedded;
 use crate::api::{
     Blob, DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, ImportKeyMaterialRequest,
     ImportKeyMaterialResponse,
 };
-use crate::call::Call;
+use crate::call::{Call, finish};
 use crate::crypt::asymmetric::PrivateKey;
 use crate::crypt::ciphertext;
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::key::fitness::unfit_origin;
 use crate::key::{Key, material};
+use crate::life::change::change_key_in;
 use crate::limits::{self, invalid, refused};
 use crate::schema::{Cause, Imported, KeyRecord, Lifecycle, Origin, VersionRecord};
 
@@ -37,97 +40,97 @@ struct Terms {
     id: Option<String>,
 }
 
-impl Embedded {
-    /// `ImportKeyMaterial`. The key is usable as soon as this returns, unless it is disabled or
-    /// other material of its is still missing.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn import_key_material(
-        &self,
-        caller: &Caller,
-        request: ImportKeyMaterialRequest,
-    ) -> Result<ImportKeyMaterialResponse, Error> {
-        let mut call = Call::writes(caller, "ImportKeyMaterial")
-            .with("keyId", request.key_id.as_str())
-            .with("expirationModel", request.expiration_model.as_deref().unwrap_or("KEY_MATERIAL_EXPIRES"))
-            .maybe("validTo", request.valid_to.map(|at| at.0.rfc3339()))
-            .maybe("importType", request.import_type.as_deref())
-            .maybe("keyMaterialDescription", request.key_material_description.as_deref())
-            .maybe("keyMaterialId", request.key_material_id.as_deref());
-        let outcome = self.import_in(&mut call, request).await;
-        if let Ok(answer) = &outcome {
-            call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
-        }
-        self.finish(call, outcome).await
+/// `ImportKeyMaterial`. The key is usable as soon as this returns, unless it is disabled or
+/// other material of its is still missing.
+///
+/// # Errors
+/// As the API names them.
+pub async fn import_key_material(
+    service: &Embedded,
+    caller: &Caller,
+    request: ImportKeyMaterialRequest,
+) -> Result<ImportKeyMaterialResponse, Error> {
+    let mut call = Call::writes(caller, "ImportKeyMaterial")
+        .with("keyId", request.key_id.as_str())
+        .with("expirationModel", request.expiration_model.as_deref().unwrap_or("KEY_MATERIAL_EXPIRES"))
+        .maybe("validTo", request.valid_to.map(|at| at.0.rfc3339()))
+        .maybe("importType", request.import_type.as_deref())
+        .maybe("keyMaterialDescription", request.key_material_description.as_deref())
+        .maybe("keyMaterialId", request.key_material_id.as_deref());
+    let outcome = import_in(service, &mut call, request).await;
+    if let Ok(answer) = &outcome {
+        call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
     }
+    finish(service, call, outcome).await
+}
 
-    async fn import_in(
-        &self,
-        call: &mut Call<'_>,
-        request: ImportKeyMaterialRequest,
-    ) -> Result<ImportKeyMaterialResponse, Error> {
-        let terms = terms(&request, self.state.clock.now())?;
-        let conditions = conditions(&terms);
-        let conditions: Vec<_> = conditions.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
-        let ask = Ask::new(call.caller, "ImportKeyMaterial").conditions(&conditions);
-        let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
-        importable(&key)?;
-        terms.suit(&key)?;
-        let material = self.unwrap(&key, &request).await?;
-        let id = material_id(&key.record.id, &material);
-        self.change_key_in(call, &request.key_id, ask, |key, record| {
-            importable(key)?;
-            let replica = record.multi_region.as_ref().is_some_and(|regions| regions.primary != self.state.region);
-            let number = position(key, &terms, &id, replica)?;
-            let sealed = material::seal(&self.state.root, &key.arn, number, &material);
-            place(record, number, terms, &id, sealed, self.state.clock.now());
-            let symmetric = record.spec == KeySpec::SYMMETRIC_DEFAULT;
-            Ok(ImportKeyMaterialResponse {
-                key_id: key.arn.as_str().to_owned(),
-                key_material_id: symmetric.then_some(id),
-            })
-        })
-        .await
-    }
+async fn import_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    request: ImportKeyMaterialRequest,
+) -> Result<ImportKeyMaterialResponse, Error> {
+    let terms = terms(&request, service.state.clock.now())?;
+    let conditions = conditions(&terms);
+    let conditions: Vec<_> = conditions.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
+    let ask = Ask::new(call.caller, "ImportKeyMaterial").conditions(&conditions);
+    let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
+    importable(&key)?;
+    terms.suit(&key)?;
+    let material = unwrapped(service, &key, &request).await?;
+    let id = material_id(&key.record.id, &material);
+    change_key_in(service, call, &request.key_id, ask, |key, record| {
+        importable(key)?;
+        let replica = record.multi_region.as_ref().is_some_and(|regions| regions.primary != service.state.region);
+        let number = position(key, &terms, &id, replica)?;
+        let sealed = material::seal(&service.state.root, &key.arn, number, &material);
+        place(record, number, terms, &id, sealed, service.state.clock.now());
+        let symmetric = record.spec == KeySpec::SYMMETRIC_DEFAULT;
+        Ok(ImportKeyMaterialResponse { key_id: key.arn.as_str().to_owned(), key_material_id: symmetric.then_some(id) })
+    })
+    .await
+}
 
-    /// The material in the clear, and of a kind that `key` can use.
-    async fn unwrap(&self, key: &Key, request: &ImportKeyMaterialRequest) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (private, algorithm) = self.redeem(key, request.import_token.expose()).await?;
-        let (spec, usage) = (key.record.spec, key.record.usage);
-        let wrapped = request.encrypted_key_material.expose().to_vec();
-        self.off_runtime(move || {
+/// The material in the clear, and of a kind that `key` can use.
+async fn unwrapped(
+    service: &Embedded,
+    key: &Key,
+    request: &ImportKeyMaterialRequest,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (private, algorithm) = redeem(service, key, request.import_token.expose()).await?;
+    let (spec, usage) = (key.record.spec, key.record.usage);
+    let wrapped = request.encrypted_key_material.expose().to_vec();
+    service
+        .off_runtime(move || {
             let material = wrapping::open(&private, algorithm, &wrapped).ok_or(Error::InvalidCiphertext)?;
             if fits(spec, usage, &material) { Ok(material) } else { Err(incorrect(WRONG_KIND)) }
         })
         .await
-    }
+}
 
-    /// `DeleteImportedKeyMaterial`. Takes effect with the next call under the key.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn delete_imported_key_material(
-        &self,
-        caller: &Caller,
-        request: DeleteImportedKeyMaterialRequest,
-    ) -> Result<DeleteImportedKeyMaterialResponse, Error> {
-        let mut call = Call::writes(caller, "DeleteImportedKeyMaterial")
-            .with("keyId", request.key_id.as_str())
-            .maybe("keyMaterialId", request.key_material_id.as_deref());
-        let ask = Ask::new(caller, "DeleteImportedKeyMaterial");
-        let outcome = match request.key_material_id.as_deref().map_or(Ok(()), material_id_form) {
-            Err(error) => Err(error),
-            Ok(()) => {
-                let id = request.key_material_id.as_deref();
-                self.change_key_in(&mut call, &request.key_id, ask, |key, record| delete(key, record, id)).await
-            }
-        };
-        if let Ok(answer) = &outcome {
-            call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
+/// `DeleteImportedKeyMaterial`. Takes effect with the next call under the key.
+///
+/// # Errors
+/// As the API names them.
+pub async fn delete_imported_key_material(
+    service: &Embedded,
+    caller: &Caller,
+    request: DeleteImportedKeyMaterialRequest,
+) -> Result<DeleteImportedKeyMaterialResponse, Error> {
+    let mut call = Call::writes(caller, "DeleteImportedKeyMaterial")
+        .with("keyId", request.key_id.as_str())
+        .maybe("keyMaterialId", request.key_material_id.as_deref());
+    let ask = Ask::new(caller, "DeleteImportedKeyMaterial");
+    let outcome = match request.key_material_id.as_deref().map_or(Ok(()), material_id_form) {
+        Err(error) => Err(error),
+        Ok(()) => {
+            let id = request.key_material_id.as_deref();
+            change_key_in(service, &mut call, &request.key_id, ask, |key, record| delete(key, record, id)).await
         }
-        self.finish(call, outcome).await
+    };
+    if let Ok(answer) = &outcome {
+        call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
     }
+    finish(service, call, outcome).await
 }
 
 /// Checks everything that needs no key.

@@ -4,8 +4,8 @@
 //! material under it, and hands it in with the token that came with the public key. The material
 //! may expire or be deleted; then exactly the same may be imported again.
 
-mod material;
-mod parameters;
+pub(crate) mod material;
+pub(crate) mod parameters;
 pub(crate) mod wrapping;
 
 use arqueta_kms::{Error, KeyState};

@@ -11,13 +11,14 @@ use super::importable;
 use super::wrapping::{self, Pair};
 use crate::Embedded;
 use crate::api::{Blob, EpochSeconds, GetParametersForImportRequest, GetParametersForImportResponse};
-use crate::call::Call;
+use crate::call::{Call, finish};
+use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::key::Key;
 use crate::limits::{self, refused, unsupported};
 use crate::schema::{self, WrappingAlgorithm, WrappingRecord, wrapping_key};
-use crate::state::Change;
+use crate::state::change::Change;
 
 /// How long a token and its public key are valid.
 const VALID: Duration = Duration::from_secs(24 * 3600);
@@ -34,94 +35,91 @@ struct Token {
     until: Timestamp,
 }
 
-impl Embedded {
-    /// `GetParametersForImport`.
-    ///
-    /// # Errors
-    /// As the API names them.
-    pub async fn get_parameters_for_import(
-        &self,
-        caller: &Caller,
-        request: GetParametersForImportRequest,
-    ) -> Result<GetParametersForImportResponse, Error> {
-        let mut call = Call::reads(caller, "GetParametersForImport")
-            .with("keyId", request.key_id.as_str())
-            .with("wrappingAlgorithm", request.wrapping_algorithm.as_str())
-            .with("wrappingKeySpec", request.wrapping_key_spec.as_str());
-        let outcome = self.parameters_in(&mut call, &request).await;
-        self.finish(call, outcome).await
-    }
+/// `GetParametersForImport`.
+///
+/// # Errors
+/// As the API names them.
+pub async fn get_parameters_for_import(
+    service: &Embedded,
+    caller: &Caller,
+    request: GetParametersForImportRequest,
+) -> Result<GetParametersForImportResponse, Error> {
+    let mut call = Call::reads(caller, "GetParametersForImport")
+        .with("keyId", request.key_id.as_str())
+        .with("wrappingAlgorithm", request.wrapping_algorithm.as_str())
+        .with("wrappingKeySpec", request.wrapping_key_spec.as_str());
+    let outcome = parameters_in(service, &mut call, &request).await;
+    finish(service, call, outcome).await
+}
 
-    async fn parameters_in(
-        &self,
-        call: &mut Call<'_>,
-        request: &GetParametersForImportRequest,
-    ) -> Result<GetParametersForImportResponse, Error> {
-        let algorithm = algorithm(&request.wrapping_algorithm)?;
-        let wrapping_spec = wrapping_spec(&request.wrapping_key_spec)?;
-        let conditions = [
-            ("kms:WrappingAlgorithm", std::slice::from_ref(&request.wrapping_algorithm)),
-            ("kms:WrappingKeySpec", std::slice::from_ref(&request.wrapping_key_spec)),
-        ];
-        let ask = Ask::new(call.caller, "GetParametersForImport").conditions(&conditions);
-        let key = self.admit(call, &request.key_id, Names::Keys, ask).await?;
-        importable(&key)?;
-        fits(key.record.spec, algorithm, wrapping_spec)?;
-        let pair = self.off_runtime(move || wrapping::generate(wrapping_spec)).await?;
-        let until = self.state.clock.now().plus(VALID);
-        let token = self.keep_pair(&key, algorithm, until, &pair).await?;
-        Ok(GetParametersForImportResponse {
-            key_id: key.arn.as_str().to_owned(),
-            import_token: Blob::new(token),
-            public_key: Blob::new(pair.public),
-            parameters_valid_to: EpochSeconds(until),
-        })
-    }
+async fn parameters_in(
+    service: &Embedded,
+    call: &mut Call<'_>,
+    request: &GetParametersForImportRequest,
+) -> Result<GetParametersForImportResponse, Error> {
+    let algorithm = algorithm(&request.wrapping_algorithm)?;
+    let wrapping_spec = wrapping_spec(&request.wrapping_key_spec)?;
+    let conditions = [
+        ("kms:WrappingAlgorithm", std::slice::from_ref(&request.wrapping_algorithm)),
+        ("kms:WrappingKeySpec", std::slice::from_ref(&request.wrapping_key_spec)),
+    ];
+    let ask = Ask::new(call.caller, "GetParametersForImport").conditions(&conditions);
+    let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
+    importable(&key)?;
+    fits(key.record.spec, algorithm, wrapping_spec)?;
+    let pair = service.off_runtime(move || wrapping::generate(wrapping_spec)).await?;
+    let until = service.state.clock.now().plus(VALID);
+    let token = keep_pair(service, &key, algorithm, until, &pair).await?;
+    Ok(GetParametersForImportResponse {
+        key_id: key.arn.as_str().to_owned(),
+        import_token: Blob::new(token),
+        public_key: Blob::new(pair.public),
+        parameters_valid_to: EpochSeconds(until),
+    })
+}
 
-    /// Stores the private key and makes the token that finds it again.
-    async fn keep_pair(
-        &self,
-        key: &Key,
-        algorithm: WrappingAlgorithm,
-        until: Timestamp,
-        pair: &Pair,
-    ) -> Result<Vec<u8>, Error> {
-        let (account, key_id, id) = (&key.record.account, &key.record.id, ObjectId::random().to_string());
-        let sealed = self.seal_secret(wrapping_key(account, key_id, &id).as_bytes(), &pair.private);
-        let token = Token { account: account.clone(), key_id: key_id.clone(), wrapping: id.clone(), until };
-        let token = self.seal_secret(TOKEN, &schema::encode(&token));
-        let wrapping =
-            WrappingRecord { account: account.clone(), key_id: key_id.clone(), id, algorithm, until, sealed };
-        let turn = self.turn_of(account, key_id).await?;
-        self.commit(turn, vec![Change::Wrapping(wrapping)]).await?;
-        Ok(token)
-    }
+/// Stores the private key and makes the token that finds it again.
+async fn keep_pair(
+    service: &Embedded,
+    key: &Key,
+    algorithm: WrappingAlgorithm,
+    until: Timestamp,
+    pair: &Pair,
+) -> Result<Vec<u8>, Error> {
+    let (account, key_id, id) = (&key.record.account, &key.record.id, ObjectId::random().to_string());
+    let sealed = service.seal_secret(wrapping_key(account, key_id, &id).as_bytes(), &pair.private);
+    let token = Token { account: account.clone(), key_id: key_id.clone(), wrapping: id.clone(), until };
+    let token = service.seal_secret(TOKEN, &schema::encode(&token));
+    let wrapping = WrappingRecord { account: account.clone(), key_id: key_id.clone(), id, algorithm, until, sealed };
+    let turn = service.turn_of(account, key_id).await?;
+    service.commit(turn, vec![Change::Wrapping(wrapping)]).await?;
+    Ok(token)
+}
 
-    /// The private key and algorithm behind a token for `key`.
-    ///
-    /// # Errors
-    /// `InvalidImportTokenException` for anything that is not such a token, and
-    /// `ExpiredImportTokenException` from its time on.
-    pub(super) async fn redeem(
-        &self,
-        key: &Key,
-        token: &[u8],
-    ) -> Result<(Zeroizing<Vec<u8>>, WrappingAlgorithm), Error> {
-        let invalid = || refused("InvalidImportTokenException", "The import token is invalid.");
-        let opened = self.open_secret(TOKEN, token).ok_or_else(invalid)?;
-        let token: Token = schema::decode(TOKEN, &opened).map_err(|_| invalid())?;
-        if token.account != key.record.account || token.key_id != key.record.id {
-            return Err(invalid());
-        }
-        if token.until <= self.state.clock.now() {
-            return Err(refused("ExpiredImportTokenException", "The import token has expired."));
-        }
-        let name = wrapping_key(&token.account, &token.key_id, &token.wrapping);
-        let stored = self.state.meta.get(name.as_bytes()).await?.ok_or_else(invalid)?;
-        let wrapping: WrappingRecord = schema::decode(name.as_bytes(), &stored)?;
-        let private = self.open_secret(name.as_bytes(), &wrapping.sealed).ok_or(RootKeyError::Wrong)?;
-        Ok((private, wrapping.algorithm))
+/// The private key and algorithm behind a token for `key`.
+///
+/// # Errors
+/// `InvalidImportTokenException` for anything that is not such a token, and
+/// `ExpiredImportTokenException` from its time on.
+pub(super) async fn redeem(
+    service: &Embedded,
+    key: &Key,
+    token: &[u8],
+) -> Result<(Zeroizing<Vec<u8>>, WrappingAlgorithm), Error> {
+    let invalid = || refused("InvalidImportTokenException", "The import token is invalid.");
+    let opened = service.open_secret(TOKEN, token).ok_or_else(invalid)?;
+    let token: Token = schema::decode(TOKEN, &opened).map_err(|_| invalid())?;
+    if token.account != key.record.account || token.key_id != key.record.id {
+        return Err(invalid());
     }
+    if token.until <= service.state.clock.now() {
+        return Err(refused("ExpiredImportTokenException", "The import token has expired."));
+    }
+    let name = wrapping_key(&token.account, &token.key_id, &token.wrapping);
+    let stored = service.state.meta.get(name.as_bytes()).await?.ok_or_else(invalid)?;
+    let wrapping: WrappingRecord = schema::decode(name.as_bytes(), &stored)?;
+    let private = service.open_secret(name.as_bytes(), &wrapping.sealed).ok_or(RootKeyError::Wrong)?;
+    Ok((private, wrapping.algorithm))
 }
 
 fn algorithm(name: &str) -> Result<WrappingAlgorithm, Error> {

@@ -6,7 +6,7 @@ use super::*;
 async fn a_replica_shares_id_and_material_and_nothing_else() {
     let globe = Globe::new(&[HOME, AWAY]).await;
     let key = globe.primary().await;
-    assert!(crate::regions::is_id(key.key_id()), "{key}");
+    assert!(crate::key::id::is_multi_region_id(key.key_id()), "{key}");
     let made = globe.describe(&key).await.unwrap();
     assert_eq!((made.multi_region, kind(&made)), (true, "PRIMARY"));
     let request = ReplicateKeyRequest {
