@@ -176,7 +176,7 @@ impl<'a> Target<'a> {
     /// The operation that the request's head names, if there is one of that name.
     fn operation(&self) -> Option<&'static str> {
         match self {
-            Self::Kms(named) => kms::OPERATIONS.iter().find(|known| *known == named).copied(),
+            Self::Kms(named) => arqueta_call::Kms::known(named).map(|row| row.name),
             Self::CloudTrail(named) => cloudtrail::operation(named),
             Self::UnknownJson | Self::Query(_) => None,
         }

@@ -1,21 +1,20 @@
 //! One call by a user, and its event in the record.
 
 use arqueta_audit::EventBuilder;
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use arqueta_model::{AccountId, EncryptionContext, KeyArn};
 use serde_json::{Map, Value};
 
 use crate::Embedded;
 use crate::schema::LastUse;
-use crate::state::uses::Usage;
 
 /// What the record will say of a call. Built while the call goes on; holds no secret, because
 /// nothing that builds it is given one.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) caller: &'a Caller,
-    name: &'static str,
-    read_only: bool,
+    pub(crate) operation: Kms,
     parameters: Map<String, Value>,
     response: Value,
     keys: Vec<KeyArn>,
@@ -23,15 +22,9 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call that changes nothing.
-    pub(crate) fn reads(caller: &'a Caller, name: &'static str) -> Self {
+    pub(crate) fn new(caller: &'a Caller, operation: Kms) -> Self {
         let (parameters, additional) = (Map::new(), Map::new());
-        Self { caller, name, read_only: true, parameters, response: Value::Null, keys: Vec::new(), additional }
-    }
-
-    /// A call that changes something.
-    pub(crate) fn writes(caller: &'a Caller, name: &'static str) -> Self {
-        Self { read_only: false, ..Self::reads(caller, name) }
+        Self { caller, operation, parameters, response: Value::Null, keys: Vec::new(), additional }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -57,10 +50,6 @@ impl<'a> Call<'a> {
         if !context.is_empty() {
             self.parameters.insert(name.to_owned(), pairs(context));
         }
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
     }
 
     /// Notes a key that the call touches.
@@ -89,10 +78,11 @@ fn pairs(context: &EncryptionContext) -> Value {
 /// be recorded is not answered: a plaintext inside `outcome` is dropped, and wiped, here.
 pub(crate) async fn finish<T>(service: &Embedded, call: Call<'_>, outcome: Result<T, Error>) -> Result<T, Error> {
     let Caller { identity, request, .. } = call.caller;
+    let row = call.operation.row();
     let mut event =
-        EventBuilder::new("kms.amazonaws.com", call.name, &service.state.region, &identity.principal, request)
+        EventBuilder::new(row.service.event_source(), row.event, &service.state.region, &identity.principal, request)
             .parameters(call.parameters);
-    if !call.read_only {
+    if row.writes() {
         event = event.writes();
     }
     for key in &call.keys {
@@ -108,8 +98,8 @@ pub(crate) async fn finish<T>(service: &Embedded, call: Call<'_>, outcome: Resul
         event = event.additional(Value::Object(call.additional));
     }
     let event = event.build();
-    let used = (outcome.is_ok() && Usage::tracks(call.name)).then(|| LastUse {
-        operation: call.name.to_owned(),
+    let used = (outcome.is_ok() && row.tracked).then(|| LastUse {
+        operation: row.name.to_owned(),
         at: request.received,
         event_id: event.event_id.clone(),
         request_id: event.request_id.clone(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::Kms as Api;
 use arqueta_kms::{
     Caller, DataKey, Decrypt, EncryptionAlgorithm, Error, GenerateDataKey, KeyDescription, KeyRef, KeyState, Kms,
     Operation, ReEncrypt, ReEncrypted,
@@ -34,14 +35,14 @@ impl Kms for Embedded {
             let sealed = seal(self, caller, key, request.context, plaintext.expose()).await?;
             return Ok(DataKey { plaintext, wrapped: sealed.bytes, key: sealed.key.arn.clone() });
         }
-        let mut call = Call::reads(caller, "GenerateDataKey")
+        let mut call = Call::new(caller, Api::GenerateDataKey)
             .with("keyId", request.key.to_string())
             .with("keySpec", "AES_256")
             .context("encryptionContext", request.context);
         let outcome = async {
-            let ask = Ask::new(caller, "GenerateDataKey").context(request.context);
+            let ask = Ask::new(caller, Api::GenerateDataKey).context(request.context);
             let key = admit_ref(self, &mut call, request.key, ask).await?;
-            fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "GenerateDataKey")?;
+            fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, Api::GenerateDataKey)?;
             usable(&key)?;
             let sealed = seal(self, caller, key, request.context, plaintext.expose()).await?;
             call.uses_material("keyMaterialId", sealed.material_id.as_deref());
@@ -55,11 +56,11 @@ impl Kms for Embedded {
         if let Some(key) = owned_behind(self, caller, &request) {
             return open_under(self, caller, key, &request).await.and_then(source_key);
         }
-        let mut call = Call::reads(caller, "Decrypt")
+        let mut call = Call::new(caller, Api::Decrypt)
             .maybe("keyId", request.key.map(KeyArn::as_str))
             .with("encryptionAlgorithm", "SYMMETRIC_DEFAULT")
             .context("encryptionContext", request.context);
-        let ask = Ask::new(caller, "Decrypt").context(request.context);
+        let ask = Ask::new(caller, Api::Decrypt).context(request.context);
         let outcome = open_as(self, &mut call, &request, ask).await;
         if let Ok(opened) = &outcome {
             call.uses_material("keyMaterialId", opened.material_id.as_deref());
@@ -76,7 +77,7 @@ impl Kms for Embedded {
             let sealed = seal(self, caller, to, request.context, &opened.plaintext).await?;
             return Ok(ReEncrypted { wrapped: sealed.bytes, key: sealed.key.arn.clone() });
         }
-        let mut call = Call::reads(caller, "ReEncrypt")
+        let mut call = Call::new(caller, Api::ReEncrypt)
             .maybe("sourceKeyId", request.from.key.filter(|_| from.is_none()).map(KeyArn::as_str))
             .maybe("destinationKeyId", (*request.to != KeyRef::ServiceOwned).then(|| request.to.to_string()))
             .context("sourceEncryptionContext", request.from.context)
@@ -90,16 +91,16 @@ impl Kms for Embedded {
             let opened = match from {
                 Some(from) => open_under(self, caller, from, &request.from).await?,
                 None => {
-                    let ask = Ask::new(caller, "ReEncryptFrom").context(request.from.context).same_key(same);
+                    let ask = Ask::to_re_encrypt_from(caller).context(request.from.context).same_key(same);
                     open_as(self, &mut call, &request.from, ask).await?
                 }
             };
-            let ask = Ask::new(caller, "ReEncryptTo").context(request.context).same_key(same);
+            let ask = Ask::to_re_encrypt_to(caller).context(request.context).same_key(same);
             let to = match request.to {
                 KeyRef::ServiceOwned => owned_for(self, caller)?,
                 to => admit_ref(self, &mut call, to, ask).await?,
             };
-            fits(&to, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, "ReEncrypt")?;
+            fits(&to, EncryptionAlgorithm::SYMMETRIC_DEFAULT, request.context, Api::ReEncrypt)?;
             usable(&to)?;
             let sealed = seal(self, caller, to, request.context, &opened.plaintext).await?;
             call.uses_material("sourceKeyMaterialId", opened.material_id.as_deref());
@@ -120,7 +121,7 @@ impl Kms for Embedded {
                     None => {
                         return Err(unknown(
                             self,
-                            Ask::new(caller, "GenerateDataKey"),
+                            Ask::new(caller, Api::GenerateDataKey),
                             &target.named,
                             &target.account(),
                         ));
@@ -155,8 +156,8 @@ impl Kms for Embedded {
             return Ok(());
         }
         let outcome = target.and_then(|target| {
-            for permission in permissions(operation) {
-                let ask = Ask::new(caller, permission).context(context);
+            for ask in Ask::all(caller, api(operation)) {
+                let ask = ask.context(context);
                 // What was opened before its holder went away stays usable for its window.
                 in_service(&*authorize(self, ask, &target)?)?;
             }
@@ -167,19 +168,19 @@ impl Kms for Embedded {
         }
         // A denied hit is the operation that did not happen.
         let mut call =
-            Call::reads(caller, operation.name()).with("keyId", key.as_str()).context("encryptionContext", context);
+            Call::new(caller, api(operation)).with("keyId", key.as_str()).context("encryptionContext", context);
         call.touches(key);
         finish(self, call, outcome).await
     }
 }
 
-/// The permissions that an operation needs.
-fn permissions(operation: Operation) -> &'static [&'static str] {
+/// The operation of the API behind one of the contract.
+fn api(operation: Operation) -> Api {
     match operation {
-        Operation::GenerateDataKey => &["GenerateDataKey"],
-        Operation::Decrypt => &["Decrypt"],
-        Operation::ReEncrypt => &["ReEncryptFrom", "ReEncryptTo"],
-        Operation::DescribeKey => &["DescribeKey"],
+        Operation::GenerateDataKey => Api::GenerateDataKey,
+        Operation::Decrypt => Api::Decrypt,
+        Operation::ReEncrypt => Api::ReEncrypt,
+        Operation::DescribeKey => Api::DescribeKey,
     }
 }
 
@@ -232,7 +233,7 @@ async fn admit_ref(service: &Embedded, call: &mut Call<'_>, key: &KeyRef, ask: A
 /// only those there who may describe the key: its ARN is not in what they gave.
 fn may_be_told(service: &Embedded, caller: &Caller, key: &Key, target: &Target) -> bool {
     let own = key.record.account == caller.identity.principal.account;
-    own || target.alias.is_none() || authorize(service, Ask::new(caller, "DescribeKey"), target).is_ok()
+    own || target.alias.is_none() || authorize(service, Ask::new(caller, Api::DescribeKey), target).is_ok()
 }
 
 /// What an ARN names, without waiting for anything.

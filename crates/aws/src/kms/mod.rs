@@ -1,9 +1,8 @@
 //! The AWS JSON 1.1 protocol for KMS: `X-Amz-Target: TrentService.<Operation>` (AWS KMS API
 //! Reference). Shapes, checks and authorization are the key service's; this is JSON in and out.
 
-mod operations;
-
 use arqueta_audit::EventBuilder;
+use arqueta_call::{Kms, Operation};
 use arqueta_keys::{Embedded, operations as keys};
 use arqueta_kms::Caller;
 use serde_json::{Map, Value};
@@ -12,31 +11,8 @@ use crate::protocol::Protocol;
 use crate::services::Services;
 use crate::{Error, json};
 
-pub use operations::OPERATIONS;
-
 /// Target prefix of the service.
 pub const TARGET: &str = "TrentService.";
-
-/// How the names of operations begin that change something that is kept.
-const CHANGES: [&str; 17] = [
-    "Cancel",
-    "Connect",
-    "Create",
-    "Delete",
-    "Disable",
-    "Disconnect",
-    "Enable",
-    "Import",
-    "Put",
-    "Replicate",
-    "Retire",
-    "Revoke",
-    "Rotate",
-    "Schedule",
-    "Tag",
-    "Untag",
-    "Update",
-];
 
 /// Makes it durable that an operation is about to change something. It may still be refused; its
 /// event tells.
@@ -44,12 +20,9 @@ const CHANGES: [&str; 17] = [
 /// # Errors
 /// [`Error::Audit`]: the operation must not go on.
 pub async fn announce(services: &Services, caller: &Caller, operation: &str, body: &[u8]) -> Result<(), Error> {
-    let served = OPERATIONS.iter().find(|known| **known == operation);
-    let Some(operation) = served.filter(|name| changes(name)) else {
-        return Ok(());
-    };
+    let Some(row) = Kms::known(operation).filter(|row| row.is_announced()) else { return Ok(()) };
     let principal = &caller.identity.principal;
-    let event = EventBuilder::new("kms.amazonaws.com", operation, &services.region, principal, &caller.request)
+    let event = EventBuilder::new(row.service.event_source(), row.event, &services.region, principal, &caller.request)
         .parameters(named(body))
         .writes();
     Ok(services.audit.announce(event.build()).await?)
@@ -68,20 +41,15 @@ pub async fn settle(
     outcome: &Result<Vec<u8>, Error>,
 ) -> Result<(), Error> {
     let Err(error @ (Error::Serialization(_) | Error::Unsupported { .. })) = outcome else { return Ok(()) };
-    let Some(operation) = OPERATIONS.iter().find(|known| **known == operation) else { return Ok(()) };
-    let principal = &caller.identity.principal;
-    let mut event = EventBuilder::new("kms.amazonaws.com", operation, &services.region, principal, &caller.request)
-        .parameters(named(body));
-    if changes(operation) {
+    let Some(row) = Kms::known(operation) else { return Ok(()) };
+    let (principal, source) = (&caller.identity.principal, row.service.event_source());
+    let mut event =
+        EventBuilder::new(source, row.event, &services.region, principal, &caller.request).parameters(named(body));
+    if row.writes() {
         event = event.writes();
     }
     let fault = error.fault(Protocol::Json);
     Ok(services.audit.append(event.error(fault.code, &fault.message).build()).await?)
-}
-
-/// Whether an operation changes something that is kept.
-pub(crate) fn changes(operation: &str) -> bool {
-    CHANGES.iter().any(|verb| operation.starts_with(verb))
 }
 
 /// What a request names; the rest of its parameters its event tells.
@@ -100,16 +68,14 @@ fn named(body: &[u8]) -> Map<String, Value> {
 
 macro_rules! dispatch {
     ($service:ident, $caller:ident, $operation:ident, $body:ident;
-     answers { $($name:literal => $method:ident),* $(,)? }
-     silent { $($silent:literal => $silent_method:ident),* $(,)? }) => {
+     answers { $($name:ident => $method:ident),* $(,)? }
+     silent { $($silent:ident => $silent_method:ident),* $(,)? }) => {
         match $operation {
-            $($name => json::encoded(&keys::$method($service, $caller, json::decoded($body)?).await?),)*
-            $($silent => {
+            $(Kms::$name => json::encoded(&keys::$method($service, $caller, json::decoded($body)?).await?),)*
+            $(Kms::$silent => {
                 keys::$silent_method($service, $caller, json::decoded($body)?).await?;
                 Ok(Vec::new())
             })*
-            known if OPERATIONS.contains(&known) => Err(Error::Unsupported { operation: known.to_owned() }),
-            _ => Err(Error::UnknownOperation),
         }
     };
 }
@@ -121,67 +87,69 @@ macro_rules! dispatch {
 /// [`Error::UnknownOperation`] for a name that KMS does not have, [`Error::Unsupported`] for one
 /// that is not served here, and the key service's own errors.
 pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
-    if let Some(known) = OPERATIONS.iter().find(|known| **known == operation) {
-        service.admit_operation(caller, known).await?;
-    }
+    let Some(operation) = Kms::served(operation) else {
+        let unsupported = |row: &Operation| Error::Unsupported { operation: row.name.to_owned() };
+        return Err(Kms::known(operation).map_or(Error::UnknownOperation, unsupported));
+    };
+    service.admit_operation(caller, operation).await?;
     dispatch!(service, caller, operation, body;
         answers {
-            "CancelKeyDeletion" => cancel_key_deletion,
-            "ConnectCustomKeyStore" => connect_custom_key_store,
-            "CreateCustomKeyStore" => create_custom_key_store,
-            "CreateGrant" => create_grant,
-            "CreateKey" => create_key,
-            "Decrypt" => decrypt,
-            "DeleteImportedKeyMaterial" => delete_imported_key_material,
-            "DeleteCustomKeyStore" => delete_custom_key_store,
-            "DeriveSharedSecret" => derive_shared_secret,
-            "DescribeCustomKeyStores" => describe_custom_key_stores,
-            "DescribeKey" => describe_key,
-            "DisconnectCustomKeyStore" => disconnect_custom_key_store,
-            "Encrypt" => encrypt,
-            "GenerateDataKey" => generate_data_key,
-            "GenerateDataKeyPair" => generate_data_key_pair,
-            "GenerateDataKeyPairWithoutPlaintext" => generate_data_key_pair_without_plaintext,
-            "GenerateDataKeyWithoutPlaintext" => generate_data_key_without_plaintext,
-            "GenerateMac" => generate_mac,
-            "GenerateRandom" => generate_random,
-            "GetKeyLastUsage" => get_key_last_usage,
-            "GetKeyPolicy" => get_key_policy,
-            "GetKeyRotationStatus" => get_key_rotation_status,
-            "GetParametersForImport" => get_parameters_for_import,
-            "GetPublicKey" => get_public_key,
-            "ImportKeyMaterial" => import_key_material,
-            "ListAliases" => list_aliases,
-            "ListGrants" => list_grants,
-            "ListKeyPolicies" => list_key_policies,
-            "ListKeyRotations" => list_key_rotations,
-            "ListKeys" => list_keys,
-            "ListResourceTags" => list_resource_tags,
-            "ListRetirableGrants" => list_retirable_grants,
-            "ReEncrypt" => re_encrypt,
-            "ReplicateKey" => replicate_key,
-            "RotateKeyOnDemand" => rotate_key_on_demand,
-            "ScheduleKeyDeletion" => schedule_key_deletion,
-            "Sign" => sign,
-            "UpdateCustomKeyStore" => update_custom_key_store,
-            "Verify" => verify,
-            "VerifyMac" => verify_mac,
+            CancelKeyDeletion => cancel_key_deletion,
+            ConnectCustomKeyStore => connect_custom_key_store,
+            CreateCustomKeyStore => create_custom_key_store,
+            CreateGrant => create_grant,
+            CreateKey => create_key,
+            Decrypt => decrypt,
+            DeleteImportedKeyMaterial => delete_imported_key_material,
+            DeleteCustomKeyStore => delete_custom_key_store,
+            DeriveSharedSecret => derive_shared_secret,
+            DescribeCustomKeyStores => describe_custom_key_stores,
+            DescribeKey => describe_key,
+            DisconnectCustomKeyStore => disconnect_custom_key_store,
+            Encrypt => encrypt,
+            GenerateDataKey => generate_data_key,
+            GenerateDataKeyPair => generate_data_key_pair,
+            GenerateDataKeyPairWithoutPlaintext => generate_data_key_pair_without_plaintext,
+            GenerateDataKeyWithoutPlaintext => generate_data_key_without_plaintext,
+            GenerateMac => generate_mac,
+            GenerateRandom => generate_random,
+            GetKeyLastUsage => get_key_last_usage,
+            GetKeyPolicy => get_key_policy,
+            GetKeyRotationStatus => get_key_rotation_status,
+            GetParametersForImport => get_parameters_for_import,
+            GetPublicKey => get_public_key,
+            ImportKeyMaterial => import_key_material,
+            ListAliases => list_aliases,
+            ListGrants => list_grants,
+            ListKeyPolicies => list_key_policies,
+            ListKeyRotations => list_key_rotations,
+            ListKeys => list_keys,
+            ListResourceTags => list_resource_tags,
+            ListRetirableGrants => list_retirable_grants,
+            ReEncrypt => re_encrypt,
+            ReplicateKey => replicate_key,
+            RotateKeyOnDemand => rotate_key_on_demand,
+            ScheduleKeyDeletion => schedule_key_deletion,
+            Sign => sign,
+            UpdateCustomKeyStore => update_custom_key_store,
+            Verify => verify,
+            VerifyMac => verify_mac,
         }
         silent {
-            "CreateAlias" => create_alias,
-            "DeleteAlias" => delete_alias,
-            "DisableKey" => disable_key,
-            "DisableKeyRotation" => disable_key_rotation,
-            "EnableKey" => enable_key,
-            "EnableKeyRotation" => enable_key_rotation,
-            "PutKeyPolicy" => put_key_policy,
-            "RetireGrant" => retire_grant,
-            "RevokeGrant" => revoke_grant,
-            "TagResource" => tag_resource,
-            "UntagResource" => untag_resource,
-            "UpdateAlias" => update_alias,
-            "UpdateKeyDescription" => update_key_description,
-            "UpdatePrimaryRegion" => update_primary_region,
+            CreateAlias => create_alias,
+            DeleteAlias => delete_alias,
+            DisableKey => disable_key,
+            DisableKeyRotation => disable_key_rotation,
+            EnableKey => enable_key,
+            EnableKeyRotation => enable_key_rotation,
+            PutKeyPolicy => put_key_policy,
+            RetireGrant => retire_grant,
+            RevokeGrant => revoke_grant,
+            TagResource => tag_resource,
+            UntagResource => untag_resource,
+            UpdateAlias => update_alias,
+            UpdateKeyDescription => update_key_description,
+            UpdatePrimaryRegion => update_primary_region,
         }
     )
 }

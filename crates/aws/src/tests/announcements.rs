@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use arqueta_audit::{Entries, Entry};
+use arqueta_call::Kms;
 use arqueta_trail::TrailId;
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::*;
 use crate::{cloudtrail, kms, query};
 
 fn kms_changes() -> impl Iterator<Item = &'static str> {
-    kms::OPERATIONS.iter().copied().filter(|operation| kms::changes(operation))
+    Kms::rows().iter().filter(|row| row.writes()).map(|row| row.name)
 }
 
 fn cloudtrail_changes() -> impl Iterator<Item = &'static str> {

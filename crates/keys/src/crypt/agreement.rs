@@ -1,5 +1,6 @@
 //! DeriveSharedSecret.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeyAgreementAlgorithm, KeyUsage};
 
 use super::opened::{blob, refuse_recipient};
@@ -25,7 +26,7 @@ pub async fn derive_shared_secret(
     caller: &Caller,
     request: DeriveSharedSecretRequest,
 ) -> Result<DeriveSharedSecretResponse, Error> {
-    let mut call = Call::reads(caller, "DeriveSharedSecret")
+    let mut call = Call::new(caller, Kms::DeriveSharedSecret)
         .with("keyId", request.key_id.as_str())
         .with("keyAgreementAlgorithm", request.key_agreement_algorithm.as_str());
     let outcome = derive_in(service, &mut call, request).await;
@@ -44,9 +45,9 @@ async fn derive_in(
     blob(&request.public_key, "publicKey", MAX_PUBLIC_KEY)?;
     let wanted = [request.key_agreement_algorithm.clone()];
     let conditions = [("kms:KeyAgreementAlgorithm", &wanted[..])];
-    let ask = Ask::new(call.caller, call.name()).conditions(&conditions);
+    let ask = Ask::new(call.caller, call.operation).conditions(&conditions);
     let key = admit(service, call, &request.key_id, Names::Aliases, ask).await?;
-    used_for(&key, KeyUsage::KeyAgreement, call.name())?;
+    used_for(&key, KeyUsage::KeyAgreement, call.operation)?;
     usable(&key)?;
     let (peer, dry) = (request.public_key, request.dry_run);
     let secret = with_private(service, &key, move |private| {

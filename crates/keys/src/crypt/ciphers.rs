@@ -42,9 +42,9 @@ pub(crate) async fn opener(
     service: &Embedded,
     call: &mut Call<'_>,
     source: &Source<'_>,
-    permission: &'static str,
+    ask: Ask<'_>,
 ) -> Result<Arc<Key>, Error> {
-    let ask = Ask::new(call.caller, permission).context(source.context).algorithm(source.algorithm);
+    let ask = ask.context(source.context).algorithm(source.algorithm);
     let ask = Ask { same_key: source.same_key, ..ask };
     let key = match source.ciphertext {
         None => unseen_source(service, call, source.key_id, source.member, ask).await?,
@@ -58,7 +58,7 @@ pub(crate) async fn opener(
             }
         }
     };
-    fits(&key, source.algorithm, source.context, call.name())?;
+    fits(&key, source.algorithm, source.context, call.operation)?;
     usable(&key)?;
     Ok(key)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Algorithms, Caller, Error, KeyUsage, MacAlgorithm};
 use aws_lc_rs::hmac::{self, HMAC_SHA224, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
 
@@ -28,7 +29,7 @@ pub async fn generate_mac(
     caller: &Caller,
     request: GenerateMacRequest,
 ) -> Result<GenerateMacResponse, Error> {
-    let mut call = noted(caller, "GenerateMac", &request.key_id, &request.mac_algorithm);
+    let mut call = noted(caller, Kms::GenerateMac, &request.key_id, &request.mac_algorithm);
     let outcome = async {
         limits::grant_tokens(&request.grant_tokens)?;
         let (key, algorithm) =
@@ -56,7 +57,7 @@ pub async fn verify_mac(
     caller: &Caller,
     request: VerifyMacRequest,
 ) -> Result<VerifyMacResponse, Error> {
-    let mut call = noted(caller, "VerifyMac", &request.key_id, &request.mac_algorithm);
+    let mut call = noted(caller, Kms::VerifyMac, &request.key_id, &request.mac_algorithm);
     let outcome = async {
         limits::grant_tokens(&request.grant_tokens)?;
         blob(&request.mac, "mac", ciphertext::MAX)?;
@@ -84,9 +85,9 @@ async fn mac_key(
     blob(message, "message", MAX_PLAINTEXT)?;
     let wanted = [algorithm.name().to_owned()];
     let conditions = [("kms:MacAlgorithm", &wanted[..])];
-    let ask = Ask::new(call.caller, call.name()).conditions(&conditions);
+    let ask = Ask::new(call.caller, call.operation).conditions(&conditions);
     let key = admit(service, call, name, Names::Aliases, ask).await?;
-    used_for(&key, KeyUsage::GenerateVerifyMac, call.name())?;
+    used_for(&key, KeyUsage::GenerateVerifyMac, call.operation)?;
     if !Algorithms::of(key.record.spec, key.record.usage).mac.contains(&algorithm) {
         return Err(incompatible(algorithm.name(), &key));
     }
@@ -110,8 +111,8 @@ fn keyed(algorithm: MacAlgorithm, bytes: &[u8]) -> hmac::Key {
 }
 
 /// The message and its code are none of the record's business.
-fn noted<'a>(caller: &'a Caller, name: &'static str, key_id: &str, algorithm: &str) -> Call<'a> {
-    Call::reads(caller, name).with("keyId", key_id).with("macAlgorithm", algorithm)
+fn noted<'a>(caller: &'a Caller, operation: Kms, key_id: &str, algorithm: &str) -> Call<'a> {
+    Call::new(caller, operation).with("keyId", key_id).with("macAlgorithm", algorithm)
 }
 
 #[cfg(test)]

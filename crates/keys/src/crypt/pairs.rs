@@ -1,5 +1,6 @@
 //! Data key pairs: drawn here, given out, and kept nowhere.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, EncryptionAlgorithm, Error, KeySpec};
 use arqueta_model::EncryptionContext;
 use zeroize::Zeroizing;
@@ -51,7 +52,7 @@ pub async fn generate_data_key_pair(
     caller: &Caller,
     request: GenerateDataKeyPairRequest,
 ) -> Result<GenerateDataKeyPairResponse, Error> {
-    let mut call = Call::reads(caller, "GenerateDataKeyPair")
+    let mut call = Call::new(caller, Kms::GenerateDataKeyPair)
         .with("keyId", request.key_id.as_str())
         .with("keyPairSpec", request.key_pair_spec.as_str());
     let outcome = async {
@@ -81,7 +82,7 @@ pub async fn generate_data_key_pair_without_plaintext(
     caller: &Caller,
     request: GenerateDataKeyPairWithoutPlaintextRequest,
 ) -> Result<GenerateDataKeyPairWithoutPlaintextResponse, Error> {
-    let mut call = Call::reads(caller, "GenerateDataKeyPairWithoutPlaintext")
+    let mut call = Call::new(caller, Kms::GenerateDataKeyPairWithoutPlaintext)
         .with("keyId", request.key_id.as_str())
         .with("keyPairSpec", request.key_pair_spec.as_str());
     let outcome = async {
@@ -114,9 +115,9 @@ async fn draw_pair(
     };
     let wanted = [spec.name().to_owned()];
     let conditions = [("kms:DataKeyPairSpec", &wanted[..])];
-    let ask = Ask::new(call.caller, call.name()).context(context).conditions(&conditions);
+    let ask = Ask::new(call.caller, call.operation).context(context).conditions(&conditions);
     let key = admit(service, call, name, Names::Aliases, ask).await?;
-    fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, context, call.name())?;
+    fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, context, call.operation)?;
     usable(&key)?;
     if dry {
         return Err(dry_run());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Algorithms, Caller, Error, KeyUsage, MessageType, SigningAlgorithm};
 
 use super::asymmetric::{self, Message};
@@ -49,7 +50,7 @@ pub async fn sign(service: &Embedded, caller: &Caller, request: SignRequest) -> 
         algorithm: &request.signing_algorithm,
         grant_tokens: &request.grant_tokens,
     };
-    let mut call = wanted.call(caller, "Sign");
+    let mut call = wanted.call(caller, Kms::Sign);
     let outcome = async {
         let Ready { key, message, algorithm } = made_ready(service, &mut call, &wanted).await?;
         if request.dry_run {
@@ -78,7 +79,7 @@ pub async fn verify(service: &Embedded, caller: &Caller, request: VerifyRequest)
         algorithm: &request.signing_algorithm,
         grant_tokens: &request.grant_tokens,
     };
-    let mut call = wanted.call(caller, "Verify");
+    let mut call = wanted.call(caller, Kms::Verify);
     let outcome = async {
         blob(&request.signature, "signature", ciphertext::MAX)?;
         let Ready { key, message, algorithm } = made_ready(service, &mut call, &wanted).await?;
@@ -111,9 +112,9 @@ async fn made_ready(service: &Embedded, call: &mut Call<'_>, wanted: &Wanted<'_>
     blob(wanted.message, "message", MAX_PLAINTEXT)?;
     let conditions = [[algorithm.name().to_owned()], [kind.name().to_owned()]];
     let conditions = [("kms:SigningAlgorithm", &conditions[0][..]), ("kms:MessageType", &conditions[1][..])];
-    let ask = Ask::new(call.caller, call.name()).conditions(&conditions);
+    let ask = Ask::new(call.caller, call.operation).conditions(&conditions);
     let key = admit(service, call, wanted.key_id, Names::Aliases, ask).await?;
-    used_for(&key, KeyUsage::SignVerify, call.name())?;
+    used_for(&key, KeyUsage::SignVerify, call.operation)?;
     if !Algorithms::of(key.record.spec, key.record.usage).signing.contains(&algorithm) {
         return Err(incompatible(algorithm.name(), &key));
     }
@@ -130,10 +131,10 @@ pub async fn get_public_key(
     caller: &Caller,
     request: GetPublicKeyRequest,
 ) -> Result<GetPublicKeyResponse, Error> {
-    let mut call = Call::reads(caller, "GetPublicKey").with("keyId", request.key_id.as_str());
+    let mut call = Call::new(caller, Kms::GetPublicKey).with("keyId", request.key_id.as_str());
     let outcome = async {
         limits::grant_tokens(&request.grant_tokens)?;
-        let ask = Ask::new(caller, "GetPublicKey");
+        let ask = Ask::new(caller, Kms::GetPublicKey);
         let key = admit(service, &mut call, &request.key_id, Names::Aliases, ask).await?;
         let spec = key.record.spec;
         if spec.secret_len().is_some() {
@@ -160,8 +161,8 @@ pub async fn get_public_key(
 
 impl Wanted<'_> {
     /// The message and the signature are none of the record's business.
-    fn call<'a>(&self, caller: &'a Caller, name: &'static str) -> Call<'a> {
-        Call::reads(caller, name)
+    fn call<'a>(&self, caller: &'a Caller, operation: Kms) -> Call<'a> {
+        Call::new(caller, operation)
             .with("keyId", self.key_id)
             .with("messageType", self.message_type.unwrap_or("RAW"))
             .with("signingAlgorithm", self.algorithm)

@@ -1,5 +1,6 @@
 //! Cryptographic operations.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, EncryptionAlgorithm, Error};
 use arqueta_model::EncryptionContext;
 use zeroize::Zeroizing;
@@ -40,7 +41,7 @@ pub async fn generate_data_key(
     caller: &Caller,
     request: GenerateDataKeyRequest,
 ) -> Result<GenerateDataKeyResponse, Error> {
-    let mut call = Call::reads(caller, "GenerateDataKey")
+    let mut call = Call::new(caller, Kms::GenerateDataKey)
         .with("keyId", request.key_id.as_str())
         .maybe("keySpec", request.key_spec.as_deref())
         .maybe("numberOfBytes", request.number_of_bytes);
@@ -70,7 +71,7 @@ pub async fn generate_data_key_without_plaintext(
     caller: &Caller,
     request: GenerateDataKeyWithoutPlaintextRequest,
 ) -> Result<GenerateDataKeyWithoutPlaintextResponse, Error> {
-    let mut call = Call::reads(caller, "GenerateDataKeyWithoutPlaintext")
+    let mut call = Call::new(caller, Kms::GenerateDataKeyWithoutPlaintext)
         .with("keyId", request.key_id.as_str())
         .maybe("keySpec", request.key_spec.as_deref())
         .maybe("numberOfBytes", request.number_of_bytes);
@@ -98,9 +99,9 @@ async fn data_key(
     dry: bool,
 ) -> Result<(Zeroizing<Vec<u8>>, Sealed), Error> {
     let size = checked_size(size)?;
-    let ask = Ask::new(call.caller, call.name()).context(context);
+    let ask = Ask::new(call.caller, call.operation).context(context);
     let key = admit(service, call, name, Names::Aliases, ask).await?;
-    fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, context, call.name())?;
+    fits(&key, EncryptionAlgorithm::SYMMETRIC_DEFAULT, context, call.operation)?;
     usable(&key)?;
     if dry {
         return Err(dry_run());
@@ -116,7 +117,7 @@ async fn data_key(
 /// # Errors
 /// As the API names them.
 pub async fn encrypt(service: &Embedded, caller: &Caller, request: EncryptRequest) -> Result<EncryptResponse, Error> {
-    let mut call = Call::reads(caller, "Encrypt")
+    let mut call = Call::new(caller, Kms::Encrypt)
         .with("keyId", request.key_id.as_str())
         .with("encryptionAlgorithm", request.encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
     let outcome = encrypt_in(service, &mut call, &request).await;
@@ -137,9 +138,9 @@ async fn encrypt_in(
     let context = noted(call, "encryptionContext", &request.encryption_context)?;
     blob(&request.plaintext, "plaintext", MAX_PLAINTEXT)?;
     let algorithm = algorithm(request.encryption_algorithm.as_deref(), "encryptionAlgorithm")?;
-    let ask = Ask::new(call.caller, "Encrypt").context(&context).algorithm(algorithm);
+    let ask = Ask::new(call.caller, Kms::Encrypt).context(&context).algorithm(algorithm);
     let key = admit(service, call, &request.key_id, Names::Aliases, ask).await?;
-    fits(&key, algorithm, &context, "Encrypt")?;
+    fits(&key, algorithm, &context, Kms::Encrypt)?;
     usable(&key)?;
     let sealed =
         encrypt_under(service, call.caller, (key, algorithm), &context, request.plaintext.expose(), request.dry_run)
@@ -153,7 +154,7 @@ async fn encrypt_in(
 /// # Errors
 /// As the API names them.
 pub async fn decrypt(service: &Embedded, caller: &Caller, request: DecryptRequest) -> Result<DecryptResponse, Error> {
-    let mut call = Call::reads(caller, "Decrypt")
+    let mut call = Call::new(caller, Kms::Decrypt)
         .maybe("keyId", request.key_id.as_deref())
         .with("encryptionAlgorithm", request.encryption_algorithm.as_deref().unwrap_or(ALGORITHM));
     let outcome = decrypt_in(service, &mut call, &request).await;
@@ -184,7 +185,7 @@ async fn decrypt_in(
         algorithm,
         same_key: None,
     };
-    let key = opener(service, call, &source, "Decrypt").await?;
+    let key = opener(service, call, &source, Ask::new(call.caller, Kms::Decrypt)).await?;
     let opened = open_source(service, call.caller, key, &source).await?;
     call.uses_material("keyMaterialId", opened.material_id.as_deref());
     if request.dry_run { Err(dry_run()) } else { Ok((opened, algorithm)) }
@@ -199,7 +200,7 @@ pub async fn re_encrypt(
     caller: &Caller,
     request: ReEncryptRequest,
 ) -> Result<ReEncryptResponse, Error> {
-    let mut call = Call::reads(caller, "ReEncrypt")
+    let mut call = Call::new(caller, Kms::ReEncrypt)
         .maybe("sourceKeyId", request.source_key_id.as_deref())
         .with("destinationKeyId", request.destination_key_id.as_str())
         .with("sourceEncryptionAlgorithm", request.source_encryption_algorithm.as_deref().unwrap_or(ALGORITHM))
@@ -243,10 +244,10 @@ async fn re_encrypt_in(
     let under = source.ciphertext.and_then(|bytes| ciphertext::parse(bytes.expose()).ok());
     let same = on_same_key(service, call.caller, under.as_ref(), source.key_id, &request.destination_key_id).await;
     let source = Source { same_key: Some(same), ..source };
-    let from = opener(service, call, &source, "ReEncryptFrom").await?;
-    let ask = Ask::new(call.caller, "ReEncryptTo").context(&to_context).algorithm(to_algorithm).same_key(same);
+    let from = opener(service, call, &source, Ask::to_re_encrypt_from(call.caller)).await?;
+    let ask = Ask::to_re_encrypt_to(call.caller).context(&to_context).algorithm(to_algorithm).same_key(same);
     let to = admit(service, call, &request.destination_key_id, Names::Aliases, ask).await?;
-    fits(&to, to_algorithm, &to_context, "ReEncrypt")?;
+    fits(&to, to_algorithm, &to_context, Kms::ReEncrypt)?;
     usable(&to)?;
     let opened = open_source(service, call.caller, from, &source).await?;
     let sealed =
@@ -266,7 +267,7 @@ pub async fn generate_random(
     caller: &Caller,
     request: GenerateRandomRequest,
 ) -> Result<GenerateRandomResponse, Error> {
-    let call = Call::reads(caller, "GenerateRandom")
+    let call = Call::new(caller, Kms::GenerateRandom)
         .maybe("numberOfBytes", request.number_of_bytes)
         .maybe("customKeyStoreId", request.custom_key_store_id.as_deref());
     let outcome = async {
@@ -275,7 +276,7 @@ pub async fn generate_random(
             return Err(limits::invalid("NumberOfBytes is required."));
         };
         let size = limits::range(size, "numberOfBytes", 1, 1024)?;
-        authorize_account(service, Ask::new(caller, "GenerateRandom"), "*")?;
+        authorize_account(service, Ask::new(caller, Kms::GenerateRandom), "*")?;
         let plaintext = match &request.custom_key_store_id {
             Some(id) => store_random(service, &caller.identity.principal.account, id, size).await?,
             None => random(size),

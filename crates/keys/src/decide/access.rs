@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use arqueta_model::{AccountId, EncryptionContext, PrincipalKind};
 use arqueta_policy::{
@@ -17,31 +18,6 @@ use super::resolve::Target;
 use crate::Embedded;
 use crate::key::Key;
 use crate::schema::{GrantRecord, KeyRecord};
-
-/// Operations that a principal of another account can be allowed
-/// (KMS Developer Guide, "Allowing users in other accounts to use a KMS key").
-const CROSS_ACCOUNT: &[&str] = &[
-    "CreateGrant",
-    "Decrypt",
-    "DeriveSharedSecret",
-    "DescribeKey",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "GenerateMac",
-    "GetKeyRotationStatus",
-    "GetPublicKey",
-    "ListGrants",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "RetireGrant",
-    "RevokeGrant",
-    "Sign",
-    "Verify",
-    "VerifyMac",
-];
 
 /// Whether the caller may do this with the key: key policy, identity policies, boundary and
 /// session, then grants. An explicit deny is final.
@@ -69,14 +45,14 @@ pub(crate) fn decide(
     let foreign = identity.principal.account != key.record.account;
     let conditions = key_conditions(service, ask, key, alias);
     let action = ask.action();
-    let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
+    let request = Request { action, resource: key.arn.as_str(), keys: &conditions };
     let evaluation = evaluate(identity, &request, ResourcePolicy::required(policy, &key.record.account));
-    let open = !foreign || CROSS_ACCOUNT.contains(&ask.operation);
+    let open = !foreign || ask.operation.row().cross_account;
     match evaluation.decision {
         Decision::Allow if open => Ok(()),
         Decision::ImplicitDeny { .. } if open && is_granted(service, ask, key, &request, foreign) => Ok(()),
         _ if foreign => Err(unknown(service, ask, named, &key.record.account)),
-        _ => Err(refusal(identity, &action, named, evaluation)),
+        _ => Err(refusal(identity, action, named, evaluation)),
     }
 }
 
@@ -87,7 +63,7 @@ pub(crate) fn authorize_account(service: &Embedded, ask: Ask<'_>, resource: &str
     let mut conditions = request_conditions(service, ask);
     conditions.set("kms:calleraccount", identity.principal.account.as_str());
     let action = ask.action();
-    let request = Request { action: &action, resource, keys: &conditions };
+    let request = Request { action, resource, keys: &conditions };
     let evaluation = evaluate(identity, &request, ResourcePolicy::additive(None, &identity.principal.account));
     if evaluation.is_allowed() && identity.principal.kind != PrincipalKind::Anonymous {
         return Ok(());
@@ -97,15 +73,15 @@ pub(crate) fn authorize_account(service: &Embedded, ask: Ask<'_>, resource: &str
         Decision::ExplicitDeny { .. } => evaluation,
         _ => Evaluation { decision: Decision::ImplicitDeny { why: PolicyType::Identity }, ..evaluation },
     };
-    Err(refusal(identity, &action, resource, evaluation))
+    Err(refusal(identity, action, resource, evaluation))
 }
 
 /// Whether `caller` could put a policy again if `policy` were the key's.
 pub(crate) fn keeps_control(service: &Embedded, caller: &Caller, key: &Key, policy: &Policy) -> bool {
-    let ask = Ask::new(caller, "PutKeyPolicy");
+    let ask = Ask::new(caller, Kms::PutKeyPolicy);
     let conditions = key_conditions(service, ask, key, None);
     let action = ask.action();
-    let request = Request { action: &action, resource: key.arn.as_str(), keys: &conditions };
+    let request = Request { action, resource: key.arn.as_str(), keys: &conditions };
     evaluate(&caller.identity, &request, ResourcePolicy::required(policy, &key.record.account)).is_allowed()
 }
 
@@ -115,15 +91,15 @@ pub(crate) fn unknown(service: &Embedded, ask: Ask<'_>, named: &str, owner: &Acc
     let identity = &*ask.caller.identity;
     let conditions = request_conditions(service, ask);
     let action = ask.action();
-    let request = Request { action: &action, resource: named, keys: &conditions };
+    let request = Request { action, resource: named, keys: &conditions };
     // The caller's own side is told.
     let own = evaluate(identity, &request, ResourcePolicy::additive(None, owner));
     match own.decision {
         Decision::ExplicitDeny { .. }
         | Decision::ImplicitDeny { why: PolicyType::Identity | PolicyType::Boundary | PolicyType::Session } => {
-            refusal(identity, &action, named, own)
+            refusal(identity, action, named, own)
         }
-        _ => denial(identity, &action, named, NO_ORACLE),
+        _ => denial(identity, action, named, NO_ORACLE),
     }
 }
 
@@ -221,8 +197,8 @@ fn refusal(identity: &Identity, action: &str, named: &str, evaluation: Evaluatio
 
 /// A grant lets its grantee retire it and no other one, so that is no permission of the key's.
 fn covers(grant: &GrantRecord, ask: Ask<'_>) -> bool {
-    ask.operation != "RetireGrant"
-        && grant.operations.contains(ask.operation)
+    ask.operation != Kms::RetireGrant
+        && grant.operations.contains(ask.permission())
         && is_principal(&grant.grantee, &ask.caller.identity)
         && fits(grant, ask.context)
         && ask.passes_on.is_none_or(|child| bounds(grant, child))

@@ -1,5 +1,6 @@
 //! The question that every operation asks before it does anything.
 
+use arqueta_call::{Kms, Permission};
 use arqueta_kms::{Caller, EncryptionAlgorithm};
 use arqueta_model::{EncryptionContext, Region};
 
@@ -7,8 +8,9 @@ use arqueta_model::{EncryptionContext, Region};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub caller: &'a Caller,
-    /// Name of the permission, without `kms:`.
-    pub operation: &'static str,
+    pub operation: Kms,
+    /// The permission that is asked for, one of the operation's.
+    pub permission: &'static Permission,
     /// The request's encryption context, for operations that have one.
     pub context: Option<&'a EncryptionContext>,
     /// The request's encryption algorithm, for operations that have a context.
@@ -32,10 +34,31 @@ pub(crate) struct PassedOn<'a> {
 }
 
 impl<'a> Ask<'a> {
-    pub(crate) fn new(caller: &'a Caller, operation: &'static str) -> Self {
+    /// By the operation's own permission.
+    pub(crate) fn new(caller: &'a Caller, operation: Kms) -> Self {
+        Self::by(caller, operation, &operation.row().permissions[0])
+    }
+
+    /// By `kms:ReEncryptFrom`.
+    pub(crate) fn to_re_encrypt_from(caller: &'a Caller) -> Self {
+        Self::new(caller, Kms::ReEncrypt)
+    }
+
+    /// By `kms:ReEncryptTo`.
+    pub(crate) fn to_re_encrypt_to(caller: &'a Caller) -> Self {
+        Self::by(caller, Kms::ReEncrypt, &Kms::ReEncrypt.row().permissions[1])
+    }
+
+    /// One question for each permission that the operation needs.
+    pub(crate) fn all(caller: &'a Caller, operation: Kms) -> impl Iterator<Item = Self> {
+        operation.row().permissions.iter().map(move |permission| Self::by(caller, operation, permission))
+    }
+
+    fn by(caller: &'a Caller, operation: Kms, permission: &'static Permission) -> Self {
         Self {
             caller,
             operation,
+            permission,
             context: None,
             algorithm: EncryptionAlgorithm::SYMMETRIC_DEFAULT,
             conditions: &[],
@@ -69,7 +92,13 @@ impl<'a> Ask<'a> {
         Self { passes_on: Some(grant), ..self }
     }
 
-    pub(crate) fn action(&self) -> String {
-        ["kms:", self.operation].concat()
+    /// `kms:` and the permission's name.
+    pub(crate) fn action(&self) -> &'static str {
+        self.permission.action.name
+    }
+
+    /// The permission's name, as grants have it.
+    pub(crate) fn permission(&self) -> &'static str {
+        self.action().trim_start_matches("kms:")
     }
 }

@@ -3,6 +3,7 @@
 //! Counted are calls of users, also those that S3 makes for them. Not counted are calls under the
 //! service-owned key and rechecks of bucket keys, which are no calls of the KMS API.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 
 use super::quotas::Class;
@@ -16,17 +17,17 @@ impl Embedded {
     ///
     /// # Errors
     /// [`Error::Throttled`].
-    pub async fn admit_operation(&self, caller: &Caller, operation: &'static str) -> Result<(), Error> {
+    pub async fn admit_operation(&self, caller: &Caller, operation: Kms) -> Result<(), Error> {
         let Some(class) = Class::of_operation(operation) else { return Ok(()) };
         match take_token(self, caller, class) {
             Ok(()) => Ok(()),
-            refused => finish(self, Call::reads(caller, operation), refused).await,
+            refused => finish(self, Call::new(caller, operation), refused).await,
         }
     }
 }
 
 /// Counts a cryptographic operation with `key`. ReEncrypt counts for both of its keys.
-pub(crate) fn charge(service: &Embedded, caller: &Caller, operation: &str, key: &Key) -> Result<(), Error> {
+pub(crate) fn charge(service: &Embedded, caller: &Caller, operation: Kms, key: &Key) -> Result<(), Error> {
     if Class::of_operation(operation).is_some() {
         return Ok(());
     }

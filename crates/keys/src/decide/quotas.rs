@@ -5,58 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use arqueta_call::{Kms, Quota};
 use arqueta_kms::{Error, KeySpec};
 use arqueta_model::{AccountId, Timestamp};
 
 /// Quotas that many operations share.
 const SHARED: &[&str] = &["symmetric", "rsa", "ecc", "ml_dsa"];
 
-/// Operations with a quota of their own. Cryptographic ones share theirs by the key's spec.
-const OWN: &[&str] = &[
-    "CancelKeyDeletion",
-    "ConnectCustomKeyStore",
-    "CreateAlias",
-    "CreateCustomKeyStore",
-    "CreateGrant",
-    "CreateKey",
-    "DeleteAlias",
-    "DeleteCustomKeyStore",
-    "DeleteImportedKeyMaterial",
-    "DescribeCustomKeyStores",
-    "DescribeKey",
-    "DisableKey",
-    "DisableKeyRotation",
-    "DisconnectCustomKeyStore",
-    "EnableKey",
-    "EnableKeyRotation",
-    "GetKeyLastUsage",
-    "GetKeyPolicy",
-    "GetKeyRotationStatus",
-    "GetParametersForImport",
-    "GetPublicKey",
-    "ImportKeyMaterial",
-    "ListAliases",
-    "ListGrants",
-    "ListKeyPolicies",
-    "ListKeyRotations",
-    "ListKeys",
-    "ListResourceTags",
-    "ListRetirableGrants",
-    "PutKeyPolicy",
-    "ReplicateKey",
-    "RetireGrant",
-    "RevokeGrant",
-    "RotateKeyOnDemand",
-    "ScheduleKeyDeletion",
-    "TagResource",
-    "UntagResource",
-    "UpdateAlias",
-    "UpdateCustomKeyStore",
-    "UpdateKeyDescription",
-    "UpdatePrimaryRegion",
-];
-
-/// What is counted together: one of [`SHARED`] or [`OWN`].
+/// What is counted together: one of [`SHARED`], or an operation with a quota of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Class(&'static str);
 
@@ -77,15 +33,18 @@ impl Class {
     }
 
     /// The class of an operation whatever its key is; `None` where the key's spec decides.
-    pub(crate) fn of_operation(operation: &str) -> Option<Self> {
-        if operation == "GenerateRandom" {
-            return Some(Self("symmetric"));
+    pub(crate) fn of_operation(operation: Kms) -> Option<Self> {
+        match operation.row().quota {
+            Quota::Own => Some(Self(operation.name())),
+            Quota::Symmetric => Some(Self("symmetric")),
+            Quota::OfKey | Quota::None => None,
         }
-        OWN.iter().find(|own| **own == operation).copied().map(Self)
     }
 
     fn parse(name: &str) -> Option<Self> {
-        SHARED.iter().chain(OWN).find(|known| **known == name).copied().map(Self)
+        let shared = SHARED.iter().find(|known| **known == name).copied().map(Self);
+        let own = || Kms::served(name).filter(|operation| operation.row().quota == Quota::Own);
+        shared.or_else(|| own().and_then(Self::of_operation))
     }
 }
 
@@ -209,7 +168,7 @@ mod tests {
     #[test]
     fn less_than_one_a_second_waits_for_its_turn() {
         let limiter = limiter(&[("GetParametersForImport", 0.25)]);
-        let class = Class::of_operation("GetParametersForImport").unwrap();
+        let class = Class::of_operation(Kms::GetParametersForImport).unwrap();
         assert_eq!(taken(&limiter, ONE, class, 0, 5), 1);
         assert_eq!(taken(&limiter, ONE, class, 3_999, 5), 0);
         assert_eq!(taken(&limiter, ONE, class, 4_000, 5), 1);
@@ -240,7 +199,8 @@ mod tests {
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e7] {
             assert_eq!(quotas.set("rsa", rate), Err(QuotaError::Rate("rsa".to_owned())), "{rate}");
         }
-        for name in SHARED.iter().chain(OWN) {
+        let own = Kms::ALL.iter().filter(|operation| operation.row().quota == Quota::Own);
+        for name in SHARED.iter().copied().chain(own.map(|operation| operation.name())) {
             quotas.set(name, 0.1).unwrap();
         }
     }

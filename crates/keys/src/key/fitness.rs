@@ -1,5 +1,6 @@
 //! What a key is fit for: by its state, its usage, its spec and its origin.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Algorithms, EncryptionAlgorithm, Error, KeyState, KeyUsage};
 use arqueta_model::EncryptionContext;
 
@@ -52,11 +53,12 @@ pub(crate) fn unfit_origin(key: &Key) -> Error {
 }
 
 /// Refuses a key that was made for something else.
-pub(crate) fn used_for(key: &Key, usage: KeyUsage, operation: &str) -> Result<(), Error> {
+pub(crate) fn used_for(key: &Key, usage: KeyUsage, operation: Kms) -> Result<(), Error> {
     if key.record.usage == usage {
         return Ok(());
     }
-    let message = format!("{} key usage is {} which is not valid for {operation}.", key.arn, key.record.usage.name());
+    let message =
+        format!("{} key usage is {} which is not valid for {}.", key.arn, key.record.usage.name(), operation.name());
     Err(Error::InvalidKeyUsage { message })
 }
 
@@ -82,7 +84,7 @@ pub(crate) fn fits(
     key: &Key,
     algorithm: EncryptionAlgorithm,
     context: &EncryptionContext,
-    operation: &str,
+    operation: Kms,
 ) -> Result<(), Error> {
     used_for(key, KeyUsage::EncryptDecrypt, operation)?;
     if !Algorithms::of(key.record.spec, key.record.usage).encryption.contains(&algorithm) {

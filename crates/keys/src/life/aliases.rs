@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeyUsage};
 use arqueta_model::{AccountId, Arn};
 
@@ -30,7 +31,7 @@ const MAX_PER_KEY: usize = 50;
 /// # Errors
 /// As the API names them.
 pub async fn create_alias(service: &Embedded, caller: &Caller, request: CreateAliasRequest) -> Result<(), Error> {
-    let mut call = Call::writes(caller, "CreateAlias")
+    let mut call = Call::new(caller, Kms::CreateAlias)
         .with("aliasName", request.alias_name.as_str())
         .with("targetKeyId", request.target_key_id.as_str());
     let outcome = create_alias_in(service, &mut call, request).await;
@@ -42,8 +43,8 @@ async fn create_alias_in(service: &Embedded, call: &mut Call<'_>, request: Creat
     let account = &call.caller.identity.principal.account;
     let arn = alias_arn(service, account, &name);
     let turn = service.turn().await?;
-    authorize_account(service, Ask::new(call.caller, "CreateAlias"), &arn)?;
-    let key = alias_target(service, call, &request.target_key_id, "CreateAlias").await?;
+    authorize_account(service, Ask::new(call.caller, Kms::CreateAlias), &arn)?;
+    let key = alias_target(service, call, &request.target_key_id, Kms::CreateAlias).await?;
     if service.state.directory().alias(account, &name).is_some() {
         return Err(refused("AlreadyExistsException", format!("An alias with the name {arn} already exists")));
     }
@@ -59,7 +60,7 @@ async fn create_alias_in(service: &Embedded, call: &mut Call<'_>, request: Creat
 /// # Errors
 /// As the API names them.
 pub async fn update_alias(service: &Embedded, caller: &Caller, request: UpdateAliasRequest) -> Result<(), Error> {
-    let mut call = Call::writes(caller, "UpdateAlias")
+    let mut call = Call::new(caller, Kms::UpdateAlias)
         .with("aliasName", request.alias_name.as_str())
         .with("targetKeyId", request.target_key_id.as_str());
     let outcome = update_alias_in(service, &mut call, request).await;
@@ -69,8 +70,8 @@ pub async fn update_alias(service: &Embedded, caller: &Caller, request: UpdateAl
 async fn update_alias_in(service: &Embedded, call: &mut Call<'_>, request: UpdateAliasRequest) -> Result<(), Error> {
     let name = checked_name(request.alias_name)?;
     let turn = service.turn().await?;
-    let (alias, old) = existing_alias(service, call, &name, "UpdateAlias")?;
-    let key = alias_target(service, call, &request.target_key_id, "UpdateAlias").await?;
+    let (alias, old) = existing_alias(service, call, &name, Kms::UpdateAlias)?;
+    let key = alias_target(service, call, &request.target_key_id, Kms::UpdateAlias).await?;
     if let Some(old) = old.filter(|old| kind(old) != kind(&key)) {
         return Err(limits::invalid(format!(
             "Alias {name} cannot move from {} to {}: their kinds differ",
@@ -90,7 +91,7 @@ async fn update_alias_in(service: &Embedded, call: &mut Call<'_>, request: Updat
 /// # Errors
 /// As the API names them.
 pub async fn delete_alias(service: &Embedded, caller: &Caller, request: DeleteAliasRequest) -> Result<(), Error> {
-    let mut call = Call::writes(caller, "DeleteAlias").with("aliasName", request.alias_name.as_str());
+    let mut call = Call::new(caller, Kms::DeleteAlias).with("aliasName", request.alias_name.as_str());
     let outcome = delete_alias_in(service, &mut call, request).await;
     finish(service, call, outcome).await
 }
@@ -98,7 +99,7 @@ pub async fn delete_alias(service: &Embedded, caller: &Caller, request: DeleteAl
 async fn delete_alias_in(service: &Embedded, call: &mut Call<'_>, request: DeleteAliasRequest) -> Result<(), Error> {
     let name = checked_name(request.alias_name)?;
     let turn = service.turn().await?;
-    let (alias, _) = existing_alias(service, call, &name, "DeleteAlias")?;
+    let (alias, _) = existing_alias(service, call, &name, Kms::DeleteAlias)?;
     service.commit(turn, vec![Change::DropAlias(alias)]).await
 }
 
@@ -111,7 +112,7 @@ pub async fn list_aliases(
     caller: &Caller,
     request: ListAliasesRequest,
 ) -> Result<ListAliasesResponse, Error> {
-    let mut call = Call::reads(caller, "ListAliases")
+    let mut call = Call::new(caller, Kms::ListAliases)
         .maybe("keyId", request.key_id.as_deref())
         .maybe("limit", request.limit)
         .maybe("marker", request.marker.as_deref());
@@ -125,11 +126,11 @@ async fn list_aliases_in(
     request: &ListAliasesRequest,
 ) -> Result<ListAliasesResponse, Error> {
     service.up_to_date().await?;
-    authorize_account(service, Ask::new(call.caller, "ListAliases"), "*")?;
+    authorize_account(service, Ask::new(call.caller, Kms::ListAliases), "*")?;
     let only = match &request.key_id {
         Some(name) => {
             let target = resolve(service, call.caller, name, Names::Keys, "keyId").await?;
-            Some(own_target(service, call, target.key, &target.named, "ListAliases")?)
+            Some(own_target(service, call, target.key, &target.named, Kms::ListAliases)?)
         }
         None => None,
     };
@@ -155,7 +156,7 @@ fn own_target(
     call: &Call<'_>,
     key: Option<Arc<Key>>,
     named: &str,
-    operation: &'static str,
+    operation: Kms,
 ) -> Result<Arc<Key>, Error> {
     let own = &call.caller.identity.principal.account;
     match key.filter(|key| key.record.account == *own) {
@@ -168,12 +169,7 @@ fn own_target(
 }
 
 /// The key that an alias shall stand for.
-async fn alias_target(
-    service: &Embedded,
-    call: &mut Call<'_>,
-    name: &str,
-    operation: &'static str,
-) -> Result<Arc<Key>, Error> {
+async fn alias_target(service: &Embedded, call: &mut Call<'_>, name: &str, operation: Kms) -> Result<Arc<Key>, Error> {
     if name.starts_with("alias/") || name.contains(":alias/") {
         return Err(limits::invalid("Aliases must refer to keys. Not aliases"));
     }
@@ -188,7 +184,7 @@ fn existing_alias(
     service: &Embedded,
     call: &mut Call<'_>,
     name: &str,
-    operation: &'static str,
+    operation: Kms,
 ) -> Result<(Arc<AliasRecord>, Option<Arc<Key>>), Error> {
     let account = &call.caller.identity.principal.account;
     let arn = alias_arn(service, account, name);

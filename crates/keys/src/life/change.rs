@@ -24,7 +24,7 @@ pub(crate) async fn change_key<T>(
     edit: impl FnOnce(&Key, &mut KeyRecord) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut call = call.with("keyId", name);
-    let ask = Ask::new(call.caller, call.name());
+    let ask = Ask::new(call.caller, call.operation);
     let outcome = change_key_in(service, &mut call, name, ask, edit).await;
     finish(service, call, outcome).await
 }

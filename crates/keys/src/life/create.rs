@@ -1,5 +1,6 @@
 //! CreateKey: which keys this service makes.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Adopted, Caller, Error, KeyManager, KeySpec, KeyUsage};
 use serde_json::json;
 
@@ -89,7 +90,7 @@ async fn make(
     at: Option<Adopted<'_>>,
     request: CreateKeyRequest,
 ) -> Result<CreateKeyResponse, Error> {
-    let mut call = Call::writes(caller, "CreateKey")
+    let mut call = Call::new(caller, Kms::CreateKey)
         .with("description", request.description.as_deref().unwrap_or_default())
         .with("keyUsage", request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT"))
         .with(
@@ -128,9 +129,13 @@ async fn create_in(
     }
     let bypass = request.bypass_policy_lockout_safety_check.to_string();
     ask_kind.push(("kms:BypassPolicyLockoutSafetyCheck".to_owned(), vec![bypass]));
-    authorize_account(service, Ask::new(call.caller, "CreateKey").conditions(&tags::borrowed(&ask_kind)), "*")?;
+    authorize_account(service, Ask::new(call.caller, Kms::CreateKey).conditions(&tags::borrowed(&ask_kind)), "*")?;
     if !wanted.is_empty() {
-        authorize_account(service, Ask::new(call.caller, "TagResource").conditions(&tags::borrowed(&ask_tags)), "*")?;
+        authorize_account(
+            service,
+            Ask::new(call.caller, Kms::TagResource).conditions(&tags::borrowed(&ask_tags)),
+            "*",
+        )?;
     }
     // The default policy leaves the account in control, whoever of it makes the key.
     let may_lock_out = request.policy.is_some() && !request.bypass_policy_lockout_safety_check;

@@ -1,5 +1,6 @@
 //! What a caller is told of keys.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Algorithms, Caller, Error, KeySpec, KeyState};
 use arqueta_model::Region;
 
@@ -31,8 +32,8 @@ pub async fn describe_key(
     caller: &Caller,
     request: DescribeKeyRequest,
 ) -> Result<DescribeKeyResponse, Error> {
-    let mut call = Call::reads(caller, "DescribeKey").with("keyId", request.key_id.as_str());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Aliases, Ask::new(caller, "DescribeKey")).await;
+    let mut call = Call::new(caller, Kms::DescribeKey).with("keyId", request.key_id.as_str());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Aliases, Ask::new(caller, Kms::DescribeKey)).await;
     let outcome = outcome.map(|key| DescribeKeyResponse { key_metadata: metadata(&key) });
     finish(service, call, outcome).await
 }
@@ -46,7 +47,8 @@ pub async fn list_keys(
     caller: &Caller,
     request: ListKeysRequest,
 ) -> Result<ListKeysResponse, Error> {
-    let call = Call::reads(caller, "ListKeys").maybe("limit", request.limit).maybe("marker", request.marker.as_deref());
+    let call =
+        Call::new(caller, Kms::ListKeys).maybe("limit", request.limit).maybe("marker", request.marker.as_deref());
     let outcome = list_keys_in(service, caller, &request).await;
     finish(service, call, outcome).await
 }
@@ -57,7 +59,7 @@ async fn list_keys_in(
     request: &ListKeysRequest,
 ) -> Result<ListKeysResponse, Error> {
     service.up_to_date().await?;
-    authorize_account(service, Ask::new(caller, "ListKeys"), "*")?;
+    authorize_account(service, Ask::new(caller, Kms::ListKeys), "*")?;
     for owner in &request.resource_owners {
         limits::member_of(owner, "resourceOwners", &["SELF", SHARED])?;
         if owner == SHARED {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeySpec, KeyUsage};
 use arqueta_model::{Arn, EncryptionContext, ObjectId};
 use serde_json::json;
@@ -31,27 +32,7 @@ use crate::state::issued::OfKey;
 const MAX_PER_KEY: usize = 50_000;
 /// Most pairs of one constraint.
 const MAX_PAIRS: usize = 8;
-/// Operations that a grant can allow.
-const OPERATIONS: &[&str] = &[
-    "Decrypt",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "Sign",
-    "Verify",
-    "GetPublicKey",
-    "CreateGrant",
-    "RetireGrant",
-    "DescribeKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateMac",
-    "VerifyMac",
-    "DeriveSharedSecret",
-];
-/// Those of them that every key has.
+/// Operations of grants that every key has.
 const ADMINISTRATION: &[&str] = &["CreateGrant", "RetireGrant", "DescribeKey"];
 
 /// The others, by what a key is (KMS Developer Guide, "Grant operations").
@@ -107,7 +88,7 @@ pub async fn create_grant(
     caller: &Caller,
     request: CreateGrantRequest,
 ) -> Result<CreateGrantResponse, Error> {
-    let mut call = Call::writes(caller, "CreateGrant")
+    let mut call = Call::new(caller, Kms::CreateGrant)
         .with("keyId", request.key_id.as_str())
         .with("granteePrincipal", request.grantee_principal.as_str())
         .with("operations", json!(request.operations))
@@ -128,7 +109,7 @@ async fn create_grant_in(
     let conditions = grant_conditions(&request);
     let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
     let passed_on = PassedOn { operations: &request.operations, equals: equals.as_ref(), subset: subset.as_ref() };
-    let ask = Ask::new(call.caller, "CreateGrant").conditions(&conditions).passing_on(passed_on);
+    let ask = Ask::new(call.caller, Kms::CreateGrant).conditions(&conditions).passing_on(passed_on);
     let key = admit_in_turn(service, call, &request.key_id, ask)?;
     in_service(&key)?;
     fits_key(&request, key.record.spec, key.record.usage)?;
@@ -188,11 +169,11 @@ pub async fn list_grants(
     caller: &Caller,
     request: ListGrantsRequest,
 ) -> Result<ListGrantsResponse, Error> {
-    let mut call = Call::reads(caller, "ListGrants")
+    let mut call = Call::new(caller, Kms::ListGrants)
         .with("keyId", request.key_id.as_str())
         .maybe("grantId", request.grant_id.as_deref())
         .maybe("granteePrincipal", request.grantee_principal.as_deref());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListGrants")).await;
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::ListGrants)).await;
     let outcome = match outcome {
         Ok(key) => list_grants_of(service, &key, &request).await,
         Err(error) => Err(error),
@@ -247,7 +228,7 @@ pub async fn list_retirable_grants(
     request: ListRetirableGrantsRequest,
 ) -> Result<ListGrantsResponse, Error> {
     let call =
-        Call::reads(caller, "ListRetirableGrants").with("retiringPrincipal", request.retiring_principal.as_str());
+        Call::new(caller, Kms::ListRetirableGrants).with("retiringPrincipal", request.retiring_principal.as_str());
     let outcome = list_retirable_grants_in(service, caller, &request).await;
     finish(service, call, outcome).await
 }
@@ -260,7 +241,7 @@ async fn list_retirable_grants_in(
     service.up_to_date().await?;
     refuse_services([("RetiringServicePrincipal", &request.retiring_service_principal)])?;
     principal(&request.retiring_principal, "retiringPrincipal")?;
-    authorize_account(service, Ask::new(caller, "ListRetirableGrants"), "*")?;
+    authorize_account(service, Ask::new(caller, Kms::ListRetirableGrants), "*")?;
     let account = request.retiring_principal.parse::<Arn>().map(|arn| arn.account().to_owned());
     if account.as_deref() != Ok(caller.identity.principal.account.as_str()) {
         return Err(limits::invalid("The retiring principal must belong to the caller's account."));
@@ -289,7 +270,7 @@ fn retirable_page(
 /// # Errors
 /// As the API names them.
 pub async fn retire_grant(service: &Embedded, caller: &Caller, request: RetireGrantRequest) -> Result<(), Error> {
-    let mut call = Call::writes(caller, "RetireGrant")
+    let mut call = Call::new(caller, Kms::RetireGrant)
         .maybe("keyId", request.key_id.as_deref())
         .maybe("grantId", request.grant_id.as_deref());
     let outcome = retire_grant_in(service, &mut call, &request).await;
@@ -314,7 +295,7 @@ async fn retire_grant_in(service: &Embedded, call: &mut Call<'_>, request: &Reti
     };
     let grant = target.key.as_ref().and_then(|key| grant_of(service, key, &id));
     if !grant.as_ref().is_some_and(|grant| may_retire(grant, call.caller)) {
-        admit_target(service, call, &target, Ask::new(call.caller, "RetireGrant"))?;
+        admit_target(service, call, &target, Ask::new(call.caller, Kms::RetireGrant))?;
     }
     let grant = grant.ok_or_else(|| no_such_grant(&id))?;
     if let Some(key) = &target.key {
@@ -331,7 +312,7 @@ async fn retire_grant_in(service: &Embedded, call: &mut Call<'_>, request: &Reti
 /// # Errors
 /// As the API names them.
 pub async fn revoke_grant(service: &Embedded, caller: &Caller, request: RevokeGrantRequest) -> Result<(), Error> {
-    let mut call = Call::writes(caller, "RevokeGrant")
+    let mut call = Call::new(caller, Kms::RevokeGrant)
         .with("keyId", request.key_id.as_str())
         .with("grantId", request.grant_id.as_str());
     let outcome = revoke_grant_in(service, &mut call, &request).await;
@@ -341,7 +322,7 @@ pub async fn revoke_grant(service: &Embedded, caller: &Caller, request: RevokeGr
 async fn revoke_grant_in(service: &Embedded, call: &mut Call<'_>, request: &RevokeGrantRequest) -> Result<(), Error> {
     limits::length(&request.grant_id, "grantId", 1, 128)?;
     let turn = turn_for(service, call.caller, &request.key_id).await?;
-    let key = admit_in_turn(service, call, &request.key_id, Ask::new(call.caller, "RevokeGrant"))?;
+    let key = admit_in_turn(service, call, &request.key_id, Ask::new(call.caller, Kms::RevokeGrant))?;
     let grant = grant_of(service, &key, &request.grant_id).ok_or_else(|| no_such_grant(&request.grant_id))?;
     if request.dry_run {
         return Err(dry_run());
@@ -396,8 +377,9 @@ fn checked(request: &CreateGrantRequest) -> Result<(Option<EncryptionContext>, O
     if request.operations.is_empty() {
         return Err(limits::constraint("[]", "operations", "Member must have length greater than or equal to 1"));
     }
+    let grantable = grantable_operations();
     for operation in &request.operations {
-        limits::member_of(operation, "operations", OPERATIONS)?;
+        limits::member_of(operation, "operations", &grantable)?;
     }
     if let Some(name) = &request.name {
         limits::length(name, "name", 1, 256)?;
@@ -419,6 +401,12 @@ fn checked(request: &CreateGrantRequest) -> Result<(Option<EncryptionContext>, O
         EncryptionContext::new(pairs.clone()).map(Some).map_err(|error| limits::invalid(error.to_string()))
     };
     Ok((context(&constraints.encryption_context_equals)?, context(&constraints.encryption_context_subset)?))
+}
+
+/// Operations that a grant can allow, by the names of their permissions.
+fn grantable_operations() -> Vec<&'static str> {
+    let rows = Kms::rows().iter().filter(|row| row.grantable);
+    rows.flat_map(|row| row.permissions).map(|permission| permission.action.name.trim_start_matches("kms:")).collect()
 }
 
 /// Grants are for users and roles here, not for other services of AWS. What would narrow a grant

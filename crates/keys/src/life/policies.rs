@@ -1,5 +1,6 @@
 //! Key policies.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 
 use super::change::change_key_in;
@@ -27,14 +28,14 @@ const NAME: &str = "default";
 /// `MalformedPolicyDocumentException` unless the check is bypassed.
 pub async fn put_key_policy(service: &Embedded, caller: &Caller, request: PutKeyPolicyRequest) -> Result<(), Error> {
     let bypass = request.bypass_policy_lockout_safety_check;
-    let mut call = Call::writes(caller, "PutKeyPolicy")
+    let mut call = Call::new(caller, Kms::PutKeyPolicy)
         .with("keyId", request.key_id.as_str())
         .with("policyName", request.policy_name.as_deref().unwrap_or(NAME))
         .with("policy", request.policy.as_str())
         .with("bypassPolicyLockoutSafetyCheck", bypass);
     let bypasses = [bypass.to_string()];
     let conditions = [("kms:BypassPolicyLockoutSafetyCheck", &bypasses[..])];
-    let ask = Ask::new(caller, "PutKeyPolicy").conditions(&conditions);
+    let ask = Ask::new(caller, Kms::PutKeyPolicy).conditions(&conditions);
     let outcome = async {
         // Whom a policy names is looked up for those who may put it.
         admit(service, &mut call, &request.key_id, Names::Keys, ask).await?;
@@ -60,10 +61,10 @@ pub async fn get_key_policy(
     caller: &Caller,
     request: GetKeyPolicyRequest,
 ) -> Result<GetKeyPolicyResponse, Error> {
-    let mut call = Call::reads(caller, "GetKeyPolicy")
+    let mut call = Call::new(caller, Kms::GetKeyPolicy)
         .with("keyId", request.key_id.as_str())
         .with("policyName", request.policy_name.as_deref().unwrap_or(NAME));
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyPolicy")).await;
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::GetKeyPolicy)).await;
     let outcome = async {
         let key = outcome?;
         named_default(request.policy_name.as_deref())?;
@@ -83,8 +84,8 @@ pub async fn list_key_policies(
     caller: &Caller,
     request: ListKeyPoliciesRequest,
 ) -> Result<ListKeyPoliciesResponse, Error> {
-    let mut call = Call::reads(caller, "ListKeyPolicies").with("keyId", request.key_id.as_str());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyPolicies")).await;
+    let mut call = Call::new(caller, Kms::ListKeyPolicies).with("keyId", request.key_id.as_str());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::ListKeyPolicies)).await;
     let outcome = outcome.and_then(|_| {
         request.limit.map_or(Ok(0), |limit| limits::range(limit, "limit", 1, 1000))?;
         Ok(ListKeyPoliciesResponse { policy_names: vec![NAME.to_owned()], truncated: false })

@@ -1,5 +1,6 @@
 //! Rotation: new material for new ciphertext; the old one opens old ciphertext for ever.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeySpec, KeyState};
 
 use super::change::{change_key, change_key_in};
@@ -35,7 +36,7 @@ pub async fn rotate_key_on_demand(
     caller: &Caller,
     request: RotateKeyOnDemandRequest,
 ) -> Result<RotateKeyOnDemandResponse, Error> {
-    let mut call = Call::writes(caller, "RotateKeyOnDemand").with("keyId", request.key_id.as_str());
+    let mut call = Call::new(caller, Kms::RotateKeyOnDemand).with("keyId", request.key_id.as_str());
     let outcome = rotate_on_demand_in(service, &mut call, &request.key_id).await;
     finish(service, call, outcome).await
 }
@@ -46,7 +47,7 @@ async fn rotate_on_demand_in(
     name: &str,
 ) -> Result<RotateKeyOnDemandResponse, Error> {
     let turn = turn_for(service, call.caller, name).await?;
-    let key = admit_in_turn(service, call, name, Ask::new(call.caller, call.name()))?;
+    let key = admit_in_turn(service, call, name, Ask::new(call.caller, call.operation))?;
     // The state comes before the kind of key, for this operation alone.
     if key.record.origin != Origin::CloudHsm {
         usable(&key)?;
@@ -83,12 +84,12 @@ pub async fn enable_key_rotation(
     request: EnableKeyRotationRequest,
 ) -> Result<(), Error> {
     let now = service.state.clock.now();
-    let mut call = Call::writes(caller, "EnableKeyRotation")
+    let mut call = Call::new(caller, Kms::EnableKeyRotation)
         .maybe("rotationPeriodInDays", request.rotation_period_in_days)
         .with("keyId", request.key_id.as_str());
     let days_asked: Vec<String> = request.rotation_period_in_days.iter().map(ToString::to_string).collect();
     let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
-    let ask = Ask::new(caller, "EnableKeyRotation").conditions(&conditions);
+    let ask = Ask::new(caller, Kms::EnableKeyRotation).conditions(&conditions);
     let change = |key: &Key, record: &mut KeyRecord| {
         automatic(key)?;
         let period = match request.rotation_period_in_days {
@@ -115,7 +116,7 @@ pub async fn disable_key_rotation(
     caller: &Caller,
     request: DisableKeyRotationRequest,
 ) -> Result<(), Error> {
-    change_key(service, Call::writes(caller, "DisableKeyRotation"), &request.key_id, |key, record| {
+    change_key(service, Call::new(caller, Kms::DisableKeyRotation), &request.key_id, |key, record| {
         rotatable(key)?;
         automatic(key)?;
         primary_only(service, key)?;
@@ -135,8 +136,8 @@ pub async fn get_key_rotation_status(
     caller: &Caller,
     request: GetKeyRotationStatusRequest,
 ) -> Result<GetKeyRotationStatusResponse, Error> {
-    let mut call = Call::reads(caller, "GetKeyRotationStatus").with("keyId", request.key_id.as_str());
-    let ask = Ask::new(caller, "GetKeyRotationStatus");
+    let mut call = Call::new(caller, Kms::GetKeyRotationStatus).with("keyId", request.key_id.as_str());
+    let ask = Ask::new(caller, Kms::GetKeyRotationStatus);
     let outcome = admit(service, &mut call, &request.key_id, Names::Keys, ask).await;
     let outcome = outcome.map(|key| {
         // A key that waits for its deletion does not rotate, and remembers that it did.
@@ -161,10 +162,11 @@ pub async fn list_key_rotations(
     caller: &Caller,
     request: ListKeyRotationsRequest,
 ) -> Result<ListKeyRotationsResponse, Error> {
-    let mut call = Call::reads(caller, "ListKeyRotations")
+    let mut call = Call::new(caller, Kms::ListKeyRotations)
         .with("keyId", request.key_id.as_str())
         .maybe("includeKeyMaterial", request.include_key_material.as_deref());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListKeyRotations")).await;
+    let outcome =
+        admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::ListKeyRotations)).await;
     let outcome = outcome.and_then(|key| {
         rotatable(&key)?;
         rotations(&key, &request)

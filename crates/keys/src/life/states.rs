@@ -1,5 +1,6 @@
 //! Operations on a key's state and description (KMS Developer Guide, "Key states of AWS KMS keys").
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeyState};
 
 use super::change::{at_rest, change_key, change_key_in, not_pending};
@@ -20,7 +21,7 @@ use crate::schema::{KeyRecord, Lifecycle, Origin, days};
 /// # Errors
 /// As the API names them.
 pub async fn enable_key(service: &Embedded, caller: &Caller, request: EnableKeyRequest) -> Result<(), Error> {
-    change_key(service, Call::writes(caller, "EnableKey"), &request.key_id, |key, record| {
+    change_key(service, Call::new(caller, Kms::EnableKey), &request.key_id, |key, record| {
         not_pending(key)?;
         record.lifecycle = Lifecycle::Enabled;
         Ok(())
@@ -33,7 +34,7 @@ pub async fn enable_key(service: &Embedded, caller: &Caller, request: EnableKeyR
 /// # Errors
 /// As the API names them.
 pub async fn disable_key(service: &Embedded, caller: &Caller, request: DisableKeyRequest) -> Result<(), Error> {
-    change_key(service, Call::writes(caller, "DisableKey"), &request.key_id, |key, record| {
+    change_key(service, Call::new(caller, Kms::DisableKey), &request.key_id, |key, record| {
         not_pending(key)?;
         record.lifecycle = Lifecycle::Disabled;
         Ok(())
@@ -50,7 +51,7 @@ pub async fn update_key_description(
     caller: &Caller,
     request: UpdateKeyDescriptionRequest,
 ) -> Result<(), Error> {
-    let call = Call::writes(caller, "UpdateKeyDescription").with("description", request.description.as_str());
+    let call = Call::new(caller, Kms::UpdateKeyDescription).with("description", request.description.as_str());
     change_key(service, call, &request.key_id, |key, record| {
         limits::length(&request.description, "description", 0, super::change::MAX_DESCRIPTION)?;
         not_pending_deletion(key)?;
@@ -72,12 +73,12 @@ pub async fn schedule_key_deletion(
 ) -> Result<ScheduleKeyDeletionResponse, Error> {
     let window = request.pending_window_in_days.unwrap_or(30);
     let now = service.state.clock.now();
-    let mut call = Call::writes(caller, "ScheduleKeyDeletion")
+    let mut call = Call::new(caller, Kms::ScheduleKeyDeletion)
         .with("pendingWindowInDays", window)
         .with("keyId", request.key_id.as_str());
     let days_asked = [window.to_string()];
     let conditions = [("kms:ScheduleKeyDeletionPendingWindowInDays", &days_asked[..])];
-    let ask = Ask::new(caller, "ScheduleKeyDeletion").conditions(&conditions);
+    let ask = Ask::new(caller, Kms::ScheduleKeyDeletion).conditions(&conditions);
     let change = |key: &Key, record: &mut KeyRecord| {
         let window_days = limits::range(window, "pendingWindowInDays", 7, 30)?;
         at_rest(key)?;
@@ -112,7 +113,7 @@ pub async fn cancel_key_deletion(
     caller: &Caller,
     request: CancelKeyDeletionRequest,
 ) -> Result<CancelKeyDeletionResponse, Error> {
-    change_key(service, Call::writes(caller, "CancelKeyDeletion"), &request.key_id, |key, record| {
+    change_key(service, Call::new(caller, Kms::CancelKeyDeletion), &request.key_id, |key, record| {
         if !matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) {
             return Err(refused("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use serde_json::json;
 
@@ -27,7 +28,7 @@ pub(crate) type Conditions = Vec<(String, Vec<String>)>;
 /// As the API names them.
 pub async fn tag_resource(service: &Embedded, caller: &Caller, request: TagResourceRequest) -> Result<(), Error> {
     let mut call =
-        Call::writes(caller, "TagResource").with("keyId", request.key_id.as_str()).with("tags", json!(request.tags));
+        Call::new(caller, Kms::TagResource).with("keyId", request.key_id.as_str()).with("tags", json!(request.tags));
     let outcome = tag_resource_in(service, &mut call, request).await;
     finish(service, call, outcome).await
 }
@@ -36,7 +37,7 @@ async fn tag_resource_in(service: &Embedded, call: &mut Call<'_>, request: TagRe
     let tags = checked(request.tags)?;
     let conditions = conditions(&tags);
     let conditions = borrowed(&conditions);
-    let ask = Ask::new(call.caller, "TagResource").conditions(&conditions);
+    let ask = Ask::new(call.caller, Kms::TagResource).conditions(&conditions);
     change_key_in(service, call, &request.key_id, ask, |key, record| {
         not_pending_deletion(key)?;
         record.tags.extend(tags);
@@ -50,11 +51,11 @@ async fn tag_resource_in(service: &Embedded, call: &mut Call<'_>, request: TagRe
 /// # Errors
 /// As the API names them.
 pub async fn untag_resource(service: &Embedded, caller: &Caller, request: UntagResourceRequest) -> Result<(), Error> {
-    let mut call = Call::writes(caller, "UntagResource")
+    let mut call = Call::new(caller, Kms::UntagResource)
         .with("keyId", request.key_id.as_str())
         .with("tagKeys", json!(request.tag_keys));
     let conditions = [("aws:TagKeys", request.tag_keys.as_slice())];
-    let ask = Ask::new(caller, "UntagResource").conditions(&conditions);
+    let ask = Ask::new(caller, Kms::UntagResource).conditions(&conditions);
     let outcome = change_key_in(service, &mut call, &request.key_id, ask, |key, record| {
         not_pending_deletion(key)?;
         record.tags.retain(|name, _| !request.tag_keys.contains(name));
@@ -73,8 +74,9 @@ pub async fn list_resource_tags(
     caller: &Caller,
     request: ListResourceTagsRequest,
 ) -> Result<ListResourceTagsResponse, Error> {
-    let mut call = Call::reads(caller, "ListResourceTags").with("keyId", request.key_id.as_str());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "ListResourceTags")).await;
+    let mut call = Call::new(caller, Kms::ListResourceTags).with("keyId", request.key_id.as_str());
+    let outcome =
+        admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::ListResourceTags)).await;
     let outcome = outcome.and_then(|key| {
         let tags = key.record.tags.iter();
         let listed = tags.map(|(k, v)| (k.as_str(), Tag { tag_key: k.clone(), tag_value: v.clone() }));

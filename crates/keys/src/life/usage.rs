@@ -3,6 +3,7 @@
 //! A use is noted in memory, once its event is in the record, and written back a minute later: a
 //! crash loses at most that minute, and the record has the rest of the story.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use arqueta_model::Timestamp;
 use arqueta_store::{Batch, Scan};
@@ -48,8 +49,8 @@ pub async fn get_key_last_usage(
     caller: &Caller,
     request: GetKeyLastUsageRequest,
 ) -> Result<GetKeyLastUsageResponse, Error> {
-    let mut call = Call::reads(caller, "GetKeyLastUsage").with("keyId", request.key_id.as_str());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, "GetKeyLastUsage")).await;
+    let mut call = Call::new(caller, Kms::GetKeyLastUsage).with("keyId", request.key_id.as_str());
+    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::GetKeyLastUsage)).await;
     let outcome = outcome.map(|key| {
         let uses = service.state.usage.uses();
         let last = uses.last.get(&use_key(key.arn.account(), key.arn.key_id())).map(|one| one.last.clone());

@@ -5,6 +5,7 @@
 //! tells all others. A crash or a partition between the two leaves a key that encrypts and
 //! decrypts in every Region, and that nobody administers until the heir has heard.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeyState};
 use arqueta_model::Region;
 
@@ -37,7 +38,7 @@ pub async fn update_primary_region(
     caller: &Caller,
     request: UpdatePrimaryRegionRequest,
 ) -> Result<(), Error> {
-    let mut call = Call::writes(caller, "UpdatePrimaryRegion")
+    let mut call = Call::new(caller, Kms::UpdatePrimaryRegion)
         .with("keyId", request.key_id.as_str())
         .with("primaryRegion", request.primary_region.as_str());
     let outcome = update_primary_in(service, &mut call, &request).await;
@@ -57,7 +58,7 @@ async fn update_primary_in(
     let heir = region(&request.primary_region, "primaryRegion")?;
     let regions = [heir.to_string()];
     let conditions = [("kms:PrimaryRegion", &regions[..])];
-    let ask = Ask::new(call.caller, "UpdatePrimaryRegion").conditions(&conditions);
+    let ask = Ask::new(call.caller, Kms::UpdatePrimaryRegion).conditions(&conditions);
     let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
     if !can_hand_over(service, &key, &heir)? {
         return Ok(None);

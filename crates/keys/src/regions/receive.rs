@@ -1,5 +1,6 @@
 //! What other Regions say, heard.
 
+use arqueta_call::{Kms, Service};
 use arqueta_kms::{Error, KeyManager};
 use arqueta_model::{AccountId, Region, RequestId, RequestInfo};
 use serde_json::{Map, json};
@@ -138,8 +139,8 @@ async fn record_creation(service: &Embedded, record: &KeyRecord, creation: &Crea
     .collect();
     let arn = record.arn(&service.state.region);
     let event = arqueta_audit::EventBuilder::new(
-        "kms.amazonaws.com",
-        "CreateKey",
+        Service::Kms.event_source(),
+        Kms::CreateKey.row().event,
         &service.state.region,
         &creation.principal,
         &request,

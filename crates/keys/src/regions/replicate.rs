@@ -1,5 +1,6 @@
 //! ReplicateKey.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use arqueta_model::Region;
 use serde_json::json;
@@ -37,7 +38,7 @@ pub async fn replicate_key(
     caller: &Caller,
     request: ReplicateKeyRequest,
 ) -> Result<ReplicateKeyResponse, Error> {
-    let mut call = Call::writes(caller, "ReplicateKey")
+    let mut call = Call::new(caller, Kms::ReplicateKey)
         .with("keyId", request.key_id.as_str())
         .with("replicaRegion", request.replica_region.as_str())
         .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
@@ -62,7 +63,7 @@ async fn replicate_in(
     let turn = service.turn().await?;
     let regions = [to.to_string()];
     let conditions = [("kms:ReplicaRegion", &regions[..])];
-    let ask = Ask::new(call.caller, "ReplicateKey").conditions(&conditions);
+    let ask = Ask::new(call.caller, Kms::ReplicateKey).conditions(&conditions);
     let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
     may_create_in(service, call, &to, &wanted)?;
     replicable(service, &key, &to)?;
@@ -111,11 +112,11 @@ fn may_create_in(
     conditions.push(("kms:MultiRegion".to_owned(), vec!["true".to_owned()]));
     conditions.push(("kms:MultiRegionKeyType".to_owned(), vec!["REPLICA".to_owned()]));
     let conditions = tags::borrowed(&conditions);
-    authorize_account(service, Ask::new(call.caller, "CreateKey").conditions(&conditions).within(to), "*")?;
+    authorize_account(service, Ask::new(call.caller, Kms::CreateKey).conditions(&conditions).within(to), "*")?;
     if wanted.is_empty() {
         return Ok(());
     }
-    authorize_account(service, Ask::new(call.caller, "TagResource").conditions(&conditions).within(to), "*")
+    authorize_account(service, Ask::new(call.caller, Kms::TagResource).conditions(&conditions).within(to), "*")
 }
 
 /// Whether `key` can have a replica in `to`.

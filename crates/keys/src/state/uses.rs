@@ -10,21 +10,6 @@ use crate::schema::{LastUse, use_key};
 
 /// How long a use may be in memory only.
 const WRITE_BACK: Duration = Duration::from_secs(60);
-/// Operations that count as a use.
-const TRACKED: &[&str] = &[
-    "Decrypt",
-    "DeriveSharedSecret",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "GenerateMac",
-    "ReEncrypt",
-    "Sign",
-    "Verify",
-    "VerifyMac",
-];
 
 /// The last use of each key, by the name of its record.
 #[derive(Debug, Default)]
@@ -47,11 +32,6 @@ impl Usage {
     pub(crate) fn uses(&self) -> MutexGuard<'_, Uses> {
         // Nothing panics half-way: values are replaced whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether an operation counts as a use of its keys.
-    pub(crate) fn tracks(operation: &str) -> bool {
-        TRACKED.contains(&operation)
     }
 
     /// Notes a successful call that is in the record: whether it is the first that waits to be written

@@ -1,5 +1,6 @@
 //! Making, describing, changing and deleting custom key stores.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, HolderError, TokenCluster};
 use arqueta_seal::message;
 use serde_json::json;
@@ -31,7 +32,7 @@ pub async fn create_custom_key_store(
     caller: &Caller,
     request: CreateCustomKeyStoreRequest,
 ) -> Result<CreateCustomKeyStoreResponse, Error> {
-    let mut call = Call::writes(caller, "CreateCustomKeyStore")
+    let mut call = Call::new(caller, Kms::CreateCustomKeyStore)
         .with("customKeyStoreName", request.custom_key_store_name.as_str())
         .maybe("cloudHsmClusterId", request.cloud_hsm_cluster_id.as_deref())
         .maybe("trustAnchorCertificate", request.trust_anchor_certificate.as_deref())
@@ -62,7 +63,7 @@ async fn create_store_in(
     check_cluster_id(&cluster_id)?;
     check_password(&password)?;
     limits::length(&trust_anchor, "trustAnchorCertificate", 1, 5000)?;
-    authorize_account(service, Ask::new(call.caller, "CreateCustomKeyStore"), "*")?;
+    authorize_account(service, Ask::new(call.caller, Kms::CreateCustomKeyStore), "*")?;
     check_cluster(service, &cluster_id)?;
     if !cluster_of(service, &cluster_id)?.trusts(&trust_anchor) {
         let message = format!("The certificate is not the trust anchor of the cluster '{cluster_id}'.");
@@ -96,7 +97,7 @@ pub async fn describe_custom_key_stores(
     caller: &Caller,
     request: DescribeCustomKeyStoresRequest,
 ) -> Result<DescribeCustomKeyStoresResponse, Error> {
-    let call = Call::reads(caller, "DescribeCustomKeyStores")
+    let call = Call::new(caller, Kms::DescribeCustomKeyStores)
         .maybe("customKeyStoreId", request.custom_key_store_id.as_deref())
         .maybe("customKeyStoreName", request.custom_key_store_name.as_deref());
     let outcome = describe_stores_in(service, caller, &request).await;
@@ -109,7 +110,7 @@ async fn describe_stores_in(
     request: &DescribeCustomKeyStoresRequest,
 ) -> Result<DescribeCustomKeyStoresResponse, Error> {
     service.up_to_date().await?;
-    authorize_account(service, Ask::new(caller, "DescribeCustomKeyStores"), "*")?;
+    authorize_account(service, Ask::new(caller, Kms::DescribeCustomKeyStores), "*")?;
     let account = &caller.identity.principal.account;
     let stores = match (&request.custom_key_store_id, &request.custom_key_store_name) {
         (Some(_), Some(_)) => {
@@ -144,7 +145,7 @@ pub async fn update_custom_key_store(
     caller: &Caller,
     request: UpdateCustomKeyStoreRequest,
 ) -> Result<Empty, Error> {
-    let call = Call::writes(caller, "UpdateCustomKeyStore")
+    let call = Call::new(caller, Kms::UpdateCustomKeyStore)
         .with("customKeyStoreId", request.custom_key_store_id.as_str())
         .maybe("newCustomKeyStoreName", request.new_custom_key_store_name.as_deref())
         .maybe("cloudHsmClusterId", request.cloud_hsm_cluster_id.as_deref())
@@ -162,7 +163,7 @@ async fn update_store_in(
         return Err(invalid(format!("{member} is not a parameter of an AWS CloudHSM key store.")));
     }
     let turn = service.turn().await?;
-    authorize_account(service, Ask::new(caller, "UpdateCustomKeyStore"), "*")?;
+    authorize_account(service, Ask::new(caller, Kms::UpdateCustomKeyStore), "*")?;
     let account = &caller.identity.principal.account;
     let store = store_of(service, account, &request.custom_key_store_id)?;
     if store.link.state() != "DISCONNECTED" {
@@ -200,10 +201,10 @@ pub async fn delete_custom_key_store(
     request: DeleteCustomKeyStoreRequest,
 ) -> Result<Empty, Error> {
     let call =
-        Call::writes(caller, "DeleteCustomKeyStore").with("customKeyStoreId", request.custom_key_store_id.as_str());
+        Call::new(caller, Kms::DeleteCustomKeyStore).with("customKeyStoreId", request.custom_key_store_id.as_str());
     let outcome = async {
         let turn = service.turn().await?;
-        authorize_account(service, Ask::new(caller, "DeleteCustomKeyStore"), "*")?;
+        authorize_account(service, Ask::new(caller, Kms::DeleteCustomKeyStore), "*")?;
         let store = store_of(service, &caller.identity.principal.account, &request.custom_key_store_id)?;
         if !keys_in(service, &store.record).is_empty() {
             let message = format!("Custom key store '{}' contains KMS keys.", store.record.id);

@@ -1,5 +1,6 @@
 //! Connecting custom key stores to their clusters, and letting go.
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use arqueta_seal::message;
 
@@ -24,10 +25,10 @@ pub async fn connect_custom_key_store(
     request: ConnectCustomKeyStoreRequest,
 ) -> Result<Empty, Error> {
     let call =
-        Call::writes(caller, "ConnectCustomKeyStore").with("customKeyStoreId", request.custom_key_store_id.as_str());
+        Call::new(caller, Kms::ConnectCustomKeyStore).with("customKeyStoreId", request.custom_key_store_id.as_str());
     let outcome = async {
         let _turn = service.turn().await?;
-        authorize_account(service, Ask::new(caller, "ConnectCustomKeyStore"), "*")?;
+        authorize_account(service, Ask::new(caller, Kms::ConnectCustomKeyStore), "*")?;
         let store = store_of(service, &caller.identity.principal.account, &request.custom_key_store_id)?;
         if store.link.state() != "DISCONNECTED" {
             return Err(invalid_state(&store, "must be disconnected to be connected"));
@@ -88,10 +89,10 @@ pub async fn disconnect_custom_key_store(
     request: DisconnectCustomKeyStoreRequest,
 ) -> Result<Empty, Error> {
     let call =
-        Call::writes(caller, "DisconnectCustomKeyStore").with("customKeyStoreId", request.custom_key_store_id.as_str());
+        Call::new(caller, Kms::DisconnectCustomKeyStore).with("customKeyStoreId", request.custom_key_store_id.as_str());
     let outcome = async {
         let turn = service.turn().await?;
-        authorize_account(service, Ask::new(caller, "DisconnectCustomKeyStore"), "*")?;
+        authorize_account(service, Ask::new(caller, Kms::DisconnectCustomKeyStore), "*")?;
         let store = store_of(service, &caller.identity.principal.account, &request.custom_key_store_id)?;
         if store.link.state() == "DISCONNECTED" {
             return Err(invalid_state(&store, "is disconnected already"));

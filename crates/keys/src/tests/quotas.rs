@@ -1,5 +1,6 @@
+use arqueta_call::Kms;
 use arqueta_kms::testing::context;
-use arqueta_kms::{Decrypt, GenerateDataKey, KeyRef, Kms, Operation};
+use arqueta_kms::{Decrypt, GenerateDataKey, KeyRef, Kms as KeyService, Operation};
 
 use super::*;
 use crate::Quotas;
@@ -34,9 +35,9 @@ async fn cryptographic_calls_of_one_account_share_a_quota_and_time_gives_it_back
 #[tokio::test]
 async fn a_refused_call_is_in_the_record_and_does_nothing() {
     let world = limited(&[("CreateKey", 1.0)]).await;
-    world.kms.admit_operation(&world.root, "CreateKey").await.unwrap();
-    assert_eq!(code(world.kms.admit_operation(&world.root, "CreateKey").await), "ThrottlingException");
-    world.kms.admit_operation(&world.root, "ListKeys").await.unwrap();
+    world.kms.admit_operation(&world.root, Kms::CreateKey).await.unwrap();
+    assert_eq!(code(world.kms.admit_operation(&world.root, Kms::CreateKey).await), "ThrottlingException");
+    world.kms.admit_operation(&world.root, Kms::ListKeys).await.unwrap();
     let events = world.audit.inner().events();
     let event = events.last().unwrap();
     assert_eq!((event.event_name.as_str(), event.error_code.as_deref()), ("CreateKey", Some("ThrottlingException")));
@@ -49,15 +50,16 @@ async fn rechecks_and_the_services_own_key_are_not_counted() {
     let via_s3 = world.root.via_s3(&"us-east-1".parse().unwrap());
     let itself = world.root.s3_itself(&"us-east-1".parse().unwrap());
     let named = KeyRef::Named(key.to_string());
-    let made =
-        Kms::generate_data_key(&world.kms, &via_s3, GenerateDataKey { key: &named, context: &bound }).await.unwrap();
+    let made = KeyService::generate_data_key(&world.kms, &via_s3, GenerateDataKey { key: &named, context: &bound })
+        .await
+        .unwrap();
     for _ in 0..20 {
         world.kms.recheck(&via_s3, Operation::Decrypt, &key, &bound).await.unwrap();
         let request = GenerateDataKey { key: &KeyRef::ServiceOwned, context: &bound };
-        Kms::generate_data_key(&world.kms, &itself, request).await.unwrap();
+        KeyService::generate_data_key(&world.kms, &itself, request).await.unwrap();
     }
     let request = Decrypt { wrapped: &made.wrapped, key: Some(&key), context: &bound };
-    assert!(matches!(Kms::decrypt(&world.kms, &via_s3, request).await, Err(Error::Throttled)));
+    assert!(matches!(KeyService::decrypt(&world.kms, &via_s3, request).await, Err(Error::Throttled)));
 }
 
 #[tokio::test]

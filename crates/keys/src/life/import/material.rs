@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeySpec, KeyState, KeyUsage};
 use arqueta_model::Timestamp;
 use aws_lc_rs::hkdf;
@@ -50,7 +51,7 @@ pub async fn import_key_material(
     caller: &Caller,
     request: ImportKeyMaterialRequest,
 ) -> Result<ImportKeyMaterialResponse, Error> {
-    let mut call = Call::writes(caller, "ImportKeyMaterial")
+    let mut call = Call::new(caller, Kms::ImportKeyMaterial)
         .with("keyId", request.key_id.as_str())
         .with("expirationModel", request.expiration_model.as_deref().unwrap_or("KEY_MATERIAL_EXPIRES"))
         .maybe("validTo", request.valid_to.map(|at| at.0.rfc3339()))
@@ -72,7 +73,7 @@ async fn import_in(
     let terms = terms(&request, service.state.clock.now())?;
     let conditions = conditions(&terms);
     let conditions: Vec<_> = conditions.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
-    let ask = Ask::new(call.caller, "ImportKeyMaterial").conditions(&conditions);
+    let ask = Ask::new(call.caller, Kms::ImportKeyMaterial).conditions(&conditions);
     let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
     importable(&key)?;
     terms.suit(&key)?;
@@ -116,10 +117,10 @@ pub async fn delete_imported_key_material(
     caller: &Caller,
     request: DeleteImportedKeyMaterialRequest,
 ) -> Result<DeleteImportedKeyMaterialResponse, Error> {
-    let mut call = Call::writes(caller, "DeleteImportedKeyMaterial")
+    let mut call = Call::new(caller, Kms::DeleteImportedKeyMaterial)
         .with("keyId", request.key_id.as_str())
         .maybe("keyMaterialId", request.key_material_id.as_deref());
-    let ask = Ask::new(caller, "DeleteImportedKeyMaterial");
+    let ask = Ask::new(caller, Kms::DeleteImportedKeyMaterial);
     let outcome = match request.key_material_id.as_deref().map_or(Ok(()), material_id_form) {
         Err(error) => Err(error),
         Ok(()) => {

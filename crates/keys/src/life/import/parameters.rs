@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error, KeySpec, RootKeyError};
 use arqueta_model::{AccountId, ObjectId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ pub async fn get_parameters_for_import(
     caller: &Caller,
     request: GetParametersForImportRequest,
 ) -> Result<GetParametersForImportResponse, Error> {
-    let mut call = Call::reads(caller, "GetParametersForImport")
+    let mut call = Call::new(caller, Kms::GetParametersForImport)
         .with("keyId", request.key_id.as_str())
         .with("wrappingAlgorithm", request.wrapping_algorithm.as_str())
         .with("wrappingKeySpec", request.wrapping_key_spec.as_str());
@@ -63,7 +64,7 @@ async fn parameters_in(
         ("kms:WrappingAlgorithm", std::slice::from_ref(&request.wrapping_algorithm)),
         ("kms:WrappingKeySpec", std::slice::from_ref(&request.wrapping_key_spec)),
     ];
-    let ask = Ask::new(call.caller, "GetParametersForImport").conditions(&conditions);
+    let ask = Ask::new(call.caller, Kms::GetParametersForImport).conditions(&conditions);
     let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
     importable(&key)?;
     fits(key.record.spec, algorithm, wrapping_spec)?;
