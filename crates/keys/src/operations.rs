@@ -11,7 +11,9 @@ pub use crate::crypt::symmetric::{
 pub use crate::life::aliases::{create_alias, delete_alias, list_aliases, update_alias};
 pub use crate::life::create::create_key;
 pub use crate::life::describe::{describe_key, list_keys};
-pub use crate::life::grants::{create_grant, list_grants, list_retirable_grants, retire_grant, revoke_grant};
+pub use crate::life::grants::create::create_grant;
+pub use crate::life::grants::end::{retire_grant, revoke_grant};
+pub use crate::life::grants::list::{list_grants, list_retirable_grants};
 pub use crate::life::import::material::{delete_imported_key_material, import_key_material};
 pub use crate::life::import::parameters::get_parameters_for_import;
 pub use crate::life::policies::{get_key_policy, list_key_policies, put_key_policy};
