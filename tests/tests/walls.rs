@@ -29,6 +29,10 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("gateway", "model call seal store audit trail kms root keys hsm remote envelope iam engine s3 aws"),
 ];
 
+/// What the table allows for work that is on its way.
+const ON_ITS_WAY: &[(&str, &str)] =
+    &[("call", "model"), ("call", "audit"), ("iam", "call"), ("s3", "call"), ("gateway", "call")];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -51,11 +55,12 @@ fn crates_depend_only_on_what_the_table_allows() {
         };
         seen.insert(name);
         let allowed: BTreeSet<_> = allowed.split_whitespace().collect();
-        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
-            if let Some(ours) = dependency.name.strip_prefix("arqueta-") {
-                assert!(allowed.contains(ours), "{name} must not depend on {ours}");
-            }
-        }
+        let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+        let ours: BTreeSet<_> = normal.filter_map(|dependency| dependency.name.strip_prefix("arqueta-")).collect();
+        let forbidden: Vec<_> = ours.difference(&allowed).collect();
+        assert!(forbidden.is_empty(), "{name} must not depend on {forbidden:?}");
+        let unused = allowed.difference(&ours).filter(|other| !ON_ITS_WAY.contains(&(name, other)));
+        assert_eq!(unused.collect::<Vec<_>>(), Vec::<&&str>::new(), "{name} may depend on what it does not need");
     }
     assert_eq!(seen, table.keys().copied().collect(), "the table names crates that are gone");
 }
@@ -87,7 +92,7 @@ fn what_nothing_uses_is_no_dependency() {
             folders.iter().map(|inner| source(folder.join(inner).as_std_path())).collect()
         };
         let product = sources(&["src", "examples"]);
-        let all = sources(&["src", "examples", "tests", "benches", "targets"]);
+        let all = sources(&["src", "examples", "tests", "benches", "targets", "fuzz/bodies"]);
         for dependency in &package.dependencies {
             if NAMED_NOWHERE.contains(&(name, dependency.name.as_str())) {
                 continue;

@@ -31,7 +31,7 @@ mod services;
 pub mod signature;
 
 /// What only fuzz targets need to reach.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, feature = "testing"))]
 pub mod fuzzing {
     pub use crate::query::Form;
 }

@@ -1,42 +1,8 @@
-//! Policies: no text makes the parser or the evaluator panic, and an explicit deny wins over
-//! whatever the text allows.
+//! Policies: see `bodies/policy.rs`.
 #![no_main]
 
-use std::sync::Arc;
+#[path = "../bodies/policy.rs"]
+#[allow(dead_code, reason = "what the smoke run begins with")]
+mod body;
 
-use arqueta_model::{AccountId, Principal};
-use arqueta_policy::{ConditionKeys, Identity, Policy, PolicyKind, Request, ResourcePolicy, evaluate};
-use libfuzzer_sys::fuzz_target;
-
-const DENY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
-
-const REQUESTS: [(&str, &str); 3] = [
-    ("s3:GetObject", "arn:aws:s3:::b/k"),
-    ("kms:Decrypt", "arn:aws:kms:us-east-1:111122223333:key/k"),
-    ("sts:AssumeRole", "arn:aws:iam::111122223333:role/r"),
-];
-
-fuzz_target!(|text: &str| {
-    let account: AccountId = "111122223333".parse().expect("a literal");
-    let mut identity = Identity::bare(Principal::root(&account, "AKIA"));
-    if let Ok(policy) = Policy::parse(text, PolicyKind::Identity) {
-        let deny = Policy::parse(DENY, PolicyKind::Identity).expect("a literal");
-        identity.policies = [Arc::new(policy), Arc::new(deny)].into_iter().collect();
-    }
-    let denied = !identity.policies.is_empty();
-    let keys = ConditionKeys::new().with("s3:prefix", "a").with("kms:ViaService", "s3.us-east-1.amazonaws.com");
-    for kind in [PolicyKind::Resource, PolicyKind::Key, PolicyKind::Trust] {
-        let Ok(policy) = Policy::parse(text, kind) else { continue };
-        let _ = policy.is_public();
-        for (action, resource) in REQUESTS {
-            let request = Request { action, resource, keys: &keys };
-            let owner = ResourcePolicy::required(&policy, &account);
-            assert!(!(denied && evaluate(&identity, &request, owner).is_allowed()), "a deny lost");
-        }
-    }
-    for (action, resource) in REQUESTS {
-        let request = Request { action, resource, keys: &keys };
-        let outcome = evaluate(&identity, &request, ResourcePolicy::additive(None, &account));
-        assert!(!(denied && outcome.is_allowed()), "a deny lost");
-    }
-});
+libfuzzer_sys::fuzz_target!(|text: &str| body::run(text));
