@@ -1,17 +1,18 @@
 //! Wrapped bucket keys beside the buckets they belong to.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use arqueta_envelope::{BucketKeyStoreError, WrappedBucketKey, WrappedBucketKeys};
+use arqueta_envelope::{BucketKeyStoreError, SealedKeys, WrappedBucketKey, WrappedBucketKeys};
 use arqueta_model::{BucketKeyId, BucketName};
-use arqueta_store::{Batch, MetaStore};
+use arqueta_store::{Batch, MetaStore, Precondition};
 use async_trait::async_trait;
 
-use crate::record::Record;
+use crate::record::{Content, Record};
 use crate::schema;
 
-/// [`WrappedBucketKeys`] over the metadata store. Keys are never removed: as long as one object
-/// refers to its bucket key, losing that would lose the object.
+/// [`WrappedBucketKeys`] over the metadata store. As long as one object refers to its bucket key,
+/// losing that would lose the object: only [`crate::Engine::collect_bucket_keys`] removes any.
 pub struct BucketKeyTable {
     meta: Arc<dyn MetaStore>,
 }
@@ -59,4 +60,26 @@ fn failed(error: arqueta_store::Error) -> BucketKeyStoreError {
 
 impl Record for WrappedBucketKey {
     const NAME: &'static str = "wrapped bucket key";
+}
+
+/// What the collector did since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Collection {
+    pub removed: AtomicU64,
+    /// By the last round.
+    pub kept: AtomicU64,
+}
+
+/// Requires that the bucket key which new content names is there: no write is acknowledged that could
+/// not be read.
+pub(crate) fn require_named(batch: Batch, bucket: &BucketName, keys: Option<&SealedKeys>) -> Batch {
+    match keys.and_then(SealedKeys::bucket_key) {
+        Some(id) => batch.require(Precondition::Present(schema::bucket_key(bucket, id))),
+        None => batch,
+    }
+}
+
+/// The bucket key that content names.
+pub(crate) fn named(content: &Content) -> Option<BucketKeyId> {
+    content.keys.as_ref()?.bucket_key()
 }

@@ -24,7 +24,7 @@ pub struct Dependents {
     pub noncurrent: u64,
     /// Multipart uploads in progress.
     pub uploads: u64,
-    /// Wrapped bucket keys, in use or not: they are never removed.
+    /// Wrapped bucket keys, also those that nothing names any more and that were not collected yet.
     pub bucket_keys: u64,
 }
 
@@ -119,7 +119,7 @@ impl Survey {
                     continue;
                 };
                 let Some(key) = key_of(bytes)? else { continue };
-                let bucket = bucket_of(at, prefix).ok_or(Error::Damaged { what: "object" })?;
+                let bucket = schema::bucket_of(at, prefix).ok_or(Error::Damaged { what: "object" })?;
                 let (_, buckets) = self.keys.entry(key.as_str().to_owned()).or_insert_with(|| (key, BTreeMap::new()));
                 *counter(buckets.entry(bucket.to_owned()).or_default()) += 1;
             }
@@ -129,10 +129,4 @@ impl Survey {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// The bucket that a record is of: up to the zero byte behind the prefix.
-fn bucket_of<'a>(at: &'a [u8], prefix: &[u8]) -> Option<&'a str> {
-    let rest = at.strip_prefix(prefix)?;
-    std::str::from_utf8(&rest[..rest.iter().position(|byte| *byte == 0)?]).ok()
 }

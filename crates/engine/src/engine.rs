@@ -11,6 +11,7 @@ use arqueta_store::{BlobStore, Damages, MetaStore, Room, Share};
 use moka::sync::Cache;
 
 use crate::Error;
+use crate::bucket_keys::Collection;
 use crate::buckets::stored::StoredBucket;
 use crate::buffers::{Buffers, CHUNK};
 use crate::in_flight::InFlight;
@@ -78,6 +79,7 @@ pub struct Engine {
     pub(crate) room: Option<Arc<dyn Room>>,
     /// Bytes of garbage that the last sweep left.
     pub(crate) dead: AtomicU64,
+    pub(crate) collection: Collection,
     /// When this engine began: what was stored before, and is not referred to, is left over.
     pub(crate) opened: Timestamp,
 }
@@ -115,6 +117,7 @@ impl Engine {
             damages: Arc::default(),
             room: None,
             dead: AtomicU64::new(0),
+            collection: Collection::default(),
         })
     }
 

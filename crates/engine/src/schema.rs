@@ -123,6 +123,12 @@ pub fn finished(id: UploadId) -> Bytes {
     join(&[FINISHED, id.as_bytes()])
 }
 
+/// `k/<bucket>\0`: all wrapped bucket keys of a bucket.
+#[must_use]
+pub fn bucket_keys(bucket: &BucketName) -> Bytes {
+    join(&[BUCKET_KEYS, bucket.as_str().as_bytes(), b"\0"])
+}
+
 /// `k/<bucket>\0<bucket-key id>`: a wrapped bucket key.
 #[must_use]
 pub fn bucket_key(bucket: &BucketName, id: BucketKeyId) -> Bytes {
@@ -175,6 +181,13 @@ pub fn unescaped(bytes: &[u8]) -> Option<(ObjectKey, &[u8])> {
     }
     let key = String::from_utf8(text).ok()?.parse().ok()?;
     Some((key, &bytes[at + 2..]))
+}
+
+/// The name of the bucket in a key under `prefix`: up to the zero byte behind it.
+#[must_use]
+pub fn bucket_of<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a str> {
+    let rest = key.strip_prefix(prefix)?;
+    std::str::from_utf8(&rest[..rest.iter().position(|byte| *byte == 0)?]).ok()
 }
 
 /// The sequence at the end of a [`noncurrent`] key.

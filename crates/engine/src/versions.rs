@@ -8,6 +8,7 @@ use arqueta_store::{Batch, Entry, Scan};
 use bytes::Bytes;
 
 use crate::api::{Conditions, Versioning};
+use crate::bucket_keys::{named, require_named};
 use crate::buckets::stored::StoredBucket;
 use crate::conditions::{self, Subject};
 use crate::engine::ATTEMPTS;
@@ -144,6 +145,7 @@ impl Engine {
         let at = schema::current(name, key);
         let mut batch = new.along.clone();
         batch = batch.unchanged(schema::bucket(name), Some(bucket.bytes.clone()));
+        batch = require_named(batch, name, new.content.as_ref().and_then(|content| content.keys.as_ref()));
         let null_below = match &current {
             Slot::Empty => None,
             Slot::Whole(current) => current.record.null_sequence,
@@ -201,6 +203,10 @@ impl Engine {
             return Ok(batch.delete(old.key));
         }
         let Some((key, bytes, mut heir)) = self.heir(bucket, key).await? else { return Ok(batch.delete(at)) };
+        if let Some(id) = heir.content.as_ref().and_then(named) {
+            // The collector may have read the current versions already, and the noncurrent ones not yet.
+            self.envelope.in_use().touch(id);
+        }
         heir.null_sequence = if heir.version.is_null() { None } else { old.record.null_sequence };
         Ok(batch.unchanged(key.clone(), Some(bytes)).delete(key).put(at, heir.encode()))
     }

@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use crate::counters::Counters;
 use crate::keys::{Layer, SealedKeys, Source};
 use crate::source::{NewSource, Place, Sources};
-use crate::{BucketKeyConfig, CustomerKey, Error, Protection, WrappedBucketKeys};
+use crate::{BucketKeyConfig, CustomerKey, Error, InUse, Protection, WrappedBucketKeys};
 
 /// A new object's cipher, and the keys to be stored with it.
 #[derive(Debug)]
@@ -117,6 +117,12 @@ impl Envelope {
         &self.sources.counters
     }
 
+    /// Bucket keys that this process may still write into a record.
+    #[must_use]
+    pub const fn in_use(&self) -> &InUse {
+        &self.sources.in_use
+    }
+
     async fn wrap(
         &self,
         caller: &Caller,
@@ -148,10 +154,11 @@ impl Envelope {
             }
         };
         let key = one_key(&sources)?;
+        let hold = sources.iter().find_map(|source| source.hold.clone());
         let pairs = sources.into_iter().map(|source| (source.plaintext, source.stored)).collect::<Vec<_>>();
         let pairs = pairs.iter().map(|(plaintext, stored)| (&**plaintext, stored.clone()));
         let layers = wrap_layers(bodies, pairs, &name, mode, Some(&key));
-        Ok(SealedKeys::new(mode, Some(key), context, layers, None))
+        Ok(SealedKeys::new(mode, Some(key), context, layers, None).holding(hold))
     }
 
     async fn unwrap(

@@ -6,6 +6,8 @@ use arqueta_model::{BucketKeyId, EncryptionContext, KeyArn, SseMode};
 use arqueta_seal::{FORMAT_VERSION, WrappedBodyKey};
 use serde::{Deserialize, Serialize};
 
+use crate::in_use::Hold;
+
 /// The wrapped keys of an object (F-34). Nothing in it is secret; nothing in it is trusted either,
 /// until its keys have opened.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,9 @@ pub struct SealedKeys {
     pub(crate) context: EncryptionContext,
     pub(crate) layers: Vec<Layer>,
     pub(crate) customer_md5: Option<[u8; 16]>,
+    /// Of keys that this process made: their bucket key is in use until they are dropped.
+    #[serde(skip)]
+    hold: Option<Hold>,
 }
 
 /// One layer's wrapped body key and where its source key comes from.
@@ -104,7 +109,12 @@ impl SealedKeys {
         layers: Vec<Layer>,
         customer_md5: Option<[u8; 16]>,
     ) -> Self {
-        Self { version: FORMAT_VERSION, mode, key, context, layers, customer_md5 }
+        Self { version: FORMAT_VERSION, mode, key, context, layers, customer_md5, hold: None }
+    }
+
+    /// The same, keeping their bucket key in use.
+    pub(crate) fn holding(self, hold: Option<Hold>) -> Self {
+        Self { hold, ..self }
     }
 }
 

@@ -15,7 +15,8 @@
 //! - Every further use is authorized again ([`arqueta_kms::Kms::recheck`]) with the request's own
 //!   context, before the state of the key is told.
 //! - A write never makes its requester able to read: writing and reading windows are apart.
-//! - The wrapped bucket key is stored before the first object refers to it, and once.
+//! - The wrapped bucket key is stored before the first object refers to it, and once. While a
+//!   window, or keys on their way into a record, may still name it, [`InUse`] says so.
 //! - Plaintext keys are dropped, and thereby wiped, when their window ends; who is using one at
 //!   that moment keeps it until he is done. Nothing ever wipes a key that is still shared.
 //! - A key-service call, once begun, is finished whether or not its requester waits for it; all
@@ -31,6 +32,7 @@ mod bucket_key;
 mod counters;
 mod envelope;
 mod error;
+mod in_use;
 mod keys;
 mod protection;
 mod source;
@@ -43,6 +45,7 @@ pub use bucket_key::{BucketKeyConfig, BucketKeyStoreError, WrappedBucketKey, Wra
 pub use counters::{Counters, CountersOf, Direction};
 pub use envelope::{Envelope, Sealing};
 pub use error::Error;
+pub use in_use::InUse;
 pub use keys::SealedKeys;
 pub use protection::{CustomerKey, Protection};
 pub use windows::OUTAGE_MEMORY;

@@ -14,6 +14,7 @@ use moka::sync::Cache;
 
 use crate::bucket_key::{WrappedBucketKey, WrappedBucketKeys};
 use crate::counters::{Counters, Direction};
+use crate::in_use::{Hold, InUse};
 use crate::keys::Source;
 use crate::windows::{Window, Windows};
 use crate::{BucketKeyConfig, Error};
@@ -42,6 +43,13 @@ pub(crate) struct ReadKey {
     pub(crate) context: EncryptionContext,
 }
 
+/// A bucket key's name, and what keeps it in use while its window is open.
+#[derive(Clone)]
+pub(crate) struct Named {
+    pub(crate) id: BucketKeyId,
+    hold: Hold,
+}
+
 /// What a source key is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -54,6 +62,8 @@ pub(crate) struct NewSource {
     pub(crate) plaintext: Arc<SourceKey>,
     pub(crate) stored: Source,
     pub(crate) key: KeyArn,
+    /// Of a bucket key: keeps it in use.
+    pub(crate) hold: Option<Hold>,
 }
 
 pub(crate) struct Sources {
@@ -62,14 +72,15 @@ pub(crate) struct Sources {
     clock: Arc<dyn Clock>,
     region: Region,
     limits: BucketKeyConfig,
-    pub(crate) writing: Windows<WriteKey, BucketKeyId>,
+    pub(crate) writing: Windows<WriteKey, Named>,
     pub(crate) reading: Windows<ReadKey, ()>,
     /// Writing windows by id, for counting bytes.
-    by_id: Cache<BucketKeyId, std::sync::Weak<Window<BucketKeyId>>>,
+    by_id: Cache<BucketKeyId, std::sync::Weak<Window<Named>>>,
     /// What key names stood for when a window was last opened through them: open windows go on
     /// through an outage of the key service.
     resolved: Cache<(AccountId, KeyRef), (KeyDescription, Timestamp)>,
     pub(crate) counters: Counters,
+    pub(crate) in_use: InUse,
 }
 
 impl Sources {
@@ -90,6 +101,7 @@ impl Sources {
             by_id: Cache::new(REMEMBERED),
             resolved: Cache::new(REMEMBERED),
             counters: Counters::default(),
+            in_use: InUse::default(),
             kms,
             wrapped,
             clock,
@@ -125,10 +137,11 @@ impl Sources {
                     key: exact(key, &description),
                     context: context.clone(),
                     created: self.clock.now(),
+                    in_use: self.in_use.clone(),
                 })
             })
             .await?;
-        let (bucket, id) = (place.bucket, entered.window.detail);
+        let (bucket, Named { id, hold }) = (place.bucket, entered.detail);
         if entered.opened_here {
             self.counters.miss(bucket, &description.key, Direction::Write);
             self.by_id.insert(id, Arc::downgrade(&entered.window));
@@ -139,7 +152,8 @@ impl Sources {
             self.counters.hit(bucket, &description.key, Direction::Write);
         }
         require_usable(&description)?;
-        Ok(NewSource { plaintext: entered.source, stored: Source::BucketKey(id), key: description.key })
+        let (plaintext, stored) = (entered.source, Source::BucketKey(id));
+        Ok(NewSource { plaintext, stored, key: description.key, hold: Some(hold) })
     }
 
     /// A data key for one layer of one object.
@@ -159,6 +173,7 @@ impl Sources {
             plaintext: Arc::new(data_key.plaintext),
             stored: Source::Wrapped(data_key.wrapped),
             key: data_key.key,
+            hold: None,
         })
     }
 
@@ -247,15 +262,17 @@ struct NewBucketKey {
     key: KeyRef,
     context: EncryptionContext,
     created: Timestamp,
+    in_use: InUse,
 }
 
-async fn new_bucket_key(new: NewBucketKey) -> Result<(SourceKey, BucketKeyId), Error> {
+async fn new_bucket_key(new: NewBucketKey) -> Result<(SourceKey, Named), Error> {
     let request = GenerateDataKey { key: &new.key, context: &new.context };
     let data_key = new.kms.generate_data_key(&new.caller, request).await?;
     let id = BucketKeyId::random();
+    let hold = new.in_use.hold(id);
     let wrapped = WrappedBucketKey { key: data_key.key, wrapped: data_key.wrapped, created: new.created };
     new.wrapped.store(&new.bucket, id, &wrapped).await?;
-    Ok((data_key.plaintext, id))
+    Ok((data_key.plaintext, Named { id, hold }))
 }
 
 /// The key that was described, and no other: a name may be given another target at any moment.

@@ -23,23 +23,23 @@ const CAPACITY: u64 = 10_000;
 
 /// A source key and the window during which it may be used.
 pub(crate) struct Window<T> {
-    /// What came with the key.
-    pub(crate) detail: T,
-    /// Gone once the window has ended. Users hold clones: the key is wiped when the last of them
-    /// drops, never while one of them still seals with it.
-    source: RwLock<Option<Arc<SourceKey>>>,
+    /// The key and what came with it, gone once the window has ended. Users hold clones: the key is
+    /// wiped when the last of them drops, never while one of them still seals with it.
+    source: RwLock<Option<Opened<T>>>,
     opened: Timestamp,
     limits: BucketKeyConfig,
     objects: AtomicU64,
     bytes: AtomicU64,
 }
 
-impl<T> Window<T> {
+/// What opening a window yields.
+pub(crate) type Opened<T> = (Arc<SourceKey>, T);
+
+impl<T: Clone> Window<T> {
     /// A window opened by a call that began at `opened`. Its first use belongs to who opened it.
     pub(crate) fn new(source: SourceKey, detail: T, opened: Timestamp, limits: BucketKeyConfig) -> Self {
         Self {
-            detail,
-            source: RwLock::new(Some(Arc::new(source))),
+            source: RwLock::new(Some((Arc::new(source), detail))),
             opened,
             limits,
             objects: AtomicU64::new(1),
@@ -63,7 +63,7 @@ impl<T> Window<T> {
     }
 
     /// Counts one more object and hands out the key; `None` if the window has ended.
-    pub(crate) fn admit(&self, now: Timestamp) -> Option<Arc<SourceKey>> {
+    pub(crate) fn admit(&self, now: Timestamp) -> Option<Opened<T>> {
         if !self.is_current(now) {
             return None;
         }
@@ -73,7 +73,7 @@ impl<T> Window<T> {
     }
 
     /// The key, for who opened the window; `None` if it was closed meanwhile.
-    pub(crate) fn source(&self) -> Option<Arc<SourceKey>> {
+    pub(crate) fn source(&self) -> Option<Opened<T>> {
         self.source.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -112,6 +112,7 @@ pub(crate) struct Windows<K, T> {
 pub(crate) struct Entered<T> {
     pub(crate) window: Arc<Window<T>>,
     pub(crate) source: Arc<SourceKey>,
+    pub(crate) detail: T,
     /// This entry's own call opened it; otherwise nobody has authorized this entry yet.
     pub(crate) opened_here: bool,
 }
@@ -119,7 +120,7 @@ pub(crate) struct Entered<T> {
 impl<K, T> Windows<K, T>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
-    T: Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
 {
     pub(crate) fn new(clock: Arc<dyn Clock>, limits: BucketKeyConfig) -> Self {
         let limits = BucketKeyConfig {
@@ -162,8 +163,8 @@ where
             let window = flight.await.map_err(|failure| failure.error)?;
             let source = if opened_here { window.source() } else { window.admit(self.clock.now()) };
             // Ended between the answer and now, or full: the next round opens another.
-            if let Some(source) = source {
-                return Ok(Entered { window, source, opened_here });
+            if let Some((source, detail)) = source {
+                return Ok(Entered { window, source, detail, opened_here });
             }
         }
     }
@@ -195,7 +196,7 @@ where
 }
 
 /// Whether a flight's answer is not to be handed out any more.
-fn is_over<T>(flight: &Flight<T>, now: Timestamp) -> bool {
+fn is_over<T: Clone>(flight: &Flight<T>, now: Timestamp) -> bool {
     match flight.peek() {
         None => false,
         Some(Ok(window)) => !window.is_open(now),
@@ -205,7 +206,7 @@ fn is_over<T>(flight: &Flight<T>, now: Timestamp) -> bool {
     }
 }
 
-async fn close_at_end<T>(window: Weak<Window<T>>, clock: Arc<dyn Clock>, after: Duration) {
+async fn close_at_end<T: Clone>(window: Weak<Window<T>>, clock: Arc<dyn Clock>, after: Duration) {
     clock.sleep(after).await;
     if let Some(window) = window.upgrade() {
         window.close();
@@ -216,7 +217,7 @@ async fn close_at_end<T>(window: Weak<Window<T>>, clock: Arc<dyn Clock>, after: 
 impl<K, T> Windows<K, T>
 where
     K: Hash + Eq + Send + Sync + 'static,
-    T: PartialEq + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
 {
     /// Forgets all windows, as eviction does one by one.
     pub(crate) fn evict_all(&self) {
@@ -224,9 +225,10 @@ where
         self.flights.run_pending_tasks();
     }
 
-    /// The window that carries `detail`.
-    pub(crate) fn peek(&self, detail: T) -> Arc<Window<T>> {
+    /// The window that carries what `is_it` knows.
+    pub(crate) fn peek(&self, is_it: impl Fn(&T) -> bool) -> Arc<Window<T>> {
         let windows = self.flights.iter().filter_map(|(_, flight)| flight.peek().cloned()?.ok());
-        windows.into_iter().find(|window| window.detail == detail).expect("the window is open")
+        let carries = |window: &Arc<Window<T>>| window.source().is_some_and(|(_, detail)| is_it(&detail));
+        windows.into_iter().find(carries).expect("the window is open")
     }
 }

@@ -187,7 +187,10 @@ impl Gateway {
         let trails = tokio::spawn(async move { trails.run().await });
         let record = self.record.clone().map(|record| tokio::spawn(record.run()));
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
+        let engine = self.engine.clone();
+        let collector = tokio::spawn(async move { engine.run_collector().await });
         self.engine.run_sweeper(SweepSchedule::default(), stop).await;
+        collector.abort();
         room.abort();
         keys.abort();
         regions.abort();

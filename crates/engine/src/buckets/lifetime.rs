@@ -52,8 +52,8 @@ impl Engine {
     /// Removes a bucket that holds no version and no delete marker. Uploads under way do not keep
     /// a bucket, as in AWS: they are given up, but only once nothing else is in the bucket.
     ///
-    /// Wrapped bucket keys stay: an open window could still name one of them if a bucket of the
-    /// same name is made again, and losing it would lose those objects.
+    /// Its wrapped bucket keys are left to the collector: an open window could still name one of them
+    /// if a bucket of the same name is made again, and losing it would lose those objects.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::BucketNotEmpty`].
@@ -78,6 +78,7 @@ impl Engine {
                 result => {
                     result?;
                     self.decoded_buckets.invalidate(name);
+                    self.envelope.counters().forget(name);
                     return Ok(());
                 }
             }

@@ -5,6 +5,7 @@ use arqueta_model::{Timestamp, UploadId};
 use arqueta_store::{Batch, Precondition};
 
 use crate::api::{ChecksumAlgorithm, ChecksumType, CreateMultipartUpload, CreatedUpload, EncryptionInfo, UserMetadata};
+use crate::bucket_keys::require_named;
 use crate::record::{Record as _, UploadRecord};
 use crate::slots::Slot;
 use crate::{Engine, Error, schema};
@@ -56,6 +57,7 @@ impl Engine {
         let batch = Batch::default()
             .require(Precondition::Present(schema::bucket(&upload.bucket)))
             .put(schema::upload(&upload.bucket, &upload.key, upload.id), upload.encode());
+        let batch = require_named(batch, &upload.bucket, upload.keys.as_ref());
         match self.meta.commit(batch).await {
             Err(arqueta_store::Error::Conflict) => return Err(Error::NoSuchBucket),
             result => result?,

@@ -50,17 +50,18 @@ impl Engine {
             change(&mut content)?;
             let stored = reading.stored;
             let version = stored.record.version;
-            if self.replace_content(stored, content).await? {
+            if self.replace_content(stored, content, Batch::default()).await? {
                 return Ok(version);
             }
         }
         Err(arqueta_store::Error::Conflict.into())
     }
 
-    /// Writes a version back with other content; `false` if it was changed meanwhile.
-    pub(crate) async fn replace_content(&self, stored: Stored, content: Content) -> Result<bool, Error> {
+    /// Writes a version back with other content, on the conditions of `along`; `false` if it was
+    /// changed meanwhile.
+    pub(crate) async fn replace_content(&self, stored: Stored, content: Content, along: Batch) -> Result<bool, Error> {
         let record = ObjectRecord { content: Some(content), ..stored.record };
-        let batch = Batch::default().unchanged(stored.key.clone(), Some(stored.bytes)).put(stored.key, record.encode());
+        let batch = along.unchanged(stored.key.clone(), Some(stored.bytes)).put(stored.key, record.encode());
         match self.meta.commit(batch).await {
             Ok(()) => Ok(true),
             Err(arqueta_store::Error::Conflict) => Ok(false),

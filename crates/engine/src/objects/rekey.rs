@@ -2,9 +2,11 @@
 
 use arqueta_envelope::{KeyRef, Protection, SseMode};
 use arqueta_model::EncryptionContext;
+use arqueta_store::Batch;
 
 use super::lock;
 use crate::api::{EncryptionInfo, UpdateObjectEncryption};
+use crate::bucket_keys::require_named;
 use crate::engine::ATTEMPTS;
 use crate::{Caller, Engine, Error};
 
@@ -39,7 +41,8 @@ impl Engine {
             let rewrapped = self.envelope.rewrap(caller, &name.bucket, &name.key, content.id, keys, &to).await?;
             let info = EncryptionInfo::of(&rewrapped);
             content.keys = Some(rewrapped);
-            if self.replace_content(stored, content).await? {
+            let along = require_named(Batch::default(), &name.bucket, content.keys.as_ref());
+            if self.replace_content(stored, content, along).await? {
                 return Ok(info);
             }
         }

@@ -146,7 +146,7 @@ async fn a_window_ends_after_its_time_and_its_plaintext_with_it() {
     let alice = user("alice");
     let first = world.seal(&alice, &under("a", true)).await.unwrap();
     world.open(&alice, &first).await.unwrap();
-    let window = world.envelope.sources().writing.peek(first.keys.bucket_key().unwrap());
+    let window = world.envelope.sources().writing.peek(|named| Some(named.id) == first.keys.bucket_key());
     world.advance(WINDOW - Duration::from_millis(1)).await;
     let second = world.seal(&alice, &under("a", true)).await.unwrap();
     world.open(&alice, &first).await.unwrap();
@@ -270,8 +270,9 @@ async fn an_evicted_key_that_is_still_in_use_stays_whole() {
     let alice = user("alice");
     let object = world.seal(&alice, &under("a", true)).await.unwrap();
     let sources = world.envelope.sources();
-    let window = sources.writing.peek(object.keys.bucket_key().unwrap());
-    let (in_use, before) = (window.source().unwrap(), *window.source().unwrap().expose());
+    let window = sources.writing.peek(|named| Some(named.id) == object.keys.bucket_key());
+    let in_use = window.source().unwrap().0;
+    let before = *in_use.expose();
     drop(window);
     sources.writing.evict_all();
     world.advance(WINDOW).await;
