@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -211,10 +213,11 @@ def export(gateway, tmp_path):
 
 def test_a_folder_restored_without_its_root_key_reads_its_old_objects(gateway, tmp_path):
     key, bodies = fill(gateway)
-    busy = keys(gateway.data, "export", tmp_path / "x", "--passphrase-env", "P", P=WORDS)
+    # While it runs.
+    file, bare = export(gateway, tmp_path), (gateway.data / "root.key").read_bytes()
+    busy = keys(gateway.data, "import", file, "--passphrase-env", "P", P=WORDS)
     assert busy[0] != 0 and "stop it first" in busy[2], busy
     gateway.stop()
-    file, bare = export(gateway, tmp_path), (gateway.data / "root.key").read_bytes()
     again = keys(gateway.data, "export", file, "--passphrase-env", "P", P=WORDS)
     assert again[0] != 0 and "never replace" in again[2]
     sealed = file.read_bytes()
@@ -294,7 +297,22 @@ def test_who_depends_on_a_key(gateway, tmp_path):
     with pytest.raises(urllib.error.HTTPError) as unknown:
         urllib.request.urlopen(f"{gateway.admin_url}/keys/none/usage", timeout=30)
     assert unknown.value.code == 404
+    while_it_runs = table_of(gateway, tmp_path, key, unused)
     gateway.stop()
+    assert table_of(gateway, tmp_path, key, unused) == while_it_runs
+    # The socket of a gateway that died is nobody's.
+    gateway.start()
+    gateway.stop(signal.SIGKILL)
+    assert (gateway.data / "control.sock").exists()
+    assert table_of(gateway, tmp_path, key, unused) == while_it_runs
+    gateway.start()
+    assert table_of(gateway, tmp_path, key, unused) == while_it_runs
+    gateway.stop()
+    assert not (gateway.data / "control.sock").exists()
+
+
+def table_of(gateway, tmp_path, key, unused):
+    """What `arqueta keys list` and `usage` say, having checked it."""
     listed = keys(gateway.data, "list")[1]
     assert f"key/{key}  Enabled" in listed and "alias/restored" in listed and unused in listed, listed
     for name in (key, f"arn:aws:kms:us-east-1:000000000000:key/{key}", "alias/restored"):
@@ -305,3 +323,94 @@ def test_who_depends_on_a_key(gateway, tmp_path):
     unknown = keys(gateway.data, "usage", "alias/nothing")
     assert unknown[0] != 0 and "no key" in unknown[2]
     assert "no data folder" in keys(tmp_path / "none", "list")[2]
+    return listed, table
+
+
+def frame(stream):
+    """One answer of the socket: its kind and the rest."""
+    def exactly(length):
+        read = b""
+        while len(read) < length:
+            read += (more := stream.recv(length - len(read)))
+            assert more, read
+        return read
+
+    answer = exactly(int.from_bytes(exactly(4), "big"))
+    return answer[:1], answer[1:]
+
+
+def connected(gateway):
+    stream = socket.socket(socket.AF_UNIX)
+    stream.settimeout(30)
+    stream.connect(str(gateway.data / "control.sock"))
+    return stream
+
+
+def test_the_socket_is_its_owners_alone_and_bounded(gateway):
+    path = gateway.data / "control.sock"
+    assert path.stat().st_mode & 0o777 == 0o600
+    for asked in (b"not json\n", b"{}\n", b'{"commit":{}}\n', b'{"page":{"start":"x","end":null,"limit":1}}\n', b"x" * (16 << 10),
+                  b'{"page":{"start":"","end":null,"limit":1,"more":1}}\n', b'{"createAccount":{"account":"12"}}\n'):
+        with connected(gateway) as stream:
+            stream.sendall(asked)
+            assert frame(stream)[0] == b"R", asked
+    # A page ends when it is full, however much is asked for, and says of everything where it lies.
+    with connected(gateway) as stream:
+        stream.sendall(b'{"page":{"start":"","end":null,"limit":1000000}}\n')
+        kind, page = frame(stream)
+        assert kind == b"P" and b"kms/" in page and len(page) < 3 << 20
+        stream.sendall(b'{"page":{"start":"ff","end":null,"limit":1}}\n')
+        assert frame(stream) == (b"P", b"")
+    held = [connected(gateway) for _ in range(4)]
+    for stream in held:
+        stream.sendall(b'"accounts"\n')
+        assert frame(stream)[0] == b"J"
+    with connected(gateway) as fifth:
+        kind, why = frame(fifth)
+        assert kind == b"R" and b"try again" in why
+    busy = keys(gateway.data, "list")
+    assert busy[0] != 0 and "try again" in busy[2] and busy[2].count("\n") == 1, busy
+    for stream in held:
+        stream.close()
+    # A place is given back.
+    deadline = time.monotonic() + 60
+    while keys(gateway.data, "list")[0] != 0:
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_refused_whatever_the_file_says(gateway):
+    path = gateway.data / "control.sock"
+    gateway.data.chmod(0o755)
+    path.chmod(0o666)
+    folder = os.open(gateway.data, os.O_PATH)
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        # Nothing but this: whatever happens, the child must not go on with the tests.
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            stream = socket.socket(socket.AF_UNIX)
+            stream.settimeout(30)
+            stream.connect(f"/proc/self/fd/{folder}/control.sock")
+            os.write(write, stream.recv(4096)[4:])
+        except OSError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(folder)
+    os.close(write)
+    with os.fdopen(read, "rb") as said:
+        assert said.read() == b"Rit belongs to another user"
+
+
+def test_a_folder_with_a_path_that_is_too_long_for_a_socket(tmp_path):
+    (tmp_path / ("long-" * 30)).mkdir()
+    gateway = Gateway(tmp_path / ("long-" * 30) / "data")
+    try:
+        key, _ = fill(gateway)
+        assert key in keys(gateway.data, "list")[1]
+    finally:
+        gateway.stop(signal.SIGKILL)

@@ -21,6 +21,7 @@ use crate::backends::Backends;
 use crate::banner::NewRoot;
 use crate::clusters;
 use crate::config::{Config, Only};
+use crate::control::Desk;
 use crate::credentials::{self, KeyServiceSealer};
 use crate::dependents::DependentsDesk;
 use crate::foundations::Foundations;
@@ -54,6 +55,7 @@ pub struct Gateway {
     pub seats: Arc<Seats>,
     /// What may change while it runs.
     pub live: Arc<Live>,
+    desk: Desk,
     room: Arc<Headroom>,
     engine: Arc<Engine>,
     kms: Embedded,
@@ -72,6 +74,7 @@ impl Gateway {
         let Foundations { meta, blobs, audit, record, clock } = foundations;
         let backends = Backends::new(&config.kms, &clock)?;
         let damages = Arc::new(Damages::named_by(name_of));
+        let stored = meta.clone();
         let (kms, meta) = Self::open_kms(config, &backends, meta, &damages, &audit, &clock).await?;
         let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
         let record = match record {
@@ -80,7 +83,6 @@ impl Gateway {
         };
         ensure_keys(config, &kms, &*clock).await?;
         let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
-        let iam = Arc::new(iam);
         kms.join_identities(iam.clone()).await.map_err(Error::open("key service"))?;
 
         let metered = Arc::new(Metered::new(kms.clone()));
@@ -118,7 +120,7 @@ impl Gateway {
             None => Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge(config)))),
         };
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
-        let aws = aws(config, (&kms, iam), (&audit, history), &trails, &clock);
+        let aws = aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
         let live = Live::of(config, metrics.lost_lines())?;
         let router = Router {
@@ -133,6 +135,7 @@ impl Gateway {
         };
         Ok(Self {
             damages,
+            desk: Desk { meta: stored, iam },
             room,
             router,
             metrics,
@@ -198,6 +201,11 @@ impl Gateway {
         if let Some(record) = record {
             record.abort();
         }
+    }
+
+    /// What commands on this machine are answered from.
+    pub(crate) fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// The record's chain, where there is one.
@@ -358,7 +366,7 @@ async fn open_iam(
     meta: &Arc<dyn MetaStore>,
     clock: &Arc<dyn Clock>,
     kms: &Embedded,
-) -> Result<(Iam, Vec<NewRoot>), Error> {
+) -> Result<(Arc<Iam>, Vec<NewRoot>), Error> {
     let failed = || Error::open("identities");
     let settings = arqueta_iam::Config { account: config.account_id.clone(), root: credentials::from_environment()? };
     let sealer = Arc::new(KeyServiceSealer(kms.clone()));
@@ -370,7 +378,7 @@ async fn open_iam(
         let key = iam.create_account(account).await.map_err(failed())?;
         created.push(NewRoot { account: account.clone(), key });
     }
-    Ok((iam, created))
+    Ok((Arc::new(iam), created))
 }
 
 /// Who creates the keys that the configuration asks for: the account's root, from this machine.

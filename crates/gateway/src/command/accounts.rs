@@ -1,5 +1,5 @@
-//! `arqueta accounts`: the accounts of a data folder. The folder belongs to one process at a time,
-//! so a gateway that runs on it is told of new accounts by `accounts` in its configuration instead.
+//! `arqueta accounts`: the accounts of a data folder, by way of the gateway that runs on it, or in the
+//! folder itself where none does.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use arqueta_iam::Iam;
 use arqueta_model::AccountId;
 use clap::{Args, Subcommand};
 
-use crate::banner::NewRoot;
 use crate::config::ServeArgs;
+use crate::control::{Created, Listed, Running};
 use crate::foundations::Foundations;
 use crate::{Config, Error, hardening, metadata, wiring};
 
@@ -23,7 +23,7 @@ pub struct AccountsArgs {
     #[arg(long, env = "ARQUETA_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
-    /// Data folder of that gateway, which must not be running [default: ./data]
+    /// Data folder of that gateway [default: ./data]
     #[arg(long, env = "ARQUETA_DATA_DIR", value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
 }
@@ -42,7 +42,7 @@ enum AccountsCommand {
 /// Carries out one of the commands.
 ///
 /// # Errors
-/// [`Error::Open`] while a gateway runs on the folder, [`Error::Config`] for an account that exists.
+/// [`Error::Config`] for an account that exists, [`Error::Open`] for what does not open.
 pub fn run(args: AccountsArgs) -> Result<(), Error> {
     let serve = ServeArgs { config: args.config, data_dir: args.data_dir, ..ServeArgs::default() };
     let config = Config::load(&serve)?;
@@ -54,9 +54,12 @@ pub fn run(args: AccountsArgs) -> Result<(), Error> {
 }
 
 async fn perform(command: AccountsCommand, config: &Config) -> Result<(), Error> {
+    let out = &mut io::stdout().lock();
+    if let Some(running) = Running::on(&config.data_dir).await? {
+        return ask(command, &running, out).await;
+    }
     let foundations = Foundations::open(config).await?;
     let iam = wiring::identities(config, &foundations).await?;
-    let out = &mut io::stdout().lock();
     match command {
         AccountsCommand::List => list(&iam, out).await,
         AccountsCommand::Create { account } => {
@@ -64,7 +67,21 @@ async fn perform(command: AccountsCommand, config: &Config) -> Result<(), Error>
                 return Err(Error::Config(format!("account {account} exists already")));
             }
             let key = iam.create_account(&account).await.map_err(Error::open("identities"))?;
-            show(out, &NewRoot { account, key })
+            show(out, &account, &key.access_key_id, key.secret.expose())
+        }
+    }
+}
+
+/// The same by way of the gateway that has the folder open.
+async fn ask(command: AccountsCommand, running: &Running, out: &mut impl Write) -> Result<(), Error> {
+    match command {
+        AccountsCommand::List => {
+            let line = |Listed { account, created }: Listed| writeln!(out, "{account}  {created}");
+            running.accounts().await?.into_iter().try_for_each(line).map_err(Error::Output)
+        }
+        AccountsCommand::Create { account } => {
+            let Created { access_key_id, secret } = running.create_account(&account).await?;
+            show(out, &account, &access_key_id, &secret)
         }
     }
 }
@@ -77,12 +94,8 @@ async fn list(iam: &Iam, out: &mut impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-fn show(out: &mut impl Write, root: &NewRoot) -> Result<(), Error> {
-    let NewRoot { account, key } = root;
+fn show(out: &mut impl Write, account: &AccountId, access_key_id: &str, secret: &str) -> Result<(), Error> {
     writeln!(out, "Root credentials of account {account} were created. They are shown this once; keep them.\n")
-        .and_then(|()| {
-            let secret = key.secret.expose();
-            writeln!(out, "export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={secret}\n", key.access_key_id)
-        })
+        .and_then(|()| writeln!(out, "export AWS_ACCESS_KEY_ID={access_key_id} AWS_SECRET_ACCESS_KEY={secret}\n"))
         .map_err(Error::Output)
 }

@@ -17,7 +17,7 @@ use crate::listen::{Port, PortLimits};
 use crate::live::Reload;
 use crate::logging::Refilter;
 use crate::wiring::Gateway;
-use crate::{Error, hardening, logging, root, tls};
+use crate::{Error, control, hardening, logging, root, tls};
 
 /// Connections that the administration port serves at once: probes and scrapes, no more.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -85,6 +85,7 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
     let limits = PortLimits { drain: Duration::from_secs(config.limits.drain_seconds), ..limits };
     let serving = tokio::spawn(port.serve(tls, gateway.seats.clone(), limits, stop, service));
 
+    let commands = control::bind(&config.data_dir).map(|bound| tokio::spawn(bound.serve(gateway.desk())));
     gateway.readiness.set_serving(true);
     banner.print(&std::mem::take(&mut gateway.created), root::warning(&config).as_deref());
     gateway.work(signals.told_to_stop(reload)).await;
@@ -94,6 +95,11 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
     stopper.send_replace(true);
     if let Err(error) = serving.await {
         tracing::error!(%error, "the S3 port ended badly");
+    }
+    if let Some(commands) = commands {
+        commands.abort();
+        // Gone, its name too, before the folder is another's.
+        let _ = commands.await;
     }
     gateway.flush().await;
     admin_stopper.send_replace(true);

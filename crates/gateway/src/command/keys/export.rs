@@ -5,10 +5,16 @@ use std::path::PathBuf;
 
 use arqueta_keys::{Authenticated, Backup};
 use arqueta_root::{Argon2Cost, Draft};
+use arqueta_store::{MetaStore, Pair, Scan};
 use clap::Args;
 
 use super::{PassphraseArgs, authenticated, clock};
 use crate::{Config, Error};
+
+/// Key services may change while a running one is read: how often that is tried.
+const ATTEMPTS: usize = 8;
+/// Records read at a time.
+const PAGE: usize = 256;
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
@@ -28,7 +34,7 @@ impl ExportArgs {
         }
         let Authenticated { meta, root } = authenticated(config).await?;
         let settings = arqueta_keys::Config::new(config.account_id.clone(), config.region.clone(), root);
-        let backup = Backup::take(&*meta, &settings, clock().now()).await.map_err(failed())?;
+        let backup = undisturbed(&*meta, &settings).await?;
         let (keys, held) = backup.keys().map_err(failed())?;
         let sealed = backup.seal(&passphrase, Argon2Cost::default()).map_err(failed())?;
         // What cannot be opened again is no backup.
@@ -43,5 +49,28 @@ impl ExportArgs {
         }
         let line = "identities, buckets and objects are not in it: they are in meta.redb, meta.journal and blobs";
         writeln!(out, "{line}").map_err(Error::Output)
+    }
+}
+
+/// A backup during which nothing changed: what was there before it is there after it.
+async fn undisturbed(meta: &dyn MetaStore, settings: &arqueta_keys::Config) -> Result<Backup, Error> {
+    for _ in 0..ATTEMPTS {
+        let before = records(meta).await?;
+        let backup = Backup::take(meta, settings, clock().now()).await.map_err(Error::open("key service"))?;
+        if before == records(meta).await? {
+            return Ok(backup);
+        }
+    }
+    Err(Error::Config("the key service changes all the time; export it in a quieter moment".into()))
+}
+
+/// All records of the key service (docs/architecture.md).
+async fn records(meta: &dyn MetaStore) -> Result<Vec<Pair>, Error> {
+    let (mut all, mut scan) = (Vec::new(), Scan::prefix(b"kms/", PAGE));
+    loop {
+        let page = meta.scan(scan.clone()).await.map_err(Error::open("metadata"))?;
+        let Some((last, _)) = page.last() else { return Ok(all) };
+        scan.start = [last, &[0][..]].concat().into();
+        all.extend(page);
     }
 }

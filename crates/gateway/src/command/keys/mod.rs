@@ -1,6 +1,6 @@
-//! `arqueta keys`: the key service of a data folder. The folder belongs to one process at a time, so
-//! the gateway is stopped meanwhile; a running one tells who depends on a key at its administration
-//! port.
+//! `arqueta keys`: the key service of a data folder. What only reads asks the gateway that runs on the
+//! folder for its metadata, or opens the folder where none does; what changes it needs the gateway
+//! stopped.
 
 mod export;
 mod import;
@@ -20,6 +20,7 @@ use arqueta_root::Passphrase;
 use arqueta_store::{Damages, MetaStore};
 use clap::{Args, Subcommand};
 
+use crate::control::Running;
 use crate::{Config, Error, ServeArgs, data_folder, hardening, metadata, root};
 
 /// Options of `arqueta keys`.
@@ -32,7 +33,7 @@ pub struct KeysArgs {
     #[arg(long, env = "ARQUETA_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
-    /// Data folder of that gateway, which must not be running [default: ./data]
+    /// Data folder of that gateway; to import and rewrap it must not be running [default: ./data]
     #[arg(long, env = "ARQUETA_DATA_DIR", value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
 }
@@ -54,7 +55,7 @@ enum KeysCommand {
 /// Carries out one of the commands.
 ///
 /// # Errors
-/// [`Error::Open`] while a gateway runs on the folder, [`Error::Config`] for what does not fit.
+/// [`Error::Config`] for what does not fit, and where a gateway runs that would have to be stopped.
 pub fn run(args: KeysArgs) -> Result<(), Error> {
     let serve = ServeArgs { config: args.config, data_dir: args.data_dir, ..ServeArgs::default() };
     let config = Config::load(&serve)?;
@@ -100,10 +101,14 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// The metadata of a data folder, every record of it authentic, and its root key.
+/// The metadata of a data folder, every record of it authentic, and its root key. Of a folder on which
+/// a gateway runs it can be read and not be changed.
 pub(super) async fn authenticated(config: &Config) -> Result<Authenticated, Error> {
     let failed = || Error::open("key service");
-    let meta = metadata(config)?;
+    let meta = match Running::on(&config.data_dir).await? {
+        Some(running) => Arc::new(running),
+        None => metadata(config)?,
+    };
     if !arqueta_keys::is_initialized(&*meta).await.map_err(failed())? {
         return Err(Error::open("key service")(RootKeyError::Nothing));
     }

@@ -1,0 +1,16 @@
+//! The socket in the data folder, by which commands reach the gateway that has the folder open.
+//!
+//! Who may connect is who may read the folder: the socket is its owner's alone, and a peer that is
+//! neither the gateway's user nor root is turned away. It gives pages of the metadata as it is
+//! stored, which the folder's files give as well: whoever reads keys from it needs the root key, as
+//! without a gateway. The one change it knows is a new account.
+//!
+//! A request is a line of JSON, an answer a frame: four bytes of length, a byte of kind, the rest.
+
+mod client;
+mod serve;
+mod wire;
+
+pub(crate) use client::Running;
+pub(crate) use serve::{Desk, bind};
+pub(crate) use wire::{Created, Listed};

@@ -1,0 +1,197 @@
+//! The gateway's end of the socket.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arqueta_iam::Iam;
+use arqueta_model::AccountId;
+use arqueta_store::{Entry, MetaStore, Scan};
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::wire::{Created, Listed, NAME, REQUEST, Request, address, kind};
+
+/// Commands served at once.
+const AT_ONCE: usize = 4;
+/// How long a command may take to ask, or to read its answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Most records read at once for a page.
+const RECORDS: usize = 64;
+/// Bytes at which a page ends.
+const PAGE: usize = 1 << 20;
+
+/// What is answered from.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    /// The metadata as it is stored.
+    pub meta: Arc<dyn MetaStore>,
+    /// The identities.
+    pub iam: Arc<Iam>,
+}
+
+/// The socket; its name goes with it.
+pub(crate) struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Binds the socket of a folder that this process has open: one that is there was left by a process
+/// that died. A folder that cannot have a socket is served without one.
+pub(crate) fn bind(folder: &Path) -> Option<Bound> {
+    let bound = try_bind(folder);
+    bound
+        .inspect_err(|error| tracing::warn!(%error, "no socket in the data folder: commands need the gateway stopped"))
+        .ok()
+}
+
+impl Bound {
+    /// Serves commands until it is dropped.
+    pub async fn serve(self, desk: Desk) {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        loop {
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a command cannot be accepted");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            };
+            let (desk, place) = (desk.clone(), places.clone().try_acquire_owned());
+            tokio::spawn(async move {
+                let ended = match (is_ours(&stream), place) {
+                    (true, Ok(_place)) => desk.converse(stream).await,
+                    (true, Err(_)) => refuse(stream, "other commands are under way; try again").await,
+                    (false, _) => refuse(stream, "it belongs to another user").await,
+                };
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a command ended");
+                }
+            });
+        }
+    }
+}
+
+fn try_bind(folder: &Path) -> io::Result<Bound> {
+    let path = folder.join(NAME);
+    match std::fs::symlink_metadata(&path) {
+        Ok(there) if there.file_type().is_socket() => std::fs::remove_file(&path)?,
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{NAME} is no socket"))),
+        Err(_) => {}
+    }
+    let (address, _folder) = address(folder)?;
+    let listener = UnixListener::bind(&address)?;
+    let bound = Bound { listener, path };
+    std::fs::set_permissions(&bound.path, Permissions::from_mode(0o600))?;
+    Ok(bound)
+}
+
+/// Whether the peer is this process's user or root.
+fn is_ours(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+async fn refuse(mut stream: UnixStream, why: &str) -> io::Result<()> {
+    answer(&mut stream, kind::REFUSED, why.as_bytes()).await
+}
+
+async fn answer(stream: &mut (impl tokio::io::AsyncWrite + Unpin), kind: u8, body: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(body.len() + 1).map_err(|_| io::Error::other("an answer is too long"))?;
+    let head = [&length.to_be_bytes()[..], &[kind]].concat();
+    let write = async {
+        stream.write_all(&head).await?;
+        stream.write_all(body).await
+    };
+    timeout(PATIENCE, write).await?
+}
+
+impl Desk {
+    async fn converse(&self, stream: UnixStream) -> io::Result<()> {
+        let (read, mut write) = stream.into_split();
+        let mut read = BufReader::new(read);
+        loop {
+            let mut line = Vec::new();
+            let mut bounded = (&mut read).take(REQUEST as u64);
+            timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
+            if line.is_empty() {
+                return Ok(());
+            }
+            let done = match serde_json::from_slice(&line) {
+                Ok(Request::Page { start, end, limit }) => {
+                    self.page(&start, end.as_deref(), limit).await.map(|page| (kind::PAGE, page))
+                }
+                Ok(Request::Accounts) => self.accounts().await.map(|accounts| (kind::JSON, accounts)),
+                Ok(Request::CreateAccount { account }) => self.create(&account).await.map(|key| (kind::JSON, key)),
+                Err(error) => {
+                    let why = format!("this is not a request: {error}");
+                    return answer(&mut write, kind::REFUSED, why.as_bytes()).await;
+                }
+            };
+            match done {
+                Ok((kind, body)) => answer(&mut write, kind, &body).await?,
+                Err(why) => answer(&mut write, kind::REFUSED, why.as_bytes()).await?,
+            }
+        }
+    }
+
+    /// Entries: each key and value by its length, four bytes; a damaged value has the largest length.
+    async fn page(&self, start: &str, end: Option<&str>, limit: usize) -> Result<Vec<u8>, String> {
+        let key = |digits: &str| hex::decode(digits).map(Bytes::from).map_err(|error| error.to_string());
+        let mut scan = Scan { start: key(start)?, end: end.map(key).transpose()?, limit: 1 };
+        let (mut body, mut left) = (Vec::new(), limit);
+        while left > 0 && body.len() < PAGE {
+            // One at first: of large records a few are too many.
+            scan.limit = left.min(if body.is_empty() { 1 } else { RECORDS });
+            let page = self.meta.page(scan.clone()).await.map_err(|error| error.to_string())?;
+            let Some(last) = page.last() else { break };
+            scan.start = [&last.key[..], &[0]].concat().into();
+            for Entry { key, value } in &page {
+                left -= 1;
+                put(&mut body, Some(key))?;
+                put(&mut body, value.as_deref())?;
+            }
+        }
+        Ok(body)
+    }
+
+    async fn accounts(&self) -> Result<Vec<u8>, String> {
+        let mut listed = Vec::new();
+        for account in self.iam.accounts().await.map_err(|error| error.to_string())? {
+            let created = self.iam.account_created(&account).await.map_err(|error| error.to_string())?;
+            listed.push(Listed { account: account.to_string(), created: created.rfc3339() });
+        }
+        serde_json::to_vec(&listed).map_err(|error| error.to_string())
+    }
+
+    async fn create(&self, account: &str) -> Result<Vec<u8>, String> {
+        let account: AccountId = account.parse().map_err(|_| format!("{account:?} is no account id"))?;
+        if self.iam.accounts().await.map_err(|error| error.to_string())?.contains(&account) {
+            return Err(format!("account {account} exists already"));
+        }
+        let key = self.iam.create_account(&account).await.map_err(|error| error.to_string())?;
+        tracing::info!(%account, "an account was created by a command on this machine");
+        let secret = key.secret.expose().to_owned();
+        serde_json::to_vec(&Created { access_key_id: key.access_key_id, secret }).map_err(|error| error.to_string())
+    }
+}
+
+fn put(body: &mut Vec<u8>, bytes: Option<&[u8]>) -> Result<(), String> {
+    let length = bytes.map_or(Ok(u32::MAX), |bytes| u32::try_from(bytes.len()));
+    body.extend_from_slice(&length.map_err(|_| "a record is too long".to_owned())?.to_be_bytes());
+    body.extend_from_slice(bytes.unwrap_or_default());
+    Ok(())
+}

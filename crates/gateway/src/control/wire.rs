@@ -1,0 +1,70 @@
+//! What is said over the socket, and where it is.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the socket in the data folder.
+pub(super) const NAME: &str = "control.sock";
+/// Longest path that a socket's address takes (`sun_path`, unix(7)), less its end.
+const LONGEST: usize = 107;
+/// Longest request, in bytes: a page's two keys as hexadecimal digits.
+pub(super) const REQUEST: usize = 16 << 10;
+/// Longest answer. A page ends once it is full, and one record fits always.
+pub(super) const ANSWER: usize = 64 << 20;
+
+/// What is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) enum Request {
+    /// A page of the metadata. The answer may be shorter than asked for; it is empty only at the end.
+    Page {
+        /// Hexadecimal.
+        start: String,
+        /// The same; `None` for no bound.
+        end: Option<String>,
+        limit: usize,
+    },
+    /// The accounts, and when each was created.
+    Accounts,
+    /// A new account.
+    CreateAccount { account: String },
+}
+
+/// An account.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    pub account: String,
+    pub created: String,
+}
+
+/// Root credentials that were made.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Created {
+    pub access_key_id: String,
+    pub secret: String,
+}
+
+/// Kinds of answers.
+pub(super) mod kind {
+    /// Entries of a page.
+    pub const PAGE: u8 = b'P';
+    /// JSON.
+    pub const JSON: u8 = b'J';
+    /// Why not, for people.
+    pub const REFUSED: u8 = b'R';
+}
+
+/// The address of the socket. A folder whose path is too long for one is gone through by an open
+/// descriptor, which has to live as long as the address is used.
+pub(super) fn address(folder: &Path) -> io::Result<(PathBuf, Option<File>)> {
+    let path = folder.join(NAME);
+    if path.as_os_str().len() <= LONGEST {
+        return Ok((path, None));
+    }
+    let folder = File::open(folder)?;
+    Ok((format!("/proc/self/fd/{}/{NAME}", folder.as_raw_fd()).into(), Some(folder)))
+}
