@@ -29,8 +29,9 @@ use until_read::UntilRead;
 /// Largest head of a request. AWS answers above 8 KiB of headers; user metadata and presigned
 /// queries need some room beside them.
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// Most bytes that a connection reads ahead; a head must fit. Each open upload may hold as much.
-const READ_BUFFER: usize = 128 << 10;
+/// Most bytes that a connection reads ahead; a head must fit. Each open upload holds as much, and as
+/// much again while what was read before is on its way to the disk.
+const READ_BUFFER: usize = 64 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
 /// How long a connection that has no place any more may take to send what it was about to.

@@ -1,0 +1,103 @@
+"""Memory of the gateway under many connections at once, and that it is given back."""
+
+import os
+import re
+import selectors
+import socket
+import time
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+
+READERS, UPLOADS, PARTS = 500, 64, 8
+SIZE = 8 << 20
+PART = 2 << 20
+# What 500 readers or 512 parts may take in all, and what may stay; docs/bench.md has the figures.
+MOST, LEFT = 224 << 20, 112 << 20
+PROTECTED = {"ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True}
+
+
+def resident(gateway):
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) << 10
+
+
+def gives_back(gateway):
+    """Waits until memory has gone back, which takes the allocator some seconds."""
+    until = time.monotonic() + 60
+    while (held := resident(gateway)) > LEFT:
+        assert time.monotonic() < until, f"{held >> 20} MiB are kept"
+        time.sleep(0.5)
+
+
+@pytest.fixture
+def floods(start):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket="flooded")
+    address = urlparse(gateway.url)
+    sockets = []
+
+    def ask(method, operation, length=None, **params):
+        url = urlparse(s3.generate_presigned_url(operation, Params={"Bucket": "flooded"} | params))
+        stream = socket.socket()
+        stream.settimeout(60)
+        # So that an answer waits in the gateway and not in the kernel.
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        stream.connect((address.hostname, address.port))
+        head = f"{method} {url.path}?{url.query} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        stream.sendall((head + (f"Content-Length: {length}\r\n" if length else "") + "\r\n").encode())
+        sockets.append(stream)
+        return stream
+
+    yield gateway, s3, ask
+    for stream in sockets:
+        stream.close()
+
+
+def test_slow_readers(floods):
+    gateway, s3, ask = floods
+    s3.put_object(Bucket="flooded", Key="k", Body=os.urandom(SIZE), **PROTECTED)
+    readers = [ask("GET", "get_object", Key="k") for _ in range(READERS)]
+    for _ in range(16):
+        for reader in readers:
+            assert reader.recv(8 << 10)
+    assert resident(gateway) < MOST, f"{resident(gateway) >> 20} MiB"
+    for reader in readers:
+        reader.close()
+    gives_back(gateway)
+
+
+def test_parts_at_once(floods):
+    gateway, s3, ask = floods
+    body = memoryview(os.urandom(PART))
+    parts = []
+    for n in range(UPLOADS):
+        upload = s3.create_multipart_upload(Bucket="flooded", Key=str(n), **PROTECTED)["UploadId"]
+        named = {"Key": str(n), "UploadId": upload}
+        parts += [ask("PUT", "upload_part", length=PART, PartNumber=part + 1, **named) for part in range(PARTS)]
+    sent = dict.fromkeys(parts, 0)
+    send(sent, body, PART * 3 // 4)
+    # All of them are under way now.
+    assert resident(gateway) < MOST, f"{resident(gateway) >> 20} MiB"
+    send(sent, body, PART)
+    for part in parts:
+        part.setblocking(True)
+        assert part.recv(4096).startswith(b"HTTP/1.1 200 ")
+        part.close()
+    gives_back(gateway)
+
+
+def send(sent, body, upto):
+    """Sends to all as much as each takes, until all have `upto` bytes."""
+    with selectors.DefaultSelector() as ready:
+        for stream in sent:
+            stream.setblocking(False)
+            ready.register(stream, selectors.EVENT_WRITE)
+        while ready.get_map():
+            for key, _ in ready.select(60):
+                stream = key.fileobj
+                sent[stream] += stream.send(body[sent[stream]:min(upto, sent[stream] + (128 << 10))])
+                if sent[stream] == upto:
+                    ready.unregister(stream)
