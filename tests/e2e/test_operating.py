@@ -361,3 +361,29 @@ def test_a_host_that_nobody_serves_is_told_once(start):
     gateway.stop()
     said = [line for line in gateway.stderr_path.read_text().splitlines() if "photos" in line]
     assert len(said) == 1 and "--domain nas" in said[0] and "path style" in said[0], said
+
+
+@pytest.mark.parametrize("service, call", [
+    ("dynamodb", "list_tables"), ("sqs", "list_queues"), ("secretsmanager", "list_secrets"),
+    ("sns", "list_topics"), ("ec2", "describe_regions"), ("cloudformation", "list_stacks"),
+])
+def test_calls_of_other_services_are_told_which_there_are(gateway, service, call):
+    status, code, message = refused(getattr(gateway.client(service), call))
+    assert status == 400 and code in ("UnknownOperationException", "InvalidAction"), (status, code)
+    assert message == f"There is no service {service} here; this endpoint has S3, KMS, IAM, STS and CloudTrail."
+
+
+@pytest.mark.parametrize("words", [("verify",), ("tail",), ("search",), ("prune", "--before", "2026-01-01")])
+def test_a_folder_without_a_record_is_called_no_data_folder(tmp_path, words):
+    for folder in (tmp_path / "missing", tmp_path):
+        done = subprocess.run([BINARY, "audit", *words, "--data-dir", str(folder)], capture_output=True, text=True, timeout=60)
+        assert done.returncode != 0 and done.stderr == f"arqueta: {folder} is no data folder of a gateway\n", done
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_page_names_is_there():
+    page = (ROOT / "docs/operating.md").read_text()
+    named = re.findall(r"\[(\w+)\]\(\.\./([^)]+\.(?:rs|py))\)", page)
+    assert len(named) > 25
+    for test, path in named:
+        assert re.search(rf"\b(fn|def) {test}\(", (ROOT / path).read_text()), (test, path)

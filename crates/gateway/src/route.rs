@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use crate::bodies::{Counted, Ended, Told};
+use crate::elsewhere;
 use crate::listen::Peer;
 use crate::listen::seats::{Asking, Seats};
 use crate::live::Live;
@@ -122,6 +123,9 @@ impl Router {
                 answer.map(|body| body.map_err(|never| match never {}).boxed_unsync())
             }
             (_, _, Some(s3)) => {
+                if let Some(answer) = elsewhere::answer(&request) {
+                    return closing(answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()));
+                }
                 s3.call(request, &Connection { peer: ip, tls, cipher_suite }).await.map(BodyExt::boxed_unsync)
             }
             (_, _, None) => no_objects(),
@@ -218,7 +222,11 @@ fn told(status: StatusCode, document: &'static str) -> Response<AnswerBody> {
     let mut answer = Response::new(body.boxed_unsync());
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    // The body of an upload is not read.
+    closing(answer)
+}
+
+/// An answer to a request whose body is not read.
+fn closing(mut answer: Response<AnswerBody>) -> Response<AnswerBody> {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }

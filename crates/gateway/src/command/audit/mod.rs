@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::{Config, Error, ServeArgs};
+use crate::{Config, Error, ServeArgs, metadata};
 
 /// Options of `arqueta audit`.
 #[derive(Debug, Args)]
@@ -48,6 +48,9 @@ enum AuditCommand {
 pub fn run(args: AuditArgs) -> Result<(), Error> {
     let serve = ServeArgs { config: args.config, data_dir: args.data_dir, ..ServeArgs::default() };
     let config = Config::load(&serve)?;
+    if !metadata::exists(&config) && !folder(&config).is_dir() {
+        return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
+    }
     let out = &mut io::stdout().lock();
     let done = match args.command {
         AuditCommand::Tail(tail) => tail.run(&config, out),
