@@ -381,9 +381,9 @@ def test_a_folder_without_a_record_is_called_no_data_folder(tmp_path, words):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_page_names_is_there():
-    page = (ROOT / "docs/operating.md").read_text()
-    named = re.findall(r"\[(\w+)\]\(\.\./([^)]+\.(?:rs|py))\)", page)
+@pytest.mark.parametrize("page", ["operating.md", "threats.md"])
+def test_what_the_page_names_is_there(page):
+    named = re.findall(r"\[(\w+)\]\(\.\./([^)]+\.(?:rs|py))\)", (ROOT / "docs" / page).read_text())
     assert len(named) > 25
     for test, path in named:
         assert re.search(rf"\b(fn|def) {test}\(", (ROOT / path).read_text()), (test, path)

@@ -377,6 +377,25 @@ def test_what_cannot_be_recorded_does_not_happen(start):
     assert code == 1 and "removed" in "\n".join(found), "the record that was taken away is missed"
 
 
+def test_a_log_that_cannot_be_written_stops_no_record(start, tmp_path):
+    gateway = start()
+    gateway.stop()
+    gateway.stderr_path.unlink()
+    gateway.stderr_path.symlink_to("/dev/full")
+    gateway.start()
+    kms = gateway.client("kms")
+    folder_in_the_way(gateway)
+    for path in (gateway.data / "audit.away").iterdir():
+        path.unlink()
+    # Each failure is told to the log, which is full.
+    for _ in range(3):
+        assert refused(kms.create_key)[0] == 500
+    (gateway.data / "audit").unlink()
+    (gateway.data / "audit").mkdir()
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    assert [event for event in gateway.events("CreateKey") if key in json.dumps(event)]
+
+
 def test_a_lenient_gateway_goes_on_and_says_so(start, tmp_path):
     settings = tmp_path / "arqueta.toml"
     settings.write_text("[audit]\nfail_closed = false\n")
