@@ -16,6 +16,30 @@
 //! bodies are bounded in size and time, parsers refuse what can be read in two ways, and no error
 //! repeats a value of the request that could be a secret. An access key's existence is told apart
 //! from a wrong signature, as AWS does.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arqueta_audit::testing::Memory;
+//! use arqueta_aws::kms;
+//! use arqueta_keys::{Config, Embedded};
+//! use arqueta_kms::testing::{ACCOUNT, FixedRootKey, root};
+//! use arqueta_model::ManualClock;
+//! use arqueta_store::MemoryMeta;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let config = Config::new(ACCOUNT.parse()?, "us-east-1".parse()?, Arc::new(FixedRootKey([7; 32])));
+//! let (meta, record) = (Arc::new(MemoryMeta::new()), Arc::new(Memory::default()));
+//! let service = Embedded::open(meta, record, Arc::new(ManualClock::default()), config).await?;
+//! let answer = kms::call(&service, &root(ACCOUNT), "CreateKey", br#"{"Description":"first"}"#).await?;
+//! assert!(String::from_utf8(answer)?.contains(r#""Description":"first""#));
+//! // Refused by name, never ignored.
+//! assert!(kms::call(&service, &root(ACCOUNT), "Encapsulate", b"{}").await.is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod access;
 mod answer;

@@ -9,6 +9,15 @@
 //!
 //! **Invariants.** The operations that are served are variants of an enum with a row each, so that one
 //! without a row, and a row that nothing performs, do not compile.
+//!
+//! ```
+//! use arqueta_call::Kms;
+//!
+//! let row = Kms::known("ScheduleKeyDeletion").expect("an operation of KMS");
+//! assert!(row.writes() && row.is_announced());
+//! // Refused by name: there is a row, and nothing that performs it.
+//! assert!(Kms::known("Encapsulate").is_some() && Kms::served("Encapsulate").is_none());
+//! ```
 
 mod action;
 mod operation;

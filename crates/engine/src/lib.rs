@@ -17,6 +17,15 @@
 //!
 //! **Threat notes.** Plaintext of an encrypted object reaches neither store nor any error. Who can
 //! replace whole metadata records with older ones can roll an object back (design, section 10).
+//!
+//! ```
+//! use arqueta_engine::Config;
+//!
+//! // S3's own limits.
+//! let config = Config::new("us-east-1".parse()?);
+//! assert_eq!((config.put_limit, config.part_minimum), (5 << 30, 5 << 20));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod api;
 mod bucket_keys;

@@ -27,6 +27,16 @@
 //! and the source key by the key service, bucket, key and object id by the wrapping key. A reading
 //! window is entered only with exactly the key and context that opened it. A reader of process
 //! memory sees the open windows' bucket keys.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use arqueta_envelope::BucketKeyConfig;
+//!
+//! // A bucket key is used until the first of these.
+//! let until = BucketKeyConfig::default();
+//! assert_eq!((until.window, until.max_objects, until.max_bytes), (Duration::from_secs(300), 1_000_000, 1 << 40));
+//! ```
 
 mod bucket_key;
 mod counters;

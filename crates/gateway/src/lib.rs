@@ -11,6 +11,14 @@
 //! from the environment or are made once and printed once. The administration port is
 //! unauthenticated, listens on loopback by default and answers to its own names only. Who keeps a
 //! connection without a request keeps nobody else out.
+//!
+//! ```
+//! use arqueta_gateway::Cli;
+//! use clap::Parser as _;
+//!
+//! assert!(Cli::try_parse_from(["arqueta", "serve"]).is_ok());
+//! assert!(Cli::try_parse_from(["arqueta", "serve", "--no-such-option"]).is_err());
+//! ```
 
 pub mod admin;
 mod backends;

@@ -16,6 +16,39 @@
 //! whoever holds the sealing key can make any session. Trust, key and bucket policies are stored
 //! with the unique ids of the users and roles they name, so that who may delete and create a user
 //! of that name gets nothing of what the first was granted.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arqueta_iam::{Config, Iam, SecretSealer};
+//! use arqueta_model::{PrincipalKind, SystemClock};
+//! use arqueta_store::MemoryMeta;
+//! use zeroize::Zeroizing;
+//!
+//! /// Hides nothing; the gateway's seals under the root key.
+//! struct Open;
+//!
+//! impl SecretSealer for Open {
+//!     fn seal(&self, _: &[u8], plaintext: &[u8]) -> Vec<u8> {
+//!         plaintext.to_vec()
+//!     }
+//!
+//!     fn open(&self, _: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+//!         Some(sealed.to_vec().into())
+//!     }
+//! }
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let config = Config { account: "111122223333".parse()?, root: None };
+//! let (iam, first) = Iam::open(Arc::new(MemoryMeta::new()), Arc::new(SystemClock), Arc::new(Open), config).await?;
+//! let key = first.expect("made at the very first start");
+//! let credential = iam.credential(&key.access_key_id, None).await?;
+//! assert_eq!(credential.identity.principal.kind, PrincipalKind::Root);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod access_keys;
 mod accounts;

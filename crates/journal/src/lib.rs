@@ -15,6 +15,31 @@
 //!
 //! **Threat notes.** Checksums are against decay and stale bytes, not against an attacker. The
 //! loss of the very last frames cannot be told from a write that was never finished.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arqueta_journal::{Error, Frame, Journal, Options, OsDisk, records};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path().join("journal");
+//! let options = Options { segment_bytes: 1 << 16, spares: 1 };
+//! let open = || Journal::open(Arc::new(OsDisk), &folder, [7; 16], options);
+//! let mut journal = open()?;
+//! let from = journal.begin(1, 0)?;
+//! journal.resume();
+//! let mut frame = Frame::default();
+//! frame.record(1, |body| body.extend_from_slice(b"durable"));
+//! journal.append(frame)?;
+//!
+//! let mut found = Vec::new();
+//! open()?.replay(from, |_, payload| {
+//!     found.extend(records(payload).flatten().map(|(kind, body)| (kind, body.to_vec())));
+//!     Ok::<_, Error>(())
+//! })?;
+//! assert_eq!(found, [(1, b"durable".to_vec())]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod direct;
 pub mod disk;

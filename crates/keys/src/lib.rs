@@ -15,6 +15,28 @@
 //! Rooms: `schema` what is stored; `key` one key at one moment; `state` all of them, and changes;
 //! `decide` who may; `crypt` what keys do; `life` what becomes of keys; `stores` custom key stores;
 //! `regions` multi-Region keys; `s3` the contract; `upkeep` the folder as a whole.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arqueta_audit::testing::Memory;
+//! use arqueta_keys::{Config, Embedded, api, operations};
+//! use arqueta_kms::testing::{ACCOUNT, FixedRootKey, root};
+//! use arqueta_model::ManualClock;
+//! use arqueta_store::MemoryMeta;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let config = Config::new(ACCOUNT.parse()?, "us-east-1".parse()?, Arc::new(FixedRootKey([7; 32])));
+//! let (meta, record) = (Arc::new(MemoryMeta::new()), Arc::new(Memory::default()));
+//! let service = Embedded::open(meta, record.clone(), Arc::new(ManualClock::default()), config).await?;
+//! let made = operations::create_key(&service, &root(ACCOUNT), api::CreateKeyRequest::default()).await?;
+//! assert_eq!(made.key_metadata.key_spec.name(), "SYMMETRIC_DEFAULT");
+//! assert_eq!(record.events()[0].event_name, "CreateKey");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod api;
 mod call;

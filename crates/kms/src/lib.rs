@@ -10,6 +10,14 @@
 //! the record before its answer leaves.
 //!
 //! **Threat notes.** See `docs/threats.md`.
+//!
+//! ```
+//! use arqueta_kms::{KeySpec, KeyUsage};
+//!
+//! let spec = KeySpec::named("RSA_2048").expect("a spec of the KMS API");
+//! assert!(spec.usages().contains(&KeyUsage::SignVerify));
+//! assert!(!spec.usages().contains(&KeyUsage::GenerateVerifyMac));
+//! ```
 
 mod algorithm;
 mod contract;

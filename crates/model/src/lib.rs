@@ -11,6 +11,15 @@
 //! serialise alike. [`ObjectId`] is drawn once from the operating system and never reused.
 //!
 //! **Threat notes.** Nothing here is secret. `Debug` of every type may be logged.
+//!
+//! ```
+//! use arqueta_model::KeyArn;
+//!
+//! let key: KeyArn = "arn:aws:kms:us-east-1:111122223333:key/mine".parse()?;
+//! assert_eq!((key.region(), key.account(), key.key_id()), ("us-east-1", "111122223333", "mine"));
+//! assert!("arn:aws:s3:::mine".parse::<KeyArn>().is_err());
+//! # Ok::<(), arqueta_model::ParseArnError>(())
+//! ```
 
 mod arn;
 mod caller;

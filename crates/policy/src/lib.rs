@@ -18,6 +18,16 @@
 //! Values from requests are compared as plain text; a `*` in a user's name is not a wildcard in a
 //! policy that mentions `${aws:username}`. A name can be given again: policies of resources are
 //! stored with the unique ids of whom they name ([`identified`]).
+//!
+//! ```
+//! use arqueta_policy::{Policy, PolicyKind};
+//!
+//! let allows = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}"#;
+//! assert!(Policy::parse(allows, PolicyKind::Identity).is_ok());
+//! // What is not known is refused, never skipped.
+//! let unknown = allows.replace(r#""Resource""#, r#""When":"now","Resource""#);
+//! assert!(Policy::parse(&unknown, PolicyKind::Identity).is_err());
+//! ```
 
 mod condition;
 mod document;

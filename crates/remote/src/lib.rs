@@ -16,6 +16,13 @@
 //! wiped. Errors carry codes and messages of the remote service and never a body. Credentials come
 //! from files that only the process should be able to read, or from the environment, and are not in
 //! `Debug`.
+//!
+//! ```
+//! use arqueta_remote::Limits;
+//!
+//! let limits = Limits::default();
+//! assert!(limits.attempts > 1 && limits.failures > limits.attempts, "one call does not close the door");
+//! ```
 
 mod aws;
 mod buckets;

@@ -11,6 +11,23 @@
 //! Changing the protector wraps the same 32 bytes anew and touches no key.
 //!
 //! **Threat notes.** See `docs/threats.md`.
+//!
+//! ```
+//! use arqueta_kms::RootKey as _;
+//! use arqueta_root::FileRootKey;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let folder = tempfile::tempdir()?;
+//! let file = FileRootKey::new(folder.path().join("root.key"));
+//! // Never made where one is asked for.
+//! assert!(file.unlock().await.is_err());
+//! let made = file.create().await?;
+//! assert!(file.unlock().await?.is(&made));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod draft;
 mod file;

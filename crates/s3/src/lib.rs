@@ -20,6 +20,15 @@
 //! **Threat notes.** The edge verifies signatures before s3s sees a request: it demands that `host` is signed,
 //! that session tokens fit their credentials, and that trailers are the announced ones. Secrets
 //! (customer keys, signatures, tokens) are in no log and in no error document.
+//!
+//! ```
+//! use arqueta_s3::Hosts;
+//!
+//! let hosts = Hosts::new(&["s3.example".to_owned()], &"us-east-1".parse()?);
+//! assert_eq!(hosts.bucket("photos.s3.example"), Some("photos"));
+//! assert_eq!(hosts.bucket("s3.example"), None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod action;
 mod answer;

@@ -22,6 +22,23 @@
 //! is read, forge, truncate, reorder, duplicate, or move bytes between parts, objects, names,
 //! buckets and modes. AES-GCM does not commit to its key: keys here are never chosen by one party
 //! for another, except SSE-C, where the customer would deceive only himself.
+//!
+//! ```
+//! use arqueta_model::{ObjectId, PartId};
+//! use arqueta_seal::{BodyKey, ObjectCipher};
+//! use bytes::BytesMut;
+//!
+//! let cipher = ObjectCipher::new(ObjectId::random(), vec![BodyKey::random()]);
+//! let (part, mut sealed, mut opened) = (PartId::random(), BytesMut::new(), BytesMut::new());
+//! let mut sealer = cipher.sealer(part);
+//! sealer.push(b"body", &mut sealed)?;
+//! sealer.finish(&mut sealed)?;
+//! let mut opener = cipher.opener(part, 4, 0..4)?;
+//! opener.push(sealed.freeze(), &mut opened)?;
+//! opener.finish(&mut opened)?;
+//! assert_eq!(&opened[..], b"body");
+//! # Ok::<(), arqueta_seal::Error>(())
+//! ```
 
 pub mod aead;
 pub mod message;

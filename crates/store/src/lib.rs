@@ -13,6 +13,21 @@
 //! bodies sealed. Records carry a checksum against decay; over that lies [`Authentic`], whose tags
 //! nobody makes who has not its key. An older record of the same key still verifies; bodies are the
 //! envelope's work.
+//!
+//! ```
+//! use arqueta_store::{Batch, MemoryMeta, MetaStore as _};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let store = MemoryMeta::new();
+//! store.commit(Batch::default().unchanged("name", None).put("name", "first")).await?;
+//! // It is not unchanged any more.
+//! assert!(store.commit(Batch::default().unchanged("name", None).put("name", "second")).await.is_err());
+//! assert_eq!(store.get(b"name").await?.as_deref(), Some(b"first".as_slice()));
+//! # Ok::<(), arqueta_store::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod authentic;
 mod blob;

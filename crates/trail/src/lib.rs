@@ -15,6 +15,15 @@
 //! **Threat notes.** Who can write the data folder can edit the record before it is delivered, at
 //! most the delivery interval later; what was delivered and digested can be edited, removed or
 //! back-dated only visibly, except the newest digest, whose absence shows as a gap up to now.
+//!
+//! ```
+//! use arqueta_trail::TrailId;
+//!
+//! let account = "111122223333".parse()?;
+//! assert!(TrailId::new(&account, "audit-1").is_ok());
+//! assert!(TrailId::new(&account, "-").is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod administration;
 mod delivery;

@@ -32,7 +32,7 @@ pub struct ServeArgs {
     #[arg(long, env = "ARQUETA_LISTEN", value_name = "ADDR:PORT", value_parser = address::parse)]
     pub listen: Option<SocketAddr>,
 
-    /// Address of /healthz, /readyz, /metrics and /keys/<key>/usage [default: 127.0.0.1:9001]
+    /// Address of /healthz, /readyz, /metrics and /keys/KEY/usage [default: 127.0.0.1:9001]
     #[arg(long, env = "ARQUETA_ADMIN_LISTEN", value_name = "ADDR:PORT", value_parser = address::parse)]
     pub admin_listen: Option<SocketAddr>,
 

@@ -5,8 +5,8 @@
 //! required, and the limits, and answers with AWS's `ValidationException` texts. Members that the
 //! service does not support are present and refused by name, never ignored.
 //!
-//! The service has one method per operation, named like it:
-//! `Embedded::create_key(&self, caller: &Caller, request: CreateKeyRequest) -> Result<CreateKeyResponse, Error>`;
+//! [`crate::operations`] has one function per operation, named like it:
+//! `create_key(service: &Embedded, caller: &Caller, request: CreateKeyRequest) -> Result<CreateKeyResponse, Error>`;
 //! operations whose answer is empty return `Result<(), Error>`. [`arqueta_kms::Error::code`] is the AWS
 //! error code and its `Display` form the message.
 
