@@ -115,6 +115,25 @@ fn what_nothing_uses_is_no_dependency() {
     assert!(unused.is_empty(), "{unused:?}");
 }
 
+/// Types that hold a key in the clear, and the crates that may name them.
+const PLAINTEXT: (&[&str], &[&str]) =
+    (&["SourceKey", "BodyKey", "RootSecret"], &["seal", "kms", "root", "keys", "envelope"]);
+
+#[test]
+fn keys_in_the_clear_are_named_in_few_crates() {
+    let (types, crates) = PLAINTEXT;
+    let mut seen = BTreeSet::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let text = source(&folder.join("src"));
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        if words.into_iter().any(|word| types.contains(&word)) {
+            seen.insert(folder.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(seen, crates.iter().map(|name| (*name).to_owned()).collect());
+}
+
 /// All Rust below `folder`.
 fn source(folder: &Path) -> String {
     let Ok(entries) = std::fs::read_dir(folder) else { return String::new() };

@@ -19,11 +19,9 @@ mod cluster;
 mod launch;
 mod member;
 mod process;
-mod root_key;
 mod token;
 mod wire;
 pub mod worker;
 
 pub use cluster::{Cluster, Settings};
 pub use launch::Launch;
-pub use root_key::TokenRootKey;
