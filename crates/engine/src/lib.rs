@@ -16,7 +16,7 @@
 //!   authenticated ends in an error, never in a clean end.
 //!
 //! **Threat notes.** Plaintext of an encrypted object reaches neither store nor any error. Who can
-//! replace whole metadata records with older ones can roll an object back (design, section 10).
+//! replace whole metadata records with older ones can roll an object back (docs/threats.md).
 //!
 //! ```
 //! use arqueta_engine::Config;

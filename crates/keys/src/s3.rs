@@ -1,4 +1,4 @@
-//! The contract of object encryption, on the embedded service.
+//! The contract of object encryption, on the service.
 
 use std::sync::Arc;
 

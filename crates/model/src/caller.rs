@@ -98,7 +98,7 @@ pub struct ScopeDigest(pub [u8; 32]);
 /// The unit that a bucket key belongs to: the identity's ARN and the scope of its session.
 ///
 /// Sessions of one role with the same scoped-down policy are one requester; another role,
-/// account or scope is another one (design, section 1).
+/// account or scope is another one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Requester {
     /// [`Principal::identity_arn`].

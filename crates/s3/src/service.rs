@@ -454,7 +454,7 @@ fn preflight(parts: &Parts, allowed: Option<&Allowed>) -> Response<Body> {
     }
 }
 
-/// What s3s is told (design, section 7).
+/// What s3s is told.
 fn settings() -> S3Config {
     let mut settings = S3Config::default();
     settings.xml_max_body_size = document::LIMIT;

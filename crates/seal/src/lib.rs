@@ -18,7 +18,7 @@
 //! - Nothing secret is `Clone`, `Serialize` or shown by `Debug`; keys are wiped when dropped.
 //!
 //! **Threat notes.** The attacker reads and writes everything stored. What he can do is destroy,
-//! or put back an older record of the same object whole (design, section 10); what he cannot do
+//! or put back an older record of the same object whole (docs/threats.md); what he cannot do
 //! is read, forge, truncate, reorder, duplicate, or move bytes between parts, objects, names,
 //! buckets and modes. AES-GCM does not commit to its key: keys here are never chosen by one party
 //! for another, except SSE-C, where the customer would deceive only himself.

@@ -1,4 +1,4 @@
-//! Requests and answers of the embedded service's operations, in the shapes of the AWS KMS API
+//! Requests and answers of the operations, in the shapes of the AWS KMS API
 //! Reference: same member names, so that a protocol edge only turns JSON into these and back.
 //!
 //! A member that is missing in the JSON deserialises to its default; the service checks what is

@@ -1,4 +1,4 @@
-//! Who may do what: the one place where the embedded service decides.
+//! Who may do what: the one place where the service decides.
 //!
 //! Nothing is remembered between decisions: one takes about a microsecond, so that a change of a
 //! key, a policy or a grant counts for the very next call without anything to invalidate.
