@@ -276,6 +276,14 @@ def test_a_passphrase_is_never_an_argument(tmp_path):
         assert keys(tmp_path, "export", tmp_path / "x", *options)[0] == 2
 
 
+def test_a_short_passphrase_is_told_where_it_is(tmp_path):
+    refused = "arqueta: passphrase of the exported keys: the one in {} is too short: a passphrase has 12 bytes or more\n"
+    (tmp_path / "words").write_text("eleven byte\n")
+    assert keys(tmp_path, "export", tmp_path / "x", "--passphrase-env", "P", P="short")[2] == refused.format("P")
+    words = tmp_path / "words"
+    assert keys(tmp_path, "export", tmp_path / "x", "--passphrase-file", words)[2] == refused.format(words)
+
+
 def test_who_depends_on_a_key(gateway, tmp_path):
     key, _ = fill(gateway)
     s3, kms = gateway.client("s3"), gateway.client("kms")
