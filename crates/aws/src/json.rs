@@ -173,7 +173,6 @@ pub(crate) fn encoded<T: Serialize>(answer: &T) -> Result<Vec<u8>, Error> {
 }
 
 /// Seconds since the epoch, saturating.
-#[allow(clippy::cast_possible_truncation)]
 pub(crate) fn instant(seconds: f64) -> Timestamp {
     Timestamp::from_millis((seconds * 1000.0) as i64)
 }

@@ -71,7 +71,6 @@ pub struct EpochSeconds(pub Timestamp);
 impl Serialize for EpochSeconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Exact for every instant of the next 200,000 years: milliseconds fit f64's 53 bits.
-        #[allow(clippy::cast_precision_loss)]
         serializer.serialize_f64(self.0.millis() as f64 / 1000.0)
     }
 }
@@ -85,7 +84,6 @@ impl<'de> Deserialize<'de> for EpochSeconds {
             return Err(serde::de::Error::custom("not a time"));
         }
         // Far within i64 by the check above.
-        #[allow(clippy::cast_possible_truncation)]
         let millis = (seconds * 1000.0).round() as i64;
         Ok(Self(Timestamp::from_millis(millis)))
     }
