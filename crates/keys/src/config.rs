@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arqueta_kms::{Clusters, Holders, RootKey};
 use arqueta_model::{AccountId, Region};
 
-use crate::decide::quotas::Quotas;
+use crate::quotas::Quotas;
 
 /// How to open the service.
 #[derive(Clone)]

@@ -12,9 +12,11 @@
 //!
 //! **Threat notes.** See `docs/threats.md`.
 //!
-//! Rooms: `schema` what is stored; `key` one key at one moment; `state` all of them, and changes;
-//! `decide` who may; `crypt` what keys do; `life` what becomes of keys; `stores` custom key stores;
-//! `regions` multi-Region keys; `s3` the contract; `upkeep` the folder as a whole.
+//! Rooms, from the bottom: `schema` what is stored; `asymmetric` primitives of key pairs; `key` one key at
+//! one moment; `quotas`; `state` all keys, turns and commits; `held` material that is made here or held
+//! elsewhere; `own` keys and events of the service itself; `call` one call and its event; `decide` who may;
+//! `stores` custom key stores; `crypt` what keys do; `life` what becomes of keys; `regions` multi-Region
+//! keys; `s3` the contract; `upkeep` the folder as a whole. [`operations`] is the front door.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -39,19 +41,24 @@
 //! ```
 
 pub mod api;
+mod asymmetric;
 mod call;
 mod config;
 mod crypt;
 mod decide;
+mod held;
 mod key;
 mod life;
 mod limits;
 pub mod operations;
-mod own_event;
+mod own;
 mod page;
+mod peer;
+mod quotas;
 mod regions;
 mod s3;
 mod schema;
+mod secrets;
 mod service;
 mod state;
 mod stores;
@@ -61,12 +68,12 @@ mod tests;
 mod upkeep;
 
 pub use config::Config;
-pub use decide::quotas::{QuotaError, Quotas};
 pub use life::service_keys::ServiceSigningKey;
-pub use regions::peer::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};
+pub use peer::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};
+pub use quotas::{QuotaError, Quotas};
+pub use secrets::RecordSealer;
 pub use state::Embedded;
 pub use upkeep::authentic::{Authenticated, authenticate, is_initialized};
 pub use upkeep::backup::{Backup, BackupError, Restored};
 pub use upkeep::inventory::{ListedKey, list_keys};
 pub use upkeep::rewrap::rewrap;
-pub use upkeep::secrets::RecordSealer;

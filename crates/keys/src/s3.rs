@@ -22,7 +22,7 @@ use crate::decide::ask::Ask;
 use crate::decide::resolve::{Names, Target, find_any, no_such_key, resolve};
 use crate::key::Key;
 use crate::key::fitness::{fits, in_service, usable};
-use crate::life::managed::owned;
+use crate::own::managed::owned;
 use crate::regions::local_member;
 use crate::schema::AWS_S3;
 

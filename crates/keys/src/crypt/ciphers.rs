@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arqueta_kms::{Caller, EncryptionAlgorithm, Error};
 use arqueta_model::EncryptionContext;
 
+use super::ciphertext;
 use super::opened::{Opened, Sealed, blob};
 use super::private::with_private;
 use super::sealing::{key_behind, open_parsed, seal};
-use super::{asymmetric, ciphertext};
 use crate::Embedded;
 use crate::api::Blob;
+use crate::asymmetric;
 use crate::call::Call;
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;

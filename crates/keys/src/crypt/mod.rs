@@ -1,10 +1,8 @@
 //! What keys do: the cryptographic operations.
 
 pub(crate) mod agreement;
-pub(crate) mod asymmetric;
 pub(crate) mod ciphers;
 pub(crate) mod ciphertext;
-pub(crate) mod held;
 pub(crate) mod mac;
 pub(crate) mod opened;
 pub(crate) mod pairs;

@@ -5,7 +5,6 @@ use arqueta_kms::{Caller, EncryptionAlgorithm, Error, KeySpec};
 use arqueta_model::EncryptionContext;
 use zeroize::Zeroizing;
 
-use super::asymmetric;
 use super::opened::{Sealed, noted, refuse_recipient};
 use super::sealing::seal;
 use crate::Embedded;
@@ -13,6 +12,7 @@ use crate::api::{
     Blob, GenerateDataKeyPairRequest, GenerateDataKeyPairResponse, GenerateDataKeyPairWithoutPlaintextRequest,
     GenerateDataKeyPairWithoutPlaintextResponse,
 };
+use crate::asymmetric;
 use crate::call::{Call, finish};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arqueta_kms::Error;
 
-use super::asymmetric::PrivateKey;
 use super::opened::no_material;
 use super::sealing::material_of;
 use crate::Embedded;
+use crate::asymmetric::PrivateKey;
 use crate::key::Key;
 
 /// Runs `work` with the private key of `key`, off the runtime's threads.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arqueta_call::Kms;
 use arqueta_kms::{Algorithms, Caller, Error, KeyUsage, MessageType, SigningAlgorithm};
 
-use super::asymmetric::{self, Message};
 use super::ciphertext;
 use super::opened::{MAX_PLAINTEXT, blob};
 use super::private::with_private;
@@ -13,6 +12,7 @@ use crate::Embedded;
 use crate::api::{
     Blob, GetPublicKeyRequest, GetPublicKeyResponse, SignRequest, SignResponse, VerifyRequest, VerifyResponse,
 };
+use crate::asymmetric::{self, Message};
 use crate::call::{Call, finish};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;

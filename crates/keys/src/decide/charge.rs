@@ -6,10 +6,10 @@
 use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 
-use super::quotas::Class;
 use crate::Embedded;
 use crate::call::{Call, finish};
 use crate::key::Key;
+use crate::quotas::Class;
 
 impl Embedded {
     /// Counts a call of an operation that is not counted by its key's spec, before it does

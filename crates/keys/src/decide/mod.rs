@@ -6,6 +6,6 @@ pub(crate) mod ask;
 pub(crate) mod charge;
 pub(crate) mod dry_run;
 pub(crate) mod lockout;
+pub(crate) mod primary;
 pub(crate) mod principals;
-pub(crate) mod quotas;
 pub(crate) mod resolve;

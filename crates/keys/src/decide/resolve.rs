@@ -7,7 +7,7 @@ use arqueta_model::{AccountId, Arn, KeyArn, PrincipalKind};
 
 use crate::key::Key;
 use crate::key::id::is_multi_region_id;
-use crate::life::managed::managed_s3;
+use crate::own::managed::managed_s3;
 use crate::schema::AWS_S3;
 use crate::state::turn::Turn;
 use crate::{Embedded, limits};

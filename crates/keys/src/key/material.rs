@@ -8,7 +8,7 @@ use arqueta_model::{KeyArn, ObjectId, Timestamp};
 use arqueta_seal::{SourceKey, message};
 use zeroize::Zeroizing;
 
-use crate::crypt::asymmetric::{self, PrivateKey};
+use crate::asymmetric::{self, PrivateKey};
 use crate::schema::{Cause, VersionRecord};
 
 /// Key bytes that never leave the service: 32 of a symmetric key, an HMAC key, or a private key

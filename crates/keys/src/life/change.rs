@@ -9,7 +9,7 @@ use crate::decide::ask::Ask;
 use crate::decide::resolve::turn_for;
 use crate::key::Key;
 use crate::key::fitness::{in_motion, not_pending_deletion};
-use crate::own_event::record_expiry;
+use crate::own::event::record_expiry;
 use crate::schema::{KeyRecord, Lifecycle};
 use crate::state::change::Change;
 

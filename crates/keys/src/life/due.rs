@@ -7,9 +7,9 @@ use arqueta_model::{AccountId, Timestamp};
 
 use super::usage::write_back_usage;
 use crate::Embedded;
-use crate::crypt::held::{add_version, destroy_held};
+use crate::held::{add_version, destroy_held};
 use crate::key::Key;
-use crate::own_event::record_own;
+use crate::own::event::record_own;
 use crate::schema::{Cause, Lifecycle, days};
 use crate::state::change::Change;
 

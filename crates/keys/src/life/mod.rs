@@ -7,7 +7,6 @@ pub(crate) mod describe;
 pub(crate) mod due;
 pub(crate) mod grants;
 pub(crate) mod import;
-pub(crate) mod managed;
 pub(crate) mod policies;
 pub(crate) mod rotation;
 pub(crate) mod service_keys;

@@ -12,15 +12,15 @@ use crate::api::{
     RotateKeyOnDemandResponse, RotationsListEntry,
 };
 use crate::call::{Call, finish};
-use crate::crypt::held::add_version;
 use crate::decide::admit::{admit, admit_in_turn};
 use crate::decide::ask::Ask;
+use crate::decide::primary::primary_only;
 use crate::decide::resolve::{Names, turn_for};
+use crate::held::add_version;
 use crate::key::Key;
 use crate::key::fitness::{unfit_origin, usable};
 use crate::limits::{self, refused};
 use crate::page::page;
-use crate::regions::primary_only;
 use crate::schema::{Cause, KeyRecord, Origin, days};
 use crate::state::change::Change;
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use arqueta_kms::{Error, KeyManager, KeySpec, KeyUsage, MessageType, SigningAlgorithm};
 use arqueta_model::Timestamp;
 
-use super::managed::new_key;
 use crate::Embedded;
-use crate::crypt::asymmetric::{Message, broken};
-use crate::crypt::held::new_version;
+use crate::asymmetric::{Message, broken};
 use crate::crypt::private::with_private;
+use crate::held::new_version;
 use crate::key::Key;
 use crate::key::id::new_id;
+use crate::own::managed::new_key;
 use crate::schema::Cause;
 use crate::state::change::Change;
 

@@ -17,7 +17,6 @@
 //! - Material leaves only for a Region that holds a record of the key, sealed for that Region.
 
 pub(crate) mod outbox;
-pub(crate) mod peer;
 pub(crate) mod primary;
 mod receive;
 pub(crate) mod replicate;
@@ -27,13 +26,10 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use arqueta_kms::Error;
 use arqueta_model::{KeyArn, Region};
 use tokio::sync::Notify;
 
 use crate::decide::resolve::find_key;
-use crate::key::Key;
-use crate::limits::refused;
 use crate::schema::MultiRegion;
 use crate::state::neighbours::Neighbour;
 use crate::{Embedded, PeerRegion};
@@ -57,22 +53,6 @@ pub(crate) fn local_member(service: &Embedded, arn: &KeyArn) -> Option<KeyArn> {
     let key = find_key(service, &account, arn.key_id())?;
     let regions = key.record.multi_region.as_ref()?;
     regions.all().any(|region| region.as_str() == arn.region()).then(|| key.arn.clone())
-}
-
-/// Refuses what only the primary key can be asked for.
-pub(crate) fn primary_only(service: &Embedded, key: &Key) -> Result<(), Error> {
-    if key.record.leads(&service.state.region) {
-        return Ok(());
-    }
-    Err(refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn)))
-}
-
-/// The multi-Region side of a primary key.
-fn primary_of<'a>(service: &Embedded, key: &'a Key) -> Result<&'a MultiRegion, Error> {
-    let regions = key.record.multi_region.as_ref().filter(|regions| regions.primary == service.state.region);
-    regions.ok_or_else(|| {
-        refused("UnsupportedOperationException", format!("{} is not a multi-region primary key.", key.arn))
-    })
 }
 
 impl MultiRegion {

@@ -13,7 +13,7 @@ use super::wire::{self, Answer, Message};
 use crate::Embedded;
 use crate::key::Key;
 use crate::key::fitness::handing_over;
-use crate::own_event::record_own;
+use crate::own::event::record_own;
 use crate::schema::{Creation, Edition, Errand, ErrandRecord, KeyRecord, Lifecycle, MultiRegion, days};
 use crate::state::change::Change;
 

@@ -10,7 +10,6 @@ use arqueta_kms::{Caller, Error, KeyState};
 use arqueta_model::Region;
 
 use super::outbox::{exchange, run_at_once};
-use super::primary_of;
 use super::replicate::region;
 use super::wire::{Answer, Message, Standing};
 use crate::Embedded;
@@ -19,6 +18,7 @@ use crate::call::{Call, finish};
 use crate::decide::access::{authorize, decide};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
+use crate::decide::primary::primary_of;
 use crate::decide::resolve::{Names, no_such_key, resolve};
 use crate::key::Key;
 use crate::key::fitness::usable;

@@ -13,8 +13,8 @@ use crate::Embedded;
 use crate::decide::principals::{identified_or_gone, shown_policy};
 use crate::decide::resolve::{find_any, find_key};
 use crate::key::fitness::handing_over;
-use crate::life::managed::new_key;
-use crate::own_event::record_own;
+use crate::own::event::record_own;
+use crate::own::managed::new_key;
 use crate::schema::{Creation, Edition, Errand, ErrandRecord, KeyRecord, Lifecycle, MultiRegion};
 use crate::state::change::Change;
 

@@ -6,7 +6,6 @@ use arqueta_model::Region;
 use serde_json::json;
 
 use super::outbox::run_at_once;
-use super::primary_of;
 use super::shared::Shared;
 use crate::Embedded;
 use crate::api::{ReplicateKeyRequest, ReplicateKeyResponse, Tag};
@@ -15,15 +14,16 @@ use crate::decide::access::authorize_account;
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::lockout::{MAX_POLICY, check_lockout};
+use crate::decide::primary::primary_of;
 use crate::decide::principals::identified;
 use crate::decide::resolve::Names;
 use crate::key::Key;
 use crate::key::fitness::usable;
 use crate::life::change::MAX_DESCRIPTION;
 use crate::life::describe::metadata;
-use crate::life::managed::default_policy;
 use crate::life::tags;
 use crate::limits::{self, refused, unsupported};
+use crate::own::managed::default_policy;
 use crate::schema::{Creation, Errand, ErrandRecord, KeyRecord, Lifecycle};
 use crate::state::change::Change;
 

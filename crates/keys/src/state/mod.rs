@@ -20,8 +20,8 @@ use arqueta_store::{Batch, MetaStore};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::Config;
-use crate::decide::quotas::Limiter;
 use crate::key::homes::Registry;
+use crate::quotas::Limiter;
 use crate::schema::{self, KeyRecord};
 use announced::announced;
 use change::Change;

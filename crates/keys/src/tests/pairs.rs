@@ -5,9 +5,9 @@ use arqueta_kms::{GenerateDataKey, KeyRef, KeySpec, KeyUsage, Kms};
 use aws_lc_rs::agreement;
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 
+use super::signing::of;
 use super::*;
-use crate::crypt::asymmetric::check_private_key;
-use crate::tests::signing::of;
+use crate::asymmetric::check_private_key;
 
 fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
@@ -384,7 +384,7 @@ fn private_keys_of_another_spec_or_with_anything_behind_are_refused() {
     let pairs: Vec<_> = KeySpec::ALL
         .into_iter()
         .filter(|spec| spec.usages().contains(&KeyUsage::SignVerify))
-        .map(|spec| (spec, crate::crypt::asymmetric::generate(spec).unwrap()))
+        .map(|spec| (spec, crate::asymmetric::generate(spec).unwrap()))
         .collect();
     for (spec, key) in &pairs {
         assert!(check_private_key(*spec, key).is_ok(), "{}", spec.name());

@@ -4,4 +4,3 @@ pub(crate) mod authentic;
 pub(crate) mod backup;
 pub(crate) mod inventory;
 pub(crate) mod rewrap;
-pub(crate) mod secrets;

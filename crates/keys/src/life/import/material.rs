@@ -16,8 +16,8 @@ use crate::api::{
     Blob, DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, ImportKeyMaterialRequest,
     ImportKeyMaterialResponse,
 };
+use crate::asymmetric::PrivateKey;
 use crate::call::{Call, finish};
-use crate::crypt::asymmetric::PrivateKey;
 use crate::crypt::ciphertext;
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;

@@ -5,7 +5,7 @@ use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded as _};
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use zeroize::Zeroizing;
 
-use crate::crypt::asymmetric::{broken, check_private_key, generate as draw};
+use crate::asymmetric::{broken, check_private_key, generate as draw};
 use crate::schema::WrappingAlgorithm;
 
 /// A key pair.

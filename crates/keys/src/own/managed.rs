@@ -7,7 +7,7 @@ use arqueta_kms::{Error, KeyManager, KeySpec, KeyUsage};
 use arqueta_model::{AccountId, Region};
 
 use crate::Embedded;
-use crate::crypt::held::new_version;
+use crate::held::new_version;
 use crate::key::Key;
 use crate::key::id::new_id;
 use crate::schema::{AWS_S3, AliasRecord, Cause, KeyRecord, Lifecycle, Origin, Rotation, days};
