@@ -17,8 +17,13 @@ pub enum Error {
     /// The folder or a segment cannot be read.
     #[error("the journal cannot be read")]
     Unreadable(#[source] Arc<io::Error>),
-    /// A frame that was made durable is not what was written.
-    #[error("the journal is damaged: {} at byte {offset}, where frame {sequence} should be", path.display())]
+    /// A frame that was made durable is not what was written. That is also how it looks from an older
+    /// copy of what is applied, where segments between were given up.
+    #[error(
+        "the journal is damaged: {} at byte {offset}, where frame {sequence} should be (or an older copy of the \
+         metadata was put beside it)",
+        path.display()
+    )]
     Damaged {
         /// The segment's file.
         path: PathBuf,
@@ -35,6 +40,19 @@ pub enum Error {
         /// Which segment.
         number: u64,
     },
+    /// Frames were made durable after a start from a later position than the one that is asked for:
+    /// what asks is older than its journal, or the medium lost what it had synced.
+    #[error(
+        "the journal goes on in {} with frame {first}, from a state that is not the one at hand: an older copy of \
+         the metadata was put beside it",
+        path.display()
+    )]
+    Ahead {
+        /// The segment that a later state began.
+        path: PathBuf,
+        /// Its first frame.
+        first: u64,
+    },
     /// A frame longer than a segment can ever be, or a sequence that came to its end.
     #[error("the frame does not fit into a journal")]
     TooLarge,
@@ -46,7 +64,7 @@ impl Error {
     pub fn io(&self) -> Option<&Arc<io::Error>> {
         match self {
             Self::NoRoom(error) | Self::Stopped(error) | Self::Unreadable(error) => Some(error),
-            Self::Damaged { .. } | Self::Missing { .. } | Self::TooLarge => None,
+            Self::Damaged { .. } | Self::Missing { .. } | Self::Ahead { .. } | Self::TooLarge => None,
         }
     }
 }

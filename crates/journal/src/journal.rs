@@ -11,7 +11,7 @@ use crate::position::Position;
 use crate::replay;
 use crate::segment::{Header, Segment};
 
-/// Files of a journal that keeps stopping before it gives up making more.
+/// Segments in use by a journal that keeps stopping before it gives up making more.
 const MOST_SEGMENTS: usize = 256;
 
 /// How a journal is kept.
@@ -90,7 +90,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Damaged`] and [`Error::Missing`] for frames that had been made durable,
-    /// [`Error::Unreadable`], or what `visit` returns.
+    /// [`Error::Ahead`] for a position older than where replays begin, [`Error::Unreadable`], or
+    /// what `visit` returns.
     pub fn replay<E: From<Error>>(
         &self,
         from: Position,
@@ -111,7 +112,7 @@ impl Journal {
         if let Some(begun) = self.begun.filter(|begun| (begun.sequence, begun.previous) == (sequence, previous)) {
             return Ok(begun);
         }
-        if self.segments.len() >= MOST_SEGMENTS {
+        if self.segments.iter().filter(|it| it.header.is_some()).count() >= MOST_SEGMENTS {
             return Err(Error::NoRoom(Arc::new(io::Error::other("too many segments wait for a checkpoint"))));
         }
         self.current = None;
@@ -175,6 +176,17 @@ impl Journal {
             // Kept if it cannot be removed: a later release tries again.
             segment.size == size && spares <= most || disk.remove(&segment.path).is_err()
         });
+    }
+
+    /// Gives up the segments after the one of `end`, where [`Journal::replay`] found that the frames
+    /// end: they were begun by starts that came no further and hold nothing. They are used again,
+    /// and so keep the numbers that were given away from being given twice.
+    pub fn discard_after(&mut self, end: &Position) {
+        for segment in &mut self.segments {
+            if segment.header.is_some_and(|header| header.number > end.segment) {
+                segment.header = None;
+            }
+        }
     }
 
     /// Bytes of the files whose frames may still be needed.

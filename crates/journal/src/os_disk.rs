@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -30,11 +31,26 @@ struct OsFile {
     direct: Mutex<Option<Direct>>,
     /// Written anywhere, so never past the page cache.
     in_place: bool,
+    syncs: Latch,
+}
+
+/// Makes the first failure the last outcome. The kernel tells of pages that it could not write, and
+/// dropped, once; the next sync of the same file would succeed without them.
+#[derive(Debug, Default)]
+struct Latch(AtomicBool);
+
+impl Latch {
+    fn run(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        if self.0.load(Ordering::Acquire) {
+            return Err(io::Error::other("an earlier sync of this file failed"));
+        }
+        sync().inspect_err(|_| self.0.store(true, Ordering::Release))
+    }
 }
 
 impl OsFile {
     fn new(file: File) -> Arc<Self> {
-        Arc::new(Self { file, direct: Mutex::default(), in_place: false })
+        Arc::new(Self { file, direct: Mutex::default(), in_place: false, syncs: Latch::default() })
     }
 }
 
@@ -46,7 +62,7 @@ impl Disk for OsDisk {
 
     fn edit(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Ok(Arc::new(OsFile { file, direct: Mutex::default(), in_place: true }))
+        Ok(Arc::new(OsFile { file, direct: Mutex::default(), in_place: true, syncs: Latch::default() }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -136,10 +152,12 @@ impl DiskFile for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        if let Some(direct) = self.direct.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            direct.finish(&self.file)?;
-        }
-        self.file.sync_data()
+        self.syncs.run(|| {
+            if let Some(direct) = self.direct.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                direct.finish(&self.file)?;
+            }
+            self.file.sync_data()
+        })
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -167,4 +185,36 @@ fn write_cached(file: &File, mut at: u64, chunks: &[Bytes]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_sync_is_never_followed_by_one_that_succeeds() {
+        let latch = Latch::default();
+        latch.run(|| Ok(())).unwrap();
+        assert_eq!(
+            latch.run(|| Err(io::ErrorKind::StorageFull.into())).unwrap_err().kind(),
+            io::ErrorKind::StorageFull
+        );
+        latch.run(|| panic!("the file is not asked again")).unwrap_err();
+    }
+
+    #[test]
+    fn a_large_file_whose_tail_was_lost_stays_unsynced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        drop(File::create_new(&path).unwrap());
+        // Takes no writes, so what the buffer still holds at the sync cannot leave it.
+        let file = OsFile::new(File::open(&path).unwrap());
+        if file.write(0, &[Bytes::from(vec![1; LARGE])]).is_err() || file.direct.lock().unwrap().is_none() {
+            // A file system without writes past its cache.
+            return;
+        }
+        file.sync().unwrap_err();
+        file.sync().unwrap_err();
+    }
 }

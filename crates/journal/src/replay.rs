@@ -2,7 +2,9 @@
 //!
 //! One frame at a time is on its way: a frame is written only after the one before was synced. So
 //! where a frame does not read and a later one of the same segment does, or a segment was begun
-//! that is later by more than the frame which names it, the missing one had been durable.
+//! that is later by more than the frame which names it, the missing one had been durable. And a
+//! segment that nothing names is begun by a start, whose frames are taken only once replays begin
+//! in it: a frame there, and a replay that ends before, are of two different states.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +26,10 @@ pub(crate) fn run<E: From<Error>>(
 ) -> Result<Position, E> {
     let reader = Reader { disk, folder, journal, segments };
     let mut next = from;
+    if from.segment == 0 {
+        reader.unused(&from)?;
+        return Ok(from);
+    }
     let mut open = reader.segment(from.segment)?;
     loop {
         let Some(found) = open.frame(journal, &next) else {
@@ -84,20 +90,37 @@ impl Reader<'_> {
         if (open.content.len() as u64) < open.header.size || open.later_frame(self.journal, next) {
             return Err(open.damaged(next));
         }
-        let later = self.segments.iter().filter_map(|it| Some((it, it.header?)));
-        for (segment, header) in later.filter(|(_, header)| header.number > next.segment) {
+        for (segment, header) in self.later(next) {
             // Begun when the frame before its first, which names it, was the next to be written.
-            let skipped = header.first > next.sequence.saturating_add(1);
-            let named = header.first == next.sequence.saturating_add(1) && {
-                let after = self.read(segment, header)?;
-                let first = after.at(self.journal, BLOCK as u64);
-                first.is_some_and(|found| found.sequence == header.first)
-            };
-            if skipped || named {
+            let named = next.sequence.saturating_add(1);
+            if header.first > named || header.first == named && self.used(segment, header)? {
                 return Err(open.damaged(next));
             }
         }
+        self.unused(next)
+    }
+
+    /// That no frame is in a segment after the one of `next`.
+    fn unused(&self, next: &Position) -> Result<(), Error> {
+        for (segment, header) in self.later(next) {
+            if self.used(segment, header)? {
+                return Err(Error::Ahead { path: segment.path.clone(), first: header.first });
+            }
+        }
         Ok(())
+    }
+
+    fn later(&self, next: &Position) -> impl Iterator<Item = (&Segment, Header)> {
+        let after = next.segment;
+        let all = self.segments.iter().filter_map(|it| Some((it, it.header?)));
+        all.filter(move |(_, header)| header.number > after)
+    }
+
+    /// Whether any whole frame of this use of the segment is in it.
+    fn used(&self, segment: &Segment, header: Header) -> Result<bool, Error> {
+        let after = self.read(segment, header)?;
+        let mut blocks = (BLOCK..after.content.len().saturating_sub(HEADER)).step_by(BLOCK);
+        Ok(blocks.any(|at| after.at(self.journal, at as u64).is_some_and(|found| found.sequence >= header.first)))
     }
 }
 

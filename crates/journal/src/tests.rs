@@ -69,7 +69,8 @@ fn frames_come_back_in_order_over_many_segments() {
     assert!(read == written);
     assert_eq!(Some(end), journal.position());
     assert!(segments(dir.path()).len() > 10);
-    // From the middle too, and from the end.
+    assert_eq!(found(dir.path(), end).unwrap(), (Vec::new(), end));
+    // From the middle of what another start wrote, too.
     let middle = {
         let mut journal = open(dir.path());
         journal.begin(1, 0).unwrap();
@@ -77,7 +78,6 @@ fn frames_come_back_in_order_over_many_segments() {
         journal.append(frame(b"one")).unwrap()
     };
     assert_eq!(found(dir.path(), middle).unwrap().0.len(), 0);
-    assert_eq!(found(dir.path(), end).unwrap(), (Vec::new(), end));
 }
 
 #[test]
@@ -277,4 +277,73 @@ fn a_file_left_half_allocated_is_removed() {
 fn a_position_comes_back() {
     let position = Position { segment: 1, offset: 2, sequence: 3, previous: u64::MAX };
     assert_eq!(Position::decode(&position.encode()), position);
+}
+
+#[test]
+fn frames_of_a_later_start_are_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, from) = filled(dir.path(), &bodies(3, 10));
+    let end = journal.position().unwrap();
+    // A later start, from which on replays begin there, and an older position beside it.
+    let begun = journal.begin(end.sequence, end.previous).unwrap();
+    journal.resume();
+    for position in [from, end] {
+        assert_eq!(found(dir.path(), position).unwrap().1, end, "nothing was taken there yet");
+    }
+    journal.append(frame(b"later")).unwrap();
+    journal.append(frame(b"and more")).unwrap();
+    let path = segments(dir.path()).pop().unwrap();
+    let good = fs::read(&path).unwrap();
+    let new = Position { segment: 0, offset: 0, sequence: 1, previous: 0 };
+    for position in [from, end] {
+        let error = found(dir.path(), position).unwrap_err();
+        let Error::Ahead { path: named, first } = &error else { panic!("{error:?}") };
+        assert_eq!((named, *first), (&path, end.sequence));
+    }
+    assert!(matches!(found(dir.path(), new), Err(Error::Ahead { first: 1, .. })), "that of a new store");
+    assert_eq!(found(dir.path(), begun).unwrap().0.len(), 2);
+    // One frame of them is enough, whichever.
+    let mut damaged = good;
+    damaged[BLOCK as usize + 50] ^= 1;
+    fs::write(&path, damaged).unwrap();
+    assert!(matches!(found(dir.path(), from), Err(Error::Ahead { .. })));
+}
+
+#[test]
+fn a_write_that_failed_and_is_there_makes_an_older_start_no_less_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, from) = filled(dir.path(), &bodies(3, 10));
+    let before = {
+        let Position { sequence, previous, .. } = journal.position().unwrap();
+        (sequence, previous)
+    };
+    // Its outcome was unknown, so the next start began another segment under the same number.
+    journal.append(frame(b"unknown")).unwrap();
+    journal.begin(before.0, before.1).unwrap();
+    journal.resume();
+    assert_eq!(found(dir.path(), from).unwrap().0.len(), 4, "it may come back while nothing was taken since");
+    journal.append(frame(b"later")).unwrap();
+    assert!(matches!(found(dir.path(), from), Err(Error::Ahead { .. })));
+}
+
+#[test]
+fn starts_that_come_no_further_do_not_use_a_journal_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, from) = filled(dir.path(), &bodies(3, 10));
+    let end = journal.position().unwrap();
+    drop(journal);
+    for start in 0..600 {
+        let mut journal = open(dir.path());
+        assert_eq!(journal.replay(from, |_, _| Ok::<_, Error>(())).unwrap(), end);
+        journal.discard_after(&end);
+        // And it stops before that is where replays begin.
+        journal.begin(end.sequence, end.previous).unwrap_or_else(|error| panic!("start {start}: {error:?}"));
+    }
+    assert_eq!(segments(dir.path()).len(), 2);
+    let mut journal = open(dir.path());
+    let begun = journal.begin(end.sequence, end.previous).unwrap();
+    assert!(begun.segment > 600, "no number is given twice");
+    journal.resume();
+    journal.append(frame(b"on")).unwrap();
+    assert_eq!(found(dir.path(), begun).unwrap().0, [b"on"]);
 }

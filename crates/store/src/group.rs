@@ -24,6 +24,8 @@ pub(crate) enum Request {
     Trim(Position),
     /// The database of this generation failed a reader.
     Reopen(u64),
+    /// Everything so far in the form that needs no replay.
+    Checkpoint,
     /// Nothing but whether a commit would be taken.
     Probe,
 }

@@ -82,8 +82,9 @@ impl Writer {
         self.view.publish(None);
         self.open = None;
         self.generation += 1;
-        let (mut index, journal) = self.opener.open()?;
+        let (mut index, mut journal) = self.opener.open()?;
         replay(&mut index, &journal)?;
+        journal.discard_after(&index.next);
         self.view.publish(Some(index.snapshot(self.generation)?));
         let open = self.open.insert(Open { index, journal, since: 0 });
         if let Err(failure) = open.resume() {
@@ -99,6 +100,10 @@ impl Writer {
         let tuning = self.opener.tuning;
         let open = self.open.as_mut().ok_or(Failure::Latched)?;
         open.make_room(tuning.limit_bytes, tuning.waiting_bytes)?;
+        if group.iter().any(is_checkpoint) {
+            // It is alone in its part.
+            return open.finish().map(|()| group.iter().map(|_| Outcome::Unchanged).collect());
+        }
         let applied = guarded(|| {
             let transaction = open.index.begin()?;
             let mut frame = Frame::default();
@@ -176,9 +181,10 @@ impl Apply for Writer {
             let fitting = rest.iter().take_while(|request| {
                 let first = bytes == 0;
                 bytes += 1 + size(request);
-                first || bytes <= GROUP_BYTES
+                first || bytes <= GROUP_BYTES && !is_checkpoint(request)
             });
-            let (part, later) = rest.split_at(fitting.count().max(1));
+            let fitting = if is_checkpoint(&rest[0]) { 1 } else { fitting.count().max(1) };
+            let (part, later) = rest.split_at(fitting);
             answers.extend(self.part(part));
             rest = later;
         }
@@ -191,13 +197,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.view.publish(None);
         let Some(open) = &mut self.open else { return };
-        let ended = match open.journal.stopped() {
-            // Cuts off what the write that failed may have left.
-            Some(_) => open.resume(),
-            None if open.since > 0 => open.index.checkpoint(open.index.next),
-            None => Ok(()),
-        };
-        if let Err(failure) = ended {
+        if let Err(failure) = open.finish() {
             tracing::warn!(?failure, "no checkpoint at the end; the next start takes longer");
         }
     }
@@ -239,6 +239,20 @@ impl Open {
         self.release();
         self.journal.resume();
         self.since = 0;
+        Ok(())
+    }
+
+    /// Makes durable in the database what only the journal has: a start after this has nothing to
+    /// replay.
+    fn finish(&mut self) -> Result<(), Failure> {
+        match self.journal.stopped() {
+            // Cuts off what the write that failed may have left.
+            Some(_) => return self.resume(),
+            None if self.since > 0 => self.checkpoint()?,
+            None => {}
+        }
+        self.index.settle()?;
+        self.release();
         Ok(())
     }
 
@@ -299,10 +313,15 @@ impl Outcome {
     }
 }
 
+/// Whether it is a request that fails for reasons which are not those of a commit beside it.
+fn is_checkpoint(request: &Request) -> bool {
+    matches!(request, Request::Checkpoint)
+}
+
 fn size(request: &Request) -> usize {
     match request {
         Request::Commit(batch) => batch.writes.iter().map(|write| Effect::from(write).size()).sum(),
-        Request::Trim(_) | Request::Reopen(_) | Request::Probe => 0,
+        Request::Trim(_) | Request::Reopen(_) | Request::Probe | Request::Checkpoint => 0,
     }
 }
 
@@ -321,7 +340,7 @@ fn apply(tables: &mut Tables<'_>, request: &Request, frame: &mut Frame) -> Resul
             Ok(Outcome::Applied)
         }
         // Done before the transaction began.
-        Request::Reopen(_) | Request::Probe => Ok(Outcome::Unchanged),
+        Request::Reopen(_) | Request::Probe | Request::Checkpoint => Ok(Outcome::Unchanged),
     }
 }
 
@@ -344,9 +363,6 @@ fn commit(tables: &mut Tables<'_>, batch: &Batch, frame: &mut Frame) -> Result<O
 /// Applies what the journal has beyond the database.
 fn replay(index: &mut Index, journal: &Journal) -> Result<(), Failure> {
     let from = index.next;
-    if from.segment == 0 {
-        return Ok(());
-    }
     let transaction = index.begin()?;
     let mut tables = Tables::open(&transaction)?;
     let end: End = journal.replay(from, |sequence, payload| {

@@ -249,6 +249,93 @@ async fn a_clean_end_leaves_nothing_to_replay_and_files_are_used_again() {
     assert!(fs::read_dir(dir.path().join("meta.journal")).unwrap().count() <= 9);
 }
 
+#[tokio::test]
+async fn after_a_checkpoint_a_killed_store_has_nothing_to_replay() {
+    let (checkpointed, not) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let disk = Recorder::new();
+    let store = disk.full_size_meta().unwrap();
+    let mut known = Known::default();
+    for n in 0..20 {
+        known.try_put(&store, n).await.unwrap();
+    }
+    let before = disk.position();
+    store.checkpoint().await.unwrap();
+    let after = disk.position();
+    store.checkpoint().await.unwrap();
+    assert_eq!(disk.position(), after, "nothing is written where there is nothing to do");
+    for (dir, at) in [(&not, before), (&checkpointed, after)] {
+        disk.crash(at, Loss::Everything, 0).export(dir.path()).unwrap();
+        let database = Database::open(dir.path().join("meta.redb")).unwrap();
+        let table = database.begin_read().unwrap().open_table(PAIRS).unwrap();
+        assert_eq!(table.get(&b"last"[..]).unwrap().is_some(), at == after);
+    }
+    // Killed anywhere in the middle of it.
+    for at in before..=after {
+        for (loss, seed) in [(Loss::Everything, 0), (Loss::Random, 1), (Loss::Random, 2)] {
+            known.check(&disk.crash(at, loss, seed).meta().unwrap(), &format!("cut at {at}, {loss:?}")).await;
+        }
+    }
+    known.try_put(&store, 20).await.unwrap();
+    known.check(&disk.crash(disk.position(), Loss::Everything, 0).meta().unwrap(), "written on").await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_beside_commits_fails_alone() {
+    let disk = Recorder::new();
+    let store = disk.meta().unwrap();
+    let mut known = Known::default();
+    known.try_put(&store, 0).await.unwrap();
+    disk.set_capacity(Some(0));
+    let (first, checkpoint, second) = tokio::join!(
+        store.commit(Batch::default().put("a", "1")),
+        store.checkpoint(),
+        store.commit(Batch::default().put("b", "2")),
+    );
+    (first.unwrap(), second.unwrap());
+    disk.set_capacity(None);
+    // Whether or not the file had to grow.
+    drop(checkpoint);
+    store.checkpoint().await.unwrap();
+    assert_eq!(
+        (store.get(b"a").await.unwrap().unwrap(), store.get(b"b").await.unwrap().unwrap()),
+        ("1".into(), "2".into())
+    );
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_database_beside_its_journal_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("meta.redb"), dir.path().join("copy"));
+    drop(RedbStore::open(&path).unwrap());
+    fs::copy(&path, &copy).unwrap();
+    for n in 0..12 {
+        let store = RedbStore::open(&path).unwrap();
+        store.commit(put(n)).await.unwrap();
+        drop(store);
+        let newest = fs::read(&path).unwrap();
+        // Its segment is there, and was given up, or is in use for something else.
+        fs::copy(&copy, &path).unwrap();
+        let refused = RedbStore::open(&path).unwrap_err();
+        assert!(matches!(refused, Error::Damaged { .. }), "{refused:?}");
+        let told = refused.to_string();
+        assert!(told.contains("an older copy of the metadata") || told.contains("is missing"), "{told}");
+        fs::write(&path, newest).unwrap();
+        assert_eq!(RedbStore::open(&path).unwrap().get(b"last").await.unwrap().unwrap(), n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_journal_whose_database_is_gone_is_not_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let known = killed(dir.path()).await;
+    let (path, beside) = (dir.path().join("meta.redb"), dir.path().join("beside"));
+    fs::rename(&path, &beside).unwrap();
+    let refused = RedbStore::open(&path).unwrap_err().to_string();
+    assert!(refused.contains("meta.redb is missing, and its journal is there"), "{refused}");
+    fs::rename(&beside, &path).unwrap();
+    known.check(&RedbStore::open(&path).unwrap(), "back").await;
+}
+
 /// A database as a version without a journal left it.
 fn old(path: &Path, changes: u64) -> BTreeMap<String, Vec<u8>> {
     let database = Database::create(path).unwrap();

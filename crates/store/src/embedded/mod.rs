@@ -176,6 +176,16 @@ impl RedbStore {
         self.committer.submit(Request::Probe).await
     }
 
+    /// Makes durable in the database what so far only the journal has, so that the next opening has
+    /// nothing to replay: for a process that is about to end, and may be killed in the middle of it.
+    /// What is committed afterwards is as durable as before, in the journal.
+    ///
+    /// # Errors
+    /// What the medium said. The next opening replays then.
+    pub async fn checkpoint(&self) -> Result<(), Error> {
+        self.committer.submit(Request::Checkpoint).await
+    }
+
     /// Reads from the current snapshot. A database that failed before is opened again once: an
     /// input/output error, a full disk say, makes redb refuse everything from then on.
     async fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, Failure>) -> Result<T, Error> {

@@ -32,18 +32,31 @@ impl Opener {
 
     /// Opens the file, or creates it first, with the journal that belongs to it.
     pub(super) fn open(&self) -> Result<(Index, Journal), Error> {
+        // Beside the file: `meta.redb` has its journal in `meta.journal`.
+        let folder = self.path.with_extension("journal");
         match self.disk.stat(&self.path) {
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.refuse_orphan(&folder)?;
+                self.create()?;
+            }
             Err(error) => return Err(error.into()),
         }
         let (database, staged) = self.database(&self.path)?;
         let (id, next) = guarded(|| journal_of(&database)).map_err(|failure| self.named(failure))?;
-        // Beside the file: `meta.redb` has its journal in `meta.journal`.
-        let folder = self.path.with_extension("journal");
         let disk = self.disk.clone();
         let journal = Journal::open(disk, &folder, id, self.tuning.journal).map_err(Failure::from)?;
         Ok((Index::new(database, staged, next), journal))
+    }
+
+    /// A journal is begun only once its database is there. Without it, a new store would take the
+    /// journal's files for its own and overwrite what may be needed to restore the other.
+    fn refuse_orphan(&self, folder: &Path) -> Result<(), Error> {
+        if !self.disk.list(folder)?.iter().any(|name| name.ends_with(".seg")) {
+            return Ok(());
+        }
+        let (path, folder) = (self.path.display(), folder.display());
+        Err(Error::Damaged { what: format!("{path} is missing, and its journal is there, in {folder}") })
     }
 
     /// Creates the database under another name and renames it when it is whole and durable: a
