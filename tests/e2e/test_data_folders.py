@@ -53,3 +53,45 @@ def test_a_folder_without_a_journal_is_migrated(folder):
         assert gateway.client("s3").get_object(Bucket="kept", Key="new")["Body"].read() == b"new"
     gateway.stop()
     assert any((folder / "meta.journal").iterdir())
+
+
+def test_a_gateway_that_is_told_to_stop_leaves_nothing_to_replay(tmp_path):
+    gateway = Gateway(tmp_path / "data", "--log", "info")
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket="kept")
+
+    def replayed(how):
+        s3.put_object(Bucket="kept", Key="key", Body=how.name.encode())
+        gateway.stop(how)
+        os.truncate(gateway.stderr_path, 0)
+        gateway.start()
+        assert gateway.client("s3").get_object(Bucket="kept", Key="key")["Body"].read() == how.name.encode()
+        return "applied the journal" in gateway.stderr_path.read_text()
+
+    s3 = gateway.client("s3")
+    assert replayed(signal.SIGKILL)
+    s3 = gateway.client("s3")
+    assert not replayed(signal.SIGTERM)
+    gateway.stop()
+
+
+def test_an_older_copy_of_the_metadata_beside_its_journal_does_not_start(tmp_path):
+    gateway = Gateway(tmp_path / "data")
+    gateway.stop()
+    metadata = tmp_path / "data" / "meta.redb"
+    copy = metadata.read_bytes()
+    gateway.start()
+    gateway.client("s3").create_bucket(Bucket="kept")
+    gateway.stop(signal.SIGKILL)
+    newest = metadata.read_bytes()
+    for content in (copy, None):
+        metadata.unlink()
+        if content is not None:
+            metadata.write_bytes(content)
+        with pytest.raises(AssertionError, match="older copy|segment . of the journal|meta.redb is missing"):
+            gateway.start()
+        assert gateway.process.wait(timeout=60) != 0
+    metadata.write_bytes(newest)
+    gateway.start()
+    assert [b["Name"] for b in gateway.client("s3").list_buckets()["Buckets"]] == ["kept"]
+    gateway.stop()

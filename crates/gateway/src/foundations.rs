@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, JsonLines, Lenient};
 use arqueta_model::{Clock, SystemClock};
-use arqueta_store::{BlobStore, FsBlobs, MetaStore};
+use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbStore};
 
 use crate::Error;
 use crate::config::Config;
@@ -15,6 +15,8 @@ use crate::{data_folder, metadata};
 pub struct Foundations {
     /// Metadata.
     pub meta: Arc<dyn MetaStore>,
+    /// The same, where it has a journal: for a last checkpoint.
+    pub journaled: Option<Arc<RedbStore>>,
     /// Bodies.
     pub blobs: Arc<dyn BlobStore>,
     /// The record.
@@ -34,7 +36,7 @@ impl Foundations {
         let data = &config.data_dir;
         data_folder::open(data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let meta = metadata::open(config)?;
+        let metadata::Opened { meta, journaled } = metadata::open_store(config)?;
         let blobs = FsBlobs::open(data.join("blobs")).map_err(Error::open("bodies in the data folder"))?;
         let record = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
         let record = Arc::new(record);
@@ -42,6 +44,6 @@ impl Foundations {
             true => record.clone(),
             false => Arc::new(Lenient(record.clone())),
         };
-        Ok(Self { meta, blobs: Arc::new(blobs), audit, record: Some(record), clock })
+        Ok(Self { meta, journaled, blobs: Arc::new(blobs), audit, record: Some(record), clock })
     }
 }

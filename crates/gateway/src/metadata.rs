@@ -8,12 +8,28 @@ use arqueta_store::{MetaStore, RedbOptions, RedbStore};
 use crate::Error;
 use crate::config::{Config, Engine};
 
+/// The metadata of a data folder.
+pub(crate) struct Opened {
+    /// Whatever keeps it.
+    pub(crate) meta: Arc<dyn MetaStore>,
+    /// The same, where it has a journal.
+    pub(crate) journaled: Option<Arc<RedbStore>>,
+}
+
+/// As [`open_store`], for who only reads and writes.
+///
+/// # Errors
+/// As [`open_store`].
+pub(crate) fn open(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
+    Ok(open_store(config)?.meta)
+}
+
 /// Opens the metadata of `config.data_dir`, or creates it there.
 ///
 /// # Errors
 /// [`Error::Open`]; [`Error::Config`] while another process has it open, for an engine that this binary lacks, and where the folder has
 /// its metadata in the other one: it would look empty.
-pub(crate) fn open(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
+pub(crate) fn open_store(config: &Config) -> Result<Opened, Error> {
     let other = match config.metadata.engine {
         Engine::Redb => Engine::Sled,
         Engine::Sled => Engine::Redb,
@@ -30,7 +46,8 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
         Engine::Redb => {
             let options = RedbOptions { cache_bytes: config.limits.metadata_cache_bytes, ..RedbOptions::default() };
             let store = RedbStore::open_with(&path, options).map_err(|error| unopened(&path, error))?;
-            Ok(Arc::new(store))
+            let store = Arc::new(store);
+            Ok(Opened { meta: store.clone(), journaled: Some(store) })
         }
         #[cfg(feature = "sled")]
         Engine::Sled => {
@@ -39,7 +56,7 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
                  restored, and the power-loss tests of this gateway do not cover it"
             );
             let store = arqueta_store::SledStore::open(&path).map_err(|error| unopened(&path, error))?;
-            Ok(Arc::new(store))
+            Ok(Opened { meta: Arc::new(store), journaled: None })
         }
         #[cfg(not(feature = "sled"))]
         Engine::Sled => {

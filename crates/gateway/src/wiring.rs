@@ -13,7 +13,7 @@ use arqueta_keys::{Authenticated, Embedded};
 use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
 use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
-use arqueta_store::{Damages, Headroom, MetaStore};
+use arqueta_store::{Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
 
 use crate::Error;
@@ -37,6 +37,9 @@ use crate::route::Router;
 use crate::strays::Strays;
 use crate::trails;
 
+/// How long the end of the process waits for the last checkpoint of the metadata.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(20);
+
 /// A gateway with all its parts.
 pub struct Gateway {
     /// What the S3 port serves.
@@ -56,6 +59,7 @@ pub struct Gateway {
     /// What may change while it runs.
     pub live: Arc<Live>,
     desk: Desk,
+    journaled: Option<Arc<RedbStore>>,
     room: Arc<Headroom>,
     engine: Arc<Engine>,
     kms: Embedded,
@@ -71,7 +75,7 @@ impl Gateway {
     /// # Errors
     /// [`Error::Open`] names the part; [`Error::Config`].
     pub async fn open(config: &Config, foundations: Foundations) -> Result<Self, Error> {
-        let Foundations { meta, blobs, audit, record, clock } = foundations;
+        let Foundations { meta, journaled, blobs, audit, record, clock } = foundations;
         let backends = Backends::new(&config.kms, &clock)?;
         let damages = Arc::new(Damages::named_by(name_of));
         let stored = meta.clone();
@@ -136,6 +140,7 @@ impl Gateway {
         Ok(Self {
             damages,
             desk: Desk { meta: stored, iam },
+            journaled,
             room,
             router,
             metrics,
@@ -229,6 +234,9 @@ impl Gateway {
         {
             tracing::error!(%error, "the end of the audit record could not be kept");
         }
+        if let Some(store) = &self.journaled {
+            last_checkpoint(store, &*self.clock).await;
+        }
     }
 }
 
@@ -319,6 +327,20 @@ fn aws(
 fn room(config: &Config) -> Result<Headroom, Error> {
     let failed = |source| Error::DataDir { path: config.data_dir.clone(), source };
     Headroom::open(&config.data_dir, config.storage.room()).map_err(failed)
+}
+
+/// So that the next start has nothing to replay. Everything is durable without it.
+async fn last_checkpoint(store: &RedbStore, clock: &dyn Clock) {
+    tokio::select! {
+        done = store.checkpoint() => match done {
+            Ok(()) => tracing::info!("the metadata is closed; the next start has nothing to replay"),
+            Err(error) => tracing::warn!(%error, "no last checkpoint of the metadata; the next start replays its journal"),
+        },
+        () = clock.sleep(LAST_CHECKPOINT) => tracing::warn!(
+            seconds = LAST_CHECKPOINT.as_secs(),
+            "the last checkpoint of the metadata is not waited for any longer; the next start replays its journal"
+        ),
+    }
 }
 
 /// Looks every second how much space is left.

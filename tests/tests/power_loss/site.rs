@@ -93,6 +93,7 @@ impl Site {
         let clock = Arc::new(Resting::default());
         let foundations = Foundations {
             meta: meta.clone(),
+            journaled: None,
             blobs: blobs.clone(),
             audit: Arc::new(Memory::default()),
             record: None,
