@@ -12,7 +12,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from conftest import ACCOUNT, BINARY, SECRET_KEY, customer, refused
+from conftest import ACCOUNT, BINARY, SECRET_KEY, Gateway, customer, refused
 
 OTHER = "111122223333"
 
@@ -448,3 +448,46 @@ def test_what_nobody_signed_and_a_delete_written_oddly_are_told_as_they_are(star
     assert {"CreateTrail", "PutEventSelectors", "StartLogging"} <= set(announced)
     assert not {"CopyObject", "DeleteObjects"} & set(announced)
     assert verify(gateway)[0] == 0
+
+
+def test_metadata_that_was_put_back_is_refused_until_it_is_accepted(tmp_path):
+    """Policies, identities and keys of yesterday under the record of today."""
+    gateway = Gateway(tmp_path / "data")
+    iam = gateway.client("iam")
+    iam.create_user(UserName="kept")
+    gateway.stop()
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    shutil.copytree(gateway.data / "meta.journal", backup / "meta.journal")
+    shutil.copy(gateway.data / "meta.redb", backup / "meta.redb")
+
+    gateway.start()
+    iam = gateway.client("iam")
+    iam.delete_user(UserName="kept")
+    gateway.stop()
+    for restart in (signal.SIGTERM, signal.SIGKILL):
+        gateway.start()
+        gateway.stop(restart)
+
+    def put_back():
+        shutil.rmtree(gateway.data / "meta.journal")
+        shutil.copytree(backup / "meta.journal", gateway.data / "meta.journal")
+        shutil.copy(backup / "meta.redb", gateway.data / "meta.redb")
+
+    put_back()
+    code, told = audit(gateway, "verify")
+    assert code == 1 and "the metadata was put back" in told[0], told
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="older than the audit record.*--accept-older-metadata"):
+            gateway.start()
+        assert gateway.process.wait(timeout=60) != 0
+    gateway.options = ("--accept-older-metadata",)
+    gateway.start()
+    assert [u["UserName"] for u in gateway.client("iam").list_users()["Users"]] == ["kept"]
+    [accepted] = gateway.events("OlderMetadataAccepted")
+    assert accepted["serviceEventDetails"]["notedGroup"] > accepted["serviceEventDetails"]["knownGroup"]
+    gateway.stop(signal.SIGKILL)
+    gateway.options = ()
+    gateway.start()
+    gateway.stop()
+    assert audit(gateway, "verify")[0] == 0

@@ -6,7 +6,8 @@
 //! group's lines, by a [`Sealer`] whose key does not lie beside the record. So an edit, a removal,
 //! an insertion, another order and a move between files each break the chain where they happened.
 //! The end of the chain is kept elsewhere ([`Head`]), since a chain alone does not show that its
-//! last links are missing.
+//! last links are missing. A seal says in turn which end is known to be kept there: metadata that
+//! knows only an earlier one was put back as it had been.
 
 use arqueta_store::{Batch, MetaStore};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ pub(crate) const TAG: usize = 32;
 /// Where the metadata store keeps the head.
 const HEAD: &[u8] = b"audit/head";
 const GROUP_DOMAIN: &[u8] = b"arqueta/1/record/group\0";
+/// Of seals that say what is kept.
+const KEPT_DOMAIN: &[u8] = b"arqueta/2/record/group\0";
 const HEAD_DOMAIN: &[u8] = b"arqueta/1/record/head\0";
 
 /// Makes tags. The key stays with whoever implements it; a tag is a pseudorandom function of the
@@ -42,6 +45,9 @@ pub struct Head {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Seal {
     pub(crate) sequence: u64,
+    /// Number of a seal that the metadata was known to keep as the chain's end; 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) kept: u64,
     #[serde(with = "hexadecimal")]
     pub(crate) previous: [u8; TAG],
     #[serde(with = "hexadecimal")]
@@ -55,15 +61,16 @@ struct Line {
 }
 
 impl Seal {
-    /// The seal that follows `head`, over the lines `group` in the file called `file`.
-    pub(crate) fn next(sealer: &dyn Sealer, head: Head, file: &str, group: &[u8]) -> Self {
-        let (sequence, previous) = (head.sequence + 1, head.tag);
-        Self { sequence, previous, tag: tag(sealer, sequence, &previous, file, group) }
+    /// The seal that follows `head`, over the lines `group` in the file called `file`, while the
+    /// metadata keeps the end number `kept`.
+    pub(crate) fn next(sealer: &dyn Sealer, head: Head, kept: u64, file: &str, group: &[u8]) -> Self {
+        let seal = Self { sequence: head.sequence + 1, kept, previous: head.tag, tag: [0; TAG] };
+        Self { tag: tag(sealer, &seal, file, group), ..seal }
     }
 
     /// Whether the seal is the one that was made over these lines in this file.
     pub(crate) fn covers(&self, sealer: &dyn Sealer, file: &str, group: &[u8]) -> bool {
-        self.tag == tag(sealer, self.sequence, &self.previous, file, group)
+        self.tag == tag(sealer, self, file, group)
     }
 
     /// The chain's end after this seal.
@@ -89,12 +96,19 @@ impl Seal {
     }
 }
 
-fn tag(sealer: &dyn Sealer, sequence: u64, previous: &[u8; TAG], file: &str, group: &[u8]) -> [u8; TAG] {
+fn is_none(kept: &u64) -> bool {
+    *kept == 0
+}
+
+fn tag(sealer: &dyn Sealer, seal: &Seal, file: &str, group: &[u8]) -> [u8; TAG] {
     let length = |bytes: &[u8]| (bytes.len() as u64).to_be_bytes();
+    let kept = seal.kept.to_be_bytes();
+    let (domain, kept) = if is_none(&seal.kept) { (GROUP_DOMAIN, &[][..]) } else { (KEPT_DOMAIN, &kept[..]) };
     sealer.tag(&[
-        GROUP_DOMAIN,
-        previous,
-        &sequence.to_be_bytes(),
+        domain,
+        kept,
+        &seal.previous,
+        &seal.sequence.to_be_bytes(),
         &length(file.as_bytes()),
         file.as_bytes(),
         &length(group),
@@ -180,7 +194,12 @@ mod tests {
     #[test]
     fn a_seal_covers_exactly_its_group_file_number_and_predecessor() {
         let head = Head { sequence: 6, tag: [9; TAG] };
-        let seal = Seal::next(&TestSealer(1), head, "f", b"a\nb\n");
+        for kept in [0, 5] {
+            covers_exactly(Seal::next(&TestSealer(1), head, kept, "f", b"a\nb\n"));
+        }
+    }
+
+    fn covers_exactly(seal: Seal) {
         assert_eq!((seal.sequence, seal.previous), (7, [9; TAG]));
         assert!(seal.covers(&TestSealer(1), "f", b"a\nb\n"));
         for (case, covered) in [
@@ -190,6 +209,8 @@ mod tests {
             ("a line less", seal.covers(&TestSealer(1), "f", b"a\n")),
             ("lines turned round", seal.covers(&TestSealer(1), "f", b"b\na\n")),
             ("a border moved", seal.covers(&TestSealer(1), "fa", b"\nb\n")),
+            ("another end kept", Seal { kept: seal.kept + 1, ..seal }.covers(&TestSealer(1), "f", b"a\nb\n")),
+            ("no end kept", seal.kept > 0 && Seal { kept: 0, ..seal }.covers(&TestSealer(1), "f", b"a\nb\n")),
             ("another number", Seal { sequence: 8, ..seal }.covers(&TestSealer(1), "f", b"a\nb\n")),
             ("another predecessor", Seal { previous: [8; TAG], ..seal }.covers(&TestSealer(1), "f", b"a\nb\n")),
         ] {
@@ -199,8 +220,11 @@ mod tests {
 
     #[test]
     fn a_seal_is_one_line_and_reads_back() {
-        let seal = Seal::next(&TestSealer(1), Head::default(), "f", b"a\n");
+        let after = Seal::next(&TestSealer(1), Head::default(), 3, "f", b"a\n").line();
+        assert_eq!(Seal::parse(after.trim_ascii_end()).unwrap().kept, 3);
+        let seal = Seal::next(&TestSealer(1), Head::default(), 0, "f", b"a\n");
         let line = seal.line();
+        assert!(!String::from_utf8_lossy(&line).contains("kept"), "as before there was such a number");
         assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1);
         assert!(Seal::is_seal(&line));
         assert_eq!(Seal::parse(&line[..line.len() - 1]), Some(seal));

@@ -11,6 +11,19 @@ pub enum Error {
     /// The head that the store keeps was not made by this record's key.
     #[error("the stored end of the audit record is not one that this gateway's root key vouches for")]
     ForgedHead,
+    /// The metadata is older than the record: it knows the chain's end number `found` and had once
+    /// been known to keep number `kept`.
+    #[error(
+        "the metadata is older than the audit record: it knows the record up to group {found}, and group {kept} had \
+         been noted in it. Identities, keys and policies may have been put back to what they were before. If they were \
+         restored from a backup, start once with --accept-older-metadata"
+    )]
+    OlderMetadata {
+        /// What it had kept.
+        kept: u64,
+        /// What it keeps.
+        found: u64,
+    },
     /// The sink is shutting down.
     #[error("the audit sink is closed")]
     Closed,
@@ -31,6 +44,6 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Closed | Self::ForgedHead)
+        !matches!(self, Self::Closed | Self::ForgedHead | Self::OlderMetadata { .. })
     }
 }

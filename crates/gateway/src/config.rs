@@ -84,6 +84,10 @@ pub struct Config {
     /// The one service to serve; all of them if absent. Command line and environment only.
     #[serde(skip)]
     pub only: Option<Only>,
+    /// Whether to start over metadata that the record says was later once. Command line only: it is
+    /// meant for one start.
+    #[serde(skip)]
+    pub accept_older_metadata: bool,
 }
 
 /// `[tls]`
@@ -215,6 +219,7 @@ impl Default for Config {
             limits: Limits::default(),
             storage: Storage::default(),
             only: None,
+            accept_older_metadata: false,
         }
     }
 }
@@ -280,6 +285,7 @@ impl Config {
         set(&mut self.domains, args.domains.as_ref());
         set(&mut self.log, args.log.as_ref());
         self.only = args.only;
+        self.accept_older_metadata = args.accept_older_metadata;
         if let Some(region) = &args.region {
             self.region = region.parse().map_err(|error| Error::Config(format!("--region {region:?}: {error}")))?;
         }

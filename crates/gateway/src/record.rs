@@ -30,6 +30,8 @@ pub struct Home {
     pub account: AccountId,
     /// Days that finished files are kept for; for ever if there is no number.
     pub keep_days: Option<u64>,
+    /// Whether metadata is taken that is older than the record says.
+    pub accept_older_metadata: bool,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -48,7 +50,9 @@ impl SealedRecord {
     /// is an event of `home`.
     ///
     /// # Errors
-    /// If the end of the record or of its chain cannot be read.
+    /// If the end of the record or of its chain cannot be read;
+    /// [`arqueta_audit::Error::OlderMetadata`] for metadata that was put back, unless `home` accepts
+    /// that.
     pub async fn begin(
         lines: Arc<JsonLines>,
         sealer: RecordSealer,
@@ -57,15 +61,25 @@ impl SealedRecord {
     ) -> Result<Self, arqueta_audit::Error> {
         let sealer = Arc::new(sealer);
         let known = Head::load(&*meta, &*sealer).await?;
-        let cut = lines.seal(sealer.clone(), known).await?;
+        let sealed = lines.seal(sealer.clone(), known).await;
+        let (cut, older) = match sealed {
+            Err(arqueta_audit::Error::OlderMetadata { kept, found }) if home.accept_older_metadata => {
+                (lines.seal_over_older(sealer.clone(), known).await?, Some((kept, found)))
+            }
+            sealed => (sealed?, None),
+        };
         let history = Arc::new(History::new(lines.folder(), sealer.clone()));
         let record = Self { lines, sealer, meta, history, home };
         if let Some(Cut { file, at, bytes }) = cut {
             let details = json!({ "file": file, "offset": at, "bytes": bytes });
             record.tell("UnacknowledgedRecordsCut", details).await?;
         }
-        if known.is_none() {
-            // From now on a record that is gone as a whole is missed.
+        if let Some((kept, found)) = older {
+            tracing::warn!(kept, found, "the metadata is older than the audit record, and is accepted as it is");
+            record.tell("OlderMetadataAccepted", json!({ "notedGroup": kept, "knownGroup": found })).await?;
+        }
+        if known.is_none() || older.is_some() {
+            // From now on a record that is gone as a whole is missed, and metadata older than this.
             record.keep(None).await?;
         }
         Ok(record)
@@ -145,10 +159,23 @@ impl SealedRecord {
     pub async fn keep(&self, kept: Option<Head>) -> Result<Option<Head>, arqueta_audit::Error> {
         let head = self.lines.head();
         match head {
-            Some(head) if kept != Some(head) => head.keep(&*self.meta, &*self.sealer).await?,
+            Some(head) if kept != Some(head) => {
+                head.keep(&*self.meta, &*self.sealer).await?;
+                self.lines.kept(head);
+            }
             _ => {}
         }
         Ok(head)
+    }
+
+    /// Has the record say up to where the metadata knows it, unless it does: metadata that is put
+    /// back to an earlier state is noticed by that. Returns the chain's end if it is the seal that
+    /// says so and nothing else: the metadata need not know it.
+    ///
+    /// # Errors
+    /// Failures of the record.
+    pub async fn note(&self) -> Result<Option<Head>, arqueta_audit::Error> {
+        self.lines.note_kept().await
     }
 
     /// Keeps the chain's end, and the record's files in order, for as long as it is polled.
@@ -167,9 +194,16 @@ impl SealedRecord {
                 // Finds out whether it can go on; until then it tells why not.
                 let _ = self.lines.flush().await;
             }
+            let before = kept;
             match self.keep(kept).await {
                 Ok(head) => kept = head,
                 Err(error) => tracing::error!(%error, "the end of the audit record could not be kept"),
+            }
+            // When nothing more is recorded for a while; what is recorded says it by itself.
+            if kept == before
+                && let Ok(Some(head)) = self.note().await
+            {
+                kept = Some(head);
             }
         }
     }

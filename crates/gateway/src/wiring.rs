@@ -81,10 +81,7 @@ impl Gateway {
         let stored = meta.clone();
         let (kms, meta) = Self::open_kms(config, &backends, meta, &damages, &audit, &clock).await?;
         let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
-        let record = match record {
-            Some(lines) => Some(seal(config, lines, &kms, &meta, &clock).await?),
-            None => None,
-        };
+        let record = seal(config, record, &kms, &meta, &clock).await?;
         ensure_keys(config, &kms, &*clock).await?;
         let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
         kms.join_identities(iam.clone()).await.map_err(Error::open("key service"))?;
@@ -229,10 +226,13 @@ impl Gateway {
         if let Err(error) = self.audit.flush().await {
             tracing::error!(%error, "the record could not be flushed");
         }
-        if let Some(record) = &self.record
-            && let Err(error) = record.keep(None).await
-        {
-            tracing::error!(%error, "the end of the audit record could not be kept");
+        if let Some(record) = &self.record {
+            if let Err(error) = record.keep(None).await {
+                tracing::error!(%error, "the end of the audit record could not be kept");
+            }
+            if let Err(error) = record.note().await {
+                tracing::error!(%error, "the record could not note what the metadata knows of it");
+            }
         }
         if let Some(store) = &self.journaled {
             last_checkpoint(store, &*self.clock).await;
@@ -267,22 +267,24 @@ fn probed(
     Probed { meta, record, backends, folder: config.data_dir.clone(), clock }
 }
 
-/// The record, sealed from here on.
+/// The record, sealed from here on, if one is kept here.
 async fn seal(
     config: &Config,
-    lines: Arc<JsonLines>,
+    record: Option<Arc<JsonLines>>,
     kms: &Embedded,
     meta: &Arc<dyn MetaStore>,
     clock: &Arc<dyn Clock>,
-) -> Result<Arc<SealedRecord>, Error> {
+) -> Result<Option<Arc<SealedRecord>>, Error> {
+    let Some(lines) = record else { return Ok(None) };
     let home = Home {
         region: config.region.clone(),
         account: config.account_id.clone(),
         keep_days: (config.audit.keep_days > 0).then_some(config.audit.keep_days),
+        accept_older_metadata: config.accept_older_metadata,
         clock: clock.clone(),
     };
     let sealed = SealedRecord::begin(lines, kms.record_sealer(), meta.clone(), home).await;
-    Ok(Arc::new(sealed.map_err(Error::open("audit record"))?))
+    Ok(Some(Arc::new(sealed.map_err(Error::open("audit record"))?)))
 }
 
 fn engine_settings(config: &Config) -> arqueta_engine::Config {

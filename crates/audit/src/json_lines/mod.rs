@@ -14,6 +14,7 @@ mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -32,7 +33,7 @@ pub use prune::{Prune, Pruned, prune};
 pub use reader::{Entries, Entry, Events};
 pub use verify::{Finding, Report, verify};
 pub use writer::Cut;
-use writer::{Message, Writer};
+use writer::{Message, Seen, Writer};
 
 /// How many appends may wait for the writer before further ones wait for room.
 const QUEUE: usize = 4096;
@@ -52,6 +53,7 @@ pub struct JsonLines {
     thread: Option<JoinHandle<()>>,
     folder: PathBuf,
     head: Arc<Mutex<Option<Head>>>,
+    kept: Arc<AtomicU64>,
     health: Health,
 }
 
@@ -86,14 +88,14 @@ impl JsonLines {
         let folder = folder.into();
         let path = folder.clone();
         let head = Arc::new(Mutex::new(None));
-        let health = Health::default();
-        let (shown, noted) = (head.clone(), health.clone());
-        let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size, shown, noted))
+        let (kept, health) = (Arc::new(AtomicU64::new(0)), Health::default());
+        let seen = Seen { head: head.clone(), kept: kept.clone(), health: health.clone() };
+        let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size, seen))
             .await
             .map_err(std::io::Error::other)??;
         let (queue, appends) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(appends))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head, health })
+        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head, kept, health })
     }
 
     /// Seals everything from now on. `known` is the chain's end as it was kept elsewhere: if the
@@ -104,9 +106,32 @@ impl JsonLines {
     /// stays where it is, and the record goes on in another file.
     ///
     /// # Errors
-    /// [`Error::Io`] if the end of the record cannot be read or cut.
+    /// [`Error::Io`] if the end of the record cannot be read or cut; [`Error::OlderMetadata`] if the
+    /// record says that where `known` was kept a later end had been ([`JsonLines::kept`]).
     pub async fn seal(&self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> Result<Option<Cut>, Error> {
-        self.ask(|answer| Message::Seal { sealer, known, answer }).await
+        self.ask(|answer| Message::Seal { sealer, known, over_older: false, answer }).await
+    }
+
+    /// As [`JsonLines::seal`], whatever end had been kept: for who restored the metadata from a backup.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub async fn seal_over_older(&self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> Result<Option<Cut>, Error> {
+        self.ask(|answer| Message::Seal { sealer, known, over_older: true, answer }).await
+    }
+
+    /// Tells that `head` is durably kept elsewhere. The seals that follow say so.
+    pub fn kept(&self, head: Head) {
+        self.kept.fetch_max(head.sequence, Ordering::AcqRel);
+    }
+
+    /// Makes it durable that the record is kept up to where it is, by a seal of no lines, if no seal
+    /// says so yet. Returns that seal, if it was needed: the chain's end then.
+    ///
+    /// # Errors
+    /// As of an append.
+    pub async fn note_kept(&self) -> Result<Option<Head>, Error> {
+        self.ask(|answer| Message::Note { answer }).await
     }
 
     /// Whether what is recorded now would be kept, as far as is known.

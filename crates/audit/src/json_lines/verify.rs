@@ -67,6 +67,14 @@ pub enum Finding {
         /// The first line that is not there.
         line: u64,
     },
+    /// The metadata knows an earlier end of the record than it had kept: it was put back to what it
+    /// had been.
+    OlderMetadata {
+        /// Number of the group that it had kept as the end.
+        kept: u64,
+        /// The number that it keeps.
+        found: u64,
+    },
     /// Something that vouches for nothing stands among the statements about what was removed.
     Anchor {
         /// Its line, from 1.
@@ -112,6 +120,9 @@ impl fmt::Display for Finding {
             }
             Self::Removed { finding } => write!(f, "removed since: {finding}"),
             Self::Reappeared { file } => write!(f, "{file}: was removed, and is there again with other contents"),
+            Self::OlderMetadata { kept, found } => {
+                write!(f, "the metadata was put back: it had noted group {kept}, and knows the record up to {found}")
+            }
             Self::NoHead => write!(f, "the metadata does not know where the record ends"),
             Self::Unsealed { file, first } => {
                 write!(f, "{file}: nothing vouches for what stands from line {first} on (left by a crash, or added)")
@@ -155,6 +166,8 @@ pub fn verify(folder: impl AsRef<Path>, sealer: &dyn Sealer, head: Option<Head>)
 pub(super) struct Check<'a> {
     sealer: &'a dyn Sealer,
     known: Option<Head>,
+    /// The latest end that the metadata is known to have kept.
+    kept: u64,
     report: Report,
     /// If the last group is not what was sealed: which finding it is, and the end before it.
     last_altered: Option<(usize, Head)>,
@@ -164,7 +177,7 @@ impl<'a> Check<'a> {
     /// Of what follows `head`.
     pub(super) fn new(sealer: &'a dyn Sealer, head: Head) -> Self {
         let report = Report { head, pruned: head.sequence, ..Report::default() };
-        Self { sealer, known: None, report, last_altered: None }
+        Self { sealer, known: None, kept: 0, report, last_altered: None }
     }
 
     /// How many events were good so far.
@@ -223,6 +236,7 @@ impl<'a> Check<'a> {
     /// A group that is what was sealed; whether it belongs here is another question.
     fn good(&mut self, seal: &Seal, file: &str, line: u64, events: u64) {
         self.last_altered = None;
+        self.kept = self.kept.max(seal.kept);
         self.report.groups += 1;
         self.report.events += events;
         let Head { sequence, tag } = self.report.head;
@@ -268,6 +282,10 @@ impl<'a> Check<'a> {
             None => self.report.findings.push(Finding::NoHead),
             Some(known) if known.sequence > last => {
                 self.report.findings.push(Finding::Missing { from: last + 1, to: known.sequence, before: None });
+            }
+            Some(known) if known.sequence < self.kept => {
+                let (kept, found) = (self.kept, known.sequence);
+                self.report.findings.push(Finding::OlderMetadata { kept, found });
             }
             Some(_) => {}
         }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arqueta_model::Clock;
@@ -43,7 +44,17 @@ pub(super) enum Message {
     /// A line that waits to become durable. An empty one is a flush.
     Append { line: Vec<u8>, answer: Answer },
     /// Seal from now on.
-    Seal { sealer: Arc<dyn Sealer>, known: Option<Head>, answer: Sealed },
+    Seal { sealer: Arc<dyn Sealer>, known: Option<Head>, over_older: bool, answer: Sealed },
+    /// Seal that the chain's end is kept elsewhere.
+    Note { answer: oneshot::Sender<Result<Option<Head>, Error>> },
+}
+
+/// What others see and say of the writer's work.
+pub(super) struct Seen {
+    pub(super) head: Arc<Mutex<Option<Head>>>,
+    /// Number of the last seal that is known to be kept elsewhere.
+    pub(super) kept: Arc<AtomicU64>,
+    pub(super) health: Health,
 }
 
 pub(super) struct Writer {
@@ -55,13 +66,14 @@ pub(super) struct Writer {
     /// Whether this writer has written anything yet.
     begun: bool,
     chain: Option<Chain>,
-    shown: Arc<Mutex<Option<Head>>>,
-    health: Health,
+    seen: Seen,
 }
 
 struct Chain {
     sealer: Arc<dyn Sealer>,
     head: Head,
+    /// What the last seal says is kept elsewhere.
+    kept: u64,
 }
 
 enum Current {
@@ -77,13 +89,7 @@ enum Current {
 }
 
 impl Writer {
-    pub(super) fn open(
-        folder: &Path,
-        clock: Arc<dyn Clock>,
-        file_size: u64,
-        shown: Arc<Mutex<Option<Head>>>,
-        health: Health,
-    ) -> Result<Self, Error> {
+    pub(super) fn open(folder: &Path, clock: Arc<dyn Clock>, file_size: u64, seen: Seen) -> Result<Self, Error> {
         files::make_folder(folder)?;
         let names = files::list(folder)?;
         let mut length = 0;
@@ -98,17 +104,7 @@ impl Writer {
             }
             None => (Name::first_of(clock.now()), Current::None),
         };
-        Ok(Self {
-            folder: folder.to_owned(),
-            clock,
-            file_size,
-            name,
-            current,
-            begun: false,
-            chain: None,
-            shown,
-            health,
-        })
+        Ok(Self { folder: folder.to_owned(), clock, file_size, name, current, begun: false, chain: None, seen })
     }
 
     /// Serves until the queue is closed and empty.
@@ -118,17 +114,25 @@ impl Writer {
         let mut next = queue.blocking_recv();
         while let Some(message) = next.take() {
             match message {
-                Message::Seal { sealer, known, answer } => {
+                Message::Seal { sealer, known, over_older, answer } => {
                     // A caller that went away no longer needs its answer.
-                    let _ = answer.send(self.begin_chain(sealer, known).map_err(Error::Io));
+                    let _ = answer.send(self.begin_chain(sealer, known, over_older));
+                }
+                Message::Note { answer } => {
+                    bytes.clear();
+                    let outcome = self.guarded(|writer| writer.note(&mut bytes));
+                    let _ = answer.send(outcome.map_err(Error::Io));
                 }
                 Message::Append { line, answer } => {
                     bytes.clear();
                     bytes.extend_from_slice(&line);
                     group.push(answer);
                     next = gather(&mut queue, &mut group, &mut bytes);
-                    let outcome = self.guarded(&mut bytes);
-                    let news = self.health.note(outcome.as_ref().copied());
+                    let outcome = self.guarded(|writer| match bytes.is_empty() {
+                        true => writer.look(),
+                        false => writer.write(&mut bytes),
+                    });
+                    let news = self.seen.health.note(outcome.as_ref().copied());
                     for answer in group.drain(..) {
                         // A waiter that went away no longer needs its answer.
                         let _ = answer.send(outcome.as_ref().copied().map_err(|error| Error::Io(same(error))));
@@ -146,11 +150,8 @@ impl Writer {
 
     /// Writes a group. A panic fails the group and not the thread: without it nothing would be
     /// recorded any more, and so nothing administered.
-    fn guarded(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let work = std::panic::AssertUnwindSafe(|| match bytes.is_empty() {
-            true => self.look(),
-            false => self.write(bytes),
-        });
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+        let work = std::panic::AssertUnwindSafe(|| work(self));
         std::panic::catch_unwind(work).unwrap_or_else(|_| {
             if let Current::Open { length, .. } = self.current {
                 self.current = Current::Failed { length };
@@ -162,7 +163,7 @@ impl Writer {
     /// A flush has nothing to do, since what came before it was synced before it was answered. While
     /// the record is failing it finds out whether it could go on.
     fn look(&mut self) -> io::Result<()> {
-        if self.health.failure().is_none() {
+        if self.seen.health.failure().is_none() {
             return Ok(());
         }
         self.ready()?;
@@ -193,8 +194,9 @@ impl Writer {
         // Where no room can be kept, the record goes on with what there is.
         *reserved = files::reserve(file, *length, *reserved).unwrap_or(*reserved);
         self.begun = true;
-        let seal =
-            self.chain.as_ref().map(|chain| Seal::next(&*chain.sealer, chain.head, &self.name.file_name(), bytes));
+        let kept = self.seen.kept.load(Ordering::Acquire);
+        let name = self.name.file_name();
+        let seal = self.chain.as_ref().map(|chain| Seal::next(&*chain.sealer, chain.head, kept, &name, bytes));
         if let Some(seal) = seal {
             bytes.extend_from_slice(&seal.line());
         }
@@ -215,27 +217,46 @@ impl Writer {
 
     fn advance(&mut self, seal: Option<Seal>) {
         if let (Some(chain), Some(seal)) = (&mut self.chain, seal) {
-            chain.head = seal.head();
-            *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain.head);
+            (chain.head, chain.kept) = (seal.head(), seal.kept);
+            *self.seen.head.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain.head);
         }
+    }
+
+    /// Seals what is kept elsewhere, if that is later than what the last seal says.
+    fn note(&mut self, bytes: &mut Vec<u8>) -> io::Result<Option<Head>> {
+        let kept = self.seen.kept.load(Ordering::Acquire);
+        if self.chain.as_ref().is_none_or(|chain| chain.kept >= kept) {
+            return Ok(None);
+        }
+        self.write(bytes)?;
+        Ok(self.chain.as_ref().map(|chain| chain.head))
     }
 
     /// Goes on with the chain from the end of the record or from where it is known to have ended,
     /// whichever is later. Answers what a crash had left at the end and was cut off.
-    fn begin_chain(&mut self, sealer: Arc<dyn Sealer>, known: Option<Head>) -> io::Result<Option<Cut>> {
+    fn begin_chain(
+        &mut self,
+        sealer: Arc<dyn Sealer>,
+        known: Option<Head>,
+        over_older: bool,
+    ) -> Result<Option<Cut>, Error> {
         let names = files::list(&self.folder)?;
-        let (mut end, mut behind, mut bad) = (None, Vec::new(), 0);
+        let (mut end, mut kept, mut behind, mut bad) = (None, 0, Vec::new(), 0);
         for name in names.iter().rev() {
             let Tail { good, bad: more, length } = tail(&self.folder, name, &*sealer)?;
             bad += more;
             if let Some((seal, at)) = good {
-                end = Some(seal.head());
+                (end, kept) = (Some(seal.head()), seal.kept);
                 behind.push((name.clone(), at, length));
                 break;
             }
             behind.push((name.clone(), 0, length));
         }
         behind.retain(|(_, at, length)| length > at);
+        let found = known.unwrap_or_default().sequence;
+        if found < kept && !over_older {
+            return Err(Error::OlderMetadata { kept, found });
+        }
         let gone = known.filter(|known| known.sequence > end.unwrap_or_default().sequence);
         if let Some(known) = gone {
             let found = end.unwrap_or_default().sequence;
@@ -265,8 +286,10 @@ impl Writer {
             }
         };
         let head = [end, known].into_iter().flatten().max_by_key(|head| head.sequence).unwrap_or_default();
-        self.chain = Some(Chain { sealer, head });
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
+        // What it is now was read from there.
+        self.seen.kept.store(found, Ordering::Release);
+        self.chain = Some(Chain { sealer, head, kept });
+        *self.seen.head.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
         Ok(cut)
     }
 

@@ -65,6 +65,11 @@ pub struct ServeArgs {
     #[arg(long, env = "ARQUETA_ONLY", value_name = "SERVICE")]
     pub only: Option<Only>,
 
+    /// Start although the metadata is older than the audit record says it was: once, after it was
+    /// restored from a backup.
+    #[arg(long)]
+    pub accept_older_metadata: bool,
+
     /// What to log, as a filter such as `info` or `arqueta=debug` [default: warn]
     #[arg(long, env = "ARQUETA_LOG", value_name = "FILTER")]
     pub log: Option<String>,

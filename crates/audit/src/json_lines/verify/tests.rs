@@ -287,3 +287,55 @@ async fn an_unsealed_record_is_vouched_for_by_nothing() {
     assert!(matches!(&report.findings[..], [Finding::Unsealed { first: 1, .. }]), "{:?}", report.findings);
     assert_eq!(crate::Events::open(folder.path(), None).unwrap().count(), 2, "both are read");
 }
+
+#[tokio::test]
+async fn metadata_that_was_put_back_is_noticed_by_what_the_record_says_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock: std::sync::Arc<dyn arqueta_model::Clock> = std::sync::Arc::new(arqueta_model::ManualClock::default());
+    let sink = JsonLines::open(folder.path(), clock.clone()).await.unwrap();
+    sink.seal(Arc::new(KEY), None).await.unwrap();
+    assert_eq!(sink.note_kept().await.unwrap(), None, "nothing was kept");
+    sink.append(event("One")).await.unwrap();
+    let early = sink.head().unwrap();
+    sink.kept(early);
+    sink.append(event("Two")).await.unwrap();
+    assert_eq!(sink.note_kept().await.unwrap(), None, "the second event's seal says it");
+    let late = sink.head().unwrap();
+    sink.kept(late);
+    sink.kept(early);
+    let noted = sink.note_kept().await.unwrap().unwrap();
+    assert_eq!((sink.head(), noted.sequence), (Some(noted), 3));
+    assert_eq!(sink.note_kept().await.unwrap(), None, "once");
+    drop(sink);
+    let found = |head| verify(folder.path(), &KEY, Some(head)).unwrap().findings;
+    assert_eq!(found(late), []);
+    assert_eq!(found(noted), []);
+    assert_eq!(found(early), [Finding::OlderMetadata { kept: 2, found: 1 }]);
+    assert!(Finding::OlderMetadata { kept: 2, found: 1 }.to_string().contains("was put back"));
+
+    let before = std::fs::read(folder.path().join("events-2026-01-01-000.jsonl")).unwrap();
+    for (known, knows) in [(Some(early), 1), (None, 0)] {
+        let sink = JsonLines::open(folder.path(), clock.clone()).await.unwrap();
+        let refused = sink.seal(Arc::new(KEY), known).await.unwrap_err();
+        assert!(matches!(refused, Error::OlderMetadata { kept: 2, found } if found == knows), "{refused:?}");
+        assert!(!refused.is_retryable());
+        assert_eq!(sink.head(), None);
+    }
+    assert!(std::fs::read(folder.path().join("events-2026-01-01-000.jsonl")).unwrap() == before, "nothing was cut");
+    for known in [late, noted] {
+        let sink = JsonLines::open(folder.path(), clock.clone()).await.unwrap();
+        assert_eq!(sink.seal(Arc::new(KEY), Some(known)).await.unwrap(), None);
+    }
+    // Who accepts it goes on, and what is kept then is what counts.
+    let sink = JsonLines::open(folder.path(), clock.clone()).await.unwrap();
+    assert_eq!(sink.seal_over_older(Arc::new(KEY), Some(early)).await.unwrap(), None);
+    sink.append(event("Three")).await.unwrap();
+    let last = sink.head().unwrap();
+    sink.kept(last);
+    sink.note_kept().await.unwrap().unwrap();
+    drop(sink);
+    assert_eq!(found(last), []);
+    let sink = JsonLines::open(folder.path(), clock).await.unwrap();
+    assert!(sink.seal(Arc::new(KEY), Some(late)).await.is_err());
+    sink.seal(Arc::new(KEY), Some(last)).await.unwrap();
+}

@@ -50,7 +50,13 @@ impl PruneArgs {
         let Some(lines) = record else { return Ok(None) };
         let root = root::open(config, &clock).await?;
         let root = root.unlock().await.map_err(Error::open("root key"))?;
-        let home = Home { region: config.region.clone(), account: config.account_id.clone(), keep_days: None, clock };
+        let home = Home {
+            region: config.region.clone(),
+            account: config.account_id.clone(),
+            keep_days: None,
+            accept_older_metadata: false,
+            clock,
+        };
         let sealed = SealedRecord::begin(lines, RecordSealer::new(&root), meta, home).await.map_err(Error::Record)?;
         let before = Timestamp::from_millis(self.before.unix_timestamp().saturating_mul(1000));
         let pruned = sealed.prune(before, self.archive.clone()).await.map_err(Error::Record)?;
