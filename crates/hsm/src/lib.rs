@@ -14,6 +14,19 @@
 //! **Threat notes.** Who knows the PIN can use the keys while a token is at hand, and nobody can
 //! take them away. What is encrypted (data keys of at most 4,096 bytes) crosses a pipe between two
 //! processes of one user. See `docs/adr/0005-pkcs11.md` and `docs/threats.md`.
+//!
+//! ```
+//! use arqueta_hsm::Settings;
+//!
+//! let settings = Settings {
+//!     module: "/usr/lib/softhsm/libsofthsm2.so".into(),
+//!     tokens: vec!["one".to_owned(), "two".to_owned()],
+//!     pin: "271828".to_owned().into(),
+//!     trust_anchor: None,
+//! };
+//! // No log shows the PIN.
+//! assert!(!format!("{settings:?}").contains("271828"));
+//! ```
 
 mod cluster;
 mod launch;
