@@ -41,6 +41,7 @@ mod json_lines;
 mod sink;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod told;
 
 pub use chain::{Head, Sealer};
 pub use error::Error;
@@ -50,3 +51,4 @@ pub use json_lines::{
     prune, verify,
 };
 pub use sink::{AuditSink, Lenient};
+pub use told::{Journaled, Outbox, Told, begin, call, carried};

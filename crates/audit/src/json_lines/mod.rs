@@ -8,11 +8,13 @@ mod lines;
 mod mark;
 mod pack;
 mod prune;
+mod queue;
 mod reader;
 mod tail;
 mod verify;
 mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,10 +32,11 @@ pub use index::Attribute;
 pub use mark::Mark;
 pub use pack::pack;
 pub use prune::{Prune, Pruned, prune};
+pub use queue::Cut;
+use queue::Message;
 pub use reader::{Entries, Entry, Events};
 pub use verify::{Finding, Report, verify};
-pub use writer::Cut;
-use writer::{Message, Seen, Writer};
+use writer::{Seen, Writer};
 
 /// How many appends may wait for the writer before further ones wait for room.
 const QUEUE: usize = 4096;
@@ -54,6 +57,7 @@ pub struct JsonLines {
     folder: PathBuf,
     head: Arc<Mutex<Option<Head>>>,
     kept: Arc<AtomicU64>,
+    file: Arc<Mutex<Option<Arc<File>>>>,
     health: Health,
 }
 
@@ -89,13 +93,14 @@ impl JsonLines {
         let path = folder.clone();
         let head = Arc::new(Mutex::new(None));
         let (kept, health) = (Arc::new(AtomicU64::new(0)), Health::default());
-        let seen = Seen { head: head.clone(), kept: kept.clone(), health: health.clone() };
+        let file = Arc::new(Mutex::new(None));
+        let seen = Seen { head: head.clone(), kept: kept.clone(), file: file.clone(), health: health.clone() };
         let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size, seen))
             .await
             .map_err(std::io::Error::other)??;
         let (queue, appends) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(appends))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head, kept, health })
+        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head, kept, file, health })
     }
 
     /// Seals everything from now on. `known` is the chain's end as it was kept elsewhere: if the
@@ -158,8 +163,45 @@ impl JsonLines {
         &self.folder
     }
 
+    /// Records an event and returns once readers find it. What is returned tells when it is durable,
+    /// or that it is not going to be.
+    ///
+    /// # Errors
+    /// As of an append.
+    pub(crate) async fn append_early(&self, event: Event) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
+        let line = bounds::line(b"", event, b"\n")?;
+        let ((answer, mut durable), (early, written)) = (oneshot::channel(), oneshot::channel());
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        let message = Message::Append { line, answer, early: Some(early) };
+        queue.send(message).await.map_err(|_| Error::Closed)?;
+        match written.await {
+            Ok(()) => Ok(durable),
+            // It was not even written; the outcome says why.
+            Err(_) => match (&mut durable).await.map_err(|_| Error::Closed)? {
+                Ok(()) => Err(Error::Closed),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// Whether an event could be recorded now: not by writing one, which costs a sync, but by what the
+    /// last ones met and by the file being there.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        let there = match &*self.file.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => writer::still_there(file).is_ok(),
+            None => false,
+        };
+        if there && self.healthy().is_ok() {
+            return Ok(());
+        }
+        self.ask(|answer| Message::Ready { answer }).await
+    }
+
     async fn submit(&self, line: Vec<u8>) -> Result<(), Error> {
-        self.ask(|answer| Message::Append { line, answer }).await
+        self.ask(|answer| Message::Append { line, answer, early: None }).await
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Message) -> Result<T, Error> {

@@ -66,6 +66,17 @@ impl Entries {
         Ok(Self::over(folder, rest))
     }
 
+    /// The entries in `folder`, beginning with the UTC day `first`, as files have it in their names.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub(crate) fn since_day(folder: PathBuf, first: &str) -> Result<Self, Error> {
+        let mut rest = files::list(&folder)?;
+        rest.retain(|name| &*name.day >= first);
+        rest.reverse();
+        Ok(Self::over(folder, rest))
+    }
+
     /// The entries in `folder` that begin at `from` or after it and before `to`.
     ///
     /// # Errors

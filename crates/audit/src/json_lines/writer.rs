@@ -8,52 +8,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arqueta_model::Clock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::files::{self, Name};
+use super::queue::{Cut, Early, GROUP_BYTES, Message, gather};
 use super::tail::{Tail, tail};
 use crate::chain::Seal;
 use crate::health::Health;
 use crate::{Error, Head, Sealer};
 
-/// Where the outcome goes.
-pub(super) type Answer = oneshot::Sender<Result<(), Error>>;
-/// Where the outcome of sealing goes.
-pub(super) type Sealed = oneshot::Sender<Result<Option<Cut>, Error>>;
-
-/// What a crash had left behind the last seal of the record, and was cut off at the start: a group
-/// that was never acknowledged. A copy of it lies beside the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// Name of the file.
-    pub file: String,
-    /// Where it was cut.
-    pub at: u64,
-    /// How many bytes went.
-    pub bytes: u64,
-}
-
-/// Bounds of one group, so that the first waiter is not held up by an endless stream of others.
-const GROUP_APPENDS: usize = 2048;
-const GROUP_BYTES: usize = 4 << 20;
 /// More than that a crash cannot leave behind the last good seal: one group, and its seal.
 const TORN: u64 = 2 * GROUP_BYTES as u64;
-
-/// What the writer is asked for.
-pub(super) enum Message {
-    /// A line that waits to become durable. An empty one is a flush.
-    Append { line: Vec<u8>, answer: Answer },
-    /// Seal from now on.
-    Seal { sealer: Arc<dyn Sealer>, known: Option<Head>, over_older: bool, answer: Sealed },
-    /// Seal that the chain's end is kept elsewhere.
-    Note { answer: oneshot::Sender<Result<Option<Head>, Error>> },
-}
 
 /// What others see and say of the writer's work.
 pub(super) struct Seen {
     pub(super) head: Arc<Mutex<Option<Head>>>,
     /// Number of the last seal that is known to be kept elsewhere.
     pub(super) kept: Arc<AtomicU64>,
+    /// The file that is written.
+    pub(super) file: Arc<Mutex<Option<Arc<File>>>>,
     pub(super) health: Health,
 }
 
@@ -81,7 +54,7 @@ enum Current {
     None,
     /// Open for appending; the first `length` bytes are durable, and there is room up to
     /// `reserved`.
-    Open { file: File, length: u64, reserved: u64 },
+    Open { file: Arc<File>, length: u64, reserved: u64 },
     /// A write or sync failed. Bytes beyond `length` were answered as not recorded and must go
     /// before anything else is written; and since a failed sync may not be repeated on the same
     /// file (the kernel may have dropped the pages), writing goes on in a new one.
@@ -99,7 +72,7 @@ impl Writer {
         let (name, current) = match names.last() {
             Some(last) if !last.path(folder).exists() => (last.next(), Current::None),
             Some(last) => {
-                let file = OpenOptions::new().append(true).open(last.path(folder))?;
+                let file = Arc::new(OpenOptions::new().append(true).open(last.path(folder))?);
                 (last.clone(), Current::Open { file, length, reserved: 0 })
             }
             None => (Name::first_of(clock.now()), Current::None),
@@ -109,7 +82,7 @@ impl Writer {
 
     /// Serves until the queue is closed and empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut group = Vec::new();
+        let (mut group, mut early) = (Vec::new(), Vec::new());
         let mut bytes = Vec::new();
         let mut next = queue.blocking_recv();
         while let Some(message) = next.take() {
@@ -123,15 +96,26 @@ impl Writer {
                     let outcome = self.guarded(|writer| writer.note(&mut bytes));
                     let _ = answer.send(outcome.map_err(Error::Io));
                 }
-                Message::Append { line, answer } => {
+                Message::Ready { answer } => {
+                    let outcome = self.guarded(Self::probe);
+                    if self.seen.health.note(outcome.as_ref().copied()) {
+                        tell(&outcome);
+                    }
+                    let _ = answer.send(outcome.map_err(Error::Io));
+                }
+                Message::Append { line, answer, early: told } => {
                     bytes.clear();
                     bytes.extend_from_slice(&line);
                     group.push(answer);
-                    next = gather(&mut queue, &mut group, &mut bytes);
+                    early.clear();
+                    early.extend(told);
+                    next = gather(&mut queue, (&mut group, &mut early), &mut bytes);
                     let outcome = self.guarded(|writer| match bytes.is_empty() {
                         true => writer.look(),
-                        false => writer.write(&mut bytes),
+                        false => writer.write(&mut bytes, &mut early),
                     });
+                    // Whoever is left was not even written.
+                    early.clear();
                     let news = self.seen.health.note(outcome.as_ref().copied());
                     for answer in group.drain(..) {
                         // A waiter that went away no longer needs its answer.
@@ -181,12 +165,36 @@ impl Writer {
     fn ready(&mut self) -> io::Result<()> {
         self.make_room()?;
         if matches!(self.current, Current::None) {
-            self.current = Current::Open { file: files::create(&self.folder, &self.name)?, length: 0, reserved: 0 };
+            let file = Arc::new(files::create(&self.folder, &self.name)?);
+            self.current = Current::Open { file, length: 0, reserved: 0 };
+        }
+        let Current::Open { file, .. } = &self.current else { return Ok(()) };
+        *self.seen.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(file));
+        Ok(())
+    }
+
+    /// Whether a line could be written, without a sync if nothing speaks against it.
+    fn probe(&mut self) -> io::Result<()> {
+        if self.seen.health.failure().is_some() {
+            return self.look();
+        }
+        self.ready()?;
+        let Current::Open { file, length, reserved } = &mut self.current else { return Ok(()) };
+        match files::reserve(file, *length, *reserved) {
+            Ok(until) => *reserved = until,
+            Err(error) if full(&error) => return Err(error),
+            Err(_) => {}
+        }
+        let there = still_there(file);
+        if there.is_err() {
+            self.current = Current::Failed { length: *length };
+            // What comes next finds out whether there can be another one.
+            self.ready()?;
         }
         Ok(())
     }
 
-    fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+    fn write(&mut self, bytes: &mut Vec<u8>, early: &mut Vec<Early>) -> io::Result<()> {
         self.ready()?;
         let Current::Open { file, length, reserved } = &mut self.current else {
             return Err(io::Error::other("the audit file is not open"));
@@ -200,7 +208,14 @@ impl Writer {
         if let Some(seal) = seal {
             bytes.extend_from_slice(&seal.line());
         }
-        let written = file.write_all(bytes).and_then(|()| file.sync_data()).and_then(|()| still_there(file));
+        let written = (&**file).write_all(bytes).and_then(|()| still_there(file));
+        let written = written.and_then(|()| {
+            for told in early.drain(..) {
+                // A waiter that went away no longer needs its answer.
+                let _ = told.send(());
+            }
+            file.sync_data().and_then(|()| still_there(file))
+        });
         match written {
             Ok(()) => {
                 *length += bytes.len() as u64;
@@ -228,7 +243,7 @@ impl Writer {
         if self.chain.as_ref().is_none_or(|chain| chain.kept >= kept) {
             return Ok(None);
         }
-        self.write(bytes)?;
+        self.write(bytes, &mut Vec::new())?;
         Ok(self.chain.as_ref().map(|chain| chain.head))
     }
 
@@ -356,20 +371,6 @@ impl Writer {
     }
 }
 
-/// Adds what else waits to the group. What does not belong into it is returned.
-fn gather(queue: &mut mpsc::Receiver<Message>, group: &mut Vec<Answer>, bytes: &mut Vec<u8>) -> Option<Message> {
-    while group.len() < GROUP_APPENDS && bytes.len() < GROUP_BYTES {
-        match queue.try_recv().ok()? {
-            Message::Append { line, answer } => {
-                bytes.extend_from_slice(&line);
-                group.push(answer);
-            }
-            other => return Some(other),
-        }
-    }
-    None
-}
-
 /// Says so when the record becomes unwritable or writable, once each: a full disk may hold the log,
 /// too.
 fn tell(outcome: &io::Result<()>) {
@@ -385,7 +386,7 @@ fn full(error: &io::Error) -> bool {
 }
 
 /// What was written to a file that somebody removed is lost with it.
-fn still_there(file: &File) -> io::Result<()> {
+pub(super) fn still_there(file: &File) -> io::Result<()> {
     match file.metadata()?.nlink() {
         0 => Err(io::Error::other("the audit file was removed while it was written")),
         _ => Ok(()),

@@ -291,7 +291,7 @@ async fn an_unsealed_record_is_vouched_for_by_nothing() {
 #[tokio::test]
 async fn metadata_that_was_put_back_is_noticed_by_what_the_record_says_of_it() {
     let folder = tempfile::tempdir().unwrap();
-    let clock: std::sync::Arc<dyn arqueta_model::Clock> = std::sync::Arc::new(arqueta_model::ManualClock::default());
+    let clock = Arc::new(ManualClock::default());
     let sink = JsonLines::open(folder.path(), clock.clone()).await.unwrap();
     sink.seal(Arc::new(KEY), None).await.unwrap();
     assert_eq!(sink.note_kept().await.unwrap(), None, "nothing was kept");

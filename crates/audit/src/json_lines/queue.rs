@@ -1,0 +1,61 @@
+//! What the thread that writes is asked for, and how requests become a group.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Error, Head, Sealer};
+
+/// Where the outcome goes.
+pub(super) type Answer = oneshot::Sender<Result<(), Error>>;
+/// Who does not wait for the sync.
+pub(super) type Early = oneshot::Sender<()>;
+/// Where the outcome of sealing goes.
+pub(super) type Sealed = oneshot::Sender<Result<Option<Cut>, Error>>;
+
+/// What a crash had left behind the last seal of the record, and was cut off at the start: a group
+/// that was never acknowledged. A copy of it lies beside the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Name of the file.
+    pub file: String,
+    /// Where it was cut.
+    pub at: u64,
+    /// How many bytes went.
+    pub bytes: u64,
+}
+
+/// Bounds of one group, so that the first waiter is not held up by an endless stream of others.
+const GROUP_APPENDS: usize = 2048;
+pub(super) const GROUP_BYTES: usize = 4 << 20;
+/// What the writer is asked for.
+pub(super) enum Message {
+    /// A line that waits to become durable. An empty one is a flush. `early` is told when readers find
+    /// it.
+    Append { line: Vec<u8>, answer: Answer, early: Option<Early> },
+    /// Whether a line could be written.
+    Ready { answer: Answer },
+    /// Seal from now on.
+    Seal { sealer: Arc<dyn Sealer>, known: Option<Head>, over_older: bool, answer: Sealed },
+    /// Seal that the chain's end is kept elsewhere.
+    Note { answer: oneshot::Sender<Result<Option<Head>, Error>> },
+}
+
+/// Adds what else waits to the group. What does not belong into it is returned.
+pub(super) fn gather(
+    queue: &mut mpsc::Receiver<Message>,
+    (group, early): (&mut Vec<Answer>, &mut Vec<Early>),
+    bytes: &mut Vec<u8>,
+) -> Option<Message> {
+    while group.len() < GROUP_APPENDS && bytes.len() < GROUP_BYTES {
+        match queue.try_recv().ok()? {
+            Message::Append { line, answer, early: told } => {
+                bytes.extend_from_slice(&line);
+                group.push(answer);
+                early.extend(told);
+            }
+            other => return Some(other),
+        }
+    }
+    None
+}
