@@ -59,7 +59,9 @@ impl AwsEdge {
         let target = Target::of(&parts);
         let protocol = target.protocol();
         let mut served = Served { operation: target.operation(), ..Served::default() };
-        let mut answer = match self.perform(&parts, body, target, peer, id, &mut served).await {
+        // What it changes and the event that tells it belong together.
+        let performed = arqueta_audit::call(self.perform(&parts, body, target, peer, id, &mut served)).await;
+        let mut answer = match performed {
             Ok(document) => answer::success(protocol, document, id),
             Err(error) => {
                 let fault = error.fault(protocol);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arqueta_audit::{AuditSink, JsonLines, Lenient};
+use arqueta_audit::{AuditSink, Journaled, JsonLines, Lenient, Outbox};
 use arqueta_model::{Clock, SystemClock};
 use arqueta_store::{BlobStore, FsBlobs, MetaStore, RedbStore};
 
@@ -23,6 +23,8 @@ pub struct Foundations {
     pub audit: Arc<dyn AuditSink>,
     /// The files behind `audit`, to be sealed; `None` where it is kept elsewhere.
     pub record: Option<Arc<JsonLines>>,
+    /// Looks after events that travel with what they tell; `None` where `audit` needs no help.
+    pub outbox: Option<Arc<Outbox>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -41,9 +43,10 @@ impl Foundations {
         let record = JsonLines::open(data.join("audit"), clock.clone()).await.map_err(Error::open("audit record"))?;
         let record = Arc::new(record);
         let audit: Arc<dyn AuditSink> = match config.audit.fail_closed {
-            true => record.clone(),
-            false => Arc::new(Lenient(record.clone())),
+            true => Arc::new(Journaled::new(record.clone())),
+            false => Arc::new(Lenient(Journaled::new(record.clone()))),
         };
-        Ok(Self { meta, journaled, blobs: Arc::new(blobs), audit, record: Some(record), clock })
+        let outbox = Some(Arc::new(Outbox::default()));
+        Ok(Self { meta, journaled, blobs: Arc::new(blobs), audit, record: Some(record), outbox, clock })
     }
 }

@@ -2,11 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use arqueta_model::Clock;
 use arqueta_store::{MetaStore, RedbOptions, RedbStore};
 
 use crate::Error;
 use crate::config::{Config, Engine};
+
+/// How long the end of the process waits for the last checkpoint of the metadata.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(20);
 
 /// The metadata of a data folder.
 pub(crate) struct Opened {
@@ -71,6 +76,20 @@ fn unopened(path: &Path, error: arqueta_store::Error) -> Error {
             Error::Config(format!("another process, probably a gateway, has {} open; stop it first", path.display()))
         }
         other => Error::open("metadata in the data folder")(other),
+    }
+}
+
+/// So that the next start has nothing to replay. Everything is durable without it.
+pub(crate) async fn last_checkpoint(store: &RedbStore, clock: &dyn Clock) {
+    tokio::select! {
+        done = store.checkpoint() => match done {
+            Ok(()) => tracing::info!("the metadata is closed; the next start has nothing to replay"),
+            Err(error) => tracing::warn!(%error, "no last checkpoint of the metadata; the next start replays its journal"),
+        },
+        () = clock.sleep(LAST_CHECKPOINT) => tracing::warn!(
+            seconds = LAST_CHECKPOINT.as_secs(),
+            "the last checkpoint of the metadata is not waited for any longer; the next start replays its journal"
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{AuditSink as _, Cut, EventBuilder, Head, History, JsonLines, Prune, Pruned};
+use arqueta_audit::{AuditSink as _, Cut, EventBuilder, Head, History, JsonLines, Outbox, Prune, Pruned};
 use arqueta_keys::RecordSealer;
 use arqueta_model::{AccountId, Clock, Region, Timestamp};
 use arqueta_store::MetaStore;
@@ -39,6 +39,7 @@ pub struct Home {
 /// The record with what seals it.
 pub struct SealedRecord {
     lines: Arc<JsonLines>,
+    outbox: Option<Arc<Outbox>>,
     sealer: Arc<RecordSealer>,
     meta: Arc<dyn MetaStore>,
     history: Arc<History>,
@@ -54,7 +55,7 @@ impl SealedRecord {
     /// [`arqueta_audit::Error::OlderMetadata`] for metadata that was put back, unless `home` accepts
     /// that.
     pub async fn begin(
-        lines: Arc<JsonLines>,
+        (lines, outbox): (Arc<JsonLines>, Option<Arc<Outbox>>),
         sealer: RecordSealer,
         meta: Arc<dyn MetaStore>,
         home: Home,
@@ -69,7 +70,7 @@ impl SealedRecord {
             sealed => (sealed?, None),
         };
         let history = Arc::new(History::new(lines.folder(), sealer.clone()));
-        let record = Self { lines, sealer, meta, history, home };
+        let record = Self { lines, outbox, sealer, meta, history, home };
         if let Some(Cut { file, at, bytes }) = cut {
             let details = json!({ "file": file, "offset": at, "bytes": bytes });
             record.tell("UnacknowledgedRecordsCut", details).await?;
@@ -78,11 +79,38 @@ impl SealedRecord {
             tracing::warn!(kept, found, "the metadata is older than the audit record, and is accepted as it is");
             record.tell("OlderMetadataAccepted", json!({ "notedGroup": kept, "knownGroup": found })).await?;
         }
+        record.restore().await?;
         if known.is_none() || older.is_some() {
             // From now on a record that is gone as a whole is missed, and metadata older than this.
             record.keep(None).await?;
         }
         Ok(record)
+    }
+
+    /// Records what was changed by calls that a crash cut short, now or as soon as the record can be
+    /// written.
+    async fn restore(&self) -> Result<(), arqueta_audit::Error> {
+        let Some(outbox) = &self.outbox else { return Ok(()) };
+        let calls = outbox.restore(&self.lines, &*self.meta).await?;
+        if calls > 0 {
+            tracing::warn!(calls, "calls that a crash cut short are recorded without their outcome");
+        }
+        if let Err(error) = self.settle().await {
+            tracing::error!(%error, "calls that a crash cut short cannot be recorded yet");
+        }
+        Ok(())
+    }
+
+    /// Records what calls that were given up had changed, and takes away what travelled with changes
+    /// whose events are durable.
+    ///
+    /// # Errors
+    /// Failures of the record or of the metadata store.
+    pub async fn settle(&self) -> Result<(), arqueta_audit::Error> {
+        match &self.outbox {
+            Some(outbox) => outbox.tidy(&self.lines, &*self.meta).await,
+            None => Ok(()),
+        }
     }
 
     /// An event about the record itself.
@@ -193,6 +221,11 @@ impl SealedRecord {
             if self.healthy().is_err() {
                 // Finds out whether it can go on; until then it tells why not.
                 let _ = self.lines.flush().await;
+            }
+            if self.healthy().is_ok()
+                && let Err(error) = self.settle().await
+            {
+                tracing::error!(%error, "events of calls that were given up could not be recorded");
             }
             let before = kept;
             match self.keep(kept).await {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{AuditSink, History, JsonLines};
+use arqueta_audit::{AuditSink, History, JsonLines, Outbox, Told};
 use arqueta_aws::{AwsEdge, Services};
 use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule, name_of};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
@@ -28,6 +28,7 @@ use crate::foundations::Foundations;
 use crate::issuers::HttpsIssuers;
 use crate::listen::seats::Seats;
 use crate::live::{self, Live};
+use crate::metadata;
 use crate::metrics::{Metrics, Observed};
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
@@ -36,9 +37,6 @@ use crate::root;
 use crate::route::Router;
 use crate::strays::Strays;
 use crate::trails;
-
-/// How long the end of the process waits for the last checkpoint of the metadata.
-const LAST_CHECKPOINT: Duration = Duration::from_secs(20);
 
 /// A gateway with all its parts.
 pub struct Gateway {
@@ -75,13 +73,13 @@ impl Gateway {
     /// # Errors
     /// [`Error::Open`] names the part; [`Error::Config`].
     pub async fn open(config: &Config, foundations: Foundations) -> Result<Self, Error> {
-        let Foundations { meta, journaled, blobs, audit, record, clock } = foundations;
+        let Foundations { meta, journaled, blobs, audit, record, outbox, clock } = foundations;
         let backends = Backends::new(&config.kms, &clock)?;
         let damages = Arc::new(Damages::named_by(name_of));
         let stored = meta.clone();
-        let (kms, meta) = Self::open_kms(config, &backends, meta, &damages, &audit, &clock).await?;
+        let (kms, meta) = Self::open_kms(config, &backends, (meta, outbox.as_ref()), &damages, &audit, &clock).await?;
         let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
-        let record = seal(config, record, &kms, &meta, &clock).await?;
+        let record = seal(config, (record, outbox), &kms, &meta, &clock).await?;
         ensure_keys(config, &kms, &*clock).await?;
         let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
         kms.join_identities(iam.clone()).await.map_err(Error::open("key service"))?;
@@ -155,11 +153,12 @@ impl Gateway {
         })
     }
 
-    /// The key service, and the metadata that its root key makes authentic.
+    /// The key service, and the metadata that its root key makes authentic, whose commits carry the
+    /// events that tell them where there is an outbox for those.
     async fn open_kms(
         config: &Config,
         backends: &Backends,
-        meta: Arc<dyn MetaStore>,
+        (meta, outbox): (Arc<dyn MetaStore>, Option<&Arc<Outbox>>),
         damages: &Arc<Damages>,
         audit: &Arc<dyn AuditSink>,
         clock: &Arc<dyn Clock>,
@@ -169,6 +168,10 @@ impl Gateway {
         let protector = root::protector(config, &clusters, &backends.holders)?;
         let authenticated = arqueta_keys::authenticate(meta, &*protector, damages.clone()).await;
         let Authenticated { meta, root } = authenticated.map_err(failed())?;
+        let meta: Arc<dyn MetaStore> = match outbox {
+            Some(outbox) => Arc::new(Told::new(meta, outbox.clone())),
+            None => meta,
+        };
         let mut holders = backends.holders.clone();
         holders.extend(clusters.iter().map(|(id, cluster)| (id.clone(), cluster.clone() as Arc<dyn KeyHolder>)));
         let settings = arqueta_keys::Config {
@@ -227,6 +230,9 @@ impl Gateway {
             tracing::error!(%error, "the record could not be flushed");
         }
         if let Some(record) = &self.record {
+            if let Err(error) = record.settle().await {
+                tracing::error!(%error, "events of calls that were given up could not be recorded");
+            }
             if let Err(error) = record.keep(None).await {
                 tracing::error!(%error, "the end of the audit record could not be kept");
             }
@@ -235,7 +241,7 @@ impl Gateway {
             }
         }
         if let Some(store) = &self.journaled {
-            last_checkpoint(store, &*self.clock).await;
+            metadata::last_checkpoint(store, &*self.clock).await;
         }
     }
 }
@@ -270,7 +276,7 @@ fn probed(
 /// The record, sealed from here on, if one is kept here.
 async fn seal(
     config: &Config,
-    record: Option<Arc<JsonLines>>,
+    (record, outbox): (Option<Arc<JsonLines>>, Option<Arc<Outbox>>),
     kms: &Embedded,
     meta: &Arc<dyn MetaStore>,
     clock: &Arc<dyn Clock>,
@@ -283,7 +289,7 @@ async fn seal(
         accept_older_metadata: config.accept_older_metadata,
         clock: clock.clone(),
     };
-    let sealed = SealedRecord::begin(lines, kms.record_sealer(), meta.clone(), home).await;
+    let sealed = SealedRecord::begin((lines, outbox), kms.record_sealer(), meta.clone(), home).await;
     Ok(Some(Arc::new(sealed.map_err(Error::open("audit record"))?)))
 }
 
@@ -331,20 +337,6 @@ fn room(config: &Config) -> Result<Headroom, Error> {
     Headroom::open(&config.data_dir, config.storage.room()).map_err(failed)
 }
 
-/// So that the next start has nothing to replay. Everything is durable without it.
-async fn last_checkpoint(store: &RedbStore, clock: &dyn Clock) {
-    tokio::select! {
-        done = store.checkpoint() => match done {
-            Ok(()) => tracing::info!("the metadata is closed; the next start has nothing to replay"),
-            Err(error) => tracing::warn!(%error, "no last checkpoint of the metadata; the next start replays its journal"),
-        },
-        () = clock.sleep(LAST_CHECKPOINT) => tracing::warn!(
-            seconds = LAST_CHECKPOINT.as_secs(),
-            "the last checkpoint of the metadata is not waited for any longer; the next start replays its journal"
-        ),
-    }
-}
-
 /// Looks every second how much space is left.
 async fn watch_room(room: Arc<Headroom>, clock: Arc<dyn Clock>) {
     loop {
@@ -379,7 +371,7 @@ pub async fn identities(config: &Config, foundations: &Foundations) -> Result<Ia
     let Foundations { meta, audit, clock, .. } = foundations;
     let backends = Backends::new(&config.kms, clock)?;
     let damages = Arc::new(Damages::named_by(name_of));
-    let (kms, meta) = Gateway::open_kms(config, &backends, meta.clone(), &damages, audit, clock).await?;
+    let (kms, meta) = Gateway::open_kms(config, &backends, (meta.clone(), None), &damages, audit, clock).await?;
     let sealer = Arc::new(KeyServiceSealer(kms));
     Iam::attach(meta, clock.clone(), sealer).await.map_err(Error::open("identities"))
 }

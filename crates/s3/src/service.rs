@@ -141,6 +141,15 @@ impl S3Edge {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
+        // What it changes and the event that tells it belong together.
+        arqueta_audit::call(self.answer(request, connection)).await
+    }
+
+    async fn answer<B>(&self, request: Request<B>, connection: &Connection) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
         let (parts, body) = request.into_parts();
         let token = session_token(&parts.headers, &parts.uri);
         let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, token);

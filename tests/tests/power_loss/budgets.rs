@@ -7,6 +7,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arqueta_audit::JsonLines;
+use arqueta_model::SystemClock;
 use arqueta_store::power::{Recorder, Spent};
 use arqueta_store::{Batch, MetaStore};
 use bytes::Bytes;
@@ -27,11 +29,11 @@ async fn grow(meta: &dyn MetaStore, records: usize) {
     }
 }
 
-async fn site(front: &Front, records: usize, data: &Path) -> (Site, Load) {
+async fn site(front: &Front, records: usize, data: &Path, record: Option<Arc<JsonLines>>) -> (Site, Load) {
     let disk = Recorder::new();
     let meta = Arc::new(disk.full_size_meta().unwrap());
     grow(&*meta, records).await;
-    let site = Site::start_over(front, disk, meta, data).await.unwrap();
+    let site = Site::start_over(front, disk, meta, data, record).await.unwrap();
     let load = Load { clients: site.clients(front).unwrap(), disk: site.disk.clone(), ledger: Arc::default() };
     load.prepare().await;
     (site, load)
@@ -55,7 +57,7 @@ async fn a_call_costs_its_one_sync_on_an_empty_and_on_a_large_store() {
     let front = Front::start().await;
     for records in [0, 100_000] {
         let data = tempfile::tempdir().unwrap();
-        let (_site, load) = site(&front, records, data.path()).await;
+        let (_site, load) = site(&front, records, data.path(), None).await;
         for mode in [Mode::Default, Mode::KmsBucketKey, Mode::Customer] {
             let Spent { journal: (syncs, bytes), others, .. } = puts(&load, mode).await;
             assert_eq!((syncs, others), (CALLS, (0, 0)), "{records} records: a small PUT in mode {mode:?} is one sync");
@@ -69,4 +71,24 @@ async fn a_call_costs_its_one_sync_on_an_empty_and_on_a_large_store() {
         assert_eq!((syncs, others), (CALLS, (0, 0)), "{records} records: CreateKey is one sync of the metadata");
         assert!(bytes <= CALLS * PAYLOAD, "{records} records: {} bytes a CreateKey", bytes / CALLS);
     }
+}
+
+/// The event of a change is in the frame of the change, and the frame before's in the record by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recorded_change_costs_one_sync_of_the_journal() {
+    let (front, data) = (Front::start().await, tempfile::tempdir().unwrap());
+    let lines = Arc::new(JsonLines::open(data.path().join("audit"), Arc::new(SystemClock)).await.unwrap());
+    let (site, load) = site(&front, 0, data.path(), Some(lines)).await;
+    let from = load.disk.position();
+    for _ in 0..CALLS {
+        load.try_create_key().await.unwrap();
+    }
+    let Spent { journal: (syncs, bytes), others, .. } = load.disk.spent(from);
+    assert_eq!((syncs, others), (CALLS, (0, 0)), "CreateKey with its event is one sync");
+    // One block each, unless one takes many rows of others away.
+    assert!(bytes <= CALLS * PAYLOAD * 5 / 4, "{} bytes a recorded CreateKey", bytes / CALLS);
+    assert!(!site.ids(b"audit/told/").await.is_empty(), "the last ones wait for a later commit");
+    // A small change takes those of the calls before away.
+    load.try_create_key().await.unwrap();
+    assert!(site.ids(b"audit/told/").await.len() < CALLS, "rows go as fast as they come");
 }

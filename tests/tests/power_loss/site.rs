@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arqueta_audit::testing::Memory;
+use arqueta_audit::{AuditSink, Journaled, JsonLines};
 use arqueta_gateway::Config;
 use arqueta_gateway::foundations::Foundations;
 use arqueta_gateway::listen::seats::{Bounds, Seats};
@@ -75,10 +76,11 @@ impl Site {
     /// Whatever keeps it from starting.
     pub async fn start(front: &Front, disk: Recorder, data: &Path) -> Result<Self, String> {
         let meta = disk.meta().map_err(|error| format!("metadata does not open: {error:?}"))?;
-        Self::start_over(front, disk, Arc::new(meta), data).await
+        Self::start_over(front, disk, Arc::new(meta), data, None).await
     }
 
-    /// The same over metadata that was opened on `disk` already.
+    /// The same over metadata that was opened on `disk` already, with a `record` in real files if there
+    /// is one.
     ///
     /// # Errors
     /// Whatever keeps it from starting.
@@ -87,16 +89,23 @@ impl Site {
         disk: Recorder,
         meta: Arc<dyn MetaStore>,
         data: &Path,
+        record: Option<Arc<JsonLines>>,
     ) -> Result<Self, String> {
         let blobs = disk.blobs().map_err(|error| format!("blobs do not open: {error:?}"))?;
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         let clock = Arc::new(Resting::default());
+        let audit: Arc<dyn AuditSink> = match &record {
+            Some(lines) => Arc::new(Journaled::new(lines.clone())),
+            None => Arc::new(Memory::default()),
+        };
+        let outbox = record.is_some().then(Arc::default);
         let foundations = Foundations {
             meta: meta.clone(),
             journaled: None,
             blobs: blobs.clone(),
-            audit: Arc::new(Memory::default()),
-            record: None,
+            audit,
+            record,
+            outbox,
             clock: clock.clone(),
         };
         let config = Config { data_dir: data.to_owned(), ..Config::default() };

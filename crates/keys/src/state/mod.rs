@@ -230,11 +230,12 @@ impl Embedded {
         let state = self.state.clone();
         // Other Regions hear of a change because of the same commit that makes it.
         let changes = announced(self, changes);
-        let done = tokio::spawn(async move {
+        // The call's event goes with the commit, wherever that runs.
+        let done = tokio::spawn(arqueta_audit::carried(async move {
             let outcome = state.apply(changes).await;
             drop(turn);
             outcome
-        });
+        }));
         done.await.unwrap_or_else(|panic| Err(Error::Unavailable(panic.into())))
     }
 

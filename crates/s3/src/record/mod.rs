@@ -1,11 +1,12 @@
 //! What S3 calls leave in the record (CloudTrail): every call that administers buckets, and those
 //! on objects that a trail selects.
 //!
-//! A call that changes how a bucket is administered is announced, durably, after it was allowed
-//! and before it takes effect; its event is durable before its answer leaves. So no such change
-//! takes effect without a trace of it, and none is answered without its event. Calls on objects
-//! are not announced: an upload whose event cannot be written is answered with a failure and may
-//! be there. Refusals of what nobody signed are told on their own time ([`strangers`]).
+//! A call that changes something is announced after it was allowed and before it takes effect: its
+//! event is part of what it commits first ([`arqueta_audit::begin`]), so no change takes effect without
+//! a trace of it, and none is answered without its event. An upload whose event cannot be written is
+//! answered with a failure and may be there; a call that changes how a bucket is administered finds
+//! out first whether it can be. Refusals of what nobody signed are told on their own time
+//! ([`strangers`]).
 
 mod document;
 pub mod draft;
@@ -129,18 +130,27 @@ impl Recorder {
         [true, false].into_iter().any(|read_only| self.selects(exchange, owner.as_ref(), bucket, key, read_only))
     }
 
-    /// Makes it durable that an allowed call is about to take effect, if it changes how buckets
-    /// are administered.
+    /// Sees to it that an allowed call which is about to take effect cannot do so without a trace:
+    /// one that changes how buckets are administered, and one on objects that is recorded.
     ///
     /// # Errors
     /// `InternalError` if it cannot be written; the call must not go on.
     pub async fn announce(&self, exchange: &Exchange) -> S3Result<()> {
         let event = exchange.with_draft(|draft| match draft.recorded {
-            Recorded { management: true, read_only: false, .. } => self.event(exchange, draft).map(EventBuilder::build),
-            _ => None,
+            // Which objects are meant is not known yet, nor so whether anybody wants to know.
+            recorded if recorded.read_only || recorded.objects_in_body => None,
+            recorded => {
+                let event = self.event(exchange, draft)?.build();
+                // The caller's account is told, or the bucket's where nobody signed.
+                Some((recorded.management, event.for_accounts(&draft.owner).into_iter().next()?))
+            }
         });
-        let Some(event) = event.flatten() else { return Ok(()) };
-        self.audit.announce(event).await.map_err(|error| {
+        let announced = match event.flatten() {
+            None => Ok(()),
+            Some((true, event)) => self.audit.announce(event).await,
+            Some((false, event)) => arqueta_audit::begin(event).map(drop),
+        };
+        announced.map_err(|error| {
             tracing::error!(%error, "a call on a bucket was refused because it cannot be recorded");
             unrecorded(&error, UNRECORDED).into_error()
         })

@@ -291,7 +291,8 @@ async fn a_checkpoint_beside_commits_fails_alone() {
         store.checkpoint(),
         store.commit(Batch::default().put("b", "2")),
     );
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     disk.set_capacity(None);
     // Whether or not the file had to grow.
     drop(checkpoint);

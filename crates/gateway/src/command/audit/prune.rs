@@ -57,7 +57,8 @@ impl PruneArgs {
             accept_older_metadata: false,
             clock,
         };
-        let sealed = SealedRecord::begin(lines, RecordSealer::new(&root), meta, home).await.map_err(Error::Record)?;
+        let sealed =
+            SealedRecord::begin((lines, None), RecordSealer::new(&root), meta, home).await.map_err(Error::Record)?;
         let before = Timestamp::from_millis(self.before.unix_timestamp().saturating_mul(1000));
         let pruned = sealed.prune(before, self.archive.clone()).await.map_err(Error::Record)?;
         sealed.keep(None).await.map_err(Error::Record)?;

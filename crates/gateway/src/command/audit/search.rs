@@ -75,7 +75,12 @@ impl SearchArgs {
                 Entry::Announced(event) if self.unfinished => {
                     open.insert(event.request_id.clone(), (at, event));
                 }
-                Entry::Event(event) if self.unfinished => drop(open.remove(&event.request_id)),
+                Entry::Event(event) if self.unfinished => {
+                    open.remove(&event.request_id);
+                    if event.lacks_outcome() {
+                        open.insert(event.event_id.clone(), (at, event));
+                    }
+                }
                 Entry::Event(event) if self.wants(&event) => write(out, &form.show(&event)?)?,
                 _ => {}
             }
