@@ -22,6 +22,10 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 #[derive(Debug, Clone, Copy)]
 pub struct Status(pub StatusCode);
 
+/// Extension of an answer: its document, where s3s writes the elements in another order than S3.
+#[derive(Debug, Clone)]
+pub struct Ordered(pub Bytes);
+
 /// Extension of an answer that is no error document of S3's, and is sent as it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Whole;
@@ -71,6 +75,10 @@ pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: &Subject
     }
     if let Some(Status(status)) = answer.extensions_mut().remove() {
         *answer.status_mut() = status;
+    }
+    if let Some(Ordered(document)) = answer.extensions_mut().remove() {
+        answer.headers_mut().remove(CONTENT_LENGTH);
+        *answer.body_mut() = Body::from(document);
     }
     break_line(&mut answer);
     let headers = answer.headers_mut();

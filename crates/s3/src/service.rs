@@ -387,14 +387,10 @@ impl S3Edge {
         let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let origin = text(ORIGIN)?;
         let preflight = parts.method == Method::OPTIONS;
-        let method = match preflight {
-            true => text(http::header::ACCESS_CONTROL_REQUEST_METHOD)?,
-            false => parts.method.as_str(),
-        };
-        let headers = match preflight {
-            true => text(http::header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default(),
-            false => "",
-        };
+        // What a preflight asks counts in other requests as well, where a client sends it.
+        let asked = text(http::header::ACCESS_CONTROL_REQUEST_METHOD);
+        let method = if preflight { asked? } else { asked.unwrap_or(parts.method.as_str()) };
+        let headers = asked.and_then(|_| text(http::header::ACCESS_CONTROL_REQUEST_HEADERS)).unwrap_or_default();
         let bucket = self.addressed_bucket(parts)?;
         let document = self.engine.bucket(&bucket).await.ok()?.documents.get(&BucketDocument::Cors)?.clone();
         let rules = cors::from_document(&document)?;

@@ -44,9 +44,7 @@ pub fn tidy(parts: &mut Parts, presigned: bool, now: Timestamp) {
             }
         }
     }
-    if read || copy || parts.method == Method::DELETE {
-        quote_tags(&mut parts.headers);
-    }
+    quote_tags(&mut parts.headers);
 }
 
 /// Headers that stand in a presigned query, where SDKs put them so that the holder of the URL need
@@ -252,8 +250,11 @@ mod tests {
 
     #[test]
     fn entity_tags_get_their_quotes() {
-        for (sent, want) in [("\"a b", "\"a b\""), ("a b", "\"a b\""), ("\"a\"", "\"a\""), ("*", "*")] {
-            assert_eq!(tidied("GET", "/b/k", false, &[("if-match", sent)])["if-match"], want, "{sent}");
+        for (sent, want) in [("\"a b", "\"a b\""), ("a\"", "\"a\""), ("a b", "\"a b\""), ("\"a\"", "\"a\""), ("*", "*")]
+        {
+            for method in ["GET", "PUT", "DELETE"] {
+                assert_eq!(tidied(method, "/b/k", false, &[("if-match", sent)])["if-match"], want, "{method} {sent}");
+            }
         }
     }
 }

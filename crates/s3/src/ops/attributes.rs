@@ -5,9 +5,11 @@ use s3s::dto::{
     Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectAttributes,
     ObjectPart, StorageClass,
 };
-use s3s::{S3Request, S3Response, S3Result};
+use s3s::xml::{SerError, Serializer};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::{Call, Operations, bucket_name, fields, object_key};
+use crate::answer::Ordered;
 use crate::checksum::{set_checksum, type_name};
 use crate::error::invalid_argument;
 use crate::sse;
@@ -62,7 +64,7 @@ pub async fn get_object_attributes(
             false => page(&found.parts, input.part_number_marker.unwrap_or(0), input.max_parts),
         }
     });
-    Ok(S3Response::new(GetObjectAttributesOutput {
+    let told = GetObjectAttributesOutput {
         checksum,
         e_tag: wants(ObjectAttributes::ETAG).then(|| fields::etag(&info.etag)),
         last_modified: Some(to_dto(info.last_modified)),
@@ -72,7 +74,28 @@ pub async fn get_object_attributes(
             .then(|| StorageClass::from_static(info.storage_class.name())),
         version_id: call.names_versions().then(|| info.version.to_string()),
         ..GetObjectAttributesOutput::default()
-    }))
+    };
+    let document =
+        ordered(&told).map_err(|failure| S3Error::with_source(S3ErrorCode::InternalError, Box::new(failure)))?;
+    let mut answer = S3Response::new(told);
+    answer.extensions.insert(Ordered(document.into()));
+    Ok(answer)
+}
+
+/// The document with its elements in the order that S3 has, which is not that of its model.
+fn ordered(told: &GetObjectAttributesOutput) -> Result<Vec<u8>, SerError> {
+    const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+    let mut document = Vec::new();
+    let mut xml = Serializer::new(&mut document);
+    xml.decl()?;
+    xml.element_with_ns("GetObjectAttributesResponse", NAMESPACE, |xml| {
+        told.e_tag.iter().try_for_each(|etag| xml.content("ETag", etag.value()))?;
+        told.checksum.iter().try_for_each(|checksum| xml.content("Checksum", checksum))?;
+        told.object_parts.iter().try_for_each(|parts| xml.content("ObjectParts", parts))?;
+        told.storage_class.iter().try_for_each(|class| xml.content("StorageClass", class))?;
+        told.object_size.iter().try_for_each(|size| xml.content("ObjectSize", size))
+    })?;
+    Ok(document)
 }
 
 /// The attributes named; a header may name several.

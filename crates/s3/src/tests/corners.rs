@@ -144,3 +144,59 @@ async fn parts_by_version_2_are_judged_by_their_upload() {
     assert_eq!(rig.send(part("plain", plain.element("UploadId").unwrap())).await.status, 200);
     assert_eq!(rig.send(part("plain", "0")).await.error(), (404, "NoSuchUpload"));
 }
+
+#[tokio::test]
+async fn attributes_come_in_the_order_of_s3() {
+    let rig = Rig::with_bucket().await;
+    assert_eq!(
+        rig.root.put("/bucket/k").header("x-amz-checksum-crc32", "NSRBwg==").body("abc").send(&rig).await.status,
+        200
+    );
+    let all = "ObjectSize, StorageClass, ObjectParts, Checksum, ETag";
+    let answer = rig.root.get("/bucket/k?attributes").header("x-amz-object-attributes", all).send(&rig).await;
+    let at = |name: &str| answer.text().find(&format!("<{name}>")).unwrap();
+    assert!(
+        at("ETag") < at("Checksum") && at("Checksum") < at("StorageClass") && at("StorageClass") < at("ObjectSize")
+    );
+    assert!(
+        answer.text().starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<GetObjectAttributesResponse xmlns=")
+    );
+    assert_eq!(
+        (answer.element("ETag"), answer.element("ObjectSize")),
+        (Some("900150983cd24fb0d6963f7d28e17f72"), Some("3"))
+    );
+    let one = rig.root.get("/bucket/k?attributes").header("x-amz-object-attributes", "ObjectSize").send(&rig).await;
+    assert!(!one.text().contains("ETag") && one.element("ObjectSize") == Some("3"));
+}
+
+#[tokio::test]
+async fn a_tag_without_its_quotes_is_a_condition_of_a_write_too() {
+    let rig = Rig::with_bucket().await;
+    let stored = rig.root.put("/bucket/k").body("abc").send(&rig).await;
+    let etag = stored.header("etag").unwrap().to_owned();
+    for condition in [&etag[1..], etag.trim_matches('"'), &etag] {
+        assert_eq!(
+            rig.root.put("/bucket/k").header("if-match", condition).body("abc").send(&rig).await.status,
+            200,
+            "{condition}"
+        );
+    }
+    let other = rig.root.put("/bucket/k").header("if-match", "\"another").body("x").send(&rig).await;
+    assert_eq!(other.error(), (412, "PreconditionFailed"));
+}
+
+#[tokio::test]
+async fn what_a_preflight_asks_counts_in_any_request() {
+    let rig = Rig::with_bucket().await;
+    assert_eq!(rig.root.put("/bucket/k").body("abc").send(&rig).await.status, 200);
+    let rules = "<CORSConfiguration><CORSRule><AllowedOrigin>https://x</AllowedOrigin><AllowedMethod>PUT</AllowedMethod></CORSRule></CORSConfiguration>";
+    assert_eq!(rig.root.put("/bucket?cors").body(rules).send(&rig).await.status, 200);
+    let origin = |draft: super::rig::Draft| draft.header("origin", "https://x");
+    let get = origin(rig.root.get("/bucket/k"));
+    assert_eq!(get.send(&rig).await.header("access-control-allow-origin"), None, "no rule for GET");
+    let asked = origin(rig.root.get("/bucket/k")).header("access-control-request-method", "PUT").send(&rig).await;
+    assert_eq!((asked.text(), asked.header("access-control-allow-origin")), ("abc", Some("https://x")));
+    let more = origin(rig.root.get("/bucket/k")).header("access-control-request-method", "PUT");
+    let more = more.header("access-control-request-headers", "x-other").send(&rig).await;
+    assert_eq!(more.header("access-control-allow-origin"), None, "a header that no rule allows");
+}
