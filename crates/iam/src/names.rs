@@ -25,7 +25,7 @@ impl Tag {
 pub(crate) const MAX_TAGS: usize = 50;
 
 /// The characters of names: `[\w+=,.@-]`.
-fn is_name_char(c: char) -> bool {
+pub(crate) fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }
 

@@ -328,7 +328,7 @@ fn session_tags(caller: &Identity, input: &AssumeRole) -> Result<SessionTags, Er
     for key in &input.transitive_tag_keys {
         if !input.tags.iter().any(|tag| tag.key.to_lowercase() == key.to_lowercase()) {
             return Err(Error::InvalidParameterValue {
-                message: format!("The specified transitive tag key must be included in the requested tags: {key}"),
+                message: "The specified transitive tag key must be included in the requested tags.".to_owned(),
             });
         }
         transitive.push(key.clone());
@@ -371,6 +371,11 @@ pub(crate) fn role_named(arn: &str) -> Result<(AccountId, String), Error> {
 }
 
 pub(crate) fn check_session_name(parameter: &str, name: &str, longest: usize) -> Result<(), Error> {
+    if name.chars().count() <= longest && !name.chars().all(names::is_name_char) {
+        return Err(Error::validation(format!(
+            "1 validation error detected: Value '{name}' at '{parameter}' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+        )));
+    }
     names::check_name(parameter, name, longest)?;
     if name.len() < 2 {
         return Err(Error::validation(format!(

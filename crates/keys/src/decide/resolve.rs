@@ -189,12 +189,15 @@ pub(crate) fn no_such_key(arn: &str) -> Error {
     Error::NotFound { message: format!("Key '{arn}' does not exist") }
 }
 
+/// Whether a key id is one as the service makes them: with its four hyphens.
+fn is_uuid(id: &str) -> bool {
+    id.len() == 36 && uuid::Uuid::try_parse(id).is_ok()
+}
+
 fn not_found(name: &str, parsed: &Name<'_>) -> Error {
     match parsed.kind {
         Kind::Alias(_) => Error::NotFound { message: format!("Alias {} is not found.", parsed.arn) },
-        Kind::Key(id) if name.starts_with("arn:") || uuid::Uuid::try_parse(id).is_ok() || is_multi_region_id(id) => {
-            no_such_key(&parsed.arn)
-        }
+        Kind::Key(id) if name.starts_with("arn:") || is_uuid(id) || is_multi_region_id(id) => no_such_key(&parsed.arn),
         Kind::Key(_) => invalid_key_id(name),
     }
 }

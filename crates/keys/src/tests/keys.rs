@@ -149,6 +149,7 @@ async fn names_that_lead_nowhere_are_answered_as_aws_does() {
     let world = World::new().await;
     for (name, expected) in [
         ("nonsense", "Invalid keyId 'nonsense'"),
+        ("00000000000040008000000000000000", "Invalid keyId '00000000000040008000000000000000'"),
         (
             "00000000-0000-4000-8000-000000000000",
             "Key 'arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000' does not exist",
