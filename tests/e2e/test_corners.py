@@ -92,3 +92,37 @@ def test_an_upload_without_an_algorithm_has_one_checksum(s3, bucket):
     assert told["ChecksumType"] == "FULL_OBJECT" and "ChecksumCRC64NVME" in told
     parts = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"])["ObjectParts"]
     assert parts == {"TotalPartsCount": 2}
+
+
+def test_a_file_name_of_any_language_comes_back(s3, bucket):
+    name = 'attachment; filename="größe 日本.txt"'
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ContentDisposition=name, CacheControl="privé")
+    s3.copy_object(Bucket=bucket, Key="c", CopySource=f"{bucket}/k")
+    for key in ("k", "c"):
+        told = s3.head_object(Bucket=bucket, Key=key)
+        # Python reads header bytes as Latin-1.
+        assert told["ContentDisposition"].encode("latin-1").decode() == name
+        assert told["CacheControl"].encode("latin-1").decode() == "privé"
+
+
+def test_ownership_controls_are_removed_and_set_again(s3, bucket):
+    assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    s3.delete_bucket_ownership_controls(Bucket=bucket)
+    assert refused(s3.get_bucket_ownership_controls, Bucket=bucket)[:2] == (404, "OwnershipControlsNotFoundError")
+    rule = {"ObjectOwnership": "BucketOwnerEnforced"}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [rule]})
+    assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"] == [rule]
+
+
+def test_a_write_takes_a_tag_without_its_quotes(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"1")["ETag"]
+    for condition in (etag[1:], etag.strip('"'), etag):
+        assert s3.put_object(Bucket=bucket, Key="k", Body=b"1", IfMatch=condition)["ETag"] == etag
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"2", IfMatch='"other')[:2] == (412, "PreconditionFailed")
+
+
+def test_an_upload_is_not_completed_without_its_parts(s3, bucket):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    said = refused(s3.complete_multipart_upload, Bucket=bucket, Key="k", UploadId=upload)
+    assert said == (400, "InvalidRequest", "You must specify at least one part")
+    assert refused(s3.complete_multipart_upload, Bucket=bucket, Key="k", UploadId="0")[1] == "NoSuchUpload"

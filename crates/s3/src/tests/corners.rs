@@ -174,7 +174,7 @@ async fn a_tag_without_its_quotes_is_a_condition_of_a_write_too() {
     let rig = Rig::with_bucket().await;
     let stored = rig.root.put("/bucket/k").body("abc").send(&rig).await;
     let etag = stored.header("etag").unwrap().to_owned();
-    for condition in [&etag[1..], etag.trim_matches('"'), &etag] {
+    for condition in [&etag[1..], etag.trim_matches('"'), etag.as_str()] {
         assert_eq!(
             rig.root.put("/bucket/k").header("if-match", condition).body("abc").send(&rig).await.status,
             200,
