@@ -1,0 +1,137 @@
+//! What a call costs where that is exact: reads and commits of the metadata store, and calls of the
+//! allocator on the calling thread. The same on an empty store and beside a hundred thousand objects
+//! (a million with `ARQUETA_NIGHTLY`). A budget that grows is a fault; one that shrinks is to be
+//! written down here.
+#![allow(clippy::unwrap_used)]
+
+mod rig;
+
+use std::sync::Arc;
+
+use arqueta_engine::api::{GetObject, ListObjectVersions, ListObjects, Versioning};
+use arqueta_engine::schema;
+use arqueta_store::{Batch, Counting, MemoryBlobs, MetaStore};
+use bytes::Bytes;
+use rig::{Mode, Rig, bucket, collect, key, name, pattern};
+use tokio::runtime::Runtime;
+
+/// Reads of the store, commits, most allocator calls.
+type Budget = (u64, u64, u64);
+
+struct Counted {
+    runtime: Runtime,
+    rig: Rig,
+    meta: Counting<Arc<dyn MetaStore>>,
+    /// What went over its budget.
+    over: Vec<String>,
+}
+
+impl Counted {
+    fn new(objects: usize) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut counting = None;
+        let wrap = |meta: Arc<dyn MetaStore>| -> Arc<dyn MetaStore> {
+            let counted = Counting::new(meta);
+            counting = Some(counted.clone());
+            Arc::new(counted)
+        };
+        let rig = Rig::wrapping(Arc::default(), MemoryBlobs::default(), Arc::default(), |_| {}, wrap);
+        runtime.block_on(async {
+            rig.make_bucket(Versioning::Off).await;
+            rig.put_mode("0", pattern(4096), Mode::KmsBucketKey).await;
+            rig.put_mode("large", pattern(8 << 20), Mode::KmsBucketKey).await;
+            grow(&rig, objects).await;
+        });
+        Self { runtime, rig, meta: counting.unwrap(), over: Vec::new() }
+    }
+
+    /// Runs `call` twice, the first time so that what is remembered is there, and counts the second.
+    fn hold(&mut self, what: &str, budget: Budget, call: impl AsyncFn(&Rig)) {
+        self.runtime.block_on(call(&self.rig));
+        let (reads, writes) = (self.meta.reads(), self.meta.writes());
+        let counted = allocation_counter::measure(|| {
+            self.runtime.block_on(call(&self.rig));
+        });
+        let spent = (self.meta.reads() - reads, self.meta.writes() - writes, counted.count_total);
+        if (spent.0, spent.1) != (budget.0, budget.1) || spent.2 > budget.2 {
+            self.over.push(format!("{what}: {spent:?}, allowed {budget:?}"));
+        }
+    }
+}
+
+/// More objects like the first one. Records do not name their keys, so one serves for all.
+async fn grow(rig: &Rig, objects: usize) {
+    let record = rig.meta.get(&schema::current(&bucket(), &key("0"))).await.unwrap().unwrap();
+    for from in (0..objects).step_by(1000) {
+        let more = (from..objects.min(from + 1000)).fold(Batch::default(), |batch, n| {
+            batch.put(schema::current(&bucket(), &key(&format!("many/{n:07}"))), record.clone())
+        });
+        rig.meta.commit(more).await.unwrap();
+    }
+}
+
+async fn get(rig: &Rig, at: &str) -> Bytes {
+    collect(rig.get(GetObject::new(name(at))).await.unwrap()).await.unwrap()
+}
+
+async fn page(rig: &Rig, prefix: &str, delimiter: Option<&str>) -> usize {
+    let input = ListObjects {
+        bucket: bucket(),
+        prefix: prefix.to_owned(),
+        delimiter: delimiter.map(str::to_owned),
+        after: None,
+        limit: 1000,
+    };
+    let page = rig.engine.list_objects(input).await.unwrap();
+    page.objects.len() + page.prefixes.len()
+}
+
+async fn versions(rig: &Rig) -> usize {
+    let input = ListObjectVersions {
+        bucket: bucket(),
+        prefix: "many/".to_owned(),
+        delimiter: None,
+        key_marker: None,
+        version_marker: None,
+        limit: 1000,
+    };
+    rig.engine.list_object_versions(input).await.unwrap().versions.len()
+}
+
+/// Costs of calls about one object: the size of the store is nothing to them.
+fn of_one_object(counted: &mut Counted) {
+    counted.hold("GET 4 KiB", (2, 0, 80), async |rig| assert_eq!(get(rig, "0").await.len(), 4096));
+    counted.hold("HEAD", (1, 0, 30), async |rig| {
+        rig.engine.head_object(&rig.caller, GetObject::new(name("0"))).await.unwrap();
+    });
+    counted.hold("PUT 4 KiB", (3, 1, 130), async |rig| {
+        rig.put_mode("0", pattern(4096), Mode::KmsBucketKey).await;
+    });
+    counted.hold("GET 8 MiB", (1, 0, 4_590), async |rig| assert_eq!(get(rig, "large").await.len(), 8 << 20));
+    counted.hold("PUT 8 MiB", (3, 1, 270), async |rig| {
+        rig.put_mode("large", pattern(8 << 20), Mode::KmsBucketKey).await;
+    });
+    counted.hold("DELETE of nothing", (2, 0, 20), async |rig| {
+        rig.delete(name("nothing")).await.unwrap();
+    });
+    counted.hold("list of a folder", (2, 0, 40), async |rig| assert_eq!(page(rig, "large", None).await, 1));
+}
+
+#[test]
+fn a_call_stays_within_its_budget_on_an_empty_and_on_a_large_store() {
+    let many = if std::env::var_os("ARQUETA_NIGHTLY").is_some() { 1_000_000 } else { 100_000 };
+    let mut over = Vec::new();
+    for objects in [0, many] {
+        let mut counted = Counted::new(objects);
+        of_one_object(&mut counted);
+        if objects > 0 {
+            counted.hold("list of folders", (3, 0, 70), async |rig| {
+                assert_eq!(page(rig, "", Some("/")).await, 3);
+            });
+            counted.hold("page of 1,000", (3, 0, 7_770), async |rig| assert_eq!(page(rig, "many/", None).await, 1000));
+            counted.hold("versions, 1,000", (7, 0, 14_450), async |rig| assert_eq!(versions(rig).await, 1000));
+        }
+        over.extend(counted.over.into_iter().map(|what| format!("{objects} objects, {what}")));
+    }
+    assert!(over.is_empty(), "{over:#?}");
+}
