@@ -1,7 +1,9 @@
 //! Records of the metadata store and the manifest inside an object's record.
 //!
-//! A stored record is one format byte and then MessagePack with named fields, so that a later
-//! version may add optional ones.
+//! A stored record is one format byte and then MessagePack: in format 2 the fields in their order, in
+//! format 1 each with its name, which is read still. Names were half of a record, and every byte of
+//! one is authenticated and skipped over by each listing. A field that is added goes to the end, with
+//! a default, and with a new format byte, so that an earlier version says what it cannot read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,8 +22,10 @@ use crate::api::{BlockedEncryption, LegalHold, ObjectLockConfiguration, Retentio
 pub use crate::api::{BucketDocument, ReplicationState};
 use crate::api::{Checksum, ChecksumAlgorithm, ChecksumType, ContentHeaders, DefaultEncryption, Tags, UserMetadata};
 
-/// The format byte of every record that this version writes.
-pub const FORMAT: u8 = 1;
+/// The format byte of every record that this version writes: fields in their order.
+pub const FORMAT: u8 = 2;
+/// The format byte of records by field name.
+pub const NAMED: u8 = 1;
 
 /// A record of the store: its format byte, then MessagePack.
 pub trait Record: Serialize + DeserializeOwned {
@@ -32,7 +36,7 @@ pub trait Record: Serialize + DeserializeOwned {
     #[must_use]
     fn encode(&self) -> Bytes {
         let mut out = vec![FORMAT];
-        rmp_serde::encode::write_named(&mut out, self).expect("writing to memory cannot fail and all fields serialise");
+        rmp_serde::encode::write(&mut out, self).expect("writing to memory cannot fail and all fields serialise");
         out.into()
     }
 
@@ -41,11 +45,20 @@ pub trait Record: Serialize + DeserializeOwned {
     /// # Errors
     /// [`Error::UnknownFormat`], [`Error::Damaged`].
     fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        match bytes.split_first() {
-            Some((&FORMAT, body)) => rmp_serde::from_slice(body).map_err(|_| Error::Damaged { what: Self::NAME }),
-            Some((&version, _)) => Err(Error::UnknownFormat { version }),
-            None => Err(Error::Damaged { what: Self::NAME }),
-        }
+        fields(bytes, Self::NAME)
+    }
+}
+
+/// What `T` asks of a stored record called `what`. Fields have their names in one format and their
+/// places in the other, and `T` is read from either.
+///
+/// # Errors
+/// As [`Record::decode`].
+pub(crate) fn fields<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &'static str) -> Result<T, Error> {
+    match bytes.split_first() {
+        Some((&(FORMAT | NAMED), body)) => rmp_serde::from_slice(body).map_err(|_| Error::Damaged { what }),
+        Some((&version, _)) => Err(Error::UnknownFormat { version }),
+        None => Err(Error::Damaged { what }),
     }
 }
 
@@ -301,12 +314,13 @@ impl fmt::Debug for ObjectRecord {
     }
 }
 
+/// Records that tests read.
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(crate) mod testing {
     use super::*;
 
-    fn marker() -> ObjectRecord {
+    pub(crate) fn marker() -> ObjectRecord {
         ObjectRecord {
             version: VersionId::random(),
             sequence: 7,
@@ -318,12 +332,102 @@ mod tests {
         }
     }
 
+    pub(crate) fn named<T: Record>(record: &T) -> Vec<u8> {
+        let mut bytes = vec![NAMED];
+        rmp_serde::encode::write_named(&mut bytes, record).unwrap();
+        bytes
+    }
+
+    pub(crate) fn whole_object() -> ObjectRecord {
+        let manifest = Manifest {
+            parts: vec![ManifestPart { number: 1, id: PartId::random(), size: 9, checksums: vec![] }],
+            multipart: false,
+            etag: "abc".to_owned(),
+            checksums: vec![Checksum::full_object(
+                crate::api::ChecksumValue::new(ChecksumAlgorithm::Crc32, &[1, 2, 3, 4]).unwrap(),
+            )],
+            headers: ContentHeaders { content_type: Some("text/plain".to_owned()), ..ContentHeaders::default() },
+            metadata: UserMetadata([("a".to_owned(), "b".to_owned())].into()),
+        };
+        let content = Content {
+            id: ObjectId::random(),
+            manifest: ByteBuf::from(manifest.encode()),
+            tag: Some(ByteBuf::from([5; 32])),
+            keys: None,
+            places: vec![Place { blob: Blob::Inline(BlobId::random()), sealed_size: 80 }],
+            tags: Tags::default(),
+            retention: Some(Retention {
+                mode: crate::api::RetentionMode::Compliance,
+                until: Timestamp::from_millis(7),
+            }),
+            legal_hold: Some(LegalHold::On),
+            storage_class: StorageClass::StandardIa,
+        };
+        ObjectRecord { content: Some(content), ..marker() }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::testing::{marker, named, whole_object};
+    use super::*;
+
     #[test]
     fn records_round_trip() {
         let record = marker();
         let read = ObjectRecord::decode(&record.encode()).unwrap();
         assert_eq!((read.version, read.sequence, read.null_sequence), (record.version, 7, Some(3)));
         assert!(read.is_delete_marker());
+    }
+
+    #[test]
+    fn records_by_name_are_read_as_those_by_place() {
+        let record = whole_object();
+        let places = record.encode();
+        for stored in [places.to_vec(), named(&record)] {
+            let read = ObjectRecord::decode(&stored).unwrap();
+            assert_eq!(read.encode(), places, "every field came back");
+        }
+        let mut manifest = record.content.unwrap().manifest().unwrap();
+        manifest.multipart = true;
+        assert_eq!(Manifest::decode(&named(&manifest)).unwrap(), manifest);
+        let upload = UploadRecord {
+            id: UploadId::random(),
+            bucket: "bucket".parse().unwrap(),
+            key: "key".parse().unwrap(),
+            object: ObjectId::random(),
+            initiator: Principal {
+                arn: arqueta_model::Arn::new("iam", "", "111122223333", "root"),
+                account: "111122223333".parse().unwrap(),
+                id: "111122223333".to_owned(),
+                kind: arqueta_model::PrincipalKind::Root,
+                access_key_id: "AKIA".to_owned(),
+                session: None,
+            },
+            owner: "111122223333".parse().unwrap(),
+            started: Timestamp::from_millis(3),
+            keys: None,
+            headers: ContentHeaders::default(),
+            metadata: UserMetadata::default(),
+            tags: Tags::default(),
+            retention: None,
+            legal_hold: None,
+            storage_class: StorageClass::default(),
+            checksum: Some((ChecksumAlgorithm::Crc32, ChecksumType::Composite)),
+            replaces: true,
+        };
+        assert_eq!(UploadRecord::decode(&named(&upload)).unwrap().encode(), upload.encode());
+    }
+
+    #[test]
+    fn names_are_not_stored() {
+        let record = whole_object();
+        let has = |stored: &[u8], name: &str| stored.windows(name.len()).any(|at| at == name.as_bytes());
+        for name in ["sequence", "storage_class", "sealed_size", "etag"] {
+            assert!(!has(&record.encode(), name), "{name}");
+            assert!(has(&named(&record), name) || name == "etag", "{name}");
+        }
     }
 
     #[test]
