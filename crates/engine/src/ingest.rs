@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arqueta_envelope::{ObjectCipher, PartSealer};
 use arqueta_model::{BlobId, PartId};
-use arqueta_store::{Batch, BlobWriter, Member};
+use arqueta_store::{BLOCK, Batch, BlobWriter, Member};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
@@ -17,11 +17,16 @@ use crate::in_flight::Claim;
 use crate::record::{Blob, Place};
 use crate::{BodyError, Engine, Error, schema};
 
-/// Most plaintext sealed at once: so much does an incoming piece add to a chunk.
+/// Most plaintext sealed at once where many bodies come in: so much does an incoming piece add to
+/// what is pending.
 const PIECE: usize = 64 * 1024;
 
-/// Room beside a chunk for what one more piece adds.
-const BESIDE: usize = FULL - CHUNK;
+/// The same where there is room: all that a connection reads at a time, so that segments that are
+/// whole in it are sealed from where they lie.
+const LARGE_PIECE: usize = 128 * 1024;
+
+/// Room beside a chunk for what one more piece adds, and one sealed segment before it.
+const BESIDE: usize = 80 * 1024;
 
 /// What sealing adds to a small body, and some.
 const SEALING: usize = 256;
@@ -29,7 +34,11 @@ const SEALING: usize = 256;
 /// Room for a chunk of `share` bytes and for what one more piece adds. Sealed bytes come a segment
 /// at a time, which is a piece: a smaller chunk is flushed with its first one.
 const fn room(share: usize) -> usize {
-    if share > PIECE { share + BESIDE } else { BESIDE }
+    match share {
+        CHUNK.. => FULL,
+        share if share > PIECE => share + BESIDE,
+        _ => BESIDE,
+    }
 }
 
 /// What a body must be and what it becomes.
@@ -119,7 +128,7 @@ impl Engine {
             if let Some(md5) = &mut md5 {
                 md5.update(&chunk).await;
             }
-            for piece in chunk.chunks(PIECE) {
+            for piece in chunk.chunks(spool.piece()) {
                 sealing.push(piece, &mut spool.pending)?;
                 spool.flush_full().await?;
             }
@@ -224,15 +233,25 @@ impl<'a> Spool<'a> {
         Self { engine, pending: engine.buffers.take(room), file: None, member }
     }
 
-    async fn flush_full(&mut self) -> Result<(), Error> {
-        if self.pending.len() < self.member.bytes().max(self.engine.config.inline_limit + 1) {
-            Ok(())
-        } else {
-            self.flush().await
-        }
+    /// Most plaintext to be sealed before the next flush.
+    fn piece(&self) -> usize {
+        if self.member.bytes() >= CHUNK { LARGE_PIECE } else { PIECE }
     }
 
-    async fn flush(&mut self) -> Result<(), Error> {
+    async fn flush_full(&mut self) -> Result<(), Error> {
+        if self.pending.len() < self.member.bytes().max(self.engine.config.inline_limit + 1) {
+            return Ok(());
+        }
+        let mut next = self.engine.buffers.take(room(self.member.bytes()));
+        // Whole blocks, so that the file takes what follows from where it lies, too.
+        let blocks = self.pending.len() / BLOCK * BLOCK;
+        next.extend_from_slice(&self.pending[blocks..]);
+        self.pending.truncate(blocks);
+        self.flush(next).await
+    }
+
+    /// Hands what is pending to the file and goes on in `next`.
+    async fn flush(&mut self, next: BytesMut) -> Result<(), Error> {
         let file = match &mut self.file {
             Some(file) => file,
             empty => {
@@ -241,7 +260,6 @@ impl<'a> Spool<'a> {
                 empty.insert(File { id, writer: self.engine.blobs.create(id).await?, claim })
             }
         };
-        let next = self.engine.buffers.take(room(self.member.bytes()));
         let full = std::mem::replace(&mut self.pending, next);
         file.writer.write(self.engine.buffers.freeze(full)).await?;
         Ok(())
@@ -253,7 +271,7 @@ impl<'a> Spool<'a> {
             return Ok((place, Some(self.pending.freeze()), None));
         }
         if !self.pending.is_empty() {
-            self.flush().await?;
+            self.flush(BytesMut::new()).await?;
         }
         let File { id, writer, mut claim } = self.file.expect("a body beyond the inline limit has been flushed");
         let sealed_size = writer.finish().await?;

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// Alignment of memory, offset and length: the largest logical block size of common devices.
-const BLOCK: usize = 4096;
+/// Alignment of memory, offset and length: the largest logical block size of common devices. What
+/// begins and ends on it is written from where it lies.
+pub const BLOCK: usize = 4096;
 /// Bytes of one write.
 const BUFFER: usize = 256 * 1024;
 /// A first write at least this long makes a file a large one.
@@ -37,6 +38,7 @@ impl Direct {
     pub(crate) fn start(file: &File) -> Option<Self> {
         let flags = rustix::fs::fcntl_getfl(file).ok()?;
         rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT).ok()?;
+        // Fresh memory of the allocator: what is never gathered here never becomes a page.
         let memory = vec![0; BUFFER + BLOCK];
         let aligned = memory.as_ptr().align_offset(BLOCK);
         (aligned <= BLOCK).then_some(Self { memory, aligned, filled: 0, at: 0 })
@@ -47,11 +49,19 @@ impl Direct {
         self.at + self.filled as u64
     }
 
-    /// Appends.
+    /// Appends. Whole blocks that lie aligned are written from where they are, and only what does
+    /// not is gathered in the buffer first.
     pub(crate) fn append(&mut self, file: &File, chunks: &[Bytes]) -> io::Result<()> {
         for chunk in chunks {
             let mut rest = &chunk[..];
             while !rest.is_empty() {
+                if self.filled == 0 && rest.len() >= BLOCK && rest.as_ptr().align_offset(BLOCK) == 0 {
+                    let (blocks, tail) = rest.split_at(rest.len() / BLOCK * BLOCK);
+                    write_blocks(file, blocks, self.at)?;
+                    self.at += blocks.len() as u64;
+                    rest = tail;
+                    continue;
+                }
                 let room = BUFFER - self.filled;
                 let (now, later) = rest.split_at(room.min(rest.len()));
                 let from = self.aligned + self.filled;
@@ -76,29 +86,38 @@ impl Direct {
 
     /// Writes the first `len` bytes of the buffer and moves the others to its front.
     fn write_out(&mut self, file: &File, len: usize) -> io::Result<()> {
-        let mut done = 0;
-        while done < len {
-            let slice = &self.memory[self.aligned + done..self.aligned + len];
-            match rustix::io::pwrite(file, slice, self.at + done as u64) {
-                Err(Errno::INTR) => {}
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                // Cut within a block: by a full disk, or by a device with a mind of its own. The rest
-                // goes through the page cache, which either takes it or knows the true error.
-                Ok(written) if written % BLOCK != 0 => {
-                    let flags = rustix::fs::fcntl_getfl(file)?;
-                    rustix::fs::fcntl_setfl(file, flags - OFlags::DIRECT)?;
-                    file.write_all_at(&slice[written..], self.at + (done + written) as u64)?;
-                    rustix::fs::fcntl_setfl(file, flags)?;
-                    done = len;
-                }
-                written => done += written?,
-            }
+        if len == 0 {
+            return Ok(());
         }
+        write_blocks(file, &self.memory[self.aligned..self.aligned + len], self.at)?;
         self.memory.copy_within(self.aligned + len..self.aligned + self.filled, self.aligned);
         self.filled -= len;
         self.at += len as u64;
         Ok(())
     }
+}
+
+/// Writes whole blocks of aligned memory to `at`.
+fn write_blocks(file: &File, blocks: &[u8], at: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < blocks.len() {
+        let slice = &blocks[done..];
+        match rustix::io::pwrite(file, slice, at + done as u64) {
+            Err(Errno::INTR) => {}
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            // Cut within a block: by a full disk, or by a device with a mind of its own. The rest
+            // goes through the page cache, which either takes it or knows the true error.
+            Ok(written) if written % BLOCK != 0 => {
+                let flags = rustix::fs::fcntl_getfl(file)?;
+                rustix::fs::fcntl_setfl(file, flags - OFlags::DIRECT)?;
+                file.write_all_at(&slice[written..], at + (done + written) as u64)?;
+                rustix::fs::fcntl_setfl(file, flags)?;
+                done = blocks.len();
+            }
+            written => done += written?,
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -121,6 +140,34 @@ mod tests {
             assert_eq!(direct.end(), length as u64);
             direct.finish(&file).unwrap();
             assert!(std::fs::read(&path).unwrap() == body, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn aligned_pieces_between_others_are_written_where_they_belong() {
+        let folder = tempfile::tempdir().unwrap();
+        let body: Vec<u8> = (0..6 * BUFFER).map(|at| (at * 31 % 251) as u8).collect();
+        // Begins of pieces in blocks and bytes; each piece lies `off` bytes beside a block's start.
+        for (name, off, cuts) in [
+            ("aligned", 0, vec![BUFFER, 2 * BUFFER, 3 * BUFFER]),
+            ("mixed", 0, vec![5 * BLOCK, 5 * BLOCK + 7, BUFFER, BUFFER + BLOCK]),
+            ("beside", 1, vec![BUFFER, 2 * BUFFER]),
+            ("late", 0, vec![BLOCK - 1, BLOCK, 2 * BLOCK, 5 * BUFFER + 9]),
+        ] {
+            let path = folder.path().join(name);
+            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
+            let Some(mut direct) = Direct::start(&file) else { return };
+            let mut from = 0;
+            for to in cuts.into_iter().chain([body.len()]) {
+                let mut memory = vec![0; to - from + 2 * BLOCK];
+                let start = memory.as_ptr().align_offset(BLOCK) + off;
+                memory[start..start + to - from].copy_from_slice(&body[from..to]);
+                direct.append(&file, &[Bytes::from(memory).slice(start..start + to - from)]).unwrap();
+                assert_eq!(direct.end(), to as u64);
+                from = to;
+            }
+            direct.finish(&file).unwrap();
+            assert!(std::fs::read(&path).unwrap() == body, "{name}");
         }
     }
 }

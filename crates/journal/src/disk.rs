@@ -29,6 +29,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn edit(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens for reading.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// As [`Disk::open`], if that waits for no device; `None` where it would, or where nobody knows.
+    fn open_at_hand(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        let _ = path;
+        Ok(None)
+    }
     /// Renames in one step; `AlreadyExists` if `to` exists.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -51,6 +56,19 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn write(&self, at: u64, chunks: &[Bytes]) -> io::Result<()>;
     /// Up to `len` bytes from `at`; fewer only at the end of the file.
     fn read(&self, at: u64, len: usize) -> io::Result<Vec<u8>>;
+    /// Fills `out` from `at` on and returns how many bytes there were; fewer only at the end of the
+    /// file.
+    fn read_into(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.read(at, out.len())?;
+        out[..read.len()].copy_from_slice(&read);
+        Ok(read.len())
+    }
+    /// As [`DiskFile::read_into`], of what is in memory: it waits for no device, and stops at the
+    /// first byte that is not there.
+    fn read_at_hand(&self, at: u64, out: &mut [u8]) -> usize {
+        let _ = (at, out);
+        0
+    }
     /// Makes the content durable.
     fn sync(&self) -> io::Result<()>;
     /// Bytes of the file.

@@ -51,6 +51,7 @@ mod position;
 mod replay;
 mod segment;
 
+pub use direct::BLOCK;
 pub use error::Error;
 pub use frame::{Frame, JournalId, records};
 pub use journal::{Journal, Options};

@@ -1,7 +1,7 @@
 //! [`Disk`] on the operating system's file systems.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,8 @@ use std::time::UNIX_EPOCH;
 use arqueta_model::Timestamp;
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{CWD, RenameFlags};
-use rustix::io::Errno;
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::direct::{Direct, LARGE};
 use crate::disk::{DirLock, Disk, DiskFile, Stat};
@@ -67,6 +67,16 @@ impl Disk for OsDisk {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         Ok(OsFile::new(File::open(path)?))
+    }
+
+    fn open_at_hand(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        match rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+            Ok(file) => Ok(Some(OsFile::new(file.into()))),
+            Err(Errno::NOENT) => Err(Errno::NOENT.into()),
+            // Not in the cache, or a kernel that does not know how to ask for that.
+            Err(_) => Ok(None),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -149,6 +159,32 @@ impl DiskFile for OsFile {
         // The allocator may have rounded the capacity up.
         bytes.truncate(len);
         Ok(bytes)
+    }
+
+    fn read_into(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while done < out.len() {
+            match rustix::io::pread(&self.file, &mut out[done..], at + done as u64) {
+                Err(Errno::INTR) => {}
+                Ok(0) => break,
+                read => done += read?,
+            }
+        }
+        Ok(done)
+    }
+
+    fn read_at_hand(&self, at: u64, out: &mut [u8]) -> usize {
+        let mut done = 0;
+        while done < out.len() {
+            let rest = &mut [IoSliceMut::new(&mut out[done..])];
+            match rustix::io::preadv2(&self.file, rest, at + done as u64, ReadWriteFlags::NOWAIT) {
+                Err(Errno::INTR) => {}
+                // Whatever else is wrong is told by the read that may wait.
+                Err(_) | Ok(0) => break,
+                Ok(read) => done += read,
+            }
+        }
+        done
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -21,6 +21,28 @@ pub trait Aead: Send + Sync {
     /// # Errors
     /// [`Error::Authentication`]; what `buffer` then holds is unspecified and must not be used.
     fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG_LEN]) -> Result<(), Error>;
+
+    /// As [`Aead::seal`], from `plain` into `out`, which is as long.
+    fn seal_into(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], plain: &[u8], out: &mut [u8]) -> [u8; TAG_LEN] {
+        out.copy_from_slice(plain);
+        self.seal(nonce, aad, out)
+    }
+
+    /// As [`Aead::open`], from `sealed` into `out`, which is as long.
+    ///
+    /// # Errors
+    /// [`Error::Authentication`]; what `out` then holds is unspecified and must not be used.
+    fn open_into(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        sealed: &[u8],
+        out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Error> {
+        out.copy_from_slice(sealed);
+        self.open(nonce, aad, out, tag)
+    }
 }
 
 /// The backend of this build.
@@ -59,6 +81,29 @@ impl Aead for AwsLc {
             .open_in_place_separate_tag(nonce, Aad::from(aad), tag, buffer)
             .map(|_| ())
             .map_err(|_| Error::Authentication)
+    }
+
+    fn seal_into(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], plain: &[u8], out: &mut [u8]) -> [u8; TAG_LEN] {
+        use aws_lc_rs::aead::{Aad, Nonce};
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let mut tag = [0; TAG_LEN];
+        self.0
+            .seal_out_of_place_scatter(nonce, Aad::from(aad), plain, out, &[], &mut tag)
+            .expect("both buffers have one length, the tag has GCM's, and none comes near GCM's 64 GiB");
+        tag
+    }
+
+    fn open_into(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        sealed: &[u8],
+        out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Error> {
+        use aws_lc_rs::aead::{Aad, Nonce};
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        self.0.open_separate_gather(nonce, Aad::from(aad), sealed, tag, out).map_err(|_| Error::Authentication)
     }
 }
 
@@ -140,6 +185,14 @@ mod tests {
             if opened.is_ok() {
                 assert_eq!(body, test.pt[..], "{}", test.tc_id);
                 assert_eq!((aead.seal(nonce, &test.aad, &mut body), &body[..]), (*tag, &test.ct[..]), "{}", test.tc_id);
+            }
+            let mut apart = vec![0xee; test.ct.len()];
+            let opened_apart = aead.open_into(nonce, &test.aad, &test.ct, &mut apart, tag);
+            assert_eq!(opened_apart.is_ok(), opened.is_ok(), "{}", test.tc_id);
+            if opened_apart.is_ok() {
+                assert_eq!(apart, test.pt[..], "{}", test.tc_id);
+                assert_eq!(aead.seal_into(nonce, &test.aad, &test.pt, &mut apart), *tag, "{}", test.tc_id);
+                assert_eq!(apart, test.ct[..], "{}", test.tc_id);
             }
             seen += 1;
         }

@@ -36,8 +36,8 @@ impl PartSealer {
         Self { inner, outer: layers.next().map(Outer::new) }
     }
 
-    /// Takes more plaintext and appends the sealed bytes that are complete to `out`. Plaintext
-    /// of whole segments is copied once, into `out`, and sealed there.
+    /// Takes more plaintext and appends the sealed bytes that are complete to `out`. A segment that
+    /// is whole in `plain` is sealed from there, without a copy.
     ///
     /// # Errors
     /// [`Error::TooLarge`] beyond [`stream::MAX_PLAIN`] bytes; the part is then to be abandoned.

@@ -52,6 +52,7 @@ mod share;
 #[cfg(feature = "sled")]
 mod sled_store;
 
+pub use arqueta_journal::BLOCK;
 pub use authentic::{Authentic, Tagger};
 pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
 pub use damages::{Cause, Damages};

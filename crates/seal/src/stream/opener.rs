@@ -163,8 +163,8 @@ impl<A: Aead> Opener<A> {
         };
         let (from, to) = ((kept.start - plain.start) as usize, (kept.end - plain.start) as usize);
         let at = out.len();
-        out.extend_from_slice(body);
-        if let Err(error) = key.aead.open(&nonce, &[], &mut out[at..], tag) {
+        out.resize(at + body.len(), 0);
+        if let Err(error) = key.aead.open_into(&nonce, &[], body, &mut out[at..], tag) {
             out.truncate(at);
             return Err(error);
         }

@@ -44,17 +44,19 @@ impl<A: Aead> Sealer<A> {
             let capacity = if self.segment == 0 { FIRST_PLAIN_LEN } else { PLAIN_LEN };
             if self.pending.is_empty() && plain.len() > capacity {
                 let (whole, rest) = plain.split_at(capacity);
-                self.begin(out, SEGMENT_LEN * (1 + rest.len() / PLAIN_LEN));
-                self.seal_slice(whole, out)?;
+                self.seal(whole, false, SEGMENT_LEN * (1 + rest.len() / PLAIN_LEN), out)?;
                 plain = rest;
                 continue;
             }
             let (fits, rest) = plain.split_at(plain.len().min(capacity - self.pending.len()));
+            if self.segment > 0 {
+                // More will come: as much as there is room for, instead of twice what there is now.
+                self.pending.reserve(capacity - self.pending.len());
+            }
             self.pending.extend_from_slice(fits);
             plain = rest;
             if !plain.is_empty() {
-                self.begin(out, 0);
-                self.seal_pending(false, out, plain.len() <= PLAIN_LEN)?;
+                self.seal_pending(false, out)?;
             }
         }
         Ok(())
@@ -65,42 +67,31 @@ impl<A: Aead> Sealer<A> {
     /// # Errors
     /// [`Error::TooLarge`], as for [`Sealer::push`].
     pub fn finish(mut self, out: &mut BytesMut) -> Result<(), Error> {
-        self.begin(out, self.pending.len() + TAG_LEN);
-        self.seal_pending(true, out, true)
+        self.seal_pending(true, out)
     }
 
-    /// Makes room, and writes the header before anything else.
-    fn begin(&self, out: &mut BytesMut, room: usize) {
+    fn seal_pending(&mut self, last: bool, out: &mut BytesMut) -> Result<(), Error> {
+        let mut pending = std::mem::take(&mut self.pending);
+        self.seal(&pending, last, pending.len() + TAG_LEN, out)?;
+        pending.clear();
+        self.pending = pending;
+        Ok(())
+    }
+
+    /// Seals one segment from where it lies to the end of `out`, after the header if it is the first.
+    /// `room` is what the segments at hand will take.
+    fn seal(&mut self, plain: &[u8], last: bool, room: usize, out: &mut BytesMut) -> Result<(), Error> {
         if self.segment == 0 {
             out.reserve(HEADER_LEN + room);
             out.extend_from_slice(&self.header);
         } else {
             out.reserve(room);
         }
-    }
-
-    fn seal_slice(&mut self, plain: &[u8], out: &mut BytesMut) -> Result<(), Error> {
-        let nonce = self.next_nonce(false)?;
-        let at = out.len();
-        out.extend_from_slice(plain);
-        let tag = self.key.aead.seal(&nonce, &[], &mut out[at..]);
-        out.extend_from_slice(&tag);
-        Ok(())
-    }
-
-    /// Seals `pending` where it lies. An `out` that is empty takes the buffer over as it is,
-    /// when `hand_over` says that no more than one segment follows; otherwise it is copied.
-    fn seal_pending(&mut self, last: bool, out: &mut BytesMut, hand_over: bool) -> Result<(), Error> {
         let nonce = self.next_nonce(last)?;
-        let tag = self.key.aead.seal(&nonce, &[], &mut self.pending);
-        self.pending.extend_from_slice(&tag);
-        if hand_over && out.is_empty() {
-            let next = if last { BytesMut::new() } else { BytesMut::with_capacity(SEGMENT_LEN) };
-            *out = std::mem::replace(&mut self.pending, next);
-        } else {
-            out.extend_from_slice(&self.pending);
-            self.pending.clear();
-        }
+        let at = out.len();
+        out.resize(at + plain.len() + TAG_LEN, 0);
+        let (body, tag) = out[at..].split_at_mut(plain.len());
+        tag.copy_from_slice(&self.key.aead.seal_into(&nonce, &[], plain, body));
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 //! is whole whenever its name is there. Every step runs on the blocking pool: syncs of different
 //! blobs overlap, which is worth a factor of forty on a busy disk (docs/adr/0003).
 
+mod memory;
 mod read;
 mod write;
 
@@ -47,8 +48,10 @@ struct Folder {
     /// Fan-out directories whose own entries this process has made durable.
     durable: Mutex<HashSet<PathBuf>>,
     next_temporary: AtomicU64,
-    /// Memory of the chunks of all readers.
+    /// Bounds the memory of the chunks of all readers.
     readers: Share,
+    /// Where it comes from.
+    memory: memory::Memory,
     /// Memory of the batches of all writers.
     writers: Share,
     _lock: DirLock,
@@ -81,6 +84,7 @@ impl FsBlobs {
             durable: Mutex::default(),
             next_temporary: AtomicU64::new(0),
             readers: Share::new(BUDGET, read::CHUNK),
+            memory: memory::Memory::default(),
             writers: Share::new(BUDGET, write::BATCH),
             _lock: lock,
         };
