@@ -12,6 +12,7 @@ use arqueta_engine::api::{
 };
 use arqueta_engine::record::BucketDocument;
 use arqueta_model::{AccountId, BucketName, Clock, VersionId};
+use arqueta_store::{Batch, MetaStore as _};
 use rig::{Rig, account, bucket, name, version};
 
 fn create(name: &str, owner: AccountId) -> CreateBucket {
@@ -37,6 +38,25 @@ async fn making_a_bucket_again() {
     });
     let again = rig.engine.create_bucket(create("bucket", account())).await;
     assert!(matches!(again, Err(Error::BucketAlreadyOwnedByYou)));
+}
+
+#[tokio::test]
+async fn a_bucket_whose_record_was_removed_is_given_to_nobody() {
+    for versioning in [Versioning::Off, Versioning::Enabled] {
+        let rig = Rig::new(versioning).await;
+        rig.put("k", "secret").await.unwrap();
+        rig.put("k", "newer").await.unwrap();
+        let key = b"b/bucket".as_slice();
+        let record = rig.meta.get(key).await.unwrap().unwrap();
+        rig.meta.commit(Batch::default().delete(key)).await.unwrap();
+        let rig = rig.restarted();
+        for owner in [other(), account()] {
+            let refused = rig.engine.create_bucket(create("bucket", owner)).await;
+            assert!(matches!(refused, Err(Error::Damaged { .. })), "{refused:?}");
+        }
+        rig.meta.commit(Batch::default().put(key, record)).await.unwrap();
+        assert_eq!(rig.restarted().body(name("k")).await.unwrap(), "newer", "nothing was lost");
+    }
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::EntityAlreadyExists`], [`Error::MalformedPolicyDocument`],
-    /// [`Error::LimitExceeded`], [`Error::Validation`].
+    /// [`Error::LimitExceeded`], [`Error::Validation`]; [`Error::Damaged`] for one that is attached and gone.
     pub async fn create_policy(&self, account: &AccountId, input: CreatePolicy) -> Result<ManagedPolicy, Error> {
         names::check_name("policyName", &input.policy_name, NAME)?;
         names::check_tags(&input.tags)?;
@@ -111,6 +111,7 @@ impl Iam {
         check_document(&input.document)?;
         let mut change = self.directory.begin().await?;
         self.require_free::<PolicyRecord>(account, &input.policy_name).await?;
+        self.require_unused(account, &path, &input.policy_name).await?;
         let now = self.directory.now();
         let record = PolicyRecord {
             name: input.policy_name,
@@ -296,6 +297,17 @@ impl Iam {
             Some(Managed::Aws(_)) => Err(Error::Unmodifiable { message: format!("Policy {arn} is managed by AWS.") }),
             None => Err(not_found(arn)),
         }
+    }
+
+    /// Fails where a policy that is to be made is attached already: no call deletes such a policy, so
+    /// its record was taken away otherwise, and who may make policies may not give them to anyone.
+    async fn require_unused(&self, account: &AccountId, path: &str, name: &str) -> Result<(), Error> {
+        let arn = format!("arn:aws:iam::{account}:policy{path}{name}");
+        if self.usage(account).await?.of(&arn) == (0, 0) {
+            return Ok(());
+        }
+        tracing::error!(arn, "this policy is attached and its record is gone: it is not made before it is detached");
+        Err(Error::Damaged { what: format!("policy {arn}") })
     }
 
     async fn usage(&self, account: &AccountId) -> Result<Usage, Error> {

@@ -18,7 +18,8 @@ impl Engine {
     /// Makes a bucket. In `us-east-1` making one's own bucket again succeeds and changes nothing.
     ///
     /// # Errors
-    /// [`Error::BucketAlreadyExists`], [`Error::BucketAlreadyOwnedByYou`].
+    /// [`Error::BucketAlreadyExists`], [`Error::BucketAlreadyOwnedByYou`]; [`Error::Damaged`] where a bucket of
+    /// that name has lost its record and not its objects.
     pub async fn create_bucket(&self, input: CreateBucket) -> Result<(), Error> {
         let record = BucketRecord {
             name: input.bucket.clone(),
@@ -32,21 +33,39 @@ impl Engine {
             tags: input.tags,
             documents: input.documents,
         };
-        let key = schema::bucket(&input.bucket);
-        let batch = Batch::default().unchanged(key.clone(), None).put(key, record.encode());
-        match self.meta.commit(batch).await {
-            Err(arqueta_store::Error::Conflict) => {
-                let existing = self.bucket(&input.bucket).await?;
-                if existing.owner != input.owner {
-                    Err(Error::BucketAlreadyExists)
-                } else if self.config.region.as_str() == LENIENT_REGION {
-                    Ok(())
-                } else {
-                    Err(Error::BucketAlreadyOwnedByYou)
-                }
+        let (key, encoded) = (schema::bucket(&input.bucket), record.encode());
+        for _ in 0..ATTEMPTS {
+            let batch = Batch::default().unchanged(key.clone(), None).put(key.clone(), encoded.clone());
+            match self.meta.commit(requiring_nothing_in(&input.bucket, batch)).await {
+                Err(arqueta_store::Error::Conflict) => {}
+                result => return Ok(result?),
             }
-            result => Ok(result?),
+            match self.bucket(&input.bucket).await {
+                // Whoever makes it would be given what is left of another's. Or it has just gone.
+                Err(Error::NoSuchBucket) => self.require_nothing_left(&input.bucket).await?,
+                Err(other) => return Err(other),
+                Ok(existing) if existing.owner != input.owner => return Err(Error::BucketAlreadyExists),
+                Ok(_) if self.config.region.as_str() == LENIENT_REGION => return Ok(()),
+                Ok(_) => return Err(Error::BucketAlreadyOwnedByYou),
+            }
         }
+        Err(arqueta_store::Error::Conflict.into())
+    }
+
+    /// That a record is missing is not authenticated as a record is: objects without their bucket
+    /// are another's, whose record somebody removed.
+    async fn require_nothing_left(&self, name: &BucketName) -> Result<(), Error> {
+        for prefix in contents(name) {
+            if !self.meta.page(Scan::prefix(&prefix, 1)).await?.is_empty() {
+                tracing::error!(
+                    bucket = %name,
+                    "objects of this bucket are there and its record is not: it was removed by no gateway, and the \
+                     bucket is not made again before it is restored"
+                );
+                return Err(Error::Damaged { what: "bucket record" });
+            }
+        }
+        Ok(())
     }
 
     /// Removes a bucket that holds no version and no delete marker. Uploads under way do not keep
@@ -68,11 +87,8 @@ impl Engine {
             }
             self.abort_every_upload(name).await?;
             let key = schema::bucket(name);
-            let mut batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes)).delete(key);
-            batch = [currents.clone(), noncurrents.clone(), schema::uploads(name)]
-                .into_iter()
-                .fold(batch, |batch, prefix| batch.require(Precondition::NoneUnder(prefix)));
-            match self.commit_freeing(batch).await {
+            let batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes)).delete(key);
+            match self.commit_freeing(requiring_nothing_in(name, batch)).await {
                 // The bucket was changed or something came into it: look again.
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {
@@ -117,4 +133,13 @@ impl Engine {
             }
         }
     }
+}
+
+/// Prefixes of all that lies in a bucket.
+fn contents(name: &BucketName) -> [Bytes; 3] {
+    [schema::currents(name), schema::noncurrents(name), schema::uploads(name)]
+}
+
+fn requiring_nothing_in(name: &BucketName, batch: Batch) -> Batch {
+    contents(name).into_iter().fold(batch, |batch, prefix| batch.require(Precondition::NoneUnder(prefix)))
 }

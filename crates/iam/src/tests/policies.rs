@@ -198,3 +198,24 @@ async fn a_boundary_limits_what_policies_grant() {
     assert!(world.key_may(&key, "s3:GetObject").await);
     assert!(!world.key_may(&key, "s3:PutObject").await);
 }
+
+#[tokio::test]
+async fn an_attached_policy_that_is_gone_is_not_made_again_by_whoever_makes_policies() {
+    let world = world().await;
+    let key = world.user("alice").await;
+    let arn = managed(&world, "Limits", DENY_GET).await;
+    world.iam.attach_policy(&account(), Entity::User("alice"), &arn).await.unwrap();
+    let record = format!("iam/p/{ACCOUNT}\0limits");
+    assert!(world.meta.get(record.as_bytes()).await.unwrap().is_some());
+    world.meta.commit(arqueta_store::Batch::default().delete(record.into_bytes())).await.unwrap();
+    let make = || CreatePolicy { policy_name: "limits".into(), document: ALLOW_S3.into(), ..Default::default() };
+    let same = CreatePolicy { policy_name: "Limits".into(), ..make() };
+    let refused = world.iam.create_policy(&account(), same.clone()).await.unwrap_err();
+    assert!(matches!(refused, Error::Damaged { .. }), "{refused}");
+    world.iam.refresh().await.unwrap();
+    assert!(world.iam.credential(&key.access_key_id, None).await.is_err(), "nothing is decided without it");
+    world.iam.create_policy(&account(), make()).await.unwrap();
+    world.iam.delete_policy(&account(), &arn.replace("Limits", "limits")).await.unwrap();
+    world.iam.detach_policy(&account(), Entity::User("alice"), &arn).await.unwrap();
+    world.iam.create_policy(&account(), same).await.unwrap();
+}
