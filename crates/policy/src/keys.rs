@@ -91,6 +91,11 @@ impl<'a> ConditionKeys<'a> {
         self.values(name).push(Cow::Owned(value.into()));
     }
 
+    /// Takes a key away: it says nothing of what is decided now. Names ignore case.
+    pub fn remove(&mut self, name: &str) {
+        self.own.remove(name.to_lowercase().as_str());
+    }
+
     /// Adds a multivalued key such as `aws:TagKeys`; no values at all count as absent.
     pub fn insert_all(&mut self, name: &str, values: impl IntoIterator<Item = impl Into<String>>) {
         let into = self.values(name);

@@ -106,15 +106,18 @@ impl Access {
         let mut keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
         condition::of_operation(&mut keys, operation);
         let question = Question { exchange, keys: &keys };
+        let of_source = source.as_ref().map(|source| condition::of_source(&keys, source.name.version));
+        let about_source = Question { keys: of_source.as_ref().unwrap_or(&keys), ..question };
         // Whether a bucket of that name exists is no reason to refuse its creation; what is said
         // then is the engine's answer.
         let present = bucket.as_deref().filter(|_| operation != "CreateBucket");
         for need in needs {
-            let (resource, bucket, name) = match (need.on, &source) {
+            let (question, resource, bucket, name) = match (need.on, &source) {
                 (On::Source, Some(source)) => {
-                    (source.arn.as_str().to_owned(), source.bucket.as_deref(), Some(source.name.clone()))
+                    let resource = source.arn.as_str().to_owned();
+                    (about_source, resource, source.bucket.as_deref(), Some(source.name.clone()))
                 }
-                (on, _) => (resource(on, path)?, present, object_name(path, cx.uri())),
+                (on, _) => (question, resource(on, path)?, present, object_name(path, cx.uri())),
             };
             gate.decide_object(question, need.action, &resource, bucket, name).await?;
         }
@@ -134,7 +137,7 @@ impl Access {
         {
             let (read, source) = (source.tagging_action(), source);
             let name = Some(source.name.clone());
-            gate.decide_object(question, read, source.arn.as_str(), source.bucket.as_deref(), name).await?;
+            gate.decide_object(about_source, read, source.arn.as_str(), source.bucket.as_deref(), name).await?;
             gate.decide(question, "s3:PutObjectTagging", &resource(On::Object, path)?, present)?;
         }
         if bucket.is_none() && named.is_some() && !needs.is_empty() && operation != "CreateBucket" {

@@ -2,7 +2,7 @@
 //! S3"). The global `aws:` keys come with the request's [`RequestInfo`].
 
 use arqueta_iam::ConditionKeys;
-use arqueta_model::{Region, Timestamp};
+use arqueta_model::{Region, Timestamp, VersionId};
 use http::{HeaderMap, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use s3s::{S3Result, s3_error};
@@ -151,6 +151,18 @@ pub fn of_operation(keys: &mut ConditionKeys<'_>, operation: &str) {
     keys.set_for("s3:PutObject", "s3:objectcreationoperation", creates);
 }
 
+/// The keys of a decision about what a copy reads: the version is that of the source, and never the
+/// one that the request's own URL may name.
+#[must_use]
+pub fn of_source<'a>(keys: &ConditionKeys<'a>, version: Option<VersionId>) -> ConditionKeys<'a> {
+    let mut keys = keys.clone();
+    keys.remove("s3:versionid");
+    if let Some(version) = version {
+        keys.set("s3:versionid", version.to_string());
+    }
+    keys
+}
+
 fn add_signing(keys: &mut ConditionKeys<'_>, now: Timestamp, headers: &HeaderMap, uri: &Uri, signing: Signing) {
     let date = match signing {
         Signing::None => return,
@@ -171,6 +183,10 @@ fn add_signing(keys: &mut ConditionKeys<'_>, now: Timestamp, headers: &HeaderMap
             None
         }
     };
+    // A form and Version 2 tell nobody when they were signed: as old as can be, for whoever denies what is.
+    if matches!(signing, Signing::QueryV2 | Signing::Form | Signing::FormV2) {
+        keys.set("s3:signatureage", i64::MAX.to_string());
+    }
     let version = if signing.is_version_2() { "AWS" } else { "AWS4-HMAC-SHA256" };
     keys.set("s3:signatureversion", version);
     if let Some(signed) = date.as_deref().and_then(amz_date) {

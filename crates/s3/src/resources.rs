@@ -111,6 +111,7 @@ pub fn check(method: &Method, uri: &Uri, on: On) -> Result<(), S3Error> {
     }
     if on == On::Object {
         require_whole_part(method, uri)?;
+        refuse_version_of_new(method, uri)?;
     }
     let plain = match on {
         On::Service => GET | HEAD,
@@ -151,6 +152,18 @@ fn require_whole_part(method: &Method, uri: &Uri) -> Result<(), S3Error> {
             Err(invalid_argument(message, "uploadId", &upload))
         }
         _ => Ok(()),
+    }
+}
+
+/// What makes an object, or a part of one, makes a version and is told of none.
+fn refuse_version_of_new(method: &Method, uri: &Uri) -> Result<(), S3Error> {
+    const OF_UPLOADS: [&str; 3] = ["partNumber", "uploadId", "uploads"];
+    let is_upload = OF_UPLOADS.iter().any(|name| query::has(uri, name));
+    let is_other = || TABLE.iter().any(|(name, ..)| !OF_UPLOADS.contains(name) && query::has(uri, name));
+    let makes = *method == Method::PUT && !is_other() || *method == Method::POST && is_upload;
+    match query::value(uri, "versionId").filter(|_| makes) {
+        Some(version) => Err(invalid_argument("This operation does not accept a version-id.", "versionId", &version)),
+        None => Ok(()),
     }
 }
 
@@ -217,7 +230,13 @@ mod tests {
             (Method::POST, "/b", On::Bucket, "served"),
             (Method::PATCH, "/b", On::Bucket, "MethodNotAllowed"),
             (Method::POST, "/b/k", On::Object, "MethodNotAllowed"),
-            (Method::PUT, "/b/k?x-id=PutObject&versionId=1", On::Object, "served"),
+            (Method::PUT, "/b/k?x-id=PutObject", On::Object, "served"),
+            (Method::PUT, "/b/k?x-id=PutObject&versionId=1", On::Object, "InvalidArgument"),
+            (Method::PUT, "/b/k?versionId", On::Object, "InvalidArgument"),
+            (Method::PUT, "/b/k?partNumber=1&uploadId=u&versionId=1", On::Object, "InvalidArgument"),
+            (Method::POST, "/b/k?uploads&versionId=1", On::Object, "InvalidArgument"),
+            (Method::PUT, "/b/k?tagging&versionId=1", On::Object, "served"),
+            (Method::GET, "/b/k?uploadId=u&versionId=1", On::Object, "served"),
             (Method::GET, "/b/k?response-content-type=acl", On::Object, "served"),
             (Method::POST, "/b/k?select&select-type=2", On::Object, "served"),
             (Method::HEAD, "/b/k?acl", On::Object, "MethodNotAllowed"),

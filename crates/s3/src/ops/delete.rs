@@ -132,6 +132,11 @@ fn decide(
     let resource = format!("arn:aws:s3:::{bucket}/{}", object.key);
     let action = if object.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
     let mut keys = Cow::Borrowed(question.keys);
+    // The request's header is about no key of the list, and nothing here obeys it.
+    keys.to_mut().remove("s3:if-match");
+    if let Some(etag) = &object.e_tag {
+        keys.to_mut().insert("s3:if-match", format!("\"{}\"", etag.value()));
+    }
     if let Some(version) = &object.version_id {
         keys.to_mut().insert("s3:VersionId", version.as_str());
     }

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::Request;
 use http_body_util::Full;
 
-use super::rig::{HOST, Rig, Signer, anonymous, presign};
+use super::rig::{HOST, Rig, Signer, anonymous, now, presign, presign_v2};
 
 const ALL: &str = "arn:aws:s3:::bucket/*";
 const BUCKET: &str = "arn:aws:s3:::bucket";
@@ -108,6 +108,22 @@ async fn condition_keys_hold() {
 }
 
 #[tokio::test]
+async fn who_denies_old_signatures_denies_those_that_tell_no_age() {
+    let rig = rig().await;
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Principal":"*","Action":"s3:GetObject",
+            "Resource":"{ALL}","Condition":{{"NumericGreaterThan":{{"s3:signatureAge":"600000"}}}}}}}}"#
+    );
+    let expires = now().seconds() + 60;
+    let url = presign_v2(&rig.root, "GET", "/bucket/k", expires);
+    let request = || Request::get(&url).header("host", HOST).body(Full::default()).unwrap();
+    assert_eq!(rig.send(request()).await.text(), "content");
+    assert!(rig.root.put("/bucket?policy").body(policy).send(&rig).await.status.is_success());
+    assert_eq!(rig.send(request()).await.error(), (403, "AccessDenied"));
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.status, 200);
+}
+
+#[tokio::test]
 async fn where_a_bucket_is_made_and_its_tags_are_conditions() {
     let rig = rig().await;
     let any = "arn:aws:s3:::*";
@@ -149,6 +165,57 @@ async fn a_copy_needs_both_ends() {
     assert_eq!(copy("/bucket/open/k").send(&rig).await.status, 200);
     assert_eq!(copy("bucket/open/missing").send(&rig).await.error(), (403, "AccessDenied"));
     assert_eq!(copy("bucket/open/k?versionId=null").send(&rig).await.error(), (403, "AccessDenied"));
+}
+
+#[tokio::test]
+async fn the_version_that_a_copy_reads_is_decided_by_its_source() {
+    let rig = rig().await;
+    let on = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    assert_eq!(rig.root.put("/bucket?versioning").body(on).send(&rig).await.status, 200);
+    let mut versions = Vec::new();
+    for body in ["open", "secret"] {
+        let put = rig.root.put("/bucket/k").body(body).send(&rig).await;
+        versions.push(put.header("x-amz-version-id").unwrap().to_owned());
+    }
+    let [open, secret] = &versions[..] else { panic!() };
+    let only = format!(r#"{{"StringEquals":{{"s3:VersionId":"{open}"}}}}"#);
+    let user = rig.identities.user("user", &[("s3:GetObjectVersion", ALL, &only), ("s3:PutObject", ALL, "{}")]).await;
+    let copy =
+        |uri: &str, version: &str| user.put(uri).header("x-amz-copy-source", &format!("bucket/k?versionId={version}"));
+    assert_eq!(copy("/bucket/mine", open).send(&rig).await.status, 200);
+    assert_eq!(copy("/bucket/mine", secret).send(&rig).await.error(), (403, "AccessDenied"));
+    let answer = copy(&format!("/bucket/mine?versionId={open}"), secret).send(&rig).await;
+    assert_eq!(answer.error(), (400, "InvalidArgument"), "the URL names no version of what is made");
+    assert_eq!(answer.element("Message"), Some("This operation does not accept a version-id."));
+
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Principal":"*","Action":"s3:GetObjectVersion",
+            "Resource":"{ALL}","Condition":{{"StringEquals":{{"s3:VersionId":"{open}"}}}}}}}}"#
+    );
+    assert!(rig.root.put("/bucket?policy").body(policy).send(&rig).await.status.is_success());
+    assert_eq!(copy("/bucket/mine", open).send(&rig).await.error(), (403, "AccessDenied"), "a Deny holds for copies");
+    assert_eq!(rig.root.get(&format!("/bucket/k?versionId={secret}")).send(&rig).await.text(), "secret");
+}
+
+#[tokio::test]
+async fn a_condition_on_deletes_is_met_by_the_etag_of_each_key_and_not_by_a_header() {
+    let rig = rig().await;
+    let etag = rig.root.put("/bucket/l").body("content").send(&rig).await.header("etag").unwrap().to_owned();
+    let conditional = r#"{"Null":{"s3:if-match":"false"}}"#;
+    let user = rig.identities.user("user", &[("s3:DeleteObject", ALL, conditional)]).await;
+    let plain = etag.trim_matches('"');
+    let body =
+        format!("<Delete><Object><Key>k</Key></Object><Object><Key>l</Key><ETag>{plain}</ETag></Object></Delete>");
+    let md5 = {
+        use s3s::crypto::Checksum as _;
+        BASE64_STANDARD.encode(s3s::crypto::Md5::checksum(body.as_bytes()))
+    };
+    let request = user.post("/bucket?delete").header("content-md5", &md5).header("if-match", &etag).body(body);
+    let answer = request.send(&rig).await;
+    assert_eq!(answer.text().matches("<Code>AccessDenied</Code>").count(), 1, "{}", answer.text());
+    assert_eq!(answer.text().matches("<Deleted>").count(), 1, "{}", answer.text());
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.status, 200, "nobody said which content was meant");
+    assert_eq!(rig.root.get("/bucket/l").send(&rig).await.status, 404);
 }
 
 #[tokio::test]
