@@ -17,8 +17,9 @@ use crate::schema::{GrantRecord, KeyRecord};
 use crate::state::change::Change;
 use crate::state::people::is_person;
 
-/// Answers for policies that were put elsewhere or before unique ids were kept: who does not exist
-/// is given an id that nobody has, so that it stays nobody.
+/// Answers for policies and grants that were made elsewhere or before unique ids were kept: who does
+/// not exist is given an id that nobody has, so that it stays nobody: also at a later start, when
+/// somebody may have the name.
 struct OrGone<'a>(&'a dyn Principals);
 
 #[async_trait]
@@ -27,7 +28,11 @@ impl Principals for OrGone<'_> {
         match (self.0.identify(name).await?, name) {
             (Known::Nobody, PrincipalName::Identity(arn) | PrincipalName::Session(arn)) => {
                 let id = format!("AIDA{}", &ObjectId::random().to_string().to_uppercase()[..17]);
-                tracing::warn!(arn, id, "a key policy names a principal that does not exist; nobody has its id");
+                tracing::warn!(
+                    arn,
+                    id,
+                    "a key policy or a grant names a principal that does not exist; nobody has its id"
+                );
                 Ok(Known::Id(id))
             }
             (Known::Nobody, _) => Ok(Known::AsNamed),
@@ -46,7 +51,7 @@ impl Embedded {
     /// that these ARNs have now; who does not exist keeps nothing.
     ///
     /// # Errors
-    /// [`Error::Store`]; [`Error::Unavailable`] if the identities cannot be looked up.
+    /// [`Error::Store`].
     pub async fn join_identities(&self, people: Arc<dyn Principals>) -> Result<(), Error> {
         if self.state.people.0.set(people).is_err() {
             tracing::error!("the identities are known already; the second ones are ignored");
@@ -61,10 +66,12 @@ impl Embedded {
             (keys.cloned().collect::<Vec<_>>(), grants.cloned().collect::<Vec<_>>())
         };
         for key in keys {
-            identify_key(self, &key).await?;
+            let identified = identify_key(self, &key).await;
+            later(identified, "the policy", &key.record.id)?;
         }
         for grant in grants {
-            identify_grant(self, &grant).await?;
+            let identified = identify_grant(self, &grant).await;
+            later(identified, "a grant", &grant.key_id)?;
         }
         Ok(())
     }
@@ -80,10 +87,10 @@ async fn identify_key(service: &Embedded, key: &Key) -> Result<(), Error> {
 }
 
 async fn identify_grant(service: &Embedded, old: &GrantRecord) -> Result<(), Error> {
-    let mut grant = old.clone();
+    let (mut grant, people) = (old.clone(), OrGone(service.state.people.get()));
     for name in std::iter::once(&mut grant.grantee).chain(&mut grant.retiring) {
         if let Some(person) = PrincipalName::of_aws(name).filter(is_person)
-            && let Known::Id(id) = service.state.people.get().identify(person).await.map_err(Error::Unavailable)?
+            && let Known::Id(id) = people.identify(person).await.map_err(Error::Unavailable)?
         {
             *name = id;
         }
@@ -150,6 +157,18 @@ pub(crate) async fn shown_name(service: &Embedded, kept: &str) -> Result<String,
     }
     let arn = service.state.people.get().arn_of(kept).await.map_err(Error::Unavailable)?;
     Ok(arn.unwrap_or_else(|| kept.to_owned()))
+}
+
+/// Who cannot be looked up now, for a damaged record say, stops nobody else: his key or grant keeps the
+/// ARN, which gives nobody a right, until a later start.
+fn later(identified: Result<(), Error>, what: &str, key: &str) -> Result<(), Error> {
+    match identified {
+        Err(Error::Unavailable(error)) => {
+            tracing::error!(key, error, "whom {what} of a key names is not known; it waits for a later start");
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 pub(crate) fn invalid_principal(arn: &str) -> Error {

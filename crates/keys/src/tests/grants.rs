@@ -425,4 +425,10 @@ async fn grants_of_earlier_releases_are_given_the_ids_of_who_exists() {
     assert!(may(&bob).await.is_ok());
     world.people.set(eve.identity.principal.arn.as_str(), Some(&eve.identity.principal.id));
     assert_eq!(code(may(&eve).await), "AccessDeniedException", "who came later");
+    let kms = world.reopened().await;
+    let request =
+        || GenerateDataKeyRequest { key_id: key.to_string(), key_spec: Some("AES_256".into()), ..Default::default() };
+    assert!(kms.generate_data_key(&bob, request()).await.is_ok());
+    let later = kms.generate_data_key(&eve, request()).await;
+    assert_eq!(code(later), "AccessDeniedException", "a later start gives nobody what the first one did not");
 }
