@@ -15,6 +15,7 @@ use crate::buffers::{CHUNK, FULL};
 use crate::checksum::{Digests, Hasher, Md5, Wanted};
 use crate::in_flight::Claim;
 use crate::record::{Blob, Place};
+use crate::space::Booking;
 use crate::{BodyError, Engine, Error, schema};
 
 /// Most plaintext sealed at once where many bodies come in: so much does an incoming piece add to
@@ -55,6 +56,8 @@ pub(crate) struct Intake {
     pub checksum: ChecksumRequest,
     /// One more that is computed beside it.
     pub beside: Option<ChecksumAlgorithm>,
+    /// Its space.
+    pub booking: Booking,
 }
 
 /// A body that is stored, though nothing refers to it yet.
@@ -115,7 +118,7 @@ impl Engine {
             Hasher::new([intake.checksum.algorithm()].into_iter().chain(intake.beside).collect::<Wanted>());
         let mut md5 = (intake.md5_wanted || intake.md5.is_some()).then(Md5::default);
         let mut sealing = Sealing::new(intake.cipher.as_deref(), part);
-        let mut spool = Spool::new(self, intake.size);
+        let mut spool = Spool::new(self, intake.size, intake.booking);
         while let Some(chunk) = body.next().await {
             let chunk = chunk?;
             hasher.update(&chunk);
@@ -213,6 +216,7 @@ struct Spool<'a> {
     engine: &'a Engine,
     pending: BytesMut,
     file: Option<File>,
+    booking: Booking,
     /// Its share of the memory of all bodies that come in.
     member: Member,
 }
@@ -225,12 +229,12 @@ struct File {
 }
 
 impl<'a> Spool<'a> {
-    fn new(engine: &'a Engine, size: Option<u64>) -> Self {
+    fn new(engine: &'a Engine, size: Option<u64>, booking: Booking) -> Self {
         let member = engine.intake.join();
         let most = room(member.bytes());
         let size = size.and_then(|size| usize::try_from(size).ok());
         let room = size.map_or(0, |size| size.saturating_add(SEALING).min(most));
-        Self { engine, pending: engine.buffers.take(room), file: None, member }
+        Self { engine, pending: engine.buffers.take(room), file: None, booking, member }
     }
 
     /// Most plaintext to be sealed before the next flush.
@@ -261,6 +265,7 @@ impl<'a> Spool<'a> {
             }
         };
         let full = std::mem::replace(&mut self.pending, next);
+        self.booking.arrived(full.len());
         file.writer.write(self.engine.buffers.freeze(full)).await?;
         Ok(())
     }

@@ -1,22 +1,27 @@
 //! Space: what comes in is refused where there is too little of it, what goes away is freed at once,
 //! and what frees it is done on a full disk, too.
 
-use arqueta_model::BlobId;
-use arqueta_store::{Batch, Write};
+use std::sync::Arc;
 
-use crate::{Engine, Error, schema};
+use arqueta_model::BlobId;
+use arqueta_store::{Batch, Room, Write};
+
+use crate::{Caller, Engine, Error, schema};
 
 impl Engine {
-    /// Whether a body of this size may come in.
+    /// Whether a body of this size may come in for `caller`. Its space is booked for as long as the
+    /// answer lives.
     ///
     /// # Errors
     /// [`arqueta_store::Error::Full`] where too little space is left.
-    pub(crate) fn admit(&self, size: Option<u64>) -> Result<(), Error> {
-        match &self.room {
-            Some(room) if !room.admits(size.unwrap_or(0)) => {
-                Err(arqueta_store::Error::Full(std::io::ErrorKind::StorageFull.into()).into())
-            }
-            _ => Ok(()),
+    pub(crate) fn admit(&self, caller: &Caller, size: Option<u64>) -> Result<Booking, Error> {
+        let Some(room) = &self.room else { return Ok(Booking(None)) };
+        // A session is its role's or user's: who makes many has no more room.
+        let id = &caller.identity.principal.id;
+        let who = id.split_once(':').map_or(&**id, |(own, _)| own);
+        match room.book(who, size.unwrap_or(0)) {
+            true => Ok(Booking(Some(Booked { room: room.clone(), who: who.into(), left: size.unwrap_or(0) }))),
+            false => Err(arqueta_store::Error::Full(std::io::ErrorKind::StorageFull.into()).into()),
         }
     }
 
@@ -52,6 +57,34 @@ impl Engine {
                 }
             }
         });
+    }
+}
+
+/// The space of a body under way. Dropped, it gives back what did not arrive.
+pub(crate) struct Booking(Option<Booked>);
+
+struct Booked {
+    room: Arc<dyn Room>,
+    who: Box<str>,
+    left: u64,
+}
+
+impl Booking {
+    /// So many bytes are stored now.
+    pub(crate) fn arrived(&mut self, bytes: usize) {
+        if let Some(Booked { room, who, left }) = &mut self.0 {
+            let bytes = bytes as u64;
+            room.arrived(who, bytes);
+            *left = left.saturating_sub(bytes);
+        }
+    }
+}
+
+impl Drop for Booked {
+    fn drop(&mut self) {
+        if self.left > 0 {
+            self.room.give_back(&self.who, self.left);
+        }
     }
 }
 

@@ -17,12 +17,25 @@ use uploads::listed;
 #[derive(Default)]
 struct Little {
     left: AtomicU64,
+    booked: AtomicU64,
+    arrived: AtomicU64,
     given_up: AtomicBool,
 }
 
 impl Room for Little {
-    fn admits(&self, bytes: u64) -> bool {
-        bytes <= self.left.load(Ordering::Relaxed)
+    fn book(&self, who: &str, bytes: u64) -> bool {
+        assert!(!who.is_empty());
+        let fits = bytes <= self.left.load(Ordering::Relaxed);
+        self.booked.fetch_add(if fits { bytes } else { 0 }, Ordering::Relaxed);
+        fits
+    }
+    fn arrived(&self, _: &str, bytes: u64) {
+        self.arrived.fetch_add(bytes, Ordering::Relaxed);
+        let booked = self.booked.load(Ordering::Relaxed);
+        self.booked.fetch_sub(bytes.min(booked), Ordering::Relaxed);
+    }
+    fn give_back(&self, _: &str, bytes: u64) {
+        self.booked.fetch_sub(bytes, Ordering::Relaxed);
     }
     fn give_up(&self) -> bool {
         self.given_up.store(true, Ordering::Relaxed);
@@ -63,6 +76,37 @@ async fn what_does_not_fit_is_refused_before_it_is_read_and_everything_else_goes
     rig.complete("m", upload, vec![listed(1, &part)]).await.unwrap();
     rig.delete(name("k")).await.unwrap();
     assert_eq!(files(&rig).await, 1);
+}
+
+#[tokio::test]
+async fn declared_space_is_booked_while_a_body_comes_and_never_longer() {
+    let (rig, room) = within(1 << 40).await;
+    let booked = || room.booked.load(Ordering::Relaxed);
+    let declared: u64 = 5 << 30;
+    let (watched, at) = (room.clone(), Arc::new(AtomicU64::new(0)));
+    let seen = at.clone();
+    let short = rig
+        .put_with("k", "", |put| {
+            put.size = Some(declared);
+            let piece = futures::stream::once(async move {
+                seen.store(watched.booked.load(Ordering::Relaxed), Ordering::Relaxed);
+                Ok(pattern(3 << 20))
+            });
+            put.body = futures::StreamExt::boxed(piece);
+        })
+        .await;
+    assert!(matches!(short, Err(Error::IncompleteBody)), "{short:?}");
+    assert_eq!((at.load(Ordering::Relaxed), booked()), (declared, 0), "while it comes, and after");
+    assert!(room.arrived.load(Ordering::Relaxed) > 2 << 20, "what is stored is space in use");
+    let never = rig.put_with("k", "", |put| {
+        put.size = Some(declared);
+        put.body = futures::StreamExt::boxed(futures::stream::pending());
+    });
+    assert!(futures::FutureExt::now_or_never(never).is_none());
+    assert_eq!(booked(), 0, "the client went away");
+    rig.put_with("k", pattern(50_000), |put| put.size = Some(50_000)).await.unwrap();
+    rig.put_with("k", pattern(10), |put| put.size = Some(10)).await.unwrap();
+    assert_eq!(booked(), 0);
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@
 //! that does not help, because others fill the disk, the *reserve* is given up: a file of some size
 //! that is nothing but space. It is made again once there is room.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FallocateFlags;
 
@@ -16,9 +18,17 @@ use rustix::fs::FallocateFlags;
 const RESERVE: &str = "reserve";
 
 /// Whether there is room, as far as the use cases need to know. [`Headroom`] asks a file system.
+///
+/// A length that was declared is *booked* until its bytes have arrived, or will not come.
 pub trait Room: Send + Sync {
-    /// Whether a new body of `bytes` may come in.
-    fn admits(&self, bytes: u64) -> bool;
+    /// Whether a new body of `bytes` may come in for `who`; they are booked then.
+    fn book(&self, who: &str, bytes: u64) -> bool;
+
+    /// So many bytes of a body for `who` are stored now: what was booked for them is space in use.
+    fn arrived(&self, who: &str, bytes: u64);
+
+    /// So many bytes that were booked for `who` will not come.
+    fn give_back(&self, who: &str, bytes: u64);
 
     /// Gives up the reserve, for a change that frees space and found none. Whether it may help to
     /// try that change again.
@@ -45,11 +55,34 @@ impl Default for RoomLimits {
 pub struct Headroom {
     folder: PathBuf,
     limits: RoomLimits,
-    /// Free bytes at the last look, less what came in since.
-    free: AtomicU64,
+    space: Mutex<Space>,
     /// Whether the reserve is there.
     kept: AtomicBool,
     refusing: AtomicBool,
+}
+
+/// Free space, and what is spoken for.
+#[derive(Debug, Default)]
+struct Space {
+    /// Free bytes at the last look, less what came in since.
+    free: u64,
+    /// Bytes that bodies under way have declared and not sent yet.
+    booked: u64,
+    /// The same by whose they are, where there are any.
+    by: HashMap<Box<str>, u64>,
+}
+
+impl Space {
+    /// Takes up to `bytes` off what is booked for `who`.
+    fn unbook(&mut self, who: &str, bytes: u64) {
+        let Some(own) = self.by.get_mut(who) else { return };
+        let less = bytes.min(*own);
+        *own -= less;
+        self.booked = self.booked.saturating_sub(less);
+        if *own == 0 {
+            self.by.remove(who);
+        }
+    }
 }
 
 impl Headroom {
@@ -63,7 +96,7 @@ impl Headroom {
         let limits =
             RoomLimits { reserve: limits.reserve.min(total / 50), low_water: limits.low_water.min(total / 20) };
         let kept = AtomicBool::new(std::fs::metadata(folder.join(RESERVE)).is_ok_and(|found| found.len() > 0));
-        let headroom = Self { folder, limits, free: AtomicU64::new(0), kept, refusing: AtomicBool::new(false) };
+        let headroom = Self { folder, limits, space: Mutex::default(), kept, refusing: AtomicBool::new(false) };
         headroom.look()?;
         Ok(headroom)
     }
@@ -75,7 +108,7 @@ impl Headroom {
     /// If the file system cannot be looked at. That a reserve cannot be made is only told.
     pub fn look(&self) -> io::Result<()> {
         let (free, _) = space(&self.folder)?;
-        self.free.store(free, Ordering::Release);
+        self.space().free = free;
         let (kept, RoomLimits { reserve, low_water }) = (self.has_reserve(), self.limits);
         if kept && free < reserve / 4 {
             self.give_up();
@@ -85,7 +118,7 @@ impl Headroom {
                 Err(error) => tracing::warn!(%error, "no space can be reserved for deletes on a full disk"),
             }
         }
-        let refusing = !self.admits(0);
+        let refusing = !self.book("", 0);
         if refusing != self.refusing.swap(refusing, Ordering::AcqRel) {
             match refusing {
                 true => tracing::error!(free, low_water, "the disk is nearly full: new bodies are refused"),
@@ -93,6 +126,10 @@ impl Headroom {
             }
         }
         Ok(())
+    }
+
+    fn space(&self) -> MutexGuard<'_, Space> {
+        self.space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the reserve is there.
@@ -109,9 +146,32 @@ impl Headroom {
 }
 
 impl Room for Headroom {
-    fn admits(&self, bytes: u64) -> bool {
-        let left = |free: u64| free.checked_sub(bytes).filter(|left| *left >= self.limits.low_water);
-        self.limits.low_water == 0 || self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, left).is_ok()
+    /// Nobody has more than half of the room booked, but for a first body, which may need more: who
+    /// declares much and sends nothing does not shut the others out.
+    fn book(&self, who: &str, bytes: u64) -> bool {
+        if self.limits.low_water == 0 {
+            return true;
+        }
+        let mut space = self.space();
+        let Some(room) = space.free.checked_sub(self.limits.low_water) else { return false };
+        let own = space.by.get(who).copied().unwrap_or(0);
+        let fits = space.booked.checked_add(bytes).is_some_and(|booked| booked <= room);
+        let is_fair = own == 0 || own.saturating_add(bytes) <= room / 2;
+        if fits && is_fair && bytes > 0 {
+            space.booked += bytes;
+            *space.by.entry(who.into()).or_default() += bytes;
+        }
+        fits && is_fair
+    }
+
+    fn arrived(&self, who: &str, bytes: u64) {
+        let mut space = self.space();
+        space.free = space.free.saturating_sub(bytes);
+        space.unbook(who, bytes);
+    }
+
+    fn give_back(&self, who: &str, bytes: u64) {
+        self.space().unbook(who, bytes);
     }
 
     fn give_up(&self) -> bool {
@@ -167,13 +227,42 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let headroom = Headroom::open(dir.path(), RoomLimits { reserve: 0, low_water: 1 << 20 }).unwrap();
         assert!(!headroom.has_reserve() && !headroom.give_up(), "there is none");
-        let free = headroom.free.load(Ordering::Acquire);
-        assert!(headroom.admits(0) && !headroom.admits(free));
-        assert!(headroom.admits(free - (2 << 20)) && headroom.admits(1 << 20));
-        assert!(!headroom.admits(1), "what came in is counted before the next look");
+        let low = 1 << 20;
+        let set = |free: u64| headroom.space().free = low + free;
+        set(100);
+        assert!(headroom.book("ann", 60) && !headroom.book("bob", 60), "what is declared is counted");
+        assert!(headroom.book("bob", 40) && !headroom.book("eve", 1) && headroom.book("eve", 0));
+        headroom.arrived("ann", 50);
+        headroom.give_back("bob", 40);
+        assert_eq!((headroom.space().free, headroom.space().booked), (low + 50, 10));
+        assert!(headroom.book("eve", 40) && !headroom.book("eve", 1));
+        headroom.give_back("ann", 10);
+        headroom.give_back("eve", 40);
+        assert!(headroom.space().by.is_empty() && headroom.space().booked == 0, "nothing is left of who is gone");
+        set(0);
+        assert!(headroom.book("ann", 0) && !headroom.book("ann", 1));
+        headroom.space().free = low - 1;
+        assert!(!headroom.book("ann", 0), "below the mark");
         headroom.look().unwrap();
-        assert!(headroom.admits(1));
+        assert!(headroom.book("ann", 1));
         let none = Headroom::open(dir.path(), RoomLimits { reserve: 0, low_water: 0 }).unwrap();
-        assert!(none.admits(u64::MAX));
+        assert!(none.book("ann", u64::MAX));
+    }
+
+    #[test]
+    fn who_declares_much_and_sends_nothing_leaves_half_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let headroom = Headroom::open(dir.path(), RoomLimits { reserve: 0, low_water: 1 << 20 }).unwrap();
+        let low = headroom.limits.low_water;
+        headroom.space().free = low + 1000;
+        let taken = (0..100).filter(|_| headroom.book("eve", 100)).count();
+        assert_eq!(taken, 5);
+        assert!(headroom.book("ann", 400), "others find room");
+        headroom.look().unwrap();
+        assert_eq!(headroom.space().by["eve"], 500, "a look forgets nothing that is under way");
+        headroom.give_back("eve", 500);
+        headroom.give_back("ann", 400);
+        headroom.space().free = low + 1000;
+        assert!(headroom.book("ann", 900), "one body may need more than half");
     }
 }

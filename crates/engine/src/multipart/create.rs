@@ -28,7 +28,7 @@ impl Engine {
         let checksum = checksum(input.checksum, input.checksum_type)?;
         let bucket = self.bucket(&input.bucket).await?;
         let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
-        self.admit(None)?;
+        self.admit(caller, None)?;
         let protection = self.protection(&bucket, &input.encryption)?;
         let draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         let replaces = match self.slot(schema::current(&input.bucket, &input.key)).await? {

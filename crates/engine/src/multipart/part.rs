@@ -35,7 +35,7 @@ impl Engine {
         let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
         let declared = !matches!(input.checksum, ChecksumRequest::Default);
         let checksum = part_checksum(&upload.record, input.checksum)?;
-        self.admit(input.size)?;
+        let booking = self.admit(caller, input.size)?;
         let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let intake = Intake {
             cipher: cipher.clone(),
@@ -44,6 +44,7 @@ impl Engine {
             md5_wanted: etag_is_md5(upload.record.keys.as_ref()),
             checksum,
             beside: beside(&upload.record),
+            booking,
         };
         let stowed = self.take_in(input.body.map_err(Error::from), intake).await?;
         let part = self.store_part(&upload, input.number, &stowed, cipher).await?;
@@ -61,7 +62,7 @@ impl Engine {
         let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
         let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let (source, bytes, body) = self.part_source(caller, &input).await?;
-        self.admit(Some(bytes.end - bytes.start))?;
+        let booking = self.admit(caller, Some(bytes.end - bytes.start))?;
         let intake = Intake {
             cipher: cipher.clone(),
             size: Some(bytes.end - bytes.start),
@@ -69,6 +70,7 @@ impl Engine {
             md5_wanted: etag_is_md5(upload.record.keys.as_ref()),
             checksum: part_checksum(&upload.record, ChecksumRequest::Default)?,
             beside: beside(&upload.record),
+            booking,
         };
         let stowed = self.take_in(body, intake).await?;
         let part = self.store_part(&upload, input.number, &stowed, cipher).await?;

@@ -43,7 +43,7 @@ impl Engine {
                 }
             })
             .await?;
-        self.admit(Some(source.manifest.size()))?;
+        let booking = self.admit(caller, Some(source.manifest.size()))?;
         let protection = self.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         draft.tags = match input.tags {
@@ -62,6 +62,7 @@ impl Engine {
             md5_wanted: draft.etag_is_md5() && known_md5.is_none(),
             checksum: algorithm.map_or(ChecksumRequest::Default, ChecksumRequest::Compute),
             beside: None,
+            booking,
         };
         let stowed = self.take_in(body, intake).await?;
         let (mut headers, metadata) = described(input.metadata, &source)?;

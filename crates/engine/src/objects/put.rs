@@ -77,7 +77,7 @@ impl Engine {
             // The commit decides; this spares a hopeless upload.
             check_write(&input.conditions, &self.slot(schema::current(&input.bucket, &input.key)).await?)?;
         }
-        self.admit(input.size)?;
+        let booking = self.admit(caller, input.size)?;
         let protection = self.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         draft.tags = input.tags;
@@ -91,6 +91,7 @@ impl Engine {
             md5_wanted: draft.etag_is_md5(),
             checksum: input.checksum,
             beside: None,
+            booking,
         };
         let stowed = self.take_in(input.body.map_err(Error::from), intake).await?;
         let described = Description { headers: input.headers, metadata: input.metadata, etag: None };
