@@ -1,8 +1,9 @@
 //! The administration port: `/healthz`, `/readyz`, `/metrics`, `/audit/head`, `/damage`,
 //! `/keys/<key>/usage`.
-//! Unauthenticated, so it listens on loopback by default and says of objects no more than how many of
-//! a bucket depend on a key. It answers only to addresses and to names that are its own: a web page
-//! that lets a name of its own lead here (DNS rebinding) is refused.
+//! Unauthenticated, so it listens on loopback by default. It says of objects how many of a bucket depend
+//! on a key, and at `/damage` the names of records that are damaged: keys of objects, names of users. It
+//! answers only to addresses and to names that are its own: a web page that lets a name of its own lead
+//! here (DNS rebinding) is refused.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};

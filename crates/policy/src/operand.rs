@@ -24,10 +24,16 @@ impl Number {
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let decimal = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
         let given = whole.len() + fraction.len();
-        if given == 0 || whole.len() > 20 || fraction.len() > Self::PLACES || !decimal(whole) || !decimal(fraction) {
+        if given == 0 || !decimal(whole) || !decimal(fraction) {
             return None;
         }
-        let scaled: i128 = format!("{whole}{fraction:0<places$}", places = Self::PLACES).parse().ok()?;
+        // However a number is written it is that number, or a Deny could be written around.
+        let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+        if fraction.len() > Self::PLACES {
+            return None;
+        }
+        // What is larger than anything that is compared is that: more than anything.
+        let scaled = format!("{whole}{fraction:0<places$}", places = Self::PLACES).parse().unwrap_or(i128::MAX);
         Some(Self(if negative { -scaled } else { scaled }))
     }
 }
@@ -109,7 +115,12 @@ mod tests {
         assert_eq!(Number::parse("1.50"), Number::parse("1.5"));
         assert!(Number::parse("9007199254740993") > Number::parse("9007199254740992"));
         assert!(Number::parse("-2") < Number::parse("-1.5"));
-        for text in ["", "-", ".", "1e5", "0x1", "1,5", "1.0000000001", "999999999999999999999", "NaN", "١"] {
+        assert_eq!(Number::parse("000000000000000000001000"), Number::parse("1000"));
+        assert_eq!(Number::parse("0.50000000000"), Number::parse(".5"));
+        let huge = "9".repeat(100);
+        assert!(Number::parse(&huge) > Number::parse("999999999999999999999"));
+        assert!(Number::parse(&format!("-{huge}")) < Number::parse("-1"));
+        for text in ["", "-", ".", "1e5", "0x1", "1,5", "1.0000000001", "NaN", "١"] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }

@@ -13,7 +13,7 @@ use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use super::files::{self, Name};
+use super::files::{self, GROUP, Name};
 use crate::Error;
 
 /// Least size of the lines of a member, in bytes, if there are as many.
@@ -96,8 +96,38 @@ pub(super) fn is_damage(error: &io::Error) -> bool {
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
-/// Reads one member of a compressed file.
+/// Reads one member of a compressed file. One that holds more than any group is none that was written
+/// here: a few kilobytes can hold gigabytes.
 pub(super) fn member(reader: &mut BufReader<File>, into: &mut Vec<u8>) -> io::Result<()> {
-    flate2::bufread::GzDecoder::new(reader).read_to_end(into)?;
+    member_within(GROUP, reader, into)
+}
+
+fn member_within(most: u64, reader: &mut BufReader<File>, into: &mut Vec<u8>) -> io::Result<()> {
+    if flate2::bufread::GzDecoder::new(reader).take(most + 1).read_to_end(into)? as u64 > most {
+        into.clear();
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a compressed member is larger than any group"));
+    }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_any_size_takes_bounded_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("planted.gz");
+        let most = 1 << 20;
+        for (size, is_read) in [(most, true), (2 * most, false)] {
+            let mut planted = GzEncoder::new(File::create(&path).unwrap(), Compression::fast());
+            io::copy(&mut io::repeat(b'x').take(size), &mut planted).unwrap();
+            planted.finish().unwrap();
+            let mut lines = Vec::new();
+            let read = member_within(most, &mut BufReader::new(File::open(&path).unwrap()), &mut lines);
+            assert_eq!((read.is_ok(), lines.is_empty()), (is_read, !is_read));
+            assert!(read.err().is_none_or(|error| is_damage(&error)));
+        }
+    }
 }
