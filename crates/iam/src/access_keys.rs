@@ -75,11 +75,38 @@ impl Iam {
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::LimitExceeded`] at the third one.
     pub async fn create_access_key(&self, account: &AccountId, holder: KeyHolder<'_>) -> Result<NewAccessKey, Error> {
-        let mut change = self.directory.begin().await?;
+        let change = self.directory.begin().await?;
         let mut ring = self.ring(account, holder).await?;
         if ring.ids().len() >= KEYS_PER_USER {
             return Err(Error::limit(format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")));
         }
+        self.add_key(change, account, ring).await
+    }
+
+    /// Creates an access key of an account's root user.
+    ///
+    /// # Errors
+    /// As [`Iam::create_access_key`].
+    pub async fn create_root_access_key(&self, account: &AccountId) -> Result<NewAccessKey, Error> {
+        self.create_access_key(account, KeyHolder::Root).await
+    }
+
+    /// Puts a new account and the access key of its root user into one change.
+    pub(crate) async fn create_root(
+        &self,
+        change: Change<'_>,
+        account: &AccountId,
+        created: Timestamp,
+    ) -> Result<NewAccessKey, Error> {
+        self.add_key(change, account, Ring::Root(AccountRecord { created, root_keys: Vec::new() })).await
+    }
+
+    async fn add_key(
+        &self,
+        mut change: Change<'_>,
+        account: &AccountId,
+        mut ring: Ring,
+    ) -> Result<NewAccessKey, Error> {
         let (id, owner, secret) = (fresh(Prefix::AccessKey), ring.owner(), fresh_secret());
         let record = AccessKeyRecord {
             account: account.clone(),
@@ -94,10 +121,6 @@ impl Iam {
         change.put_access_key(&record);
         change.commit().await?;
         Ok(NewAccessKey { access_key_id: record.id, secret })
-    }
-
-    pub(crate) async fn create_root_access_key(&self, account: &AccountId) -> Result<NewAccessKey, Error> {
-        self.create_access_key(account, KeyHolder::Root).await
     }
 
     /// The access keys, oldest first.

@@ -85,6 +85,17 @@ impl Directory {
         Ok(pairs.iter().filter_map(account).collect())
     }
 
+    /// Whether an account has any record of a name, also a damaged one.
+    pub(crate) async fn has_any(&self, account: &AccountId) -> Result<bool, Error> {
+        for letter in ["u", "g", "r", "p", "o"] {
+            let prefix = format!("iam/{letter}/{account}\0");
+            if !self.meta.page(Scan::prefix(prefix.as_bytes(), 1)).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The account and name of the user or role with a unique id.
     pub(crate) async fn by_id(&self, id: &str) -> Result<Option<(AccountId, String)>, Error> {
         self.read(&id_key(id)).await

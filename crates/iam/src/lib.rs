@@ -85,6 +85,7 @@ mod versions;
 mod tests;
 
 pub use access_keys::{AccessKey, KeyHolder, LastUsed};
+pub use accounts::Standing;
 pub use arqueta_policy::{
     ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Principals, Request,
     Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, evaluate, identified, is_global_key, shown,

@@ -66,8 +66,9 @@ impl Iam {
             }
             "assumed-role" => {
                 let (role, session) = path.split_once('/').unwrap_or_default();
-                let role: Option<RoleRecord> = self.directory.find(&account, role).await?;
-                let id = role.map(|role| format!("{}:{session}", role.id));
+                let found: Option<RoleRecord> = self.directory.find(&account, role).await?;
+                // Names are found ignoring case; an ARN names one spelling.
+                let id = found.filter(|found| found.name == role).map(|role| format!("{}:{session}", role.id));
                 // What could not be read again would deny everything.
                 id.filter(|id| matches!(PrincipalName::of_aws(id), Some(PrincipalName::UniqueId(_))))
             }
@@ -81,23 +82,13 @@ impl Iam {
     async fn owner_of(&self, unique_id: &str) -> Result<Option<Owner>, Error> {
         let id = unique_id.split(':').next().unwrap_or_default();
         let found = self.directory.by_id(id).await?;
-        if !id.starts_with("AROA") {
-            let Some((account, name)) = found else { return Ok(None) };
-            let user: Option<UserRecord> = self.directory.find(&account, &name).await?;
-            return Ok(user.filter(|user| user.id == id).map(|user| Owner::User(account, user)));
-        }
-        if let Some((account, name)) = found {
+        let Some((account, name)) = found else { return Ok(None) };
+        if id.starts_with("AROA") {
             let role: Option<RoleRecord> = self.directory.find(&account, &name).await?;
             return Ok(role.filter(|role| role.id == id).map(|role| Owner::Role(account, role)));
         }
-        // Roles of old stores are not found by their ids.
-        for account in self.accounts().await? {
-            let mut roles = self.directory.all::<RoleRecord>(&account).await?.into_iter();
-            if let Some(role) = roles.find(|role| role.id == id) {
-                return Ok(Some(Owner::Role(account, role)));
-            }
-        }
-        Ok(None)
+        let user: Option<UserRecord> = self.directory.find(&account, &name).await?;
+        Ok(user.filter(|user| user.id == id).map(|user| Owner::User(account, user)))
     }
 }
 

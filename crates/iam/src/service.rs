@@ -91,7 +91,11 @@ impl Iam {
         Self { issuers: Issuers::new(Some(documents)), ..self }
     }
 
-    pub(crate) async fn ensure_account(&self, account: &AccountId) -> Result<(), Error> {
+    /// Creates an account whose root user has no access key; one that exists stays as it is.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn ensure_account(&self, account: &AccountId) -> Result<(), Error> {
         if self.directory.account(account).await?.is_some() {
             return Ok(());
         }

@@ -1,10 +1,14 @@
 //! Whom stored policies name: identities, not names.
 
-use arqueta_policy::{Known, PrincipalName, Principals};
+use std::sync::Arc;
 
-use super::{ACCOUNT, account, trust, world};
+use arqueta_policy::{Known, PrincipalName, Principals};
+use arqueta_store::{Batch, MetaStore as _};
+
+use super::{ACCOUNT, account, config, open, trust, world};
 use crate::record::RoleRecord;
-use crate::{CreateRole, CreateUser, Error};
+use crate::testing::TestSealer;
+use crate::{CreateRole, CreateUser, Error, Iam, Standing};
 
 fn role(name: &str, principal: &str) -> CreateRole {
     CreateRole { role_name: name.into(), assume_role_policy_document: trust(principal, "{}"), ..CreateRole::default() }
@@ -80,4 +84,50 @@ async fn a_role_and_its_sessions_have_ids_as_long_as_it_lives() {
         assert_eq!(world.iam.arn_of(&gone).await.unwrap(), None);
         assert_eq!(world.iam.identify(PrincipalName::UniqueId(&gone)).await.unwrap(), Known::Nobody);
     }
+}
+
+#[tokio::test]
+async fn an_arn_of_a_session_names_one_spelling_of_its_role() {
+    let world = world().await;
+    world.role("Admin").await;
+    for (role, known) in [("Admin", true), ("ADMIN", false), ("admin", false)] {
+        let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s");
+        let found = world.iam.identify(PrincipalName::of_aws(&arn).unwrap()).await.unwrap();
+        assert_eq!(matches!(found, Known::Id(_)), known, "{role}");
+    }
+}
+
+#[tokio::test]
+async fn roles_of_old_stores_are_found_by_id_after_a_start_and_ids_of_nobody_cost_one_read() {
+    let world = world().await;
+    world.role("old").await;
+    let id = world.iam.role(&account(), "old").await.unwrap().role_id;
+    world.meta.commit(Batch::default().delete(format!("iam/i/{id}").into_bytes())).await.unwrap();
+    let before = world.meta.reads();
+    assert_eq!(world.iam.arn_of(&id).await.unwrap(), None);
+    assert_eq!(world.meta.reads() - before, 1, "no role is looked through");
+    let (iam, _) = open(&world.meta, &world.clock).await;
+    assert_eq!(iam.arn_of(&id).await.unwrap(), Some(format!("arn:aws:iam::{ACCOUNT}:role/old")));
+}
+
+#[tokio::test]
+async fn connecting_to_a_store_makes_neither_accounts_nor_keys() {
+    let world = world().await;
+    let connected = async || {
+        let sealer = Arc::new(TestSealer::default());
+        Iam::connect(Arc::new(world.meta.clone()), world.clock.clone(), sealer, config()).await.unwrap()
+    };
+    let key = format!("iam/a/{ACCOUNT}");
+    assert_eq!(connected().await.standing(&account()).await.unwrap(), Standing::RootKey);
+    assert!(!connected().await.has_identities(&account()).await.unwrap());
+    world.role("app").await;
+    world.meta.commit(Batch::default().put(key.clone().into_bytes(), "nonsense")).await.unwrap();
+    assert_eq!(connected().await.standing(&account()).await.unwrap(), Standing::Damaged);
+    world.meta.commit(Batch::default().delete(key.clone().into_bytes())).await.unwrap();
+    let iam = connected().await;
+    assert_eq!(iam.standing(&account()).await.unwrap(), Standing::Absent);
+    assert!(iam.has_identities(&account()).await.unwrap(), "what it left shows that it was");
+    assert!(world.meta.get(key.as_bytes()).await.unwrap().is_none());
+    iam.create_account(&account()).await.unwrap();
+    assert_eq!(iam.standing(&account()).await.unwrap(), Standing::RootKey);
 }
