@@ -66,6 +66,22 @@ impl Directory {
         }
     }
 
+    /// [`Directory::trails`] of all accounts, for who must not miss any.
+    ///
+    /// # Errors
+    /// Also for a damaged one: what it has still to deliver is not known.
+    pub(crate) async fn every_trail(&self) -> Result<Vec<Trail>, Error> {
+        let mut scan = Scan::prefix(b"trail/", PAGE);
+        loop {
+            let page = self.meta.page(scan.clone()).await?;
+            if page.iter().any(|entry| entry.value.is_none()) {
+                return Err(Error::Damaged { what: "trail".to_owned() });
+            }
+            let Some(last) = page.last() else { return self.trails(None).await };
+            scan.start = [&last.key[..], b"\0"].concat().into();
+        }
+    }
+
     /// Makes a trail that must not exist yet.
     pub(crate) async fn create(&self, trail: &Trail) -> Result<(), Error> {
         let batch = Batch::default()

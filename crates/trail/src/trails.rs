@@ -53,7 +53,7 @@ pub struct Config {
 pub async fn undelivered(meta: Arc<dyn MetaStore>) -> Result<Option<Mark>, Error> {
     let directory = Directory::new(meta);
     let mut first: Option<Mark> = None;
-    for trail in directory.trails(None).await? {
+    for trail in directory.every_trail().await? {
         let progress = directory.progress(&trail.id).await?.value;
         let from = progress.spans.front().map(|span| span.from.clone());
         first = [first, from].into_iter().flatten().min();

@@ -19,6 +19,23 @@ async fn names_belong_to_accounts() {
 }
 
 #[tokio::test]
+async fn what_a_damaged_trail_has_still_to_deliver_is_not_taken_for_delivered() {
+    let meta = Arc::new(MemoryMeta::default());
+    let rig = Rig::over(meta.clone()).await;
+    let id = rig.started("one").await;
+    rig.record("First").await;
+    assert!(undelivered(meta.clone()).await.unwrap().is_some());
+    for kind in ["t", "p"] {
+        let key = format!("trail/{kind}/{}/{}", id.account, id.name);
+        let whole = meta.get(key.as_bytes()).await.unwrap().unwrap();
+        meta.damage(key.as_bytes()).await;
+        assert!(undelivered(meta.clone()).await.is_err(), "{key}");
+        meta.commit(arqueta_store::Batch::default().put(key.into_bytes(), whole)).await.unwrap();
+    }
+    assert!(undelivered(meta.clone()).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn trails_that_cannot_be_are_not_made() {
     let rig = Rig::new().await;
     let bad_tag = Tag { key: String::new(), value: String::new() };
