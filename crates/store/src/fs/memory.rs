@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+/// Most bytes read at once. Of a file that is not in memory one chunk is read ahead while the one
+/// before is used.
+pub(super) const CHUNK: usize = 256 << 10;
 /// Sizes in bytes: a body of 128 KiB as it is stored, and whole chunks.
-const SIZES: [usize; 2] = [144 << 10, super::read::CHUNK];
+const SIZES: [usize; 2] = [144 << 10, CHUNK];
 /// Bytes of each size kept while nobody needs them.
 const KEPT: usize = 4 << 20;
 /// What is smaller is allocated: in a large buffer it would be memory for nothing.

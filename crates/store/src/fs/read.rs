@@ -9,15 +9,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::task::JoinHandle;
 
-use super::memory::Memory;
+use super::memory::{CHUNK, Memory};
 use super::{Folder, blocking, stopped};
 use crate::share::Member;
 use crate::{BlobStream, Error};
 use arqueta_journal::disk::DiskFile;
-
-/// Most bytes read at once. Of a file that is not in memory one chunk is read ahead while the one
-/// before is used.
-pub(super) const CHUNK: usize = 256 << 10;
 
 /// Opens a blob and reads the first chunk of `range`: at once where all of that is in memory, else in
 /// one visit to the blocking pool.
