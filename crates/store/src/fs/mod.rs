@@ -83,7 +83,7 @@ impl FsBlobs {
             root: root.to_owned(),
             durable: Mutex::default(),
             next_temporary: AtomicU64::new(0),
-            readers: Share::new(BUDGET, read::CHUNK),
+            readers: Share::new(BUDGET, memory::CHUNK),
             memory: memory::Memory::default(),
             writers: Share::new(BUDGET, write::BATCH),
             _lock: lock,
