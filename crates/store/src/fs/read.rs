@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::task::JoinHandle;
 
-use super::memory::{CHUNK, Memory};
+use super::memory::Memory;
 use super::{Folder, blocking, stopped};
 use crate::share::Member;
 use crate::{BlobStream, Error};
