@@ -1,5 +1,6 @@
 //! May this caller do this? The question that IAM, STS and CloudTrail calls ask before they act.
 
+use arqueta_call::Operation;
 use arqueta_iam::{ConditionKeys, Identity, Request};
 use arqueta_model::{AccountId, RequestInfo};
 
@@ -8,8 +9,8 @@ use crate::services::Services;
 
 /// What a call wants to do.
 pub(crate) struct Wish<'a> {
-    /// Service and operation, such as `iam:CreateUser`.
-    pub action: &'a str,
+    /// The operation.
+    pub operation: &'static Operation,
     /// ARN of what it is done to, or `*`.
     pub resource: &'a str,
     /// Account that owns it.
@@ -18,7 +19,7 @@ pub(crate) struct Wish<'a> {
     pub keys: &'a [(&'a str, &'a str)],
 }
 
-/// Asks the caller's policies.
+/// Asks the caller's policies for every action that the operation needs.
 ///
 /// # Errors
 /// [`Error::Denied`], in AWS's words.
@@ -32,6 +33,9 @@ pub(crate) fn check(
     for (name, value) in wish.keys {
         keys.insert(name, *value);
     }
-    let request = Request { action: wish.action, resource: wish.resource, keys: &keys };
-    services.iam.authorize(identity, &request, None, wish.owner).map_err(|denied| Error::Denied(denied.message))
+    for permission in wish.operation.permissions {
+        let request = Request { action: permission.action.name, resource: wish.resource, keys: &keys };
+        services.iam.authorize(identity, &request, None, wish.owner).map_err(|denied| Error::Denied(denied.message))?;
+    }
+    Ok(())
 }

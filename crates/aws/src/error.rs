@@ -50,7 +50,7 @@ pub enum Error {
     #[error("The operation {operation} is not supported.")]
     Unsupported {
         /// Its name.
-        operation: String,
+        operation: &'static str,
     },
     /// A parameter of the operation that is not acted on here.
     #[error("The parameter {parameter} is not supported.")]

@@ -9,8 +9,8 @@
 //! about keys; the key service authorizes its own calls.
 //!
 //! **Invariants.** Nothing is performed for a request whose signature was not verified over its
-//! whole body. IAM and STS calls are authorized before they act and recorded before they are
-//! answered. Every answer has a request id, which is that of its event.
+//! whole body. Every call is authorized before it acts and recorded before it is answered
+//! ([`arqueta_call::Recorder`]). Every answer has a request id, which is that of its event.
 //!
 //! **Threat notes.** Everything before [`signature::Presented::verify`] reads hostile input:
 //! bodies are bounded in size and time, parsers refuse what can be read in two ways, and no error
@@ -61,7 +61,6 @@ pub mod fuzzing {
 }
 
 pub use error::Error;
-pub use request::Peer;
 pub use service::AwsEdge;
 pub use services::Services;
 

@@ -1,10 +1,9 @@
 //! What is read of a request before anyone knows who sent it.
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_model::{Clock, RequestId, RequestInfo, TlsDetails};
+use arqueta_call::Service;
+use arqueta_model::Clock;
 use bytes::Buf;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, header};
@@ -21,18 +20,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 /// Signing names of the services that this edge answers for.
-const SERVICES: [&str; 4] = ["kms", "iam", "sts", "cloudtrail"];
-
-/// The other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    /// Its address.
-    pub ip: IpAddr,
-    /// Version of TLS (`1.2`, `1.3`); `None` without TLS.
-    pub tls: Option<&'static str>,
-    /// Its cipher suite, such as `TLS_AES_128_GCM_SHA256`; empty without TLS.
-    pub cipher_suite: &'static str,
-}
+const SERVICES: [Service; 4] = [Service::Kms, Service::Iam, Service::Sts, Service::CloudTrail];
 
 /// Whether a request is for this edge rather than for S3: by the service in its credential
 /// scope; without one, by an `X-Amz-Target` header or a form for `/`.
@@ -40,7 +28,7 @@ pub(crate) fn matches<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     let query = request.uri().query().unwrap_or_default();
     match credential_service(headers, query) {
-        Credential::Of(service) => SERVICES.contains(&&*service),
+        Credential::Of(service) => SERVICES.iter().any(|known| known.name() == service),
         Credential::Foreign => false,
         Credential::None => {
             let root = request.uri().path() == "/";
@@ -79,29 +67,6 @@ fn credential_service(headers: &HeaderMap, query: &str) -> Credential {
     }
     let presigned = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="));
     presigned.map_or(Credential::None, |scope| service(&scope.replace("%2F", "/").replace("%2f", "/")))
-}
-
-/// What the record and condition keys need of a request.
-pub(crate) fn info(parts: &Parts, peer: Peer, id: RequestId, clock: &dyn Clock) -> RequestInfo {
-    let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let agent: String = agent.unwrap_or_default().chars().take(512).collect();
-    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-    let tls = peer.tls.map(|version| TlsDetails {
-        version: if version == "1.2" { "TLSv1.2" } else { "TLSv1.3" },
-        cipher_suite: peer.cipher_suite.into(),
-        host: host.into(),
-    });
-    RequestInfo {
-        id,
-        // A client that came over IPv4 is one, whatever the listener is.
-        source_ip: peer.ip.to_canonical(),
-        user_agent: Arc::from(agent),
-        secure_transport: peer.tls.is_some(),
-        tls,
-        received: clock.now(),
-        via_service: None,
-    }
 }
 
 /// The whole body, which may hold a plaintext.

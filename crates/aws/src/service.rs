@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use arqueta_call::{CloudTrail, Connection, Kms, Service};
 use arqueta_iam::Identity;
 use arqueta_kms::Caller;
-use arqueta_model::{RequestId, Served};
+use arqueta_model::{RequestId, RequestInfo, Served};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
@@ -15,7 +16,7 @@ use crate::answer;
 use crate::error::Fault;
 use crate::protocol::Protocol;
 use crate::query::{self, Api, Form};
-use crate::request::{self, Peer};
+use crate::request;
 use crate::services::Services;
 use crate::signature::{Presented, Scope, SigningKeys};
 use crate::{Error, cloudtrail, kms};
@@ -53,14 +54,15 @@ impl AwsEdge {
 
     /// Answers one request. Never fails: what goes wrong is an AWS error answer, and every answer
     /// carries `x-amzn-requestid`.
-    pub async fn call<B: Body>(&self, request: Request<B>, peer: Peer) -> Response<Full<Bytes>> {
-        let id = RequestId::random();
+    pub async fn call<B: Body>(&self, request: Request<B>, connection: &Connection) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
+        let info = connection.request(&parts.headers, &parts.uri, &*self.services.clock);
+        let id = info.id;
         let target = Target::of(&parts);
         let protocol = target.protocol();
         let mut served = Served { operation: target.operation(), ..Served::default() };
         // What it changes and the event that tells it belong together.
-        let performed = arqueta_audit::call(self.perform(&parts, body, target, peer, id, &mut served)).await;
+        let performed = arqueta_audit::call(self.perform(&parts, body, target, info, &mut served)).await;
         let mut answer = match performed {
             Ok(document) => answer::success(protocol, document, id),
             Err(error) => {
@@ -79,16 +81,14 @@ impl AwsEdge {
         parts: &Parts,
         body: B,
         target: Target<'_>,
-        peer: Peer,
-        id: RequestId,
+        info: RequestInfo,
         served: &mut Served,
     ) -> Result<Vec<u8>, Error> {
-        let info = request::info(parts, peer, id, &*self.services.clock);
         let body = request::body(body, &*self.services.clock).await?;
         if matches!(target, Target::Query(Api::Sts))
             && let Some(form) = query::web_identity::unsigned(parts, &body)
         {
-            served.operation = Some(query::web_identity::OPERATION);
+            served.operation = Some(query::web_identity::operation().name);
             return query::web_identity::perform(&self.services, &form, &info).await;
         }
         let (presented, identity) = self.authenticate(parts, &body, &target).await?;
@@ -96,10 +96,7 @@ impl AwsEdge {
         match target {
             Target::Kms(operation) => {
                 let caller = Caller::new(identity, Arc::new(info));
-                kms::announce(&self.services, &caller, operation, &body).await?;
-                let outcome = kms::call(&self.services.kms, &caller, operation, &body).await;
-                kms::settle(&self.services, &caller, operation, &body, &outcome).await?;
-                outcome
+                kms::perform(&self.services.recorder, &self.services.kms, &caller, operation, &body).await
             }
             Target::CloudTrail(operation) => {
                 let call = cloudtrail::Call { services: &self.services, identity: &identity, info: &info };
@@ -108,7 +105,7 @@ impl AwsEdge {
             Target::UnknownJson => Err(Error::UnknownOperation),
             Target::Query(api) => {
                 let form = form(parts, &presented, &body)?;
-                served.operation = query::operation(api, &form);
+                served.operation = query::operation(api, &form).map(|operation| operation.name);
                 let call = query::Call { services: &self.services, form: &form, identity: &identity, info: &info };
                 query::perform(api, &call).await
             }
@@ -125,10 +122,10 @@ impl AwsEdge {
         let here = self.services.region.as_str();
         let regions = [here, GLOBAL_REGION];
         let (service, regions) = match target {
-            Target::Kms(_) => ("kms", &regions[..1]),
-            Target::CloudTrail(_) => ("cloudtrail", &regions[..1]),
+            Target::Kms(_) => (Service::Kms.name(), &regions[..1]),
+            Target::CloudTrail(_) => (Service::CloudTrail.name(), &regions[..1]),
             // Whatever it is, it is answered only to someone who is known.
-            Target::UnknownJson => ("kms", &regions[..1]),
+            Target::UnknownJson => (Service::Kms.name(), &regions[..1]),
             Target::Query(api) => (api.signing_name(), &regions[..]),
         };
         let presented = Presented::parse(parts, Scope { services: &[service], regions }, self.services.clock.now())?;
@@ -178,8 +175,8 @@ impl<'a> Target<'a> {
     /// The operation that the request's head names, if there is one of that name.
     fn operation(&self) -> Option<&'static str> {
         match self {
-            Self::Kms(named) => arqueta_call::Kms::known(named).map(|row| row.name),
-            Self::CloudTrail(named) => cloudtrail::operation(named),
+            Self::Kms(named) => Kms::known(named).map(|operation| operation.name),
+            Self::CloudTrail(named) => CloudTrail::known(named).map(|operation| operation.name),
             Self::UnknownJson | Self::Query(_) => None,
         }
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arqueta_audit::{AuditSink, History};
+use arqueta_audit::History;
+use arqueta_call::Recorder;
 use arqueta_iam::Iam;
 use arqueta_keys::Embedded;
 use arqueta_model::{AccountId, Clock, Region};
@@ -15,8 +16,8 @@ pub struct Services {
     pub kms: Embedded,
     /// Identities.
     pub iam: Arc<Iam>,
-    /// Takes the events of IAM, STS and CloudTrail calls; those of KMS calls are the key service's own.
-    pub audit: Arc<dyn AuditSink>,
+    /// Takes every call past the record; the key service tells the outcome of its own.
+    pub recorder: Recorder,
     /// Trails of all accounts.
     pub trails: Arc<Trails>,
     /// The record, for LookupEvents; `None` where it is kept elsewhere.

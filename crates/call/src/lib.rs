@@ -2,13 +2,15 @@
 //!
 //! **Purpose.** An operation is one row of one table ([`operations`]): what it is called, whether it
 //! changes something, what kind of event it is, which actions it needs and on what. Whoever asks such
-//! a thing of an operation asks its row.
+//! a thing of an operation asks its row. [`Recorder`] takes every call past the record, and
+//! [`Connection`] tells where a request came from.
 //!
 //! **Refuses to do** anything that depends on one service's shapes: it reads no body and knows no
 //! error of a service.
 //!
 //! **Invariants.** The operations that are served are variants of an enum with a row each, so that one
-//! without a row, and a row that nothing performs, do not compile.
+//! without a row, and a row that nothing performs, do not compile. What changes how something is
+//! administered is announced, durably, before it is done; nothing is answered that is not recorded.
 //!
 //! ```
 //! use arqueta_call::Kms;
@@ -20,10 +22,14 @@
 //! ```
 
 mod action;
+mod connection;
 mod operation;
 pub mod operations;
+mod pipeline;
 pub mod s3_actions;
 
 pub use action::{Action, On, Permission, When};
+pub use connection::Connection;
 pub use operation::{Effect, Kind, Operation, Parameters, Quota, Service};
 pub use operations::{CloudTrail, Iam, Kms, S3, Sts};
+pub use pipeline::{Call, Recorder};

@@ -153,7 +153,7 @@ impl Operation {
         Self { service, name, event, permissions, is_served, ..self }
     }
 
-    pub(crate) const fn event(self, event: &'static str) -> Self {
+    pub(crate) const fn recorded_as(self, event: &'static str) -> Self {
         Self { event, ..self }
     }
 
@@ -202,8 +202,9 @@ impl Operation {
     }
 
     /// Whether it is announced before it takes effect: it changes how something is administered.
+    /// What is refused by name has no effect.
     #[must_use]
     pub const fn is_announced(&self) -> bool {
-        self.writes() && self.is_management()
+        self.writes() && self.is_management() && self.is_served
     }
 }

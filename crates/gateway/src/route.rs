@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use arqueta_aws::{AwsEdge, Peer as AwsPeer};
+use arqueta_aws::AwsEdge;
+use arqueta_call::Connection;
 use arqueta_model::{Clock, Served, Timestamp};
-use arqueta_s3::{Connection, S3Edge};
+use arqueta_s3::S3Edge;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -119,7 +120,7 @@ impl Router {
                 regions.call(request).await.map(|body| body.map_err(|never| match never {}).boxed_unsync())
             }
             (Api::Aws, ..) => {
-                let answer = self.aws.call(request, AwsPeer { ip, tls, cipher_suite }).await;
+                let answer = self.aws.call(request, &Connection { peer: ip, tls, cipher_suite }).await;
                 answer.map(|body| body.map_err(|never| match never {}).boxed_unsync())
             }
             (_, _, Some(s3)) => {

@@ -322,7 +322,7 @@ fn aws(
     Arc::new(AwsEdge::new(Services {
         kms: kms.clone(),
         iam,
-        audit: audit.clone(),
+        recorder: arqueta_call::Recorder::new(audit.clone(), config.region.clone()),
         trails: trails.clone(),
         history,
         clock: clock.clone(),

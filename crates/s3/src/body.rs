@@ -210,8 +210,8 @@ mod tests {
     async fn dripped(admitted: bool, is_document: bool) -> Option<BodyFault> {
         const IDLE: Duration = Duration::from_secs(60);
         let clock = Arc::new(arqueta_model::ManualClock::default());
-        let connection = crate::exchange::Connection { peer: [192, 0, 2, 1].into(), tls: None, cipher_suite: "" };
-        let exchange = Exchange::begin(&HeaderMap::new(), &connection, &*clock, None);
+        let connection = arqueta_call::Connection { peer: [192, 0, 2, 1].into(), tls: None, cipher_suite: "" };
+        let exchange = Exchange::begin((&HeaderMap::new(), &http::Uri::from_static("/")), &connection, &*clock, None);
         if admitted {
             exchange.admit();
         }

@@ -172,8 +172,9 @@ mod tests {
 
     use super::*;
     use crate::condition;
-    use crate::exchange::{Connection, Exchange};
+    use crate::exchange::Exchange;
     use crate::signing::Signing;
+    use arqueta_call::Connection;
 
     /// Keys whose facts do not exist here, so that every request is without them: there are no
     /// access points, access grants, batch jobs, inventories, replication pauses, and
@@ -232,7 +233,7 @@ mod tests {
         .collect();
         let uri = Uri::from_static("/b/k?prefix=p&delimiter=/&max-keys=1&versionId=null");
         let connection = Connection { peer: std::net::Ipv4Addr::LOCALHOST.into(), tls: Some("1.3"), cipher_suite: "" };
-        let exchange = Exchange::begin(&headers, &connection, &ManualClock::default(), Default::default());
+        let exchange = Exchange::begin((&headers, &uri), &connection, &ManualClock::default(), Default::default());
         let region = "us-east-1".parse().unwrap();
         let mut keys = condition::keys(&exchange, &region, &headers, &uri, Signing::Header);
         condition::of_operation(&mut keys, "PutObject");

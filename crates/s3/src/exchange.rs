@@ -5,13 +5,13 @@
 //! the request's extensions for the operations, and in a task-local for the authentication hook,
 //! which runs on the same task and sees no request.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use arqueta_call::Connection;
 use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
-use arqueta_model::{Clock, RequestId, RequestInfo, TlsDetails};
+use arqueta_model::{Clock, RequestInfo};
 use http::{HeaderMap, StatusCode, Uri};
 use s3s::{S3Error, S3Result};
 
@@ -21,17 +21,6 @@ use crate::signing::Signing;
 
 tokio::task_local! {
     static CURRENT: Arc<Exchange>;
-}
-
-/// The connection that a request came over.
-#[derive(Debug, Clone, Copy)]
-pub struct Connection {
-    /// Address of the peer.
-    pub peer: IpAddr,
-    /// Version of TLS as `s3:TlsVersion` writes it (`1.2`, `1.3`); `None` without TLS.
-    pub tls: Option<&'static str>,
-    /// Its cipher suite, such as `TLS_AES_128_GCM_SHA256`; empty without TLS.
-    pub cipher_suite: &'static str,
 }
 
 /// Why a request body was refused while it was being read. s3s turns any such failure into an
@@ -153,26 +142,14 @@ pub struct Exchange {
 impl Exchange {
     /// Begins the exchange of a request. `token` is the session token it carries outside of a form.
     #[must_use]
-    pub fn begin(headers: &HeaderMap, connection: &Connection, clock: &dyn Clock, token: Option<String>) -> Arc<Self> {
-        let agent = headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let host = headers.get(http::header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let tls = connection.tls.map(|version| TlsDetails {
-            version: if version == "1.2" { "TLSv1.2" } else { "TLSv1.3" },
-            cipher_suite: connection.cipher_suite.into(),
-            host: host.into(),
-        });
-        let info = RequestInfo {
-            id: RequestId::random(),
-            // A client that came over IPv4 is one, whatever the listener is.
-            source_ip: connection.peer.to_canonical(),
-            user_agent: agent.chars().take(512).collect::<String>().into(),
-            secure_transport: connection.tls.is_some(),
-            tls,
-            received: clock.now(),
-            via_service: None,
-        };
+    pub fn begin(
+        (headers, uri): (&HeaderMap, &Uri),
+        connection: &Connection,
+        clock: &dyn Clock,
+        token: Option<String>,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            info: Arc::new(info),
+            info: Arc::new(connection.request(headers, uri, clock)),
             tls: connection.tls,
             token,
             identity: OnceLock::new(),

@@ -70,7 +70,7 @@ mod wide;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use exchange::Connection;
+pub use arqueta_call::Connection;
 pub use host::Hosts;
 pub use record::{DataSelection, NoDataEvents, Recorder};
 pub use service::{EdgeConfig, S3Edge};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arqueta_call::Connection;
 use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
@@ -23,7 +24,7 @@ use crate::chunks::Chunks;
 use crate::cors;
 use crate::document::{self, Digests, Limits};
 use crate::error;
-use crate::exchange::{BodyFault, Connection, Exchange, session_token};
+use crate::exchange::{BodyFault, Exchange, session_token};
 use crate::form::{self, Forms, Target};
 use crate::gate::Gate;
 use crate::host::Hosts;
@@ -152,7 +153,7 @@ impl S3Edge {
     {
         let (parts, body) = request.into_parts();
         let token = session_token(&parts.headers, &parts.uri);
-        let exchange = Exchange::begin(&parts.headers, connection, &*self.clock, token);
+        let exchange = Exchange::begin((&parts.headers, &parts.uri), connection, &*self.clock, token);
         let subject = Subject::of(&parts, &self.hosts);
         let closing = Closing::of(&parts);
         let (body, leftover) = leftover::lend(body);

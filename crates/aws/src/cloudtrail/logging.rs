@@ -1,5 +1,6 @@
 //! StartLogging, StopLogging, GetTrailStatus, PutEventSelectors, GetEventSelectors.
 
+use arqueta_call::CloudTrail;
 use arqueta_model::Timestamp;
 use arqueta_trail::{EventSelector, InvalidSelector, Trail, TrailId};
 use serde::{Deserialize, Serialize};
@@ -10,13 +11,13 @@ use super::shapes::{NamedTrail, Nothing};
 use crate::{Error, json};
 
 pub(super) async fn start(call: &Call<'_>, request: NamedTrail) -> Result<Nothing, Error> {
-    let id = call.trail("StartLogging", &request.name).await?;
+    let id = call.trail(CloudTrail::StartLogging, &request.name).await?;
     call.services.trails.start(&id).await?;
     Ok(Nothing {})
 }
 
 pub(super) async fn stop(call: &Call<'_>, request: NamedTrail) -> Result<Nothing, Error> {
-    let id = call.trail("StopLogging", &request.name).await?;
+    let id = call.trail(CloudTrail::StopLogging, &request.name).await?;
     call.services.trails.stop(&id).await?;
     Ok(Nothing {})
 }
@@ -59,7 +60,7 @@ pub(super) struct TrailStatus {
 }
 
 pub(super) async fn status(call: &Call<'_>, request: NamedTrail) -> Result<TrailStatus, Error> {
-    let id = call.trail("GetTrailStatus", &request.name).await?;
+    let id = call.trail(CloudTrail::GetTrailStatus, &request.name).await?;
     let found = call.services.trails.status(&id).await?;
     let status = found.status;
     let text = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
@@ -113,7 +114,7 @@ impl Selectors {
 }
 
 pub(super) async fn put_selectors(call: &Call<'_>, request: PutEventSelectors) -> Result<Selectors, Error> {
-    let id = call.trail("PutEventSelectors", &request.trail_name).await?;
+    let id = call.trail(CloudTrail::PutEventSelectors, &request.trail_name).await?;
     if !request.advanced_event_selectors.is_empty() {
         return Err(Error::UnsupportedParameter { parameter: "AdvancedEventSelectors" });
     }
@@ -125,6 +126,6 @@ pub(super) async fn put_selectors(call: &Call<'_>, request: PutEventSelectors) -
 }
 
 pub(super) async fn selectors(call: &Call<'_>, request: GetEventSelectors) -> Result<Selectors, Error> {
-    let id = call.trail("GetEventSelectors", &request.trail_name).await?;
+    let id = call.trail(CloudTrail::GetEventSelectors, &request.trail_name).await?;
     Ok(Selectors::of(call, call.services.trails.trail(&id).await?))
 }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::{Attribute, Event, History, Query};
+use arqueta_call::CloudTrail;
 use arqueta_iam::Identity;
 use arqueta_model::{AccountId, RequestInfo, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::call::refused;
@@ -125,13 +127,17 @@ impl Lookups {
         identity: &Identity,
         info: &RequestInfo,
         body: &[u8],
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Value, Error> {
         let Some(history) = services.history.clone() else {
-            return Err(Error::Unsupported { operation: "LookupEvents".to_owned() });
+            return Err(Error::Unsupported { operation: CloudTrail::LookupEvents.name() });
         };
         let request: LookupEventsRequest = json::decoded(body)?;
-        let wish =
-            Wish { action: "cloudtrail:LookupEvents", resource: "*", owner: &identity.principal.account, keys: &[] };
+        let wish = Wish {
+            operation: CloudTrail::LookupEvents.row(),
+            resource: "*",
+            owner: &identity.principal.account,
+            keys: &[],
+        };
         access::check(services, identity, info, &wish)?;
         let lookup = Lookup::new(request, &identity.principal.account, services.clock.now())?;
         let permit = Arc::clone(&self.permits).try_acquire_owned();
@@ -142,7 +148,7 @@ impl Lookups {
             lookup.read(&history)
         });
         let response = response.await.map_err(|error| arqueta_audit::Error::Io(std::io::Error::other(error)))??;
-        json::encoded(&response)
+        serde_json::to_value(&response).map_err(Error::Encoding)
     }
 }
 

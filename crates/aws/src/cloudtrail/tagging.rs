@@ -1,5 +1,6 @@
 //! AddTags, RemoveTags, ListTags.
 
+use arqueta_call::CloudTrail;
 use arqueta_trail::Tag;
 use serde::{Deserialize, Serialize};
 
@@ -21,13 +22,13 @@ pub(super) async fn add(call: &Call<'_>, request: ChangeTags) -> Result<Nothing,
     let keys: Vec<_> =
         request.tags_list.iter().map(|tag| (format!("aws:RequestTag/{}", tag.key), &tag.value)).collect();
     let keys: Vec<_> = keys.iter().map(|(key, value)| (&**key, value.as_str())).collect();
-    let id = call.trail_with("AddTags", arn(&request.resource_id)?, &keys).await?;
+    let id = call.trail_with(CloudTrail::AddTags, arn(&request.resource_id)?, &keys).await?;
     call.services.trails.add_tags(&id, &request.tags_list).await.map_err(missing)?;
     Ok(Nothing {})
 }
 
 pub(super) async fn remove(call: &Call<'_>, request: ChangeTags) -> Result<Nothing, Error> {
-    let id = call.trail("RemoveTags", arn(&request.resource_id)?).await?;
+    let id = call.trail(CloudTrail::RemoveTags, arn(&request.resource_id)?).await?;
     call.services.trails.remove_tags(&id, &request.tags_list).await.map_err(missing)?;
     Ok(Nothing {})
 }
@@ -59,7 +60,7 @@ pub(super) async fn list(call: &Call<'_>, request: ListTags) -> Result<ListedTag
     }
     let mut listed = Vec::new();
     for resource in request.resource_id_list {
-        let id = call.trail("ListTags", arn(&resource)?).await?;
+        let id = call.trail(CloudTrail::ListTags, arn(&resource)?).await?;
         let tags_list = call.services.trails.trail(&id).await.map_err(missing)?.tags;
         listed.push(ResourceTags { resource_id: resource, tags_list });
     }

@@ -1,5 +1,6 @@
 //! CreateTrail, UpdateTrail, DeleteTrail, DescribeTrails, GetTrail, ListTrails, ListPublicKeys.
 
+use arqueta_call::CloudTrail;
 use arqueta_model::{Region, Timestamp};
 use arqueta_trail::{Changes, NewTrail, Tag, TrailId};
 use base64::Engine as _;
@@ -62,9 +63,9 @@ pub(super) async fn create(call: &Call<'_>, request: CreateTrail) -> Result<Show
     let tags: Vec<_> =
         request.tags_list.iter().map(|tag| (format!("aws:RequestTag/{}", tag.key), &tag.value)).collect();
     let tags: Vec<_> = tags.iter().map(|(key, value)| (&**key, value.as_str())).collect();
-    let id = call.trail_with("CreateTrail", &name.name, &tags).await?;
+    let id = call.trail_with(CloudTrail::CreateTrail, &name.name, &tags).await?;
     if !tags.is_empty() {
-        call.trail_with("AddTags", &name.name, &tags).await?;
+        call.trail_with(CloudTrail::AddTags, &name.name, &tags).await?;
     }
     request.not_supported.refuse()?;
     let new = NewTrail {
@@ -95,7 +96,7 @@ pub(super) struct UpdateTrail {
 }
 
 pub(super) async fn update(call: &Call<'_>, request: UpdateTrail) -> Result<ShownTrail, Error> {
-    let id = call.trail("UpdateTrail", &request.name).await?;
+    let id = call.trail(CloudTrail::UpdateTrail, &request.name).await?;
     request.not_supported.refuse()?;
     let changes = Changes {
         bucket: request.s3_bucket_name,
@@ -110,7 +111,7 @@ pub(super) async fn update(call: &Call<'_>, request: UpdateTrail) -> Result<Show
 }
 
 pub(super) async fn delete(call: &Call<'_>, request: NamedTrail) -> Result<Nothing, Error> {
-    let id = call.trail("DeleteTrail", &request.name).await?;
+    let id = call.trail(CloudTrail::DeleteTrail, &request.name).await?;
     call.services.trails.delete(&id).await?;
     Ok(Nothing {})
 }
@@ -130,7 +131,7 @@ pub(super) struct DescribedTrails {
 
 /// Names that no trail has are left out, as in AWS.
 pub(super) async fn describe(call: &Call<'_>, request: DescribeTrails) -> Result<DescribedTrails, Error> {
-    call.allow("DescribeTrails")?;
+    call.allow(CloudTrail::DescribeTrails)?;
     let (trails, account) = (&call.services.trails, &call.identity.principal.account);
     let region = trails.region();
     let mut found = trails.of_account(account).await?;
@@ -150,7 +151,7 @@ pub(super) struct GotTrail {
 }
 
 pub(super) async fn get(call: &Call<'_>, request: NamedTrail) -> Result<GotTrail, Error> {
-    let id = call.trail("GetTrail", &request.name).await?;
+    let id = call.trail(CloudTrail::GetTrail, &request.name).await?;
     let trails = &call.services.trails;
     Ok(GotTrail { trail: ShownTrail::described(trails.trail(&id).await?, trails.region()) })
 }
@@ -178,7 +179,7 @@ struct ListedTrail {
 }
 
 pub(super) async fn list(call: &Call<'_>, request: ListTrails) -> Result<ListedTrails, Error> {
-    call.allow("ListTrails")?;
+    call.allow(CloudTrail::ListTrails)?;
     no_token(request.next_token.as_deref())?;
     let trails = &call.services.trails;
     let region = trails.region();
@@ -215,7 +216,7 @@ struct ShownKey {
 }
 
 pub(super) async fn public_keys(call: &Call<'_>, request: ListPublicKeys) -> Result<PublicKeys, Error> {
-    call.allow("ListPublicKeys")?;
+    call.allow(CloudTrail::ListPublicKeys)?;
     no_token(request.next_token.as_deref())?;
     let (start, end) = (request.start_time.map(instant), request.end_time.map(instant));
     let keys = call.services.trails.public_keys(start, end).await?;

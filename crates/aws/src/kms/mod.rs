@@ -1,55 +1,64 @@
 //! The AWS JSON 1.1 protocol for KMS: `X-Amz-Target: TrentService.<Operation>` (AWS KMS API
 //! Reference). Shapes, checks and authorization are the key service's; this is JSON in and out.
 
-use arqueta_audit::EventBuilder;
-use arqueta_call::{Kms, Operation};
+use arqueta_audit::{Event, EventBuilder};
+use arqueta_call::{Kms, Operation, Recorder};
 use arqueta_keys::{Embedded, operations as keys};
 use arqueta_kms::Caller;
 use serde_json::{Map, Value};
 
 use crate::protocol::Protocol;
-use crate::services::Services;
 use crate::{Error, json};
 
 /// Target prefix of the service.
 pub const TARGET: &str = "TrentService.";
 
-/// Makes it durable that an operation is about to change something. It may still be refused; its
-/// event tells.
+/// Performs one operation past the record.
 ///
 /// # Errors
-/// [`Error::Audit`]: the operation must not go on.
-pub async fn announce(services: &Services, caller: &Caller, operation: &str, body: &[u8]) -> Result<(), Error> {
-    let Some(row) = Kms::known(operation).filter(|row| row.is_announced()) else { return Ok(()) };
-    let principal = &caller.identity.principal;
-    let event = EventBuilder::new(row.service.event_source(), row.event, &services.region, principal, &caller.request)
-        .parameters(named(body))
-        .writes();
-    Ok(services.audit.announce(event.build()).await?)
-}
-
-/// Records an operation that was refused before the key service saw it, which records what it sees:
-/// what was announced has an end.
-///
-/// # Errors
-/// [`Error::Audit`]: the operation must not be answered.
-pub async fn settle(
-    services: &Services,
+/// As [`call`], and failures of the record.
+pub(crate) async fn perform(
+    recorder: &Recorder,
+    service: &Embedded,
     caller: &Caller,
     operation: &str,
     body: &[u8],
-    outcome: &Result<Vec<u8>, Error>,
-) -> Result<(), Error> {
-    let Err(error @ (Error::Serialization(_) | Error::Unsupported { .. })) = outcome else { return Ok(()) };
-    let Some(row) = Kms::known(operation) else { return Ok(()) };
-    let (principal, source) = (&caller.identity.principal, row.service.event_source());
-    let mut event =
-        EventBuilder::new(source, row.event, &services.region, principal, &caller.request).parameters(named(body));
-    if row.writes() {
-        event = event.writes();
+) -> Result<Vec<u8>, Error> {
+    let operation = Kms::known(operation).ok_or(Error::UnknownOperation)?;
+    recorder.run(Recorded { service, caller, operation, body }).await
+}
+
+/// One call on its way past the record. The key service tells the outcome of what it sees itself; what
+/// was refused before is told here.
+struct Recorded<'a> {
+    service: &'a Embedded,
+    caller: &'a Caller,
+    operation: &'static Operation,
+    body: &'a [u8],
+}
+
+impl arqueta_call::Call for Recorded<'_> {
+    type Answer = Vec<u8>;
+    type Error = Error;
+
+    fn operation(&self) -> &'static Operation {
+        self.operation
     }
-    let fault = error.fault(Protocol::Json);
-    Ok(services.audit.append(event.error(fault.code, &fault.message).build()).await?)
+
+    fn draft(&self, recorder: &Recorder) -> EventBuilder {
+        let Caller { identity, request, .. } = self.caller;
+        recorder.event(self.operation, &identity.principal, request).parameters(named(self.body))
+    }
+
+    async fn perform(&mut self) -> Result<Vec<u8>, Error> {
+        call(self.service, self.caller, self.operation.name, self.body).await
+    }
+
+    fn events(&self, recorder: &Recorder, outcome: &Result<Vec<u8>, Error>) -> Vec<Event> {
+        let Err(error @ (Error::Serialization(_) | Error::Unsupported { .. })) = outcome else { return Vec::new() };
+        let fault = error.fault(Protocol::Json);
+        vec![self.draft(recorder).error(fault.code, &fault.message).build()]
+    }
 }
 
 /// What a request names; the rest of its parameters its event tells.
@@ -88,7 +97,7 @@ macro_rules! dispatch {
 /// that is not served here, and the key service's own errors.
 pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
     let Some(operation) = Kms::served(operation) else {
-        let unsupported = |row: &Operation| Error::Unsupported { operation: row.name.to_owned() };
+        let unsupported = |row: &Operation| Error::Unsupported { operation: row.name };
         return Err(Kms::known(operation).map_or(Error::UnknownOperation, unsupported));
     };
     service.admit_operation(caller, operation).await?;

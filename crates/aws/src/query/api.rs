@@ -1,5 +1,6 @@
 //! The services that speak Query.
 
+use arqueta_call::Service;
 use http::request::Parts;
 
 use crate::request;
@@ -15,15 +16,15 @@ impl Api {
     /// The service that a request is signed for. What is not signed is answered as STS would.
     pub(crate) fn of(parts: &Parts) -> Self {
         match request::signed_service(parts).as_deref() {
-            Some("iam") => Self::Iam,
+            Some(service) if service == Service::Iam.name() => Self::Iam,
             _ => Self::Sts,
         }
     }
 
     pub(crate) fn signing_name(self) -> &'static str {
         match self {
-            Self::Iam => "iam",
-            Self::Sts => "sts",
+            Self::Iam => Service::Iam.name(),
+            Self::Sts => Service::Sts.name(),
         }
     }
 
@@ -38,13 +39,6 @@ impl Api {
         match self {
             Self::Iam => "2010-05-08",
             Self::Sts => "2011-06-15",
-        }
-    }
-
-    pub(super) fn event_source(self) -> &'static str {
-        match self {
-            Self::Iam => "iam.amazonaws.com",
-            Self::Sts => "sts.amazonaws.com",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::Operation;
 use arqueta_iam::Identity;
 use arqueta_model::RequestInfo;
 use serde::Serialize;
@@ -34,13 +35,13 @@ impl Answer {
         Self { result: None, recorded: Value::Null }
     }
 
-    pub(super) fn of<T: Serialize>(operation: &str, result: &T) -> Result<Self, Error> {
-        Ok(Self { result: Some(xml::result(operation, result)?), recorded: Value::Null })
+    pub(super) fn of<T: Serialize>(operation: &Operation, result: &T) -> Result<Self, Error> {
+        Ok(Self { result: Some(xml::result(operation.name, result)?), recorded: Value::Null })
     }
 
     /// A result element without members.
-    pub(super) fn empty(operation: &str) -> Self {
-        Self { result: Some(format!("<{operation}Result/>")), recorded: Value::Null }
+    pub(super) fn empty(operation: &Operation) -> Self {
+        Self { result: Some(format!("<{}Result/>", operation.name)), recorded: Value::Null }
     }
 
     pub(super) fn recording(self, recorded: Value) -> Self {

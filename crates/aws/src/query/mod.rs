@@ -11,9 +11,9 @@ mod sts;
 pub(crate) mod web_identity;
 pub(crate) mod xml;
 
-use arqueta_audit::EventBuilder;
+use arqueta_audit::{Event, EventBuilder};
+use arqueta_call::{Iam, Operation, Parameters, Recorder, Sts};
 use arqueta_model::AccountId;
-use serde_json::Map;
 
 use crate::Error;
 use crate::protocol::Protocol;
@@ -23,16 +23,15 @@ pub(crate) use call::{Answer, Call};
 pub use form::Form;
 
 /// The operation that a form names, if the service has one of that name.
-pub(crate) fn operation(api: Api, form: &Form) -> Option<&'static str> {
-    let known = match api {
-        Api::Iam => iam::OPERATIONS,
-        Api::Sts => sts::OPERATIONS,
-    };
+pub(crate) fn operation(api: Api, form: &Form) -> Option<&'static Operation> {
     let named = form.value("Action").unwrap_or_default();
-    known.iter().find(|known| **known == named).copied()
+    match api {
+        Api::Iam => Iam::known(named),
+        Api::Sts => Sts::known(named),
+    }
 }
 
-/// Performs the call that the form names and records it.
+/// Performs the call that the form names, past the record.
 ///
 /// # Errors
 /// [`Error::InvalidAction`] for a name or version that the service does not have,
@@ -45,68 +44,61 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
     };
     // Before anything is recorded or said back: nobody has a name of a megabyte.
     call.form.check_lengths()?;
-    if operation == web_identity::OPERATION {
+    if operation == web_identity::operation() {
         // Whoever signed the call: the token says whose session it is.
         return web_identity::perform(call.services, call.form, call.info).await;
     }
-    if !reads(api, operation) {
-        // A change leaves a trace even where its outcome can no longer be recorded.
-        let event = event(api, operation, call).parameters(recorded::parameters(call.form));
-        call.services.audit.announce(event.build()).await?;
-    }
-    let outcome = match api {
-        Api::Iam => iam::perform(operation, call).await,
-        Api::Sts => sts::perform(operation, call).await,
-    };
-    record(api, operation, call, &outcome).await?;
-    xml::answer(api.namespace(), operation, outcome?.result, &call.info.id.to_string())
+    let answer = call.services.recorder.run(Recorded { api, operation, call }).await?;
+    xml::answer(api.namespace(), operation.name, answer.result, &call.info.id.to_string())
 }
 
-/// Whether an operation changes nothing that is kept. No operation of STS does.
-fn reads(api: Api, operation: &str) -> bool {
-    api == Api::Sts || ["Get", "List", "Simulate"].iter().any(|verb| operation.starts_with(verb))
-}
-
-/// The operations that change something that is kept.
-#[cfg(test)]
-pub(crate) fn changes() -> impl Iterator<Item = &'static str> {
-    iam::OPERATIONS.iter().copied().filter(|operation| !reads(Api::Iam, operation))
-}
-
-fn event(api: Api, operation: &str, call: &Call<'_>) -> EventBuilder {
-    let principal = &call.identity.principal;
-    let event = EventBuilder::new(api.event_source(), operation, &call.services.region, principal, call.info);
-    if reads(api, operation) { event } else { event.writes() }
-}
-
-async fn record(
+/// One call on its way past the record.
+struct Recorded<'a> {
     api: Api,
-    operation: &'static str,
-    call: &Call<'_>,
-    outcome: &Result<Answer, Error>,
-) -> Result<(), Error> {
-    // Which parameters of an operation that is not served are secret (a server certificate's key,
-    // an identity provider's token) nobody here knows.
-    let parameters = match outcome {
-        Err(Error::Unsupported { .. }) => Map::new(),
-        _ => recorded::parameters(call.form),
-    };
-    let mut event = event(api, operation, call).parameters(parameters);
-    let role = call.form.value("RoleArn").filter(|_| api == Api::Sts && outcome.is_ok());
-    let owner = role.and_then(|role| role.split(':').nth(4)?.parse::<AccountId>().ok());
-    if let (Some(role), Some(owner)) = (role, &owner) {
-        event = event.resource("AWS::IAM::Role", role, owner.as_str());
+    operation: &'static Operation,
+    call: &'a Call<'a>,
+}
+
+impl arqueta_call::Call for Recorded<'_> {
+    type Answer = Answer;
+    type Error = Error;
+
+    fn operation(&self) -> &'static Operation {
+        self.operation
     }
-    event = match outcome {
-        Ok(answer) => event.response(answer.recorded.clone()),
-        Err(error) => {
-            let fault = error.fault(Protocol::Query(api.namespace()));
-            event.error(&recorded::error_code(fault.code), &fault.message)
+
+    fn draft(&self, recorder: &Recorder) -> EventBuilder {
+        let event = recorder.event(self.operation, &self.call.identity.principal, self.call.info);
+        match self.operation.parameters {
+            Parameters::Hidden => event,
+            _ => event.parameters(recorded::parameters(self.call.form)),
         }
-    };
-    // The account of a role is told who assumed it.
-    for copy in event.build().for_accounts(&owner) {
-        call.services.audit.append(copy).await?;
     }
-    Ok(())
+
+    async fn perform(&mut self) -> Result<Answer, Error> {
+        let name = self.operation.name;
+        let unsupported = || Error::Unsupported { operation: name };
+        match self.api {
+            Api::Iam => iam::perform(Iam::served(name).ok_or_else(unsupported)?, self.call).await,
+            Api::Sts => sts::perform(Sts::served(name).ok_or_else(unsupported)?, self.call).await,
+        }
+    }
+
+    fn events(&self, recorder: &Recorder, outcome: &Result<Answer, Error>) -> Vec<Event> {
+        let mut event = self.draft(recorder);
+        let role = self.call.form.value("RoleArn").filter(|_| self.api == Api::Sts && outcome.is_ok());
+        let owner = role.and_then(|role| role.split(':').nth(4)?.parse::<AccountId>().ok());
+        if let (Some(role), Some(owner)) = (role, &owner) {
+            event = event.resource("AWS::IAM::Role", role, owner.as_str());
+        }
+        event = match outcome {
+            Ok(answer) => event.response(answer.recorded.clone()),
+            Err(error) => {
+                let fault = error.fault(Protocol::Query(self.api.namespace()));
+                event.error(&recorded::error_code(fault.code), &fault.message)
+            }
+        };
+        // The account of a role is told who assumed it.
+        event.build().for_accounts(&owner)
+    }
 }

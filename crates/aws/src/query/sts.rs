@@ -1,6 +1,7 @@
 //! STS: who am I, and temporary credentials. Authorization is part of what the identity service
 //! does for these: trust policies and the kind of the caller's credentials decide.
 
+use arqueta_call::{Operation, Sts};
 use arqueta_iam::{AssumeRole, FederationToken, Scope, StsCaller, Tag, TemporaryCredentials};
 use serde::Serialize;
 use serde_json::json;
@@ -11,33 +12,20 @@ use super::shapes::{Credentials, Date, One};
 use crate::Error;
 use crate::access::{self, Wish};
 
-/// Every operation of the STS API (version 2011-06-15), in alphabetical order.
-pub(super) const OPERATIONS: &[&str] = &[
-    "AssumeRole",
-    "AssumeRoleWithSAML",
-    "AssumeRoleWithWebIdentity",
-    "AssumeRoot",
-    "DecodeAuthorizationMessage",
-    "GetAccessKeyInfo",
-    "GetCallerIdentity",
-    "GetDelegatedAccessToken",
-    "GetFederationToken",
-    "GetSessionToken",
-    "GetWebIdentityToken",
-];
-
-/// Performs an operation of [`OPERATIONS`].
+/// Performs an operation.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for those that are not served.
-pub(super) async fn perform(operation: &'static str, call: &Call<'_>) -> Result<Answer, Error> {
+/// Denials and refusals of the identity service.
+pub(super) async fn perform(operation: Sts, call: &Call<'_>) -> Result<Answer, Error> {
+    let row = operation.row();
     match operation {
-        "GetCallerIdentity" => caller_identity(operation, call),
-        "AssumeRole" => assume_role(operation, call).await,
-        "GetSessionToken" => session_token(operation, call),
-        "GetFederationToken" => federation_token(operation, call).await,
-        "GetAccessKeyInfo" => access_key_info(operation, call).await,
-        other => Err(Error::Unsupported { operation: other.to_owned() }),
+        Sts::GetCallerIdentity => caller_identity(row, call),
+        Sts::AssumeRole => assume_role(row, call).await,
+        Sts::GetSessionToken => session_token(row, call),
+        Sts::GetFederationToken => federation_token(row, call).await,
+        Sts::GetAccessKeyInfo => access_key_info(row, call).await,
+        // It proves its sender itself, and has a way of its own past the record.
+        Sts::AssumeRoleWithWebIdentity => Err(Error::Unsupported { operation: row.name }),
     }
 }
 
@@ -49,16 +37,15 @@ struct CallerIdentity {
     arn: String,
 }
 
-fn caller_identity(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
+fn caller_identity(operation: &'static Operation, call: &Call<'_>) -> Result<Answer, Error> {
     let caller = call.services.iam.caller_identity(call.identity);
     let shown = CallerIdentity { user_id: caller.user_id, account: caller.account.into(), arn: caller.arn.into() };
     Answer::of(operation, &shown)
 }
 
-async fn access_key_info(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
+async fn access_key_info(operation: &'static Operation, call: &Call<'_>) -> Result<Answer, Error> {
     let id = call.form.required("AccessKeyId")?;
-    let wish =
-        Wish { action: "sts:GetAccessKeyInfo", resource: "*", owner: &call.identity.principal.account, keys: &[] };
+    let wish = Wish { operation, resource: "*", owner: &call.identity.principal.account, keys: &[] };
     access::check(call.services, call.identity, call.info, &wish)?;
     let account = call.services.iam.access_key_account(id).await?;
     Answer::of(operation, &One("Account", String::from(account)))
@@ -80,7 +67,7 @@ pub(super) struct AssumedRoleUser {
     pub(super) arn: String,
 }
 
-async fn assume_role(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
+async fn assume_role(operation: &'static Operation, call: &Call<'_>) -> Result<Answer, Error> {
     refuse(call, &["SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts"])?;
     let form = call.form;
     let input = AssumeRole {
@@ -111,7 +98,7 @@ struct SessionToken {
     credentials: Credentials,
 }
 
-fn session_token(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
+fn session_token(operation: &'static Operation, call: &Call<'_>) -> Result<Answer, Error> {
     refuse(call, &["SerialNumber", "TokenCode"])?;
     let credentials = call.services.iam.session_token(call.identity, duration(call)?)?;
     let recorded = json!({ "credentials": recorded(&credentials) });
@@ -134,7 +121,7 @@ struct FederatedUser {
     arn: String,
 }
 
-async fn federation_token(operation: &str, call: &Call<'_>) -> Result<Answer, Error> {
+async fn federation_token(operation: &'static Operation, call: &Call<'_>) -> Result<Answer, Error> {
     let input = FederationToken {
         name: call.form.required("Name")?.to_owned(),
         scope: scope(call.form)?,

@@ -1,6 +1,7 @@
 //! AssumeRoleWithWebIdentity: the one call that needs no signature. Its proof is the token in it.
 
-use arqueta_audit::{EventBuilder, UserIdentity};
+use arqueta_audit::{Event, EventBuilder, UserIdentity};
+use arqueta_call::{Call, Operation, Recorder, Sts};
 use arqueta_iam::{AssumeRoleWithWebIdentity, WebIdentity, WebIdentitySession};
 use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, RequestInfo};
 use http::header::AUTHORIZATION;
@@ -17,8 +18,10 @@ use crate::Error;
 use crate::protocol::Protocol;
 use crate::services::Services;
 
-/// Its name.
-pub(crate) const OPERATION: &str = "AssumeRoleWithWebIdentity";
+/// Its row.
+pub(crate) fn operation() -> &'static Operation {
+    Sts::AssumeRoleWithWebIdentity.row()
+}
 
 /// The form of such a call if it comes without any signature; `None` for every other request.
 pub(crate) fn unsigned(parts: &Parts, body: &[u8]) -> Option<Form> {
@@ -28,7 +31,7 @@ pub(crate) fn unsigned(parts: &Parts, body: &[u8]) -> Option<Form> {
     }
     // In the URL or in the body, as a form either way.
     let form = Form::parse(if body.is_empty() { query.as_bytes() } else { body }).ok()?;
-    (form.value("Action") == Some(OPERATION)).then_some(form)
+    (form.value("Action") == Some(operation().name)).then_some(form)
 }
 
 #[derive(Serialize)]
@@ -50,30 +53,81 @@ struct Assumed {
 /// [`Error::InvalidAction`] for another version, [`Error::UnsupportedParameter`], and those of
 /// the identity service.
 pub(crate) async fn perform(services: &Services, form: &Form, info: &RequestInfo) -> Result<Vec<u8>, Error> {
+    let name = operation().name;
     let version = form.value("Version").unwrap_or("NO_VERSION_SPECIFIED");
     if version != Api::Sts.version() {
-        return Err(Error::InvalidAction { action: OPERATION.to_owned(), version: version.to_owned() });
+        return Err(Error::InvalidAction { action: name.to_owned(), version: version.to_owned() });
     }
     form.check_lengths()?;
-    // Tokens of OAuth 2.0, which two providers of old still issue, are not those of OpenID Connect.
-    if form.mentions("ProviderId") {
-        return Err(Error::UnsupportedParameter { parameter: "ProviderId" });
+    let session = services.recorder.run(Recorded { services, form, info, vouched: None }).await?;
+    let result = xml::result(name, &assumed(session))?;
+    xml::answer(Api::Sts.namespace(), name, Some(result), &info.id.to_string())
+}
+
+/// The call on its way past the record.
+struct Recorded<'a> {
+    services: &'a Services,
+    form: &'a Form,
+    info: &'a RequestInfo,
+    /// Who a provider says that the caller is.
+    vouched: Option<WebIdentity>,
+}
+
+impl Call for Recorded<'_> {
+    type Answer = WebIdentitySession;
+    type Error = Error;
+
+    fn operation(&self) -> &'static Operation {
+        operation()
     }
-    let input = AssumeRoleWithWebIdentity {
-        role_arn: form.required("RoleArn")?.to_owned(),
-        role_session_name: form.required("RoleSessionName")?.to_owned(),
-        token: form.required("WebIdentityToken")?.to_owned(),
-        scope: sts::scope(form)?,
-        duration_seconds: form.number("DurationSeconds", 0..=u32::MAX)?,
-    };
-    let (identity, outcome) = services.iam.assume_role_with_web_identity(info, &services.region, input).await;
-    let outcome = outcome.map_err(Error::from);
-    if let Some(identity) = &identity {
-        record(services, form, info, identity, &outcome).await?;
+
+    fn draft(&self, recorder: &Recorder) -> EventBuilder {
+        let account = self.vouched.as_ref().map_or(&self.services.account, |identity| &identity.account);
+        let event = recorder.event(operation(), &nobody(account), self.info);
+        let mut parameters = recorded::parameters(self.form);
+        // As AWS has it: not even that there was one.
+        parameters.remove("webIdentityToken");
+        event.parameters(parameters)
     }
-    let shown = assumed(outcome?);
-    let result = xml::result(OPERATION, &shown)?;
-    xml::answer(Api::Sts.namespace(), OPERATION, Some(result), &info.id.to_string())
+
+    async fn perform(&mut self) -> Result<WebIdentitySession, Error> {
+        let Self { services, form, info, vouched } = self;
+        // Tokens of OAuth 2.0, which two providers of old still issue, are not those of OpenID Connect.
+        if form.mentions("ProviderId") {
+            return Err(Error::UnsupportedParameter { parameter: "ProviderId" });
+        }
+        let input = AssumeRoleWithWebIdentity {
+            role_arn: form.required("RoleArn")?.to_owned(),
+            role_session_name: form.required("RoleSessionName")?.to_owned(),
+            token: form.required("WebIdentityToken")?.to_owned(),
+            scope: sts::scope(form)?,
+            duration_seconds: form.number("DurationSeconds", 0..=u32::MAX)?,
+        };
+        let (identity, outcome) = services.iam.assume_role_with_web_identity(info, &services.region, input).await;
+        *vouched = identity;
+        Ok(outcome?)
+    }
+
+    fn events(&self, recorder: &Recorder, outcome: &Result<WebIdentitySession, Error>) -> Vec<Event> {
+        let Some(identity) = &self.vouched else { return Vec::new() };
+        let who = UserIdentity::web(identity.provider.as_str(), &identity.audience, &identity.subject);
+        let role = self.form.value("RoleArn").unwrap_or_default();
+        let event = self.draft(recorder).by(who);
+        let event = match outcome {
+            Ok(session) => event.resource("AWS::IAM::Role", role, identity.account.as_str()).response(json!({
+                "credentials": sts::recorded(&session.issued.credentials),
+                "subjectFromWebIdentityToken": identity.subject,
+                "assumedRoleUser": { "assumedRoleId": session.issued.id, "arn": session.issued.arn },
+                "provider": identity.provider,
+                "audience": identity.audience,
+            })),
+            Err(error) => {
+                let fault = error.fault(Protocol::Query(Api::Sts.namespace()));
+                event.error(&recorded::error_code(fault.code), &fault.message)
+            }
+        };
+        vec![event.build()]
+    }
 }
 
 fn assumed(session: WebIdentitySession) -> Assumed {
@@ -86,38 +140,6 @@ fn assumed(session: WebIdentitySession) -> Assumed {
         provider: identity.issuer,
         audience: identity.audience,
     }
-}
-
-async fn record(
-    services: &Services,
-    form: &Form,
-    info: &RequestInfo,
-    identity: &WebIdentity,
-    outcome: &Result<WebIdentitySession, Error>,
-) -> Result<(), Error> {
-    let who = UserIdentity::web(identity.provider.as_str(), &identity.audience, &identity.subject);
-    let source = Api::Sts.event_source();
-    let role = form.value("RoleArn").unwrap_or_default();
-    let mut parameters = recorded::parameters(form);
-    // As AWS has it: not even that there was one.
-    parameters.remove("webIdentityToken");
-    let mut event = EventBuilder::new(source, OPERATION, &services.region, &nobody(&identity.account), info)
-        .by(who)
-        .parameters(parameters);
-    event = match outcome {
-        Ok(session) => event.resource("AWS::IAM::Role", role, identity.account.as_str()).response(json!({
-            "credentials": sts::recorded(&session.issued.credentials),
-            "subjectFromWebIdentityToken": identity.subject,
-            "assumedRoleUser": { "assumedRoleId": session.issued.id, "arn": session.issued.arn },
-            "provider": identity.provider,
-            "audience": identity.audience,
-        })),
-        Err(error) => {
-            let fault = error.fault(Protocol::Query(Api::Sts.namespace()));
-            event.error(&recorded::error_code(fault.code), &fault.message)
-        }
-    };
-    Ok(services.audit.append(event.build()).await?)
 }
 
 /// Stands for the account that receives the event; the event names who called.

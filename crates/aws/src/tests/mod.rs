@@ -10,6 +10,7 @@ mod trails;
 use std::sync::Arc;
 
 use arqueta_audit::{History, JsonLines};
+use arqueta_call::{Connection, Recorder};
 use arqueta_iam::testing::TestSealer;
 use arqueta_iam::{Iam, RootKey, Secret};
 use arqueta_keys::Embedded;
@@ -25,7 +26,7 @@ use s3s_sigv4::{AmzDate, Payload};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::{AwsEdge, Peer, Services};
+use crate::{AwsEdge, Services};
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "eu-west-1";
@@ -102,7 +103,7 @@ impl Edge {
             trails,
             kms,
             iam,
-            audit: audit.clone(),
+            recorder: Recorder::new(audit.clone(), region.clone()),
             history: Some(Arc::new(History::new(record, Arc::new(arqueta_audit::testing::TestSealer(1))))),
             clock: clock.clone(),
             region,
@@ -114,7 +115,8 @@ impl Edge {
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Answered {
         assert!(AwsEdge::matches(&request), "{request:?}");
-        let response = self.edge.call(request, Peer { ip: [127, 0, 0, 1].into(), tls: None, cipher_suite: "" }).await;
+        let response =
+            self.edge.call(request, Connection { peer: [127, 0, 0, 1].into(), tls: None, cipher_suite: "" }).await;
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         assert_eq!(parts.headers["x-amzn-requestid"].len(), 16, "every answer has a request id");

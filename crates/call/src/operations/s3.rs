@@ -76,34 +76,34 @@ operations! {
         DeleteBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);
         DeleteBucketTagging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_TAGGING)]);
         DeleteBucketWebsite => writes(On::Bucket).needs(&[of(actions::DELETE_BUCKET_WEBSITE)]);
-        DeletePublicAccessBlock => writes(On::Bucket).event("DeleteBucketPublicAccessBlock")
+        DeletePublicAccessBlock => writes(On::Bucket).recorded_as("DeleteBucketPublicAccessBlock")
             .needs(&[of(actions::PUT_BUCKET_PUBLIC_ACCESS_BLOCK)]);
-        PutBucketAccelerateConfiguration => writes(On::Bucket).event("PutAccelerateConfiguration")
+        PutBucketAccelerateConfiguration => writes(On::Bucket).recorded_as("PutAccelerateConfiguration")
             .needs(&[of(actions::PUT_ACCELERATE_CONFIGURATION)]);
         PutBucketAcl => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_ACL)]);
         PutBucketCors => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_CORS)]);
         PutBucketEncryption => writes(On::Bucket).needs(&[of(actions::PUT_ENCRYPTION_CONFIGURATION)]);
-        PutBucketNotificationConfiguration => writes(On::Bucket).event("PutBucketNotification")
+        PutBucketNotificationConfiguration => writes(On::Bucket).recorded_as("PutBucketNotification")
             .needs(&[of(actions::PUT_BUCKET_NOTIFICATION)]);
         PutBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
         PutBucketPolicy => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_POLICY)]);
         PutBucketRequestPayment => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_REQUEST_PAYMENT)]);
         PutBucketTagging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_TAGGING)]);
         PutBucketVersioning => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_VERSIONING)]);
-        PutObjectLockConfiguration => writes(On::Bucket).event("PutBucketObjectLockConfiguration")
+        PutObjectLockConfiguration => writes(On::Bucket).recorded_as("PutBucketObjectLockConfiguration")
             .needs(&[of(actions::PUT_BUCKET_OBJECT_LOCK_CONFIGURATION)]);
-        PutPublicAccessBlock => writes(On::Bucket).event("PutBucketPublicAccessBlock")
+        PutPublicAccessBlock => writes(On::Bucket).recorded_as("PutBucketPublicAccessBlock")
             .needs(&[of(actions::PUT_BUCKET_PUBLIC_ACCESS_BLOCK)]);
-        GetBucketAccelerateConfiguration => reads(On::Bucket).event("GetAccelerateConfiguration")
+        GetBucketAccelerateConfiguration => reads(On::Bucket).recorded_as("GetAccelerateConfiguration")
             .needs(&[of(actions::GET_ACCELERATE_CONFIGURATION)]);
         GetBucketAcl => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_ACL)]);
         GetBucketCors => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_CORS)]);
         GetBucketEncryption => reads(On::Bucket).needs(&[of(actions::GET_ENCRYPTION_CONFIGURATION)]);
-        GetBucketLifecycleConfiguration => reads(On::Bucket).event("GetBucketLifecycle")
+        GetBucketLifecycleConfiguration => reads(On::Bucket).recorded_as("GetBucketLifecycle")
             .needs(&[of(actions::GET_LIFECYCLE_CONFIGURATION)]);
         GetBucketLocation => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_LOCATION)]);
         GetBucketLogging => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_LOGGING)]);
-        GetBucketNotificationConfiguration => reads(On::Bucket).event("GetBucketNotification")
+        GetBucketNotificationConfiguration => reads(On::Bucket).recorded_as("GetBucketNotification")
             .needs(&[of(actions::GET_BUCKET_NOTIFICATION)]);
         GetBucketOwnershipControls => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_OWNERSHIP_CONTROLS)]);
         GetBucketPolicy => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_POLICY)]);
@@ -113,9 +113,9 @@ operations! {
         GetBucketTagging => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_TAGGING)]);
         GetBucketVersioning => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_VERSIONING)]);
         GetBucketWebsite => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_WEBSITE)]);
-        GetObjectLockConfiguration => reads(On::Bucket).event("GetBucketObjectLockConfiguration")
+        GetObjectLockConfiguration => reads(On::Bucket).recorded_as("GetBucketObjectLockConfiguration")
             .needs(&[of(actions::GET_BUCKET_OBJECT_LOCK_CONFIGURATION)]);
-        GetPublicAccessBlock => reads(On::Bucket).event("GetBucketPublicAccessBlock")
+        GetPublicAccessBlock => reads(On::Bucket).recorded_as("GetBucketPublicAccessBlock")
             .needs(&[of(actions::GET_BUCKET_PUBLIC_ACCESS_BLOCK)]);
         ListBuckets => reads(On::Account).needs(&[of(actions::LIST_ALL_MY_BUCKETS)]);
         AbortMultipartUpload => writes(On::Object).data().needs(&[of(actions::ABORT_MULTIPART_UPLOAD)]);
@@ -148,7 +148,7 @@ operations! {
         HeadObject => reads(On::Object).data().needs(&[READ]);
         ListMultipartUploads => reads(On::Bucket).data().needs(&[of(actions::LIST_BUCKET_MULTIPART_UPLOADS)]);
         ListObjects => reads(On::Bucket).data().needs(&[of(actions::LIST_BUCKET)]);
-        ListObjectsV2 => reads(On::Bucket).data().event("ListObjects").needs(&[of(actions::LIST_BUCKET)]);
+        ListObjectsV2 => reads(On::Bucket).data().recorded_as("ListObjects").needs(&[of(actions::LIST_BUCKET)]);
         ListObjectVersions => reads(On::Bucket).data().needs(&[of(actions::LIST_BUCKET_VERSIONS)]);
         ListParts => reads(On::Object).data().needs(&[of(actions::LIST_MULTIPART_UPLOAD_PARTS)]);
     }
@@ -156,7 +156,7 @@ operations! {
     }
     refused {
         DeleteBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
-        PutBucketLifecycleConfiguration => writes(On::Bucket).event("PutBucketLifecycle")
+        PutBucketLifecycleConfiguration => writes(On::Bucket).recorded_as("PutBucketLifecycle")
             .needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
         PutBucketLogging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_LOGGING)]);
         PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);

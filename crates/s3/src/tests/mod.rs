@@ -22,5 +22,10 @@ use crate::exchange::Exchange;
 
 /// An exchange of nothing in particular.
 pub fn exchange() -> Arc<Exchange> {
-    Exchange::begin(&HeaderMap::new(), &rig::connection(), &ManualClock::default(), Default::default())
+    Exchange::begin(
+        (&HeaderMap::new(), &http::Uri::from_static("/")),
+        &rig::connection(),
+        &ManualClock::default(),
+        Default::default(),
+    )
 }

@@ -10,29 +10,8 @@ use crate::query::call::Answer;
 use crate::query::shapes::{Listing, One};
 use crate::query::xml::Members;
 
-/// Performs an operation on what this service has none of.
-///
-/// # Errors
-/// [`Error::Unsupported`] for operations that are not served at all.
-pub(super) async fn perform(operation: &str, call: &Iam<'_>) -> Result<Answer, Error> {
-    match operation {
-        "ListMFADevices" => none(call, "MFADevices", true).await,
-        "ListVirtualMFADevices" => none(call, "VirtualMFADevices", true).await,
-        "ListSSHPublicKeys" => none(call, "SSHPublicKeys", true).await,
-        "ListSigningCertificates" => none(call, "Certificates", true).await,
-        "ListServerCertificates" => none(call, "ServerCertificateMetadataList", true).await,
-        "ListServiceSpecificCredentials" => none(call, "ServiceSpecificCredentials", false).await,
-        "ListInstanceProfiles" => none(call, "InstanceProfiles", true).await,
-        "ListAccountAliases" => none(call, "AccountAliases", true).await,
-        "ListSAMLProviders" => none(call, "SAMLProviderList", false).await,
-        "GetLoginProfile" | "DeleteLoginProfile" => login_profile(call).await,
-        "GetAccountPasswordPolicy" => password_policy(call).await,
-        other => Err(Error::Unsupported { operation: other.to_owned() }),
-    }
-}
-
 /// A list that is empty; `paged` where the answer says whether there is more.
-async fn none(call: &Iam<'_>, list: &'static str, paged: bool) -> Result<Answer, Error> {
+pub(super) async fn none(call: &Iam<'_>, list: &'static str, paged: bool) -> Result<Answer, Error> {
     let (arn, keys) = match call.optional("UserName") {
         Some(name) => call.user(&name).await?,
         None => ("*".to_owned(), Keys::new()),
@@ -49,7 +28,7 @@ async fn none(call: &Iam<'_>, list: &'static str, paged: bool) -> Result<Answer,
 }
 
 /// A user's password, which no user has.
-async fn login_profile(call: &Iam<'_>) -> Result<Answer, Error> {
+pub(super) async fn login_profile(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = call.required("UserName")?;
     let (arn, keys) = call.user(name).await?;
     call.authorize(&arn, &keys)?;
@@ -59,7 +38,7 @@ async fn login_profile(call: &Iam<'_>) -> Result<Answer, Error> {
 }
 
 /// The rules for passwords, which no account has.
-async fn password_policy(call: &Iam<'_>) -> Result<Answer, Error> {
+pub(super) async fn password_policy(call: &Iam<'_>) -> Result<Answer, Error> {
     call.authorize("*", &Keys::new())?;
     let message = format!("The Password Policy with domain name {} cannot be found.", call.account());
     Err(Error::Iam(arqueta_iam::Error::NoSuchEntity { message }))

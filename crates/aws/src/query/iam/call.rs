@@ -1,5 +1,6 @@
 //! One IAM call: its parameters, whom it means, and whether the caller may.
 
+use arqueta_call::Operation;
 use arqueta_iam::{List, Tag};
 use arqueta_model::{AccountId, Arn, PrincipalKind};
 
@@ -10,7 +11,7 @@ use crate::query::form::Form;
 
 /// One IAM call.
 pub(super) struct Iam<'a> {
-    pub(super) operation: &'static str,
+    pub(super) operation: &'static Operation,
     pub(super) call: &'a Call<'a>,
 }
 
@@ -71,9 +72,8 @@ impl<'a> Iam<'a> {
 
     /// Asks the caller's policies for this operation on `resource`.
     pub(super) fn authorize(&self, resource: &str, keys: &Keys) -> Result<(), Error> {
-        let action = format!("iam:{}", self.operation);
         let keys: Vec<(&str, &str)> = keys.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let wish = Wish { action: &action, resource, owner: self.account(), keys: &keys };
+        let wish = Wish { operation: self.operation, resource, owner: self.account(), keys: &keys };
         access::check(self.call.services, self.call.identity, self.call.info, &wish)
     }
 

@@ -1,5 +1,6 @@
 //! Inline and attached policies, alike for users, groups and roles.
 
+use arqueta_call::{On, Operation};
 use arqueta_iam::Entity;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -9,7 +10,7 @@ use crate::Error;
 use crate::query::call::Answer;
 use crate::query::shapes::{AttachedPolicy, Document, Listing};
 
-/// Which kind of entity an operation is about: told by its name.
+/// Which kind of entity an operation is about.
 #[derive(Clone, Copy)]
 enum Kind {
     User,
@@ -18,13 +19,11 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(operation: &str) -> Self {
-        if operation.contains("Group") {
-            Self::Group
-        } else if operation.contains("Role") {
-            Self::Role
-        } else {
-            Self::User
+    fn of(operation: &Operation) -> Self {
+        match operation.on {
+            On::Group => Self::Group,
+            On::Role => Self::Role,
+            _ => Self::User,
         }
     }
 

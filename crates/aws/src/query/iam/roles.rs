@@ -49,17 +49,19 @@ pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
     Answer::of(call.operation, &Listing::<Role>::of("Roles", roles))
 }
 
-/// UpdateRole, and UpdateRoleDescription, which answers the role.
+/// UpdateRoleDescription, which answers the role.
+pub(super) async fn redescribe(call: &Iam<'_>) -> Result<Answer, Error> {
+    let description = Some(call.optional("Description").unwrap_or_default());
+    let name = named(call).await?;
+    call.service().update_role(call.account(), name, description, None).await?;
+    let role = call.service().role(call.account(), name).await?;
+    Answer::of(call.operation, &One("Role", Role::from(role)))
+}
+
 pub(super) async fn update(call: &Iam<'_>) -> Result<Answer, Error> {
     let description = call.optional("Description");
     let max_session_duration = call.form().number("MaxSessionDuration", 3600..=43_200)?;
     let name = named(call).await?;
-    if call.operation == "UpdateRoleDescription" {
-        let description = Some(description.unwrap_or_default());
-        call.service().update_role(call.account(), name, description, None).await?;
-        let role = call.service().role(call.account(), name).await?;
-        return Answer::of(call.operation, &One("Role", Role::from(role)));
-    }
     call.service().update_role(call.account(), name, description, max_session_duration).await?;
     Ok(Answer::empty(call.operation))
 }

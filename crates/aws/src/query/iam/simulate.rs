@@ -1,5 +1,6 @@
 //! Simulations: what policies would decide.
 
+use arqueta_call::On;
 use arqueta_iam::{Decision, Simulated, Simulation};
 use arqueta_model::AccountId;
 use serde::Serialize;
@@ -85,8 +86,8 @@ pub(super) async fn context_keys(call: &Iam<'_>) -> Result<Answer, Error> {
 
 /// The principal of the operations that have one, once the caller is allowed to ask about it.
 fn principal<'a>(call: &Iam<'a>) -> Result<Option<&'a str>, Error> {
-    let named = match call.operation {
-        "SimulatePrincipalPolicy" | "GetContextKeysForPrincipalPolicy" => Some(call.required("PolicySourceArn")?),
+    let named = match call.operation.on {
+        On::User => Some(call.required("PolicySourceArn")?),
         _ => None,
     };
     call.authorize(named.unwrap_or("*"), &Keys::new())?;
