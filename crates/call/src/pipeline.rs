@@ -51,7 +51,7 @@ impl Recorder {
     pub async fn run<C: Call>(&self, mut call: C) -> Result<C::Answer, C::Error> {
         let operation = call.operation();
         if operation.is_announced() {
-            self.announce(operation, call.draft(self)).await?;
+            self.announce(operation, call.draft(self).build()).await?;
         }
         let outcome = call.perform().await;
         self.record(call.events(self, &outcome)).await?;
@@ -64,16 +64,19 @@ impl Recorder {
         operation.event(&self.region, principal, request)
     }
 
-    /// Makes it durable that a call of `operation` is about to take effect. It may still fail; its
-    /// event tells. Nothing for operations that [are not announced](Operation::is_announced).
+    /// Says that a call of `operation` is about to take effect; it may still fail, and its event tells.
+    /// What [is announced](Operation::is_announced) is durable when this returns, in a line of its own
+    /// or, where the record can, in the frame of the change. Of other changes the record keeps what
+    /// their frame tells. Reads are not begun.
     ///
     /// # Errors
     /// The record's; the call must not go on.
-    pub async fn announce(&self, operation: &Operation, draft: EventBuilder) -> Result<(), arqueta_audit::Error> {
-        if !operation.is_announced() {
-            return Ok(());
+    pub async fn announce(&self, operation: &Operation, event: Event) -> Result<(), arqueta_audit::Error> {
+        match operation.writes() {
+            true if operation.is_announced() => self.audit.announce(event).await,
+            true => arqueta_audit::begin(event).map(drop),
+            false => Ok(()),
         }
-        self.audit.announce(draft.build()).await
     }
 
     /// Makes the events of a call durable.

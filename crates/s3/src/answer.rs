@@ -1,6 +1,7 @@
 //! Answers on their way out: request ids, complete error documents, characters put back, statuses
 //! that s3s gets wrong.
 
+use arqueta_call::S3;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, SERVER, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -161,7 +162,7 @@ fn message_of(code: &str) -> Option<&'static str> {
 /// Our failures stand in the log with the request they belong to; what a client did wrong, and what
 /// this gateway does not serve, only where somebody looks for it.
 fn log(refusal: &Refusal, exchange: &Exchange, subject: &Subject, id: &str) {
-    let (operation, bucket) = (exchange.operation().unwrap_or("-"), subject.bucket());
+    let (operation, bucket) = (exchange.operation().map_or("-", S3::name), subject.bucket());
     let bucket = bucket.as_deref().unwrap_or("-");
     let (code, status, cause) = (&*refusal.code, refusal.status.as_u16(), refusal.cause.as_deref().unwrap_or("-"));
     let path = subject.uri.path();

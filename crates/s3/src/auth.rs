@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::{Action, On, S3, s3_actions};
 use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
@@ -14,7 +15,7 @@ use s3s::dto::CopySource;
 use s3s::path::S3Path;
 use s3s::{S3Error, S3Result, s3_error};
 
-use crate::action::{self, Need, On};
+use crate::action;
 use crate::condition;
 use crate::error::{self, Answer};
 use crate::exchange::{Exchange, told};
@@ -55,7 +56,6 @@ impl S3Access for Access {
 impl Access {
     async fn admit(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
-        exchange.name_operation(cx.s3_op().name());
         let signing = exchange.signing();
         if cx.credentials().is_some() {
             return Err(s3_error!(InternalError));
@@ -64,11 +64,11 @@ impl Access {
             exchange.identify(Arc::new(anonymous()));
             refuse_anonymous(cx.headers(), cx.uri())?;
         }
-        let name = cx.s3_op().name().to_owned();
-        let needs = action::needs(&name, cx.headers(), cx.uri()).ok_or_else(|| {
+        let operation = S3::served(cx.s3_op().name()).ok_or_else(|| {
             s3_error!(NotImplemented, "A header or query you provided requested a function that is not implemented.")
         })?;
-        self.authorize(&exchange, &name, &needs, cx, signing).await?;
+        exchange.name_operation(operation);
+        self.authorize(&exchange, operation, cx, signing).await?;
         self.recorder.announce(&exchange).await?;
         exchange.admit();
         cx.extensions_mut().insert(exchange);
@@ -78,8 +78,7 @@ impl Access {
     async fn authorize(
         &self,
         exchange: &Arc<Exchange>,
-        operation: &str,
-        needs: &[Need],
+        operation: S3,
         cx: &S3AccessContext<'_>,
         signing: Signing,
     ) -> S3Result<()> {
@@ -95,8 +94,10 @@ impl Access {
         }
         let (headers, uri) = (cx.headers(), cx.uri());
         let (named, key) = (path.get_bucket_name(), path.as_object().map(|(_, key)| key));
-        let asked = Asked { operation, bucket: named, key, headers, uri, signing };
-        let source = match needs.iter().any(|need| need.on == On::Source) {
+        let row = operation.row();
+        let needs = action::needs(row, headers, uri);
+        let asked = Asked { operation: row, bucket: named, key, headers, uri, signing };
+        let source = match needs.clone().any(|need| need.of_source) {
             true => Some(Source::of(cx.headers(), gate).await),
             false => None,
         };
@@ -110,18 +111,20 @@ impl Access {
         let about_source = Question { keys: of_source.as_ref().unwrap_or(&keys), ..question };
         // Whether a bucket of that name exists is no reason to refuse its creation; what is said
         // then is the engine's answer.
-        let present = bucket.as_deref().filter(|_| operation != "CreateBucket");
+        let present = bucket.as_deref().filter(|_| operation != S3::CreateBucket);
+        let mut decided = false;
         for need in needs {
-            let (question, resource, bucket, name) = match (need.on, &source) {
-                (On::Source, Some(source)) => {
+            let (question, resource, bucket, name) = match &source {
+                Some(source) if need.of_source => {
                     let resource = source.arn.as_str().to_owned();
                     (about_source, resource, source.bucket.as_deref(), Some(source.name.clone()))
                 }
-                (on, _) => (question, resource(on, path)?, present, object_name(path, cx.uri())),
+                _ => (question, resource(need.action.on, path)?, present, object_name(path, cx.uri())),
             };
+            decided = true;
             gate.decide_object(question, need.action, &resource, bucket, name).await?;
         }
-        if let Some(action) = action::of_body(operation, uri) {
+        if let Some(action) = action::of_body(row, uri) {
             let (on, name) = (resource(On::Object, path)?, object_name(path, uri));
             if let Err(denied) = gate.decide_object(question, action, &on, present, name).await {
                 exchange.doubt(&denied);
@@ -130,7 +133,7 @@ impl Access {
         if signing.is_version_2() {
             self.refuse_key_service(exchange, operation, cx, source.as_ref()).await?;
         }
-        if operation == "CopyObject"
+        if operation == S3::CopyObject
             && action::copies_tags(cx.headers())
             && let Some(source) = &source
             && gate.is_tagged(&source.name).await
@@ -138,9 +141,9 @@ impl Access {
             let (read, source) = (source.tagging_action(), source);
             let name = Some(source.name.clone());
             gate.decide_object(about_source, read, source.arn.as_str(), source.bucket.as_deref(), name).await?;
-            gate.decide(question, "s3:PutObjectTagging", &resource(On::Object, path)?, present)?;
+            gate.decide(question, s3_actions::PUT_OBJECT_TAGGING, &resource(On::Object, path)?, present)?;
         }
-        if bucket.is_none() && named.is_some() && !needs.is_empty() && operation != "CreateBucket" {
+        if bucket.is_none() && named.is_some() && decided && operation != S3::CreateBucket {
             // Who may act in it is told first of all that there is none.
             return Err(error::of_engine(&arqueta_engine::Error::NoSuchBucket));
         }
@@ -157,7 +160,7 @@ impl Access {
     async fn refuse_key_service(
         &self,
         exchange: &Exchange,
-        operation: &str,
+        operation: S3,
         cx: &S3AccessContext<'_>,
         source: Option<&Source>,
     ) -> S3Result<()> {
@@ -197,8 +200,11 @@ impl Source {
         }
     }
 
-    fn tagging_action(&self) -> &'static str {
-        if self.name.version.is_some() { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" }
+    fn tagging_action(&self) -> Action {
+        match self.name.version.is_some() {
+            true => s3_actions::GET_OBJECT_VERSION_TAGGING,
+            false => s3_actions::GET_OBJECT_TAGGING,
+        }
     }
 
     async fn of(headers: &HeaderMap, gate: &Gate) -> S3Result<Self> {
@@ -230,7 +236,7 @@ fn resource(on: On, path: &S3Path) -> S3Result<String> {
         On::Account => Ok("arn:aws:s3:::*".to_owned()),
         On::Bucket => Ok(format!("arn:aws:s3:::{}", path.get_bucket_name().ok_or_else(missing)?)),
         On::Object => path.as_object().map(|(bucket, key)| format!("arn:aws:s3:::{bucket}/{key}")).ok_or_else(missing),
-        On::Source => Err(missing()),
+        _ => Err(missing()),
     }
 }
 

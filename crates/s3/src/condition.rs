@@ -1,6 +1,7 @@
 //! Condition keys of S3 requests (Service Authorization Reference, "Condition keys for Amazon
 //! S3"). The global `aws:` keys come with the request's [`RequestInfo`].
 
+use arqueta_call::S3;
 use arqueta_iam::ConditionKeys;
 use arqueta_model::{Region, Timestamp, VersionId};
 use http::{HeaderMap, HeaderValue, Uri};
@@ -142,10 +143,10 @@ pub fn keys<'a>(
 /// Adds `s3:ObjectCreationOperation`, which tells the calls that make an object from those that
 /// prepare one (S3 User Guide, "Enforce conditional writes on Amazon S3 buckets"): the condition on
 /// what is there comes with the former alone. Only PutObject, the permission, has the key.
-pub fn of_operation(keys: &mut ConditionKeys<'_>, operation: &str) {
+pub fn of_operation(keys: &mut ConditionKeys<'_>, operation: S3) {
     let creates = match operation {
-        "PutObject" | "CopyObject" | "PostObject" | "CompleteMultipartUpload" => "true",
-        "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy" => "false",
+        S3::PutObject | S3::CopyObject | S3::PostObject | S3::CompleteMultipartUpload => "true",
+        S3::CreateMultipartUpload | S3::UploadPart | S3::UploadPartCopy => "false",
         _ => return,
     };
     keys.set_for("s3:PutObject", "s3:objectcreationoperation", creates);

@@ -174,7 +174,7 @@ mod tests {
     use crate::condition;
     use crate::exchange::Exchange;
     use crate::signing::Signing;
-    use arqueta_call::Connection;
+    use arqueta_call::{Connection, S3};
 
     /// Keys whose facts do not exist here, so that every request is without them: there are no
     /// access points, access grants, batch jobs, inventories, replication pauses, and
@@ -236,7 +236,7 @@ mod tests {
         let exchange = Exchange::begin((&headers, &uri), &connection, &ManualClock::default(), Default::default());
         let region = "us-east-1".parse().unwrap();
         let mut keys = condition::keys(&exchange, &region, &headers, &uri, Signing::Header);
-        condition::of_operation(&mut keys, "PutObject");
+        condition::of_operation(&mut keys, S3::PutObject);
         let name = if key.ends_with('/') { format!("{key}a") } else { key.to_owned() };
         is_present(&name, &keys)
     }

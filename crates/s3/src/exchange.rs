@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use arqueta_call::Connection;
+use arqueta_call::{Connection, S3};
 use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
 use arqueta_model::{Clock, RequestInfo};
@@ -134,7 +134,7 @@ pub struct Exchange {
     trailer: OnceLock<HeaderMap>,
     refusal: Mutex<Option<Refusal>>,
     doubt: Mutex<Option<Refusal>>,
-    operation: OnceLock<Box<str>>,
+    operation: OnceLock<S3>,
     escaped: AtomicBool,
     draft: Mutex<Option<Draft>>,
 }
@@ -302,14 +302,14 @@ impl Exchange {
     }
 
     /// Remembers which operation runs, for the log.
-    pub fn name_operation(&self, name: &str) {
-        let _ = self.operation.set(name.into());
+    pub fn name_operation(&self, operation: S3) {
+        let _ = self.operation.set(operation);
     }
 
     /// The operation that was asked for, once it is known.
     #[must_use]
-    pub fn operation(&self) -> Option<&str> {
-        self.operation.get().map(|name| &**name)
+    pub fn operation(&self) -> Option<S3> {
+        self.operation.get().copied()
     }
 
     /// Begins what the record will say of the call.

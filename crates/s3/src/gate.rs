@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arqueta_call::Action;
+use arqueta_call::s3_actions::{DELETE_BUCKET_POLICY, GET_BUCKET_POLICY, PUT_BUCKET_POLICY};
 use arqueta_engine::api::{GetObject, ObjectName};
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Caller, Engine, Error};
@@ -11,7 +13,6 @@ use http::{HeaderMap, Uri};
 use moka::sync::Cache;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
-use crate::action;
 use crate::bucket_policy;
 use crate::condition;
 use crate::error;
@@ -97,7 +98,7 @@ impl Gate {
     pub fn decide(
         &self,
         question: Question<'_>,
-        action: &str,
+        action: Action,
         resource: &str,
         bucket: Option<&BucketRecord>,
     ) -> S3Result<()> {
@@ -111,7 +112,7 @@ impl Gate {
         if identity.principal.kind == PrincipalKind::Anonymous && (policy.is_none() || restricted()) {
             return Err(denied());
         }
-        let request = PolicyRequest { action, resource, keys: question.keys };
+        let request = PolicyRequest { action: action.name, resource, keys: question.keys };
         self.iam
             .authorize(identity, &request, policy.as_deref().map(|policy| &policy.policy), owner)
             .map_err(|denied| self.refusal(identity, &request, owner, &denied.message))?;
@@ -146,7 +147,7 @@ impl Gate {
     pub async fn decide_object(
         &self,
         question: Question<'_>,
-        action: &str,
+        action: Action,
         resource: &str,
         bucket: Option<&BucketRecord>,
         name: Option<ObjectName>,
@@ -213,11 +214,11 @@ impl Gate {
     async fn existing_tags<'a>(
         &self,
         question: Question<'a>,
-        action: &str,
+        action: Action,
         bucket: Option<&BucketRecord>,
         name: Option<ObjectName>,
     ) -> Option<ConditionKeys<'a>> {
-        let bucket = bucket.filter(|_| action::reads_existing_tags(action))?;
+        let bucket = bucket.filter(|_| action.by_existing_tags)?;
         let identity = question.exchange.identity()?;
         let asks = |policy: &Policy| policy.mentions("s3:existingobjecttag/");
         let own =
@@ -259,10 +260,10 @@ fn denied() -> S3Error {
 
 /// Whether the root user of the owner's account is at the bucket's policy (S3 API Reference,
 /// PutBucketPolicy: it always may, even if the policy denies it).
-fn mends_policy(identity: &Identity, action: &str, owner: &AccountId) -> bool {
+fn mends_policy(identity: &Identity, action: Action, owner: &AccountId) -> bool {
     identity.principal.kind == PrincipalKind::Root
         && identity.principal.account == *owner
-        && matches!(action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy")
+        && [GET_BUCKET_POLICY, PUT_BUCKET_POLICY, DELETE_BUCKET_POLICY].contains(&action)
 }
 
 impl std::fmt::Debug for Gate {

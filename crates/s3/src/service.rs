@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_call::Connection;
+use arqueta_call::{Connection, S3};
 use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
@@ -34,7 +34,7 @@ use crate::ops::Operations;
 use crate::payload::{self, Hashed, Payload};
 use crate::public_access::PublicAccess;
 use crate::query;
-use crate::record::{self, Recorder};
+use crate::record::Recorder;
 use crate::refusal::Refusal;
 use crate::resources::{self, On};
 use crate::signature::{self, Rules, Verified, Verifier};
@@ -414,7 +414,7 @@ fn served(answer: &Response<Body>, exchange: &Exchange, subject: &Subject) -> Se
     // Before the operation is known the signature is not verified.
     let identity = exchange.identity().filter(|_| operation.is_some());
     Served {
-        operation: operation.and_then(record::operation),
+        operation: operation.map(S3::name),
         who: identity.map(|identity| match identity.principal.kind {
             PrincipalKind::Anonymous => "anonymous".to_owned(),
             _ => identity.principal.arn.as_str().to_owned(),

@@ -1,6 +1,7 @@
 //! Objects under KMS keys are read and written by requests of Signature Version 4 alone (S3 User
 //! Guide, "Using server-side encryption with AWS KMS keys").
 
+use arqueta_call::S3;
 use arqueta_engine::api::DefaultMode;
 use arqueta_engine::record::BucketRecord;
 use http::HeaderMap;
@@ -30,18 +31,18 @@ pub fn refusal() -> S3Error {
 
 /// Whether an operation says how an object is to be encrypted.
 #[must_use]
-pub fn writes(operation: &str) -> bool {
-    matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload")
+pub const fn writes(operation: S3) -> bool {
+    matches!(operation, S3::PutObject | S3::CopyObject | S3::CreateMultipartUpload)
 }
 
 /// Whether an operation writes what its upload says how to encrypt.
 #[must_use]
-pub fn writes_parts(operation: &str) -> bool {
-    matches!(operation, "UploadPart" | "UploadPartCopy" | "CompleteMultipartUpload")
+pub const fn writes_parts(operation: S3) -> bool {
+    matches!(operation, S3::UploadPart | S3::UploadPartCopy | S3::CompleteMultipartUpload)
 }
 
 /// Whether an operation reads an object.
 #[must_use]
-pub fn reads(operation: &str) -> bool {
-    matches!(operation, "GetObject" | "HeadObject" | "GetObjectAttributes")
+pub const fn reads(operation: S3) -> bool {
+    matches!(operation, S3::GetObject | S3::HeadObject | S3::GetObjectAttributes)
 }

@@ -52,6 +52,7 @@ const CREATE_BUCKET: &[Permission] = &[
     Permission::of(actions::PUT_BUCKET_VERSIONING).when(When::Header("x-amz-bucket-object-lock-enabled")),
     Permission::of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS).when(When::Header("x-amz-object-ownership")),
     Permission::of(actions::PUT_BUCKET_ACL).when(ACL),
+    Permission::of(actions::TAG_RESOURCE).when(When::ByOperation),
 ];
 
 const fn of(action: Action) -> Permission {
@@ -72,6 +73,7 @@ operations! {
         DeleteBucketInventoryConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_INVENTORY_CONFIGURATION)]);
         DeleteBucketLifecycle => writes(On::Bucket).needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
         DeleteBucketMetricsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_METRICS_CONFIGURATION)]);
+        DeleteBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
         DeleteBucketPolicy => writes(On::Bucket).needs(&[of(actions::DELETE_BUCKET_POLICY)]);
         DeleteBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);
         DeleteBucketTagging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_TAGGING)]);
@@ -155,7 +157,6 @@ operations! {
     open {
     }
     refused {
-        DeleteBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
         PutBucketLifecycleConfiguration => writes(On::Bucket).recorded_as("PutBucketLifecycle")
             .needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
         PutBucketLogging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_LOGGING)]);

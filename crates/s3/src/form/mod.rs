@@ -14,6 +14,7 @@ mod success;
 
 use std::sync::Arc;
 
+use arqueta_call::{On, S3};
 use arqueta_engine::api::ObjectName;
 use arqueta_iam::Iam;
 use arqueta_model::{BucketName, Clock, ObjectKey, Region};
@@ -21,7 +22,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, Uri};
 use s3s::{Body, S3Error, S3Result, s3_error};
 
-use crate::action::{self, On};
+use crate::action;
 use crate::auth;
 use crate::condition;
 use crate::error::{self, invalid_argument};
@@ -150,19 +151,24 @@ impl Forms {
         }
         let uri = Uri::from_static("/");
         let (headers, bucket_text, key) = (&put.headers, name.bucket.as_str(), name.key.as_str());
-        let asked =
-            Asked { operation: "PostObject", bucket: Some(bucket_text), key: Some(key), headers, uri: &uri, signing };
+        let asked = Asked {
+            operation: S3::PostObject.row(),
+            bucket: Some(bucket_text),
+            key: Some(key),
+            headers,
+            uri: &uri,
+            signing,
+        };
         exchange.begin_draft(self.recorder.draft(exchange, asked, None));
-        let needs = action::needs("PutObject", headers, &uri).ok_or_else(|| s3_error!(NotImplemented))?;
         condition::bounded(headers, &uri)?;
         let mut keys = self.gate.keys(exchange, headers, &uri, signing);
-        condition::of_operation(&mut keys, "PostObject");
+        condition::of_operation(&mut keys, S3::PostObject);
         let question = Question { exchange, keys: &keys };
-        for need in needs {
-            let resource = match need.on {
+        for need in action::needs(S3::PostObject.row(), headers, &uri) {
+            let resource = match need.action.on {
                 On::Object => format!("arn:aws:s3:::{bucket_text}/{key}"),
                 On::Bucket => format!("arn:aws:s3:::{bucket_text}"),
-                On::Account | On::Source => return Err(s3_error!(InternalError)),
+                _ => return Err(s3_error!(InternalError)),
             };
             self.gate.decide_object(question, need.action, &resource, bucket.as_deref(), Some(name.clone())).await?;
         }

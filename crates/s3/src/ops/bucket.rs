@@ -1,5 +1,6 @@
 //! Buckets: made, found, listed, removed; location and versioning.
 
+use arqueta_call::s3_actions;
 use arqueta_engine::api::{CreateBucket, ListBuckets, Tags, Versioning};
 use arqueta_engine::listing::{continuation_token, continue_after};
 use arqueta_model::Region;
@@ -180,8 +181,8 @@ fn authorize(ops: &Operations, request: &S3Request<CreateBucketInput>) -> S3Resu
     let mut told: Vec<(String, String)> = location.into_iter().collect();
     told.extend(tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.clone())));
     told.extend(tags.iter().map(|(key, _)| ("aws:TagKeys".to_owned(), key.clone())));
-    let tagging = (!tags.is_empty()).then_some("s3:TagResource");
-    for action in std::iter::once("s3:CreateBucket").chain(tagging) {
+    let tagging = (!tags.is_empty()).then_some(s3_actions::TAG_RESOURCE);
+    for action in std::iter::once(s3_actions::CREATE_BUCKET).chain(tagging) {
         ops.permits_creation(action, &request.input.bucket, &told, &request.headers, &request.uri)?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use arqueta_call::s3_actions;
 use arqueta_engine::api::{DeleteConditions, DeleteObject, DeletedObject as Gone, ObjectName};
 use arqueta_engine::record::BucketRecord;
 use arqueta_model::BucketName;
@@ -130,7 +131,10 @@ fn decide(
     record: Option<&BucketRecord>,
 ) -> S3Result<()> {
     let resource = format!("arn:aws:s3:::{bucket}/{}", object.key);
-    let action = if object.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+    let action = match object.version_id.is_some() {
+        true => s3_actions::DELETE_OBJECT_VERSION,
+        false => s3_actions::DELETE_OBJECT,
+    };
     let mut keys = Cow::Borrowed(question.keys);
     // The request's header is about no key of the list, and nothing here obeys it.
     keys.to_mut().remove("s3:if-match");
@@ -143,7 +147,7 @@ fn decide(
     let question = Question { keys: &keys, ..question };
     ops.gate.decide(question, action, &resource, record)?;
     if bypass {
-        ops.gate.decide(question, "s3:BypassGovernanceRetention", &resource, record)?;
+        ops.gate.decide(question, s3_actions::BYPASS_GOVERNANCE_RETENTION, &resource, record)?;
     }
     Ok(())
 }

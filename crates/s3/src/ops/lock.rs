@@ -1,5 +1,6 @@
 //! Object lock: the bucket's configuration, retention and legal holds of versions.
 
+use arqueta_call::s3_actions;
 use arqueta_engine::api::{self, ObjectName, Retention, RetentionPeriod};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -120,8 +121,8 @@ pub async fn put_object_retention(
     let now = call.exchange.info().received;
     let told = retention.as_ref().map(|it| condition::retention(Some(fields::mode_name(it.mode)), Some(it.until), now));
     let bypass = bypasses_governance(&request.headers);
-    let further = bypass.then_some("s3:BypassGovernanceRetention");
-    for action in std::iter::once("s3:PutObjectRetention").chain(further) {
+    let further = bypass.then_some(s3_actions::BYPASS_GOVERNANCE_RETENTION);
+    for action in std::iter::once(s3_actions::PUT_OBJECT_RETENTION).chain(further) {
         let told = told.clone().into_iter().flatten();
         ops.permits_with(action, &name, told, &request.headers, &request.uri).await?;
     }
@@ -161,7 +162,7 @@ pub async fn put_object_legal_hold(
     let status = input.legal_hold.as_ref().and_then(|hold| hold.status.as_ref()).ok_or_else(malformed)?;
     let hold = fields::legal_hold(Some(status.as_str())).map_err(|_| malformed())?.ok_or_else(malformed)?;
     let told = ("s3:object-lock-legal-hold".to_owned(), fields::hold_name(hold).to_owned());
-    ops.permits_with("s3:PutObjectLegalHold", &name, [told], &request.headers, &request.uri).await?;
+    ops.permits_with(s3_actions::PUT_OBJECT_LEGAL_HOLD, &name, [told], &request.headers, &request.uri).await?;
     match ops.engine.put_legal_hold(&name, hold).await {
         Ok(()) => Ok(S3Response::new(PutObjectLegalHoldOutput::default())),
         Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),

@@ -2,7 +2,7 @@
 //! answer. Authorization of the request was decided before any of them runs ([`crate::auth`]);
 //! what stands in a body is decided here.
 //!
-//! An operation without a line in the list below answers NotImplemented.
+//! An operation without a row answers NotImplemented.
 
 mod absent;
 mod acl;
@@ -29,6 +29,7 @@ pub use tagging::pairs as tag_pairs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arqueta_call::{Action, s3_actions};
 use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Caller, Engine, Error};
@@ -65,91 +66,102 @@ impl Operations {
 }
 
 macro_rules! operations {
-    ($($area:ident::$name:ident($input:ident) -> $output:ident;)*) => {
+    ($($row:ident: $area:ident::$name:ident($input:ident) -> $output:ident;)*) => {
         #[async_trait]
         impl S3 for Operations {
             $(async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
                 told($area::$name(self, request).await)
             })*
         }
+
+        // A row that nothing performs does not compile, nor does a line without a row.
+        const _: fn(arqueta_call::S3) = |operation| match operation {
+            $(arqueta_call::S3::$row => (),)*
+            // Becomes a PutObject (`crate::form`).
+            arqueta_call::S3::PostObject => (),
+        };
+
+        /// Names of rows and of the inputs that they stand for.
+        #[cfg(test)]
+        const SHAPES: &[(&str, &str)] = &[$((stringify!($row), stringify!($input)),)*];
     };
 }
 
 operations! {
-    read::get_object(GetObjectInput) -> GetObjectOutput;
-    read::head_object(HeadObjectInput) -> HeadObjectOutput;
-    attributes::get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
-    put::put_object(PutObjectInput) -> PutObjectOutput;
-    copy::copy_object(CopyObjectInput) -> CopyObjectOutput;
-    copy::upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
-    delete::delete_object(DeleteObjectInput) -> DeleteObjectOutput;
-    delete::delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
-    multipart::create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
-    multipart::upload_part(UploadPartInput) -> UploadPartOutput;
-    multipart::complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput;
-    multipart::abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
-    listing_uploads::list_parts(ListPartsInput) -> ListPartsOutput;
-    listing_uploads::list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput;
-    listing::list_objects(ListObjectsInput) -> ListObjectsOutput;
-    listing::list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
-    listing::list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput;
-    bucket::list_buckets(ListBucketsInput) -> ListBucketsOutput;
-    bucket::create_bucket(CreateBucketInput) -> CreateBucketOutput;
-    bucket::head_bucket(HeadBucketInput) -> HeadBucketOutput;
-    bucket::delete_bucket(DeleteBucketInput) -> DeleteBucketOutput;
-    bucket::get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput;
-    bucket::get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
-    bucket::put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;
-    encryption::get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput;
-    encryption::put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput;
-    encryption::delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput;
-    encryption::update_object_encryption(UpdateObjectEncryptionInput) -> UpdateObjectEncryptionOutput;
-    tagging::get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput;
-    tagging::put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput;
-    tagging::delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
-    tagging::get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput;
-    tagging::put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput;
-    tagging::delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;
-    lock::get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput;
-    lock::put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput;
-    lock::get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput;
-    lock::put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput;
-    lock::get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput;
-    lock::put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
-    cors::get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput;
-    cors::put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput;
-    cors::delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput;
-    policy::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
-    policy::put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
-    policy::delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
-    public_access::get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput;
-    public_access::put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput;
-    public_access::delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput;
-    public_access::get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
-    acl::get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
-    acl::put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput;
-    acl::get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
-    acl::put_object_acl(PutObjectAclInput) -> PutObjectAclOutput;
-    acl::get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput;
-    acl::delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput;
-    acl::put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput;
-    absent::get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
-    absent::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput;
-    absent::get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
-    absent::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
-    absent::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
-    absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
-    absent::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
-    absent::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
-    absent::delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
-    absent::delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
-    absent::delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
-    absent::delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
-    absent::delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;
-    absent::delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput;
-    absent::put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
-    absent::put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput;
-    absent::put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput;
+    GetObject: read::get_object(GetObjectInput) -> GetObjectOutput;
+    HeadObject: read::head_object(HeadObjectInput) -> HeadObjectOutput;
+    GetObjectAttributes: attributes::get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
+    PutObject: put::put_object(PutObjectInput) -> PutObjectOutput;
+    CopyObject: copy::copy_object(CopyObjectInput) -> CopyObjectOutput;
+    UploadPartCopy: copy::upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
+    DeleteObject: delete::delete_object(DeleteObjectInput) -> DeleteObjectOutput;
+    DeleteObjects: delete::delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
+    CreateMultipartUpload: multipart::create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
+    UploadPart: multipart::upload_part(UploadPartInput) -> UploadPartOutput;
+    CompleteMultipartUpload: multipart::complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput;
+    AbortMultipartUpload: multipart::abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
+    ListParts: listing_uploads::list_parts(ListPartsInput) -> ListPartsOutput;
+    ListMultipartUploads: listing_uploads::list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput;
+    ListObjects: listing::list_objects(ListObjectsInput) -> ListObjectsOutput;
+    ListObjectsV2: listing::list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
+    ListObjectVersions: listing::list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput;
+    ListBuckets: bucket::list_buckets(ListBucketsInput) -> ListBucketsOutput;
+    CreateBucket: bucket::create_bucket(CreateBucketInput) -> CreateBucketOutput;
+    HeadBucket: bucket::head_bucket(HeadBucketInput) -> HeadBucketOutput;
+    DeleteBucket: bucket::delete_bucket(DeleteBucketInput) -> DeleteBucketOutput;
+    GetBucketLocation: bucket::get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput;
+    GetBucketVersioning: bucket::get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
+    PutBucketVersioning: bucket::put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;
+    GetBucketEncryption: encryption::get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput;
+    PutBucketEncryption: encryption::put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput;
+    DeleteBucketEncryption: encryption::delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput;
+    UpdateObjectEncryption: encryption::update_object_encryption(UpdateObjectEncryptionInput) -> UpdateObjectEncryptionOutput;
+    GetBucketTagging: tagging::get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput;
+    PutBucketTagging: tagging::put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput;
+    DeleteBucketTagging: tagging::delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
+    GetObjectTagging: tagging::get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput;
+    PutObjectTagging: tagging::put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput;
+    DeleteObjectTagging: tagging::delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;
+    GetObjectLockConfiguration: lock::get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput;
+    PutObjectLockConfiguration: lock::put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput;
+    GetObjectRetention: lock::get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput;
+    PutObjectRetention: lock::put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput;
+    GetObjectLegalHold: lock::get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput;
+    PutObjectLegalHold: lock::put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
+    GetBucketCors: cors::get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput;
+    PutBucketCors: cors::put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput;
+    DeleteBucketCors: cors::delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput;
+    GetBucketPolicy: policy::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
+    PutBucketPolicy: policy::put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
+    DeleteBucketPolicy: policy::delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
+    GetPublicAccessBlock: public_access::get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput;
+    PutPublicAccessBlock: public_access::put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput;
+    DeletePublicAccessBlock: public_access::delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput;
+    GetBucketPolicyStatus: public_access::get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
+    GetBucketAcl: acl::get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
+    PutBucketAcl: acl::put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput;
+    GetObjectAcl: acl::get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
+    PutObjectAcl: acl::put_object_acl(PutObjectAclInput) -> PutObjectAclOutput;
+    GetBucketOwnershipControls: acl::get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput;
+    DeleteBucketOwnershipControls: acl::delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput;
+    PutBucketOwnershipControls: acl::put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput;
+    GetBucketRequestPayment: absent::get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
+    GetBucketAccelerateConfiguration: absent::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput;
+    GetBucketLogging: absent::get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
+    GetBucketNotificationConfiguration: absent::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
+    GetBucketLifecycleConfiguration: absent::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
+    GetBucketReplication: absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
+    GetBucketWebsite: absent::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
+    DeleteBucketLifecycle: absent::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
+    DeleteBucketReplication: absent::delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
+    DeleteBucketWebsite: absent::delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
+    DeleteBucketAnalyticsConfiguration: absent::delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
+    DeleteBucketIntelligentTieringConfiguration: absent::delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
+    DeleteBucketInventoryConfiguration: absent::delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;
+    DeleteBucketMetricsConfiguration: absent::delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput;
+    PutBucketRequestPayment: absent::put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
+    PutBucketAccelerateConfiguration: absent::put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput;
+    PutBucketNotificationConfiguration: absent::put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput;
 }
 
 /// One operation under way: the exchange and the caller.
@@ -235,7 +247,7 @@ impl Operations {
         if !matches!(failure, Error::NoSuchKey { .. } | Error::NoSuchVersion) {
             return fail(failure, bucket.as_str(), Some(key.as_str()));
         }
-        match self.permits("s3:ListBucket", &format!("arn:aws:s3:::{bucket}"), bucket, headers, uri).await {
+        match self.permits(s3_actions::LIST_BUCKET, &format!("arn:aws:s3:::{bucket}"), bucket, headers, uri).await {
             Ok(()) => {
                 let told = fail(failure, bucket.as_str(), Some(key.as_str()));
                 match (failure, query::value(uri, "versionId")) {
@@ -250,7 +262,7 @@ impl Operations {
     /// Decides an action on an object with condition keys that only the body tells.
     async fn permits_with(
         &self,
-        action: &str,
+        action: Action,
         name: &ObjectName,
         told: impl IntoIterator<Item = (String, String)>,
         headers: &HeaderMap,
@@ -271,7 +283,7 @@ impl Operations {
     /// Decides an action on a bucket that is to be, with condition keys that only the body tells.
     fn permits_creation(
         &self,
-        action: &str,
+        action: Action,
         bucket: &str,
         told: &[(String, String)],
         headers: &HeaderMap,
@@ -289,7 +301,7 @@ impl Operations {
     /// Decides one more action for the current request.
     async fn permits(
         &self,
-        action: &str,
+        action: Action,
         resource: &str,
         bucket: &BucketName,
         headers: &HeaderMap,
@@ -302,5 +314,15 @@ impl Operations {
         };
         let keys = self.gate.keys(&exchange, headers, uri, exchange.signing());
         self.gate.decide(Question { exchange: &exchange, keys: &keys }, action, resource, record.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_line_performs_the_operation_of_its_row() {
+        for (row, input) in super::SHAPES {
+            assert_eq!(format!("{row}Input"), **input);
+        }
     }
 }

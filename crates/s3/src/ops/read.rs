@@ -1,5 +1,9 @@
 //! GetObject and HeadObject.
 
+use arqueta_call::Action;
+use arqueta_call::s3_actions::{
+    GET_OBJECT_LEGAL_HOLD, GET_OBJECT_RETENTION, GET_OBJECT_TAGGING, GET_OBJECT_VERSION_TAGGING,
+};
 use arqueta_engine::Error;
 use arqueta_engine::api::{ByteRange, GetObject, ObjectInfo, ObjectName, ObjectStream};
 use bytes::{Bytes, BytesMut};
@@ -162,15 +166,15 @@ struct Shown {
 
 impl Shown {
     async fn to_caller(ops: &Operations, name: &ObjectName, info: &ObjectInfo, headers: &HeaderMap, uri: &Uri) -> Self {
-        let may = async |present: bool, plain: &str, versioned: &str| {
+        let may = async |present: bool, plain: Action, versioned: Action| {
             let action = if name.version.is_some() { versioned } else { plain };
             let resource = || format!("arn:aws:s3:::{}/{}", name.bucket, name.key);
             present && ops.permits(action, &resource(), &name.bucket, headers, uri).await.is_ok()
         };
         Self {
-            tags: may(info.tags > 0, "s3:GetObjectTagging", "s3:GetObjectVersionTagging").await,
-            retention: may(info.retention.is_some(), "s3:GetObjectRetention", "s3:GetObjectRetention").await,
-            hold: may(info.legal_hold.is_some(), "s3:GetObjectLegalHold", "s3:GetObjectLegalHold").await,
+            tags: may(info.tags > 0, GET_OBJECT_TAGGING, GET_OBJECT_VERSION_TAGGING).await,
+            retention: may(info.retention.is_some(), GET_OBJECT_RETENTION, GET_OBJECT_RETENTION).await,
+            hold: may(info.legal_hold.is_some(), GET_OBJECT_LEGAL_HOLD, GET_OBJECT_LEGAL_HOLD).await,
         }
     }
 }

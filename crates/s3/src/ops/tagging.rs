@@ -1,5 +1,6 @@
 //! Tags of buckets and objects.
 
+use arqueta_call::s3_actions;
 use arqueta_engine::api::{ObjectName, Tags};
 use http::StatusCode;
 use s3s::dto::*;
@@ -98,7 +99,10 @@ pub async fn put_object_tagging(
     let set = pairs(set)?;
     // Policies see no more tags than an object can have.
     condition::few_tags(set.len())?;
-    let action = if name.version.is_some() { "s3:PutObjectVersionTagging" } else { "s3:PutObjectTagging" };
+    let action = match name.version.is_some() {
+        true => s3_actions::PUT_OBJECT_VERSION_TAGGING,
+        false => s3_actions::PUT_OBJECT_TAGGING,
+    };
     ops.permits_with(action, &name, condition::request_tags(&set), &request.headers, &request.uri).await?;
     let tags = Tags::of_object(set).map_err(|e| of_engine(&e))?;
     match ops.engine.put_object_tags(&name, tags).await {

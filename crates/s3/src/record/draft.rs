@@ -1,16 +1,16 @@
 //! What the record will say of a call, as far as it is known.
 
+use arqueta_call::Operation;
 use arqueta_model::AccountId;
 use s3s::xml::SerializeContent;
 use serde_json::{Map, Value};
 
 use super::document;
-use super::names::Recorded;
 
 /// An allowed or refused call as far as it is known before it runs.
 #[derive(Debug)]
 pub struct Draft {
-    pub(super) recorded: &'static Recorded,
+    pub(super) operation: &'static Operation,
     pub(super) bucket: Option<String>,
     pub(super) keys: Vec<String>,
     /// Owner of the bucket, if there is such a bucket.

@@ -10,7 +10,6 @@
 
 mod document;
 pub mod draft;
-mod names;
 mod parameters;
 mod strangers;
 
@@ -18,6 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, Event, EventBuilder, Resource};
+use arqueta_call::{Operation, S3, Service};
 use arqueta_model::{AccountId, Clock, PrincipalKind, Region, Timestamp};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -30,12 +30,7 @@ use crate::error::unrecorded;
 use crate::exchange::Exchange;
 use crate::signing::Signing;
 use draft::{Copied, Draft};
-use names::Recorded;
 use strangers::{Fate, More, Strangers};
-
-#[cfg(test)]
-pub use names::administration;
-pub use names::operation;
 
 /// Which calls on objects are recorded. The calls on a bucket's objects as a whole, such as
 /// listings, are asked about with an empty key.
@@ -57,17 +52,16 @@ impl DataSelection for NoDataEvents {
 /// Records the calls of the edge.
 #[derive(Clone)]
 pub struct Recorder {
-    audit: Arc<dyn AuditSink>,
+    calls: arqueta_call::Recorder,
     selection: Arc<dyn DataSelection>,
-    region: Region,
     strangers: Arc<Strangers>,
 }
 
 /// What of a request goes into the record.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// Name of the operation, as s3s has it.
-    pub operation: &'a str,
+    /// The operation.
+    pub operation: &'static Operation,
     /// Bucket of the path.
     pub bucket: Option<&'a str>,
     /// Key of the path.
@@ -84,7 +78,7 @@ impl Recorder {
     /// Records into `audit` what happens in `region`.
     #[must_use]
     pub fn new(audit: Arc<dyn AuditSink>, selection: Arc<dyn DataSelection>, region: Region) -> Self {
-        Self { audit, selection, region, strangers: Arc::default() }
+        Self { calls: arqueta_call::Recorder::new(audit, region), selection, strangers: Arc::default() }
     }
 
     /// What will be recorded of a call whose caller is known; nothing for calls on objects that
@@ -92,15 +86,15 @@ impl Recorder {
     /// copy concerns those who selected its source, too.
     #[must_use]
     pub fn draft(&self, exchange: &Exchange, asked: Asked<'_>, source: Option<Copied>) -> Option<Draft> {
-        let recorded = names::of(asked.operation)?;
+        let operation = asked.operation;
         let owner = exchange.bucket().map(|bucket| &bucket.owner);
-        let wanted = recorded.management || recorded.objects_in_body || {
+        let wanted = operation.is_management() || operation.objects_in_body || {
             let (bucket, key) = (asked.bucket.unwrap_or_default(), asked.key.unwrap_or_default());
-            self.selects(exchange, owner, bucket, key, recorded.read_only)
+            self.selects(exchange, owner, bucket, key, !operation.writes())
                 || source.as_ref().is_some_and(|source| self.selects_source(exchange, source))
         };
         wanted.then(|| Draft {
-            recorded,
+            operation,
             bucket: asked.bucket.map(str::to_owned),
             keys: asked.key.map(str::to_owned).into_iter().collect(),
             owner: owner.cloned(),
@@ -136,21 +130,16 @@ impl Recorder {
     /// # Errors
     /// `InternalError` if it cannot be written; the call must not go on.
     pub async fn announce(&self, exchange: &Exchange) -> S3Result<()> {
-        let event = exchange.with_draft(|draft| match draft.recorded {
+        let begun = exchange.with_draft(|draft| {
+            let operation = draft.operation;
             // Which objects are meant is not known yet, nor so whether anybody wants to know.
-            recorded if recorded.read_only || recorded.objects_in_body => None,
-            recorded => {
-                let event = self.event(exchange, draft)?.build();
-                // The caller's account is told, or the bucket's where nobody signed.
-                Some((recorded.management, event.for_accounts(&draft.owner).into_iter().next()?))
-            }
+            let begins = operation.writes() && !operation.objects_in_body;
+            let event = begins.then(|| self.event(exchange, draft)).flatten()?.build();
+            // The caller's account is told, or the bucket's where nobody signed.
+            Some((operation, event.for_accounts(&draft.owner).into_iter().next()?))
         });
-        let announced = match event.flatten() {
-            None => Ok(()),
-            Some((true, event)) => self.audit.announce(event).await,
-            Some((false, event)) => arqueta_audit::begin(event).map(drop),
-        };
-        announced.map_err(|error| {
+        let Some((operation, event)) = begun.flatten() else { return Ok(()) };
+        self.calls.announce(operation, event).await.map_err(|error| {
             tracing::error!(%error, "a call on a bucket was refused because it cannot be recorded");
             unrecorded(&error, UNRECORDED).into_error()
         })
@@ -168,7 +157,7 @@ impl Recorder {
         clock: &Arc<dyn Clock>,
     ) -> Result<Response<Body>, Response<Body>> {
         let Some(mut draft) = exchange.take_draft() else { return Ok(answer) };
-        if draft.recorded.objects_in_body && !self.selects_any(exchange, &mut draft) {
+        if draft.operation.objects_in_body && !self.selects_any(exchange, &mut draft) {
             return Ok(answer);
         }
         if is_anonymous(exchange) && answer.status() == StatusCode::FORBIDDEN {
@@ -179,12 +168,10 @@ impl Recorder {
             // No account is concerned.
             return Ok(answer);
         }
-        for event in self.events(exchange, &draft, &answer, method) {
-            if let Err(error) = self.audit.append(event).await {
-                tracing::error!(%error, "an answer was withheld because its call cannot be recorded");
-                let told = unrecorded(&error, UNRECORDED);
-                return Err(answer::error(told.code, told.status, &told.message));
-            }
+        if let Err(error) = self.calls.record(self.events(exchange, &draft, &answer, method)).await {
+            tracing::error!(%error, "an answer was withheld because its call cannot be recorded");
+            let told = unrecorded(&error, UNRECORDED);
+            return Err(answer::error(told.code, told.status, &told.message));
         }
         Ok(answer)
     }
@@ -195,9 +182,9 @@ impl Recorder {
         let mut keys = std::mem::take(&mut draft.keys);
         let (owner, bucket) = (draft.owner.as_ref(), draft.bucket.as_deref().unwrap_or_default());
         if keys.is_empty() {
-            return self.selects(exchange, owner, bucket, "", draft.recorded.read_only);
+            return self.selects(exchange, owner, bucket, "", !draft.operation.writes());
         }
-        keys.retain(|key| self.selects(exchange, owner, bucket, key, draft.recorded.read_only));
+        keys.retain(|key| self.selects(exchange, owner, bucket, key, !draft.operation.writes()));
         draft.keys = keys;
         !draft.keys.is_empty()
     }
@@ -236,13 +223,19 @@ impl Recorder {
     /// Tells what was counted and not told yet.
     pub async fn tell_rest(&self, now: Timestamp) {
         for more in self.strangers.take() {
-            record(&*self.audit, self.summary(&more, now)).await;
+            self.tell(self.summary(&more, now)).await;
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        if let Err(error) = self.calls.record([event]).await {
+            tracing::error!(%error, "a refused call that nobody signed is not in the record");
         }
     }
 
     fn tell_later(&self, event: Event) {
-        let audit = Arc::clone(&self.audit);
-        tokio::spawn(async move { record(&*audit, event).await });
+        let recorder = self.clone();
+        tokio::spawn(async move { recorder.tell(event).await });
     }
 
     fn summary(&self, more: &More, now: Timestamp) -> Event {
@@ -251,7 +244,15 @@ impl Recorder {
             from => from.to_string(),
         };
         let details = json!({ "reason": "AccessDenied", "sourceIPAddress": from, "count": more.count });
-        EventBuilder::of_service(SOURCE, "AnonymousRequestsRefused", &self.region, &more.owner, now, details).build()
+        EventBuilder::of_service(
+            Service::S3.event_source(),
+            "AnonymousRequestsRefused",
+            self.calls.region(),
+            &more.owner,
+            now,
+            details,
+        )
+        .build()
     }
 
     /// An event for every account concerned: the caller's, and the bucket owners'. Of a call on more
@@ -275,7 +276,7 @@ impl Recorder {
         if status.is_client_error() || status.is_server_error() {
             let (code, message) = answer::failure(answer, status);
             builder = builder.error(&code, &message);
-        } else if !draft.recorded.management && !draft.recorded.read_only {
+        } else if !draft.operation.is_management() && draft.operation.writes() {
             builder = builder.response(parameters::of_answer(answer.headers()));
         }
         let source = draft.source.as_ref().and_then(|source| source.owner.as_ref());
@@ -286,20 +287,13 @@ impl Recorder {
 
     fn event(&self, exchange: &Exchange, draft: &Draft) -> Option<EventBuilder> {
         let principal = &exchange.identity()?.principal;
-        let Recorded { event, management, read_only, .. } = draft.recorded;
-        let mut builder = EventBuilder::new(SOURCE, event, &self.region, principal, exchange.info())
-            .parameters(draft.parameters.clone());
-        if !management {
-            builder = builder.data();
-        }
-        if !read_only {
-            builder = builder.writes();
-        }
+        let (operation, management) = (draft.operation, draft.operation.is_management());
+        let mut builder = self.calls.event(operation, principal, exchange.info()).parameters(draft.parameters.clone());
         let Some(bucket) = &draft.bucket else { return Some(builder) };
         for key in draft.keys.iter().filter(|_| !management) {
             builder = builder.resource(Resource::S3_OBJECT, &format!("arn:aws:s3:::{bucket}/{key}"), "");
         }
-        let made = *event == "CreateBucket" && draft.owner.is_none();
+        let made = operation == S3::CreateBucket.row() && draft.owner.is_none();
         let owner = draft.owner.as_ref().or_else(|| made.then_some(&principal.account));
         let owner = owner.map(AccountId::as_str).unwrap_or_default();
         if let Some(Copied { bucket: from, key, owner: of }) = &draft.source {
@@ -318,19 +312,12 @@ fn is_anonymous(exchange: &Exchange) -> bool {
     exchange.identity().is_some_and(|identity| identity.principal.kind == PrincipalKind::Anonymous)
 }
 
-async fn record(audit: &dyn AuditSink, event: Event) {
-    if let Err(error) = audit.append(event).await {
-        tracing::error!(%error, "a refused call that nobody signed is not in the record");
-    }
-}
-
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recorder").field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("Recorder").field("region", self.calls.region()).finish_non_exhaustive()
     }
 }
 
-const SOURCE: &str = "s3.amazonaws.com";
 const UNRECORDED: &str = "We encountered an internal error. Please try again.";
 
 fn authentication(signing: Signing) -> Option<&'static str> {
