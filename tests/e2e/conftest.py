@@ -29,6 +29,14 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 
 
+def operations(service, **features):
+    """The rows of the table of operations, as the binary has them."""
+    listed = subprocess.run([BINARY, "operations"], capture_output=True, check=True, text=True).stdout
+    rows = [json.loads(line) for line in listed.splitlines()]
+    assert len(rows) > 300
+    return [row for row in rows if row["service"] == service and all(row[name] is value for name, value in features.items())]
+
+
 class ByHand(S3SigV4Auth):
     """Signs what boto3 would not: a request whose body is sent by other means."""
 

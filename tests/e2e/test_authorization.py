@@ -9,7 +9,7 @@ import matrix_kms
 import matrix_s3
 import pytest
 from accounts import allow, deny
-from conftest import ACCOUNT, REGION, ROOT
+from conftest import ACCOUNT, REGION, operations
 from matrix import World
 
 
@@ -126,21 +126,10 @@ def test_kms_tells_nothing_of_what_is_there(world, row):
         assert [place.ask(who, row).told(key=named) for who in everyone] == usual, operation
 
 
-def served():
-    """What the sources list as served: S3 operations with a method and with an action, KMS operations with a method."""
-    ops, action, kms = ((ROOT / "crates" / path).read_text() for path in ("s3/src/ops/mod.rs", "s3/src/action.rs", "aws/src/kms/mod.rs"))
-    methods = set(re.findall(r"^ +\w+::\w+\((\w+)Input\) ->", ops, re.M))
-    table = action[action.index("pub fn needs"):]
-    table = table[:table.index("_ => return None")]
-    return methods, {name for name in re.findall(r'"([A-Z]\w+)"', table)}, set(re.findall(r'^ +"(\w+)" => \w+,', kms, re.M))
-
-
 def test_every_operation_that_is_served_has_its_rows(world):
-    methods, actions, kms = served()
-    rows = {row.operation for row in matrix_s3.ROWS}
-    # A form is decided as the PUT that it stands for.
-    assert len(methods) > 60 and rows == actions | {"PostObject"} and methods <= actions
-    unserved = [row for row in matrix_s3.ROWS if row.operation not in methods | {"PostObject"}]
+    served, kms = ({row["name"] for row in operations(service, served=True)} for service in ("s3", "kms"))
+    unserved = [row for row in matrix_s3.ROWS if row.operation not in served]
+    assert len(served) > 60 and served <= {row.operation for row in matrix_s3.ROWS}
     assert all(row.allowed == (501, "NotImplemented") for row in unserved), unserved
     assert {row.operation for row in matrix_kms.ROWS} == kms
     model = set(botocore.session.get_session().get_service_model("kms").operation_names)

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod check;
 mod keys;
+mod operations;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +43,10 @@ pub enum Command {
     /// Talk to one PKCS#11 token for the gateway that started this process. Not for people.
     #[command(hide = true)]
     TokenWorker,
+    /// Show every operation of S3, KMS, IAM, STS and CloudTrail: whether it is served, how it is
+    /// recorded, what it needs. One JSON object a line.
+    #[command(hide = true)]
+    Operations,
     /// Show the accounts of a data folder, or create one.
     Accounts(Box<AccountsArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
@@ -64,6 +69,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             arqueta_hsm::worker::run();
             Ok(())
         }
+        Command::Operations => operations::run(),
         Command::Accounts(args) => accounts::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Check(args) => check::run(*args),
