@@ -18,8 +18,8 @@ from test_trails import policy
 from test_web_identity import Issuer
 
 FROM = "127.0.0.1"
-UNRECORDED = {"s3": (500, "InternalError"), "kms": (500, "KMSInternalException"),
-              "iam": (500, "InternalFailure"), "cloudtrail": (500, "InternalFailure")}
+UNRECORDED = {"s3": (500, "InternalError"), "kms": (500, "InternalFailure"),
+              "iam": (500, "ServiceFailure"), "cloudtrail": (500, "InternalFailure")}
 DENIED = {"AccessDenied", "AccessDeniedException"}
 
 

@@ -1,9 +1,9 @@
 //! Everything that a call can end in, and the only map from it to AWS's codes.
 
+use arqueta_call::signature;
 use http::StatusCode;
 
 use crate::protocol::Protocol;
-use crate::signature;
 
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn requests() {
         answers(Error::UnknownOperation, (400, "UnknownOperationException"), (400, "UnknownOperationException"));
-        let unsupported = Error::Unsupported { operation: "x".to_owned() };
+        let unsupported = Error::Unsupported { operation: "x" };
         answers(unsupported, (400, "UnsupportedOperationException"), (501, "NotImplemented"));
         answers(Error::Validation(String::new()), (400, "ValidationException"), (400, "ValidationError"));
         answers(Error::TooLarge, (413, "RequestEntityTooLarge"), (413, "RequestEntityTooLarge"));

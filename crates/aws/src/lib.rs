@@ -12,7 +12,7 @@
 //! whole body. Every call is authorized before it acts and recorded before it is answered
 //! ([`arqueta_call::Recorder`]). Every answer has a request id, which is that of its event.
 //!
-//! **Threat notes.** Everything before [`signature::Presented::verify`] reads hostile input:
+//! **Threat notes.** Everything before [`Presented::verify`](arqueta_call::signature::Presented::verify) reads hostile input:
 //! bodies are bounded in size and time, parsers refuse what can be read in two ways, and no error
 //! repeats a value of the request that could be a secret. An access key's existence is told apart
 //! from a wrong signature, as AWS does.
@@ -52,7 +52,6 @@ mod query;
 mod request;
 mod service;
 mod services;
-pub mod signature;
 
 /// What only fuzz targets need to reach.
 #[cfg(any(fuzzing, feature = "testing"))]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arqueta_call::signature::{Presented, Scope, SigningKeys};
 use arqueta_call::{CloudTrail, Connection, Kms, Service};
 use arqueta_iam::Identity;
 use arqueta_kms::Caller;
@@ -18,7 +19,6 @@ use crate::protocol::Protocol;
 use crate::query::{self, Api, Form};
 use crate::request;
 use crate::services::Services;
-use crate::signature::{Presented, Scope, SigningKeys};
 use crate::{Error, cloudtrail, kms};
 
 /// IAM and STS are global in AWS: their clients may sign for this region wherever they are.

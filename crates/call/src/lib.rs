@@ -3,7 +3,7 @@
 //! **Purpose.** An operation is one row of one table ([`operations`]): what it is called, whether it
 //! changes something, what kind of event it is, which actions it needs and on what. Whoever asks such
 //! a thing of an operation asks its row. [`Recorder`] takes every call past the record, and
-//! [`Connection`] tells where a request came from.
+//! [`Connection`] tells where a request came from, and [`signature`] who signed it.
 //!
 //! **Refuses to do** anything that depends on one service's shapes: it reads no body and knows no
 //! error of a service.
@@ -27,6 +27,7 @@ mod operation;
 pub mod operations;
 mod pipeline;
 pub mod s3_actions;
+pub mod signature;
 
 pub use action::{Action, On, Permission, When};
 pub use connection::Connection;

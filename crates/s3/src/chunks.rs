@@ -258,6 +258,7 @@ fn parse_field(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use arqueta_call::signature::SigningKey;
     use http_body_util::{BodyExt as _, StreamBody};
     use proptest::prelude::*;
 
@@ -266,7 +267,9 @@ mod tests {
     const SEED: &str = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
 
     fn chain() -> Chain {
-        Chain::new(SECRET, SEED, &s3s_sigv4::AmzDate::parse(DATE).unwrap(), DATE, "us-east-1")
+        let date = s3s_sigv4::AmzDate::parse(DATE).unwrap();
+        let key = SigningKey::derive(SECRET.as_bytes(), &date, "us-east-1", "s3");
+        Chain::new(Arc::new(key), SEED, &date, DATE, "us-east-1")
     }
 
     async fn decode(framed: &[u8], piece: usize, chain: Option<Chain>, length: u64) -> Result<Vec<u8>, BodyFault> {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use arqueta_call::signature::SigningKey;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
@@ -11,8 +12,6 @@ use http_body::{Body, Frame, SizeHint};
 use s3s::crypto::{Checksum as _, Sha256};
 use s3s::{S3Result, StdError, s3_error};
 use s3s_sigv4::AmzDate;
-use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
 use crate::body::Refused;
 use crate::error::invalid_argument;
@@ -153,7 +152,7 @@ impl Payload {
 /// The signatures of chunks: each covers the one before (S3 API Reference, "Signature calculations
 /// for the Authorization header: transferring payload in multiple chunks").
 pub struct Chain {
-    key: Zeroizing<[u8; 32]>,
+    key: Arc<SigningKey>,
     previous: String,
     date: String,
     scope: String,
@@ -162,9 +161,9 @@ pub struct Chain {
 impl Chain {
     /// Begins with the signature of the request itself.
     #[must_use]
-    pub fn new(secret: &str, seed: &str, date: &AmzDate, stated: &str, region: &str) -> Self {
+    pub fn new(key: Arc<SigningKey>, seed: &str, date: &AmzDate, stated: &str, region: &str) -> Self {
         Self {
-            key: Zeroizing::new(s3s_sigv4::derive_signing_key(secret, date, region, "s3")),
+            key,
             previous: seed.to_owned(),
             date: stated.to_owned(),
             scope: format!("{}/{region}/s3/aws4_request", date.fmt_date()),
@@ -176,7 +175,7 @@ impl Chain {
         let Self { date, scope, previous, .. } = self;
         let (empty, digest) = (s3s_sigv4::EMPTY_STRING_SHA256_HASH, hex::encode(digest));
         let text = format!("AWS4-HMAC-SHA256-PAYLOAD\n{date}\n{scope}\n{previous}\n{empty}\n{digest}");
-        let good = self.is_signature(&text, stated);
+        let good = self.key.is_signature(&text, stated);
         stated.clone_into(&mut self.previous);
         good
     }
@@ -186,12 +185,7 @@ impl Chain {
     pub fn accepts_trailer(&self, digest: &[u8; 32], stated: &str) -> bool {
         let Self { date, scope, previous, .. } = self;
         let digest = hex::encode(digest);
-        self.is_signature(&format!("AWS4-HMAC-SHA256-TRAILER\n{date}\n{scope}\n{previous}\n{digest}"), stated)
-    }
-
-    fn is_signature(&self, text: &str, stated: &str) -> bool {
-        let right = hex::encode(s3s_sigv4::calculate_signature_with_key(text, &self.key));
-        right.as_bytes().ct_eq(stated.as_bytes()).into()
+        self.key.is_signature(&format!("AWS4-HMAC-SHA256-TRAILER\n{date}\n{scope}\n{previous}\n{digest}"), stated)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arqueta_call::signature::SigningKeys;
 use arqueta_call::{Connection, S3};
 use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Engine, Error};
@@ -129,9 +130,17 @@ impl S3Edge {
         let (guarded, admitted) = (service(true), service(false));
         let rules =
             Rules { region: config.region.clone(), any_region: config.any_region, version_2: config.signature_v2 };
-        let verifier = Verifier::new(Arc::clone(&iam), Arc::clone(&clock), rules);
-        let (region, clock_of_forms) = (config.region.clone(), Arc::clone(&clock));
-        let forms = Forms::new(gate, iam, recorder.clone(), clock_of_forms, region, config.signature_v2);
+        let keys = SigningKeys::new();
+        let verifier = Verifier::new(Arc::clone(&iam), Arc::clone(&clock), rules, keys.clone());
+        let forms = Forms {
+            gate,
+            iam,
+            recorder: recorder.clone(),
+            clock: Arc::clone(&clock),
+            region: config.region.clone(),
+            signature_v2: config.signature_v2,
+            keys,
+        };
         Self { guarded, admitted, verifier, forms, clock, body_idle: config.body_idle, hosts, recorder, engine }
     }
 

@@ -1,6 +1,6 @@
 //! The signature of a request: its first line is the target, the others are headers.
 
-use arqueta_aws::signature::{Presented, Scope};
+use arqueta_call::signature::{Presented, Scope};
 use arqueta_model::Timestamp;
 use http::Request;
 

@@ -116,7 +116,7 @@ impl Edge {
     async fn send(&self, request: Request<Full<Bytes>>) -> Answered {
         assert!(AwsEdge::matches(&request), "{request:?}");
         let response =
-            self.edge.call(request, Connection { peer: [127, 0, 0, 1].into(), tls: None, cipher_suite: "" }).await;
+            self.edge.call(request, &Connection { peer: [127, 0, 0, 1].into(), tls: None, cipher_suite: "" }).await;
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         assert_eq!(parts.headers["x-amzn-requestid"].len(), 16, "every answer has a request id");

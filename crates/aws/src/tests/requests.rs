@@ -124,7 +124,7 @@ async fn an_answer_that_cannot_be_recorded_is_not_given() {
     let mut services = edge.services.clone();
     let failing = Arc::new(arqueta_audit::testing::Faulty::new(arqueta_audit::testing::Memory::default()));
     failing.fail(true);
-    services.audit = failing;
+    services.recorder = Recorder::new(failing, services.region.clone());
     let edge = Edge { edge: AwsEdge::new(services), ..edge };
     edge.query(&edge.root, "iam", &[("Action", "CreateAccessKey")]).await.refused(500, "ServiceFailure");
 }

@@ -233,7 +233,7 @@ fn denials_speak_as_aws_does() {
     let request = Request { action: "s3:GetObject", resource: "arn:aws:s3:::b/k", keys: &keys };
     let owner = account(ACCOUNT);
     let message = |identity: &Identity, policy: Option<&Policy>| {
-        evaluate(identity, &request, ResourcePolicy::additive(policy, &owner)).denial(identity, &request, true)
+        evaluate(identity, &request, ResourcePolicy::additive(policy, &owner)).denial(identity, &request)
     };
     assert_eq!(
         message(&who("user"), None).as_deref(),

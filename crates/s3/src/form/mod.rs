@@ -14,6 +14,7 @@ mod success;
 
 use std::sync::Arc;
 
+use arqueta_call::signature::SigningKeys;
 use arqueta_call::{On, S3};
 use arqueta_engine::api::ObjectName;
 use arqueta_iam::Iam;
@@ -42,12 +43,20 @@ pub use success::Success;
 
 /// Decides and translates forms.
 pub struct Forms {
-    gate: Arc<Gate>,
-    iam: Arc<Iam>,
-    recorder: Recorder,
-    clock: Arc<dyn Clock>,
-    region: Region,
-    signature_v2: bool,
+    /// Decides.
+    pub gate: Arc<Gate>,
+    /// Whose identities sign.
+    pub iam: Arc<Iam>,
+    /// Is told before a write takes effect.
+    pub recorder: Recorder,
+    /// The time that policies and signatures are compared with.
+    pub clock: Arc<dyn Clock>,
+    /// The Region that forms are signed for.
+    pub region: Region,
+    /// Whether they may be signed by Version 2.
+    pub signature_v2: bool,
+    /// Derived signing keys.
+    pub keys: SigningKeys,
 }
 
 /// Where a form was sent.
@@ -78,19 +87,6 @@ pub fn not_a_form() -> S3Error {
 }
 
 impl Forms {
-    /// Forms for the identities of `iam` in `region`, signed by Version 2 too if `signature_v2`.
-    #[must_use]
-    pub fn new(
-        gate: Arc<Gate>,
-        iam: Arc<Iam>,
-        recorder: Recorder,
-        clock: Arc<dyn Clock>,
-        region: Region,
-        signature_v2: bool,
-    ) -> Self {
-        Self { gate, iam, recorder, clock, region, signature_v2 }
-    }
-
     /// The PUT that a form asks for, once it may be done, and how to answer it.
     ///
     /// # Errors
@@ -134,7 +130,7 @@ impl Forms {
         claim.require_scope(&self.region, now)?;
         let token = fields.value("x-amz-security-token");
         let credential = self.iam.credential(claim.access_key, token).await.map_err(|e| error::of_iam(&e))?;
-        claim.verify(credential.secret.expose())?;
+        claim.verify(credential.secret.expose(), &self.keys)?;
         exchange.identify(credential.identity);
         let policy = Policy::parse(claim.policy)?;
         policy.require_current(now)?;

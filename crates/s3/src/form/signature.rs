@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use arqueta_call::signature::{ALGORITHM, Candidate, SKEW, SigningKeys, moment};
 use arqueta_model::{Region, Timestamp};
 use s3s::{S3Result, s3_error};
 use s3s_sigv4::{AmzDate, CredentialV4};
-use subtle::ConstantTimeEq as _;
 
 use super::missing;
 use super::reader::Fields;
@@ -19,8 +19,6 @@ const VERSION_4: [&str; 4] = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date
 const VERSION_2: [&str; 2] = ["AWSAccessKeyId", "Signature"];
 /// How long a derived signing key is good.
 const KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How far a client's clock may be ahead.
-const AHEAD: Duration = Duration::from_secs(15 * 60);
 
 /// What a form claims, not verified.
 #[derive(Debug)]
@@ -75,7 +73,7 @@ pub fn claim(fields: &Fields, version_2: bool) -> S3Result<Option<Claim<'_>>> {
 
 fn version_4<'a>(credential: &'a str, policy: &'a str, value: &dyn Fn(&str) -> &'a str) -> S3Result<Claim<'a>> {
     let algorithm = value("x-amz-algorithm");
-    if algorithm != "AWS4-HMAC-SHA256" {
+    if algorithm != ALGORITHM {
         let message = "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"";
         return Err(invalid_argument(message, "X-Amz-Algorithm", algorithm));
     }
@@ -109,12 +107,11 @@ impl Claim<'_> {
         if credential.aws_service != "s3" || credential.date != date.fmt_date().as_str() {
             return Err(mismatch());
         }
-        let signed =
-            date.to_time().map(|signed| Timestamp::from_millis(signed.as_millisecond())).ok_or_else(mismatch)?;
+        let signed = moment(date).ok_or_else(mismatch)?;
         if now.since(signed) > KEY_LIFE {
             return Err(s3_error!(AccessDenied, "Invalid according to Policy: Policy expired."));
         }
-        if signed.since(now) > AHEAD {
+        if signed.since(now) > SKEW {
             return Err(s3_error!(
                 RequestTimeTooSkewed,
                 "The difference between the request time and the current time is too large."
@@ -127,15 +124,16 @@ impl Claim<'_> {
     ///
     /// # Errors
     /// `SignatureDoesNotMatch`.
-    pub fn verify(&self, secret: &str) -> S3Result<()> {
-        let expected = match &self.scope {
-            Scope::Version2 => s3s_sigv2::calculate_signature(secret, self.policy),
+    pub fn verify(&self, secret: &str, keys: &SigningKeys) -> S3Result<()> {
+        let good = match &self.scope {
+            Scope::Version2 => Candidate::version_2(self.policy.to_owned(), secret).is(self.signature),
             Scope::Version4 { credential, date } => {
                 let (region, service) = (credential.aws_region, credential.aws_service);
-                s3s_sigv4::calculate_signature(self.policy, secret, date, region, service)
+                let key = keys.key(self.access_key, secret.as_bytes(), date, region, service);
+                key.is_signature(self.policy, self.signature)
             }
         };
-        match bool::from(expected.as_bytes().ct_eq(self.signature.as_bytes())) {
+        match good {
             true => Ok(()),
             false => Err(mismatch()),
         }
@@ -225,7 +223,7 @@ mod tests {
             ("x-amz-signature", "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e"),
         ]);
         let claim = claim(&fields, false).unwrap().unwrap();
-        assert!(claim.verify("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY").is_ok());
-        assert_eq!(code(claim.verify("wrong")), "SignatureDoesNotMatch");
+        assert!(claim.verify("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", &SigningKeys::new()).is_ok());
+        assert_eq!(code(claim.verify("wrong", &SigningKeys::new())), "SignatureDoesNotMatch");
     }
 }

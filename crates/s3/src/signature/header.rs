@@ -1,19 +1,18 @@
 //! Version 4 in the `Authorization` header.
 
+use std::sync::Arc;
+
+use arqueta_call::signature::{ALGORITHM, Candidate, SKEW, moment};
 use http::request::Parts;
 use s3s::{S3Result, s3_error};
 use s3s_sigv4::{AmzDate, AuthorizationV4, CredentialV4, ParseAuthorizationError};
 
-use super::candidate::Candidate;
-use super::presented::{Pairs, compare, covered, is_bare, moment, text};
+use super::presented::{Pairs, compare, covered, is_bare, text};
 use super::refusals;
 use super::verifier::{Verified, Verifier, decoded_path};
 use crate::exchange::Exchange;
 use crate::payload::{Chain, Payload, Stated};
 use crate::signing::Signing;
-
-/// The one algorithm.
-pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Verifies a request that is signed so.
 ///
@@ -34,12 +33,8 @@ pub async fn verify(
     let headers = covered(parts, &authorization.signed_headers)?;
     let decoded = decoded_path(parts)?;
     let (method, region) = (parts.method.as_str(), credential.aws_region);
-    let secret = known.secret.expose();
-    let sign = |canonical: String| {
-        let string_to_sign = s3s_sigv4::create_string_to_sign(&canonical, &signed_at, region, "s3");
-        let signature = s3s_sigv4::calculate_signature(&string_to_sign, secret, &signed_at, region, "s3");
-        Candidate { canonical, string_to_sign, signature }
-    };
+    let key = verifier.key(credential, &signed_at, &known);
+    let sign = |canonical| Candidate::version_4(canonical, &signed_at, region, "s3", &key);
     let mut candidates =
         vec![sign(s3s_sigv4::create_canonical_request(method, &decoded, pairs.all(), &headers, stated.payload()))];
     if is_bare(parts.uri.path()) {
@@ -55,7 +50,7 @@ pub async fn verify(
     compare(&candidates, provided, |first| refusals::mismatch(credential.access_key_id, provided, first))?;
     // Not before: an identity counts once its signature was verified.
     exchange.identify(known.identity);
-    let chain = || Chain::new(secret, provided, &signed_at, stated_date, region);
+    let chain = || Chain::new(Arc::clone(&key), provided, &signed_at, stated_date, region);
     Ok(Verified { signing: Signing::Header, payload: Payload::of_signed(&stated, parts, chain)? })
 }
 
@@ -75,8 +70,7 @@ fn date<'a>(verifier: &Verifier, parts: &'a Parts, credential: &CredentialV4<'_>
     }
     let now = verifier.clock.now();
     let signed = moment(&date).ok_or_else(|| refusals::skewed(stated, now))?;
-    let apart = now.since(signed).max(signed.since(now)).as_millis();
-    match apart > u128::from(refusals::SKEW_MILLIS) {
+    match now.since(signed).max(signed.since(now)) > SKEW {
         true => Err(refusals::skewed(stated, now)),
         false => Ok((date, stated)),
     }
@@ -93,7 +87,7 @@ fn parse(value: &str) -> S3Result<AuthorizationV4<'_>> {
         _ => return Err(refusals::unsupported(value)),
     }
     AuthorizationV4::parse(value).map_err(|failure| match failure {
-        ParseAuthorizationError::InvalidSignature => refusals::unreadable("signature"),
+        ParseAuthorizationError::InvalidSignature => refusals::unreadable(),
         ParseAuthorizationError::Malformed => refusals::malformed(refusals::HEADER, refusals::CREDENTIAL),
     })
 }

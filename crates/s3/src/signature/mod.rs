@@ -9,7 +9,6 @@
 //!
 //! Stricter than AWS: `x-amz-date` is the only date, and what decides anything occurs once.
 
-mod candidate;
 mod header;
 mod presented;
 mod query_v2;

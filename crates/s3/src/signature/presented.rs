@@ -1,15 +1,12 @@
 //! What a request presents, as it is signed.
 
+use arqueta_call::signature::{Candidate, signed_pairs};
 use http::Uri;
 use http::request::Parts;
 use s3s::{S3Error, S3Result};
-use s3s_sigv4::AmzDate;
-use subtle::ConstantTimeEq as _;
 
-use super::candidate::Candidate;
 use super::refusals;
 use crate::query;
-use arqueta_model::Timestamp;
 
 /// The query, decoded and sorted by name.
 pub struct Pairs(Vec<(String, String)>);
@@ -66,19 +63,7 @@ pub fn covered<'a>(parts: &'a Parts, names: &[&'a str]) -> S3Result<Vec<(&'a str
     if !missing.is_empty() {
         return Err(refusals::not_signed(&missing.join(", ")));
     }
-    let mut headers = Vec::with_capacity(names.len());
-    for &name in names {
-        let before = headers.len();
-        for value in parts.headers.get_all(name) {
-            headers.push((name, std::str::from_utf8(value.as_bytes()).map_err(|_| refusals::unreadable(name))?));
-        }
-        if headers.len() == before {
-            // HTTP/2 has `:authority` instead of a `Host`.
-            let authority = parts.uri.authority().filter(|_| name == "host").map(http::uri::Authority::as_str);
-            headers.push((name, authority.ok_or_else(|| refusals::unreadable(name))?));
-        }
-    }
-    Ok(headers)
+    signed_pairs(parts, names.iter().copied()).map_err(|_| refusals::unreadable())
 }
 
 /// Whether the path has a character that AWS encodes and the client did not.
@@ -86,19 +71,13 @@ pub fn is_bare(path: &str) -> bool {
     !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~/%".contains(&byte))
 }
 
-/// When a request was signed.
-pub fn moment(date: &AmzDate) -> Option<Timestamp> {
-    date.to_time().map(|signed| Timestamp::from_millis(signed.as_millisecond()))
-}
-
 /// Holds the signature that a request states against those that it may have.
 ///
 /// # Errors
 /// `SignatureDoesNotMatch`, with what was computed first.
 pub fn compare(candidates: &[Candidate], stated: &str, refuse: impl FnOnce(&Candidate) -> S3Error) -> S3Result<()> {
-    let right = |candidate: &Candidate| candidate.signature.as_bytes().ct_eq(stated.as_bytes()).into();
-    match candidates.iter().any(right) {
+    match candidates.iter().any(|candidate| candidate.is(stated)) {
         true => Ok(()),
-        false => Err(candidates.first().map_or_else(|| refusals::unreadable("signature"), refuse)),
+        false => Err(candidates.first().map_or_else(refusals::unreadable, refuse)),
     }
 }

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
+use arqueta_call::signature::Candidate;
 use arqueta_model::Timestamp;
 use http::request::Parts;
 use s3s::{S3Result, s3_error};
 
-use super::candidate::Candidate;
 use super::presented::{Pairs, compare};
 use super::refusals;
 use super::verifier::{Verified, Verifier};
@@ -89,8 +89,7 @@ pub async fn verify(
     let mode = s3s_sigv2::Mode::PresignedUrl;
     let path = parts.uri.path();
     let string_to_sign = s3s_sigv2::create_string_to_sign(mode, method, path, Some(pairs.all()), &headers, bucket);
-    let signed = s3s_sigv2::calculate_signature(known.secret.expose(), &string_to_sign);
-    let candidate = Candidate { canonical: String::new(), string_to_sign, signature: signed };
+    let candidate = Candidate::version_2(string_to_sign, known.secret.expose());
     compare(&[candidate], signature, |first| refusals::mismatch(access_key, signature, first))?;
     exchange.identify(known.identity);
     let payload = match parts.headers.contains_key("x-amz-content-sha256") {
@@ -143,7 +142,7 @@ fn covered<'a>(parts: &'a Parts, pairs: &'a Pairs) -> S3Result<Vec<(&'a str, &'a
         let covered = name.as_str().starts_with("x-amz-") || matches!(name.as_str(), "content-type" | "content-md5");
         match std::str::from_utf8(value.as_bytes()) {
             Ok(value) if covered => headers.push((name.as_str(), value)),
-            Err(_) if covered => return Err(refusals::unreadable(name.as_str())),
+            Err(_) if covered => return Err(refusals::unreadable()),
             _ => {}
         }
     }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use arqueta_call::signature::{ALGORITHM, Candidate, SKEW, moment};
 use http::StatusCode;
 use http::request::Parts;
 use s3s::{S3Error, S3Result, s3_error};
 use s3s_sigv4::{AmzDate, CredentialV4};
 
-use super::candidate::Candidate;
-use super::header::ALGORITHM;
-use super::presented::{Pairs, compare, covered, is_bare, moment};
+use super::presented::{Pairs, compare, covered, is_bare};
 use super::refusals;
 use super::verifier::{Verified, Verifier, decoded_path};
 use crate::error::Answer;
@@ -47,12 +46,8 @@ pub async fn verify(verifier: &Verifier, parts: &Parts, pairs: &Pairs, exchange:
     let headers = covered(parts, &presigned.headers)?;
     let decoded = decoded_path(parts)?;
     let (method, region) = (parts.method.as_str(), credential.aws_region);
-    let sign = |canonical: String| {
-        let (secret, date) = (known.secret.expose(), &presigned.date);
-        let string_to_sign = s3s_sigv4::create_string_to_sign(&canonical, date, region, "s3");
-        let signature = s3s_sigv4::calculate_signature(&string_to_sign, secret, date, region, "s3");
-        Candidate { canonical, string_to_sign, signature }
-    };
+    let key = verifier.key(credential, &presigned.date, &known);
+    let sign = |canonical| Candidate::version_4(canonical, &presigned.date, region, "s3", &key);
     let mut candidates =
         vec![sign(s3s_sigv4::create_presigned_canonical_request(method, &decoded, pairs.all(), &headers))];
     if is_bare(parts.uri.path()) {
@@ -83,7 +78,7 @@ fn require_now(verifier: &Verifier, presigned: &Presigned<'_>) -> S3Result<()> {
     }
     let now = verifier.clock.now();
     let signed = moment(&presigned.date).ok_or_else(bad_date)?;
-    if signed.since(now).as_millis() > u128::from(refusals::SKEW_MILLIS) {
+    if signed.since(now) > SKEW {
         return Err(s3_error!(AccessDenied, "Request is not yet valid"));
     }
     let life = Duration::from_secs(presigned.life);

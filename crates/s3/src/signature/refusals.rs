@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use arqueta_call::signature::{Candidate, SKEW};
 use arqueta_model::{Region, Timestamp};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::{S3Error, s3_error};
 
-use super::candidate::Candidate;
 use crate::error::{Answer, invalid_argument};
 use crate::refusal::Detail as _;
 
@@ -14,20 +14,17 @@ use crate::refusal::Detail as _;
 /// has not said who he is.
 const LONGEST: usize = 4096;
 
-/// How far clocks may differ, in milliseconds.
-pub const SKEW_MILLIS: u64 = 15 * 60 * 1000;
-
 const MISMATCH: &str =
     "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
 
 /// A header that the signature lists and that is not there, or is no text.
-pub fn unreadable(_: &str) -> S3Error {
+pub fn unreadable() -> S3Error {
     s3_error!(SignatureDoesNotMatch, "{MISMATCH}")
 }
 
 /// The signature is not the one that was computed.
 pub fn mismatch(access_key: &str, stated: &str, computed: &Candidate) -> S3Error {
-    let error = unreadable("signature")
+    let error = unreadable()
         .detail("AWSAccessKeyId", access_key)
         .detail("StringToSign", &*computed.string_to_sign)
         .detail("SignatureProvided", stated);
@@ -107,7 +104,7 @@ pub fn skewed(stated: &str, now: Timestamp) -> S3Error {
     s3_error!(RequestTimeTooSkewed, "The difference between the request time and the current time is too large.")
         .detail("RequestTime", stated)
         .detail("ServerTime", now.rfc3339())
-        .detail("MaxAllowedSkewMilliseconds", SKEW_MILLIS.to_string())
+        .detail("MaxAllowedSkewMilliseconds", SKEW.as_millis().to_string())
 }
 
 /// A presigned request that came too late.

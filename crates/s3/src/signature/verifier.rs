@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use arqueta_call::signature::{SigningKey, SigningKeys};
 use arqueta_iam::{Credential, Iam};
 use arqueta_model::{Clock, Region};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use s3s::{S3Result, s3_error};
+use s3s_sigv4::{AmzDate, CredentialV4};
 
 use crate::error;
 use crate::exchange::Exchange;
@@ -32,6 +34,7 @@ pub struct Verifier {
     pub clock: Arc<dyn Clock>,
     /// Which are good.
     pub rules: Rules,
+    keys: SigningKeys,
 }
 
 /// A request whose sender is known, or who sends without a name.
@@ -46,8 +49,15 @@ pub struct Verified {
 impl Verifier {
     /// A verifier of signatures by the keys of `iam`.
     #[must_use]
-    pub fn new(iam: Arc<Iam>, clock: Arc<dyn Clock>, rules: Rules) -> Self {
-        Self { iam, clock, rules }
+    pub fn new(iam: Arc<Iam>, clock: Arc<dyn Clock>, rules: Rules, keys: SigningKeys) -> Self {
+        Self { iam, clock, rules, keys }
+    }
+
+    /// The key of a credential's scope.
+    #[must_use]
+    pub fn key(&self, scope: &CredentialV4<'_>, date: &AmzDate, known: &Credential) -> Arc<SigningKey> {
+        let secret = known.secret.expose().as_bytes();
+        self.keys.key(scope.access_key_id, secret, date, scope.aws_region, scope.aws_service)
     }
 
     /// The credential of an access key.

@@ -48,20 +48,34 @@ fn text<'a>(value: &'a [u8], name: &str) -> Result<&'a str, Error> {
     std::str::from_utf8(value).map_err(|_| Error::Incomplete(format!("The header '{name}' is not text.")))
 }
 
-/// Pairs of the signed headers, by name; one pair for each value.
-pub(super) fn signed_pairs<'a>(parts: &'a Parts, signed: &'a [String]) -> Result<Vec<(&'a str, &'a str)>, Error> {
-    let mut pairs = Vec::with_capacity(signed.len());
+/// A header that a signature lists and that is not there, or is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
+impl From<Unreadable> for Error {
+    fn from(_: Unreadable) -> Self {
+        Self::Mismatch
+    }
+}
+
+/// Pairs of the signed headers, by name as listed; one pair for each value, as it came.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn signed_pairs<'a>(
+    parts: &'a Parts,
+    signed: impl Iterator<Item = &'a str>,
+) -> Result<Vec<(&'a str, &'a str)>, Unreadable> {
+    let mut pairs = Vec::with_capacity(signed.size_hint().0);
     for name in signed {
         let before = pairs.len();
-        for value in parts.headers.get_all(name.as_str()) {
-            pairs.push((name.as_str(), text(value.as_bytes(), name)?));
-        }
-        // HTTP/2 carries the host as `:authority`.
-        if pairs.len() == before && name == "host" {
-            pairs.extend(parts.uri.authority().map(|authority| ("host", authority.as_str())));
+        for value in parts.headers.get_all(name) {
+            pairs.push((name, std::str::from_utf8(value.as_bytes()).map_err(|_| Unreadable)?));
         }
         if pairs.len() == before {
-            return Err(Error::Mismatch);
+            // HTTP/2 carries the host as `:authority`.
+            let authority = parts.uri.authority().filter(|_| name == "host").map(http::uri::Authority::as_str);
+            pairs.push((name, authority.ok_or(Unreadable)?));
         }
     }
     Ok(pairs)

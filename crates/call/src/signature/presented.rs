@@ -6,14 +6,10 @@ use arqueta_model::Timestamp;
 use http::request::Parts;
 use s3s_sigv4::{AmzDate, AuthorizationV4, ParseAuthorizationError, Payload, PresignedUrlV4};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-use super::canonical;
-use super::{Error, SigningKey};
+use super::candidate::Candidate;
+use super::{ALGORITHM, Error, SKEW, SigningKey, canonical, moment};
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// How far a request's clock may be from ours, either way.
-const SKEW: Duration = Duration::from_secs(15 * 60);
 /// Longest life of a presigned request. STS grants 15 minutes whatever the URL asks for.
 const LONGEST_LIFE: u32 = 15 * 60;
 /// Largest `X-Amz-Expires` that is well-formed: seven days.
@@ -155,8 +151,7 @@ impl Presented {
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), Error> {
-        let signed = self.date.to_time().ok_or_else(|| bad_date(&self.date.fmt_iso8601()))?;
-        let signed = Timestamp::from_millis(signed.as_millisecond());
+        let signed = moment(&self.date).ok_or_else(|| bad_date(&self.date.fmt_iso8601()))?;
         let life = match self.form {
             Form::Header => SKEW,
             Form::Presigned(life) => life,
@@ -215,7 +210,7 @@ impl Presented {
     /// # Errors
     /// [`Error::Mismatch`], whatever differs.
     pub fn verify(&self, parts: &Parts, body: &[u8], key: &SigningKey) -> Result<(), Error> {
-        let pairs = canonical::signed_pairs(parts, &self.signed)?;
+        let pairs = canonical::signed_pairs(parts, self.signed.iter().map(String::as_str))?;
         let payload = hex::encode(Sha256::digest(body));
         let signed_query: Vec<(&str, &str)> = self
             .query
@@ -231,11 +226,8 @@ impl Presented {
             pairs,
             Payload::SingleChunk(&payload),
         );
-        let to_sign = s3s_sigv4::create_string_to_sign(&canonical, &self.date, &self.region, &self.service);
-        let expected = s3s_sigv4::calculate_signature_with_key(&to_sign, key.bytes());
-        let given: [u8; 32] =
-            hex::decode(&self.signature).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Error::Mismatch)?;
-        if bool::from(expected.ct_eq(&given)) { Ok(()) } else { Err(Error::Mismatch) }
+        let expected = Candidate::version_4(canonical, &self.date, &self.region, &self.service, key);
+        if expected.is(&self.signature) { Ok(()) } else { Err(Error::Mismatch) }
     }
 }
 

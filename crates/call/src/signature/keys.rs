@@ -7,6 +7,8 @@ use moka::sync::Cache;
 use s3s_sigv4::AmzDate;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::candidate::same;
+
 /// Most keys held at once; each is some hundred bytes.
 const CAPACITY: u64 = 10_000;
 /// How long an unused key is held. A key is of no use after its day.
@@ -23,7 +25,20 @@ impl SigningKey {
         Self(s3s_sigv4::derive_signing_key(secret, date, region, service))
     }
 
-    pub(super) fn bytes(&self) -> &[u8; 32] {
+    /// The signature of a text, in hexadecimal digits.
+    #[must_use]
+    pub fn sign(&self, text: &str) -> String {
+        hex::encode(s3s_sigv4::calculate_signature_with_key(text, &self.0))
+    }
+
+    /// Whether `stated` is the signature of `text`; compared in constant time.
+    #[must_use]
+    pub fn is_signature(&self, text: &str, stated: &str) -> bool {
+        same(&self.sign(text), stated)
+    }
+
+    #[cfg(test)]
+    fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
@@ -34,20 +49,13 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Name {
-    access_key_id: String,
-    date: String,
-    region: String,
-    service: String,
-}
-
-/// Derived signing keys by name.
+/// Derived signing keys by name. Clones share what they hold.
 ///
 /// A hit never proves that an access key is still good: the caller resolves the credential first,
 /// each time. An access key's secret never changes, so neither does a derived key.
+#[derive(Clone)]
 pub struct SigningKeys {
-    derived: Cache<Name, Arc<SigningKey>>,
+    derived: Cache<String, Arc<SigningKey>>,
 }
 
 impl SigningKeys {
@@ -67,12 +75,9 @@ impl SigningKeys {
         region: &str,
         service: &str,
     ) -> Arc<SigningKey> {
-        let name = Name {
-            access_key_id: access_key_id.to_owned(),
-            date: date.fmt_date().as_str().to_owned(),
-            region: region.to_owned(),
-            service: service.to_owned(),
-        };
+        let day = date.fmt_date();
+        // No part of a scope has a slash: it would have been read as another scope.
+        let name = [access_key_id, day.as_str(), region, service].join("/");
         self.derived.get_with(name, || Arc::new(SigningKey::derive(secret, date, region, service)))
     }
 }
