@@ -1,7 +1,7 @@
 //! May this caller do this?
 
 use arqueta_model::{AccountId, PrincipalKind};
-use arqueta_policy::{Identity, Policy, Request, ResourcePolicy, evaluate};
+use arqueta_policy::{Identity, Policy, Request, ResourcePolicy, denial, evaluate};
 
 use crate::{Error, Iam};
 
@@ -36,8 +36,7 @@ impl Iam {
             return Err(Denied { message });
         }
         let evaluation = evaluate(identity, request, ResourcePolicy::additive(resource, owner));
-        let quoted = request.action.starts_with("s3:");
-        match evaluation.denial(identity, request, quoted) {
+        match evaluation.denial(identity, request) {
             None => Ok(()),
             Some(message) => Err(Denied { message }),
         }
@@ -61,7 +60,5 @@ pub(crate) fn barred(identity: &Identity, action: &str) -> Option<String> {
         (PrincipalKind::AssumedRole, "sts") => ["GetSessionToken", "GetFederationToken"].contains(&name),
         _ => false,
     };
-    let who = &principal.arn;
-    barred
-        .then(|| format!("User: {who} is not authorized to perform: {action} with temporary credentials of this kind"))
+    barred.then(|| denial(principal, action, None, "with temporary credentials of this kind"))
 }

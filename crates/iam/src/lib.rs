@@ -88,7 +88,8 @@ pub use access_keys::{AccessKey, KeyHolder, LastUsed};
 pub use accounts::Standing;
 pub use arqueta_policy::{
     ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Principals, Request,
-    Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, evaluate, identified, is_global_key, shown,
+    Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, denial, evaluate, identified, is_global_key,
+    shown,
 };
 pub use authorize::Denied;
 pub use details::{Detail, DetailKind, Held};

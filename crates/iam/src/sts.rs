@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use arqueta_model::{AccountId, Arn, PrincipalKind, Region, RequestInfo, Timestamp};
-use arqueta_policy::{ConditionKeys, Identity, Policy, PolicyKind, Request, ResourcePolicy, evaluate};
+use arqueta_policy::{ConditionKeys, Identity, Policy, PolicyKind, Request, ResourcePolicy, denial, evaluate};
 
 use crate::authorize::barred;
 use crate::id::{Prefix, fresh, fresh_secret};
@@ -185,7 +185,7 @@ impl Iam {
                 return Err(refused(identity, action, &input.role_arn));
             }
             let evaluation = evaluate(identity, &request, ResourcePolicy::required(&trust, account));
-            match evaluation.denial(identity, &request, false) {
+            match evaluation.denial(identity, &request) {
                 None => {}
                 // Whether a role of another account exists is none of the caller's business.
                 Some(_) if evaluation.cross_account => return Err(refused(identity, action, &input.role_arn)),
@@ -396,6 +396,5 @@ fn check_external_id(id: &str) -> Result<(), Error> {
 }
 
 fn refused(identity: &Identity, action: &str, role_arn: &str) -> Error {
-    let who = &identity.principal.arn;
-    Error::Denied { message: format!("User: {who} is not authorized to perform: {action} on resource: {role_arn}") }
+    Error::Denied { message: denial(&identity.principal, action, Some(role_arn), "") }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arqueta_model::{AccountId, PrincipalKind};
 
 use crate::Identity;
+use crate::denial::denial;
 use crate::document::{Policy, PolicyKind};
 use crate::effect::Effect;
 use crate::glob::Steps;
@@ -147,19 +148,11 @@ impl Evaluation {
     }
 
     /// AWS's message for a denial: `User: … is not authorized to perform: … on resource: …
-    /// because …`; nothing if allowed. S3 puts `quoted` resources between quotation marks.
+    /// because …`; nothing if allowed.
     #[must_use]
-    pub fn denial(&self, identity: &Identity, request: &Request<'_>, quoted: bool) -> Option<String> {
+    pub fn denial(&self, identity: &Identity, request: &Request<'_>) -> Option<String> {
         let because = self.decision.because(request.action)?;
-        let who = match identity.principal.kind {
-            PrincipalKind::Anonymous => "Anonymous",
-            _ => identity.principal.arn.as_str(),
-        };
-        let quote = if quoted { "\"" } else { "" };
-        let Request { action, resource, .. } = request;
-        Some(format!(
-            "User: {who} is not authorized to perform: {action} on resource: {quote}{resource}{quote} {because}"
-        ))
+        Some(denial(&identity.principal, request.action, Some(request.resource), &because))
     }
 }
 

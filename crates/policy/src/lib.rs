@@ -30,6 +30,7 @@
 //! ```
 
 mod condition;
+mod denial;
 mod document;
 mod effect;
 mod error;
@@ -45,6 +46,7 @@ mod operand;
 mod pattern;
 mod principal;
 
+pub use denial::denial;
 pub use document::{Policy, PolicyKind, Statement};
 pub use effect::Effect;
 pub use error::ParseError;

@@ -7,7 +7,9 @@ use arqueta_call::s3_actions::{DELETE_BUCKET_POLICY, GET_BUCKET_POLICY, PUT_BUCK
 use arqueta_engine::api::{GetObject, ObjectName};
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Caller, Engine, Error};
-use arqueta_iam::{ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest, Unidentified, identified, shown};
+use arqueta_iam::{
+    ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest, Unidentified, denial, identified, shown,
+};
 use arqueta_model::{AccountId, BucketName, PrincipalKind, Region};
 use http::{HeaderMap, Uri};
 use moka::sync::Cache;
@@ -193,12 +195,9 @@ impl Gate {
         if !(policy.is_public() && PublicAccess::of(bucket).block_policy) {
             return Ok(stored);
         }
-        Err(s3_error!(
-            AccessDenied,
-            "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::{}\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
-            identity.principal.arn,
-            bucket.name
-        ))
+        let resource = format!("arn:aws:s3:::{}", bucket.name);
+        let why = "because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.";
+        Err(s3_error!(AccessDenied, "{}", denial(&identity.principal, PUT_BUCKET_POLICY.name, Some(&resource), why)))
     }
 
     /// A stored policy as it is shown: unique ids are ARNs while whom they name exists.

@@ -180,13 +180,7 @@ fn key_conditions<'a>(service: &'a Embedded, ask: Ask<'a>, key: &Key, alias: Opt
 const NO_ORACLE: &str = "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access";
 
 fn denial(identity: &Identity, action: &str, resource: &str, because: &str) -> Error {
-    let who = match identity.principal.kind {
-        PrincipalKind::Anonymous => "Anonymous",
-        _ => identity.principal.arn.as_str(),
-    };
-    Error::Denied {
-        message: format!("User: {who} is not authorized to perform: {action} on resource: {resource} {because}"),
-    }
+    Error::Denied { message: arqueta_policy::denial(&identity.principal, action, Some(resource), because) }
 }
 
 /// The evaluator's reason.
