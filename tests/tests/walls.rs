@@ -22,7 +22,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("hsm", "model kms"),
     ("remote", "model kms trail"),
     ("envelope", "model seal kms"),
-    ("iam", "model call policy store"),
+    ("iam", "model policy store"),
     ("engine", "model envelope store"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
@@ -30,8 +30,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
 ];
 
 /// What the table allows for work that is on its way.
-const ON_ITS_WAY: &[(&str, &str)] =
-    &[("call", "model"), ("call", "audit"), ("iam", "call"), ("s3", "call"), ("gateway", "call")];
+const ON_ITS_WAY: &[(&str, &str)] = &[];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -13,12 +13,14 @@
 //! administered is announced, durably, before it is done; nothing is answered that is not recorded.
 //!
 //! ```
-//! use arqueta_call::Kms;
+//! use arqueta_call::{CloudTrail, Iam};
 //!
-//! let row = Kms::known("ScheduleKeyDeletion").expect("an operation of KMS");
-//! assert!(row.writes() && row.is_announced());
-//! // Refused by name: there is a row, and nothing that performs it.
-//! assert!(Kms::known("Encapsulate").is_some() && Kms::served("Encapsulate").is_none());
+//! let row = CloudTrail::StopLogging.row();
+//! assert_eq!(row.permissions[0].action.name, "cloudtrail:StopLogging");
+//! assert!(row.is_announced(), "it leaves a trace first");
+//!
+//! assert_eq!(Iam::served("CreateAccountAlias"), None);
+//! assert!(Iam::known("CreateAccountAlias").is_some(), "refused by name, and recorded");
 //! ```
 
 mod action;
