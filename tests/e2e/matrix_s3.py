@@ -102,7 +102,7 @@ ROWS = [
     bucket("PutBucketAcl", "PUT", "?acl", "PutBucketAcl", headers={"x-amz-acl": "private"}),
     bucket("GetBucketOwnershipControls", "GET", "?ownershipControls", "GetBucketOwnershipControls"),
     bucket("PutBucketOwnershipControls", "PUT", "?ownershipControls", "PutBucketOwnershipControls", OWNERSHIP.format(who="BucketOwnerEnforced")),
-    bucket("DeleteBucketOwnershipControls", "DELETE", "?ownershipControls", "PutBucketOwnershipControls", allowed=(501, "NotImplemented")),
+    bucket("DeleteBucketOwnershipControls", "DELETE", "?ownershipControls", "PutBucketOwnershipControls", allowed=(204, None)),
     bucket("GetPublicAccessBlock", "GET", "?publicAccessBlock", "GetBucketPublicAccessBlock"),
     bucket("PutPublicAccessBlock", "PUT", "?publicAccessBlock", "PutBucketPublicAccessBlock", BLOCK.format(on="false")),
     bucket("DeletePublicAccessBlock", "DELETE", "?publicAccessBlock", "PutBucketPublicAccessBlock", allowed=(204, None)),

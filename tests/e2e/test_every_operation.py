@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 import secrets
+import shutil
 
 import matrix_kms
 import matrix_s3
@@ -84,7 +85,8 @@ class Driver:
             place.prepare(row)
         answer = place.ask(nobody, row)
         assert answer.code in DENIED, (service, row, answer)
-        self.note(service, row.operation, nobody, request_of(answer), True)
+        # Keys of a body are decided one by one: the call as a whole succeeds.
+        self.note(service, row.operation, nobody, request_of(answer), True if answer.status >= 400 else None)
         answer = place.ask(root, row)
         assert answer.verdict == row.allowed, (service, row, answer)
         self.note(service, row.operation, root, request_of(answer), False)
@@ -142,7 +144,7 @@ def driven(driver, issuer):
 
 def test_every_row_that_writes_is_driven(driven):
     for service in ("s3", "kms", "iam", "cloudtrail"):
-        asked = {(name, denied) for of, name, _, _, denied, _ in driven.asked if of == service}
+        asked = {(name, denied is not False) for of, name, _, _, denied, _ in driven.asked if of == service}
         names = writing(service)
         assert names and {(name, denied) for name in names for denied in (True, False)} <= asked, service
     assert not writing("sts"), "sessions are kept nowhere"
@@ -168,7 +170,7 @@ def test_each_is_decided_and_recorded_with_who_what_when_from_where_and_key(driv
             and abs(told - at) < datetime.timedelta(minutes=2) and event["awsRegion"] == REGION
             and identity["accessKeyId"] == who.key and identity["accountId"] == ACCOUNT
             and identity["type"] == ("Root" if who == driven.world.root else "IAMUser")
-            and (event.get("errorCode") in DENIED) is denied)
+            and (denied is None or (event.get("errorCode") in DENIED) is denied))
         if not holds:
             wrong.append((service, name, denied, event))
     assert not wrong
@@ -186,12 +188,12 @@ def operations_of(service):
 @contextlib.contextmanager
 def unwritable(gateway):
     """While the record cannot be written."""
-    record, aside = gateway.data / "audit", gateway.data / "aside"
-    record.rename(aside)
+    record = gateway.data / "audit"
+    shutil.rmtree(record)
     try:
         yield
     finally:
-        aside.rename(record)
+        record.mkdir(mode=0o700)
 
 
 def test_none_is_done_that_cannot_be_recorded(driven, issuer):
@@ -227,7 +229,7 @@ def test_an_operation_that_is_refused_by_name_is_recorded(driver):
     world = driver.world
     for service, name, parameters in (
             ("iam", "CreateAccountAlias", {"AccountAlias": "hidden-alias"}),
-            ("cloudtrail", "CreateChannel", {"Name": "hidden", "Source": "Custom", "Destinations": [{"Type": "AWS_SERVICE", "Location": "x"}]})):
+            ("cloudtrail", "CreateChannel", {"Name": "hidden", "Source": "Custom", "Destinations": [{"Type": "AWS_SERVICE", "Location": "hidden"}]})):
         verdict, request, _ = driver.ask(service, name, world.root, parameters)
         assert verdict[0] >= 400, verdict
         [event] = [event for event in world.gateway.events(name) if event["requestID"] == request]

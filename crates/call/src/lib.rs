@@ -10,7 +10,7 @@
 //!
 //! **Invariants.** The operations that are served are variants of an enum with a row each, so that one
 //! without a row, and a row that nothing performs, do not compile. What changes how something is
-//! administered is announced, durably, before it is done; nothing is answered that is not recorded.
+//! administered is announced before it is done; nothing is answered that is not recorded.
 //!
 //! ```
 //! use arqueta_call::{CloudTrail, Iam};

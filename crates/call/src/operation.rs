@@ -150,7 +150,9 @@ impl Operation {
     ) -> Self {
         let event = if self.event.is_empty() { name } else { self.event };
         let permissions = if self.permissions.is_empty() { usual } else { self.permissions };
-        Self { service, name, event, permissions, is_served, ..self }
+        // Nobody here knows which parameters of what is not served are secret.
+        let parameters = if is_served { self.parameters } else { Parameters::Hidden };
+        Self { service, name, event, permissions, is_served, parameters, ..self }
     }
 
     pub(crate) const fn recorded_as(self, event: &'static str) -> Self {
@@ -179,10 +181,6 @@ impl Operation {
 
     pub(crate) const fn quota(self, quota: Quota) -> Self {
         Self { quota, ..self }
-    }
-
-    pub(crate) const fn parameters(self, parameters: Parameters) -> Self {
-        Self { parameters, ..self }
     }
 
     pub(crate) const fn objects_in_body(self) -> Self {

@@ -43,7 +43,7 @@ async fn every_operation_that_changes_something_is_announced_and_recorded() {
         edge.query(&edge.root, "iam", &[("Action", operation)]).await;
         called.push(("iam.amazonaws.com", operation));
     }
-    assert!(called.len() > 100, "the tables are read: {}", called.len());
+    assert!(called.len() > 80, "the tables are read: {}", called.len());
     for stopped in ["StopLogging", "DeleteTrail", "PutEventSelectors"] {
         assert!(called.contains(&("cloudtrail.amazonaws.com", stopped)), "{stopped}");
     }

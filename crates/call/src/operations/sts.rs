@@ -3,7 +3,6 @@
 
 use super::{operations, reads};
 use crate::action::On;
-use crate::operation::Parameters;
 
 operations! {
     /// An operation of STS.
@@ -19,10 +18,10 @@ operations! {
         GetCallerIdentity => reads(On::Account);
     }
     refused {
-        AssumeRoleWithSAML => reads(On::Account).parameters(Parameters::Hidden);
-        AssumeRoot => reads(On::Account).parameters(Parameters::Hidden);
-        DecodeAuthorizationMessage => reads(On::Account).parameters(Parameters::Hidden);
-        GetDelegatedAccessToken => reads(On::Account).parameters(Parameters::Hidden);
-        GetWebIdentityToken => reads(On::Account).parameters(Parameters::Hidden);
+        AssumeRoleWithSAML => reads(On::Account);
+        AssumeRoot => reads(On::Account);
+        DecodeAuthorizationMessage => reads(On::Account);
+        GetDelegatedAccessToken => reads(On::Account);
+        GetWebIdentityToken => reads(On::Account);
     }
 }

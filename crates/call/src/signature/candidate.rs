@@ -1,9 +1,8 @@
 //! What a signature is held against.
 
 use s3s_sigv4::AmzDate;
-use subtle::ConstantTimeEq as _;
 
-use super::keys::SigningKey;
+use super::keys::{SigningKey, same};
 
 /// A signature under which a request may have been made.
 pub struct Candidate {
@@ -35,9 +34,4 @@ impl Candidate {
     pub fn is(&self, stated: &str) -> bool {
         same(&self.signature, stated)
     }
-}
-
-/// Whether two signatures are the same, in constant time.
-pub(super) fn same(computed: &str, stated: &str) -> bool {
-    computed.as_bytes().ct_eq(stated.as_bytes()).into()
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use s3s_sigv4::AmzDate;
+use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop};
-
-use super::candidate::same;
 
 /// Most keys held at once; each is some hundred bytes.
 const CAPACITY: u64 = 10_000;
@@ -47,6 +46,11 @@ impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SigningKey(32 bytes)")
     }
+}
+
+/// Whether two signatures are the same, in constant time.
+pub(super) fn same(computed: &str, stated: &str) -> bool {
+    computed.as_bytes().ct_eq(stated.as_bytes()).into()
 }
 
 /// Derived signing keys by name. Clones share what they hold.

@@ -18,28 +18,14 @@ mod canonical;
 mod error;
 mod keys;
 mod presented;
+mod stated;
 
 pub use candidate::Candidate;
 pub use canonical::{Unreadable, signed_pairs};
 pub use error::Error;
 pub use keys::{SigningKey, SigningKeys};
 pub use presented::{Presented, Scope};
-
-use std::time::Duration;
-
-use arqueta_model::Timestamp;
-use s3s_sigv4::AmzDate;
-
-/// The one algorithm of Version 4.
-pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// How far a request's clock may be from ours, either way.
-pub const SKEW: Duration = Duration::from_secs(15 * 60);
-
-/// When a request was signed; `None` for a date that there is not.
-#[must_use]
-pub fn moment(date: &AmzDate) -> Option<Timestamp> {
-    date.to_time().map(|signed| Timestamp::from_millis(signed.as_millisecond()))
-}
+pub use stated::{ALGORITHM, SKEW, moment};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

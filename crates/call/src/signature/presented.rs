@@ -8,7 +8,10 @@ use s3s_sigv4::{AmzDate, AuthorizationV4, ParseAuthorizationError, Payload, Pres
 use sha2::{Digest, Sha256};
 
 use super::candidate::Candidate;
-use super::{ALGORITHM, Error, SKEW, SigningKey, canonical, moment};
+use super::canonical;
+use super::error::Error;
+use super::keys::SigningKey;
+use super::stated::{ALGORITHM, SKEW, moment};
 
 /// Longest life of a presigned request. STS grants 15 minutes whatever the URL asks for.
 const LONGEST_LIFE: u32 = 15 * 60;
