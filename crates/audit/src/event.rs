@@ -149,6 +149,22 @@ pub struct Resource {
 }
 
 impl UserIdentity {
+    /// A service that acts by itself, by its name: `lifecycle.s3.amazonaws.com`.
+    #[must_use]
+    pub fn service(name: &str) -> Self {
+        Self {
+            kind: "AWSService".to_owned(),
+            principal_id: None,
+            arn: None,
+            account_id: None,
+            access_key_id: None,
+            user_name: None,
+            identity_provider: None,
+            session_context: None,
+            invoked_by: Some(name.to_owned()),
+        }
+    }
+
     /// Whom `provider`, an ARN, vouches for: the subject of a token for `audience`.
     #[must_use]
     pub fn web(provider: &str, audience: &str, subject: &str) -> Self {

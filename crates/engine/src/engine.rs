@@ -9,6 +9,7 @@ use arqueta_envelope::Envelope;
 use arqueta_model::{BucketName, Clock, Region, Timestamp};
 use arqueta_store::{BlobStore, Damages, MetaStore, Room, Share};
 use moka::sync::Cache;
+use tokio::sync::Notify;
 
 use crate::Error;
 use crate::bucket_keys::Collection;
@@ -16,6 +17,7 @@ use crate::buckets::stored::StoredBucket;
 use crate::buffers::{Buffers, CHUNK};
 use crate::in_flight::InFlight;
 use crate::key_locks::KeyLocks;
+use crate::lifecycle::Rules;
 use crate::multipart::UploadCiphers;
 use crate::readers::Readers;
 use crate::sequence::Sequencer;
@@ -59,6 +61,14 @@ impl Config {
     }
 }
 
+/// What is remembered of lifecycle.
+pub(crate) struct LifecycleState {
+    /// Rules by bucket, and the text they were read from.
+    pub(crate) known: Cache<BucketName, (Arc<str>, Arc<Rules>)>,
+    /// Told when rules change.
+    pub(crate) changed: Notify,
+}
+
 /// The use cases.
 pub struct Engine {
     pub(crate) meta: Arc<dyn MetaStore>,
@@ -75,6 +85,7 @@ pub struct Engine {
     pub(crate) in_flight: InFlight,
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
+    pub(crate) lifecycle: LifecycleState,
     pub(crate) damages: Arc<Damages>,
     pub(crate) room: Option<Arc<dyn Room>>,
     /// Bytes of garbage that the last sweep left.
@@ -114,6 +125,7 @@ impl Engine {
             in_flight: InFlight::default(),
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),
+            lifecycle: LifecycleState { known: Cache::new(DECODED_BUCKETS), changed: Notify::new() },
             damages: Arc::default(),
             room: None,
             dead: AtomicU64::new(0),

@@ -33,6 +33,11 @@ pub fn version_id(sequence: u64) -> VersionId {
     VersionId::Id(bytes)
 }
 
+/// When a sequence was handed out, in milliseconds since the epoch, or a little later.
+pub fn millis(sequence: u64) -> u64 {
+    sequence >> COUNTER_BITS
+}
+
 /// The sequence told by a version id; `None` for `null`.
 pub fn sequence_in(version: VersionId) -> Option<u64> {
     match version {

@@ -116,7 +116,8 @@ impl Engine {
         Err(arqueta_store::Error::Conflict.into())
     }
 
-    async fn plan_addition(
+    /// Plans the addition of a version above `current`.
+    pub(crate) async fn plan_addition(
         &self,
         bucket: &StoredBucket,
         key: &ObjectKey,

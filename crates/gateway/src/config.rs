@@ -3,6 +3,7 @@
 mod address;
 mod backends;
 mod clusters;
+mod lifecycle;
 mod limits;
 mod overrides;
 mod proxies;
@@ -25,6 +26,7 @@ use crate::Error;
 pub use address::parse as listen_address;
 pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
+pub use lifecycle::Lifecycle;
 pub use limits::Limits;
 pub use overrides::{Only, ServeArgs};
 pub use proxies::{ForwardedBy, Proxies};
@@ -69,6 +71,8 @@ pub struct Config {
     pub objects: Objects,
     /// The record.
     pub audit: Audit,
+    /// Lifecycle of objects.
+    pub lifecycle: Lifecycle,
     /// Delivery of trails.
     pub trails: Trails,
     /// Embedded key service.
@@ -212,6 +216,7 @@ impl Default for Config {
             bucket_key: BucketKey::default(),
             objects: Objects::default(),
             audit: Audit::default(),
+            lifecycle: Lifecycle::default(),
             trails: Trails::default(),
             kms: Kms::default(),
             metadata: Metadata::default(),
@@ -335,6 +340,7 @@ impl Config {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
         self.limits.check()?;
+        self.lifecycle.check()?;
         self.trails.check()?;
         self.kms.check_clusters()?;
         self.kms.check_backends()?;
@@ -399,6 +405,7 @@ mod tests {
             ("account_id = \"12\"", "twelve decimal digits"),
             ("[bucket_key]\nwindow_seconds = 0", "window_seconds"),
             ("[limits]\nconnections = 0", "limits.connections"),
+            ("[lifecycle]\nday_seconds = 0", "lifecycle.day_seconds"),
             ("[trails]\ndigest_seconds = 0", "trails.digest_seconds"),
             ("[trails.remote.\"A_b\"]\nregion = \"x\"\naccess_key_id = \"A\"", "no bucket has this name"),
             ("[trails.remote.far]\nregion = \"x\"\naccess_key_id = \"A\"", "secret_access_key_env"),

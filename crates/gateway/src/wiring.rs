@@ -13,8 +13,9 @@ use arqueta_keys::{Authenticated, Embedded};
 use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
 use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
-use arqueta_store::{Damages, Headroom, MetaStore, RedbStore};
+use arqueta_store::{Damages, Headroom, Leases, MetaStore, RedbStore};
 use arqueta_trail::Trails;
+use arqueta_work::{Lifecycle, Progress};
 
 use crate::Error;
 use crate::backends::Backends;
@@ -61,6 +62,7 @@ pub struct Gateway {
     room: Arc<Headroom>,
     engine: Arc<Engine>,
     kms: Embedded,
+    lifecycle: Arc<Lifecycle>,
     trails: Arc<Trails>,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
@@ -91,6 +93,7 @@ impl Gateway {
         let room = Arc::new(room(config)?);
         let engine = engine.map_err(Error::open("engine"))?;
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
+        let progress = Arc::new(Progress::default());
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -100,10 +103,11 @@ impl Gateway {
             engine: engine.clone(),
             room: room.clone(),
             damages: damages.clone(),
+            lifecycle: progress.clone(),
         }));
         let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone(), config.region.clone()));
         let standing = trails::Standing {
-            meta,
+            meta: meta.clone(),
             audit: audit.clone(),
             engine: engine.clone(),
             iam: iam.clone(),
@@ -112,6 +116,7 @@ impl Gateway {
         };
         let trails = Arc::new(trails::open(config, standing).await?);
 
+        let lifecycle = lifecycle(config, meta, (&engine, &audit, &trails, &clock), progress);
         let selected = Arc::new(trails::Selected(trails.selection().clone()));
         let recorder = Recorder::new(audit.clone(), selected, config.region.clone());
         let s3 = match config.only {
@@ -146,6 +151,7 @@ impl Gateway {
             live,
             engine,
             kms,
+            lifecycle: Arc::new(lifecycle),
             trails,
             audit,
             record,
@@ -194,12 +200,15 @@ impl Gateway {
         let trails = self.trails.clone();
         let trails = tokio::spawn(async move { trails.run().await });
         let record = self.record.clone().map(|record| tokio::spawn(record.run()));
+        let lifecycle = self.lifecycle.clone();
+        let lifecycle = tokio::spawn(async move { lifecycle.run().await });
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
         let engine = self.engine.clone();
         let collector = tokio::spawn(async move { engine.run_collector().await });
         self.engine.run_sweeper(SweepSchedule::default(), stop).await;
         collector.abort();
         room.abort();
+        lifecycle.abort();
         keys.abort();
         regions.abort();
         trails.abort();
@@ -307,8 +316,33 @@ fn edge(config: &Config) -> EdgeConfig {
         block_public_access: config.objects.block_public_access,
         signature_v2: config.objects.signature_v2,
         any_region: config.objects.any_region,
+        lifecycle_day: config.lifecycle.day(),
         ..EdgeConfig::new(config.region.clone())
     }
+}
+
+/// How long a gateway that says nothing any more keeps others from its background work.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// The worker of lifecycle.
+fn lifecycle(
+    config: &Config,
+    meta: Arc<dyn MetaStore>,
+    (engine, audit, trails, clock): (&Arc<Engine>, &Arc<dyn AuditSink>, &Trails, &Arc<dyn Clock>),
+    progress: Arc<Progress>,
+) -> Lifecycle {
+    let selection = trails.selection().clone();
+    let owner = RequestId::random().to_string();
+    let on = arqueta_work::Standing {
+        engine: engine.clone(),
+        leases: Leases::new(meta.clone(), clock.clone(), owner, LEASE),
+        meta,
+        audit: audit.clone(),
+        wants: Arc::new(move |account, bucket, key| selection.wants_data(account, bucket, key, false)),
+        clock: clock.clone(),
+    };
+    let settings = arqueta_work::Settings::new(config.region.clone(), config.lifecycle.day());
+    Lifecycle::new(on, settings, progress)
 }
 
 /// The edge of the other protocols.

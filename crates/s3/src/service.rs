@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arqueta_call::signature::SigningKeys;
 use arqueta_call::{Connection, S3};
+use arqueta_engine::lifecycle::Calendar;
 use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
@@ -62,6 +63,8 @@ pub struct EdgeConfig {
     pub signature_v2: bool,
     /// Whether signatures for any Region are taken.
     pub any_region: bool,
+    /// What lifecycle calls a day: 24 hours, but in tests of applications.
+    pub lifecycle_day: Duration,
 }
 
 impl EdgeConfig {
@@ -75,6 +78,7 @@ impl EdgeConfig {
             block_public_access: true,
             signature_v2: true,
             any_region: false,
+            lifecycle_day: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -117,7 +121,8 @@ impl S3Edge {
         let public_access = config.block_public_access.then_some(PublicAccess::BLOCKED);
         let service = |guarded: bool| {
             let region = config.region.clone();
-            let operations = Operations::new(Arc::clone(&engine), Arc::clone(&gate), region, public_access);
+            let operations = Operations::new(Arc::clone(&engine), Arc::clone(&gate), region, public_access)
+                .by(Calendar::of_days(config.lifecycle_day));
             let mut builder = S3ServiceBuilder::new(operations);
             builder.set_config(Arc::clone(&settings) as Arc<_>);
             builder.set_host(hosts.clone());

@@ -42,6 +42,7 @@ mod error;
 mod fs;
 mod group;
 mod headroom;
+mod lease;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod meta;
@@ -62,6 +63,7 @@ pub use embedded::{RedbOptions, RedbStore, Writing};
 pub use error::Error;
 pub use fs::FsBlobs;
 pub use headroom::{Headroom, Room, RoomLimits};
+pub use lease::{Held, Leases};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryBlobs, MemoryMeta};
 pub use meta::{Batch, Change, Entry, MetaStore, Pair, Position, Precondition, Scan, Write};

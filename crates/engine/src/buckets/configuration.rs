@@ -138,6 +138,10 @@ impl Engine {
             };
             Ok(())
         })
-        .await
+        .await?;
+        if kind == BucketDocument::Lifecycle {
+            self.lifecycle.changed.notify_one();
+        }
+        Ok(())
     }
 }

@@ -19,6 +19,11 @@ impl Engine {
     /// [`Error::NoSuchUpload`]; [`Error::PreconditionFailed`] if it was not started in the second
     /// asked for.
     pub async fn abort_multipart_upload(&self, input: AbortMultipartUpload) -> Result<(), Error> {
+        self.abort_upload(input, Batch::default()).await
+    }
+
+    /// As [`Engine::abort_multipart_upload`], with what must hold besides in `along`.
+    pub(crate) async fn abort_upload(&self, input: AbortMultipartUpload, along: Batch) -> Result<(), Error> {
         let upload = match self.upload(&input.bucket, &input.key, input.upload).await {
             Err(Error::Store(arqueta_store::Error::Damaged { .. })) if input.if_started.is_none() => {
                 return self.drop_upload(input).await;
@@ -29,7 +34,7 @@ impl Engine {
             return Err(Error::PreconditionFailed { condition: Condition::IfMatch });
         }
         let finished = FinishedUpload { bucket: input.bucket, key: input.key, at: self.clock.now(), completed: None };
-        let batch = Batch::default()
+        let batch = along
             .unchanged(upload.key.clone(), Some(upload.bytes))
             .delete(upload.key)
             .put(schema::finished(input.upload), finished.encode());

@@ -79,6 +79,14 @@ fn upload_id(started: Timestamp) -> UploadId {
     UploadId::from_bytes(bytes)
 }
 
+/// When an upload was started, as its id tells. Of an id that was made up it means nothing.
+#[must_use]
+pub fn upload_started(id: UploadId) -> Timestamp {
+    let mut millis = [0; 8];
+    millis[2..].copy_from_slice(&id.as_bytes()[..6]);
+    Timestamp::from_millis(i64::from_be_bytes(millis))
+}
+
 fn checksum(
     algorithm: Option<ChecksumAlgorithm>,
     kind: Option<ChecksumType>,
@@ -111,6 +119,8 @@ mod tests {
     fn upload_ids_lie_in_the_order_of_their_start() {
         let ids: Vec<_> = (0..200).map(|n| upload_id(Timestamp::from_millis(1_700_000_000_000 + n * 77))).collect();
         assert!(ids.is_sorted());
+        let told: Vec<_> = ids.iter().map(|id| upload_started(*id).millis()).collect();
+        assert_eq!((told[0], told[199]), (1_700_000_000_000, 1_700_000_000_000 + 199 * 77));
         assert_ne!(upload_id(Timestamp::from_millis(5)), upload_id(Timestamp::from_millis(5)));
     }
 

@@ -21,6 +21,7 @@ use arqueta_model::{BucketName, ObjectKey, UploadId};
 use bytes::Bytes;
 
 pub(crate) use ciphers::UploadCiphers;
+pub use create::upload_started;
 pub(crate) use finished::{FinishedUpload, KEPT as FINISHED_KEPT};
 
 use crate::record::{Record as _, UploadRecord};

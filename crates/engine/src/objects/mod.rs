@@ -10,5 +10,6 @@ mod range;
 mod read;
 mod rekey;
 
+pub(crate) use lock::permit_removal;
 pub(crate) use put::Draft;
 pub(crate) use read::{Purpose, Reading};

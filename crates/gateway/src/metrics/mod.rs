@@ -1,5 +1,6 @@
 //! What the gateway counts, in Prometheus text.
 
+mod lifecycle;
 mod place;
 mod process;
 mod store;
@@ -15,6 +16,7 @@ use arqueta_envelope::{Direction, Envelope};
 use arqueta_keys::Embedded;
 use arqueta_kms::Metered;
 use arqueta_store::{Damages, Headroom};
+use arqueta_work::Progress;
 use http::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -28,6 +30,7 @@ use prometheus_client::registry::Registry;
 
 use crate::backends::Backends;
 use crate::listen::seats::Seats;
+use lifecycle::Lifecycle;
 use place::{Connections, Disk, LostLines};
 use process::Process;
 use store::{DamagedRecords, StoreSpace};
@@ -69,6 +72,8 @@ pub struct Observed {
     pub room: Arc<Headroom>,
     /// Damaged records.
     pub damages: Arc<Damages>,
+    /// What lifecycle does.
+    pub lifecycle: Arc<Progress>,
 }
 
 /// Which edge answered.
@@ -118,7 +123,7 @@ impl Metrics {
     /// Counts requests, and shows what is `observed`.
     #[must_use]
     pub fn new(observed: Observed) -> Self {
-        let Observed { envelope, kms, backends, seats, folder, engine, room, damages } = observed;
+        let Observed { envelope, kms, backends, seats, folder, engine, room, damages, lifecycle } = observed;
         let mut metrics = Self::of_requests();
         metrics.own.register_collector(Box::new(BucketKeys(envelope)));
         metrics.own.register_collector(Box::new(backends));
@@ -127,6 +132,7 @@ impl Metrics {
         metrics.own.register_collector(Box::new(Disk(folder)));
         metrics.own.register_collector(Box::new(StoreSpace(engine, room)));
         metrics.own.register_collector(Box::new(DamagedRecords(damages)));
+        metrics.own.register_collector(Box::new(Lifecycle(lifecycle)));
         metrics.usual.register_collector(Box::new(Process));
         metrics
     }

@@ -51,15 +51,6 @@ pub async fn get_bucket_notification_configuration(
     Ok(S3Response::new(GetBucketNotificationConfigurationOutput::default()))
 }
 
-/// GetBucketLifecycleConfiguration: none.
-pub async fn get_bucket_lifecycle_configuration(
-    ops: &Operations,
-    request: S3Request<GetBucketLifecycleConfigurationInput>,
-) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
-    require(ops, &request.input.bucket).await?;
-    Err(fail(&Error::NoSuchDocument(BucketDocument::Lifecycle), &request.input.bucket, None))
-}
-
 /// GetBucketReplication: none.
 pub async fn get_bucket_replication(
     ops: &Operations,
@@ -92,7 +83,6 @@ macro_rules! deletes {
 }
 
 deletes! {
-    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
     delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
     delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
     delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;

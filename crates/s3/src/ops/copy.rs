@@ -38,6 +38,7 @@ pub async fn copy_object(
     fields::presigned_conditions!(request);
     let name = source_name(&copy_source(&request.headers)?)?;
     let copy = decode(&mut request.input, &request.extensions, name)?;
+    let written = copy.key.clone();
     let read = copy.source.name.clone();
     let copied = match ops.engine.copy_object(&call.caller, copy).await {
         Ok(copied) => copied,
@@ -59,6 +60,7 @@ pub async fn copy_object(
         copy_source_version_id: (!copied.source_version.is_null()).then(|| copied.source_version.to_string()),
         version_id: object.version.map(|version| version.to_string()),
         ssekms_encryption_context: told.context.clone(),
+        expiration: ops.expiration(call.bucket(), &written).await,
         ..CopyObjectOutput::default()
     };
     sse::tell!(output, told);

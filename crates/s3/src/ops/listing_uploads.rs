@@ -13,7 +13,7 @@ use crate::time_text::to_dto;
 
 /// ListParts.
 pub async fn list_parts(ops: &Operations, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let input = &request.input;
     let limit = limit(input.max_parts, "max-parts")?;
     let after = input.part_number_marker.unwrap_or(0);
@@ -40,7 +40,11 @@ pub async fn list_parts(ops: &Operations, request: S3Request<ListPartsInput>) ->
         part
     };
     let last = listed.parts.last().map_or(0, |part| part.number);
+    let (abort_date, abort_rule_id) =
+        ops.abort_date(call.bucket(), &object_key(&input.key)?, fields::upload(&input.upload_id)?);
     Ok(S3Response::new(ListPartsOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(input.bucket.clone()),
         key: Some(input.key.clone()),
         upload_id: Some(input.upload_id.clone()),

@@ -13,6 +13,7 @@ mod cors;
 mod delete;
 mod encryption;
 mod fields;
+mod lifecycle;
 mod listing;
 mod listing_uploads;
 mod lock;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 
 use arqueta_call::{Action, s3_actions};
 use arqueta_engine::api::ObjectName;
-use arqueta_engine::record::BucketDocument;
+use arqueta_engine::lifecycle::Calendar;
+use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Caller, Engine, Error};
 use arqueta_model::{BucketName, NameError, ObjectKey, Region};
 use async_trait::async_trait;
@@ -52,6 +54,8 @@ pub struct Operations {
     engine: Arc<Engine>,
     gate: Arc<Gate>,
     region: Region,
+    /// What lifecycle calls a day.
+    calendar: Calendar,
     /// What new buckets are configured with.
     new_buckets: BTreeMap<BucketDocument, String>,
 }
@@ -61,7 +65,13 @@ impl Operations {
     #[must_use]
     pub fn new(engine: Arc<Engine>, gate: Arc<Gate>, region: Region, public_access: Option<PublicAccess>) -> Self {
         let blocked = public_access.map(|settings| (BucketDocument::PublicAccessBlock, settings.document()));
-        Self { engine, gate, region, new_buckets: blocked.into_iter().collect() }
+        Self { engine, gate, region, calendar: Calendar::default(), new_buckets: blocked.into_iter().collect() }
+    }
+
+    /// With days of another length for lifecycle.
+    #[must_use]
+    pub fn by(self, calendar: Calendar) -> Self {
+        Self { calendar, ..self }
     }
 }
 
@@ -149,10 +159,11 @@ operations! {
     GetBucketAccelerateConfiguration: absent::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput;
     GetBucketLogging: absent::get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
     GetBucketNotificationConfiguration: absent::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
-    GetBucketLifecycleConfiguration: absent::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
+    GetBucketLifecycleConfiguration: lifecycle::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
     GetBucketReplication: absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
     GetBucketWebsite: absent::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
-    DeleteBucketLifecycle: absent::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
+    PutBucketLifecycleConfiguration: lifecycle::put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput;
+    DeleteBucketLifecycle: lifecycle::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
     DeleteBucketReplication: absent::delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
     DeleteBucketWebsite: absent::delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
     DeleteBucketAnalyticsConfiguration: absent::delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
@@ -194,6 +205,11 @@ impl Call {
     /// Tells the record the objects that the body names.
     fn name_keys<'a>(&self, keys: impl Iterator<Item = &'a str>) {
         self.exchange.with_draft(|draft| draft.name_keys(keys));
+    }
+
+    /// The bucket of the path.
+    fn bucket(&self) -> Option<&BucketRecord> {
+        self.exchange.bucket().map(|bucket| &**bucket)
     }
 
     /// Whether answers about the bucket of the path name versions.

@@ -27,7 +27,10 @@ pub async fn create_multipart_upload(
         .await
         .map_err(|e| fail(&e, &input.bucket, Some(&input.key)))?;
     let told = Told::of(created.encryption.as_ref());
+    let (abort_date, abort_rule_id) = ops.abort_date(call.bucket(), &object_key(&input.key)?, created.id);
     let mut output = CreateMultipartUploadOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(input.bucket.clone()),
         key: Some(input.key.clone()),
         upload_id: Some(created.id.to_string()),
@@ -140,6 +143,7 @@ pub async fn complete_multipart_upload(
         server_side_encryption: told.server_side_encryption(),
         ssekms_key_id: told.kms_key,
         bucket_key_enabled: told.bucket_key,
+        expiration: ops.expiration(call.bucket(), &key).await,
         ..CompleteMultipartUploadOutput::default()
     };
     set_checksum!(output, stored.checksum);

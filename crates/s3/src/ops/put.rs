@@ -29,7 +29,11 @@ pub async fn put_object(
     put.checksum = checksum;
     let (bucket, key) = (put.bucket.clone(), put.key.clone());
     match ops.engine.put_object(&call.caller, put).await {
-        Ok(stored) => Ok(S3Response::new(encode(&stored))),
+        Ok(stored) => {
+            let mut output = encode(&stored);
+            output.expiration = ops.expiration(call.bucket(), &key).await;
+            Ok(S3Response::new(output))
+        }
         Err(failure) => Err(ops.fail_object(&failure, &bucket, &key, &request.headers, &request.uri).await),
     }
 }

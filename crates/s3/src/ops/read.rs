@@ -112,6 +112,9 @@ pub async fn get_object(
     let body = outgoing(got.body, length).await?;
     let shown = Shown::to_caller(ops, &name, &info, &request.headers, &request.uri).await;
     let mut output = GetObjectOutput { body: Some(body), ..GetObjectOutput::default() };
+    if name.version.is_none() {
+        output.expiration = ops.expiration(call.bucket(), &name.key).await;
+    }
     describe!(output, info, shown, call, range, request.input.checksum_mode);
     Ok(S3Response::new(output))
 }
@@ -132,6 +135,9 @@ pub async fn head_object(
     };
     let shown = Shown::to_caller(ops, &name, &info, &request.headers, &request.uri).await;
     let mut output = HeadObjectOutput::default();
+    if name.version.is_none() {
+        output.expiration = ops.expiration(call.bucket(), &name.key).await;
+    }
     describe!(output, info, shown, call, range, request.input.checksum_mode);
     override_headers(&mut output, request.input);
     Ok(S3Response::new(output))

@@ -1,0 +1,114 @@
+//! Current versions that are too old, and delete markers that hide nothing any more.
+
+use arqueta_model::ObjectKey;
+use arqueta_store::{Batch, Entry, Scan};
+use bytes::Bytes;
+use futures::StreamExt as _;
+
+use super::pass::{CONCURRENT, Ground, PAGE, Pass, Removed, Step, What};
+use super::rules::Expiry;
+use crate::api::Versioning;
+use crate::objects::permit_removal;
+use crate::record::{ObjectRecord, Record as _};
+use crate::slots::{Slot, Stored};
+use crate::versions::NewVersion;
+use crate::{Engine, Error, schema};
+
+impl Engine {
+    /// One step over the current versions of a bucket, from `from` or the first.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Damaged`] for rules that cannot be read; what was done stays done.
+    pub async fn expire_currents(&self, pass: &Pass, from: Option<Bytes>) -> Result<Step, Error> {
+        let Some(ground) = self.ground(&pass.bucket).await?.filter(|ground| ground.rules.concern_currents()) else {
+            return Ok(Step::default());
+        };
+        let base = schema::currents(&pass.bucket);
+        let mut scan = Scan::prefix(&base, PAGE);
+        if let Some(from) = from.filter(|from| from.starts_with(&base)) {
+            scan.start = from;
+        }
+        let page = self.meta.page(scan).await?;
+        let mut step = Step { seen: page.len() as u64, ..Step::default() };
+        if page.len() == PAGE {
+            step.next = page.last().map(|last| [&last.key[..], &[0]].concat().into());
+        }
+        let due = page.into_iter().filter_map(|entry| self.due(pass, &ground, &base, entry));
+        let due: Vec<_> = due.map(|(key, stored, expiry)| self.expire(pass, &ground, key, stored, expiry)).collect();
+        let mut removals = futures::stream::iter(due).buffered(CONCURRENT);
+        while let Some(removed) = removals.next().await {
+            step.removed.extend(removed?);
+        }
+        drop(removals);
+        Ok(step)
+    }
+
+    /// What of a page is due, as read.
+    fn due(&self, pass: &Pass, ground: &Ground, base: &[u8], entry: Entry) -> Option<(ObjectKey, Stored, Expiry)> {
+        let Entry { key: at, value } = entry;
+        let key: ObjectKey = std::str::from_utf8(at.get(base.len()..)?).ok()?.parse().ok()?;
+        let bytes = value?;
+        let record = ObjectRecord::decode(&bytes).ok()?;
+        let written = record.last_modified;
+        let expiry = match &record.content {
+            Some(content) => {
+                let size = content.manifest().ok()?.size();
+                ground.rules.expiry(key.as_str(), &content.tags, size, written, pass.calendar)
+            }
+            None => ground.rules.marker_expiry(key.as_str(), written, pass.calendar),
+        };
+        let expiry = expiry.filter(|expiry| expiry.at <= ground.now)?;
+        Some((key, Stored { key: at, bytes, record }, expiry))
+    }
+
+    /// Removes or hides what is due, if it still is what was read.
+    async fn expire(
+        &self,
+        pass: &Pass,
+        ground: &Ground,
+        key: ObjectKey,
+        stored: Stored,
+        expiry: Expiry,
+    ) -> Result<Option<Removed>, Error> {
+        let _held = self.locks.lock(&pass.bucket, &key).await;
+        let version = stored.record.version;
+        let guarded = pass.guarded(ground);
+        let (batch, what) = match (stored.record.is_delete_marker(), ground.bucket().versioning) {
+            (true, _) => {
+                let below = schema::noncurrents_of(&pass.bucket, &key);
+                if !self.meta.page(Scan::prefix(&below, 1)).await?.is_empty() {
+                    return Ok(None);
+                }
+                let removal = self.plan_removal(&pass.bucket, &key, stored).await?;
+                (joined(guarded, removal), What::Marker(version))
+            }
+            (false, Versioning::Off) => {
+                if permit_removal(&stored.record, false, ground.now).is_err() {
+                    return Ok(None);
+                }
+                let removal = self.plan_removal(&pass.bucket, &key, stored).await?;
+                (joined(guarded, removal), What::Object)
+            }
+            (false, Versioning::Enabled | Versioning::Suspended) => {
+                let marker = NewVersion { content: None, along: guarded };
+                let (batch, added) = self.plan_addition(&ground.stored, &key, Slot::Whole(stored), &marker).await?;
+                (batch, What::Hidden(added.version.unwrap_or(arqueta_model::VersionId::Null)))
+            }
+        };
+        match self.commit_freeing(batch).await {
+            // Written anew, removed, or the rules are others: the next round looks again.
+            Err(arqueta_store::Error::Conflict) => Ok(None),
+            outcome => {
+                outcome?;
+                Ok(Some(Removed { key, what, rule: expiry.rule }))
+            }
+        }
+    }
+}
+
+/// Both, as one.
+pub(super) fn joined(mut batch: Batch, other: Batch) -> Batch {
+    batch.preconditions.extend(other.preconditions);
+    batch.writes.extend(other.writes);
+    batch
+}

@@ -1,0 +1,174 @@
+//! What the walks over currents, noncurrents and uploads share.
+
+use std::sync::Arc;
+
+use arqueta_model::{AccountId, BucketName, ObjectKey, Timestamp, UploadId, VersionId};
+use arqueta_store::{Batch, Precondition};
+use bytes::Bytes;
+
+use super::rules::{Calendar, Expiry, Rules};
+use crate::buckets::StoredBucket;
+use crate::record::{BucketDocument, BucketRecord};
+use crate::{Engine, Error};
+
+/// Removals under way at once: enough to share a sync, few enough to leave requests their turn.
+pub(super) const CONCURRENT: usize = 16;
+
+/// Records read in one step.
+pub(super) const PAGE: usize = 1000;
+
+/// What a bucket's walk stands on. Each step reads the rules anew.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// What a day is.
+    pub calendar: Calendar,
+    /// What must hold besides, for anything to be removed: that the one who walks may still.
+    pub fence: Option<Precondition>,
+}
+
+/// What a step came to.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Records looked at.
+    pub seen: u64,
+    /// What went.
+    pub removed: Vec<Removed>,
+    /// Where the next step begins; `None` at the end.
+    pub next: Option<Bytes>,
+}
+
+/// A bucket that has rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruled {
+    /// Its name.
+    pub bucket: BucketName,
+    /// When it was made: a bucket made again is another one.
+    pub created: Timestamp,
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// The rules, as the bucket keeps them.
+    pub document: String,
+}
+
+/// Something that lifecycle removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Its key.
+    pub key: ObjectKey,
+    /// What it was.
+    pub what: What,
+    /// The rule that said so.
+    pub rule: String,
+}
+
+/// What went, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// An object, for good.
+    Object,
+    /// An object has a delete marker above it now, with this version id.
+    Hidden(VersionId),
+    /// A noncurrent version, for good.
+    Version(VersionId),
+    /// A delete marker that had nothing below it.
+    Marker(VersionId),
+    /// An upload with its parts.
+    Upload(UploadId),
+}
+
+/// The bucket and its rules as of a step.
+pub(super) struct Ground {
+    pub stored: StoredBucket,
+    pub rules: Rules,
+    pub now: Timestamp,
+}
+
+impl Ground {
+    /// The bucket's record.
+    pub fn bucket(&self) -> &Arc<BucketRecord> {
+        &self.stored.record
+    }
+}
+
+impl Pass {
+    /// Begins a removal: it happens under the rules that were read, by who may walk, or not at all.
+    pub(super) fn guarded(&self, ground: &Ground) -> Batch {
+        let key = crate::schema::bucket(&self.bucket);
+        let batch = Batch::default().unchanged(key, Some(ground.stored.bytes.clone()));
+        self.fence.iter().cloned().fold(batch, Batch::require)
+    }
+}
+
+impl Engine {
+    /// The rules of a bucket, if it has any and still is.
+    pub(super) async fn ground(&self, bucket: &BucketName) -> Result<Option<Ground>, Error> {
+        let stored = match self.stored_bucket(bucket).await {
+            Err(Error::NoSuchBucket) => return Ok(None),
+            stored => stored?,
+        };
+        let Some(text) = stored.record.documents.get(&BucketDocument::Lifecycle) else { return Ok(None) };
+        let rules = Rules::from_document(text)?;
+        Ok(Some(Ground { rules, stored, now: self.clock.now() }))
+    }
+
+    /// The rules of a bucket by its record, for what is told of an object.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn lifecycle_rules(&self, bucket: &BucketRecord) -> Result<Option<Arc<Rules>>, Error> {
+        let Some(text) = bucket.documents.get(&BucketDocument::Lifecycle) else { return Ok(None) };
+        if let Some((known, rules)) = self.lifecycle.known.get(&bucket.name)
+            && *known == **text
+        {
+            return Ok(Some(rules));
+        }
+        let rules = Arc::new(Rules::from_document(text)?);
+        self.lifecycle.known.insert(bucket.name.clone(), (text.as_str().into(), rules.clone()));
+        Ok(Some(rules))
+    }
+
+    /// When the current version of a key goes, under the rules of its bucket.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Damaged`].
+    pub async fn expiry(
+        &self,
+        bucket: &BucketRecord,
+        key: &ObjectKey,
+        calendar: Calendar,
+    ) -> Result<Option<Expiry>, Error> {
+        let Some(rules) = self.lifecycle_rules(bucket)? else { return Ok(None) };
+        let Some(current) = self.current(&bucket.name, key).await? else { return Ok(None) };
+        let record = current.record;
+        let Some(content) = &record.content else { return Ok(None) };
+        let size = content.manifest()?.size();
+        Ok(rules.expiry(key.as_str(), &content.tags, size, record.last_modified, calendar))
+    }
+
+    /// Buckets that have rules.
+    ///
+    /// # Errors
+    /// [`Error::Store`]. A damaged bucket is left out: it cannot say what is to go.
+    pub async fn buckets_with_lifecycle(&self) -> Result<Vec<Ruled>, Error> {
+        let (mut found, mut scan) = (Vec::new(), arqueta_store::Scan::prefix(crate::schema::BUCKETS, PAGE));
+        loop {
+            let page = self.meta.page(scan.clone()).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            scan.start = [&last.key[..], &[0]].concat().into();
+            for bytes in page.into_iter().filter_map(|entry| entry.value) {
+                let Ok(mut bucket) = <BucketRecord as crate::record::Record>::decode(&bytes) else { continue };
+                if let Some(document) = bucket.documents.remove(&BucketDocument::Lifecycle) {
+                    let BucketRecord { name: bucket, created, owner, .. } = bucket;
+                    found.push(Ruled { bucket, created, owner, document });
+                }
+            }
+        }
+    }
+
+    /// Resolves when the rules of a bucket were changed since it was last asked.
+    pub async fn lifecycle_changed(&self) {
+        self.lifecycle.changed.notified().await;
+    }
+}
