@@ -17,6 +17,8 @@ BUCKET, OBJECT, NEW = "arn:aws:s3:::{b}", "arn:aws:s3:::{b}/k", "arn:aws:s3:::{b
 XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 VERSIONING = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
 CORS = "<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>{origin}</AllowedOrigin></CORSRule></CORSConfiguration>"
+LIFECYCLE = ("<LifecycleConfiguration><Rule><ID>r</ID><Filter><Prefix>none/</Prefix></Filter><Status>Enabled</Status>"
+             "<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>")
 TAGS = "<Tagging><TagSet><Tag><Key>{tag}</Key><Value>1</Value></Tag></TagSet></Tagging>"
 OWNERSHIP = "<OwnershipControls><Rule><ObjectOwnership>{who}</ObjectOwnership></Rule></OwnershipControls>"
 BLOCK = "<PublicAccessBlockConfiguration><BlockPublicAcls>{on}</BlockPublicAcls></PublicAccessBlockConfiguration>"
@@ -120,6 +122,7 @@ ROWS = [
     bucket("PutBucketAccelerateConfiguration", "PUT", "?accelerate", "PutAccelerateConfiguration",
            "<AccelerateConfiguration><Status>Suspended</Status></AccelerateConfiguration>"),
     bucket("PutBucketNotificationConfiguration", "PUT", "?notification", "PutBucketNotification", "<NotificationConfiguration/>"),
+    bucket("PutBucketLifecycleConfiguration", "PUT", "?lifecycle", "PutLifecycleConfiguration", LIFECYCLE),
     bucket("DeleteBucketLifecycle", "DELETE", "?lifecycle", "PutLifecycleConfiguration", allowed=(204, None)),
     bucket("DeleteBucketReplication", "DELETE", "?replication", "PutReplicationConfiguration", allowed=(204, None)),
     bucket("DeleteBucketWebsite", "DELETE", "?website", "DeleteBucketWebsite", allowed=(204, None)),

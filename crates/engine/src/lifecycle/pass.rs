@@ -7,7 +7,7 @@ use arqueta_store::{Batch, Precondition};
 use bytes::Bytes;
 
 use super::rules::{Calendar, Expiry, Rules};
-use crate::buckets::StoredBucket;
+use crate::buckets::stored::StoredBucket;
 use crate::record::{BucketDocument, BucketRecord};
 use crate::{Engine, Error};
 

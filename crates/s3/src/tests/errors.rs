@@ -50,7 +50,7 @@ async fn what_is_not_served_says_so() {
     for (method, uri) in [
         ("GET", "/bucket/k?torrent"),
         ("PUT", "/bucket?logging"),
-        ("PUT", "/bucket?lifecycle"),
+        ("PUT", "/bucket?replication"),
         ("POST", "/bucket/k?restore"),
     ] {
         let draft = if method == "GET" {

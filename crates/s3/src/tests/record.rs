@@ -323,6 +323,7 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
         ("DeletePublicAccessBlock", "DELETE", "/bucket?publicAccessBlock"),
         ("PutBucketAcl", "PUT", "/bucket?acl"),
         ("PutBucketCors", "PUT", "/bucket?cors"),
+        ("PutBucketLifecycleConfiguration", "PUT", "/bucket?lifecycle"),
         ("PutBucketEncryption", "PUT", "/bucket?encryption"),
         ("PutBucketOwnershipControls", "PUT", "/bucket?ownershipControls"),
         ("PutBucketPolicy", "PUT", "/bucket?policy"),
