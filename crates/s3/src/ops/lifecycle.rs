@@ -101,7 +101,7 @@ impl Operations {
         bucket: Option<&BucketRecord>,
         key: &ObjectKey,
         upload: UploadId,
-    ) -> (Option<s3s::dto::Timestamp>, Option<String>) {
+    ) -> (Option<Timestamp>, Option<String>) {
         let rules = bucket.and_then(|bucket| self.engine.lifecycle_rules(bucket).ok().flatten());
         let expiry = rules.and_then(|rules| rules.abort_expiry(key.as_str(), upload_started(upload), self.calendar));
         expiry.map(|expiry| (exact(expiry.at), expiry.rule)).unzip()
