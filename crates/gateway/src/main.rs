@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use arqueta_gateway::{Cli, run};
 use clap::Parser;
-use tikv_jemallocator::Jemalloc;
 
 /// glibc's allocator keeps what a flood of requests took; this one gives it back within seconds.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
