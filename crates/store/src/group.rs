@@ -1,8 +1,10 @@
 //! Group commit: one thread takes all the requests that wait, has them applied together, and
 //! answers each, so that concurrent writers share one sync.
 
+use std::fmt;
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -46,6 +48,14 @@ struct Waiting {
 pub(crate) struct Committer {
     queue: Option<Sender<Waiting>>,
     thread: Option<JoinHandle<()>>,
+    in_line: Option<Mutex<InLine>>,
+}
+
+/// The work of the thread, done by those who submit: where everything happens on one thread, it
+/// happens in the same order every time.
+struct InLine {
+    apply: Box<dyn Apply>,
+    requests: Receiver<Waiting>,
 }
 
 impl Committer {
@@ -53,7 +63,14 @@ impl Committer {
     pub(crate) fn start(name: &str, apply: impl Apply) -> io::Result<Self> {
         let (queue, requests) = mpsc::channel();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(apply, &requests))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), in_line: None })
+    }
+
+    /// Starts no thread.
+    pub(crate) fn in_line(apply: impl Apply) -> Self {
+        let (queue, requests) = mpsc::channel();
+        let in_line = Mutex::new(InLine { apply: Box::new(apply), requests });
+        Self { queue: Some(queue), thread: None, in_line: Some(in_line) }
     }
 
     /// Submits a request and waits for its answer. Once submitted it is applied, even if the
@@ -63,13 +80,37 @@ impl Committer {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         queue.send(Waiting { request, reply }).map_err(|_| Error::Closed)?;
+        if let Some(in_line) = &self.in_line {
+            // Whoever is about to submit, too, joins the group.
+            tokio::task::yield_now().await;
+            in_line.lock().unwrap_or_else(PoisonError::into_inner).work();
+        }
         answer.await.map_err(|_| Error::Closed)?
+    }
+}
+
+impl InLine {
+    /// Applies what waits.
+    fn work(&mut self) {
+        let (group, replies): Group = self.requests.try_iter().map(|it| (it.request, it.reply)).unzip();
+        if !group.is_empty() {
+            answer(replies, self.apply.apply(&group));
+        }
+    }
+}
+
+impl fmt::Debug for InLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InLine").finish_non_exhaustive()
     }
 }
 
 impl Drop for Committer {
     fn drop(&mut self) {
         self.queue = None;
+        if let Some(in_line) = self.in_line.take() {
+            in_line.into_inner().unwrap_or_else(PoisonError::into_inner).work();
+        }
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been told to its callers by their dropped channels.
             let _ = thread.join();
@@ -82,10 +123,14 @@ fn run(mut apply: impl Apply, requests: &Receiver<Waiting>) {
     while let Ok(first) = requests.recv() {
         let (group, replies) = gather(requests, first, before);
         before = group.len();
-        for (reply, answer) in replies.into_iter().zip(apply.apply(&group)) {
-            // Nobody listening means that the caller gave up: the outcome stands all the same.
-            let _ = reply.send(answer);
-        }
+        answer(replies, apply.apply(&group));
+    }
+}
+
+fn answer(replies: Vec<oneshot::Sender<Result<(), Error>>>, answers: Vec<Result<(), Error>>) {
+    for (reply, answer) in replies.into_iter().zip(answers) {
+        // Nobody listening means that the caller gave up: the outcome stands all the same.
+        let _ = reply.send(answer);
     }
 }
 
@@ -164,6 +209,23 @@ mod tests {
         let sizes = sizes.lock().unwrap().clone();
         assert_eq!((sizes[0], sizes.iter().sum::<usize>()), (1, 65));
         assert!(sizes.len() <= 3, "{sizes:?}: 64 waiting requests need at most two groups");
+    }
+
+    #[tokio::test]
+    async fn without_a_thread_those_who_submit_together_share_a_group() {
+        let (permit, permits) = mpsc::channel();
+        let sizes: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let committer = Committer::in_line(Gate { permits, sizes: Arc::clone(&sizes) });
+        (0..3).for_each(|_| permit.send(()).unwrap());
+        let submit = |n| committer.submit(Request::Trim(Position(n)));
+        let answers = futures::future::join_all((0..5).map(submit)).await;
+        assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false, true]);
+        submit(0).await.unwrap();
+        let mut given_up = Box::pin(submit(0));
+        assert!(futures::poll!(&mut given_up).is_pending());
+        drop(given_up);
+        drop(committer);
+        assert_eq!(*sizes.lock().unwrap(), [5, 1, 1]);
     }
 
     #[tokio::test]

@@ -77,6 +77,8 @@ pub(crate) struct Tuning {
     pub(crate) limit_bytes: u64,
     /// Bytes of index pages in memory at which a checkpoint starts; at twice as many writers wait.
     pub(crate) waiting_bytes: usize,
+    /// No threads: who commits does their work, so that a simulation can repeat itself.
+    pub(crate) in_line: bool,
 }
 
 impl Default for Tuning {
@@ -86,6 +88,7 @@ impl Default for Tuning {
             checkpoint_bytes: 16 << 20,
             limit_bytes: 64 << 20,
             waiting_bytes: 32 << 20,
+            in_line: false,
         }
     }
 }
@@ -156,7 +159,10 @@ impl RedbStore {
     ) -> Result<Self, Error> {
         let view = Arc::new(View::default());
         let writer = Writer::new(Opener::new(disk, path, options, tuning), view.clone())?;
-        let committer = Committer::start("meta-commit", writer)?;
+        let committer = match tuning.in_line {
+            true => Committer::in_line(writer),
+            false => Committer::start("meta-commit", writer)?,
+        };
         Ok(Self { view, committer })
     }
 

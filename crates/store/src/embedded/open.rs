@@ -81,7 +81,7 @@ impl Opener {
     }
 
     fn database(&self, path: &Path) -> Result<(Database, Staged), Error> {
-        let staged = Staged::new(self.disk.database(path)?)?;
+        let staged = Staged::new(self.disk.database(path)?, self.tuning.in_line)?;
         let opened = guarded(|| {
             let mut builder = Builder::new();
             builder.set_cache_size(self.options.cache_bytes);

@@ -62,10 +62,13 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether there is no thread: redb's syncs write out themselves.
+    in_line: bool,
 }
 
 impl Staged {
-    pub(super) fn new(file: Box<dyn StorageBackend>) -> io::Result<Self> {
+    /// `in_line` for no thread.
+    pub(super) fn new(file: Box<dyn StorageBackend>, in_line: bool) -> io::Result<Self> {
         let len = file.len()?;
         let state = State {
             view: HashMap::new(),
@@ -79,7 +82,10 @@ impl Staged {
             stop: false,
         };
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        let shared = Arc::new(Shared { file, state, changed, thread: Mutex::default() });
+        let shared = Arc::new(Shared { file, state, changed, thread: Mutex::default(), in_line });
+        if in_line {
+            return Ok(Self(shared));
+        }
         let worker = shared.clone();
         let thread = std::thread::Builder::new().name("meta-checkpoint".to_owned()).spawn(move || worker.run())?;
         *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
@@ -109,8 +115,9 @@ impl Staged {
 
     /// Has a refused epoch written again. Does not wait.
     pub(super) fn retry(&self) {
-        if self.0.state().failure.take().is_some() {
-            self.0.changed.notify_all();
+        let refused = self.0.state().failure.take().is_some();
+        if refused {
+            self.0.look();
         }
     }
 
@@ -160,21 +167,42 @@ impl Shared {
             if state.stop {
                 return;
             }
-            let Some(epoch) = state.closed.front().cloned() else { continue };
             drop(state);
-            // Whoever waits for this epoch must not wait for a thread that is gone.
-            let written = catch_unwind(AssertUnwindSafe(|| self.write_out(&epoch)));
-            let written = written.unwrap_or_else(|_| Err(io::Error::other("writing a checkpoint panicked")));
-            let mut state = self.state();
-            match written {
-                Ok(()) => state.done(&epoch),
-                Err(error) => {
-                    tracing::error!(%error, "a checkpoint of the metadata cannot be written");
-                    state.failure = Some(Arc::new(error));
-                }
-            }
-            drop(state);
+            self.next_epoch();
             self.changed.notify_all();
+        }
+    }
+
+    /// Something is to be written, or to be tried again.
+    fn look(&self) {
+        if self.in_line {
+            while self.next_epoch() {}
+        } else {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Writes out the next epoch, if there is one and none was refused. Whether it is in the file.
+    fn next_epoch(&self) -> bool {
+        let epoch = {
+            let state = self.state();
+            state.closed.front().filter(|_| state.failure.is_none()).cloned()
+        };
+        let Some(epoch) = epoch else { return false };
+        // Whoever waits for this epoch must not wait for a thread that is gone.
+        let written = catch_unwind(AssertUnwindSafe(|| self.write_out(&epoch)));
+        let written = written.unwrap_or_else(|_| Err(io::Error::other("writing a checkpoint panicked")));
+        let mut state = self.state();
+        match written {
+            Ok(()) => {
+                state.done(&epoch);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "a checkpoint of the metadata cannot be written");
+                state.failure = Some(Arc::new(error));
+                false
+            }
         }
     }
 
@@ -307,7 +335,7 @@ impl StorageBackend for Staged {
         state.closed.push_back(Arc::new(epoch));
         state.closings += 1;
         drop(state);
-        self.0.changed.notify_all();
+        self.0.look();
         Ok(())
     }
 
@@ -450,7 +478,7 @@ mod tests {
         #[test]
         fn a_staged_file_is_a_file(steps in prop::collection::vec(step(), 1..60)) {
             let file = Flaky::default();
-            let staged = Staged::new(Box::new(file.clone())).unwrap();
+            let staged = Staged::new(Box::new(file.clone()), false).unwrap();
             let (mut model, mut synced) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
@@ -496,7 +524,7 @@ mod tests {
     #[test]
     fn a_refused_epoch_is_written_whole_again() {
         let file = Flaky::default();
-        let staged = Staged::new(Box::new(file.clone())).unwrap();
+        let staged = Staged::new(Box::new(file.clone()), false).unwrap();
         staged.set_len(8192).unwrap();
         staged.write(0, &[1; 8192]).unwrap();
         file.0.failing.store(true, Ordering::SeqCst);

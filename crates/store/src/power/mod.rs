@@ -31,6 +31,15 @@ const JOURNAL: &str = "meta.journal";
 /// Where the blobs live on a recorder, and in an exported folder.
 const BLOBS: &str = "blobs";
 
+/// Small sizes, so that a short test sees every turn of the metadata.
+const SMALL: Tuning = Tuning {
+    journal: arqueta_journal::Options { segment_bytes: 48 << 10, spares: 2 },
+    checkpoint_bytes: 96 << 10,
+    limit_bytes: 384 << 10,
+    waiting_bytes: 1 << 20,
+    in_line: false,
+};
+
 /// What becomes of writes that were not synced when the power went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
@@ -87,14 +96,16 @@ impl Recorder {
     /// # Errors
     /// As [`RedbStore::open`].
     pub fn meta(&self) -> Result<RedbStore, Error> {
-        // Small, so that a short test sees every turn of it.
-        let tuning = Tuning {
-            journal: arqueta_journal::Options { segment_bytes: 48 << 10, spares: 2 },
-            checkpoint_bytes: 96 << 10,
-            limit_bytes: 384 << 10,
-            waiting_bytes: 1 << 20,
-        };
-        self.meta_with(tuning)
+        self.meta_with(SMALL)
+    }
+
+    /// [`Recorder::meta`] without threads of its own: whoever commits does all the work. On a
+    /// runtime of one thread the same calls then give the same recording.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    pub fn meta_in_line(&self) -> Result<RedbStore, Error> {
+        self.meta_with(Tuning { in_line: true, ..SMALL })
     }
 
     /// [`Recorder::meta`] with the sizes that a gateway has.
