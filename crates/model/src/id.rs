@@ -12,8 +12,40 @@ pub struct ParseIdError;
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
+    #[cfg(any(test, feature = "testing"))]
+    if repeatable::fill(&mut bytes) {
+        return bytes;
+    }
     getrandom::fill(&mut bytes).expect("the operating system's random generator works, or nothing here is safe");
     bytes
+}
+
+/// Identifiers that a simulation can draw again.
+#[cfg(any(test, feature = "testing"))]
+pub mod repeatable {
+    use std::cell::Cell;
+
+    use sha2::{Digest as _, Sha256};
+
+    thread_local! {
+        /// The seed, and how many were drawn since.
+        static DRAWN: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+    }
+
+    /// From here on this thread draws its identifiers from `seed`; from the operating system again
+    /// for `None`. Not key material, which is never drawn here.
+    pub fn seed(seed: Option<u64>) {
+        DRAWN.set(seed.map(|seed| (seed, 0)));
+    }
+
+    pub(super) fn fill(bytes: &mut [u8]) -> bool {
+        let Some((seed, drawn)) = DRAWN.get() else { return false };
+        DRAWN.set(Some((seed, drawn + 1)));
+        let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(drawn.to_be_bytes()).finalize();
+        // No identifier is longer than a digest.
+        bytes.copy_from_slice(&digest[..bytes.len()]);
+        true
+    }
 }
 
 macro_rules! random_id {
@@ -163,5 +195,17 @@ mod tests {
         for text in ["", "NULL", "zz", &"AB".repeat(16), &"ab".repeat(15)] {
             assert!(text.parse::<VersionId>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn identifiers_repeat_where_that_was_asked_for() {
+        let draw = || (BlobId::random(), RequestId::random());
+        repeatable::seed(Some(7));
+        let (first, second) = (draw(), draw());
+        repeatable::seed(Some(7));
+        assert_eq!((draw(), draw()), (first, second));
+        assert_ne!(first, second);
+        repeatable::seed(None);
+        assert_ne!(draw(), first);
     }
 }

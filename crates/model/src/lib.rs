@@ -38,6 +38,8 @@ pub use caller::{
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use context::{BUCKET_CONTEXT_KEY, ContextError, EncryptionContext};
+#[cfg(any(test, feature = "testing"))]
+pub use id::repeatable;
 pub use id::{BlobId, BucketKeyId, ObjectId, PartId, RequestId, UploadId, VersionId};
 pub use name::{BucketName, NameError, ObjectKey};
 pub use served::Served;

@@ -12,5 +12,5 @@ pub(crate) fn is_multi_region_id(text: &str) -> bool {
 
 /// A fresh key id: a UUID, version 4.
 pub(crate) fn new_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+    uuid::Builder::from_random_bytes(*arqueta_model::ObjectId::random().as_bytes()).into_uuid().to_string()
 }
