@@ -1,0 +1,271 @@
+//! Calls and what is said to them: by the model, whose ids are numbers of calls, and by a gateway,
+//! whose ids are texts.
+
+use std::fmt;
+
+/// What a call made: a version, a key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Id {
+    /// The version of an object in a bucket without versions.
+    Null,
+    /// Made by the call of this number.
+    Of(u32),
+    /// No call that the model knows of.
+    Unknown,
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => write!(f, "null"),
+            Self::Of(number) => write!(f, "#{number}"),
+            Self::Unknown => write!(f, "#?"),
+        }
+    }
+}
+
+/// How an object is to be encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode<I> {
+    /// As the bucket says.
+    Default,
+    /// Under a KMS key, by way of a bucket key or not.
+    Kms(I, bool),
+    /// Under the customer's key.
+    Customer,
+}
+
+/// How an object is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sse<I> {
+    /// SSE-S3.
+    Managed,
+    Kms(I),
+    Customer,
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call<I> {
+    MakeBucket(&'static str),
+    DropBucket(&'static str),
+    ListBuckets,
+    /// PutBucketVersioning: enabled or suspended.
+    Version(&'static str, bool),
+    Versioning(&'static str),
+    /// PutBucketEncryption.
+    Default(&'static str, Option<I>),
+    DefaultOf(&'static str),
+    Put {
+        bucket: &'static str,
+        key: &'static str,
+        /// Seed and length of its body, and the body's print.
+        body: (u64, usize),
+        print: u64,
+        mode: Mode<I>,
+        /// `If-None-Match: *`.
+        fresh: bool,
+    },
+    Copy {
+        from: (&'static str, &'static str),
+        to: (&'static str, &'static str),
+    },
+    Get {
+        bucket: &'static str,
+        key: &'static str,
+        version: Option<I>,
+    },
+    Delete {
+        bucket: &'static str,
+        key: &'static str,
+        version: Option<I>,
+    },
+    /// ListObjectVersions.
+    Versions(&'static str),
+    CreateKey,
+    /// `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` or `CancelKeyDeletion`.
+    Key(&'static str, I),
+    ListKeys,
+    Describe(I),
+    CreateTrail(&'static str),
+    DeleteTrail(&'static str),
+    /// StartLogging or StopLogging.
+    Logging(&'static str, bool),
+    /// PutEventSelectors: writes only, or all.
+    Select(&'static str, bool),
+    TrailStatus(&'static str),
+    Selection(&'static str),
+    CreateUser(&'static str),
+    DeleteUser(&'static str),
+    ListUsers,
+}
+
+/// One version or delete marker of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row<I> {
+    pub key: String,
+    pub id: I,
+    pub latest: bool,
+    pub marker: bool,
+}
+
+/// By key, versions before delete markers: how they follow each other a document does not tell.
+pub fn in_order<I>(mut rows: Vec<Row<I>>) -> Vec<Row<I>> {
+    rows.sort_by(|one, other| (&one.key, one.marker).cmp(&(&other.key, other.marker)));
+    rows
+}
+
+/// What was said to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said<I> {
+    Done,
+    Made(I),
+    Body {
+        id: I,
+        print: u64,
+        sse: Sse<I>,
+    },
+    Rows(Vec<Row<I>>),
+    Names(Vec<String>),
+    /// In no order.
+    Ids(Vec<I>),
+    State(String),
+    Encryption(Option<I>),
+    Refused(&'static str),
+    /// A code that the model does not have.
+    RefusedOddly(String),
+}
+
+impl<I> Call<I> {
+    /// The same call with other ids.
+    pub fn with<J>(&self, id: impl Fn(&I) -> J) -> Call<J> {
+        match self {
+            Self::MakeBucket(name) => Call::MakeBucket(*name),
+            Self::DropBucket(name) => Call::DropBucket(*name),
+            Self::ListBuckets => Call::ListBuckets,
+            Self::Version(name, on) => Call::Version(*name, *on),
+            Self::Versioning(name) => Call::Versioning(*name),
+            Self::Default(name, key) => Call::Default(*name, key.as_ref().map(id)),
+            Self::DefaultOf(name) => Call::DefaultOf(*name),
+            Self::Put { bucket, key, body, print, mode, fresh } => {
+                let mode = match mode {
+                    Mode::Default => Mode::Default,
+                    Mode::Kms(key, bucket_key) => Mode::Kms(id(key), *bucket_key),
+                    Mode::Customer => Mode::Customer,
+                };
+                Call::Put { bucket: *bucket, key: *key, body: *body, print: *print, mode, fresh: *fresh }
+            }
+            Self::Copy { from, to } => Call::Copy { from: *from, to: *to },
+            Self::Get { bucket, key, version } => {
+                Call::Get { bucket: *bucket, key: *key, version: version.as_ref().map(id) }
+            }
+            Self::Delete { bucket, key, version } => {
+                Call::Delete { bucket: *bucket, key: *key, version: version.as_ref().map(id) }
+            }
+            Self::Versions(name) => Call::Versions(*name),
+            Self::CreateKey => Call::CreateKey,
+            Self::Key(change, key) => Call::Key(*change, id(key)),
+            Self::ListKeys => Call::ListKeys,
+            Self::Describe(key) => Call::Describe(id(key)),
+            Self::CreateTrail(name) => Call::CreateTrail(*name),
+            Self::DeleteTrail(name) => Call::DeleteTrail(*name),
+            Self::Logging(name, on) => Call::Logging(*name, *on),
+            Self::Select(name, writes_only) => Call::Select(*name, *writes_only),
+            Self::TrailStatus(name) => Call::TrailStatus(*name),
+            Self::Selection(name) => Call::Selection(*name),
+            Self::CreateUser(name) => Call::CreateUser(*name),
+            Self::DeleteUser(name) => Call::DeleteUser(*name),
+            Self::ListUsers => Call::ListUsers,
+        }
+    }
+
+    /// Whether keys or defaults change, which other calls look at before they act.
+    pub const fn unsettles(&self) -> bool {
+        matches!(self, Self::Key(..) | Self::Default(..))
+    }
+
+    /// The event that the record must have of it: source and name. Nothing for calls on objects,
+    /// which nobody selected.
+    pub const fn recorded(&self) -> Option<(&'static str, &'static str)> {
+        const S3: &str = "s3.amazonaws.com";
+        const KMS: &str = "kms.amazonaws.com";
+        const TRAIL: &str = "cloudtrail.amazonaws.com";
+        const IAM: &str = "iam.amazonaws.com";
+        Some(match self {
+            Self::MakeBucket(_) => (S3, "CreateBucket"),
+            Self::DropBucket(_) => (S3, "DeleteBucket"),
+            Self::ListBuckets => (S3, "ListBuckets"),
+            Self::Version(..) => (S3, "PutBucketVersioning"),
+            Self::Versioning(_) => (S3, "GetBucketVersioning"),
+            Self::Default(..) => (S3, "PutBucketEncryption"),
+            Self::DefaultOf(_) => (S3, "GetBucketEncryption"),
+            Self::Put { .. } | Self::Copy { .. } | Self::Get { .. } | Self::Delete { .. } | Self::Versions(_) => {
+                return None;
+            }
+            Self::CreateKey => (KMS, "CreateKey"),
+            Self::Key(change, _) => (KMS, change),
+            Self::ListKeys => (KMS, "ListKeys"),
+            Self::Describe(_) => (KMS, "DescribeKey"),
+            Self::CreateTrail(_) => (TRAIL, "CreateTrail"),
+            Self::DeleteTrail(_) => (TRAIL, "DeleteTrail"),
+            Self::Logging(_, true) => (TRAIL, "StartLogging"),
+            Self::Logging(_, false) => (TRAIL, "StopLogging"),
+            Self::Select(..) => (TRAIL, "PutEventSelectors"),
+            Self::TrailStatus(_) => (TRAIL, "GetTrailStatus"),
+            Self::Selection(_) => (TRAIL, "GetEventSelectors"),
+            Self::CreateUser(_) => (IAM, "CreateUser"),
+            Self::DeleteUser(_) => (IAM, "DeleteUser"),
+            Self::ListUsers => (IAM, "ListUsers"),
+        })
+    }
+
+    /// Whether it changes nothing.
+    pub const fn reads_only(&self) -> bool {
+        matches!(
+            self,
+            Self::ListBuckets
+                | Self::Versioning(_)
+                | Self::DefaultOf(_)
+                | Self::Get { .. }
+                | Self::Versions(_)
+                | Self::ListKeys
+                | Self::Describe(_)
+                | Self::TrailStatus(_)
+                | Self::Selection(_)
+                | Self::ListUsers
+        )
+    }
+}
+
+impl<I> Said<I> {
+    /// The same with other ids.
+    pub fn with<J>(&self, id: impl Fn(&I) -> J) -> Said<J> {
+        match self {
+            Self::Done => Said::Done,
+            Self::Made(made) => Said::Made(id(made)),
+            Self::Body { id: of, print, sse } => {
+                let sse = match sse {
+                    Sse::Managed => Sse::Managed,
+                    Sse::Kms(key) => Sse::Kms(id(key)),
+                    Sse::Customer => Sse::Customer,
+                };
+                Said::Body { id: id(of), print: *print, sse }
+            }
+            Self::Rows(rows) => {
+                let row = |row: &Row<I>| Row {
+                    key: row.key.clone(),
+                    id: id(&row.id),
+                    latest: row.latest,
+                    marker: row.marker,
+                };
+                Said::Rows(rows.iter().map(row).collect())
+            }
+            Self::Names(names) => Said::Names(names.clone()),
+            Self::Ids(ids) => Said::Ids(ids.iter().map(id).collect()),
+            Self::State(state) => Said::State(state.clone()),
+            Self::Encryption(key) => Said::Encryption(key.as_ref().map(id)),
+            Self::Refused(code) => Said::Refused(code),
+            Self::RefusedOddly(code) => Said::RefusedOddly(code.clone()),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A simulation of the whole gateway: several clients call S3, KMS, IAM and CloudTrail at once, in
+//! process, over the very stack that `arqueta serve` wires. Operations of the stores and the record
+//! happen one at a time in an order that a seed gives; they fail where the seed says so; the power goes
+//! between any two of them. Afterwards the gateway and a small model of it agree on everything that
+//! was acknowledged, and the record tells every change.
+//!
+//! ```text
+//! cargo test -p arqueta-tests --test simulation            500 seeds
+//! ARQUETA_NIGHTLY=1 cargo test … --test simulation         many more
+//! ARQUETA_SEED=17 cargo test … --test simulation           one seed, with its trace
+//! ```
+//!
+//! How the parts play together: [`program`] draws calls, [`client`] makes signed requests of them,
+//! [`stores`] and [`turns`] hold every operation until [`stage`] lets one go on, [`history`] keeps every
+//! state that [`model`] allows, [`check`] asks the gateway for everything and looks into the record.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod call;
+mod check;
+mod client;
+mod history;
+mod model;
+mod program;
+mod stage;
+mod stores;
+mod turns;
+mod world;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use self::world::{Size, run};
+
+const SEEDS: u64 = 500;
+const NIGHTLY: u64 = 50_000;
+const THREADS: usize = 2;
+/// So many failing seeds are told.
+const TOLD: usize = 5;
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[test]
+fn the_gateway_and_the_model_agree() {
+    if let Some(seed) = variable("ARQUETA_SEED") {
+        let ran = run(seed.parse().unwrap(), Size::USUAL);
+        ran.trace.iter().for_each(|line| println!("{line}"));
+        assert!(ran.failure.is_none(), "seed {seed}: {}", ran.failure.unwrap());
+        return;
+    }
+    let last = if variable("ARQUETA_NIGHTLY").is_some() { NIGHTLY } else { SEEDS };
+    let (next, failures) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let told = || failures.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= last || told().len() >= TOLD {
+                        return;
+                    }
+                    if let Some(failure) = run(seed, Size::USUAL).failure {
+                        told().push(format!("ARQUETA_SEED={seed} ({}): {failure}", smallest(seed)));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// The smallest run of the seed that fails, too, if there is one.
+fn smallest(seed: u64) -> String {
+    let mut size = Size::USUAL;
+    loop {
+        let Size { clients, calls, lives } = size;
+        let smaller = [
+            Size { lives: lives - 1, ..size },
+            Size { clients: clients - 1, ..size },
+            Size { calls: calls / 2, ..size },
+            Size { calls: calls - 1, ..size },
+        ];
+        let fails = |it: &Size| it.clients * it.calls * it.lives > 0 && run(seed, *it).failure.is_some();
+        match smaller.into_iter().find(fails) {
+            Some(smaller) => size = smaller,
+            None => return format!("fails from {size:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_seed_repeats_itself() {
+    for seed in 0..8 {
+        let (first, second) = (run(seed, Size::USUAL).trace, run(seed, Size::USUAL).trace);
+        let differs = first.iter().zip(&second).position(|(one, other)| one != other);
+        assert_eq!(differs.map(|at| (at, &first[at], &second[at])), None, "seed {seed}");
+        assert_eq!(first.len(), second.len(), "seed {seed}");
+        assert!(first.len() > 50, "seed {seed}: {} lines", first.len());
+    }
+}

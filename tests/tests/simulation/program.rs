@@ -1,0 +1,99 @@
+//! What clients do: random calls on few names, so that they meet.
+
+use arqueta_store::power::Dice;
+
+use crate::call::{Call, Mode};
+use crate::client::{OWN, body, print};
+use crate::history::History;
+
+const BUCKETS: [&str; 2] = ["bucket-a", "bucket-b"];
+const KEYS: [&str; 4] = ["a", "b", "c", OWN];
+const TRAILS: [&str; 2] = ["trail-one", "trail-two"];
+const USERS: [&str; 2] = ["ann", "ben"];
+const CHANGES: [&str; 4] = ["EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion"];
+/// Nothing; inside the metadata; a file.
+const SIZES: [usize; 5] = [0, 1, 300, 4000, 20_000];
+
+fn one<T: Copy>(dice: &mut Dice, of: &[T]) -> T {
+    of[dice.below(of.len())]
+}
+
+/// The next call of a client.
+pub fn draw(dice: &mut Dice, history: &History) -> Call<String> {
+    let (bucket, key) = (one(dice, &BUCKETS), one(dice, &KEYS));
+    match dice.below(100) {
+        0..6 => Call::MakeBucket(bucket),
+        6..8 => Call::DropBucket(bucket),
+        8..12 => Call::Version(bucket, dice.below(3) > 0),
+        12..15 => Call::Default(bucket, if dice.below(2) == 0 { some_key(dice, history) } else { None }),
+        15..35 => put(dice, history, bucket, key),
+        35..40 => Call::Copy { from: (bucket, KEYS[0]), to: (one(dice, &BUCKETS), one(dice, &KEYS[1..3])) },
+        40..55 => Call::Get { bucket, key, version: version(dice, history, bucket, key) },
+        55..65 => Call::Delete { bucket, key, version: version(dice, history, bucket, key) },
+        65..68 => Call::Versions(bucket),
+        68..71 => Call::CreateKey,
+        71..80 => {
+            // Repairs more often than it breaks, or nothing would work for long.
+            let change = CHANGES[[0, 0, 0, 1, 2, 3, 3][dice.below(7)]];
+            some_key(dice, history).map_or(Call::CreateKey, |key| Call::Key(change, key))
+        }
+        80..81 => Call::ListBuckets,
+        81..84 => Call::CreateTrail(one(dice, &TRAILS)),
+        84..86 => Call::DeleteTrail(one(dice, &TRAILS)),
+        86..90 => Call::Logging(one(dice, &TRAILS), dice.below(2) == 0),
+        90..93 => Call::Select(one(dice, &TRAILS), dice.below(2) == 0),
+        93..97 => Call::CreateUser(one(dice, &USERS)),
+        97..99 => Call::DeleteUser(one(dice, &USERS)),
+        _ => Call::ListUsers,
+    }
+}
+
+fn put(dice: &mut Dice, history: &History, bucket: &'static str, key: &'static str) -> Call<String> {
+    let drawn = (dice.roll(), one(dice, &SIZES));
+    let mode = match dice.below(2) {
+        _ if key == OWN => Mode::Customer,
+        0 => Mode::Default,
+        _ => some_key(dice, history).map_or(Mode::Default, |key| Mode::Kms(key, dice.below(3) > 0)),
+    };
+    let print = print(&body(drawn.0, drawn.1));
+    Call::Put { bucket, key, body: drawn, print, mode, fresh: dice.below(6) == 0 }
+}
+
+/// A key that somebody was told of.
+fn some_key(dice: &mut Dice, history: &History) -> Option<String> {
+    let known = history.made(|call| matches!(call, Call::CreateKey));
+    (!known.is_empty()).then(|| known[dice.below(known.len())].clone())
+}
+
+/// Mostly none; else one that somebody was told of.
+fn version(dice: &mut Dice, history: &History, bucket: &str, key: &str) -> Option<String> {
+    if dice.below(3) > 0 {
+        return None;
+    }
+    let known = history.made(|call| match call {
+        Call::Put { bucket: of, key: named, .. } | Call::Delete { bucket: of, key: named, version: None } => {
+            *of == bucket && *named == key
+        }
+        Call::Copy { to, .. } => *to == (bucket, key),
+        _ => false,
+    });
+    (!known.is_empty()).then(|| known[dice.below(known.len())].clone())
+}
+
+/// Calls that show everything there is, as far as names are known beforehand.
+pub fn look() -> Vec<Call<String>> {
+    let mut calls = vec![Call::ListBuckets, Call::ListUsers, Call::ListKeys];
+    for bucket in BUCKETS {
+        calls.extend([Call::Versioning(bucket), Call::DefaultOf(bucket), Call::Versions(bucket)]);
+        calls.extend(KEYS.map(|key| Call::Get { bucket, key, version: None }));
+    }
+    for trail in TRAILS {
+        calls.extend([Call::TrailStatus(trail), Call::Selection(trail)]);
+    }
+    calls
+}
+
+/// The name among [`KEYS`] that a listing has.
+pub fn key_named(name: &str) -> Option<&'static str> {
+    KEYS.into_iter().find(|key| *key == name)
+}

@@ -1,0 +1,109 @@
+//! What is there from the first moment to the last: the history, and who goes on when nobody can.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arqueta_store::power::Recorder;
+use tokio::sync::Notify;
+
+use crate::history::History;
+use crate::turns::Turns;
+
+/// One life of a gateway, as far as its end goes.
+#[derive(Clone)]
+struct Life {
+    turns: Arc<Turns>,
+    disk: Recorder,
+    /// The power goes after so many turns.
+    turns_left: Option<usize>,
+}
+
+/// Where the power went.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    /// The last turn.
+    pub turn: usize,
+    /// Operations of the disk before it and after it.
+    pub from: usize,
+    pub to: usize,
+}
+
+#[derive(Default)]
+struct Scene {
+    life: Option<Life>,
+    /// Operations of the disk before the turn that is not over.
+    before: usize,
+    cut: Option<Cut>,
+}
+
+/// The simulation's only driver: [`Stage::idle`] is called whenever the runtime has nothing to do.
+pub struct Stage {
+    scene: Mutex<Scene>,
+    history: Mutex<History>,
+    /// The life is over.
+    over: Notify,
+}
+
+impl Stage {
+    pub fn new() -> Arc<Self> {
+        let (scene, history) = (Mutex::default(), Mutex::new(History::new()));
+        Arc::new(Self { scene, history, over: Notify::new() })
+    }
+
+    pub fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scene(&self) -> MutexGuard<'_, Scene> {
+        self.scene.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on, operations of this life go on one at a time.
+    pub fn begin(&self, turns: &Arc<Turns>, disk: &Recorder, turns_left: Option<usize>) {
+        *self.scene() = Scene {
+            before: disk.position(),
+            life: Some(Life { turns: turns.clone(), disk: disk.clone(), turns_left }),
+            ..Scene::default()
+        };
+        turns.begin();
+    }
+
+    /// From here on nothing is in turn. Where the power went, if it did.
+    pub fn end(&self) -> Option<Cut> {
+        let mut scene = self.scene();
+        scene.life = None;
+        scene.cut.take()
+    }
+
+    /// Waits until the power is gone, or nothing can go on.
+    pub async fn over(&self) {
+        self.over.notified().await;
+    }
+
+    /// Nothing in the process can go on: one that waits does.
+    pub fn idle(&self) {
+        let mut scene = self.scene();
+        let Some(life) = scene.life.clone().filter(|life| life.turns.idle()) else { return };
+        let position = life.disk.position();
+        let taken = life.turns.taken();
+        if life.turns_left.is_some_and(|left| taken >= left) {
+            scene.cut = Some(Cut { turn: taken, from: scene.before, to: position });
+            life.turns.end();
+            scene.life = None;
+            self.over.notify_one();
+            return;
+        }
+        scene.before = position;
+        let mut history = self.history();
+        history.settle();
+        if history.failure().is_none() {
+            // Nobody waits: a thread is at work outside of the stores, and will wake somebody.
+            if let Some((step, fate)) = life.turns.give() {
+                history.remark(format!("turn {taken} at {position}: {step:?} {fate:?}"));
+            }
+            return;
+        }
+        life.turns.end();
+        scene.life = None;
+        self.over.notify_one();
+    }
+}

@@ -1,0 +1,219 @@
+//! One run: a seed, a disk, several lives of a gateway on it, clients that come back after each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arqueta_gateway::Config;
+use arqueta_gateway::foundations::Foundations;
+use arqueta_gateway::wiring::Gateway;
+use arqueta_model::{ManualClock, repeatable};
+use arqueta_store::power::{Dice, Loss, Recorder};
+use tokio::task::JoinSet;
+
+use crate::check;
+use crate::client::{Client, Signer};
+use crate::program;
+use crate::stage::{Cut, Stage};
+use crate::stores::{Book, InTurn};
+use crate::turns::{Faults, Step, Turns};
+
+/// How long nothing may happen. Nothing waits for real time, so this never passes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How large a run is. What fails is tried again with less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub clients: usize,
+    /// Calls of each client in each life.
+    pub calls: usize,
+    /// Lives; the power goes at the end of each but the last.
+    pub lives: usize,
+}
+
+impl Size {
+    pub const USUAL: Self = Self { clients: 3, calls: 12, lives: 3 };
+}
+
+/// What a run left.
+pub struct Ran {
+    pub trace: Vec<String>,
+    pub failure: Option<String>,
+}
+
+/// Runs a seed.
+pub fn run(seed: u64, size: Size) -> Ran {
+    let stage = Stage::new();
+    let driver = stage.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(move || driver.idle())
+        .build()
+        .expect("a runtime");
+    repeatable::seed(Some(seed));
+    runtime.block_on(World::new(seed, stage.clone()).run(size));
+    repeatable::seed(None);
+    runtime.shutdown_background();
+    let history = stage.history();
+    Ran { trace: history.trace().to_vec(), failure: history.failure().cloned() }
+}
+
+struct World {
+    dice: Dice,
+    stage: Arc<Stage>,
+    disk: Recorder,
+    /// The root key: a real file, which is not what is tested here.
+    folder: tempfile::TempDir,
+    book: Arc<Book>,
+    clock: Arc<ManualClock>,
+    signer: Option<Signer>,
+    faults: Faults,
+}
+
+/// A gateway that runs.
+struct Life {
+    turns: Arc<Turns>,
+    /// Its loops end with it.
+    _gateway: Gateway,
+    client: Client,
+}
+
+impl World {
+    fn new(seed: u64, stage: Arc<Stage>) -> Self {
+        let mut dice = Dice::new(seed);
+        // A third of the runs knows nothing but lost power.
+        let faults = match dice.below(3) {
+            0 => Faults::default(),
+            1 => Faults { store: 40, bodies: 40, record: 0 },
+            _ => Faults { store: 15, bodies: 15, record: 60 },
+        };
+        Self {
+            dice,
+            stage,
+            disk: Recorder::new(),
+            folder: tempfile::tempdir().expect("a folder"),
+            book: Arc::default(),
+            clock: Arc::default(),
+            signer: None,
+            faults,
+        }
+    }
+
+    async fn run(mut self, size: Size) {
+        for life in 1..=size.lives {
+            let gateway = match self.start().await {
+                Ok(gateway) => gateway,
+                Err(why) => {
+                    return self.stage.history().fail(format!("life {life}: the gateway does not start: {why}"));
+                }
+            };
+            if life == 1 {
+                gateway.client.prepare().await;
+            } else if !self.check(&gateway).await {
+                return;
+            }
+            let turns_left = (life < size.lives).then(|| 1 + self.dice.below(size.clients * size.calls * 6));
+            let cut = self.live(&gateway, size, turns_left).await;
+            if self.stage.history().failure().is_some() {
+                return;
+            }
+            match cut {
+                Some(cut) => self.lose_power(cut),
+                None if !self.check(&gateway).await => return,
+                None => {}
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<Life, String> {
+        let turns = Turns::new(Dice::new(self.dice.roll()), self.faults);
+        let meta = self.disk.meta_in_line().map_err(|error| format!("{error:?}"))?;
+        let blobs = self.disk.blobs().map_err(|error| format!("{error:?}"))?;
+        let foundations = Foundations {
+            meta: Arc::new(InTurn::new(meta, turns.clone())),
+            blobs: Arc::new(InTurn::new(blobs, turns.clone())),
+            audit: Arc::new(self.book.of_life(turns.clone(), self.disk.clone())),
+            record: None,
+            clock: self.clock.clone(),
+        };
+        let config = Config { data_dir: self.folder.path().to_owned(), ..Config::default() };
+        let gateway = Gateway::open(&config, foundations).await.map_err(|error| error.line())?;
+        if let Some(created) = gateway.created.first() {
+            let secret = created.key.secret.expose().to_owned();
+            self.signer = Some(Signer { id: created.key.access_key_id.clone(), secret });
+        }
+        let signer = self.signer.clone().ok_or("no root credentials were made")?;
+        let client = Client { signer, router: gateway.router.clone(), clock: self.clock.clone() };
+        Ok(Life { turns, _gateway: gateway, client })
+    }
+
+    /// Clients call until they are done or the power goes.
+    async fn live(&mut self, life: &Life, size: Size, turns_left: Option<usize>) -> Option<Cut> {
+        let mut clients = JoinSet::new();
+        self.stage.begin(&life.turns, &self.disk, turns_left);
+        for number in 0..size.clients {
+            let (client, turns, stage) = (life.client.clone(), life.turns.clone(), self.stage.clone());
+            let mut dice = Dice::new(self.dice.roll());
+            clients.spawn(async move {
+                for _ in 0..size.calls {
+                    turns.take(Step::Call(number)).await;
+                    let (call, at) = {
+                        let mut history = stage.history();
+                        let call = program::draw(&mut dice, &history);
+                        let at = history.begin(&call);
+                        (call, at)
+                    };
+                    let heard = client.call(at, &call).await;
+                    stage.history().hear(at, heard);
+                }
+            });
+        }
+        let done = async { while clients.join_next().await.is_some() {} };
+        tokio::select! {
+            () = done => {}
+            () = self.stage.over() => {}
+            () = tokio::time::sleep(PATIENCE) => {
+                self.stage.history().fail("nobody can go on, and not everybody is done".to_owned());
+            }
+        }
+        let cut = self.stage.end();
+        if cut.is_none() {
+            self.stage.history().settle();
+            life.turns.release();
+        }
+        cut
+    }
+
+    /// The disk and the record as they are found after the power went.
+    fn lose_power(&mut self, cut: Cut) {
+        let at = cut.from + self.dice.below(cut.to - cut.from + 1);
+        let loss = if self.dice.below(3) == 0 { Loss::Everything } else { Loss::Random };
+        // Was the last turn over, what was told in it was told.
+        let over = at == cut.to && self.dice.below(2) == 0;
+        {
+            let mut history = self.stage.history();
+            if over {
+                history.settle();
+            }
+            history.remark(format!("cut at {at} of {}..{}, {loss:?}", cut.from, cut.to));
+            history.crash();
+        }
+        self.book.cut(cut.turn, at, over || self.dice.below(2) == 0);
+        self.disk = self.disk.crash(at, loss, self.dice.roll());
+    }
+
+    /// Whether the gateway is as it may be.
+    async fn check(&self, life: &Life) -> bool {
+        check::state(&life.client, &self.stage).await;
+        let mut history = self.stage.history();
+        if history.failure().is_some() {
+            return false;
+        }
+        match check::record(&mut history, &self.book.lines(), &life.client.signer.id) {
+            None => true,
+            Some(lacks) => {
+                history.fail(lacks);
+                false
+            }
+        }
+    }
+}
