@@ -82,6 +82,24 @@ pub enum Call<I> {
     },
     /// ListObjectVersions.
     Versions(&'static str),
+    /// CreateMultipartUpload.
+    Start(&'static str, &'static str),
+    /// UploadPart. Its ETag is what it makes.
+    Part {
+        of: Upload<I>,
+        number: u8,
+        body: (u64, usize),
+        print: u64,
+    },
+    /// CompleteMultipartUpload, of one part.
+    Complete {
+        of: Upload<I>,
+        number: u8,
+        etag: I,
+    },
+    Abort(Upload<I>),
+    /// ListMultipartUploads.
+    Uploads(&'static str),
     CreateKey,
     /// `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` or `CancelKeyDeletion`.
     Key(&'static str, I),
@@ -98,6 +116,20 @@ pub enum Call<I> {
     CreateUser(&'static str),
     DeleteUser(&'static str),
     ListUsers,
+}
+
+/// An upload as clients name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upload<I> {
+    pub bucket: &'static str,
+    pub key: &'static str,
+    pub id: I,
+}
+
+impl<I> Upload<I> {
+    fn with<J>(&self, id: impl Fn(&I) -> J) -> Upload<J> {
+        Upload { bucket: self.bucket, key: self.key, id: id(&self.id) }
+    }
 }
 
 /// One version or delete marker of a listing.
@@ -129,6 +161,10 @@ pub enum Said<I> {
     Names(Vec<String>),
     /// In no order.
     Ids(Vec<I>),
+    /// Nothing, and yet part of it was done.
+    Partly,
+    /// Done before: whatever was said then, as far as it still holds.
+    Again,
     State(String),
     Encryption(Option<I>),
     Refused(&'static str),
@@ -163,6 +199,13 @@ impl<I> Call<I> {
                 Call::Delete { bucket: *bucket, key: *key, version: version.as_ref().map(id) }
             }
             Self::Versions(name) => Call::Versions(*name),
+            Self::Start(bucket, key) => Call::Start(*bucket, *key),
+            Self::Part { of, number, body, print } => {
+                Call::Part { of: of.with(id), number: *number, body: *body, print: *print }
+            }
+            Self::Complete { of, number, etag } => Call::Complete { of: of.with(&id), number: *number, etag: id(etag) },
+            Self::Abort(of) => Call::Abort(of.with(id)),
+            Self::Uploads(name) => Call::Uploads(*name),
             Self::CreateKey => Call::CreateKey,
             Self::Key(change, key) => Call::Key(*change, id(key)),
             Self::ListKeys => Call::ListKeys,
@@ -179,9 +222,55 @@ impl<I> Call<I> {
         }
     }
 
-    /// Whether keys or defaults change, which other calls look at before they act.
+    /// Whether keys or defaults change, which other calls look at before they act, or uploads end one
+    /// after the other.
     pub const fn unsettles(&self) -> bool {
-        matches!(self, Self::Key(..) | Self::Default(..))
+        matches!(self, Self::Key(..) | Self::Default(..) | Self::DropBucket(_))
+    }
+
+    /// What it is about: a kind of thing, and which one of it if not all.
+    fn about(&self) -> Vec<(&'static str, Option<&str>)>
+    where
+        I: AsRef<str>,
+    {
+        const BUCKETS: &str = "buckets";
+        match self {
+            Self::ListBuckets => vec![(BUCKETS, None)],
+            Self::MakeBucket(name) | Self::DropBucket(name) => vec![(BUCKETS, None), (*name, None)],
+            Self::Version(name, _)
+            | Self::Versioning(name)
+            | Self::Default(name, _)
+            | Self::DefaultOf(name)
+            | Self::Versions(name)
+            | Self::Uploads(name) => vec![(*name, None)],
+            Self::Put { bucket, key, .. }
+            | Self::Get { bucket, key, .. }
+            | Self::Delete { bucket, key, .. }
+            | Self::Start(bucket, key) => vec![(*bucket, Some(*key))],
+            Self::Copy { from, to } => vec![(from.0, Some(from.1)), (to.0, Some(to.1))],
+            Self::Part { of, .. } | Self::Complete { of, .. } | Self::Abort(of) => vec![(of.bucket, Some(of.key))],
+            Self::CreateKey | Self::ListKeys => vec![("keys", None)],
+            Self::Key(_, key) | Self::Describe(key) => vec![("keys", Some(key.as_ref()))],
+            Self::CreateTrail(name)
+            | Self::DeleteTrail(name)
+            | Self::Logging(name, _)
+            | Self::Select(name, _)
+            | Self::TrailStatus(name)
+            | Self::Selection(name) => vec![("trails", Some(*name))],
+            Self::CreateUser(name) | Self::DeleteUser(name) => vec![("users", Some(*name))],
+            Self::ListUsers => vec![("users", None)],
+        }
+    }
+
+    /// Whether it matters which of the two takes effect first. What keys are like when an object is
+    /// stored is not asked here: see [`Call::unsettles`].
+    pub fn meets(&self, other: &Self) -> bool
+    where
+        I: AsRef<str>,
+    {
+        let theirs = other.about();
+        let same = |one: Option<&str>, other: Option<&str>| one.is_none() || other.is_none() || one == other;
+        self.about().iter().any(|(kind, of)| theirs.iter().any(|(their, which)| kind == their && same(*of, *which)))
     }
 
     /// The event that the record must have of it: source and name. Nothing for calls on objects,
@@ -199,9 +288,16 @@ impl<I> Call<I> {
             Self::Versioning(_) => (S3, "GetBucketVersioning"),
             Self::Default(..) => (S3, "PutBucketEncryption"),
             Self::DefaultOf(_) => (S3, "GetBucketEncryption"),
-            Self::Put { .. } | Self::Copy { .. } | Self::Get { .. } | Self::Delete { .. } | Self::Versions(_) => {
-                return None;
-            }
+            Self::Put { .. }
+            | Self::Copy { .. }
+            | Self::Get { .. }
+            | Self::Delete { .. }
+            | Self::Versions(_)
+            | Self::Start(..)
+            | Self::Part { .. }
+            | Self::Complete { .. }
+            | Self::Abort(_)
+            | Self::Uploads(_) => return None,
             Self::CreateKey => (KMS, "CreateKey"),
             Self::Key(change, _) => (KMS, change),
             Self::ListKeys => (KMS, "ListKeys"),
@@ -228,6 +324,7 @@ impl<I> Call<I> {
                 | Self::DefaultOf(_)
                 | Self::Get { .. }
                 | Self::Versions(_)
+                | Self::Uploads(_)
                 | Self::ListKeys
                 | Self::Describe(_)
                 | Self::TrailStatus(_)
@@ -242,6 +339,8 @@ impl<I> Said<I> {
     pub fn with<J>(&self, id: impl Fn(&I) -> J) -> Said<J> {
         match self {
             Self::Done => Said::Done,
+            Self::Partly => Said::Partly,
+            Self::Again => Said::Again,
             Self::Made(made) => Said::Made(id(made)),
             Self::Body { id: of, print, sse } => {
                 let sse = match sse {

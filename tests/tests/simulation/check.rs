@@ -54,10 +54,14 @@ pub fn record(history: &mut History, lines: &[Line], who: &str) -> Option<String
     let mut calls = (0..).zip(history.told());
     calls.find_map(|(number, told)| {
         let (source, name) = told.call.recorded()?;
-        let Some(Heard::Said(said)) = &told.heard else { return None };
+        let Some(Heard::Said(said)) = &told.heard else {
+            return None;
+        };
         let mut events = lines.iter().filter(|line| !line.announced && is_of(line, number, source, name));
         let lacks = |what: &str| Some(format!("{number}, {:?}, was told {said:?}, and {what}", told.call));
-        let Some(Line { event, .. }) = events.next() else { return lacks("the record has no event of it") };
+        let Some(Line { event, .. }) = events.next() else {
+            return lacks("the record has no event of it");
+        };
         if events.next().is_some() {
             return lacks("the record has two events of it");
         }

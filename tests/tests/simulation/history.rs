@@ -133,6 +133,14 @@ impl History {
         certain
     }
 
+    /// Calls that have made something, and what, as far as clients heard.
+    pub fn answers(&self) -> impl Iterator<Item = (&Call<String>, &String)> {
+        self.told.iter().filter_map(|told| match &told.heard {
+            Some(Heard::Said(Said::Made(name))) => Some((&told.call, name)),
+            _ => None,
+        })
+    }
+
     /// Names of versions and keys that calls of this kind have made, as far as clients heard.
     pub fn made(&self, by: impl Fn(&Call<String>) -> bool) -> Vec<String> {
         let heard = |told: &Told| match (&told.heard, by(&told.call)) {
@@ -152,9 +160,9 @@ impl History {
                 return;
             }
         };
-        let mut left = Vec::new();
+        let (mut left, met) = (Vec::new(), self.met_by(number));
         for course in &self.courses {
-            self.extend(course, number, Some(&said), &mut left);
+            self.extend(course, number, &met, Some(&said), &mut left);
         }
         self.note(|names| format!("{number} hears {:?}", said.with(names)));
         if left.is_empty() {
@@ -173,7 +181,7 @@ impl History {
 
     /// A call that has no answer: from now on it has taken effect or never will.
     fn give_up(&mut self, number: u32) {
-        let mut left = Vec::new();
+        let (mut left, met) = (Vec::new(), self.met_by(number));
         for course in &self.courses {
             let mut without = course.clone();
             match without.ahead.remove(&number) {
@@ -184,7 +192,7 @@ impl History {
                 }
                 None => {
                     left.push(without);
-                    self.extend(course, number, None, &mut left);
+                    self.extend(course, number, &met, None, &mut left);
                 }
             }
         }
@@ -193,9 +201,35 @@ impl History {
         self.dedup();
     }
 
+    /// Calls under way whose order with this one may matter, and it itself.
+    fn met_by(&self, number: u32) -> BTreeSet<u32> {
+        let mut met = BTreeSet::from([number]);
+        loop {
+            let more: Vec<u32> = self
+                .pending
+                .iter()
+                .filter(|(other, it)| {
+                    !met.contains(other) && met.iter().any(|one| self.pending[one].call.meets(&it.call))
+                })
+                .map(|(other, _)| *other)
+                .collect();
+            if more.is_empty() {
+                return met;
+            }
+            met.extend(more);
+        }
+    }
+
     /// The courses in which the call takes effect now, after any others that are under way, and is
     /// told `said`, or whatever.
-    fn extend(&self, course: &Course, number: u32, said: Option<&Said<String>>, left: &mut Vec<Course>) {
+    fn extend(
+        &self,
+        course: &Course,
+        number: u32,
+        met: &BTreeSet<u32>,
+        said: Option<&Said<String>>,
+        left: &mut Vec<Course>,
+    ) {
         if let Some(expected) = course.ahead.get(&number) {
             let mut after = course.clone();
             if said.is_none_or(|said| after.agrees(expected, said)) {
@@ -205,15 +239,14 @@ impl History {
             return;
         }
         for (next, pending) in &self.pending {
-            if course.ahead.contains_key(next) {
+            if course.ahead.contains_key(next) || !met.contains(next) {
                 continue;
             }
-            // What only reads takes effect early for its own sake alone.
             for (state, expected) in course.outcomes(*next, pending) {
                 let mut after = Course { state, ..course.clone() };
                 if next != &number {
                     after.ahead.insert(*next, expected);
-                    self.extend(&after, number, said, left);
+                    self.extend(&after, number, met, said, left);
                 } else if let Some(said) = said {
                     if after.agrees(&expected, said) {
                         left.push(after);
@@ -261,7 +294,7 @@ impl Course {
     }
 
     fn mark(&mut self, number: u32, said: &Said<Id>) {
-        if !matches!(said, Said::Refused(_)) {
+        if !matches!(said, Said::Refused(_) | Said::Partly) {
             self.silent.insert(number);
         }
     }
@@ -270,7 +303,7 @@ impl Course {
     fn agrees(&mut self, expected: &Said<Id>, said: &Said<String>) -> bool {
         match (expected, said) {
             (Said::Refused(code), Said::Refused(told)) => code == told,
-            (Said::Done, Said::Done) => true,
+            (Said::Done, Said::Done) | (Said::Again, Said::Done | Said::Made(_)) => true,
             (Said::Names(expected), Said::Names(said)) => expected == said,
             (Said::State(expected), Said::State(said)) => expected == said,
             (Said::Made(id), Said::Made(name)) => self.is(id, name),

@@ -10,17 +10,21 @@
 //! ARQUETA_SEED=17 cargo test … --test simulation           one seed, with its trace
 //! ```
 //!
-//! How the parts play together: [`program`] draws calls, [`client`] makes signed requests of them,
+//! How the parts play together: [`program`] draws calls, [`client`] signs and sends
+//! them ([`request`], [`answer`]),
 //! [`stores`] and [`turns`] hold every operation until [`stage`] lets one go on, [`history`] keeps every
 //! state that [`model`] allows, [`check`] asks the gateway for everything and looks into the record.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod answer;
+mod bodies;
 mod call;
 mod check;
 mod client;
 mod history;
 mod model;
 mod program;
+mod request;
 mod stage;
 mod stores;
 mod turns;
@@ -29,7 +33,9 @@ mod world;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use self::world::{Size, run};
+use arqueta_store::power::Syncs;
+
+use self::world::{FILL, Size, bytes_a_commit, run, run_on_liar};
 
 const SEEDS: u64 = 500;
 const NIGHTLY: u64 = 50_000;
@@ -88,6 +94,25 @@ fn smallest(seed: u64) -> String {
             None => return format!("fails from {size:?}"),
         }
     }
+}
+
+/// The test of the test: a disk that lies about syncs does not pass.
+#[test]
+fn a_disk_that_lies_is_found_out() {
+    for syncs in [Syncs::Metadata, Syncs::BlobFiles, Syncs::BlobFolders] {
+        let found = (0..40).find_map(|seed| run_on_liar(seed, syncs));
+        assert!(found.is_some(), "nobody noticed that {syncs:?} are lost");
+    }
+}
+
+/// What clients do costs the same whatever the store holds beside.
+#[test]
+fn a_commit_writes_no_more_in_a_large_store() {
+    const RECORDS: usize = 2000;
+    let (empty, large) = (bytes_a_commit(1, 0), bytes_a_commit(1, RECORDS));
+    println!("{empty} bytes a commit, {large} beside {} MiB", (RECORDS * FILL) >> 20);
+    assert!(empty <= 16 << 10, "{empty} bytes a commit in an empty store");
+    assert!(large <= empty + empty / 20, "{empty} bytes a commit in an empty store, {large} in a large one");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::call::{Call, Id, Mode, Row, Said, Sse, in_order};
+use crate::call::{Call, Id, Mode, Row, Said, Sse, Upload as Named, in_order};
 
 /// All that a gateway keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct State {
     keys: BTreeMap<Id, KeyState>,
     trails: BTreeMap<&'static str, Trail>,
     users: BTreeSet<&'static str>,
+    /// Uploads that became objects, and of which part.
+    completed: BTreeMap<Id, (u8, Id)>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +23,15 @@ struct Bucket {
     default: Option<Id>,
     /// Newest first.
     objects: BTreeMap<&'static str, Vec<Version>>,
+    uploads: BTreeMap<Id, Upload>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Upload {
+    key: &'static str,
+    sse: Sse<Id>,
+    /// ETag and print.
+    parts: BTreeMap<u8, (Id, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,14 +76,43 @@ impl State {
     /// defaults were changed while the call ran, and it may have seen them before or after.
     pub fn outcomes(&self, number: u32, call: &Call<Id>, wavering: bool) -> Vec<Outcome> {
         let mut outcomes = vec![self.step(number, call, &Seen::AsItIs)];
+        if let Call::DropBucket(name) = call {
+            outcomes.extend(self.half_dropped(name));
+        }
+        let of_upload = matches!(call, Call::Part { .. } | Call::Complete { .. } | Call::Abort(_));
+        if wavering && of_upload {
+            // Its bucket is going away, uploads first.
+            outcomes.push((self.clone(), Said::Refused("NoSuchUpload")));
+        }
         if wavering {
             let keys = self.keys.keys().map(|key| Some(*key)).chain([None]);
             let defaults = keys.map(Seen::Default);
             for seen in defaults.chain([Seen::KeysWork, Seen::KeyDisabled, Seen::KeyPending]) {
-                outcomes.push(self.step(number, call, &seen));
+                let outcome = self.step(number, call, &seen);
+                if !outcomes.contains(&outcome) {
+                    outcomes.push(outcome);
+                }
             }
         }
         outcomes
+    }
+
+    /// A bucket gives up its uploads one by one before it goes, and may not come to go.
+    fn half_dropped(&self, name: &str) -> Vec<Outcome> {
+        let Some(bucket) = self.buckets.get(name) else { return Vec::new() };
+        let uploads: Vec<Id> = bucket.uploads.keys().copied().collect();
+        // It was empty when the first was given up.
+        let said = if bucket.objects.is_empty() { Said::Partly } else { Said::Refused("BucketNotEmpty") };
+        let given_up = |some: u32| {
+            let mut after = self.clone();
+            if let Some(bucket) = after.buckets.get_mut(name) {
+                let gone =
+                    |id: &Id| uploads.iter().position(|upload| upload == id).is_some_and(|at| (some >> at) & 1 == 1);
+                bucket.uploads.retain(|id, _| !gone(id));
+            }
+            (after, said.clone())
+        };
+        (1..1 << uploads.len().min(5)).map(given_up).collect()
     }
 
     fn step(&self, number: u32, call: &Call<Id>, seen: &Seen) -> Outcome {
@@ -109,15 +149,15 @@ impl State {
             Call::Versioning(name) => Ok(Said::State(format!("{:?}", self.bucket(name)?.versioning))),
             Call::DefaultOf(name) => Ok(Said::Encryption(self.bucket(name)?.default)),
             Call::Put { bucket, key, print, ref mode, fresh, .. } => {
-                let sse = self.sse(bucket, mode, seen)?;
-                self.usable(&sse, seen)?;
-                let bucket = self.bucket(bucket)?;
-                if fresh && bucket.current(key).is_ok() {
+                if fresh && self.bucket(bucket)?.current(key).is_ok() {
                     return Err("PreconditionFailed");
                 }
-                Ok(Said::Made(bucket.put(new, key, Some(Content { print, sse }))))
+                let sse = self.sse(bucket, mode, seen)?;
+                self.usable(&sse, seen)?;
+                Ok(Said::Made(self.bucket(bucket)?.put(new, key, Some(Content { print, sse }))))
             }
             Call::Copy { from: (from, key), to: (to, new_key) } => {
+                self.bucket(to)?;
                 let (_, content) = self.bucket(from)?.current(key)?;
                 let (print, source) = (content.print, content.sse.clone());
                 self.usable(&source, seen)?;
@@ -137,6 +177,67 @@ impl State {
             }
             Call::Delete { bucket, key, version } => Ok(self.bucket(bucket)?.delete(new, key, version.as_ref())),
             Call::Versions(name) => Ok(Said::Rows(self.bucket(name)?.rows())),
+            Call::Start(bucket, key) => {
+                let sse = self.sse(bucket, &Mode::Default, seen)?;
+                self.usable(&sse, seen)?;
+                self.bucket(bucket)?.uploads.insert(new, Upload { key, sse, parts: BTreeMap::new() });
+                Ok(Said::Made(new))
+            }
+            Call::Part { ref of, number, print, .. } => {
+                let sse = self.upload(of)?.sse.clone();
+                self.usable(&sse, seen)?;
+                self.upload(of)?.parts.insert(number, (new, print));
+                Ok(Said::Made(new))
+            }
+            Call::Complete { ref of, number, etag } => self.complete(new, of, (number, etag), seen),
+            Call::Abort(ref of) => {
+                if self.bucket(of.bucket).is_ok() && self.completed.contains_key(&of.id) {
+                    // It is an object by now, which stays.
+                    return Ok(Said::Done);
+                }
+                self.upload(of)?;
+                self.bucket(of.bucket)?.uploads.remove(&of.id);
+                Ok(Said::Done)
+            }
+            Call::Uploads(name) => {
+                let uploads = self.bucket(name)?.uploads.iter();
+                let row = |(id, upload): (&Id, &Upload)| Row {
+                    key: upload.key.to_owned(),
+                    id: *id,
+                    latest: false,
+                    marker: false,
+                };
+                Ok(Said::Rows(in_order(uploads.map(row).collect())))
+            }
+            ref other => self.administer(new, other),
+        }
+    }
+
+    fn upload(&mut self, of: &Named<Id>) -> Result<&mut Upload, &'static str> {
+        let upload = self.bucket(of.bucket)?.uploads.get_mut(&of.id);
+        upload.filter(|upload| upload.key == of.key).ok_or("NoSuchUpload")
+    }
+
+    fn complete(&mut self, new: Id, of: &Named<Id>, part: (u8, Id), seen: &Seen) -> Result<Said<Id>, &'static str> {
+        if self.bucket(of.bucket).is_ok() && self.completed.get(&of.id) == Some(&part) {
+            return Ok(Said::Again);
+        }
+        let upload = self.upload(of)?.clone();
+        let print = match upload.parts.get(&part.0) {
+            Some((etag, print)) if *etag == part.1 => *print,
+            _ => return Err("InvalidPart"),
+        };
+        self.usable(&upload.sse, seen)?;
+        let bucket = self.bucket(of.bucket)?;
+        bucket.uploads.remove(&of.id);
+        let made = bucket.put(new, of.key, Some(Content { print, sse: upload.sse }));
+        self.completed.insert(of.id, part);
+        Ok(Said::Made(made))
+    }
+
+    /// Keys, trails and users.
+    fn administer(&mut self, new: Id, call: &Call<Id>) -> Result<Said<Id>, &'static str> {
+        match *call {
             Call::CreateKey => {
                 self.keys.insert(new, KeyState::Enabled);
                 Ok(Said::Made(new))
@@ -169,6 +270,7 @@ impl State {
             Call::CreateUser(name) => done(self.users.insert(name), "EntityAlreadyExists"),
             Call::DeleteUser(name) => done(self.users.remove(name), "NoSuchEntity"),
             Call::ListUsers => Ok(Said::Names(self.users.iter().map(|name| (*name).to_owned()).collect())),
+            _ => Err("the model does not know this call"),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use arqueta_store::power::Dice;
 
-use crate::call::{Call, Mode};
-use crate::client::{OWN, body, print};
+use crate::bodies::{body, print};
+use crate::call::{Call, Mode, Upload};
+
 use crate::history::History;
+use crate::request::OWN;
 
 const BUCKETS: [&str; 2] = ["bucket-a", "bucket-b"];
 const KEYS: [&str; 4] = ["a", "b", "c", OWN];
@@ -26,11 +28,12 @@ pub fn draw(dice: &mut Dice, history: &History) -> Call<String> {
         6..8 => Call::DropBucket(bucket),
         8..12 => Call::Version(bucket, dice.below(3) > 0),
         12..15 => Call::Default(bucket, if dice.below(2) == 0 { some_key(dice, history) } else { None }),
-        15..35 => put(dice, history, bucket, key),
-        35..40 => Call::Copy { from: (bucket, KEYS[0]), to: (one(dice, &BUCKETS), one(dice, &KEYS[1..3])) },
-        40..55 => Call::Get { bucket, key, version: version(dice, history, bucket, key) },
-        55..65 => Call::Delete { bucket, key, version: version(dice, history, bucket, key) },
-        65..68 => Call::Versions(bucket),
+        15..30 => put(dice, history, bucket, key),
+        30..34 => Call::Copy { from: (bucket, KEYS[0]), to: (one(dice, &BUCKETS), one(dice, &KEYS[1..3])) },
+        34..46 => Call::Get { bucket, key, version: version(dice, history, bucket, key) },
+        46..55 => Call::Delete { bucket, key, version: version(dice, history, bucket, key) },
+        55..57 => Call::Versions(bucket),
+        57..68 => upload(dice, history, bucket),
         68..71 => Call::CreateKey,
         71..80 => {
             // Repairs more often than it breaks, or nothing would work for long.
@@ -59,6 +62,44 @@ fn put(dice: &mut Dice, history: &History, bucket: &'static str, key: &'static s
     Call::Put { bucket, key, body: drawn, print, mode, fresh: dice.below(6) == 0 }
 }
 
+/// Something about uploads.
+fn upload(dice: &mut Dice, history: &History, bucket: &'static str) -> Call<String> {
+    let start = |dice: &mut Dice| Call::Start(bucket, one(dice, &KEYS[..3]));
+    let started: Vec<_> = history
+        .answers()
+        .filter_map(|(call, id)| match *call {
+            Call::Start(bucket, key) => Some(Upload { bucket, key, id: id.clone() }),
+            _ => None,
+        })
+        .collect();
+    if started.is_empty() {
+        return start(dice);
+    }
+    // The latest ones, most of which are still under way.
+    let of = started[started.len() - 1 - dice.below(started.len().min(3))].clone();
+    let parts: Vec<_> = history
+        .answers()
+        .filter_map(|(call, etag)| match call {
+            Call::Part { of: part, number, .. } if *part == of => Some((*number, etag.clone())),
+            _ => None,
+        })
+        .collect();
+    match dice.below(8) {
+        0 => start(dice),
+        1 => Call::Abort(of),
+        2..4 if !parts.is_empty() => {
+            let (number, etag) = parts[dice.below(parts.len())].clone();
+            Call::Complete { of, number, etag }
+        }
+        _ => {
+            // So large that no two have the same ETag.
+            let drawn = (dice.roll(), one(dice, &SIZES[2..]));
+            let number = 1 + u8::from(dice.below(2) == 0);
+            Call::Part { of, number, body: drawn, print: print(&body(drawn.0, drawn.1)) }
+        }
+    }
+}
+
 /// A key that somebody was told of.
 fn some_key(dice: &mut Dice, history: &History) -> Option<String> {
     let known = history.made(|call| matches!(call, Call::CreateKey));
@@ -75,6 +116,7 @@ fn version(dice: &mut Dice, history: &History, bucket: &str, key: &str) -> Optio
             *of == bucket && *named == key
         }
         Call::Copy { to, .. } => *to == (bucket, key),
+        Call::Complete { of, .. } => of.bucket == bucket && of.key == key,
         _ => false,
     });
     (!known.is_empty()).then(|| known[dice.below(known.len())].clone())
@@ -84,7 +126,8 @@ fn version(dice: &mut Dice, history: &History, bucket: &str, key: &str) -> Optio
 pub fn look() -> Vec<Call<String>> {
     let mut calls = vec![Call::ListBuckets, Call::ListUsers, Call::ListKeys];
     for bucket in BUCKETS {
-        calls.extend([Call::Versioning(bucket), Call::DefaultOf(bucket), Call::Versions(bucket)]);
+        calls.extend([Call::Versioning(bucket), Call::DefaultOf(bucket)]);
+        calls.extend([Call::Versions(bucket), Call::Uploads(bucket)]);
         calls.extend(KEYS.map(|key| Call::Get { bucket, key, version: None }));
     }
     for trail in TRAILS {

@@ -1,20 +1,26 @@
 //! What is there from the first moment to the last: the history, and who goes on when nobody can.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use arqueta_model::ManualClock;
 use arqueta_store::power::Recorder;
 use tokio::sync::Notify;
 
 use crate::history::History;
 use crate::turns::Turns;
 
-/// One life of a gateway, as far as its end goes.
+/// The clock moves every so many turns: windows of bucket keys end under way.
+const TURNS_A_STEP: usize = 20;
+
+/// One life of a gateway, as far as the stage knows it.
 #[derive(Clone)]
-struct Life {
-    turns: Arc<Turns>,
-    disk: Recorder,
+pub struct Life {
+    pub turns: Arc<Turns>,
+    pub disk: Recorder,
+    pub clock: Arc<ManualClock>,
     /// The power goes after so many turns.
-    turns_left: Option<usize>,
+    pub turns_left: Option<usize>,
 }
 
 /// Where the power went.
@@ -58,13 +64,9 @@ impl Stage {
     }
 
     /// From here on, operations of this life go on one at a time.
-    pub fn begin(&self, turns: &Arc<Turns>, disk: &Recorder, turns_left: Option<usize>) {
-        *self.scene() = Scene {
-            before: disk.position(),
-            life: Some(Life { turns: turns.clone(), disk: disk.clone(), turns_left }),
-            ..Scene::default()
-        };
-        turns.begin();
+    pub fn begin(&self, life: Life) {
+        *self.scene() = Scene { before: life.disk.position(), life: Some(life.clone()), ..Scene::default() };
+        life.turns.begin();
     }
 
     /// From here on nothing is in turn. Where the power went, if it did.
@@ -82,7 +84,9 @@ impl Stage {
     /// Nothing in the process can go on: one that waits does.
     pub fn idle(&self) {
         let mut scene = self.scene();
-        let Some(life) = scene.life.clone().filter(|life| life.turns.idle()) else { return };
+        let Some(life) = scene.life.clone().filter(|life| life.turns.idle()) else {
+            return;
+        };
         let position = life.disk.position();
         let taken = life.turns.taken();
         if life.turns_left.is_some_and(|left| taken >= left) {
@@ -99,6 +103,9 @@ impl Stage {
             // Nobody waits: a thread is at work outside of the stores, and will wake somebody.
             if let Some((step, fate)) = life.turns.give() {
                 history.remark(format!("turn {taken} at {position}: {step:?} {fate:?}"));
+                if taken % TURNS_A_STEP == 0 {
+                    life.clock.advance(Duration::from_secs(taken as u64 * 37 % 200));
+                }
             }
             return;
         }

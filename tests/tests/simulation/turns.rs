@@ -64,6 +64,7 @@ struct Table {
     /// Operations that go on right now; some of them on other threads.
     busy: usize,
     taken: usize,
+    commits: usize,
 }
 
 /// The turns of one life of a gateway.
@@ -81,7 +82,7 @@ impl Drop for Busy<'_> {
 impl Turns {
     /// Everybody goes on, until [`Turns::begin`].
     pub fn new(dice: Dice, faults: Faults) -> Arc<Self> {
-        let table = Table { mode: Mode::Free, waiting: Vec::new(), dice, faults, busy: 0, taken: 0 };
+        let table = Table { mode: Mode::Free, waiting: Vec::new(), dice, faults, busy: 0, taken: 0, commits: 0 };
         Arc::new(Self(Mutex::new(table)))
     }
 
@@ -151,6 +152,11 @@ impl Turns {
         self.table().taken
     }
 
+    /// Commits that were let go on.
+    pub fn commits(&self) -> usize {
+        self.table().commits
+    }
+
     /// Lets one go on, or all commits together, that they share a group. What it was and what
     /// becomes of it; nothing if nobody waits.
     pub fn give(&self) -> Option<(Step, Fate)> {
@@ -166,11 +172,14 @@ impl Turns {
         let step = table.waiting[chosen].step;
         let fate = table.fate(step);
         if step == Step::Commit && fate == Fate::Works && table.dice.below(3) == 0 {
-            for waiting in table.waiting.extract_if(.., |waiting| waiting.step == Step::Commit) {
+            let together: Vec<_> = table.waiting.extract_if(.., |waiting| waiting.step == Step::Commit).collect();
+            table.commits += together.len();
+            for waiting in together {
                 let _ = waiting.go.send(fate);
             }
         } else {
             let waiting = table.waiting.remove(chosen);
+            table.commits += usize::from(step == Step::Commit);
             // It was not given up a moment ago, and nothing ran since.
             let _ = waiting.go.send(fate);
         }

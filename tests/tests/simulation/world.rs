@@ -7,13 +7,15 @@ use arqueta_gateway::Config;
 use arqueta_gateway::foundations::Foundations;
 use arqueta_gateway::wiring::Gateway;
 use arqueta_model::{ManualClock, repeatable};
-use arqueta_store::power::{Dice, Loss, Recorder};
+use arqueta_store::power::{Dice, Loss, Recorder, Syncs};
+use arqueta_store::{Batch, MetaStore as _, RedbStore};
 use tokio::task::JoinSet;
 
+use crate::bodies::CANARY;
 use crate::check;
 use crate::client::{Client, Signer};
 use crate::program;
-use crate::stage::{Cut, Stage};
+use crate::stage::{self, Cut, Stage};
 use crate::stores::{Book, InTurn};
 use crate::turns::{Faults, Step, Turns};
 
@@ -42,6 +44,41 @@ pub struct Ran {
 
 /// Runs a seed.
 pub fn run(seed: u64, size: Size) -> Ran {
+    let ((), stage) = with_world(seed, |world| world.run(size));
+    let history = stage.history();
+    Ran { trace: history.trace().to_vec(), failure: history.failure().cloned() }
+}
+
+/// What is wrong with a seed on a disk that lies about these syncs, and fails in nothing else.
+pub fn run_on_liar(seed: u64, syncs: Syncs) -> Option<String> {
+    let honest = |world: World| World { faults: Faults::default(), lies: Some(syncs), ..world };
+    let ((), stage) = with_world(seed, |world| honest(world).run(Size::USUAL));
+    stage.history().failure().cloned()
+}
+
+/// Bytes that a commit of the metadata writes while clients do what the seed says, checkpoints left
+/// out, in a store that already has `records` of [`FILL`] bytes.
+pub fn bytes_a_commit(seed: u64, records: usize) -> usize {
+    let measured = |world: World| async move {
+        let mut world = World { faults: Faults::default(), ..world };
+        let meta = world.disk.full_size_meta_in_line().expect("an empty disk");
+        for number in 0..records {
+            let key = format!("z/{:08x}", (number as u32).wrapping_mul(2_654_435_761));
+            meta.commit(Batch::default().put(key, vec![1; FILL])).await.expect("a healthy disk");
+        }
+        let life = world.open(meta).await.expect("a gateway on a healthy disk");
+        life.client.prepare().await;
+        let (from, size) = (world.disk.position(), Size { calls: 40, ..Size::USUAL });
+        world.live(&life, size, None).await;
+        assert_eq!(world.stage.history().failure(), None);
+        let spent = world.disk.spent(from);
+        (spent.journal.1 + spent.database.1) / life.turns.commits()
+    };
+    with_world(seed, measured).0
+}
+
+/// Runs `work` where the stage sees when nothing can go on.
+fn with_world<F: Future>(seed: u64, work: impl FnOnce(World) -> F) -> (F::Output, Arc<Stage>) {
     let stage = Stage::new();
     let driver = stage.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -50,12 +87,15 @@ pub fn run(seed: u64, size: Size) -> Ran {
         .build()
         .expect("a runtime");
     repeatable::seed(Some(seed));
-    runtime.block_on(World::new(seed, stage.clone()).run(size));
+    let done = runtime.block_on(work(World::new(seed, stage.clone())));
     repeatable::seed(None);
+    // A thread that still reads something for nobody is not waited for.
     runtime.shutdown_background();
-    let history = stage.history();
-    Ran { trace: history.trace().to_vec(), failure: history.failure().cloned() }
+    (done, stage)
 }
+
+/// Bytes of a record that only makes the store larger.
+pub const FILL: usize = 24 << 10;
 
 struct World {
     dice: Dice,
@@ -67,6 +107,10 @@ struct World {
     clock: Arc<ManualClock>,
     signer: Option<Signer>,
     faults: Faults,
+    /// Whether the disk is searched for plaintext, which takes its time.
+    searched: bool,
+    /// Syncs that the disk forgets.
+    lies: Option<Syncs>,
 }
 
 /// A gateway that runs.
@@ -95,6 +139,8 @@ impl World {
             clock: Arc::default(),
             signer: None,
             faults,
+            searched: seed % 8 == 0,
+            lies: None,
         }
     }
 
@@ -125,8 +171,12 @@ impl World {
     }
 
     async fn start(&mut self) -> Result<Life, String> {
-        let turns = Turns::new(Dice::new(self.dice.roll()), self.faults);
         let meta = self.disk.meta_in_line().map_err(|error| format!("{error:?}"))?;
+        self.open(meta).await
+    }
+
+    async fn open(&mut self, meta: RedbStore) -> Result<Life, String> {
+        let turns = Turns::new(Dice::new(self.dice.roll()), self.faults);
         let blobs = self.disk.blobs().map_err(|error| format!("{error:?}"))?;
         let foundations = Foundations {
             meta: Arc::new(InTurn::new(meta, turns.clone())),
@@ -149,7 +199,12 @@ impl World {
     /// Clients call until they are done or the power goes.
     async fn live(&mut self, life: &Life, size: Size, turns_left: Option<usize>) -> Option<Cut> {
         let mut clients = JoinSet::new();
-        self.stage.begin(&life.turns, &self.disk, turns_left);
+        self.stage.begin(stage::Life {
+            turns: life.turns.clone(),
+            disk: self.disk.clone(),
+            clock: self.clock.clone(),
+            turns_left,
+        });
         for number in 0..size.clients {
             let (client, turns, stage) = (life.client.clone(), life.turns.clone(), self.stage.clone());
             let mut dice = Dice::new(self.dice.roll());
@@ -198,13 +253,23 @@ impl World {
             history.crash();
         }
         self.book.cut(cut.turn, at, over || self.dice.below(2) == 0);
-        self.disk = self.disk.crash(at, loss, self.dice.roll());
+        let seed = self.dice.roll();
+        self.disk = match self.lies {
+            None => self.disk.crash(at, loss, seed),
+            Some(syncs) => {
+                let lying = self.disk.ignoring(syncs);
+                lying.crash(lying.position(), Loss::Everything, seed)
+            }
+        };
     }
 
     /// Whether the gateway is as it may be.
     async fn check(&self, life: &Life) -> bool {
         check::state(&life.client, &self.stage).await;
         let mut history = self.stage.history();
+        if history.failure().is_none() && self.searched && self.disk.wrote(CANARY) {
+            history.fail("the disk holds plaintext".to_owned());
+        }
         if history.failure().is_some() {
             return false;
         }

@@ -116,6 +116,24 @@ impl Recorder {
         self.meta_with(Tuning::default())
     }
 
+    /// [`Recorder::full_size_meta`] without threads of its own.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    pub fn full_size_meta_in_line(&self) -> Result<RedbStore, Error> {
+        self.meta_with(Tuning { in_line: true, ..Tuning::default() })
+    }
+
+    /// Whether any write held these bytes, wherever it went.
+    #[must_use]
+    pub fn wrote(&self, bytes: &[u8]) -> bool {
+        let held = |written: &[u8]| {
+            let mut starts = (0..written.len()).filter(|at| written[*at] == bytes[0]);
+            starts.any(|at| written[at..].starts_with(bytes))
+        };
+        self.tape().log().iter().any(|op| matches!(op, Op::Write(_, _, written) if held(written)))
+    }
+
     fn meta_with(&self, tuning: Tuning) -> Result<RedbStore, Error> {
         RedbStore::open_on(Arc::new(SimDisk(self.tape.clone())), Path::new(META), RedbOptions::default(), tuning)
     }
