@@ -19,6 +19,9 @@ pub async fn state(client: &Client, stage: &Stage) {
         let heard = client.call(number, &call).await;
         let more = follow(&call, &heard);
         let mut history = stage.history();
+        if let Heard::Failed(why) = &heard {
+            history.fail(format!("{number}, {call:?}: fails where nothing else does: {why}"));
+        }
         history.hear(number, heard);
         history.settle();
         calls.extend(more);

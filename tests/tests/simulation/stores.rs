@@ -114,8 +114,8 @@ pub struct Book(Mutex<Vec<Line>>);
 
 impl Book {
     /// The record as one life of a gateway writes it.
-    pub fn of_life(self: &Arc<Self>, turns: Arc<Turns>, disk: Recorder) -> RecordInTurn {
-        RecordInTurn { book: self.clone(), turns, disk }
+    pub fn of_life(self: &Arc<Self>, turns: Arc<Turns>, disk: Recorder, announces: bool) -> RecordInTurn {
+        RecordInTurn { book: self.clone(), turns, disk, announces }
     }
 
     pub fn lines(&self) -> Vec<Line> {
@@ -137,6 +137,8 @@ pub struct RecordInTurn {
     book: Arc<Book>,
     turns: Arc<Turns>,
     disk: Recorder,
+    /// Or forgets to.
+    announces: bool,
 }
 
 impl RecordInTurn {
@@ -165,7 +167,7 @@ impl AuditSink for RecordInTurn {
         self.write(event, false).await
     }
     async fn announce(&self, event: Event) -> Result<(), arqueta_audit::Error> {
-        self.write(event, true).await
+        if self.announces { self.write(event, true).await } else { Ok(()) }
     }
     async fn flush(&self) -> Result<(), arqueta_audit::Error> {
         Ok(())

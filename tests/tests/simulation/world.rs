@@ -49,22 +49,34 @@ pub fn run(seed: u64, size: Size) -> Ran {
     Ran { trace: history.trace().to_vec(), failure: history.failure().cloned() }
 }
 
-/// What is wrong with a seed on a disk that lies about these syncs, and fails in nothing else.
-pub fn run_on_liar(seed: u64, syncs: Syncs) -> Option<String> {
-    let honest = |world: World| World { faults: Faults::default(), lies: Some(syncs), ..world };
-    let ((), stage) = with_world(seed, |world| honest(world).run(Size::USUAL));
+/// What is wrong that the simulation must find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// The disk lies about these syncs.
+    Syncs(Syncs),
+    /// Nothing tells of a change before it takes effect.
+    Unannounced,
+}
+
+/// What is found in a seed where this is wrong, and nothing else fails.
+pub fn found(seed: u64, wrong: Wrong) -> Option<String> {
+    let ((), stage) =
+        with_world(seed, |world| World { faults: Faults::default(), wrong: Some(wrong), ..world }.run(Size::USUAL));
     stage.history().failure().cloned()
 }
 
 /// Bytes that a commit of the metadata writes while clients do what the seed says, checkpoints left
-/// out, in a store that already has `records` of [`FILL`] bytes.
-pub fn bytes_a_commit(seed: u64, records: usize) -> usize {
+/// out, in a store that already has `records` of [`FILL`] bytes. Without a `journal` to speak of, every
+/// commit is a checkpoint.
+pub fn bytes_a_commit(seed: u64, records: usize, journal: bool) -> usize {
     let measured = |world: World| async move {
         let mut world = World { faults: Faults::default(), ..world };
-        let meta = world.disk.full_size_meta_in_line().expect("an empty disk");
-        for number in 0..records {
-            let key = format!("z/{:08x}", (number as u32).wrapping_mul(2_654_435_761));
-            meta.commit(Batch::default().put(key, vec![1; FILL])).await.expect("a healthy disk");
+        let meta = world.disk.full_size_meta_in_line(journal).expect("an empty disk");
+        let key = |number: usize| format!("z/{:08x}", (number as u32).wrapping_mul(2_654_435_761));
+        for from in (0..records).step_by(TOGETHER) {
+            let numbers = from..records.min(from + TOGETHER);
+            let batch = numbers.fold(Batch::default(), |batch, number| batch.put(key(number), vec![1; FILL]));
+            meta.commit(batch).await.expect("a healthy disk");
         }
         let life = world.open(meta).await.expect("a gateway on a healthy disk");
         life.client.prepare().await;
@@ -94,6 +106,8 @@ fn with_world<F: Future>(seed: u64, work: impl FnOnce(World) -> F) -> (F::Output
     (done, stage)
 }
 
+/// Of those, so many are committed together.
+const TOGETHER: usize = 20;
 /// Bytes of a record that only makes the store larger.
 pub const FILL: usize = 24 << 10;
 
@@ -109,8 +123,7 @@ struct World {
     faults: Faults,
     /// Whether the disk is searched for plaintext, which takes its time.
     searched: bool,
-    /// Syncs that the disk forgets.
-    lies: Option<Syncs>,
+    wrong: Option<Wrong>,
 }
 
 /// A gateway that runs.
@@ -140,7 +153,7 @@ impl World {
             signer: None,
             faults,
             searched: seed % 8 == 0,
-            lies: None,
+            wrong: None,
         }
     }
 
@@ -180,9 +193,15 @@ impl World {
         let blobs = self.disk.blobs().map_err(|error| format!("{error:?}"))?;
         let foundations = Foundations {
             meta: Arc::new(InTurn::new(meta, turns.clone())),
+            journaled: None,
             blobs: Arc::new(InTurn::new(blobs, turns.clone())),
-            audit: Arc::new(self.book.of_life(turns.clone(), self.disk.clone())),
+            audit: Arc::new(self.book.of_life(
+                turns.clone(),
+                self.disk.clone(),
+                self.wrong != Some(Wrong::Unannounced),
+            )),
             record: None,
+            outbox: None,
             clock: self.clock.clone(),
         };
         let config = Config { data_dir: self.folder.path().to_owned(), ..Config::default() };
@@ -254,12 +273,12 @@ impl World {
         }
         self.book.cut(cut.turn, at, over || self.dice.below(2) == 0);
         let seed = self.dice.roll();
-        self.disk = match self.lies {
-            None => self.disk.crash(at, loss, seed),
-            Some(syncs) => {
+        self.disk = match self.wrong {
+            Some(Wrong::Syncs(syncs)) => {
                 let lying = self.disk.ignoring(syncs);
                 lying.crash(lying.position(), Loss::Everything, seed)
             }
+            _ => self.disk.crash(at, loss, seed),
         };
     }
 

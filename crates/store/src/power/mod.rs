@@ -116,12 +116,14 @@ impl Recorder {
         self.meta_with(Tuning::default())
     }
 
-    /// [`Recorder::full_size_meta`] without threads of its own.
+    /// [`Recorder::full_size_meta`] without threads of its own. If not `journaled`, every commit is
+    /// followed by a checkpoint, as if there were no journal.
     ///
     /// # Errors
     /// As [`RedbStore::open`].
-    pub fn full_size_meta_in_line(&self) -> Result<RedbStore, Error> {
-        self.meta_with(Tuning { in_line: true, ..Tuning::default() })
+    pub fn full_size_meta_in_line(&self, journaled: bool) -> Result<RedbStore, Error> {
+        let usual = Tuning { in_line: true, ..Tuning::default() };
+        self.meta_with(if journaled { usual } else { Tuning { checkpoint_bytes: 0, ..usual } })
     }
 
     /// Whether any write held these bytes, wherever it went.
