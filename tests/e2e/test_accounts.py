@@ -27,6 +27,10 @@ def test_an_account_is_created_and_its_root_user_let_in(start, running):
     assert made.returncode == 0, made.stderr
     key, secret = re.search(r"AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+)", made.stdout).groups()
     assert [line.split()[0] for line in accounts(gateway, "list").stdout.splitlines()] == [ACCOUNT, OTHER]
+    if running:
+        [event] = gateway.events("CreateAccountResult")
+        assert event["serviceEventDetails"] == {"createAccountStatus": {"accountId": OTHER, "state": "SUCCEEDED"}}
+        assert secret not in gateway.stderr_path.read_text()
     if not running:
         gateway.start()
     root = {"key": key, "secret": secret}

@@ -139,7 +139,7 @@ impl Gateway {
         };
         Ok(Self {
             damages,
-            desk: Desk { meta: stored, iam },
+            desk: Desk::new((stored, iam), (audit.clone(), clock.clone()), config),
             journaled,
             room,
             router,

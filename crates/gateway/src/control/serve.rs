@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arqueta_audit::{AuditSink, Event, EventBuilder};
 use arqueta_iam::Iam;
-use arqueta_model::AccountId;
+use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Entry, MetaStore, Scan};
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -17,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::wire::{Created, Listed, NAME, REQUEST, Request, address, kind};
+use crate::Config;
 
 /// Commands served at once.
 const AT_ONCE: usize = 4;
@@ -31,9 +33,13 @@ const PAGE: usize = 1 << 20;
 #[derive(Clone)]
 pub(crate) struct Desk {
     /// The metadata as it is stored.
-    pub meta: Arc<dyn MetaStore>,
-    /// The identities.
-    pub iam: Arc<Iam>,
+    meta: Arc<dyn MetaStore>,
+    iam: Arc<Iam>,
+    audit: Arc<dyn AuditSink>,
+    clock: Arc<dyn Clock>,
+    region: Region,
+    /// The account of the gateway's operator.
+    home: AccountId,
 }
 
 /// The socket; its name goes with it.
@@ -120,6 +126,15 @@ async fn answer(stream: &mut (impl tokio::io::AsyncWrite + Unpin), kind: u8, bod
 }
 
 impl Desk {
+    /// Over the metadata as it is stored and the identities; what changes is recorded in `audit`.
+    pub fn new(
+        (meta, iam): (Arc<dyn MetaStore>, Arc<Iam>),
+        (audit, clock): (Arc<dyn AuditSink>, Arc<dyn Clock>),
+        config: &Config,
+    ) -> Self {
+        Self { meta, iam, audit, clock, region: config.region.clone(), home: config.account_id.clone() }
+    }
+
     async fn converse(&self, stream: UnixStream) -> io::Result<()> {
         let (read, mut write) = stream.into_split();
         let mut read = BufReader::new(read);
@@ -182,11 +197,28 @@ impl Desk {
         if self.iam.accounts().await.map_err(|error| error.to_string())?.contains(&account) {
             return Err(format!("account {account} exists already"));
         }
+        // As every change: not without its record, and the secret is not told before it is durable.
+        self.audit.announce(self.event(&account, "IN_PROGRESS")).await.map_err(unrecorded)?;
         let key = self.iam.create_account(&account).await.map_err(|error| error.to_string())?;
-        tracing::info!(%account, "an account was created by a command on this machine");
+        self.audit.append(self.event(&account, "SUCCEEDED")).await.map_err(unrecorded)?;
         let secret = key.secret.expose().to_owned();
         serde_json::to_vec(&Created { access_key_id: key.access_key_id, secret }).map_err(|error| error.to_string())
     }
+}
+
+impl Desk {
+    /// What AWS Organizations records of a new account (its User Guide, "Logging AWS Organizations API
+    /// calls"): nobody who has an identity here made it.
+    fn event(&self, account: &AccountId, state: &str) -> Event {
+        let details = serde_json::json!({ "createAccountStatus": { "accountId": account.as_str(), "state": state } });
+        let (source, name) = ("organizations.amazonaws.com", "CreateAccountResult");
+        let event = EventBuilder::of_service(source, name, &self.region, &self.home, self.clock.now(), details);
+        event.writes().build()
+    }
+}
+
+fn unrecorded(error: arqueta_audit::Error) -> String {
+    format!("the record cannot be written: {error}")
 }
 
 fn put(body: &mut Vec<u8>, bytes: Option<&[u8]>) -> Result<(), String> {
