@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::frame::{BLOCK, Frame, JournalId, Kind, Place};
 use crate::position::Position;
 use crate::replay;
-use crate::segment::{Header, Segment};
+use crate::segment::{Found, Header, Segment};
 
 /// Segments in use by a journal that keeps stopping before it gives up making more.
 const MOST_SEGMENTS: usize = 256;
@@ -32,6 +32,8 @@ pub struct Journal {
     id: JournalId,
     options: Options,
     segments: Vec<Segment>,
+    /// The highest name of a segment of another journal: it stays, and new files are named after it.
+    foreign: Option<u32>,
     /// The highest number ever given to a segment.
     last_number: u64,
     current: Option<Current>,
@@ -56,16 +58,15 @@ impl Journal {
     pub fn open(disk: Arc<dyn Disk>, folder: &Path, id: JournalId, options: Options) -> Result<Self, Error> {
         let unreadable = |error| Error::Unreadable(Arc::new(error));
         create_dirs(&*disk, folder).map_err(unreadable)?;
-        let mut segments = Vec::new();
+        let (mut segments, mut foreign) = (Vec::new(), None);
         for name in disk.list(folder).map_err(unreadable)? {
-            if index_of(&name).is_none() {
-                continue;
-            }
+            let Some(index) = index_of(&name) else { continue };
             let path = folder.join(name);
             match Segment::look(&*disk, path.clone(), &id).map_err(unreadable)? {
-                Some(segment) => segments.push(segment),
+                Found::Segment(segment) => segments.push(segment),
+                Found::Foreign => foreign = foreign.max(Some(index)),
                 // Was being allocated. On a file system that takes no change it stays, unused.
-                None => drop(disk.remove(&path)),
+                Found::Unfinished => drop(disk.remove(&path)),
             }
         }
         let last_number = segments.iter().filter_map(|it| it.header).map(|it| it.number).max().unwrap_or(0);
@@ -77,6 +78,7 @@ impl Journal {
             id,
             options,
             segments,
+            foreign,
             last_number,
             current: None,
             begun: None,
@@ -255,6 +257,7 @@ impl Journal {
             Some(at) => at,
             None => {
                 let used = self.segments.iter().filter_map(|it| index_of(it.path.file_name()?.to_str()?)).max();
+                let used = used.max(self.foreign);
                 let path = self.folder.join(name_of(used.map_or(0, |used| used + 1)));
                 let made = Segment::allocate(&*self.disk, path, wanted);
                 self.segments.push(made.map_err(|error| Error::NoRoom(Arc::new(error)))?);

@@ -77,15 +77,32 @@ pub(crate) struct Segment {
     pub(crate) header: Option<Header>,
 }
 
+/// What a file in the folder is.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A segment of the journal, or a file that can become one.
+    Segment(Segment),
+    /// A segment of another journal. It may be all that is left of a store, so it is not used again.
+    Foreign,
+    /// Too short to ever have held a frame, which is how a power cut leaves a file that was being
+    /// allocated.
+    Unfinished,
+}
+
 impl Segment {
-    /// What lies at `path`; `None` if it is too short to ever have held a frame, which is how a
-    /// power cut leaves a file that was being allocated.
-    pub(crate) fn look(disk: &dyn Disk, path: PathBuf, journal: &JournalId) -> io::Result<Option<Self>> {
+    /// What lies at `path`.
+    pub(crate) fn look(disk: &dyn Disk, path: PathBuf, journal: &JournalId) -> io::Result<Found> {
         let file = disk.open(&path)?;
         let size = file.size()?;
-        let header = Header::decode(&file.read(0, BLOCK)?).filter(|header| header.journal == *journal);
+        let header = Header::decode(&file.read(0, BLOCK)?);
+        if header.is_some_and(|header| header.journal != *journal) {
+            return Ok(Found::Foreign);
+        }
         let usable = size >= 2 * BLOCK as u64 && size.is_multiple_of(BLOCK as u64);
-        Ok((header.is_some() || usable).then_some(Self { path, size, header }))
+        Ok(match header.is_some() || usable {
+            true => Found::Segment(Self { path, size, header }),
+            false => Found::Unfinished,
+        })
     }
 
     /// Allocates a file of `size` bytes, durably: zeros are written, so that the extents are

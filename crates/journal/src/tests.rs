@@ -237,6 +237,26 @@ fn frames_of_another_journal_or_segment_are_not_taken() {
 }
 
 #[test]
+fn segments_of_another_journal_are_neither_used_again_nor_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, from) = filled(dir.path(), &bodies(20, 3000));
+    drop(journal);
+    let before: Vec<_> = segments(dir.path()).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect();
+    let mut other = Journal::open(Arc::new(OsDisk), dir.path(), [2; 16], OPTIONS).unwrap();
+    let start = other.begin(1, 0).unwrap();
+    other.resume();
+    for body in bodies(20, 3000) {
+        other.append(frame(&body)).unwrap();
+    }
+    other.release(&other.position().unwrap());
+    assert!(start.segment >= 1 && segments(dir.path()).len() > before.len());
+    for (content, path) in before {
+        assert!(fs::read(&path).unwrap() == content, "{}", path.display());
+    }
+    assert!(found(dir.path(), from).unwrap().0 == bodies(20, 3000), "nothing was lost");
+}
+
+#[test]
 fn a_journal_takes_nothing_before_it_is_resumed() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
