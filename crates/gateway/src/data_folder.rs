@@ -42,6 +42,11 @@ pub(crate) fn check(folder: &Path) -> Result<(), Error> {
     }
 }
 
+/// Whether a gateway has put the number of a format into `folder`.
+pub(crate) fn is_marked(folder: &Path) -> bool {
+    folder.join(VERSION).exists()
+}
+
 fn newer(folder: &Path, format: u32) -> Error {
     let (folder, here) = (folder.display(), env!("CARGO_PKG_VERSION"));
     Error::Config(format!(

@@ -36,6 +36,7 @@ impl Foundations {
     /// [`Error::DataDir`], [`Error::Open`].
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let data = &config.data_dir;
+        metadata::require_whole(config)?;
         data_folder::open(data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metadata::Opened { meta, journaled } = metadata::open_store(config)?;

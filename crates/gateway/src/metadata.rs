@@ -1,14 +1,16 @@
 //! Where the metadata of a data folder is kept: which of the embedded stores, as configured.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_model::Clock;
+use arqueta_root::ROOT_FILES;
 use arqueta_store::{MetaStore, RedbOptions, RedbStore};
 
-use crate::Error;
 use crate::config::{Config, Engine};
+use crate::{Error, data_folder};
 
 /// How long the end of the process waits for the last checkpoint of the metadata.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(20);
@@ -70,6 +72,65 @@ pub(crate) fn open_store(config: &Config) -> Result<Opened, Error> {
     }
 }
 
+/// Refuses a folder that has lost its metadata and not what belongs to it: opening would make an empty
+/// store there, to which all of that is garbage. Call it before anything is created.
+///
+/// # Errors
+/// [`Error::Config`] says what is there, [`Error::DataDir`] that the folder cannot be read.
+pub(crate) fn require_whole(config: &Config) -> Result<(), Error> {
+    let data = &config.data_dir;
+    let paths = [Engine::Redb, Engine::Sled].map(|engine| path(config, engine));
+    if paths.iter().any(|path| path.exists()) {
+        return Ok(());
+    }
+    if let Some(link) = paths.iter().find(|path| path.is_symlink()) {
+        return Err(Error::Config(format!("{} is a link to where nothing is", link.display())));
+    }
+    let left = remains(data).map_err(|source| Error::DataDir { path: data.clone(), source })?;
+    let Some(left) = left else { return Ok(()) };
+    Err(Error::Config(format!(
+        "{} is missing, and {} is there: this folder has lost its metadata. Put meta.redb and meta.journal back from \
+         one back-up; to begin anew, use an empty folder",
+        path(config, config.metadata.engine).display(),
+        left.display()
+    )))
+}
+
+/// Something in the folder that only a gateway with metadata leaves: a segment of the journal, a body, or
+/// the root key of a folder that was served. A root key that was put into a new folder is none.
+fn remains(data: &Path) -> io::Result<Option<PathBuf>> {
+    let has_segments = |name: &str| name.ends_with(".seg");
+    if let Some(segment) = first(&data.join("meta.journal"), &has_segments)? {
+        return Ok(Some(segment));
+    }
+    let is_hex = |name: &str| name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for top in entries(&data.join("blobs"))?.into_iter().filter(|path| is_hex(&name_of(path))) {
+        for leaf in entries(&top)? {
+            if let Some(body) = first(&leaf, &is_hex)? {
+                return Ok(Some(body));
+            }
+        }
+    }
+    let served = data_folder::is_marked(data);
+    Ok(ROOT_FILES.map(|name| data.join(name)).into_iter().find(|path| served && path.exists()))
+}
+
+fn first(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<PathBuf>> {
+    Ok(entries(folder)?.into_iter().find(|path| wanted(&name_of(path))))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What lies in a folder; nothing where there is none.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match std::fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        read => read?.map(|entry| Ok(entry?.path())).collect(),
+    }
+}
+
 fn unopened(path: &Path, error: arqueta_store::Error) -> Error {
     match error {
         arqueta_store::Error::InUse { .. } => {
@@ -127,6 +188,33 @@ mod tests {
         assert_eq!(open(&redb).unwrap().get(b"a").await.unwrap().unwrap(), "1");
         let refused = open(&config(data.path(), Engine::Sled)).map(drop).unwrap_err().line();
         assert!(refused.contains("has its metadata in redb; metadata.engine is sled"), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_that_has_lost_its_metadata_is_not_begun_anew() {
+        let of = |data: &Path| require_whole(&config(data, Engine::Redb)).map_err(|error| error.line());
+        let missing = tempfile::tempdir().unwrap();
+        of(&missing.path().join("none")).unwrap();
+        for left in ["meta.journal/000000.seg", "blobs/0/1a/01a0", "root.key", "root.wrapped"] {
+            let data = tempfile::tempdir().unwrap();
+            // What a start leaves that was cut off before it had metadata.
+            data_folder::open(data.path()).unwrap();
+            of(data.path()).unwrap();
+            let path = data.path().join(left);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, b"x").unwrap();
+            let refused = of(data.path()).unwrap_err();
+            assert!(refused.contains("meta.redb is missing") && refused.contains(left), "{refused}");
+            std::fs::write(data.path().join("meta.redb"), b"").unwrap();
+            of(data.path()).unwrap();
+        }
+        let data = tempfile::tempdir().unwrap();
+        std::fs::write(data.path().join("root.key"), b"x").unwrap();
+        std::fs::create_dir_all(data.path().join("blobs/tmp")).unwrap();
+        std::fs::write(data.path().join("blobs/lock"), b"").unwrap();
+        of(data.path()).unwrap();
+        std::os::unix::fs::symlink(data.path().join("elsewhere"), data.path().join("meta.redb")).unwrap();
+        assert!(of(data.path()).unwrap_err().contains("a link to where nothing is"));
     }
 
     #[cfg(not(feature = "sled"))]

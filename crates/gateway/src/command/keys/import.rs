@@ -27,6 +27,7 @@ impl ImportArgs {
         let backup = Backup::open(&sealed, &self.passphrase.read()?).map_err(failed())?;
         let protector = root::open(config, &clock()).await?;
         let data = &config.data_dir;
+        metadata::require_whole(config)?;
         data_folder::open(data)?;
         let meta = metadata::open(config)?;
         let place = (&config.region, &config.account_id);
