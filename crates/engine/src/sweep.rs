@@ -28,6 +28,8 @@ pub struct SweepSchedule {
     pub orphan_age: Duration,
     /// Rounds between two searches for orphans, which list every blob.
     pub orphans_every: u32,
+    /// Whether orphans are removed at all: only where the metadata is known to be that of these bodies.
+    pub orphans: bool,
 }
 
 impl Default for SweepSchedule {
@@ -37,6 +39,7 @@ impl Default for SweepSchedule {
             garbage_kept: Duration::ZERO,
             orphan_age: Duration::from_secs(24 * 60 * 60),
             orphans_every: 24 * 60,
+            orphans: true,
         }
     }
 }
@@ -200,7 +203,7 @@ impl Engine {
                 garbage: self.sweep_garbage(earlier(now, schedule.garbage_kept)).await?,
                 orphans: 0,
             };
-            if let Some(before) = orphans_before {
+            if let Some(before) = orphans_before.filter(|_| schedule.orphans) {
                 swept.orphans = self.sweep_orphans(before).await?;
             }
             Ok::<_, Error>(swept)

@@ -21,6 +21,7 @@
 //! ```
 
 pub mod admin;
+mod anchor;
 mod backends;
 mod banner;
 mod bodies;

@@ -13,11 +13,12 @@ use arqueta_keys::{Authenticated, Embedded};
 use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
 use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
-use arqueta_store::{Damages, Headroom, Leases, MetaStore, RedbStore};
+use arqueta_store::{BlobStore, Damages, Headroom, Leases, MetaStore, RedbStore};
 use arqueta_trail::Trails;
 use arqueta_work::{Lifecycle, Progress};
 
 use crate::Error;
+use crate::anchor;
 use crate::backends::Backends;
 use crate::banner::NewRoot;
 use crate::clusters;
@@ -67,6 +68,8 @@ pub struct Gateway {
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
     clock: Arc<dyn Clock>,
+    /// Whether bodies that the metadata does not name are removed.
+    orphans: bool,
 }
 
 impl Gateway {
@@ -89,6 +92,7 @@ impl Gateway {
         let metered = Arc::new(Metered::new(kms.clone()));
         let envelope = Arc::new(envelope(config, metered.clone(), &meta, &clock));
         let seats = Seats::new(live::bounds(config));
+        let orphans = knows_bodies(config, &*meta, &*blobs).await?;
         let engine = Engine::open(meta.clone(), blobs, envelope.clone(), clock.clone(), engine_settings(config));
         let room = Arc::new(room(config)?);
         let engine = engine.map_err(Error::open("engine"))?;
@@ -156,6 +160,7 @@ impl Gateway {
             audit,
             record,
             clock,
+            orphans,
         })
     }
 
@@ -205,7 +210,8 @@ impl Gateway {
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
         let engine = self.engine.clone();
         let collector = tokio::spawn(async move { engine.run_collector().await });
-        self.engine.run_sweeper(SweepSchedule::default(), stop).await;
+        let schedule = SweepSchedule { orphans: self.orphans, ..SweepSchedule::default() };
+        self.engine.run_sweeper(schedule, stop).await;
         collector.abort();
         room.abort();
         lifecycle.abort();
@@ -369,6 +375,12 @@ fn aws(
 fn room(config: &Config) -> Result<Headroom, Error> {
     let failed = |source| Error::DataDir { path: config.data_dir.clone(), source };
     Headroom::open(&config.data_dir, config.storage.room()).map_err(failed)
+}
+
+/// Whether the bodies of the data folder are those of its metadata. Bodies elsewhere are.
+async fn knows_bodies(config: &Config, meta: &dyn MetaStore, blobs: &dyn BlobStore) -> Result<bool, Error> {
+    let folder = config.data_dir.join("blobs");
+    if folder.is_dir() { anchor::holds(meta, blobs, &folder).await } else { Ok(true) }
 }
 
 /// Looks every second how much space is left.
