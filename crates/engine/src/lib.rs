@@ -60,6 +60,7 @@ mod versions;
 pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, KeyServiceError, KeyState, SseMode};
 pub use arqueta_store::Error as StoreError;
 pub use bucket_keys::BucketKeyTable;
+pub use buckets::owns_buckets;
 pub use collect::Collected;
 pub use engine::{Config, Engine};
 pub use error::{BodyError, Condition, Error};

@@ -20,6 +20,7 @@
 //! assert!(Cli::try_parse_from(["arqueta", "serve", "--no-such-option"]).is_err());
 //! ```
 
+mod accounts;
 pub mod admin;
 mod anchor;
 mod backends;

@@ -18,6 +18,7 @@ use arqueta_trail::Trails;
 use arqueta_work::{Lifecycle, Progress};
 
 use crate::Error;
+use crate::accounts;
 use crate::anchor;
 use crate::backends::Backends;
 use crate::banner::NewRoot;
@@ -85,8 +86,9 @@ impl Gateway {
         let (kms, meta) = Self::open_kms(config, &backends, (meta, outbox.as_ref()), &damages, &audit, &clock).await?;
         let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
         let record = seal(config, (record, outbox), &kms, &meta, &clock).await?;
-        ensure_keys(config, &kms, &*clock).await?;
+        // Before keys that the configuration asks for: an account that has keys is not made.
         let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
+        ensure_keys(config, &kms, &*clock).await?;
         kms.join_identities(iam.clone()).await.map_err(Error::open("key service"))?;
 
         let metered = Arc::new(Metered::new(kms.clone()));
@@ -432,14 +434,10 @@ async fn open_iam(
     let failed = || Error::open("identities");
     let settings = arqueta_iam::Config { account: config.account_id.clone(), root: credentials::from_environment()? };
     let sealer = Arc::new(KeyServiceSealer(kms.clone()));
-    let (iam, root) = Iam::open(meta.clone(), clock.clone(), sealer, settings).await.map_err(failed())?;
+    let is_configured = settings.root.is_some();
+    let iam = Iam::connect(meta.clone(), clock.clone(), sealer, settings).await.map_err(failed())?;
     let iam = iam.with_issuers(Arc::new(HttpsIssuers::new(clock.clone())?));
-    let mut created: Vec<_> = root.map(|key| NewRoot { account: config.account_id.clone(), key }).into_iter().collect();
-    let known = iam.accounts().await.map_err(failed())?;
-    for account in config.accounts.iter().filter(|account| !known.contains(account)) {
-        let key = iam.create_account(account).await.map_err(failed())?;
-        created.push(NewRoot { account: account.clone(), key });
-    }
+    let created = accounts::establish(config, &iam, &**meta, is_configured).await?;
     Ok((Arc::new(iam), created))
 }
 

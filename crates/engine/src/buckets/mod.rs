@@ -7,11 +7,34 @@ pub(crate) mod stored;
 
 use std::sync::Arc;
 
-use arqueta_model::BucketName;
+use arqueta_model::{AccountId, BucketName};
+use arqueta_store::{MetaStore, Scan};
 
 use crate::record::{BucketRecord, Record};
 use crate::{Engine, Error, schema};
 use stored::StoredBucket;
+
+/// Records read at once while an owner is looked for.
+const OWNERS: usize = 1000;
+
+/// Whether an account owns a bucket, or may: a damaged record tells nobody whose it is.
+///
+/// # Errors
+/// Failures of the store.
+pub async fn owns_buckets(meta: &dyn MetaStore, account: &AccountId) -> Result<bool, Error> {
+    let mut scan = Scan::prefix(schema::BUCKETS, OWNERS);
+    loop {
+        let page = meta.page(scan.clone()).await?;
+        let Some(last) = page.last() else { return Ok(false) };
+        scan.start = [&last.key[..], b"\0"].concat().into();
+        for entry in &page {
+            let record = entry.value.as_ref().map(|value| BucketRecord::decode(value));
+            if !matches!(record, Some(Ok(record)) if record.owner != *account) {
+                return Ok(true);
+            }
+        }
+    }
+}
 
 impl Engine {
     /// The record of a bucket, as of now.

@@ -37,6 +37,12 @@ enum AccountsCommand {
         /// Twelve decimal digits.
         account: AccountId,
     },
+    /// Create another access key for the root user of an account, and show it, this once: for one whose
+    /// keys were deleted or lost.
+    RootKey {
+        /// Twelve decimal digits.
+        account: AccountId,
+    },
 }
 
 /// Carries out one of the commands.
@@ -69,6 +75,10 @@ async fn perform(command: AccountsCommand, config: &Config) -> Result<(), Error>
             let key = iam.create_account(&account).await.map_err(Error::open("identities"))?;
             show(out, &account, &key.access_key_id, key.secret.expose())
         }
+        AccountsCommand::RootKey { account } => {
+            let key = iam.create_root_access_key(&account).await.map_err(Error::open("identities"))?;
+            show(out, &account, &key.access_key_id, key.secret.expose())
+        }
     }
 }
 
@@ -83,6 +93,9 @@ async fn ask(command: AccountsCommand, running: &Running, out: &mut impl Write) 
             let Created { access_key_id, secret } = running.create_account(&account).await?;
             show(out, &account, &access_key_id, &secret)
         }
+        AccountsCommand::RootKey { .. } => Err(Error::Config(
+            "a gateway runs on this folder; stop it first: who holds it gives no root keys away".into(),
+        )),
     }
 }
 
