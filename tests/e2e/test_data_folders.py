@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import re
+import shutil
 import signal
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import Gateway
+from conftest import BINARY, Gateway
 
 # Written by version 0.1.0 before it had a journal (commit a9f3575), which was killed: twelve objects
 # in a versioned bucket, some under a KMS key, one deleted; an open upload; an alias.
@@ -43,7 +46,91 @@ def check(gateway):
     assert key["Description"] == "old" and key["KeyState"] == "Enabled"
 
 
+def adopt(folder):
+    done = subprocess.run([BINARY, "adopt", "--data-dir", str(folder)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_folder_from_before_authentic_metadata_is_adopted_when_its_operator_asks(folder):
+    for _ in range(2):
+        assert "`arqueta adopt`" in not_served(folder)
+    assert re.match(r"\d\d+ records in .* carry authentication tags from now on", adopt(folder))
+    gateway = Gateway(folder)
+    check(gateway)
+    gateway.stop()
+    assert "carries its tags already" in adopt(folder)
+
+
+def test_what_is_no_data_folder_is_not_adopted(tmp_path):
+    done = subprocess.run([BINARY, "adopt", "--data-dir", str(tmp_path / "none")], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "no data folder" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("lost", [("meta.redb",), ("meta.redb", "meta.journal"), ("meta.redb", "meta.journal", "blobs")])
+def test_a_folder_that_lost_its_metadata_is_neither_begun_anew_nor_cleared(start, tmp_path, lost):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="k", Body=body(40))
+    gateway.stop()
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for name in lost:
+        (gateway.data / name).rename(aside / name)
+    before = files(gateway.data)
+    line = not_served(gateway.data)
+    assert "meta.redb is missing" in line and "back-up" in line, line
+    assert files(gateway.data) == before, "nothing was made, and nothing removed"
+    for name in lost:
+        (aside / name).rename(gateway.data / name)
+    gateway.start()
+    assert gateway.client("s3").get_object(Bucket="kept", Key="k")["Body"].read() == body(40)
+
+
+def test_metadata_from_an_older_back_up_removes_no_newer_body(start, tmp_path):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="old", Body=body(40))
+    gateway.stop()
+    for name in ("meta.redb", "meta.journal"):
+        copy = shutil.copytree if (gateway.data / name).is_dir() else shutil.copy
+        copy(gateway.data / name, tmp_path / name)
+    gateway.start()
+    gateway.client("s3").put_object(Bucket="kept", Key="new", Body=body(41))
+    gateway.stop()
+    newer = {path for path in files(gateway.data / "blobs") if "anchor" not in path.name}
+    assert len(newer - {gateway.data / "blobs" / "lock"}) == 2
+    shutil.rmtree(gateway.data / "meta.journal")
+    shutil.copytree(tmp_path / "meta.journal", gateway.data / "meta.journal")
+    shutil.copy(tmp_path / "meta.redb", gateway.data / "meta.redb")
+    gateway.options = ("--accept-older-metadata",)
+    gateway.start()
+    s3 = gateway.client("s3")
+    assert s3.get_object(Bucket="kept", Key="old")["Body"].read() == body(40)
+    said = gateway.stderr_path.read_text()
+    assert "not those that the metadata knew last" in said, said
+    gateway.options = ()
+    gateway.restart()
+    assert newer <= files(gateway.data / "blobs")
+
+
+def files(folder):
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def not_served(folder):
+    """The one line that a gateway says which does not start."""
+    run = subprocess.run([BINARY, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir", str(folder)],
+                         capture_output=True, text=True, timeout=60)
+    assert run.returncode != 0
+    return run.stderr.strip().splitlines()[-1]
+
+
 def test_a_folder_without_a_journal_is_migrated(folder):
+    adopt(folder)
     gateway = Gateway(folder)
     check(gateway)
     gateway.client("s3").put_object(Bucket="kept", Key="new", Body=b"new")

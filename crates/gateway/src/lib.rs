@@ -56,6 +56,6 @@ mod tls;
 mod trails;
 pub mod wiring;
 
-pub use command::{AccountsArgs, AuditArgs, Cli, Command, KeysArgs, run};
+pub use command::{AccountsArgs, AdoptArgs, AuditArgs, Cli, Command, KeysArgs, run};
 pub use config::{Config, Only, ServeArgs};
 pub use error::Error;

@@ -73,7 +73,7 @@ pub use peer::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};
 pub use quotas::{QuotaError, Quotas};
 pub use secrets::RecordSealer;
 pub use state::Embedded;
-pub use upkeep::authentic::{Authenticated, authenticate, is_initialized};
+pub use upkeep::authentic::{Authenticated, adopt, authenticate, is_initialized};
 pub use upkeep::backup::{Backup, BackupError, Restored};
 pub use upkeep::inventory::{ListedKey, list_keys};
 pub use upkeep::rewrap::rewrap;

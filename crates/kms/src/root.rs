@@ -80,6 +80,12 @@ pub enum RootKeyError {
     /// The store holds no key service.
     #[error("there is no key service in this data folder")]
     Nothing,
+    /// The store was written before its records carried authentication tags, or somebody wants it to
+    /// look so.
+    #[error(
+        "the metadata of this data folder does not carry authentication tags. If Arqueta 0.1 before its tags wrote it, and nobody else could, run `arqueta adopt` once, which vouches for all that is there. If a later Arqueta has served it, somebody changed it: restore a backup"
+    )]
+    Untagged,
     /// The key is not the one under which the stored material was sealed.
     #[error("the root key is not the one that sealed the key store")]
     Wrong,

@@ -1,6 +1,7 @@
 //! The command line: one file or folder per command, its options beside what carries it out.
 
 mod accounts;
+mod adopt;
 mod audit;
 mod check;
 mod keys;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::config::ServeArgs;
 use crate::{Error, hardening};
 pub use accounts::AccountsArgs;
+pub use adopt::AdoptArgs;
 pub use audit::AuditArgs;
 pub use check::CheckArgs;
 pub use keys::KeysArgs;
@@ -51,6 +53,9 @@ pub enum Command {
     Accounts(Box<AccountsArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
     Keys(Box<KeysArgs>),
+    /// Take over a data folder that an Arqueta 0.1 from before authenticated metadata wrote: once, and only
+    /// where nobody else could write it since.
+    Adopt(Box<AdoptArgs>),
     /// Look through everything stored for what is damaged or does not fit, and mend it.
     Check(Box<CheckArgs>),
     /// Look at the record of who did what, and prove that nobody changed it.
@@ -72,6 +77,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Operations => operations::run(),
         Command::Accounts(args) => accounts::run(*args),
         Command::Keys(args) => keys::run(*args),
+        Command::Adopt(args) => adopt::run(*args),
         Command::Check(args) => check::run(*args),
         Command::Audit(args) => audit::run(*args),
     }

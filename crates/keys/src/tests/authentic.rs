@@ -10,7 +10,7 @@ use arqueta_store::{Batch, Damages, Error as StoreError, MemoryMeta, MetaStore, 
 use bytes::Bytes;
 
 use crate::key::material;
-use crate::upkeep::authentic::{Authenticated, authenticate};
+use crate::upkeep::authentic::{Authenticated, adopt, authenticate};
 use crate::{Config, Embedded, schema};
 
 async fn opened(raw: &Arc<MemoryMeta>, root: u8) -> (Authenticated, Arc<Damages>) {
@@ -65,12 +65,19 @@ async fn a_key_that_was_edited_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn a_store_from_before_the_tags_is_adopted_once() {
+async fn a_store_from_before_the_tags_is_adopted_when_that_is_asked_for() {
     let raw = Arc::new(MemoryMeta::new());
     let old = material::untagged_root_check(&RootSecret::from_bytes(&[1; 32]));
     raw_put(&raw, schema::ROOT, old.clone()).await;
     raw_put(&raw, b"iam/u/1\0ann", "rights").await;
     raw_put(&raw, b"i/body", "sealed").await;
+    let refused = authenticate(raw.clone(), &FixedRootKey([1; 32]), Arc::default()).await.err().unwrap();
+    assert!(matches!(refused, Error::RootKey(RootKeyError::Untagged)), "{refused}");
+    assert!(std::error::Error::source(&refused).unwrap().to_string().contains("`arqueta adopt`"));
+    assert!(matches!(adopt(raw.clone(), &FixedRootKey([9; 32])).await, Err(Error::RootKey(RootKeyError::Wrong))));
+    assert_eq!(raw.get(b"iam/u/1\0ann").await.unwrap().unwrap(), "rights", "nothing was touched");
+    assert_eq!(adopt(raw.clone(), &FixedRootKey([1; 32])).await.unwrap(), Some(1));
+    assert_eq!(adopt(raw.clone(), &FixedRootKey([1; 32])).await.unwrap(), None, "there is nothing left to adopt");
     let (over, damages) = opened(&raw, 1).await;
     assert_eq!(over.meta.get(b"iam/u/1\0ann").await.unwrap().unwrap(), "rights");
     assert_eq!(raw.get(b"i/body").await.unwrap().unwrap(), "sealed");
@@ -80,6 +87,11 @@ async fn a_store_from_before_the_tags_is_adopted_once() {
     let (again, _) = opened(&raw, 1).await;
     assert!(again.meta.get(b"iam/u/1\0eve").await.is_err(), "nothing is adopted a second time");
     assert_eq!(again.meta.get(b"iam/u/1\0ann").await.unwrap().unwrap(), "rights");
+    // The old check, found in the free space of the file and put back, adopts nothing.
+    raw_put(&raw, schema::ROOT, old).await;
+    let refused = authenticate(raw.clone(), &FixedRootKey([1; 32]), Arc::default()).await;
+    assert!(matches!(refused.err(), Some(Error::RootKey(RootKeyError::Untagged))));
+    assert_eq!(raw.get(b"iam/u/1\0eve").await.unwrap().unwrap(), "all rights", "no tag was made for it");
 }
 
 #[tokio::test]

@@ -137,3 +137,15 @@ async fn a_store_without_keys_cannot_be_exported() {
     let refused = Backup::take(&MemoryMeta::new(), &config(), Timestamp::from_millis(5)).await;
     assert!(matches!(refused, Err(BackupError::RootKey(RootKeyError::Nothing))));
 }
+
+#[tokio::test]
+async fn records_that_the_backups_root_key_did_not_write_are_not_locked_out() {
+    let world = World::new().await;
+    let (folder, meta) = (tempfile::tempdir().unwrap(), Arc::new(MemoryMeta::new()));
+    meta.commit(Batch::default().put("b/bucket", "untagged").put("audit/head", "bare")).await.unwrap();
+    let refused = restore(&backup(&world).await, &meta, &folder).await;
+    assert!(matches!(refused, Err(BackupError::Strangers)));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no root key was kept");
+    meta.commit(Batch::default().delete("b/bucket")).await.unwrap();
+    assert_eq!(restore(&backup(&world).await, &meta, &folder).await.unwrap(), Restored::Everything);
+}

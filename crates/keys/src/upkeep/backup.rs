@@ -40,6 +40,11 @@ pub enum BackupError {
     /// There are keys here that the backup would replace.
     #[error("this data folder has a key service of its own; import into one that has none")]
     Occupied,
+    /// What is here was not written under the backup's root key, and would never be believed again.
+    #[error(
+        "this data folder holds records that were not written under the root key of the backup; import into an empty folder, or into the one that the backup was taken from"
+    )]
+    Strangers,
     /// Keys carry region and account in their names.
     #[error("the backup is of region {region} and account {account}; set the same in the configuration")]
     Elsewhere {
@@ -168,7 +173,8 @@ impl Backup {
     /// crash the same call finishes.
     ///
     /// # Errors
-    /// [`BackupError::Occupied`], [`BackupError::Elsewhere`]; nothing was changed then.
+    /// [`BackupError::Occupied`], [`BackupError::Elsewhere`], [`BackupError::Strangers`]; nothing was
+    /// changed then.
     pub async fn restore(
         &self,
         meta: &dyn MetaStore,
@@ -185,6 +191,9 @@ impl Backup {
         let is_empty = meta.scan(Scan::prefix(ALL, 1)).await?.is_empty();
         if !is_same && !is_empty {
             return Err(BackupError::Occupied);
+        }
+        if !is_same && !authentic::is_under(meta, &root).await? {
+            return Err(BackupError::Strangers);
         }
         match protector.unlock().await {
             Err(RootKeyError::Missing { .. }) => {}

@@ -97,13 +97,18 @@ impl PassphraseArgs {
     }
 }
 
-fn clock() -> Arc<dyn Clock> {
+pub(super) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
 /// The metadata of a data folder, every record of it authentic, and its root key. Of a folder on which
 /// a gateway runs it can be read and not be changed.
 pub(super) async fn authenticated(config: &Config) -> Result<Authenticated, Error> {
+    Ok(raw_and_authenticated(config).await?.1)
+}
+
+/// The metadata as it lies there, and as [`authenticated`].
+pub(super) async fn raw_and_authenticated(config: &Config) -> Result<(Arc<dyn MetaStore>, Authenticated), Error> {
     let failed = || Error::open("key service");
     let meta = match Running::on(&config.data_dir).await? {
         Some(running) => Arc::new(running),
@@ -114,11 +119,12 @@ pub(super) async fn authenticated(config: &Config) -> Result<Authenticated, Erro
     }
     let protector = root::open(config, &clock()).await?;
     let damages = Arc::new(Damages::named_by(name_of));
-    arqueta_keys::authenticate(meta, &*protector, damages).await.map_err(failed())
+    let authenticated = arqueta_keys::authenticate(meta.clone(), &*protector, damages).await.map_err(failed())?;
+    Ok((meta, authenticated))
 }
 
 /// The metadata of a data folder that exists and that no gateway has open, as it lies there.
-fn metadata(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
+pub(super) fn metadata(config: &Config) -> Result<Arc<dyn MetaStore>, Error> {
     if !metadata::exists(config) {
         return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
     }
