@@ -9,7 +9,7 @@ use std::time::Duration;
 use arqueta_audit::{AuditSink as _, Cut, EventBuilder, Head, History, JsonLines, Outbox, Prune, Pruned};
 use arqueta_keys::RecordSealer;
 use arqueta_model::{AccountId, Clock, Region, Timestamp};
-use arqueta_store::MetaStore;
+use arqueta_store::{MetaStore, Scan};
 use serde_json::{Value, json};
 
 /// How often a chain that has moved on is kept. What was recorded since can be cut off unnoticed
@@ -80,6 +80,9 @@ impl SealedRecord {
             record.tell("OlderMetadataAccepted", json!({ "notedGroup": kept, "knownGroup": found })).await?;
         }
         record.restore().await?;
+        if known.is_none() {
+            record.miss_head().await?;
+        }
         if known.is_none() || older.is_some() {
             // From now on a record that is gone as a whole is missed, and metadata older than this.
             record.keep(None).await?;
@@ -111,6 +114,23 @@ impl SealedRecord {
             Some(outbox) => outbox.tidy(&self.lines, &*self.meta).await,
             None => Ok(()),
         }
+    }
+
+    /// Tells that the chain's end was not in the metadata, where there must have been one: no gateway
+    /// removes it, and without it nobody can tell that what was recorded last has been cut off.
+    async fn miss_head(&self) -> Result<(), arqueta_audit::Error> {
+        let found = self.lines.head().unwrap_or_default().sequence;
+        // Accounts come after the first head.
+        let accounts = self.meta.page(Scan::prefix(b"iam/", 1)).await.map_err(io::Error::other)?;
+        if found == 0 && accounts.is_empty() {
+            return Ok(());
+        }
+        tracing::error!(
+            found,
+            "THE HEAD OF THE AUDIT RECORD IS MISSING from the metadata: what was recorded after the last group found \
+             may have been cut off; run `arqueta audit verify`"
+        );
+        self.tell("RecordHeadMissing", json!({ "lastGroup": found })).await
     }
 
     /// An event about the record itself.
@@ -246,4 +266,65 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, arqueta_audit::Error> + Send + 'static,
 ) -> Result<T, arqueta_audit::Error> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use arqueta_kms::RootSecret;
+    use arqueta_model::ManualClock;
+    use arqueta_store::{Batch, MemoryMeta};
+
+    use super::*;
+
+    async fn begun(folder: &std::path::Path, meta: &Arc<MemoryMeta>) -> SealedRecord {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let home = Home {
+            region: "us-east-1".parse().unwrap(),
+            account: "111122223333".parse().unwrap(),
+            keep_days: None,
+            // Or a start would refuse what these tests are about, where the record can tell.
+            accept_older_metadata: true,
+            clock: clock.clone(),
+        };
+        let lines = Arc::new(JsonLines::open(folder, clock).await.unwrap());
+        let sealer = RecordSealer::new(&RootSecret::from_bytes(&[7; 32]));
+        SealedRecord::begin((lines, None), sealer, meta.clone(), home).await.unwrap()
+    }
+
+    fn told(folder: &std::path::Path) -> Vec<String> {
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.extension().is_some_and(|it| it == "jsonl"));
+        let lines = files.flat_map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        });
+        lines.filter(|line| line.contains("RecordHeadMissing")).collect()
+    }
+
+    #[tokio::test]
+    async fn a_head_that_somebody_removed_is_missed_in_the_record_itself() {
+        let (folder, meta) = (tempfile::tempdir().unwrap(), Arc::new(MemoryMeta::new()));
+        let record = begun(folder.path(), &meta).await;
+        record.tell("RecordsRemoved", json!({})).await.unwrap();
+        record.keep(None).await.unwrap();
+        drop(record);
+        drop(begun(folder.path(), &meta).await);
+        assert!(told(folder.path()).is_empty(), "a first start and an ordinary one miss nothing");
+        meta.commit(Batch::default().delete("audit/head")).await.unwrap();
+        drop(begun(folder.path(), &meta).await);
+        let [event] = &told(folder.path())[..] else { panic!("{:?}", told(folder.path())) };
+        assert!(!event.contains("\"lastGroup\":0"), "{event}");
+        drop(begun(folder.path(), &meta).await);
+        assert_eq!(told(folder.path()).len(), 1, "it is kept again");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_gone_with_its_head_is_missed_by_a_gateway_that_has_accounts() {
+        let (folder, meta) = (tempfile::tempdir().unwrap(), Arc::new(MemoryMeta::new()));
+        meta.commit(Batch::default().put("iam/a/111122223333", "account")).await.unwrap();
+        drop(begun(folder.path(), &meta).await);
+        let [event] = &told(folder.path())[..] else { panic!("{:?}", told(folder.path())) };
+        assert!(event.contains("\"lastGroup\":0"), "{event}");
+    }
 }

@@ -2,10 +2,13 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arqueta_audit::Pruned;
-use arqueta_keys::RecordSealer;
+use arqueta_engine::name_of;
+use arqueta_keys::{Authenticated, RecordSealer};
 use arqueta_model::Timestamp;
+use arqueta_store::Damages;
 use clap::Args;
 use time::OffsetDateTime;
 
@@ -13,7 +16,7 @@ use super::search::moment;
 use super::write;
 use crate::foundations::Foundations;
 use crate::record::{Home, SealedRecord};
-use crate::{Config, Error, root};
+use crate::{Config, Error, metadata, root};
 
 #[derive(Debug, Args)]
 pub struct PruneArgs {
@@ -46,9 +49,16 @@ impl PruneArgs {
         if !config.data_dir.join("audit").is_dir() {
             return Err(Error::Config(format!("{} is no data folder of a gateway", config.data_dir.display())));
         }
+        if !metadata::exists(config) {
+            // What trails have still to deliver is not known without.
+            return Err(Error::Config(format!("{} has no metadata", config.data_dir.display())));
+        }
         let Foundations { meta, record, clock, .. } = Foundations::open(config).await?;
         let Some(lines) = record else { return Ok(None) };
-        let root = root::open(config, &clock).await?;
+        let protector = root::open(config, &clock).await?;
+        let damages = Arc::new(Damages::named_by(name_of));
+        let authenticated = arqueta_keys::authenticate(meta, &*protector, damages).await;
+        let Authenticated { meta, root } = authenticated.map_err(Error::open("key service"))?;
         let root = root.unlock().await.map_err(Error::open("root key"))?;
         let home = Home {
             region: config.region.clone(),
