@@ -81,9 +81,16 @@ def test_the_check_finds_a_damaged_record_and_puts_it_aside(damaged):
     damaged.stop()
     assert f'current version of "k" in bucket {BUCKET} is not what was written' in checked(damaged, 1)
     checked(damaged, 1, "--repair")
-    assert "is named by nothing" in checked(damaged, 0, "--repair"), "what it named is freed by the check after"
+    (aside,) = damaged.data.glob("damaged-*.jsonl")
+    (line,) = map(json.loads, aside.read_text().splitlines())
+    assert line["record"] == f'current version of "k" in bucket {BUCKET}'
+    assert bytes.fromhex(line["key"]) == f"c/{BUCKET}\0k".encode()
+    assert "is named by nothing" in checked(damaged, 1, "--repair"), "nobody asked for it to be freed"
+    checked(damaged, 1, "--repair", "--free-unnamed")
+    assert "is named by nothing" in checked(damaged, 1), "what was put aside may name it"
+    aside.rename(damaged.data.parent / "looked-at")
+    assert "is named by nothing" in checked(damaged, 0, "--repair", "--free-unnamed")
     assert "0 findings" in checked(damaged, 0)
-    assert len(list(damaged.data.glob("damaged-*.jsonl"))) == 1
 
 
 def test_deleted_bodies_give_their_space_back_at_once(start):

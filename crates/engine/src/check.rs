@@ -3,8 +3,10 @@
 //!
 //! **Promises.** Nothing that a whole record names is touched. A damaged record is removed only after
 //! its caller has put it aside, and only where that loses nothing: keys, bucket keys and buckets stay
-//! for a person to decide. Bodies that nothing names are freed only by a check that finds no damaged
-//! record: they may be what such a record named.
+//! for a person to decide, and so do versions in a bucket with object lock, or whose record cannot be
+//! read, and a current version that others lie under: it may have been a delete marker. Bodies that
+//! nothing names are freed only where that is asked for, by a check that finds no damaged record: they
+//! may be what such a record named, also one that was put aside before.
 //!
 //! Bodies are looked at from outside: whether they are there, and as long as they should be. What is in
 //! them shows when they are read, under their keys. Memory: about 200 bytes for each body.
@@ -12,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use arqueta_model::{BlobId, ObjectKey};
+use arqueta_model::{BlobId, BucketName, ObjectKey};
 use arqueta_store::{Batch, BlobStore, Entry, MetaStore, Precondition, Scan};
 use bytes::Bytes;
 
@@ -65,6 +67,8 @@ pub struct Finding {
     pub record: String,
     /// What is wrong.
     pub fault: Fault,
+    /// Whether a damaged record may be removed once it is put aside.
+    removable: bool,
 }
 
 /// What a check found.
@@ -89,6 +93,8 @@ struct Walk {
     garbage: BTreeSet<BlobId>,
     /// The last key whose noncurrent versions were met.
     last: Option<(String, ObjectKey)>,
+    /// Buckets whose records are whole and lock no objects: their records come before their objects'.
+    unlocked: BTreeSet<String>,
 }
 
 /// Reads everything.
@@ -111,7 +117,31 @@ pub async fn check(meta: &dyn MetaStore, blobs: &dyn BlobStore) -> Result<Report
 
 impl Walk {
     fn find(&mut self, key: &Bytes, fault: Fault) {
-        self.report.findings.push(Finding { key: key.clone(), record: name_of(key), fault });
+        self.report.findings.push(Finding { key: key.clone(), record: name_of(key), fault, removable: false });
+    }
+
+    /// A damaged record, and whether removing it loses nothing that was not lost.
+    async fn find_damaged(&mut self, meta: &dyn MetaStore, key: &Bytes) -> Result<(), Error> {
+        let removable = match key.get(..2).unwrap_or_default() {
+            schema::UPLOADS | schema::PARTS | schema::FINISHED | schema::REFERENCED | schema::GARBAGE => true,
+            schema::NONCURRENTS => self.lies_unlocked(key),
+            schema::CURRENTS if self.lies_unlocked(key) => match current_of(key) {
+                Some((bucket, object)) => {
+                    let under = schema::noncurrents_of(&bucket, &object);
+                    meta.page(Scan::prefix(&under, 1)).await?.is_empty()
+                }
+                None => false,
+            },
+            _ => false,
+        };
+        let (key, record) = (key.clone(), name_of(key));
+        self.report.findings.push(Finding { key, record, fault: Fault::Damaged, removable });
+        Ok(())
+    }
+
+    fn lies_unlocked(&self, key: &[u8]) -> bool {
+        let bucket = key.get(2..).and_then(|rest| rest.split(|byte| *byte == 0).next());
+        bucket.and_then(|name| std::str::from_utf8(name).ok()).is_some_and(|name| self.unlocked.contains(name))
     }
 
     async fn meet(&mut self, meta: &dyn MetaStore, Entry { key, value }: Entry) -> Result<(), Error> {
@@ -130,30 +160,29 @@ impl Walk {
                 set.insert(id);
             }
             if value.is_none() && kind != schema::INLINE {
-                self.find(&key, Fault::Damaged);
+                self.find_damaged(meta, &key).await?;
             }
             return Ok(());
         }
-        let Some(value) = value else {
-            self.find(&key, Fault::Damaged);
-            return Ok(());
-        };
+        let Some(value) = value else { return self.find_damaged(meta, &key).await };
         let places = match kind {
             schema::CURRENTS | schema::NONCURRENTS => ObjectRecord::decode(&value)
                 .map(|record| record.content.map(|content| content.places).unwrap_or_default()),
             schema::PARTS => PartRecord::decode(&value).map(|part| vec![part.place]),
             schema::UPLOADS => UploadRecord::decode(&value).map(|_| Vec::new()),
-            schema::BUCKETS => BucketRecord::decode(&value).map(|_| Vec::new()),
+            schema::BUCKETS => BucketRecord::decode(&value).map(|bucket| {
+                if bucket.object_lock.is_none() {
+                    self.unlocked.insert(bucket.name.as_str().to_owned());
+                }
+                Vec::new()
+            }),
             _ => return Ok(()),
         };
         let places = match places {
             Ok(places) => places,
             // A later format is no damage, and not for this version to judge.
             Err(error @ Error::UnknownFormat { .. }) => return Err(error),
-            Err(_) => {
-                self.find(&key, Fault::Damaged);
-                return Ok(());
-            }
+            Err(_) => return self.find_damaged(meta, &key).await,
         };
         for place in places {
             let (Blob::File(id) | Blob::Inline(id)) = place.blob;
@@ -216,6 +245,13 @@ impl Walk {
     }
 }
 
+/// Bucket and key of a current version's store key.
+fn current_of(key: &[u8]) -> Option<(BucketName, ObjectKey)> {
+    let rest = std::str::from_utf8(key.strip_prefix(schema::CURRENTS)?).ok()?;
+    let (bucket, object) = rest.split_once('\0')?;
+    Some((bucket.parse().ok()?, object.parse().ok()?))
+}
+
 /// Bucket and key of a noncurrent version's store key.
 fn object_of(key: &[u8]) -> Option<(String, ObjectKey)> {
     let rest = key.strip_prefix(schema::NONCURRENTS)?;
@@ -233,18 +269,25 @@ impl Report {
 
     /// The damaged records that [`Report::mend`] will remove, for the caller to put aside first.
     pub fn removable(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.fault == Fault::Damaged && is_removable(&finding.key))
+        self.findings.iter().filter(|finding| finding.removable)
     }
 
-    /// Mends what can be mended without guessing, and returns what is left.
+    /// Whether a damaged record was found.
+    #[must_use]
+    pub fn has_damage(&self) -> bool {
+        self.findings.iter().any(|finding| finding.fault == Fault::Damaged)
+    }
+
+    /// Mends what can be mended without guessing, and returns what is left. With `free_unnamed`, bodies
+    /// that nothing names are freed, unless a damaged record was found.
     ///
     /// # Errors
     /// Failures of the store; what was mended stays so.
-    pub async fn mend(self, meta: &dyn MetaStore) -> Result<Vec<Finding>, Error> {
-        let has_damage = self.findings.iter().any(|finding| finding.fault == Fault::Damaged);
+    pub async fn mend(self, meta: &dyn MetaStore, free_unnamed: bool) -> Result<Vec<Finding>, Error> {
+        let free_unnamed = free_unnamed && !self.has_damage();
         let mut left = Vec::new();
         for finding in self.findings {
-            match plan(meta, &finding, has_damage).await? {
+            match plan(meta, &finding, free_unnamed).await? {
                 Some(batch) => meta.commit(batch).await?,
                 None => left.push(finding),
             }
@@ -256,17 +299,17 @@ impl Report {
 /// What mends a finding.
 async fn plan(
     meta: &dyn MetaStore,
-    Finding { key, fault, .. }: &Finding,
-    has_damage: bool,
+    Finding { key, fault, removable, .. }: &Finding,
+    free_unnamed: bool,
 ) -> Result<Option<Batch>, Error> {
     let batch = Batch::default();
     Ok(match fault {
-        Fault::Damaged if is_removable(key) => Some(removal(meta, key).await?),
+        Fault::Damaged if *removable => Some(removal(meta, key).await?),
         Fault::Unreferenced(id) => Some(batch.put(schema::referenced(*id), "")),
         Fault::MarkedAsGarbage(id) => Some(batch.delete(schema::garbage(*id))),
         Fault::Headless => promotion(meta, key).await?,
         // The sweeper removes the body, and then the mark.
-        Fault::Unnamed if !has_damage => match key.strip_prefix(schema::REFERENCED) {
+        Fault::Unnamed if free_unnamed => match key.strip_prefix(schema::REFERENCED) {
             Some(id) => {
                 let mark = [schema::GARBAGE, id].concat();
                 Some(batch.delete(key.clone()).put(mark, 0i64.to_be_bytes().to_vec()))
@@ -275,20 +318,6 @@ async fn plan(
         },
         _ => None,
     })
-}
-
-/// Whether removing a damaged record of this kind loses nothing that was not lost.
-fn is_removable(key: &[u8]) -> bool {
-    let kinds = [
-        schema::CURRENTS,
-        schema::NONCURRENTS,
-        schema::UPLOADS,
-        schema::PARTS,
-        schema::FINISHED,
-        schema::REFERENCED,
-        schema::GARBAGE,
-    ];
-    kinds.iter().any(|kind| key.starts_with(kind))
 }
 
 async fn removal(meta: &dyn MetaStore, key: &Bytes) -> Result<Batch, Error> {

@@ -4,7 +4,7 @@
 mod rig;
 mod uploads;
 
-use arqueta_engine::api::{ObjectName, Versioning};
+use arqueta_engine::api::{ObjectLockConfiguration, ObjectName, Versioning};
 use arqueta_engine::check::{Fault, Report, check};
 use arqueta_engine::schema;
 use arqueta_model::BlobId;
@@ -62,7 +62,7 @@ async fn lost_and_cut_bodies_are_told_by_object_and_stay() {
     let report = checked(&rig).await;
     let [("missing", record)] = &found(&report)[..] else { panic!("{report:?}") };
     assert_eq!(record, r#"current version of "k" in bucket bucket"#);
-    assert_eq!(report.mend(&*rig.meta).await.unwrap().len(), 1, "nobody can mend that");
+    assert_eq!(report.mend(&*rig.meta, true).await.unwrap().len(), 1, "nobody can mend that");
     assert!(rig.body(name("l")).await.unwrap() == pattern(60_000));
 }
 
@@ -76,7 +76,7 @@ async fn references_and_marks_are_mended() {
     let mut kinds: Vec<_> = found(&report).into_iter().map(|(kind, _)| kind).collect();
     kinds.sort_unstable();
     assert_eq!(kinds, ["garbage", "unreferenced"]);
-    assert!(report.mend(&*rig.meta).await.unwrap().is_empty());
+    assert!(report.mend(&*rig.meta, true).await.unwrap().is_empty());
     assert!(checked(&rig).await.is_clean());
     rig.sweep_and_check().await;
     assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
@@ -84,26 +84,57 @@ async fn references_and_marks_are_mended() {
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_removed_and_its_body_only_by_the_check_after() {
+async fn a_damaged_record_is_removed_and_its_body_only_by_a_later_check_that_is_asked_to() {
     let rig = filled(Versioning::Off).await;
     rig.meta.damage(&schema::current(&bucket(), &key("k"))).await;
-    rig.meta.damage(&schema::bucket(&bucket())).await;
     let report = checked(&rig).await;
     assert_eq!(report.removable().count(), 1);
-    let left = report.mend(&*rig.meta).await.unwrap();
-    let mut left: Vec<_> = left.into_iter().map(|finding| finding.fault).collect();
-    left.sort_by_key(|fault| format!("{fault:?}"));
-    assert_eq!(left, [Fault::Damaged, Fault::Unnamed], "the bucket's record, and what the object's named");
+    let left = report.mend(&*rig.meta, true).await.unwrap();
+    assert_eq!(left.into_iter().map(|finding| finding.fault).collect::<Vec<_>>(), [Fault::Unnamed]);
     assert_eq!(rig.blobs.list(None, 9).await.unwrap().len(), 2, "its body is still there");
-    // The bucket's record came back from a back-up.
-    let healed = rig.meta.dump().await.into_iter().find(|(at, _)| at.starts_with(schema::BUCKETS)).unwrap();
-    rig.meta.commit(Batch::default().put(healed.0, healed.1)).await.unwrap();
-    let report = checked(&rig).await;
-    assert_eq!(found(&report).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>(), ["unnamed"]);
-    assert!(report.mend(&*rig.meta).await.unwrap().is_empty());
+    for free in [false, true] {
+        let report = checked(&rig).await;
+        assert_eq!(found(&report).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>(), ["unnamed"]);
+        assert_eq!(report.mend(&*rig.meta, free).await.unwrap().is_empty(), free, "only who asks frees");
+        rig.engine.sweep_garbage(rig.later()).await.unwrap();
+        assert_eq!(rig.blobs.list(None, 9).await.unwrap().len(), if free { 1 } else { 2 });
+    }
     rig.sweep_and_check().await;
-    assert_eq!(rig.blobs.list(None, 9).await.unwrap().len(), 1);
     assert!(rig.body(name("l")).await.unwrap() == pattern(60_000));
+}
+
+#[tokio::test]
+async fn damaged_versions_stay_where_objects_may_be_locked() {
+    let lock = |rig: &Rig| {
+        let engine = rig.engine.clone();
+        async move { engine.put_object_lock(&bucket(), ObjectLockConfiguration::default()).await.unwrap() }
+    };
+    for locked in [true, false] {
+        let rig = filled(Versioning::Enabled).await;
+        match locked {
+            true => lock(&rig).await,
+            false => rig.meta.damage(&schema::bucket(&bucket())).await,
+        }
+        rig.meta.damage(&schema::current(&bucket(), &key("k"))).await;
+        let report = checked(&rig).await;
+        assert_eq!(report.removable().count(), 0, "{report:?}");
+        let left = report.mend(&*rig.meta, true).await.unwrap();
+        assert!(left.iter().any(|finding| finding.record.contains("\"k\"")), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_current_version_uncovers_none_below_it() {
+    let rig = filled(Versioning::Enabled).await;
+    rig.delete(name("k")).await.unwrap();
+    rig.meta.damage(&schema::current(&bucket(), &key("k"))).await;
+    let report = checked(&rig).await;
+    assert_eq!(report.removable().count(), 0, "it was a delete marker, and who knows that?");
+    report.mend(&*rig.meta, true).await.unwrap();
+    checked(&rig).await.mend(&*rig.meta, true).await.unwrap();
+    assert!(rig.body(name("k")).await.is_err(), "what was deleted does not come back");
+    rig.put("k", pattern(20)).await.unwrap();
+    assert!(rig.body(name("k")).await.unwrap() == pattern(20), "a write takes its place");
 }
 
 #[tokio::test]
@@ -112,13 +143,12 @@ async fn versions_without_a_current_one_get_it_back() {
     rig.engine.put_versioning(&bucket(), Versioning::Enabled).await.unwrap();
     rig.put("k", pattern(20)).await.unwrap();
     rig.put("k", pattern(30)).await.unwrap();
-    rig.meta.damage(&schema::current(&bucket(), &key("k"))).await;
-    let report = checked(&rig).await;
-    assert_eq!(found(&report).iter().filter(|(kind, _)| *kind == "damaged").count(), 1);
-    report.mend(&*rig.meta).await.unwrap();
+    let batch = Batch::default().delete(schema::current(&bucket(), &key("k")));
+    rig.meta.commit(batch).await.unwrap();
     let report = checked(&rig).await;
     assert!(found(&report).iter().any(|(kind, _)| *kind == "headless"), "{report:?}");
-    report.mend(&*rig.meta).await.unwrap();
+    report.mend(&*rig.meta, true).await.unwrap();
+    checked(&rig).await.mend(&*rig.meta, true).await.unwrap();
     assert!(checked(&rig).await.is_clean());
     assert!(rig.body(name("k")).await.unwrap() == pattern(20));
     let null = ObjectName { version: Some(arqueta_model::VersionId::Null), ..name("k") };

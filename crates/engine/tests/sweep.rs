@@ -268,3 +268,23 @@ async fn the_sweeper_works_by_the_clock_and_stops_when_told() {
     stop.send(()).unwrap();
     sweeper.await.unwrap();
 }
+
+#[tokio::test]
+async fn orphans_stay_where_the_bodies_may_be_those_of_other_metadata() {
+    for orphans in [false, true] {
+        let blobs = MemoryBlobs::new(Arc::new(ManualClock::new(Timestamp::from_millis(0))));
+        let rig = Rig::over(Arc::default(), blobs, Arc::default(), |_| {});
+        let left = blob(&rig).await;
+        let schedule = SweepSchedule { orphans, orphans_every: 1, ..SweepSchedule::default() };
+        let (engine, clock) = (rig.engine.clone(), rig.clock.clone());
+        let sweeper = tokio::spawn(async move { engine.run_sweeper(schedule, std::future::pending()).await });
+        for _ in 0..3 {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(schedule.orphan_age);
+        }
+        sweeper.abort();
+        assert_eq!(has(&rig, left).await, !orphans);
+    }
+}
