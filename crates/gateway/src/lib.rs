@@ -40,6 +40,7 @@ mod error;
 pub mod foundations;
 mod hardening;
 pub mod issuers;
+mod lifecycle;
 pub mod listen;
 pub mod live;
 mod logging;

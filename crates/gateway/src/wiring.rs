@@ -13,7 +13,7 @@ use arqueta_keys::{Authenticated, Embedded};
 use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
 use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
-use arqueta_store::{BlobStore, Damages, Headroom, Leases, MetaStore, RedbStore};
+use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
 use arqueta_work::{Lifecycle, Progress};
 
@@ -29,6 +29,7 @@ use crate::credentials::{self, KeyServiceSealer};
 use crate::dependents::DependentsDesk;
 use crate::foundations::Foundations;
 use crate::issuers::HttpsIssuers;
+use crate::lifecycle;
 use crate::listen::seats::Seats;
 use crate::live::{self, Live};
 use crate::metadata;
@@ -122,13 +123,8 @@ impl Gateway {
         };
         let trails = Arc::new(trails::open(config, standing).await?);
 
-        let lifecycle = lifecycle(config, meta, (&engine, &audit, &trails, &clock), progress);
-        let selected = Arc::new(trails::Selected(trails.selection().clone()));
-        let recorder = Recorder::new(audit.clone(), selected, config.region.clone());
-        let s3 = match config.only {
-            Some(Only::Kms) => None,
-            None => Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge(config)))),
-        };
+        let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
+        let s3 = s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
         let aws = aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
@@ -329,28 +325,19 @@ fn edge(config: &Config) -> EdgeConfig {
     }
 }
 
-/// How long a gateway that says nothing any more keeps others from its background work.
-const LEASE: Duration = Duration::from_secs(30);
-
-/// The worker of lifecycle.
-fn lifecycle(
+/// The edge of S3, where S3 is served.
+fn s3(
     config: &Config,
-    meta: Arc<dyn MetaStore>,
-    (engine, audit, trails, clock): (&Arc<Engine>, &Arc<dyn AuditSink>, &Trails, &Arc<dyn Clock>),
-    progress: Arc<Progress>,
-) -> Lifecycle {
-    let selection = trails.selection().clone();
-    let owner = RequestId::random().to_string();
-    let on = arqueta_work::Standing {
-        engine: engine.clone(),
-        leases: Leases::new(meta.clone(), clock.clone(), owner, LEASE),
-        meta,
-        audit: audit.clone(),
-        wants: Arc::new(move |account, bucket, key| selection.wants_data(account, bucket, key, false)),
-        clock: clock.clone(),
-    };
-    let settings = arqueta_work::Settings::new(config.region.clone(), config.lifecycle.day());
-    Lifecycle::new(on, settings, progress)
+    (engine, iam): (&Arc<Engine>, &Arc<Iam>),
+    (audit, trails): (&Arc<dyn AuditSink>, &Trails),
+    clock: &Arc<dyn Clock>,
+) -> Option<Arc<S3Edge>> {
+    if config.only == Some(Only::Kms) {
+        return None;
+    }
+    let selected = Arc::new(trails::Selected(trails.selection().clone()));
+    let recorder = Recorder::new(audit.clone(), selected, config.region.clone());
+    Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge(config))))
 }
 
 /// The edge of the other protocols.
