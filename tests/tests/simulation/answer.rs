@@ -52,7 +52,7 @@ pub fn heard(call: &Call<String>, answer: &Answer) -> Heard {
             return Heard::Failed(format!("{} {code}", answer.status));
         }
         return Heard::Said(match CODES.iter().find(|known| **known == code) {
-            Some(code) => Said::Refused(*code),
+            Some(code) => Said::Refused(code),
             None => Said::RefusedOddly(format!("{} {code}: {text}", answer.status)),
         });
     }

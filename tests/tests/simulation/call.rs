@@ -176,48 +176,48 @@ impl<I> Call<I> {
     /// The same call with other ids.
     pub fn with<J>(&self, id: impl Fn(&I) -> J) -> Call<J> {
         match self {
-            Self::MakeBucket(name) => Call::MakeBucket(*name),
-            Self::DropBucket(name) => Call::DropBucket(*name),
+            Self::MakeBucket(name) => Call::MakeBucket(name),
+            Self::DropBucket(name) => Call::DropBucket(name),
             Self::ListBuckets => Call::ListBuckets,
-            Self::Version(name, on) => Call::Version(*name, *on),
-            Self::Versioning(name) => Call::Versioning(*name),
-            Self::Default(name, key) => Call::Default(*name, key.as_ref().map(id)),
-            Self::DefaultOf(name) => Call::DefaultOf(*name),
+            Self::Version(name, on) => Call::Version(name, *on),
+            Self::Versioning(name) => Call::Versioning(name),
+            Self::Default(name, key) => Call::Default(name, key.as_ref().map(id)),
+            Self::DefaultOf(name) => Call::DefaultOf(name),
             Self::Put { bucket, key, body, print, mode, fresh } => {
                 let mode = match mode {
                     Mode::Default => Mode::Default,
                     Mode::Kms(key, bucket_key) => Mode::Kms(id(key), *bucket_key),
                     Mode::Customer => Mode::Customer,
                 };
-                Call::Put { bucket: *bucket, key: *key, body: *body, print: *print, mode, fresh: *fresh }
+                Call::Put { bucket: bucket, key: key, body: *body, print: *print, mode, fresh: *fresh }
             }
             Self::Copy { from, to } => Call::Copy { from: *from, to: *to },
             Self::Get { bucket, key, version } => {
-                Call::Get { bucket: *bucket, key: *key, version: version.as_ref().map(id) }
+                Call::Get { bucket: bucket, key: key, version: version.as_ref().map(id) }
             }
             Self::Delete { bucket, key, version } => {
-                Call::Delete { bucket: *bucket, key: *key, version: version.as_ref().map(id) }
+                Call::Delete { bucket: bucket, key: key, version: version.as_ref().map(id) }
             }
-            Self::Versions(name) => Call::Versions(*name),
-            Self::Start(bucket, key) => Call::Start(*bucket, *key),
+            Self::Versions(name) => Call::Versions(name),
+            Self::Start(bucket, key) => Call::Start(bucket, key),
             Self::Part { of, number, body, print } => {
                 Call::Part { of: of.with(id), number: *number, body: *body, print: *print }
             }
             Self::Complete { of, number, etag } => Call::Complete { of: of.with(&id), number: *number, etag: id(etag) },
             Self::Abort(of) => Call::Abort(of.with(id)),
-            Self::Uploads(name) => Call::Uploads(*name),
+            Self::Uploads(name) => Call::Uploads(name),
             Self::CreateKey => Call::CreateKey,
-            Self::Key(change, key) => Call::Key(*change, id(key)),
+            Self::Key(change, key) => Call::Key(change, id(key)),
             Self::ListKeys => Call::ListKeys,
             Self::Describe(key) => Call::Describe(id(key)),
-            Self::CreateTrail(name) => Call::CreateTrail(*name),
-            Self::DeleteTrail(name) => Call::DeleteTrail(*name),
-            Self::Logging(name, on) => Call::Logging(*name, *on),
-            Self::Select(name, writes_only) => Call::Select(*name, *writes_only),
-            Self::TrailStatus(name) => Call::TrailStatus(*name),
-            Self::Selection(name) => Call::Selection(*name),
-            Self::CreateUser(name) => Call::CreateUser(*name),
-            Self::DeleteUser(name) => Call::DeleteUser(*name),
+            Self::CreateTrail(name) => Call::CreateTrail(name),
+            Self::DeleteTrail(name) => Call::DeleteTrail(name),
+            Self::Logging(name, on) => Call::Logging(name, *on),
+            Self::Select(name, writes_only) => Call::Select(name, *writes_only),
+            Self::TrailStatus(name) => Call::TrailStatus(name),
+            Self::Selection(name) => Call::Selection(name),
+            Self::CreateUser(name) => Call::CreateUser(name),
+            Self::DeleteUser(name) => Call::DeleteUser(name),
             Self::ListUsers => Call::ListUsers,
         }
     }

@@ -152,7 +152,7 @@ impl World {
             clock: Arc::default(),
             signer: None,
             faults,
-            searched: seed % 8 == 0,
+            searched: seed.is_multiple_of(8),
             wrong: None,
         }
     }
