@@ -189,15 +189,11 @@ impl<I> Call<I> {
                     Mode::Kms(key, bucket_key) => Mode::Kms(id(key), *bucket_key),
                     Mode::Customer => Mode::Customer,
                 };
-                Call::Put { bucket: bucket, key: key, body: *body, print: *print, mode, fresh: *fresh }
+                Call::Put { bucket, key, body: *body, print: *print, mode, fresh: *fresh }
             }
             Self::Copy { from, to } => Call::Copy { from: *from, to: *to },
-            Self::Get { bucket, key, version } => {
-                Call::Get { bucket: bucket, key: key, version: version.as_ref().map(id) }
-            }
-            Self::Delete { bucket, key, version } => {
-                Call::Delete { bucket: bucket, key: key, version: version.as_ref().map(id) }
-            }
+            Self::Get { bucket, key, version } => Call::Get { bucket, key, version: version.as_ref().map(id) },
+            Self::Delete { bucket, key, version } => Call::Delete { bucket, key, version: version.as_ref().map(id) },
             Self::Versions(name) => Call::Versions(name),
             Self::Start(bucket, key) => Call::Start(bucket, key),
             Self::Part { of, number, body, print } => {

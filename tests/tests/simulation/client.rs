@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arqueta_aws::{AwsEdge, Peer};
+use arqueta_aws::AwsEdge;
 use arqueta_gateway::route::Router;
 use arqueta_model::{Clock, ManualClock};
 use arqueta_s3::Connection;
@@ -69,7 +69,7 @@ impl Client {
         let ip = [127, 0, 0, 1].into();
         if AwsEdge::matches(&request) {
             let (parts, body) =
-                self.router.aws.call(request, Peer { ip, tls: None, cipher_suite: "" }).await.into_parts();
+                self.router.aws.call(request, &Connection { peer: ip, tls: None, cipher_suite: "" }).await.into_parts();
             let body = body.collect().await.map_err(|never| format!("{never:?}"))?.to_bytes();
             return Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body });
         }

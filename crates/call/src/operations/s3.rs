@@ -71,6 +71,8 @@ operations! {
         DeleteBucketIntelligentTieringConfiguration => writes(On::Bucket)
             .needs(&[of(actions::PUT_INTELLIGENT_TIERING_CONFIGURATION)]);
         DeleteBucketInventoryConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_INVENTORY_CONFIGURATION)]);
+        PutBucketLifecycleConfiguration => writes(On::Bucket).recorded_as("PutBucketLifecycle")
+            .needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
         DeleteBucketLifecycle => writes(On::Bucket).needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
         DeleteBucketMetricsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_METRICS_CONFIGURATION)]);
         DeleteBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
@@ -157,8 +159,6 @@ operations! {
     open {
     }
     refused {
-        PutBucketLifecycleConfiguration => writes(On::Bucket).recorded_as("PutBucketLifecycle")
-            .needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
         PutBucketLogging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_LOGGING)]);
         PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);
         PutBucketWebsite => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_WEBSITE)]);
