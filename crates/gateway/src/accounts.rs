@@ -31,6 +31,7 @@ pub(crate) async fn establish(
     for account in std::iter::once(first).chain(config.accounts.iter().filter(|account| *account != first)) {
         let standing = iam.standing(account).await.map_err(failed())?;
         let is_configured = is_configured && account == first;
+        let restored = account == first && is_restored_alone(iam, meta, account).await?;
         let key = match standing {
             Standing::RootKey => continue,
             Standing::Damaged => {
@@ -46,7 +47,9 @@ pub(crate) async fn establish(
                 continue;
             }
             Standing::NoRootKey => iam.create_root_access_key(account).await,
-            Standing::Absent if has_anything(config, iam, meta, account).await? => return Err(lost(account)),
+            Standing::Absent if !restored && has_anything(config, iam, meta, account).await? => {
+                return Err(lost(account));
+            }
             Standing::Absent if is_configured => {
                 iam.ensure_account(account).await.map_err(failed())?;
                 continue;
@@ -55,7 +58,18 @@ pub(crate) async fn establish(
         };
         created.push(NewRoot { account: account.clone(), key: key.map_err(failed())? });
     }
+    if arqueta_keys::is_restored(meta).await.map_err(Error::open("key service"))? {
+        arqueta_keys::settle_restored(meta).await.map_err(Error::open("key service"))?;
+    }
     Ok(created)
+}
+
+/// Whether all that the account has are keys that were just put back from an exported file, whose
+/// passphrase somebody knew.
+async fn is_restored_alone(iam: &Iam, meta: &dyn MetaStore, account: &AccountId) -> Result<bool, Error> {
+    Ok(arqueta_keys::is_restored(meta).await.map_err(Error::open("key service"))?
+        && !iam.has_identities(account).await.map_err(Error::open("identities"))?
+        && !owns_buckets(meta, account).await.map_err(Error::open("engine"))?)
 }
 
 fn lost(account: &AccountId) -> Error {

@@ -271,7 +271,8 @@ async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use arqueta_kms::RootSecret;
+    use arqueta_kms::RootKey as _;
+    use arqueta_kms::testing::FixedRootKey;
     use arqueta_model::ManualClock;
     use arqueta_store::{Batch, MemoryMeta};
 
@@ -288,7 +289,7 @@ mod tests {
             clock: clock.clone(),
         };
         let lines = Arc::new(JsonLines::open(folder, clock).await.unwrap());
-        let sealer = RecordSealer::new(&RootSecret::from_bytes(&[7; 32]));
+        let sealer = RecordSealer::new(&FixedRootKey([7; 32]).unlock().await.unwrap());
         SealedRecord::begin((lines, None), sealer, meta.clone(), home).await.unwrap()
     }
 

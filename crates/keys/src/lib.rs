@@ -74,6 +74,6 @@ pub use quotas::{QuotaError, Quotas};
 pub use secrets::RecordSealer;
 pub use state::Embedded;
 pub use upkeep::authentic::{Authenticated, adopt, authenticate, is_initialized};
-pub use upkeep::backup::{Backup, BackupError, Restored};
+pub use upkeep::backup::{Backup, BackupError, Restored, is_restored, settle_restored};
 pub use upkeep::inventory::{ListedKey, list_keys};
 pub use upkeep::rewrap::rewrap;

@@ -234,11 +234,13 @@ mod tests {
         assert!(headroom.book("bob", 40) && !headroom.book("eve", 1) && headroom.book("eve", 0));
         headroom.arrived("ann", 50);
         headroom.give_back("bob", 40);
-        assert_eq!((headroom.space().free, headroom.space().booked), (low + 50, 10));
+        let left = |space: &Space| (space.free, space.booked);
+        assert_eq!(left(&headroom.space()), (low + 50, 10));
         assert!(headroom.book("eve", 40) && !headroom.book("eve", 1));
         headroom.give_back("ann", 10);
         headroom.give_back("eve", 40);
-        assert!(headroom.space().by.is_empty() && headroom.space().booked == 0, "nothing is left of who is gone");
+        let is_empty = |space: &Space| space.by.is_empty() && space.booked == 0;
+        assert!(is_empty(&headroom.space()), "nothing is left of who is gone");
         set(0);
         assert!(headroom.book("ann", 0) && !headroom.book("ann", 1));
         headroom.space().free = low - 1;

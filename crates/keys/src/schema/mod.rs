@@ -2,6 +2,7 @@
 //!
 //! | key | value |
 //! | --- | --- |
+//! | `kms/restored` | nothing: the key service came from an exported file, and no gateway has started over it yet |
 //! | `kms/root` | an empty message sealed under the root key: tells whether it is the right one |
 //! | `kms/k/<account>/<key id>` | [`KeyRecord`], with its sealed material |
 //! | `kms/a/<account>/<alias name>` | [`AliasRecord`] |
@@ -28,7 +29,7 @@ pub(crate) use codec::{decode, encode};
 pub(crate) use grant::GrantRecord;
 pub(crate) use key::{Cause, Held, Imported, KeyRecord, Lifecycle, Origin, Rotation, VersionRecord, days, differ};
 pub(crate) use names::{
-    ALIASES, AWS_S3, ERRANDS, GRANTS, KEYS, ROOT, STORES, TOMBS, USES, WRAPPINGS, use_key, wrapping_key,
+    ALIASES, AWS_S3, ERRANDS, GRANTS, KEYS, RESTORED, ROOT, STORES, TOMBS, USES, WRAPPINGS, use_key, wrapping_key,
 };
 pub(crate) use regions::{Creation, Edition, Errand, ErrandRecord, MultiRegion, TombRecord};
 pub(crate) use store::{Connection, ConnectionError, StoreRecord};

@@ -3,6 +3,8 @@
 use arqueta_model::AccountId;
 
 pub(crate) const ROOT: &[u8] = b"kms/root";
+/// Says that a key service was put back here, until its account has been made.
+pub(crate) const RESTORED: &[u8] = b"kms/restored";
 pub(crate) const KEYS: &str = "kms/k/";
 pub(crate) const ALIASES: &str = "kms/a/";
 pub(crate) const GRANTS: &str = "kms/g/";

@@ -45,11 +45,14 @@ async fn what_was_encrypted_before_opens_in_a_new_store() {
     let over = authenticate(meta, &FixedRootKey([7; 32]), Arc::default()).await.unwrap();
     let all = async |meta: &dyn arqueta_store::MetaStore| {
         let mut all = meta.scan(Scan::prefix(b"kms/", 1000)).await.unwrap();
-        // Sealed anew.
-        all.retain(|(key, _)| key != schema::ROOT);
+        // Sealed anew, and the mark of what was put back.
+        all.retain(|(key, _)| key != schema::ROOT && key != schema::RESTORED);
         all
     };
     assert_eq!(all(&*over.meta).await, all(&*world.meta).await);
+    assert!(crate::is_restored(&*over.meta).await.unwrap());
+    crate::settle_restored(&*over.meta).await.unwrap();
+    assert!(!crate::is_restored(&*over.meta).await.unwrap());
     let World { audit, clock, root, .. } = world;
     let config = Config { root: over.root, ..config() };
     let kms = Embedded::open(over.meta, audit, clock, config).await.unwrap();

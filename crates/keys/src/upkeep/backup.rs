@@ -212,13 +212,31 @@ impl Backup {
             return Ok(Restored::RootKey);
         }
         let empty = Batch::default().require(Precondition::NoneUnder(bytes::Bytes::from_static(ALL)));
-        let records = records.iter().filter(|(key, _)| key.as_slice() != schema::ROOT);
+        let made_here = [schema::ROOT, schema::RESTORED];
+        let records = records.iter().filter(|(key, _)| !made_here.contains(&key.as_slice()));
         let batch = records.fold(empty, |batch, (key, value)| batch.put(key.to_vec(), value.to_vec()));
         // The check is made anew: that of an earlier version says that these records carry no tags.
-        let batch = batch.put(schema::ROOT, material::root_check(&root));
+        let batch = batch.put(schema::ROOT, material::root_check(&root)).put(schema::RESTORED, Vec::new());
         authentic::over(meta, &root, Arc::default()).commit(batch).await?;
         Ok(Restored::Everything)
     }
+}
+
+/// Whether the key service in `meta`, as [`crate::authenticate`] returns it, was put back and no gateway
+/// has started over it since: its keys are there before their account is.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn is_restored(meta: &dyn MetaStore) -> Result<bool, Error> {
+    Ok(meta.get(schema::RESTORED).await?.is_some())
+}
+
+/// From now on [`is_restored`] is false.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn settle_restored(meta: &dyn MetaStore) -> Result<(), Error> {
+    Ok(meta.commit(Batch::default().delete(schema::RESTORED)).await?)
 }
 
 async fn records(meta: &dyn MetaStore) -> Result<Vec<Pair>, BackupError> {
