@@ -56,7 +56,7 @@ impl Timestamp {
     }
 }
 
-/// The seam of time. Tests use [`ManualClock`] and never wait.
+/// The seam of time. Tests use `ManualClock` (feature `testing`) and never wait.
 #[async_trait]
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Now. May step back when the system clock does.
