@@ -307,3 +307,44 @@ async fn deletes_beside_it_end_as_they_would_alone() {
     rig.assert_consistent().await;
     assert!(walk(&rig, &pass).await.is_empty());
 }
+
+/// Figures for docs/lifecycle.md, by hand: a walk over a million objects in the embedded store.
+#[tokio::test]
+#[ignore = "figures, by hand: --release -- --ignored --nocapture a_million"]
+#[expect(clippy::print_stdout, reason = "figures are what it is for")]
+async fn a_million_objects() {
+    const OBJECTS: usize = 1_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = std::sync::Arc::new(arqueta_store::RedbStore::open(folder.path().join("meta.redb")).unwrap());
+    let rig = Rig::wrapping(Default::default(), Default::default(), Default::default(), |_| {}, |_| store.clone());
+    rig.make_bucket(Versioning::Off).await;
+    rig.put("model", "x").await.unwrap();
+    let record = store.get(&arqueta_engine::schema::current(&bucket(), &key("model"))).await.unwrap().unwrap();
+    for page in 0..OBJECTS / 1000 {
+        let keys =
+            (0..1000).map(|n| arqueta_engine::schema::current(&bucket(), &key(&format!("k{:07}", page * 1000 + n))));
+        let batch = keys.fold(Batch::default(), |batch, key| batch.put(key, record.clone()));
+        store.commit(batch).await.unwrap();
+    }
+    set(&rig, vec![expiring(3)]).await;
+    let (began, mut from, mut seen) = (std::time::Instant::now(), None, 0);
+    loop {
+        let step = rig.engine.expire_currents(&pass(), from).await.unwrap();
+        assert!(step.removed.is_empty());
+        seen += step.seen;
+        from = step.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    println!("{seen} records looked at in {:?}", began.elapsed());
+    rig.clock.advance(9 * DAY);
+    let (began, mut removed) = (std::time::Instant::now(), 0);
+    let mut from = None;
+    while removed < 50_000 {
+        let step = rig.engine.expire_currents(&pass(), from).await.unwrap();
+        removed += step.removed.len();
+        from = step.next;
+    }
+    println!("{removed} objects removed in {:?}", began.elapsed());
+}

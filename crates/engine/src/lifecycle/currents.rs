@@ -3,9 +3,8 @@
 use arqueta_model::ObjectKey;
 use arqueta_store::{Batch, Entry, Scan};
 use bytes::Bytes;
-use futures::StreamExt as _;
 
-use super::pass::{CONCURRENT, Ground, PAGE, Pass, Removed, Step, What};
+use super::pass::{Ground, Pass, Removed, Step, What};
 use super::rules::Expiry;
 use crate::api::Versioning;
 use crate::objects::permit_removal;
@@ -24,23 +23,10 @@ impl Engine {
             return Ok(Step::default());
         };
         let base = schema::currents(&pass.bucket);
-        let mut scan = Scan::prefix(&base, PAGE);
-        if let Some(from) = from.filter(|from| from.starts_with(&base)) {
-            scan.start = from;
-        }
-        let page = self.meta.page(scan).await?;
-        let mut step = Step { seen: page.len() as u64, ..Step::default() };
-        if page.len() == PAGE {
-            step.next = page.last().map(|last| [&last.key[..], &[0]].concat().into());
-        }
+        let (page, step) = Step::read(&self.meta, &base, from).await?;
         let due = page.into_iter().filter_map(|entry| self.due(pass, &ground, &base, entry));
-        let due: Vec<_> = due.map(|(key, stored, expiry)| self.expire(pass, &ground, key, stored, expiry)).collect();
-        let mut removals = futures::stream::iter(due).buffered(CONCURRENT);
-        while let Some(removed) = removals.next().await {
-            step.removed.extend(removed?);
-        }
-        drop(removals);
-        Ok(step)
+        let due = due.map(|(key, stored, expiry)| self.expire(pass, &ground, key, stored, expiry)).collect();
+        step.carry_out(due).await
     }
 
     /// What of a page is due, as read.

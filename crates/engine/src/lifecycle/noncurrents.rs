@@ -1,12 +1,11 @@
 //! Noncurrent versions that lost their place long ago.
 
 use arqueta_model::{ObjectKey, Timestamp};
-use arqueta_store::{Entry, Scan};
+use arqueta_store::Entry;
 use bytes::Bytes;
-use futures::StreamExt as _;
 
 use super::currents::joined;
-use super::pass::{CONCURRENT, Ground, PAGE, Pass, Removed, Step, What};
+use super::pass::{Ground, Pass, Removed, Step, What};
 use super::rules::Expiry;
 use crate::objects::permit_removal;
 use crate::record::{ObjectRecord, Record as _};
@@ -41,15 +40,7 @@ impl Engine {
             return Ok(Step::default());
         };
         let base = schema::noncurrents(&pass.bucket);
-        let mut scan = Scan::prefix(&base, PAGE);
-        if let Some(from) = from.filter(|from| from.starts_with(&base)) {
-            scan.start = from;
-        }
-        let page = self.meta.page(scan).await?;
-        let mut step = Step { seen: page.len() as u64, ..Step::default() };
-        if page.len() == PAGE {
-            step.next = page.last().map(|last| [&last.key[..], &[0]].concat().into());
-        }
+        let (page, step) = Step::read(&self.meta, &base, from).await?;
         let mut due = Vec::new();
         for Entry { key: at, value } in page {
             let place = at.get(base.len()..).and_then(schema::unescaped);
@@ -70,12 +61,7 @@ impl Engine {
                 due.push(self.forget(pass, &ground, key, stored, expiry));
             }
         }
-        let mut removals = futures::stream::iter(due).buffered(CONCURRENT);
-        while let Some(removed) = removals.next().await {
-            step.removed.extend(removed?);
-        }
-        drop(removals);
-        Ok(step)
+        step.carry_out(due).await
     }
 
     /// Where the versions of the key begin whose version stands at `at`, to go on there later.

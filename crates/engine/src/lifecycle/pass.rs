@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arqueta_model::{AccountId, BucketName, ObjectKey, Timestamp, UploadId, VersionId};
-use arqueta_store::{Batch, Precondition};
+use arqueta_store::{Batch, Entry, MetaStore, Precondition, Scan};
 use bytes::Bytes;
+use futures::StreamExt as _;
 
 use super::rules::{Calendar, Expiry, Rules};
 use crate::buckets::stored::StoredBucket;
@@ -12,10 +13,10 @@ use crate::record::{BucketDocument, BucketRecord};
 use crate::{Engine, Error};
 
 /// Removals under way at once: enough to share a sync, few enough to leave requests their turn.
-pub(super) const CONCURRENT: usize = 16;
+const CONCURRENT: usize = 16;
 
 /// Records read in one step.
-pub(super) const PAGE: usize = 1000;
+const PAGE: usize = 1000;
 
 /// What a bucket's walk stands on. Each step reads the rules anew.
 #[derive(Debug, Clone)]
@@ -50,6 +51,37 @@ pub struct Ruled {
     pub owner: AccountId,
     /// The rules, as the bucket keeps them.
     pub document: String,
+}
+
+impl Step {
+    /// One page under `base`, from `from` or the first key, and the step that it is.
+    pub(super) async fn read(
+        meta: &dyn MetaStore,
+        base: &[u8],
+        from: Option<Bytes>,
+    ) -> Result<(Vec<Entry>, Self), Error> {
+        let mut scan = Scan::prefix(base, PAGE);
+        if let Some(from) = from.filter(|from| from.starts_with(base)) {
+            scan.start = from;
+        }
+        let page = meta.page(scan).await?;
+        let last = page.last().filter(|_| page.len() == PAGE);
+        let next = last.map(|last| [&last.key[..], &[0]].concat().into());
+        let step = Self { seen: page.len() as u64, removed: Vec::new(), next };
+        Ok((page, step))
+    }
+
+    /// Carries out what is due, and adds what went.
+    pub(super) async fn carry_out(
+        mut self,
+        due: Vec<impl Future<Output = Result<Option<Removed>, Error>>>,
+    ) -> Result<Self, Error> {
+        let mut removals = futures::stream::iter(due).buffered(CONCURRENT);
+        while let Some(removed) = removals.next().await {
+            self.removed.extend(removed?);
+        }
+        Ok(self)
+    }
 }
 
 /// Something that lifecycle removed.
@@ -152,7 +184,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`]. A damaged bucket is left out: it cannot say what is to go.
     pub async fn buckets_with_lifecycle(&self) -> Result<Vec<Ruled>, Error> {
-        let (mut found, mut scan) = (Vec::new(), arqueta_store::Scan::prefix(crate::schema::BUCKETS, PAGE));
+        let (mut found, mut scan) = (Vec::new(), Scan::prefix(crate::schema::BUCKETS, PAGE));
         loop {
             let page = self.meta.page(scan.clone()).await?;
             let Some(last) = page.last() else { return Ok(found) };

@@ -1,10 +1,10 @@
 //! Uploads that nobody ended.
 
 use arqueta_model::UploadId;
-use arqueta_store::{Entry, Scan};
+use arqueta_store::Entry;
 use bytes::Bytes;
 
-use super::pass::{PAGE, Pass, Removed, Step, What};
+use super::pass::{Pass, Removed, Step, What};
 use crate::api::AbortMultipartUpload;
 use crate::record::{Record as _, UploadRecord};
 use crate::{Engine, Error, schema};
@@ -19,15 +19,7 @@ impl Engine {
             return Ok(Step::default());
         };
         let base = schema::uploads(&pass.bucket);
-        let mut scan = Scan::prefix(&base, PAGE);
-        if let Some(from) = from.filter(|from| from.starts_with(&base)) {
-            scan.start = from;
-        }
-        let page = self.meta.page(scan).await?;
-        let mut step = Step { seen: page.len() as u64, ..Step::default() };
-        if page.len() == PAGE {
-            step.next = page.last().map(|last| [&last.key[..], &[0]].concat().into());
-        }
+        let (page, mut step) = Step::read(&self.meta, &base, from).await?;
         for Entry { value, .. } in page {
             let Some(upload) = value.and_then(|bytes| UploadRecord::decode(&bytes).ok()) else { continue };
             let expiry = ground.rules.abort_expiry(upload.key.as_str(), upload.started, pass.calendar);
