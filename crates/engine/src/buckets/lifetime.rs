@@ -69,7 +69,8 @@ impl Engine {
     }
 
     /// Removes a bucket that holds no version and no delete marker. Uploads under way do not keep
-    /// a bucket, as in AWS: they are given up, but only once nothing else is in the bucket.
+    /// a bucket, as in AWS: each is given up, but only while nothing else is in the bucket. An object that
+    /// arrives after that keeps the bucket, and those uploads are gone.
     ///
     /// Its wrapped bucket keys are left to the collector: an open window could still name one of them
     /// if a bucket of the same name is made again, and losing it would lose those objects.
@@ -85,7 +86,8 @@ impl Engine {
                     return Err(Error::BucketNotEmpty);
                 }
             }
-            self.abort_every_upload(name).await?;
+            let empty = [&currents, &noncurrents].into_iter().cloned().map(Precondition::NoneUnder);
+            self.abort_every_upload(name, &empty.fold(Batch::default(), Batch::require)).await?;
             let key = schema::bucket(name);
             let batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes)).delete(key);
             match self.commit_freeing(requiring_nothing_in(name, batch)).await {

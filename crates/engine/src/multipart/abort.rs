@@ -59,25 +59,29 @@ impl Engine {
         self.remove_parts(input.upload).await
     }
 
-    /// Gives up every upload of a bucket that is going away.
+    /// Gives up every upload of a bucket that is going away, each on the conditions of `along`. Ends early
+    /// once they do not hold any more.
     ///
     /// # Errors
     /// Failures of the store; the uploads given up so far stay so.
-    pub(crate) async fn abort_every_upload(&self, bucket: &BucketName) -> Result<(), Error> {
+    pub(crate) async fn abort_every_upload(&self, bucket: &BucketName, along: &Batch) -> Result<(), Error> {
         let uploads = schema::uploads(bucket);
+        let mut before = None;
         loop {
             // From the start each time: those seen are gone.
             let page = self.meta.page(Scan::prefix(&uploads, CHUNK)).await?;
-            if page.is_empty() {
+            let first = page.first().map(|entry| entry.key.clone());
+            if first.is_none() || first == before {
                 return Ok(());
             }
+            before = first;
             for entry in page {
                 let damaged = || Error::DamagedRecord { record: name_of(&entry.key) };
                 let (key, id) = schema::unescaped(&entry.key[uploads.len()..]).ok_or_else(damaged)?;
                 let upload = UploadId::from_bytes(id.try_into().map_err(|_| damaged())?);
                 let abort = AbortMultipartUpload { bucket: bucket.clone(), key, upload, if_started: None };
-                match self.abort_multipart_upload(abort).await {
-                    // Somebody else ended it.
+                match self.abort_upload(abort, along.clone()).await {
+                    // Somebody else ended it, or something came into the bucket.
                     Err(Error::NoSuchUpload) => {}
                     result => result?,
                 }
