@@ -37,6 +37,7 @@ mod chain;
 mod error;
 mod event;
 mod health;
+mod identity;
 mod json_lines;
 mod sink;
 #[cfg(any(test, feature = "testing"))]
@@ -45,7 +46,8 @@ mod told;
 
 pub use chain::{Head, Sealer};
 pub use error::Error;
-pub use event::{Event, EventBuilder, Resource, SessionIssuer, Tls, UserIdentity};
+pub use event::{Event, EventBuilder, Resource, Tls};
+pub use identity::{SessionIssuer, UserIdentity};
 pub use json_lines::{
     Attribute, Cut, Entries, Entry, Events, Finding, History, JsonLines, Mark, Prune, Pruned, Query, Report, pack,
     prune, verify,
