@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 
 /// Number of the format of the folder as a whole (docs/operating.md). It grows when an older Arqueta
-/// would misread, or miss, what a newer one writes.
-const FORMAT: u32 = 2;
+/// would misread, or miss, what a newer one writes. 1: records without tags. 2: records under tags (ADR
+/// 0008). 3: records of objects by the place of a field, which earlier ones refuse one by one.
+const FORMAT: u32 = 3;
 /// The file with that number.
 const VERSION: &str = "VERSION";
 const WORDS: &str = "arqueta data folder, format ";

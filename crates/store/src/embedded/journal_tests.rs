@@ -112,7 +112,8 @@ async fn a_disk_that_fails_for_good_can_still_be_read() {
         let probed = store.probe().await;
         match probed {
             Err(Error::Io(_)) => {}
-            // There was nothing left to write before going on, so the next write finds out.
+            // A frame that finds no room for a further segment does not stop the journal, and a smaller
+            // one may fit: there is nothing for a probe to mend, and the next write finds out.
             Ok(()) => assert!(matches!(known.try_put(&store, 499).await, Err(Error::Io(_))), "{trouble:?}"),
             other => panic!("{trouble:?}: {other:?}"),
         }
