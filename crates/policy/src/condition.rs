@@ -92,7 +92,8 @@ impl Condition {
     }
 
     /// Whether the condition holds. Where that cannot be told (a policy variable without a value,
-    /// several values without a set operator) an Allow does not apply and a Deny does.
+    /// several values without a set operator, a value that is no number where one is compared) an
+    /// Allow does not apply and a Deny does.
     pub(crate) fn holds(&self, effect: Effect, env: &Environment<'_>) -> bool {
         env.steps.charge(1);
         let values = env.values(&self.key);
@@ -125,9 +126,10 @@ impl Condition {
             return false;
         }
         match self.test.outcome(value, env) {
-            Outcome::Match => !self.negated,
-            Outcome::Differ => self.negated,
-            Outcome::Unresolved => self.negated && effect == Effect::Deny,
+            Some(Outcome::Match) => !self.negated,
+            Some(Outcome::Differ) => self.negated,
+            Some(Outcome::Unresolved) => self.negated && effect == Effect::Deny,
+            None => effect == Effect::Deny,
         }
     }
 
@@ -172,38 +174,41 @@ fn is_narrow(net: &IpNet) -> bool {
 }
 
 impl Test {
-    fn outcome(&self, value: &str, env: &Environment<'_>) -> Outcome {
-        match self {
+    /// `None` where the request's value is none of the operator's kind, a size that is no number say:
+    /// it neither fits nor differs, and must not be a way around a Deny.
+    fn outcome(&self, value: &str, env: &Environment<'_>) -> Option<Outcome> {
+        Some(match self {
             Self::Text(patterns, case) => {
                 Outcome::any(patterns.iter().map(|pattern| pattern.matches(value, *case, env)))
             }
             Self::Arn(patterns) => Outcome::any(patterns.iter().map(|pattern| pattern.matches(value, env))),
             Self::Number(numbers, relation) => {
                 env.steps.charge(numbers.len());
-                compare(Number::parse(value), numbers, *relation)
+                compare(&Number::parse(value)?, numbers, *relation)
             }
             Self::Date(moments, relation) => {
                 env.steps.charge(moments.len());
-                compare(Moment::parse(value), moments, *relation)
+                compare(&Moment::parse(value)?, moments, *relation)
             }
-            Self::Bool(wanted) => Outcome::of(operand::boolean(value).is_some_and(|value| wanted.contains(&value))),
+            Self::Bool(wanted) => Outcome::of(wanted.contains(&operand::boolean(value)?)),
             Self::Binary(wanted) => {
                 env.steps.charge(wanted.len());
                 env.steps.charge_bytes(value.len());
-                Outcome::of(operand::bytes(value).is_some_and(|value| wanted.contains(&value)))
+                Outcome::of(wanted.contains(&operand::bytes(value)?))
             }
             Self::Ip(nets) => {
                 env.steps.charge(nets.len());
+                // The name of a service that calls for somebody is an address in no network.
                 let address = operand::address(value);
                 Outcome::of(address.is_some_and(|address| nets.iter().any(|net| net.contains(&address))))
             }
             Self::Null(_) => Outcome::Differ,
-        }
+        })
     }
 }
 
-fn compare<T: Ord>(value: Option<T>, wanted: &[T], relation: Relation) -> Outcome {
-    Outcome::of(value.is_some_and(|value| wanted.iter().any(|wanted| relation.holds(value.cmp(wanted)))))
+fn compare<T: Ord>(value: &T, wanted: &[T], relation: Relation) -> Outcome {
+    Outcome::of(wanted.iter().any(|wanted| relation.holds(value.cmp(wanted))))
 }
 
 /// A parsed operator name.
