@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import threading
@@ -169,6 +170,7 @@ def start(tmp_path_factory):
     yield start
     for gateway in started:
         gateway.stop(signal.SIGKILL)
+        shutil.rmtree(gateway.data, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
