@@ -20,7 +20,7 @@ const METHODS: usize = 30;
 
 /// Types that have more, by crate. A number may fall, never rise; the rooms of these are to become
 /// functions.
-const LARGER: &[(&str, &str, usize)] = &[("engine", "Engine", 126), ("iam", "Iam", 135), ("s3", "Exchange", 32)];
+const LARGER: &[(&str, &str, usize)] = &[("iam", "Iam", 135), ("s3", "Exchange", 32)];
 
 fn crates() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("crates");

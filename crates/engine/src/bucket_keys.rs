@@ -12,7 +12,7 @@ use crate::record::{Content, Record};
 use crate::schema;
 
 /// [`WrappedBucketKeys`] over the metadata store. As long as one object refers to its bucket key,
-/// losing that would lose the object: only [`crate::Engine::collect_bucket_keys`] removes any.
+/// losing that would lose the object: only [`crate::Collector::collect`] removes any.
 pub struct BucketKeyTable {
     meta: Arc<dyn MetaStore>,
 }

@@ -19,7 +19,8 @@ use arqueta_store::{Batch, Entry, Scan};
 
 use crate::bucket_keys::named;
 use crate::record::{ObjectRecord, Record as _, UploadRecord};
-use crate::{Engine, Error, schema};
+use crate::state::State;
+use crate::{Error, schema};
 
 /// Records read at a time; between two pages other tasks have their turn.
 const PAGE: usize = 256;
@@ -42,12 +43,24 @@ pub struct Collected {
     pub kept: u64,
 }
 
-impl Engine {
+/// Removes wrapped bucket keys that nothing names.
+#[derive(Debug, Clone, Copy)]
+pub struct Collector<'a> {
+    state: &'a State,
+}
+
+impl<'a> Collector<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Collector<'_> {
     /// Wrapped bucket keys removed since the start, and those that the last round kept.
     #[must_use]
-    pub fn collected_bucket_keys(&self) -> Collected {
+    pub fn collected(self) -> Collected {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Collected { removed: read(&self.collection.removed), kept: read(&self.collection.kept) }
+        Collected { removed: read(&self.state.collection.removed), kept: read(&self.state.collection.kept) }
     }
 
     /// One round: removes every wrapped bucket key that no record names and that has not been in use
@@ -55,46 +68,46 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`]; what was removed stays removed.
-    pub async fn collect_bucket_keys(&self) -> Result<Collected, Error> {
-        self.envelope.in_use().begin_round();
+    pub async fn collect(self) -> Result<Collected, Error> {
+        self.state.envelope.in_use().begin_round();
         let (mut all, mut scan) = (Collected::default(), Scan::prefix(schema::BUCKET_KEYS, 1));
-        while let Some(entry) = self.meta.page(scan.clone()).await?.first() {
+        while let Some(entry) = self.state.meta.page(scan.clone()).await?.first() {
             let bucket = schema::bucket_of(&entry.key, schema::BUCKET_KEYS).and_then(|name| name.parse().ok());
             let bucket: BucketName = bucket.ok_or(Error::Damaged { what: "wrapped bucket key" })?;
             let of = Scan::prefix(&schema::bucket_keys(&bucket), PAGE);
             let Some(next) = of.end.clone() else { break };
             let collected = self.collect_in(&bucket, of).await?;
-            self.collection.removed.fetch_add(collected.removed, Ordering::Relaxed);
+            self.state.collection.removed.fetch_add(collected.removed, Ordering::Relaxed);
             all.removed += collected.removed;
             all.kept += collected.kept;
             scan.start = next;
         }
-        self.collection.kept.store(all.kept, Ordering::Relaxed);
+        self.state.collection.kept.store(all.kept, Ordering::Relaxed);
         Ok(all)
     }
 
     /// Rounds from now on, one a day. A store so large that reading it takes long is read seldomer: at
     /// most a hundredth of the time goes into it.
-    pub async fn run_collector(&self) {
-        self.clock.sleep(FIRST).await;
+    pub async fn run(self) {
+        self.state.clock.sleep(FIRST).await;
         loop {
-            let began = self.clock.now();
-            match self.collect_bucket_keys().await {
+            let began = self.state.clock.now();
+            match self.collect().await {
                 Ok(Collected { removed: 0, .. }) => {}
                 Ok(Collected { removed, kept }) => tracing::info!(removed, kept, "bucket keys that nothing needs went"),
                 Err(error) => tracing::warn!(%error, "bucket keys could not be looked through and will be again"),
             }
-            let took = self.clock.now().since(began);
-            self.clock.sleep(EVERY.max(took.saturating_mul(100))).await;
+            let took = self.state.clock.now().since(began);
+            self.state.clock.sleep(EVERY.max(took.saturating_mul(100))).await;
         }
     }
 
-    async fn collect_in(&self, bucket: &BucketName, mut keys: Scan) -> Result<Collected, Error> {
+    async fn collect_in(self, bucket: &BucketName, mut keys: Scan) -> Result<Collected, Error> {
         let mut collected = Collected::default();
         loop {
             let (mut suspects, mut more) = (HashSet::new(), true);
             while suspects.len() < AT_ONCE {
-                let page = self.meta.page(keys.clone()).await?;
+                let page = self.state.meta.page(keys.clone()).await?;
                 let Some(last) = page.last() else {
                     more = false;
                     break;
@@ -103,7 +116,7 @@ impl Engine {
                 for Entry { key, .. } in &page {
                     let id = key.last_chunk().map(|bytes| BucketKeyId::from_bytes(*bytes));
                     let id = id.ok_or(Error::Damaged { what: "wrapped bucket key" })?;
-                    match self.envelope.in_use().is_free(id) {
+                    match self.state.envelope.in_use().is_free(id) {
                         true => drop(suspects.insert(id)),
                         false => collected.kept += 1,
                     }
@@ -112,7 +125,7 @@ impl Engine {
             }
             let found = suspects.len() as u64;
             let removed = match self.absolve(bucket, &mut suspects).await? {
-                true => self.remove_bucket_keys(bucket, &suspects).await?,
+                true => self.remove(bucket, &suspects).await?,
                 false => 0,
             };
             collected.removed += removed;
@@ -125,7 +138,7 @@ impl Engine {
 
     /// Takes from `suspects` whatever something in the bucket names. `false` if that cannot be known:
     /// a damaged record may name any of them, and may be repaired.
-    async fn absolve(&self, bucket: &BucketName, suspects: &mut HashSet<BucketKeyId>) -> Result<bool, Error> {
+    async fn absolve(self, bucket: &BucketName, suspects: &mut HashSet<BucketKeyId>) -> Result<bool, Error> {
         let object = |bytes: &[u8]| {
             let content = ObjectRecord::decode(bytes)?.content;
             Ok(content.as_ref().and_then(named))
@@ -137,7 +150,7 @@ impl Engine {
     }
 
     async fn absolve_under(
-        &self,
+        self,
         bucket: &BucketName,
         prefix: &[u8],
         named: impl Fn(&[u8]) -> Result<Option<BucketKeyId>, Error> + Send + Sync,
@@ -145,7 +158,7 @@ impl Engine {
     ) -> Result<bool, Error> {
         let mut scan = Scan::prefix(prefix, PAGE);
         while !suspects.is_empty() {
-            let page = self.meta.page(scan.clone()).await?;
+            let page = self.state.meta.page(scan.clone()).await?;
             let Some(last) = page.last() else { break };
             scan.start = [&last.key[..], &[0]].concat().into();
             for Entry { value, .. } in &page {
@@ -164,12 +177,12 @@ impl Engine {
         Ok(true)
     }
 
-    async fn remove_bucket_keys(&self, bucket: &BucketName, dead: &HashSet<BucketKeyId>) -> Result<u64, Error> {
+    async fn remove(self, bucket: &BucketName, dead: &HashSet<BucketKeyId>) -> Result<u64, Error> {
         // Asked again: a version may have become the current one while they were looked for.
-        let dead: Vec<_> = dead.iter().filter(|id| self.envelope.in_use().is_free(**id)).collect();
+        let dead: Vec<_> = dead.iter().filter(|id| self.state.envelope.in_use().is_free(**id)).collect();
         for chunk in dead.chunks(PAGE) {
             let batch = chunk.iter().fold(Batch::default(), |batch, id| batch.delete(schema::bucket_key(bucket, **id)));
-            self.commit_freeing(batch).await?;
+            self.state.commit_freeing(batch).await?;
         }
         Ok(dead.len() as u64)
     }

@@ -13,7 +13,8 @@ use crate::api::ObjectStream;
 use crate::buffers::Buffers;
 use crate::readers::Held;
 use crate::record::{Blob, Content, Manifest, ManifestPart, Place};
-use crate::{Engine, Error, name_of, schema};
+use crate::state::State;
+use crate::{Error, name_of, schema};
 
 /// A stretch of one part.
 struct Piece {
@@ -56,7 +57,7 @@ impl From<arqueta_store::Error> for Unreadable {
     }
 }
 
-impl Engine {
+impl State {
     /// The bytes `range` of an object whose manifest has been verified. A single small body is
     /// opened whole before this returns; of larger ones the first is found. From here to the end
     /// of the stream the reader sees this version: its files are held, and what of it lies in the

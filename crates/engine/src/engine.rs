@@ -1,98 +1,25 @@
-//! The engine itself: what every use case stands on. The use cases are `impl Engine` blocks in
-//! their own modules.
+//! The engine itself: what it stands on, and who does what with it.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use arqueta_envelope::Envelope;
-use arqueta_model::{BucketName, Clock, Region, Timestamp};
-use arqueta_store::{BlobStore, Damages, MetaStore, Room, Share};
-use moka::sync::Cache;
-use tokio::sync::Notify;
+use arqueta_model::Clock;
+use arqueta_store::{BlobStore, Damages, MetaStore, Room};
 
 use crate::Error;
-use crate::bucket_keys::Collection;
-use crate::buckets::stored::StoredBucket;
-use crate::buffers::{Buffers, CHUNK};
-use crate::in_flight::InFlight;
-use crate::key_locks::KeyLocks;
-use crate::lifecycle::Rules;
-use crate::multipart::UploadCiphers;
-use crate::readers::Readers;
-use crate::sequence::Sequencer;
+use crate::buckets::{BucketSettings, Buckets};
+use crate::collect::Collector;
+use crate::lifecycle::Lifecycle;
+use crate::listing::Listing;
+use crate::multipart::Uploads;
+use crate::objects::{Locks, Objects};
+use crate::state::{Config, State};
+use crate::sweep::Sweeper;
 
-/// Commits tried before a use case gives up on a record that others keep changing.
-pub(crate) const ATTEMPTS: usize = 16;
-
-/// What the chunks of all bodies that come in are meant to take, in bytes.
-const INTAKE: usize = 16 << 20;
-
-/// Decoded bucket records kept.
-const DECODED_BUCKETS: u64 = 10_000;
-
-/// Settings of the engine.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Region of the gateway.
-    pub region: Region,
-    /// Whether a bucket without default encryption uses SSE-S3, as in AWS since 2023. Off leaves
-    /// objects there unencrypted unless a request says otherwise.
-    pub encrypt_by_default: bool,
-    /// Largest sealed body that travels inside the metadata commit, in bytes.
-    pub inline_limit: usize,
-    /// Largest body of one put, part or copy, in bytes.
-    pub put_limit: u64,
-    /// Smallest part other than the last, in bytes.
-    pub part_minimum: u64,
-}
-
-impl Config {
-    /// S3's own limits, for `region`.
-    #[must_use]
-    pub fn new(region: Region) -> Self {
-        Self {
-            region,
-            encrypt_by_default: true,
-            inline_limit: 16 * 1024,
-            put_limit: 5 * 1024 * 1024 * 1024,
-            part_minimum: 5 * 1024 * 1024,
-        }
-    }
-}
-
-/// What is remembered of lifecycle.
-pub(crate) struct LifecycleState {
-    /// Rules by bucket, and the text they were read from.
-    pub(crate) known: Cache<BucketName, (Arc<str>, Arc<Rules>)>,
-    /// Told when rules change.
-    pub(crate) changed: Notify,
-}
-
-/// The use cases.
+/// The use cases, by role.
 pub struct Engine {
-    pub(crate) meta: Arc<dyn MetaStore>,
-    pub(crate) blobs: Arc<dyn BlobStore>,
-    pub(crate) envelope: Arc<Envelope>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) config: Config,
-    pub(crate) sequence: Sequencer,
-    pub(crate) locks: KeyLocks,
-    pub(crate) readers: Readers,
-    pub(crate) buffers: Buffers,
-    /// Memory of the chunks of all bodies that come in.
-    pub(crate) intake: Share,
-    pub(crate) in_flight: InFlight,
-    pub(crate) upload_ciphers: UploadCiphers,
-    pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
-    pub(crate) lifecycle: LifecycleState,
-    pub(crate) damages: Arc<Damages>,
-    pub(crate) room: Option<Arc<dyn Room>>,
-    /// Bytes of garbage that the last sweep left.
-    pub(crate) dead: AtomicU64,
-    pub(crate) collection: Collection,
-    /// When this engine began: what was stored before, and is not referred to, is left over.
-    pub(crate) opened: Timestamp,
+    state: State,
 }
 
 impl Engine {
@@ -107,53 +34,84 @@ impl Engine {
         clock: Arc<dyn Clock>,
         config: Config,
     ) -> Result<Self, Error> {
-        if config.part_minimum > config.put_limit {
-            return Err(Error::argument("the smallest part is larger than the largest put"));
-        }
-        Ok(Self {
-            opened: clock.now(),
-            meta,
-            blobs,
-            envelope,
-            clock,
-            config,
-            sequence: Sequencer::default(),
-            locks: KeyLocks::default(),
-            readers: Readers::default(),
-            buffers: Buffers::default(),
-            intake: Share::new(INTAKE, CHUNK),
-            in_flight: InFlight::default(),
-            upload_ciphers: UploadCiphers::default(),
-            decoded_buckets: Cache::new(DECODED_BUCKETS),
-            lifecycle: LifecycleState { known: Cache::new(DECODED_BUCKETS), changed: Notify::new() },
-            damages: Arc::default(),
-            room: None,
-            dead: AtomicU64::new(0),
-            collection: Collection::default(),
-        })
+        Ok(Self { state: State::new(meta, blobs, envelope, clock, config)? })
     }
 
     /// Takes bodies in only where there is room, and frees space on a full disk.
     #[must_use]
     pub fn within(self, room: Arc<dyn Room>) -> Self {
-        Self { room: Some(room), ..self }
+        Self { state: State { room: Some(room), ..self.state } }
     }
 
     /// Notes damaged records in `damages`, where the store beneath notes them, too.
     #[must_use]
     pub fn noting(self, damages: Arc<Damages>) -> Self {
-        Self { damages, ..self }
+        Self { state: State { damages, ..self.state } }
     }
 
     /// Settings in force.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.state.config
+    }
+
+    /// Buckets: made, found, listed, removed.
+    #[must_use]
+    pub fn buckets(&self) -> Buckets<'_> {
+        Buckets::over(&self.state)
+    }
+
+    /// What a bucket is set to: versioning, encryption, tags, object lock, documents.
+    #[must_use]
+    pub fn bucket_settings(&self) -> BucketSettings<'_> {
+        BucketSettings::over(&self.state)
+    }
+
+    /// Objects: put, read, copied, amended, removed.
+    #[must_use]
+    pub fn objects(&self) -> Objects<'_> {
+        Objects::over(&self.state)
+    }
+
+    /// Retention and legal holds of versions.
+    #[must_use]
+    pub fn locks(&self) -> Locks<'_> {
+        Locks::over(&self.state)
+    }
+
+    /// Pages of objects, versions and uploads.
+    #[must_use]
+    pub fn listing(&self) -> Listing<'_> {
+        Listing::over(&self.state)
+    }
+
+    /// Multipart uploads.
+    #[must_use]
+    pub fn uploads(&self) -> Uploads<'_> {
+        Uploads::over(&self.state)
+    }
+
+    /// What lifecycle rules say, and what they remove.
+    #[must_use]
+    pub fn lifecycle(&self) -> Lifecycle<'_> {
+        Lifecycle::over(&self.state)
+    }
+
+    /// What no request waits for: garbage, orphans, ended uploads.
+    #[must_use]
+    pub fn sweeper(&self) -> Sweeper<'_> {
+        Sweeper::over(&self.state)
+    }
+
+    /// The end of wrapped bucket keys that nothing needs.
+    #[must_use]
+    pub fn collector(&self) -> Collector<'_> {
+        Collector::over(&self.state)
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Engine").field("config", self.config()).finish_non_exhaustive()
     }
 }

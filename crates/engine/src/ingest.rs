@@ -16,7 +16,8 @@ use crate::checksum::{Digests, Hasher, Md5, Wanted};
 use crate::in_flight::Claim;
 use crate::record::{Blob, Place};
 use crate::space::Booking;
-use crate::{BodyError, Engine, Error, schema};
+use crate::state::State;
+use crate::{BodyError, Error, schema};
 
 /// Most plaintext sealed at once where many bodies come in: so much does an incoming piece add to
 /// what is pending.
@@ -99,7 +100,7 @@ impl Stowed {
     }
 }
 
-impl Engine {
+impl State {
     /// Takes a body in. Dropping the future abandons what was written so far.
     ///
     /// # Errors
@@ -213,7 +214,7 @@ impl Sealing {
 
 /// Stored bytes on their way: kept while they are few, a file once they are many.
 struct Spool<'a> {
-    engine: &'a Engine,
+    state: &'a State,
     pending: BytesMut,
     file: Option<File>,
     booking: Booking,
@@ -229,12 +230,12 @@ struct File {
 }
 
 impl<'a> Spool<'a> {
-    fn new(engine: &'a Engine, size: Option<u64>, booking: Booking) -> Self {
-        let member = engine.intake.join();
+    fn new(state: &'a State, size: Option<u64>, booking: Booking) -> Self {
+        let member = state.intake.join();
         let most = room(member.bytes());
         let size = size.and_then(|size| usize::try_from(size).ok());
         let room = size.map_or(0, |size| size.saturating_add(SEALING).min(most));
-        Self { engine, pending: engine.buffers.take(room), file: None, booking, member }
+        Self { state, pending: state.buffers.take(room), file: None, booking, member }
     }
 
     /// Most plaintext to be sealed before the next flush.
@@ -243,10 +244,10 @@ impl<'a> Spool<'a> {
     }
 
     async fn flush_full(&mut self) -> Result<(), Error> {
-        if self.pending.len() < self.member.bytes().max(self.engine.config.inline_limit + 1) {
+        if self.pending.len() < self.member.bytes().max(self.state.config.inline_limit + 1) {
             return Ok(());
         }
-        let mut next = self.engine.buffers.take(room(self.member.bytes()));
+        let mut next = self.state.buffers.take(room(self.member.bytes()));
         // Whole blocks, so that the file takes what follows from where it lies, too.
         let blocks = self.pending.len() / BLOCK * BLOCK;
         next.extend_from_slice(&self.pending[blocks..]);
@@ -260,18 +261,18 @@ impl<'a> Spool<'a> {
             Some(file) => file,
             empty => {
                 let id = BlobId::random();
-                let claim = self.engine.in_flight.claim(id, self.engine.clock.clone());
-                empty.insert(File { id, writer: self.engine.blobs.create(id).await?, claim })
+                let claim = self.state.in_flight.claim(id, self.state.clock.clone());
+                empty.insert(File { id, writer: self.state.blobs.create(id).await?, claim })
             }
         };
         let full = std::mem::replace(&mut self.pending, next);
         self.booking.arrived(full.len());
-        file.writer.write(self.engine.buffers.freeze(full)).await?;
+        file.writer.write(self.state.buffers.freeze(full)).await?;
         Ok(())
     }
 
     async fn finish(mut self) -> Result<(Place, Option<Bytes>, Option<Claim>), Error> {
-        if self.file.is_none() && self.pending.len() <= self.engine.config.inline_limit {
+        if self.file.is_none() && self.pending.len() <= self.state.config.inline_limit {
             let place = Place { blob: Blob::Inline(BlobId::random()), sealed_size: self.pending.len() as u64 };
             return Ok((place, Some(self.pending.freeze()), None));
         }

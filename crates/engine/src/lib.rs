@@ -1,7 +1,9 @@
 //! The use cases: buckets, put, get, copy, multipart, list, delete, versions, object lock.
 //!
 //! **Purpose.** [`Engine`] turns S3's semantics into commits of a [`arqueta_store::MetaStore`] and
-//! blobs of a [`arqueta_store::BlobStore`], with every body sealed by the envelope on its way.
+//! blobs of a [`arqueta_store::BlobStore`], with every body sealed by the envelope on its way. It gives
+//! out one handle for each role: [`Buckets`], [`BucketSettings`], [`Objects`], [`Locks`], [`Listing`],
+//! [`Uploads`], [`Lifecycle`], [`Sweeper`], [`Collector`].
 //!
 //! **Refuses to do** HTTP (no header, status or XML appears here) and the authorization of S3
 //! actions: the edge decides both before it calls. The use of KMS keys is authorized inside the key
@@ -54,16 +56,21 @@ pub mod schema;
 mod sequence;
 mod slots;
 mod space;
+mod state;
 mod sweep;
 mod versions;
 
 pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, KeyServiceError, KeyState, SseMode};
 pub use arqueta_store::Error as StoreError;
 pub use bucket_keys::BucketKeyTable;
-pub use buckets::owns_buckets;
-pub use collect::Collected;
-pub use engine::{Config, Engine};
+pub use buckets::{BucketSettings, Buckets, owns_buckets};
+pub use collect::{Collected, Collector};
+pub use engine::Engine;
 pub use error::{BodyError, Condition, Error};
-pub use multipart::upload_started;
+pub use lifecycle::Lifecycle;
+pub use listing::Listing;
+pub use multipart::{Uploads, upload_started};
 pub use naming::name_of;
-pub use sweep::{SweepSchedule, Swept};
+pub use objects::{Locks, Objects};
+pub use state::Config;
+pub use sweep::{SweepSchedule, Sweeper, Swept};

@@ -3,11 +3,12 @@
 use arqueta_envelope::{KeyRef, Protection};
 use arqueta_model::EncryptionContext;
 
+use crate::Error;
 use crate::api::{BlockedEncryption, DefaultMode, EncryptionRequest, RequestedMode};
 use crate::record::BucketRecord;
-use crate::{Engine, Error};
+use crate::state::State;
 
-impl Engine {
+impl State {
     /// Resolves the protection of a write. `None` means unencrypted, which happens only where
     /// nothing asks for encryption and the gateway does not encrypt by default.
     ///

@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use crate::naming::name_of;
 use crate::record::{ObjectRecord, Record as _};
-use crate::{Engine, Error, schema};
+use crate::state::State;
+use crate::{Error, schema};
 
 /// Versions looked through at a time.
 const CHUNK: usize = 1000;
@@ -62,7 +63,7 @@ impl Damage {
     }
 }
 
-impl Engine {
+impl State {
     /// What lies under the key of an object's record. A record of a later format is no damage.
     pub(crate) async fn slot(&self, key: Bytes) -> Result<Slot, Error> {
         let bytes = match self.meta.get(&key).await {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arqueta_model::BlobId;
 use arqueta_store::{Batch, Room, Write};
 
-use crate::{Caller, Engine, Error, schema};
+use crate::state::State;
+use crate::{Caller, Error, schema};
 
-impl Engine {
+impl State {
     /// Whether a body of this size may come in for `caller`. Its space is booked for as long as the
     /// answer lives.
     ///
@@ -33,7 +34,7 @@ impl Engine {
         Ok(())
     }
 
-    /// [`Engine::commit`] of what frees space: on a full disk the reserve is given up for it.
+    /// [`State::commit`] of what frees space: on a full disk the reserve is given up for it.
     pub(crate) async fn commit_freeing(&self, batch: Batch) -> Result<(), arqueta_store::Error> {
         let Some(room) = &self.room else { return self.commit(batch).await };
         match self.commit(batch.clone()).await {

@@ -9,9 +9,10 @@ use std::time::Duration;
 use arqueta_model::{BlobId, Timestamp, UploadId};
 use arqueta_store::{Batch, Entry, Scan};
 
-use crate::multipart::{FINISHED_KEPT, FinishedUpload};
+use crate::multipart::{FINISHED_KEPT, FinishedUpload, Uploads};
 use crate::record::Record as _;
-use crate::{Engine, Error, schema};
+use crate::state::State;
+use crate::{Error, schema};
 
 /// Records handled at a time.
 const CHUNK: usize = 1000;
@@ -55,24 +56,36 @@ pub struct Swept {
     pub uploads: u64,
 }
 
-impl Engine {
+/// Removes what nothing refers to any more.
+#[derive(Debug, Clone, Copy)]
+pub struct Sweeper<'a> {
+    state: &'a State,
+}
+
+impl<'a> Sweeper<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Sweeper<'_> {
     /// Bytes of bodies that no record names and that are still stored, as of the last sweep: somebody
     /// reads them, or they could not be removed.
     #[must_use]
-    pub fn dead_bytes(&self) -> u64 {
-        self.dead.load(Ordering::Relaxed)
+    pub fn dead_bytes(self) -> u64 {
+        self.state.dead.load(Ordering::Relaxed)
     }
 
     /// Deletes garbage that was released before `before` and that nobody reads any more.
     ///
     /// # Errors
     /// [`Error::Store`]; what was done stays done.
-    pub async fn sweep_garbage(&self, before: Timestamp) -> Result<u64, Error> {
+    pub async fn garbage(self, before: Timestamp) -> Result<u64, Error> {
         let (mut swept, mut left, mut scan) = (0, 0, Scan::prefix(schema::GARBAGE, CHUNK));
         loop {
-            let page = self.meta.page(scan.clone()).await?;
+            let page = self.state.meta.page(scan.clone()).await?;
             let Some(last) = page.last() else {
-                self.dead.store(left, Ordering::Relaxed);
+                self.state.dead.store(left, Ordering::Relaxed);
                 return Ok(swept);
             };
             scan.start = [&last.key[..], &[0]].concat().into();
@@ -87,7 +100,7 @@ impl Engine {
                     .and_then(|value| value.get(8..)?.first_chunk())
                     .map_or(0, |b| u64::from_be_bytes(*b));
                 let due = released.is_none_or(|at| at < before);
-                let Some(_removing) = self.readers.remove(id).filter(|_| due) else {
+                let Some(_removing) = self.state.readers.remove(id).filter(|_| due) else {
                     left += size;
                     continue;
                 };
@@ -96,12 +109,12 @@ impl Engine {
                     tracing::error!(%id, "a referenced blob is marked as garbage and is kept");
                     continue;
                 }
-                self.blobs.delete(id).await?;
+                self.state.blobs.delete(id).await?;
                 forget = forget.delete(key.clone());
                 swept += 1;
             }
             if !forget.writes.is_empty() {
-                self.commit_freeing(forget).await?;
+                self.state.commit_freeing(forget).await?;
             }
         }
     }
@@ -112,23 +125,23 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`]; what was done stays done.
-    pub async fn sweep_orphans(&self, before: Timestamp) -> Result<u64, Error> {
-        self.in_flight.forget_doubtful(before);
+    pub async fn orphans(self, before: Timestamp) -> Result<u64, Error> {
+        self.state.in_flight.forget_doubtful(before);
         let (mut swept, mut after) = (0, None);
         loop {
-            let page = self.blobs.list(after, CHUNK).await?;
+            let page = self.state.blobs.list(after, CHUNK).await?;
             let Some(last) = page.last() else { return Ok(swept) };
             after = Some(last.id);
             for blob in page.into_iter().filter(|blob| blob.finished < before) {
                 // The order matters: the blob was listed, is then not in flight, and only then are
                 // the records read. One committed in between has its record by now.
-                if self.in_flight.holds(blob.id) {
+                if self.state.in_flight.holds(blob.id) {
                     continue;
                 }
                 let named = self.is_there(&schema::referenced(blob.id)).await?
                     || self.is_there(&schema::garbage(blob.id)).await?;
                 if !named {
-                    self.blobs.delete(blob.id).await?;
+                    self.state.blobs.delete(blob.id).await?;
                     tracing::info!(id = %blob.id, size = blob.size, "an orphaned blob was removed");
                     swept += 1;
                 }
@@ -137,8 +150,8 @@ impl Engine {
     }
 
     /// Whether a key is there, damaged or not.
-    async fn is_there(&self, key: &[u8]) -> Result<bool, Error> {
-        match self.meta.get(key).await {
+    async fn is_there(self, key: &[u8]) -> Result<bool, Error> {
+        match self.state.meta.get(key).await {
             Err(arqueta_store::Error::Damaged { .. }) => Ok(true),
             found => Ok(found?.is_some()),
         }
@@ -149,16 +162,17 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`], [`Error::Damaged`]; what was done stays done.
-    pub async fn sweep_uploads(&self, before: Timestamp) -> Result<u64, Error> {
+    pub async fn uploads(self, before: Timestamp) -> Result<u64, Error> {
         let (mut swept, mut scan) = (0, Scan::prefix(schema::FINISHED, CHUNK));
         loop {
-            let page = self.meta.page(scan.clone()).await?;
+            let page = self.state.meta.page(scan.clone()).await?;
             let Some(last) = page.last() else { return Ok(swept) };
             scan.start = [&last.key[..], &[0]].concat().into();
             let mut forget = Batch::default();
             for Entry { key, value } in &page {
                 let id = key.strip_prefix(schema::FINISHED).and_then(|id| id.try_into().ok());
-                self.remove_parts(UploadId::from_bytes(id.ok_or(Error::Damaged { what: FinishedUpload::NAME })?))
+                Uploads::over(self.state)
+                    .remove_parts(UploadId::from_bytes(id.ok_or(Error::Damaged { what: FinishedUpload::NAME })?))
                     .await?;
                 let ended = value.as_ref().map(|bytes| FinishedUpload::decode(bytes)).transpose()?;
                 // A damaged one cannot answer a repeated Complete any more.
@@ -168,7 +182,7 @@ impl Engine {
                 }
             }
             if !forget.writes.is_empty() {
-                self.meta.commit(forget).await?;
+                self.state.meta.commit(forget).await?;
             }
         }
     }
@@ -176,35 +190,35 @@ impl Engine {
     /// Sweeps until `stop` resolves. The first round takes every blob that was finished before this
     /// engine was opened, and is not referred to, for an orphan: call this when no other process
     /// writes to the stores. Requests may be served already.
-    pub async fn run_sweeper(&self, schedule: SweepSchedule, stop: impl Future<Output = ()> + Send) {
+    pub async fn run(self, schedule: SweepSchedule, stop: impl Future<Output = ()> + Send) {
         let mut stop = std::pin::pin!(stop);
         // Not now: a put that is served meanwhile may have a blob and not yet its record.
-        let mut orphans_before = Some(self.opened);
+        let mut orphans_before = Some(self.state.opened);
         for round in 1u32.. {
             let work = async {
-                self.sweep_round(&schedule, orphans_before).await;
-                self.clock.sleep(schedule.every).await;
+                self.round(&schedule, orphans_before).await;
+                self.state.clock.sleep(schedule.every).await;
             };
             tokio::select! {
                 () = work => {}
                 () = &mut stop => return,
             }
             let due = round.is_multiple_of(schedule.orphans_every.max(1));
-            orphans_before = due.then(|| earlier(self.clock.now(), schedule.orphan_age));
+            orphans_before = due.then(|| earlier(self.state.clock.now(), schedule.orphan_age));
         }
     }
 
     /// One round. A failure is told and the next round tries again.
-    async fn sweep_round(&self, schedule: &SweepSchedule, orphans_before: Option<Timestamp>) {
-        let now = self.clock.now();
+    async fn round(self, schedule: &SweepSchedule, orphans_before: Option<Timestamp>) {
+        let now = self.state.clock.now();
         let round = async {
             let mut swept = Swept {
-                uploads: self.sweep_uploads(earlier(now, FINISHED_KEPT)).await?,
-                garbage: self.sweep_garbage(earlier(now, schedule.garbage_kept)).await?,
+                uploads: self.uploads(earlier(now, FINISHED_KEPT)).await?,
+                garbage: self.garbage(earlier(now, schedule.garbage_kept)).await?,
                 orphans: 0,
             };
             if let Some(before) = orphans_before.filter(|_| schedule.orphans) {
-                swept.orphans = self.sweep_orphans(before).await?;
+                swept.orphans = self.orphans(before).await?;
             }
             Ok::<_, Error>(swept)
         };

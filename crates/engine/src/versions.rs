@@ -11,11 +11,11 @@ use crate::api::{Conditions, Versioning};
 use crate::bucket_keys::{named, require_named};
 use crate::buckets::stored::StoredBucket;
 use crate::conditions::{self, Subject};
-use crate::engine::ATTEMPTS;
 use crate::record::{Blob, Content, Manifest, ObjectRecord, Place, Record};
 use crate::sequence::{sequence_in, version_id};
 use crate::slots::{Slot, Stored};
-use crate::{Engine, Error, schema};
+use crate::state::{ATTEMPTS, State};
+use crate::{Error, schema};
 
 /// A version to be added.
 pub(crate) struct NewVersion {
@@ -36,15 +36,27 @@ pub(crate) struct Added {
     pub last_modified: Timestamp,
 }
 
-impl Engine {
+/// The versions of keys: found, added, removed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Versions<'a> {
+    state: &'a State,
+}
+
+impl<'a> Versions<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Versions<'_> {
     /// The current version of a key.
-    pub(crate) async fn current(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Stored>, Error> {
-        self.slot(schema::current(bucket, key)).await?.whole()
+    pub(crate) async fn current(self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Stored>, Error> {
+        self.state.slot(schema::current(bucket, key)).await?.whole()
     }
 
     /// One version of a key, current or not.
     pub(crate) async fn version(
-        &self,
+        self,
         bucket: &BucketName,
         key: &ObjectKey,
         version: VersionId,
@@ -54,12 +66,12 @@ impl Engine {
 
     /// One version of a key, or a damaged record that may be it.
     pub(crate) async fn version_slot(
-        &self,
+        self,
         bucket: &BucketName,
         key: &ObjectKey,
         version: VersionId,
     ) -> Result<Slot, Error> {
-        let current = match self.slot(schema::current(bucket, key)).await? {
+        let current = match self.state.slot(schema::current(bucket, key)).await? {
             Slot::Whole(stored) if stored.record.version == version => return Ok(Slot::Whole(stored)),
             other => other,
         };
@@ -67,10 +79,10 @@ impl Engine {
             (Some(sequence), _) => Some(sequence),
             (None, Slot::Whole(current)) => current.record.null_sequence,
             (None, Slot::Empty) => None,
-            (None, Slot::Damaged(_)) => self.null_below(bucket, key).await?,
+            (None, Slot::Damaged(_)) => self.state.null_below(bucket, key).await?,
         };
         let found = match sequence {
-            Some(sequence) => self.slot(schema::noncurrent(bucket, key, sequence)).await?,
+            Some(sequence) => self.state.slot(schema::noncurrent(bucket, key, sequence)).await?,
             None => Slot::Empty,
         };
         Ok(match (found, current) {
@@ -86,17 +98,17 @@ impl Engine {
     /// # Errors
     /// [`Error::PreconditionFailed`], [`Error::NoSuchBucket`]. After a failure of the store the
     /// outcome may be unknown; the bodies then stay for the sweeper to decide about.
-    pub(crate) async fn add_version(
-        &self,
+    pub(crate) async fn add(
+        self,
         bucket: &BucketName,
         key: &ObjectKey,
         permit: Permit<'_>,
         new: &NewVersion,
     ) -> Result<Added, Error> {
-        let _held = self.locks.lock(bucket, key).await;
+        let _held = self.state.locks.lock(bucket, key).await;
         for _ in 0..ATTEMPTS {
-            let stored_bucket = self.stored_bucket(bucket).await?;
-            let current = self.slot(schema::current(bucket, key)).await?;
+            let stored_bucket = self.state.stored_bucket(bucket).await?;
+            let current = self.state.slot(schema::current(bucket, key)).await?;
             if matches!(current, Slot::Damaged(_)) && stored_bucket.record.object_lock.is_some() {
                 // It cannot tell that it is not protected.
                 return Err(Error::ObjectLocked);
@@ -105,8 +117,8 @@ impl Engine {
             let (batch, added) = self.plan_addition(&stored_bucket, key, current, new).await?;
             // A delete marker frees nothing by itself, and is what a client on a full disk begins with.
             let committed = match new.content {
-                Some(_) => self.commit(batch).await,
-                None => self.commit_freeing(batch).await,
+                Some(_) => self.state.commit(batch).await,
+                None => self.state.commit_freeing(batch).await,
             };
             match committed {
                 Err(arqueta_store::Error::Conflict) => {}
@@ -118,7 +130,7 @@ impl Engine {
 
     /// Plans the addition of a version above `current`.
     pub(crate) async fn plan_addition(
-        &self,
+        self,
         bucket: &StoredBucket,
         key: &ObjectKey,
         current: Slot,
@@ -126,13 +138,13 @@ impl Engine {
     ) -> Result<(Batch, Added), Error> {
         let name = &bucket.record.name;
         let versioning = bucket.record.versioning;
-        let now = self.clock.now();
+        let now = self.state.clock.now();
         let floor = match &current {
             Slot::Empty => 0,
             Slot::Whole(current) => current.record.sequence,
-            Slot::Damaged(_) => self.newest_below(name, key).await?,
+            Slot::Damaged(_) => self.state.newest_below(name, key).await?,
         };
-        let sequence = self.sequence.next(now, floor);
+        let sequence = self.state.sequence.next(now, floor);
         let version = if versioning == Versioning::Enabled { version_id(sequence) } else { VersionId::Null };
         let mut record = ObjectRecord {
             version,
@@ -150,7 +162,7 @@ impl Engine {
         let null_below = match &current {
             Slot::Empty => None,
             Slot::Whole(current) => current.record.null_sequence,
-            Slot::Damaged(_) => self.null_below(name, key).await?,
+            Slot::Damaged(_) => self.state.null_below(name, key).await?,
         };
         match current {
             Slot::Empty => batch = batch.unchanged(at.clone(), None),
@@ -177,14 +189,14 @@ impl Engine {
 
     /// Removes the noncurrent null version, if it is still there.
     async fn remove_noncurrent(
-        &self,
+        self,
         batch: Batch,
         bucket: &BucketName,
         key: &ObjectKey,
         sequence: u64,
         now: Timestamp,
     ) -> Result<Batch, Error> {
-        Ok(match self.slot(schema::noncurrent(bucket, key, sequence)).await? {
+        Ok(match self.state.slot(schema::noncurrent(bucket, key, sequence)).await? {
             Slot::Whole(old) => {
                 release(batch.unchanged(old.key.clone(), Some(old.bytes)).delete(old.key), &old.record, now)
             }
@@ -195,8 +207,8 @@ impl Engine {
 
     /// Plans the removal of one version for good. The newest noncurrent one takes the place of a
     /// removed current one.
-    pub(crate) async fn plan_removal(&self, bucket: &BucketName, key: &ObjectKey, old: Stored) -> Result<Batch, Error> {
-        let now = self.clock.now();
+    pub(crate) async fn plan_removal(self, bucket: &BucketName, key: &ObjectKey, old: Stored) -> Result<Batch, Error> {
+        let now = self.state.clock.now();
         let at = schema::current(bucket, key);
         let mut batch = Batch::default().unchanged(old.key.clone(), Some(old.bytes));
         batch = release(batch, &old.record, now);
@@ -206,17 +218,17 @@ impl Engine {
         let Some((key, bytes, mut heir)) = self.heir(bucket, key).await? else { return Ok(batch.delete(at)) };
         if let Some(id) = heir.content.as_ref().and_then(named) {
             // The collector may have read the current versions already, and the noncurrent ones not yet.
-            self.envelope.in_use().touch(id);
+            self.state.envelope.in_use().touch(id);
         }
         heir.null_sequence = if heir.version.is_null() { None } else { old.record.null_sequence };
         Ok(batch.unchanged(key.clone(), Some(bytes)).delete(key).put(at, heir.encode()))
     }
 
     /// The newest noncurrent version of a key that is whole.
-    async fn heir(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<(Bytes, Bytes, ObjectRecord)>, Error> {
+    async fn heir(self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<(Bytes, Bytes, ObjectRecord)>, Error> {
         let mut scan = Scan::prefix(&schema::noncurrents_of(bucket, key), 1);
         loop {
-            let Some(Entry { key, value }) = self.meta.page(scan.clone()).await?.into_iter().next() else {
+            let Some(Entry { key, value }) = self.state.meta.page(scan.clone()).await?.into_iter().next() else {
                 return Ok(None);
             };
             scan.start = [&key[..], &[0]].concat().into();

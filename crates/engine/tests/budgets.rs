@@ -82,7 +82,7 @@ async fn page(rig: &Rig, prefix: &str, delimiter: Option<&str>) -> usize {
         after: None,
         limit: 1000,
     };
-    let page = rig.engine.list_objects(input).await.unwrap();
+    let page = rig.engine.listing().objects(input).await.unwrap();
     page.objects.len() + page.prefixes.len()
 }
 
@@ -95,14 +95,14 @@ async fn versions(rig: &Rig) -> usize {
         version_marker: None,
         limit: 1000,
     };
-    rig.engine.list_object_versions(input).await.unwrap().versions.len()
+    rig.engine.listing().versions(input).await.unwrap().versions.len()
 }
 
 /// Costs of calls about one object: the size of the store is nothing to them.
 fn of_one_object(counted: &mut Counted) {
     counted.hold("GET 4 KiB", (2, 0, 80), async |rig| assert_eq!(get(rig, "0").await.len(), 4096));
     counted.hold("HEAD", (1, 0, 30), async |rig| {
-        rig.engine.head_object(&rig.caller, GetObject::new(name("0"))).await.unwrap();
+        rig.engine.objects().head(&rig.caller, GetObject::new(name("0"))).await.unwrap();
     });
     counted.hold("PUT 4 KiB", (3, 1, 130), async |rig| {
         rig.put_mode("0", pattern(4096), Mode::KmsBucketKey).await;

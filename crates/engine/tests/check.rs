@@ -96,7 +96,7 @@ async fn a_damaged_record_is_removed_and_its_body_only_by_a_later_check_that_is_
         let report = checked(&rig).await;
         assert_eq!(found(&report).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>(), ["unnamed"]);
         assert_eq!(report.mend(&*rig.meta, free).await.unwrap().is_empty(), free, "only who asks frees");
-        rig.engine.sweep_garbage(rig.later()).await.unwrap();
+        rig.engine.sweeper().garbage(rig.later()).await.unwrap();
         assert_eq!(rig.blobs.list(None, 9).await.unwrap().len(), if free { 1 } else { 2 });
     }
     rig.sweep_and_check().await;
@@ -107,7 +107,7 @@ async fn a_damaged_record_is_removed_and_its_body_only_by_a_later_check_that_is_
 async fn damaged_versions_stay_where_objects_may_be_locked() {
     let lock = |rig: &Rig| {
         let engine = rig.engine.clone();
-        async move { engine.put_object_lock(&bucket(), ObjectLockConfiguration::default()).await.unwrap() }
+        async move { engine.bucket_settings().put_object_lock(&bucket(), ObjectLockConfiguration::default()).await.unwrap() }
     };
     for locked in [true, false] {
         let rig = filled(Versioning::Enabled).await;
@@ -140,7 +140,7 @@ async fn a_damaged_current_version_uncovers_none_below_it() {
 #[tokio::test]
 async fn versions_without_a_current_one_get_it_back() {
     let rig = filled(Versioning::Off).await;
-    rig.engine.put_versioning(&bucket(), Versioning::Enabled).await.unwrap();
+    rig.engine.bucket_settings().put_versioning(&bucket(), Versioning::Enabled).await.unwrap();
     rig.put("k", pattern(20)).await.unwrap();
     rig.put("k", pattern(30)).await.unwrap();
     let batch = Batch::default().delete(schema::current(&bucket(), &key("k")));

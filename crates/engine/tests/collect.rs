@@ -29,7 +29,7 @@ async fn next_window(rig: &Rig) {
 async fn rounds(rig: &Rig) -> u64 {
     let mut removed = 0;
     for _ in 0..3 {
-        removed += rig.engine.collect_bucket_keys().await.unwrap().removed;
+        removed += rig.engine.collector().collect().await.unwrap().removed;
     }
     removed
 }
@@ -54,7 +54,7 @@ async fn keys_that_nothing_names_go_and_all_others_stay() {
         rig.delete(version(at, *id)).await.unwrap();
     }
     assert_eq!((rounds(&rig).await, keys(&rig).await), (9, 12));
-    assert_eq!(rig.engine.collected_bucket_keys(), Collected { removed: 9, kept: 12 });
+    assert_eq!(rig.engine.collector().collected(), Collected { removed: 9, kept: 12 });
     let rig = rig.restarted();
     let part = rig.part("upload", upload, 1, pattern(50)).await.unwrap();
     rig.complete("upload", upload, vec![listed(1, &part)]).await.unwrap();
@@ -82,7 +82,7 @@ async fn keys_of_a_deleted_bucket_go_when_their_windows_have_ended() {
     let rig = Rig::new(Versioning::Off).await;
     rig.put_mode("k", pattern(40), Mode::KmsBucketKey).await;
     rig.delete(name("k")).await.unwrap();
-    rig.engine.delete_bucket(&bucket()).await.unwrap();
+    rig.engine.buckets().delete(&bucket()).await.unwrap();
     assert_eq!(rounds(&rig).await, 0);
     rig.make_bucket(Versioning::Off).await;
     rig.put_mode("k", pattern(41), Mode::KmsBucketKey).await;
@@ -90,7 +90,7 @@ async fn keys_of_a_deleted_bucket_go_when_their_windows_have_ended() {
     assert_eq!((rounds(&rig).await, keys(&rig).await), (0, 1));
     assert!(rig.restarted().body(name("k")).await.unwrap() == pattern(41));
     rig.delete(name("k")).await.unwrap();
-    rig.engine.delete_bucket(&bucket()).await.unwrap();
+    rig.engine.buckets().delete(&bucket()).await.unwrap();
     assert_eq!((rounds(&rig).await, keys(&rig).await), (1, 0));
 }
 
@@ -120,7 +120,7 @@ async fn a_key_left_behind_by_an_update_of_the_encryption_goes_and_the_new_one_s
     rig.put_mode("k", pattern(40), Mode::KmsBucketKey).await;
     next_window(&rig).await;
     let update = UpdateObjectEncryption { name: name("k"), key: "key-1".to_owned(), bucket_key: true };
-    rig.engine.update_object_encryption(&rig.caller, &update).await.unwrap();
+    rig.engine.objects().update_encryption(&rig.caller, &update).await.unwrap();
     next_window(&rig).await;
     assert_eq!((rounds(&rig).await, keys(&rig).await), (1, 1));
     assert!(rig.restarted().body(name("k")).await.unwrap() == pattern(40));
@@ -169,9 +169,9 @@ async fn a_collection_that_is_cut_off_anywhere_loses_nothing() {
             rig.delete(version("dead", dead)).await.unwrap();
             let rig = rig.restarted();
             rig.faulty_meta.fail_nth(nth, fault);
-            let _ = rig.engine.collect_bucket_keys().await;
+            let _ = rig.engine.collector().collect().await;
             let rig = rig.restarted();
-            rig.engine.collect_bucket_keys().await.unwrap();
+            rig.engine.collector().collect().await.unwrap();
             assert_eq!(keys(&rig).await, 2, "{nth} {fault:?}");
             assert!(rig.body(version("k", old)).await.unwrap() == pattern(50));
             assert!(rig.body(name("k")).await.unwrap() == pattern(60));
@@ -236,7 +236,7 @@ async fn the_key_of_a_write_under_way_stays_however_long_it_takes() {
         rig.settle().await;
         next_window(&rig).await;
         for _ in 0..5 {
-            assert_eq!(rig.engine.collect_bucket_keys().await.unwrap(), Collected { removed: 0, kept: 1 });
+            assert_eq!(rig.engine.collector().collect().await.unwrap(), Collected { removed: 0, kept: 1 });
         }
         commits.add_permits(1000);
     });
@@ -252,13 +252,13 @@ async fn a_write_whose_caller_went_away_during_its_commit_keeps_its_key_for_two_
     rig.put_mode("first", pattern(40), Mode::KmsBucketKey).await;
     rig.delete(name("first")).await.unwrap();
     commits.forget_permits(usize::MAX);
-    rig.engine.collect_bucket_keys().await.unwrap();
+    rig.engine.collector().collect().await.unwrap();
     let put = tokio::time::timeout(Duration::ZERO, rig.put_mode("k", pattern(40), Mode::KmsBucketKey));
     assert!(put.await.is_err(), "waits for its commit");
     commits.add_permits(1000);
     next_window(&rig).await;
-    assert_eq!(rig.engine.collect_bucket_keys().await.unwrap().removed, 0);
-    assert_eq!(rig.engine.collect_bucket_keys().await.unwrap().removed, 1);
+    assert_eq!(rig.engine.collector().collect().await.unwrap().removed, 0);
+    assert_eq!(rig.engine.collector().collect().await.unwrap().removed, 1);
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn a_version_that_becomes_current_again_between_the_two_walks_keeps_its_ke
     let (asked, was_asked) = oneshot::channel();
     let (go, gone) = oneshot::channel();
     *page.lock().unwrap() = Some((schema::NONCURRENTS, asked, gone));
-    let (collected, ()) = tokio::join!(rig.engine.collect_bucket_keys(), async {
+    let (collected, ()) = tokio::join!(rig.engine.collector().collect(), async {
         was_asked.await.unwrap();
         rig.delete(version("k", above)).await.unwrap();
         go.send(()).unwrap();
@@ -299,7 +299,7 @@ async fn an_upload_that_completes_between_the_walks_keeps_its_key() {
         let (asked, was_asked) = oneshot::channel();
         let (go, gone) = oneshot::channel();
         *page.lock().unwrap() = Some((prefix, asked, gone));
-        let (collected, ()) = tokio::join!(rig.engine.collect_bucket_keys(), async {
+        let (collected, ()) = tokio::join!(rig.engine.collector().collect(), async {
             was_asked.await.unwrap();
             rig.complete("k", upload, vec![listed(1, &part)]).await.unwrap();
             rig.put_mode("k", pattern(50), Mode::Customer).await;
@@ -330,7 +330,7 @@ async fn the_collector_works_by_the_clock() {
     rig.delete(name("k")).await.unwrap();
     let rig = rig.restarted();
     let engine = rig.engine.clone();
-    let collector = tokio::spawn(async move { engine.run_collector().await });
+    let collector = tokio::spawn(async move { engine.collector().run().await });
     rig.settle().await;
     assert_eq!(keys(&rig).await, 1);
     rig.clock.advance(Duration::from_secs(10 * 60));

@@ -89,7 +89,7 @@ async fn deletes_under_conditions() {
         let stored = rig.put("k", "body").await.unwrap();
         let delete = async |conditions: DeleteConditions| {
             let input = DeleteObject { name: name("k"), conditions, bypass_governance: false };
-            rig.engine.delete_object(&input).await
+            rig.engine.objects().delete(&input).await
         };
         let none = DeleteConditions::default;
         for bad in [
@@ -110,7 +110,7 @@ async fn deletes_under_conditions() {
             _ => assert!(matches!(gone, Err(Error::PreconditionFailed { .. })), "a delete marker has no tag"),
         }
         let input = DeleteObject { name: name("never"), conditions: good.clone(), bypass_governance: false };
-        assert!(matches!(rig.engine.delete_object(&input).await, Err(Error::NoSuchKey { .. })), "{versioning:?}");
+        assert!(matches!(rig.engine.objects().delete(&input).await, Err(Error::NoSuchKey { .. })), "{versioning:?}");
         let untagged = delete(DeleteConditions { if_match: None, ..good }).await.unwrap();
         assert!(!untagged.delete_marker, "what is not there is not marked either");
     }
@@ -145,7 +145,7 @@ async fn digests_and_lengths_are_checked_before_anything_is_visible() {
         put.size = Some(9);
     });
     assert_eq!(put.await.unwrap().checksum.unwrap().value, good);
-    let head = rig.engine.head_object(&rig.caller, GetObject::new(name("k"))).await.unwrap();
+    let head = rig.engine.objects().head(&rig.caller, GetObject::new(name("k"))).await.unwrap();
     assert_eq!(head.checksum.unwrap().value, good);
 }
 

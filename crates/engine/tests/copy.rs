@@ -29,7 +29,7 @@ fn from(source: &str) -> CopyObject {
 }
 
 async fn copy(rig: &Rig, input: CopyObject) -> Result<CopiedObject, Error> {
-    rig.engine.copy_object(&rig.caller, input).await
+    rig.engine.objects().copy(&rig.caller, input).await
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_copy_takes_the_destinations_default_and_nothing_from_the_source() {
     rig.put_mode("source", pattern(10), Mode::Kms).await;
     assert_eq!(copy(&rig, from("source")).await.unwrap().object.encryption.unwrap().mode, SseMode::S3);
     let default = DefaultEncryption { mode: DefaultMode::Kms(Some("key-9".into())), bucket_key: true };
-    rig.engine.put_bucket_encryption(&bucket(), default, None).await.unwrap();
+    rig.engine.bucket_settings().put_encryption(&bucket(), default, None).await.unwrap();
     let encryption = copy(&rig, from("source")).await.unwrap().object.encryption.unwrap();
     assert_eq!((encryption.mode, encryption.bucket_key), (SseMode::Kms, true));
     assert_eq!(encryption.key.unwrap().key_id(), "key-9");
@@ -90,7 +90,7 @@ async fn what_comes_along_and_what_does_not() {
     .await
     .unwrap();
     copy(&rig, from("source")).await.unwrap();
-    let head = rig.engine.head_object(&rig.caller, GetObject::new(name("copy"))).await.unwrap();
+    let head = rig.engine.objects().head(&rig.caller, GetObject::new(name("copy"))).await.unwrap();
     assert_eq!(head.headers.content_type.as_deref(), Some("text/plain"));
     assert_eq!(head.headers.website_redirect, None);
     assert_eq!(head.metadata.0["who"], "me");
@@ -101,7 +101,7 @@ async fn what_comes_along_and_what_does_not() {
     input.metadata = MetadataDirective::Replace(headers, UserMetadata::default());
     input.tags = TagDirective::Replace(Tags::default());
     copy(&rig, input).await.unwrap();
-    let head = rig.engine.head_object(&rig.caller, GetObject::new(name("copy"))).await.unwrap();
+    let head = rig.engine.objects().head(&rig.caller, GetObject::new(name("copy"))).await.unwrap();
     assert_eq!(head.headers.content_type.as_deref(), Some("text/csv"));
     assert!(head.metadata.0.is_empty() && head.tags == 0);
 }
@@ -113,9 +113,9 @@ async fn onto_itself_only_with_a_change() {
     assert!(matches!(copy(&rig, from("copy")).await, Err(Error::InvalidRequest { .. })));
     // Under a rule of the bucket, or sealed under keys of its own, it is another object.
     let rule = DefaultEncryption { mode: DefaultMode::S3, bucket_key: false };
-    rig.engine.put_bucket_encryption(&bucket(), rule, None).await.unwrap();
+    rig.engine.bucket_settings().put_encryption(&bucket(), rule, None).await.unwrap();
     copy(&rig, from("copy")).await.unwrap();
-    rig.engine.delete_bucket_encryption(&bucket()).await.unwrap();
+    rig.engine.bucket_settings().delete_encryption(&bucket()).await.unwrap();
     let mut encrypted = from("copy");
     encrypted.encryption = Mode::KmsBucketKey.request();
     copy(&rig, encrypted).await.unwrap();
@@ -183,7 +183,7 @@ async fn re_keying_writes_no_body_and_keeps_tag_and_time() {
         let blobs = rig.faulty_blobs.operations();
         let input =
             UpdateObjectEncryption { name: name("k"), key: "key-2".into(), bucket_key: mode != Mode::KmsBucketKey };
-        let info = rig.engine.update_object_encryption(&rig.caller, &input).await.unwrap();
+        let info = rig.engine.objects().update_encryption(&rig.caller, &input).await.unwrap();
         assert_eq!((info.mode, info.bucket_key), (SseMode::Kms, mode != Mode::KmsBucketKey));
         assert_eq!(rig.faulty_blobs.operations(), blobs, "no body was touched");
         let got = rig.get(GetObject::new(name("k"))).await.unwrap();
@@ -199,7 +199,7 @@ async fn re_keying_is_for_s3_and_kms_objects() {
     for mode in [Mode::DualKms, Mode::Customer] {
         rig.put_mode("k", pattern(9), mode).await;
         let input = UpdateObjectEncryption { name: name("k"), key: "key-2".into(), bucket_key: false };
-        let outcome = rig.engine.update_object_encryption(&rig.caller, &input).await;
+        let outcome = rig.engine.objects().update_encryption(&rig.caller, &input).await;
         assert!(matches!(outcome, Err(Error::InvalidRequest { .. })), "{mode:?}");
         assert!(rig.body_mode(name("k"), mode).await.is_ok());
     }

@@ -39,7 +39,7 @@ fn versions() -> ListObjectVersions {
 }
 
 async fn keys(rig: &Rig) -> Vec<String> {
-    let listed = rig.engine.list_objects(objects()).await.unwrap();
+    let listed = rig.engine.listing().objects(objects()).await.unwrap();
     listed.objects.into_iter().map(|object| object.key.to_string()).collect()
 }
 
@@ -70,19 +70,19 @@ async fn reads_of_it_fail_by_name_and_everything_else_goes_on() {
     with_damage(Versioning::Off, async |rig| {
         let read = rig.body(name("k")).await.unwrap_err();
         assert!(damaged(&read, "\"k\""), "{read}");
-        let head = rig.engine.head_object(&rig.caller, GetObject::new(name("k"))).await.unwrap_err();
+        let head = rig.engine.objects().head(&rig.caller, GetObject::new(name("k"))).await.unwrap_err();
         assert!(damaged(&head, "\"k\""), "{head}");
-        assert!(damaged(&rig.engine.object_tags(&name("k")).await.unwrap_err(), "\"k\""));
+        assert!(damaged(&rig.engine.objects().tags(&name("k")).await.unwrap_err(), "\"k\""));
         for other in ["a", "z"] {
             assert!(rig.body(name(other)).await.unwrap() == pattern(30));
         }
         assert_eq!(keys(&rig).await, ["a", "z"]);
         for limit in 1..4 {
-            let page = rig.engine.list_objects(ListObjects { limit, ..objects() }).await.unwrap();
+            let page = rig.engine.listing().objects(ListObjects { limit, ..objects() }).await.unwrap();
             assert!(page.objects.len() == limit.min(2) && page.next.is_some() == (limit == 1), "{limit}");
         }
-        assert_eq!(rig.engine.list_object_versions(versions()).await.unwrap().versions.len(), 2);
-        assert!(matches!(rig.engine.delete_bucket(&bucket()).await, Err(Error::BucketNotEmpty)));
+        assert_eq!(rig.engine.listing().versions(versions()).await.unwrap().versions.len(), 2);
+        assert!(matches!(rig.engine.buckets().delete(&bucket()).await, Err(Error::BucketNotEmpty)));
         let conditional = rig.put_with("k", "x", |put| put.conditions = write_if(None, any_etag())).await;
         assert!(damaged(&conditional.unwrap_err(), "\"k\""), "no condition can be held against it");
     })
@@ -99,7 +99,7 @@ async fn it_can_be_replaced_and_deleted_and_the_bucket_then_be_removed() {
         for at in ["a", "k", "z"] {
             rig.delete(name(at)).await.unwrap();
         }
-        rig.engine.delete_bucket(&bucket()).await.unwrap();
+        rig.engine.buckets().delete(&bucket()).await.unwrap();
     })
     .await;
 }
@@ -111,7 +111,7 @@ async fn in_a_bucket_with_versions_the_others_stay_and_keep_their_order() {
         assert!(matches!(rig.delete(ObjectName { version: Some(VersionId::random()), ..name("k") }).await, Err(error) if damaged(&error, "\"k\"")),
             "it may be another version than the one named");
         let newer = rig.put("k", pattern(50)).await.unwrap();
-        let listed = rig.engine.list_object_versions(versions()).await.unwrap().versions;
+        let listed = rig.engine.listing().versions(versions()).await.unwrap().versions;
         assert_eq!(listed.iter().filter(|version| version.key == key("k")).count(), 1);
         rig.put("k", pattern(60)).await.unwrap();
         let older = ObjectName { version: newer.version, ..name("k") };
@@ -135,7 +135,7 @@ async fn in_a_bucket_with_versions_the_others_stay_and_keep_their_order() {
 async fn a_null_version_below_a_damaged_one_is_found_and_replaced() {
     let rig = Rig::new(Versioning::Off).await;
     rig.put("k", pattern(10)).await.unwrap();
-    rig.engine.put_versioning(&bucket(), Versioning::Enabled).await.unwrap();
+    rig.engine.bucket_settings().put_versioning(&bucket(), Versioning::Enabled).await.unwrap();
     rig.put("k", pattern(20)).await.unwrap();
     rig.meta.damage(&schema::current(&bucket(), &key("k"))).await;
     let null = ObjectName { version: Some(VersionId::Null), ..name("k") };
@@ -143,7 +143,7 @@ async fn a_null_version_below_a_damaged_one_is_found_and_replaced() {
     rig.put("k", pattern(30)).await.unwrap();
     assert!(rig.body(null.clone()).await.unwrap() == pattern(10), "the new version knows of it");
     rig.meta.damage(&schema::current(&bucket(), &key("k"))).await;
-    rig.engine.put_versioning(&bucket(), Versioning::Suspended).await.unwrap();
+    rig.engine.bucket_settings().put_versioning(&bucket(), Versioning::Suspended).await.unwrap();
     rig.put("k", pattern(40)).await.unwrap();
     assert!(rig.body(null).await.unwrap() == pattern(40), "there is one null version");
     assert_eq!(rig.under(schema::NONCURRENTS).await, 0);
@@ -166,7 +166,7 @@ async fn removing_a_version_passes_over_damaged_heirs() {
 #[tokio::test]
 async fn where_object_lock_could_protect_it_it_stays() {
     let rig = Rig::new(Versioning::Enabled).await;
-    rig.engine.put_object_lock(&bucket(), ObjectLockConfiguration::default()).await.unwrap();
+    rig.engine.bucket_settings().put_object_lock(&bucket(), ObjectLockConfiguration::default()).await.unwrap();
     rig.put("k", pattern(10)).await.unwrap();
     let old = sequence(&rig, "k").await;
     let first = rig.put("k", pattern(20)).await.unwrap();
@@ -177,7 +177,7 @@ async fn where_object_lock_could_protect_it_it_stays() {
     for version in [first.version, Some(VersionId::Null)] {
         let name = ObjectName { version, ..name("k") };
         let input = DeleteObject { name, conditions: Default::default(), bypass_governance: true };
-        assert!(matches!(rig.engine.delete_object(&input).await, Err(Error::ObjectLocked)));
+        assert!(matches!(rig.engine.objects().delete(&input).await, Err(Error::ObjectLocked)));
     }
 }
 
@@ -191,15 +191,15 @@ async fn a_damaged_bucket_is_not_listed_and_refused_and_the_others_are_served() 
         tags: None,
         documents: Default::default(),
     };
-    rig.engine.create_bucket(create("other")).await.unwrap();
+    rig.engine.buckets().create(create("other")).await.unwrap();
     rig.put("k", pattern(10)).await.unwrap();
     rig.meta.damage(&schema::bucket(&"other".parse().unwrap())).await;
     let all = ListBuckets { owner: account(), prefix: String::new(), after: None, limit: 100 };
-    let listed = rig.engine.list_buckets(all).await.unwrap().buckets;
+    let listed = rig.engine.buckets().list(all).await.unwrap().buckets;
     assert_eq!(listed.iter().map(|bucket| bucket.name.as_str()).collect::<Vec<_>>(), [bucket().as_str()]);
     let other = ListObjects { bucket: "other".parse().unwrap(), ..objects() };
-    assert!(rig.engine.list_objects(other).await.is_err());
-    assert!(rig.engine.create_bucket(create("other")).await.is_err(), "nobody takes it over");
+    assert!(rig.engine.listing().objects(other).await.is_err());
+    assert!(rig.engine.buckets().create(create("other")).await.is_err(), "nobody takes it over");
     assert!(rig.body(name("k")).await.unwrap() == pattern(10));
 }
 
@@ -223,16 +223,16 @@ async fn damaged_uploads_and_parts_can_be_replaced_and_given_up() {
         upload_marker: None,
         limit: 10,
     };
-    let listed_uploads = rig.engine.list_multipart_uploads(uploads).await.unwrap().uploads;
+    let listed_uploads = rig.engine.listing().uploads(uploads).await.unwrap().uploads;
     assert_eq!(listed_uploads.iter().map(|upload| upload.id).collect::<Vec<_>>(), [kept]);
     let parts = ListParts { bucket: bucket(), key: key("l"), upload: kept, after: 0, limit: 1 };
-    let page = rig.engine.list_parts(parts).await.unwrap();
+    let page = rig.engine.uploads().list_parts(parts).await.unwrap();
     assert_eq!((page.parts.len(), page.next), (0, Some(1)), "damaged parts are left out");
     let one = rig.part("l", kept, 1, pattern(60_000)).await.unwrap();
     rig.complete("l", kept, vec![listed(1, &one)]).await.unwrap();
     assert!(rig.body(name("l")).await.unwrap() == pattern(60_000));
     let abort = AbortMultipartUpload { bucket: bucket(), key: key("k"), upload: lost, if_started: None };
-    rig.engine.abort_multipart_upload(abort).await.unwrap();
+    rig.engine.uploads().abort(abort).await.unwrap();
     assert_eq!(rig.under(schema::UPLOADS).await + rig.under(schema::PARTS).await, 0);
 }
 
@@ -244,7 +244,7 @@ async fn a_bucket_with_damaged_uploads_can_be_removed() {
     rig.part("k", lost, 1, pattern(50_000)).await.unwrap();
     rig.meta.damage(&schema::upload(&bucket(), &key("k"), lost)).await;
     rig.meta.damage(&schema::part(lost, 1)).await;
-    rig.engine.delete_bucket(&bucket()).await.unwrap();
+    rig.engine.buckets().delete(&bucket()).await.unwrap();
     assert_eq!(rig.under(schema::UPLOADS).await + rig.under(schema::PARTS).await, 0);
 }
 
@@ -263,8 +263,8 @@ async fn the_sweeper_and_the_survey_of_keys_go_on_past_damage() {
         rig.meta.damage(at).await;
     }
     rig.meta.damage(&schema::current(&bucket(), &key("l"))).await;
-    assert_eq!(rig.engine.sweep_garbage(rig.later()).await.unwrap(), garbage.len() as u64);
-    assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 0, "a damaged reference is a reference");
+    assert_eq!(rig.engine.sweeper().garbage(rig.later()).await.unwrap(), garbage.len() as u64);
+    assert_eq!(rig.engine.sweeper().orphans(rig.later()).await.unwrap(), 0, "a damaged reference is a reference");
     assert!(rig.body(name("k")).await.unwrap() == pattern(60_000));
     let meta: Arc<dyn MetaStore> = rig.meta.clone();
     assert_eq!(Survey::take(&*meta, |_| {}).await.unwrap().unreadable(), 1);

@@ -37,14 +37,14 @@ async fn act(rig: &Rig, act: Act, old: arqueta_model::VersionId) -> Result<(), E
         }
         Act::Delete => rig.delete(name("k")).await.map(drop),
         Act::RemoveVersion => rig.delete(version("k", old)).await.map(drop),
-        Act::Copy => rig.engine.copy_object(&rig.caller, copy()).await.map(drop),
+        Act::Copy => rig.engine.objects().copy(&rig.caller, copy()).await.map(drop),
         Act::Tag => {
             let tags = Tags::of_object(vec![("a".into(), "b".into())])?;
-            rig.engine.put_object_tags(&name("k"), tags).await.map(drop)
+            rig.engine.objects().put_tags(&name("k"), tags).await.map(drop)
         }
         Act::Rekey => {
             let input = UpdateObjectEncryption { name: name("k"), key: "key-2".into(), bucket_key: true };
-            rig.engine.update_object_encryption(&rig.caller, &input).await.map(drop)
+            rig.engine.objects().update_encryption(&rig.caller, &input).await.map(drop)
         }
     }
 }

@@ -41,7 +41,7 @@ fn noncurrent(days: u32, keep: Option<u32>) -> Rule {
 
 async fn set(rig: &Rig, rules: Vec<Rule>) {
     let document = Rules { rules }.to_document();
-    rig.engine.put_bucket_document(&bucket(), BucketDocument::Lifecycle, Some(document)).await.unwrap();
+    rig.engine.bucket_settings().put_document(&bucket(), BucketDocument::Lifecycle, Some(document)).await.unwrap();
 }
 
 fn pass() -> Pass {
@@ -52,7 +52,7 @@ fn pass() -> Pass {
 async fn walk(rig: &Rig, pass: &Pass) -> Vec<Removed> {
     let (mut removed, mut from, mut counts) = (Vec::new(), None, Noncurrents::default());
     loop {
-        let step = rig.engine.expire_noncurrents(pass, &mut counts, from).await.unwrap();
+        let step = rig.engine.lifecycle().expire_noncurrents(pass, &mut counts, from).await.unwrap();
         removed.extend(step.removed);
         from = step.next;
         if from.is_none() {
@@ -60,20 +60,20 @@ async fn walk(rig: &Rig, pass: &Pass) -> Vec<Removed> {
         }
     }
     loop {
-        let step = rig.engine.expire_currents(pass, from).await.unwrap();
+        let step = rig.engine.lifecycle().expire_currents(pass, from).await.unwrap();
         removed.extend(step.removed);
         from = step.next;
         if from.is_none() {
             break;
         }
     }
-    removed.extend(rig.engine.expire_uploads(pass, None).await.unwrap().removed);
+    removed.extend(rig.engine.lifecycle().expire_uploads(pass, None).await.unwrap().removed);
     rig.assert_consistent().await;
     removed
 }
 
 async fn start(rig: &Rig, at: &str) -> arqueta_model::UploadId {
-    rig.engine.create_multipart_upload(&rig.caller, uploads::create(at)).await.unwrap().id
+    rig.engine.uploads().create(&rig.caller, uploads::create(at)).await.unwrap().id
 }
 
 fn told(removed: &[Removed]) -> Vec<(&str, What)> {
@@ -88,8 +88,9 @@ async fn old_objects_go_at_midnight_and_not_before() {
     for at in ["logs/a", "logs/b", "other"] {
         rig.put(at, "x").await.unwrap();
     }
-    let bucket_record = rig.engine.bucket(&bucket()).await.unwrap();
-    let expiry = rig.engine.expiry(&bucket_record, &key("logs/a"), Calendar::default()).await.unwrap().unwrap();
+    let bucket_record = rig.engine.buckets().get(&bucket()).await.unwrap();
+    let expiry =
+        rig.engine.lifecycle().expiry(&bucket_record, &key("logs/a"), Calendar::default()).await.unwrap().unwrap();
     rig.clock.advance(2 * DAY);
     assert!(walk(&rig, &pass()).await.is_empty(), "two days old, and the day is not over");
     rig.clock.advance(Duration::from_secs(23 * 3600 - 1));
@@ -140,7 +141,7 @@ async fn with_versions_objects_are_hidden_and_old_versions_go() {
     let gone = walk(&rig, &pass()).await;
     let What::Hidden(marker) = hidden[0].what else { panic!() };
     assert_eq!(told(&gone), [("k", What::Version(first)), ("k", What::Marker(marker))], "the marker hides nothing");
-    assert!(rig.engine.buckets_with_lifecycle().await.unwrap().len() == 1);
+    assert!(rig.engine.lifecycle().buckets().await.unwrap().len() == 1);
 }
 
 #[tokio::test]
@@ -184,12 +185,12 @@ async fn a_walk_that_resumes_at_a_key_counts_as_one_that_did_not() {
     }
     rig.clock.advance(3 * DAY);
     let mut counts = Noncurrents::default();
-    let step = rig.engine.expire_noncurrents(&pass(), &mut counts, None).await.unwrap();
+    let step = rig.engine.lifecycle().expire_noncurrents(&pass(), &mut counts, None).await.unwrap();
     assert!(step.removed.is_empty());
-    let resumed = rig.engine.first_version_of(&pass(), &step.next.unwrap());
+    let resumed = rig.engine.lifecycle().first_version_of(&pass(), &step.next.unwrap());
     let (mut removed, mut from, mut counts) = (0, resumed, Noncurrents::default());
     while let Some(at) = from {
-        let step = rig.engine.expire_noncurrents(&pass(), &mut counts, Some(at)).await.unwrap();
+        let step = rig.engine.lifecycle().expire_noncurrents(&pass(), &mut counts, Some(at)).await.unwrap();
         removed += step.removed.len();
         from = step.next;
     }
@@ -199,7 +200,7 @@ async fn a_walk_that_resumes_at_a_key_counts_as_one_that_did_not() {
 #[tokio::test]
 async fn locked_versions_stay() {
     let rig = Rig::new(Versioning::Enabled).await;
-    rig.engine.put_object_lock(&bucket(), ObjectLockConfiguration { default: None }).await.unwrap();
+    rig.engine.bucket_settings().put_object_lock(&bucket(), ObjectLockConfiguration { default: None }).await.unwrap();
     set(&rig, vec![expiring(1), noncurrent(1, None)]).await;
     let until = rig.clock.now().plus(10 * DAY);
     let retained = Retention { mode: RetentionMode::Governance, until };
@@ -235,7 +236,7 @@ async fn delete_markers_that_hide_nothing_go_only_when_asked() {
 async fn suspended_buckets_get_null_markers() {
     let rig = Rig::new(Versioning::Enabled).await;
     let old = rig.put("k", "1").await.unwrap().version.unwrap();
-    rig.engine.put_versioning(&bucket(), Versioning::Suspended).await.unwrap();
+    rig.engine.bucket_settings().put_versioning(&bucket(), Versioning::Suspended).await.unwrap();
     rig.put("k", "null").await.unwrap();
     set(&rig, vec![expiring(1)]).await;
     rig.clock.advance(3 * DAY);
@@ -252,7 +253,7 @@ async fn uploads_are_given_up() {
     rig.clock.advance(3 * DAY);
     let young = start(&rig, "k").await;
     assert_eq!(told(&walk(&rig, &pass()).await), [("k", What::Upload(old))]);
-    assert!(rig.engine.is_upload_of(&bucket(), &key("k"), young).await.unwrap());
+    assert!(rig.engine.uploads().is_upload_of(&bucket(), &key("k"), young).await.unwrap());
 }
 
 #[tokio::test]
@@ -270,19 +271,19 @@ async fn nothing_goes_under_rules_that_were_taken_back_or_a_lease_that_was_lost(
     assert!(walk(&rig, &lost).await.is_empty(), "another holds the lease");
     rig.meta.commit(Batch::default().put("fence", "1")).await.unwrap();
     assert_eq!(walk(&rig, &lost).await.len(), 1);
-    rig.engine.put_bucket_document(&bucket(), BucketDocument::Lifecycle, None).await.unwrap();
+    rig.engine.bucket_settings().put_document(&bucket(), BucketDocument::Lifecycle, None).await.unwrap();
     rig.put("k", "x").await.unwrap();
     rig.clock.advance(9 * DAY);
     assert!(walk(&rig, &pass()).await.is_empty());
-    assert!(rig.engine.buckets_with_lifecycle().await.unwrap().is_empty());
+    assert!(rig.engine.lifecycle().buckets().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_bucket_that_is_gone_is_no_failure() {
     let rig = Rig::new(Versioning::Off).await;
     set(&rig, vec![expiring(1)]).await;
-    rig.engine.delete_bucket(&bucket()).await.unwrap();
-    let step = rig.engine.expire_currents(&pass(), None).await.unwrap();
+    rig.engine.buckets().delete(&bucket()).await.unwrap();
+    let step = rig.engine.lifecycle().expire_currents(&pass(), None).await.unwrap();
     assert_eq!((step.seen, step.removed.len(), step.next), (0, 0, None));
 }
 
@@ -302,7 +303,8 @@ async fn deletes_beside_it_end_as_they_would_alone() {
         })
         .collect();
     let pass = pass();
-    let (removed, deleted) = tokio::join!(rig.engine.expire_currents(&pass, None), rig.engine.delete_objects(&deletes));
+    let (removed, deleted) =
+        tokio::join!(rig.engine.lifecycle().expire_currents(&pass, None), rig.engine.objects().delete_all(&deletes));
     assert!(removed.unwrap().removed.len() <= 100 && deleted.iter().all(Result::is_ok));
     rig.assert_consistent().await;
     assert!(walk(&rig, &pass).await.is_empty());
@@ -329,7 +331,7 @@ async fn a_million_objects() {
     set(&rig, vec![expiring(3)]).await;
     let (began, mut from, mut seen) = (std::time::Instant::now(), None, 0);
     loop {
-        let step = rig.engine.expire_currents(&pass(), from).await.unwrap();
+        let step = rig.engine.lifecycle().expire_currents(&pass(), from).await.unwrap();
         assert!(step.removed.is_empty());
         seen += step.seen;
         from = step.next;
@@ -342,7 +344,7 @@ async fn a_million_objects() {
     let (began, mut removed) = (std::time::Instant::now(), 0);
     let mut from = None;
     while removed < 50_000 {
-        let step = rig.engine.expire_currents(&pass(), from).await.unwrap();
+        let step = rig.engine.lifecycle().expire_currents(&pass(), from).await.unwrap();
         removed += step.removed.len();
         from = step.next;
     }

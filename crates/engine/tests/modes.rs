@@ -75,13 +75,13 @@ async fn a_customers_key_is_asked_for_and_checked() {
     for (at, key) in [("c", None), ("s", Some(7))] {
         assert!(matches!(rig.get(get(at, key)).await, Err(Error::CustomerKey { .. })), "get {at}");
         assert!(
-            matches!(rig.engine.head_object(&rig.caller, get(at, key)).await, Err(Error::CustomerKey { .. })),
+            matches!(rig.engine.objects().head(&rig.caller, get(at, key)).await, Err(Error::CustomerKey { .. })),
             "head {at}"
         );
     }
     assert!(matches!(rig.get(get("c", Some(8))).await, Err(Error::Encryption(_))));
-    assert!(matches!(rig.engine.head_object(&rig.caller, get("c", Some(8))).await, Err(Error::Encryption(_))));
-    assert!(rig.engine.head_object(&rig.caller, get("c", Some(7))).await.is_ok());
+    assert!(matches!(rig.engine.objects().head(&rig.caller, get("c", Some(8))).await, Err(Error::Encryption(_))));
+    assert!(rig.engine.objects().head(&rig.caller, get("c", Some(7))).await.is_ok());
 }
 
 #[tokio::test]
@@ -178,9 +178,9 @@ proptest! {
 async fn blocked_customer_keys_are_denied() {
     let rig = Rig::new(Versioning::Off).await;
     let blocked = Some(vec![arqueta_engine::api::BlockedEncryption::Customer]);
-    rig.engine.put_bucket_encryption(&rig::bucket(), Default::default(), blocked).await.unwrap();
+    rig.engine.bucket_settings().put_encryption(&rig::bucket(), Default::default(), blocked).await.unwrap();
     let put = rig.put_with("k", "x", |put| put.encryption.mode = RequestedMode::Customer(customer_key(1))).await;
     assert!(matches!(put, Err(Error::AccessDenied { .. })));
-    rig.engine.delete_bucket_encryption(&rig::bucket()).await.unwrap();
+    rig.engine.bucket_settings().delete_encryption(&rig::bucket()).await.unwrap();
     assert!(rig.put_with("k", "x", |put| put.encryption.mode = RequestedMode::Customer(customer_key(1))).await.is_ok());
 }

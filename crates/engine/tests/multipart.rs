@@ -130,10 +130,10 @@ async fn lists_that_do_not_fit_the_parts_are_refused_and_change_nothing() {
     }
     let sized =
         |size| CompleteMultipartUpload { size: Some(size), ..complete("k", upload, vec![one.clone(), last.clone()]) };
-    let wrong = rig.engine.complete_multipart_upload(&rig.caller, sized(1002)).await;
+    let wrong = rig.engine.uploads().complete(&rig.caller, sized(1002)).await;
     assert!(matches!(wrong, Err(Error::InvalidRequest { .. })));
     assert_eq!(rig.meta.dump().await, before);
-    rig.engine.complete_multipart_upload(&rig.caller, sized(1001)).await.unwrap();
+    rig.engine.uploads().complete(&rig.caller, sized(1001)).await.unwrap();
 }
 
 #[tokio::test]
@@ -145,14 +145,14 @@ async fn uploads_and_parts_that_do_not_exist() {
     assert!(matches!(rig.part("k", none, 1, pattern(1)).await, Err(Error::NoSuchUpload)));
     assert!(matches!(rig.part("other", upload, 1, pattern(1)).await, Err(Error::NoSuchUpload)), "another key's upload");
     assert!(matches!(rig.complete("k", none, vec![]).await, Err(Error::NoSuchUpload)));
-    assert!(matches!(rig.engine.abort_multipart_upload(abort("k", none)).await, Err(Error::NoSuchUpload)));
+    assert!(matches!(rig.engine.uploads().abort(abort("k", none)).await, Err(Error::NoSuchUpload)));
     for number in [0, 10_001] {
         assert!(matches!(rig.part("k", upload, number, pattern(1)).await, Err(Error::InvalidArgument { .. })));
     }
     let elsewhere = UploadPart { bucket: "no-bucket".parse().unwrap(), ..part("k", upload, 1, pattern(1)) };
-    assert!(matches!(rig.engine.upload_part(&rig.caller, elsewhere).await, Err(Error::NoSuchBucket)));
+    assert!(matches!(rig.engine.uploads().put_part(&rig.caller, elsewhere).await, Err(Error::NoSuchBucket)));
     let nowhere = CreateMultipartUpload { bucket: "no-bucket".parse().unwrap(), ..create("k") };
-    assert!(matches!(rig.engine.create_multipart_upload(&rig.caller, nowhere).await, Err(Error::NoSuchBucket)));
+    assert!(matches!(rig.engine.uploads().create(&rig.caller, nowhere).await, Err(Error::NoSuchBucket)));
 }
 
 #[tokio::test]
@@ -164,12 +164,12 @@ async fn an_abort_frees_everything_and_is_final() {
     rig.part("k", upload, 2, pattern(10)).await.unwrap();
     let mut late = abort("k", upload);
     late.if_started = Some(arqueta_model::Timestamp::from_millis(1));
-    assert!(matches!(rig.engine.abort_multipart_upload(late).await, Err(Error::PreconditionFailed { .. })));
-    rig.engine.abort_multipart_upload(abort("k", upload)).await.unwrap();
+    assert!(matches!(rig.engine.uploads().abort(late).await, Err(Error::PreconditionFailed { .. })));
+    rig.engine.uploads().abort(abort("k", upload)).await.unwrap();
     assert_eq!((rig.under(schema::PARTS).await, rig.under(schema::INLINE).await), (0, 0));
     assert!(matches!(rig.part("k", upload, 3, pattern(1)).await, Err(Error::NoSuchUpload)));
     assert!(matches!(rig.complete("k", upload, vec![listed(1, &big)]).await, Err(Error::NoSuchUpload)));
-    assert!(matches!(rig.engine.abort_multipart_upload(abort("k", upload)).await, Err(Error::NoSuchUpload)));
+    assert!(matches!(rig.engine.uploads().abort(abort("k", upload)).await, Err(Error::NoSuchUpload)));
     rig.sweep_and_check().await;
     assert!(rig.body(name("k")).await.is_err());
 }
@@ -191,7 +191,7 @@ async fn a_repeated_complete_gets_the_same_answer_for_a_day() {
         let mut others = parts.clone();
         others[0].etag = "0".repeat(32);
         assert!(matches!(rig.complete("k", upload, others).await, Err(Error::NoSuchUpload)));
-        rig.engine.sweep_uploads(rig.later()).await.unwrap();
+        rig.engine.sweeper().uploads(rig.later()).await.unwrap();
         assert!(matches!(rig.complete("k", upload, parts).await, Err(Error::NoSuchUpload)));
     }
 }
@@ -205,7 +205,7 @@ async fn conditions_are_held_against_the_current_version() {
     let upload = rig.start("k", Mode::S3).await;
     let parts = vec![listed(1, &rig.part("k", upload, 1, pattern(5)).await.unwrap())];
     let with = |conditions| CompleteMultipartUpload { conditions, ..complete("k", upload, parts.clone()) };
-    let finish = |conditions| rig.engine.complete_multipart_upload(&rig.caller, with(conditions));
+    let finish = |conditions| rig.engine.uploads().complete(&rig.caller, with(conditions));
     let refused = finish(write_if(None, any_etag())).await;
     assert!(matches!(refused, Err(Error::PreconditionFailed { condition: Condition::IfNoneMatch })));
     let refused = finish(write_if(rig::etag("other"), None)).await;
@@ -225,7 +225,7 @@ async fn a_condition_that_holds_for_another_object_than_the_client_knew_is_a_con
     let upload = rig.start("k", Mode::S3).await;
     let parts = vec![listed(1, &rig.part("k", upload, 1, pattern(5)).await.unwrap())];
     let with = |conditions| CompleteMultipartUpload { conditions, ..complete("k", upload, parts.clone()) };
-    let finish = |conditions| rig.engine.complete_multipart_upload(&rig.caller, with(conditions));
+    let finish = |conditions| rig.engine.uploads().complete(&rig.caller, with(conditions));
     rig.clock.advance(Duration::from_secs(1));
     assert_eq!(rig.put("k", "old").await.unwrap().etag, old.etag);
     let refused = finish(write_if(rig::etag(&old.etag), None)).await;
@@ -236,8 +236,8 @@ async fn a_condition_that_holds_for_another_object_than_the_client_knew_is_a_con
     let refused = finish(write_if(None, any_etag())).await;
     assert!(matches!(refused, Err(Error::ConditionalConflict { condition: Condition::IfNoneMatch })));
     finish(Default::default()).await.unwrap();
-    assert!(rig.engine.was_completed(&bucket(), &key("k"), upload).await.unwrap());
-    assert!(!rig.engine.was_completed(&bucket(), &key("other"), upload).await.unwrap());
+    assert!(rig.engine.uploads().was_completed(&bucket(), &key("k"), upload).await.unwrap());
+    assert!(!rig.engine.uploads().was_completed(&bucket(), &key("other"), upload).await.unwrap());
 }
 
 #[tokio::test]
@@ -267,13 +267,13 @@ async fn checksums_of_every_algorithm_and_type() {
             let rig = rig();
             rig.make_bucket(Versioning::Off).await;
             let input = CreateMultipartUpload { checksum: Some(algorithm), checksum_type: Some(kind), ..create("k") };
-            let upload = rig.engine.create_multipart_upload(&rig.caller, input).await.unwrap();
+            let upload = rig.engine.uploads().create(&rig.caller, input).await.unwrap();
             assert_eq!(upload.checksum, Some((algorithm, kind)));
             let mut parts = Vec::new();
             for (number, body) in (1..).zip(&bodies) {
                 let declared = ChecksumRequest::Declared(value(algorithm, body));
                 let input = UploadPart { checksum: declared, ..part("k", upload.id, number, body.clone()) };
-                let stored = rig.engine.upload_part(&rig.caller, input).await.unwrap();
+                let stored = rig.engine.uploads().put_part(&rig.caller, input).await.unwrap();
                 assert_eq!(stored.checksum.unwrap().value, value(algorithm, body));
                 parts.push(listed(number, &stored));
             }
@@ -286,7 +286,7 @@ async fn checksums_of_every_algorithm_and_type() {
             let finish = |checksum, checksum_type| {
                 let input =
                     CompleteMultipartUpload { checksum, checksum_type, ..complete("k", upload.id, parts.clone()) };
-                rig.engine.complete_multipart_upload(&rig.caller, input)
+                rig.engine.uploads().complete(&rig.caller, input)
             };
             let wrong = finish(Some((algorithm, value(algorithm, b"x").to_string())), None).await;
             assert!(matches!(wrong, Err(Error::ChecksumMismatch { .. })), "{algorithm:?} {kind:?}");
@@ -317,16 +317,16 @@ async fn declared_digests_of_parts_are_held_against_the_body() {
     let rig = rig();
     rig.make_bucket(Versioning::Off).await;
     let input = CreateMultipartUpload { checksum: Some(ChecksumAlgorithm::Sha256), ..create("k") };
-    let upload = rig.engine.create_multipart_upload(&rig.caller, input).await.unwrap().id;
+    let upload = rig.engine.uploads().create(&rig.caller, input).await.unwrap().id;
     let before = rig.meta.dump().await;
     let bad = |adjust: fn(&mut UploadPart)| {
         let mut input = part("k", upload, 1, pattern(50_000));
         adjust(&mut input);
-        rig.engine.upload_part(&rig.caller, input)
+        rig.engine.uploads().put_part(&rig.caller, input)
     };
     let sha = |body: &[u8]| ChecksumRequest::Declared(value(ChecksumAlgorithm::Sha256, body));
     let wrong = UploadPart { checksum: sha(b"x"), ..part("k", upload, 1, pattern(50_000)) };
-    assert!(matches!(rig.engine.upload_part(&rig.caller, wrong).await, Err(Error::ChecksumMismatch { .. })));
+    assert!(matches!(rig.engine.uploads().put_part(&rig.caller, wrong).await, Err(Error::ChecksumMismatch { .. })));
     assert!(matches!(bad(|p| p.md5 = Some([0; 16])).await, Err(Error::BadDigest)));
     assert!(matches!(bad(|p| p.size = Some(50_001)).await, Err(Error::IncompleteBody)));
     assert!(matches!(bad(|p| p.size = Some(49_999)).await, Err(Error::Body(_))));
@@ -367,10 +367,10 @@ async fn parts_are_copied_from_any_mode_into_any_other() {
                 range,
                 customer_key: into.customer_key(),
             };
-            let whole = rig.engine.upload_part_copy(&rig.caller, copy(1, None)).await.unwrap();
+            let whole = rig.engine.uploads().copy_part(&rig.caller, copy(1, None)).await.unwrap();
             assert_eq!(whole.source_version, version);
             let range = Some(ByteRange::FromTo(65_000, 149_999));
-            let some = rig.engine.upload_part_copy(&rig.caller, copy(2, range)).await.unwrap();
+            let some = rig.engine.uploads().copy_part(&rig.caller, copy(2, range)).await.unwrap();
             rig.complete("k", upload, vec![listed(1, &whole), listed(2, &some)]).await.unwrap();
             let body = rig.body_mode(name("k"), into).await.unwrap();
             assert!(body == [&source[..], &source[65_000..]].concat(), "{from:?} to {into:?}");
@@ -378,8 +378,11 @@ async fn parts_are_copied_from_any_mode_into_any_other() {
                 [ByteRange::FromTo(0, 150_000), ByteRange::FromTo(5, 4), ByteRange::From(0), ByteRange::Suffix(1)]
             {
                 let upload = rig.start("k", into).await;
-                let refused =
-                    rig.engine.upload_part_copy(&rig.caller, UploadPartCopy { upload, ..copy(1, Some(range)) }).await;
+                let refused = rig
+                    .engine
+                    .uploads()
+                    .copy_part(&rig.caller, UploadPartCopy { upload, ..copy(1, Some(range)) })
+                    .await;
                 assert!(matches!(refused, Err(Error::InvalidArgument { .. })), "{range:?}");
             }
         }
@@ -393,18 +396,18 @@ async fn a_customers_key_comes_with_every_part_and_no_other_key_does() {
     let upload = rig.start("k", Mode::Customer).await;
     let with =
         |byte: Option<u8>| UploadPart { customer_key: byte.map(customer_key), ..part("k", upload, 1, pattern(10)) };
-    assert!(matches!(rig.engine.upload_part(&rig.caller, with(None)).await, Err(Error::CustomerKey { .. })));
-    assert!(matches!(rig.engine.upload_part(&rig.caller, with(Some(8))).await, Err(Error::CustomerKey { .. })));
-    let stored = rig.engine.upload_part(&rig.caller, with(Some(7))).await.unwrap();
+    assert!(matches!(rig.engine.uploads().put_part(&rig.caller, with(None)).await, Err(Error::CustomerKey { .. })));
+    assert!(matches!(rig.engine.uploads().put_part(&rig.caller, with(Some(8))).await, Err(Error::CustomerKey { .. })));
+    let stored = rig.engine.uploads().put_part(&rig.caller, with(Some(7))).await.unwrap();
     let plain = rig.start("k", Mode::S3).await;
     let unasked = UploadPart { upload: plain, ..with(Some(7)) };
-    assert!(matches!(rig.engine.upload_part(&rig.caller, unasked).await, Err(Error::CustomerKey { .. })));
+    assert!(matches!(rig.engine.uploads().put_part(&rig.caller, unasked).await, Err(Error::CustomerKey { .. })));
     // After a restart nothing of the customer's key is known any more, so Complete needs it.
     let restarted = rig.restarted();
     let parts = vec![listed(1, &stored)];
     assert!(matches!(restarted.complete("k", upload, parts.clone()).await, Err(Error::CustomerKey { .. })));
     let keyed = CompleteMultipartUpload { customer_key: Some(customer_key(7)), ..complete("k", upload, parts) };
-    restarted.engine.complete_multipart_upload(&restarted.caller, keyed).await.unwrap();
+    restarted.engine.uploads().complete(&restarted.caller, keyed).await.unwrap();
     assert!(restarted.body_mode(name("k"), Mode::Customer).await.unwrap() == pattern(10));
 }
 
@@ -464,7 +467,7 @@ async fn pages_of_parts_join() {
         let (mut found, mut after) = (Vec::new(), 0);
         loop {
             let input = ListParts { bucket: bucket(), key: key("k"), upload, after, limit };
-            let page = rig.engine.list_parts(input).await.unwrap();
+            let page = rig.engine.uploads().list_parts(input).await.unwrap();
             assert!(page.parts.len() <= limit);
             found.extend(page.parts.iter().map(|part| part.number));
             match page.next {
@@ -475,7 +478,7 @@ async fn pages_of_parts_join() {
         assert_eq!(found, numbers, "{limit}");
     }
     let last = ListParts { bucket: bucket(), key: key("k"), upload, after: u16::MAX, limit: 5 };
-    assert!(rig.engine.list_parts(last).await.unwrap().parts.is_empty());
+    assert!(rig.engine.uploads().list_parts(last).await.unwrap().parts.is_empty());
 }
 
 #[tokio::test]
@@ -508,16 +511,16 @@ async fn an_upload_with_a_checksum_is_completed_under_the_customers_key() {
         checksum_type: Some(kind),
         ..create("k")
     };
-    let upload = rig.engine.create_multipart_upload(&rig.caller, input).await.unwrap().id;
+    let upload = rig.engine.uploads().create(&rig.caller, input).await.unwrap().id;
     let parts = vec![listed(1, &rig.part_mode("k", upload, 1, pattern(10), Mode::Customer).await)];
     assert!(matches!(rig.complete("k", upload, parts.clone()).await, Err(Error::CustomerKey { .. })));
     let with = |byte| CompleteMultipartUpload {
         customer_key: Some(customer_key(byte)),
         ..complete("k", upload, parts.clone())
     };
-    let foreign = rig.engine.complete_multipart_upload(&rig.caller, with(8)).await;
+    let foreign = rig.engine.uploads().complete(&rig.caller, with(8)).await;
     assert!(matches!(foreign, Err(Error::CustomerKey { .. })));
-    rig.engine.complete_multipart_upload(&rig.caller, with(7)).await.unwrap();
+    rig.engine.uploads().complete(&rig.caller, with(7)).await.unwrap();
 }
 
 #[tokio::test]
@@ -527,10 +530,10 @@ async fn uploads_do_not_keep_a_bucket_but_versions_keep_both() {
     let upload = rig.start("k", Mode::Kms).await;
     rig.part("k", upload, 1, pattern(70_000)).await.unwrap();
     rig.put("object", "x").await.unwrap();
-    assert!(matches!(rig.engine.delete_bucket(&bucket()).await, Err(Error::BucketNotEmpty)));
+    assert!(matches!(rig.engine.buckets().delete(&bucket()).await, Err(Error::BucketNotEmpty)));
     assert!(rig.part("k", upload, 2, pattern(1)).await.is_ok(), "the upload is still there");
     rig.delete(name("object")).await.unwrap();
-    rig.engine.delete_bucket(&bucket()).await.unwrap();
+    rig.engine.buckets().delete(&bucket()).await.unwrap();
     assert_eq!(rig.under(schema::UPLOADS).await + rig.under(schema::PARTS).await, 0);
     rig.make_bucket(Versioning::Off).await;
     assert!(matches!(rig.part("k", upload, 3, pattern(1)).await, Err(Error::NoSuchUpload)));

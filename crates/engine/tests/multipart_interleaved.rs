@@ -103,7 +103,7 @@ async fn act(rig: &Rig, what: Act, upload: UploadId, list: Vec<CompletedPart>) -
         Act::ReplaceUnlisted => rig.part("k", upload, 2, pattern(51_000)).await.map(drop),
         Act::AddPart => rig.part("k", upload, 3, pattern(52_000)).await.map(drop),
         Act::Complete => rig.complete("k", upload, list).await.map(drop),
-        Act::Abort => rig.engine.abort_multipart_upload(abort("k", upload)).await,
+        Act::Abort => rig.engine.uploads().abort(abort("k", upload)).await,
         Act::PutObject => rig.put("k", pattern(30_000)).await.map(drop),
     }
 }

@@ -70,7 +70,7 @@ async fn an_abort_among_uploads_leaves_nothing() {
         let racers: Vec<_> = racers.collect();
         let aborted = {
             let rig = rig.clone();
-            tokio::spawn(async move { rig.engine.abort_multipart_upload(abort("k", upload)).await })
+            tokio::spawn(async move { rig.engine.uploads().abort(abort("k", upload)).await })
         };
         for racer in racers {
             assert!(matches!(racer.await.unwrap(), Ok(()) | Err(Error::NoSuchUpload)));
@@ -104,7 +104,7 @@ async fn completes_aborts_and_replaced_parts_end_in_one_of_the_possible_states()
         };
         let aborted = {
             let rig = rig.clone();
-            tokio::spawn(async move { rig.engine.abort_multipart_upload(abort("k", upload)).await })
+            tokio::spawn(async move { rig.engine.uploads().abort(abort("k", upload)).await })
         };
         let (one, two) = (one.await.unwrap(), two.await.unwrap());
         let (replaced, late, aborted) = (replaced.await.unwrap(), late.await.unwrap(), aborted.await.unwrap());
@@ -221,9 +221,9 @@ async fn an_abort_can_be_repeated_after_any_failure() {
             rig.part("k", upload, 2, pattern(10)).await.unwrap();
             upload
         },
-        async |rig, upload| rig.engine.abort_multipart_upload(abort("k", upload)).await,
+        async |rig, upload| rig.engine.uploads().abort(abort("k", upload)).await,
         async |rig, upload| {
-            let again = rig.engine.abort_multipart_upload(abort("k", upload)).await;
+            let again = rig.engine.uploads().abort(abort("k", upload)).await;
             assert!(matches!(again, Ok(()) | Err(Error::NoSuchUpload)));
             assert_eq!(rig.under(schema::UPLOADS).await, 0);
         },

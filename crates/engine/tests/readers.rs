@@ -31,7 +31,7 @@ async fn put_parts(rig: &Rig, sizes: &[usize]) {
         retention: None,
         legal_hold: None,
     };
-    let upload = rig.engine.create_multipart_upload(&rig.caller, create).await.unwrap().id;
+    let upload = rig.engine.uploads().create(&rig.caller, create).await.unwrap().id;
     let mut parts = Vec::new();
     for (number, size) in (1..).zip(sizes) {
         let part = UploadPart {
@@ -45,7 +45,7 @@ async fn put_parts(rig: &Rig, sizes: &[usize]) {
             checksum: ChecksumRequest::Default,
             customer_key: None,
         };
-        let etag = rig.engine.upload_part(&rig.caller, part).await.unwrap().etag;
+        let etag = rig.engine.uploads().put_part(&rig.caller, part).await.unwrap().etag;
         parts.push(CompletedPart { number, etag, checksum: None });
     }
     let complete = CompleteMultipartUpload {
@@ -59,7 +59,7 @@ async fn put_parts(rig: &Rig, sizes: &[usize]) {
         conditions: Conditions::default(),
         customer_key: None,
     };
-    rig.engine.complete_multipart_upload(&rig.caller, complete).await.unwrap();
+    rig.engine.uploads().complete(&rig.caller, complete).await.unwrap();
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn an_object_that_is_replaced_is_still_read_to_its_end() {
     let mut read = BytesMut::from(&body.next().await.unwrap().unwrap()[..]);
     rig.put("k", "new").await.unwrap();
     rig.clock.advance(Duration::from_secs(86_400));
-    rig.engine.sweep_garbage(rig.clock.now()).await.unwrap();
+    rig.engine.sweeper().garbage(rig.clock.now()).await.unwrap();
     while let Some(chunk) = body.next().await {
         read.extend_from_slice(&chunk.unwrap());
     }
@@ -80,7 +80,7 @@ async fn an_object_that_is_replaced_is_still_read_to_its_end() {
     // The reader is done, so the rest of the garbage goes.
     drop(body);
     tokio::task::yield_now().await;
-    rig.engine.sweep_garbage(rig.clock.now()).await.unwrap();
+    rig.engine.sweeper().garbage(rig.clock.now()).await.unwrap();
     assert!(rig.blobs.list(None, 10).await.unwrap().is_empty());
 }
 
@@ -98,7 +98,7 @@ async fn a_small_last_part_is_read_although_its_object_is_gone() {
             false => drop(rig.delete(name("k")).await.unwrap()),
         }
         rig.clock.advance(Duration::from_secs(86_400));
-        rig.engine.sweep_garbage(rig.clock.now()).await.unwrap();
+        rig.engine.sweeper().garbage(rig.clock.now()).await.unwrap();
         while let Some(chunk) = body.next().await {
             read.extend_from_slice(&chunk.unwrap());
         }
@@ -136,5 +136,5 @@ async fn a_reader_that_gives_up_holds_nothing() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(rig.engine.sweep_garbage(rig.clock.now()).await.unwrap(), 3);
+    assert_eq!(rig.engine.sweeper().garbage(rig.clock.now()).await.unwrap(), 3);
 }

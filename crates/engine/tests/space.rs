@@ -71,7 +71,7 @@ async fn what_does_not_fit_is_refused_before_it_is_read_and_everything_else_goes
     let refused = rig.put_with("k", pattern(50_000), |put| put.size = Some(50_000)).await.unwrap_err();
     assert!(is_full(&refused), "{refused}");
     let two = UploadPart { size: Some(50_000), ..uploads::part("m", upload, 2, pattern(50_000)) };
-    assert!(is_full(&rig.engine.upload_part(&rig.caller, two).await.unwrap_err()));
+    assert!(is_full(&rig.engine.uploads().put_part(&rig.caller, two).await.unwrap_err()));
     assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
     rig.complete("m", upload, vec![listed(1, &part)]).await.unwrap();
     rig.delete(name("k")).await.unwrap();
@@ -121,7 +121,7 @@ async fn bodies_that_nobody_reads_are_freed_with_the_change_that_lets_them_go() 
     rig.part("m", upload, 1, pattern(50_000)).await.unwrap();
     rig.part("m", upload, 1, pattern(60_000)).await.unwrap();
     assert_eq!(files(&rig).await, 1, "a part uploaded again");
-    rig.engine.abort_multipart_upload(uploads::abort("m", upload)).await.unwrap();
+    rig.engine.uploads().abort(uploads::abort("m", upload)).await.unwrap();
     assert_eq!(files(&rig).await, 0, "aborted");
     rig.sweep_and_check().await;
 }
@@ -133,12 +133,12 @@ async fn a_body_that_is_read_stays_to_its_end_and_goes_with_the_next_sweep() {
     let reader = rig.get(GetObject::new(name("k"))).await.unwrap();
     rig.delete(name("k")).await.unwrap();
     assert_eq!(files(&rig).await, 1);
-    assert_eq!(rig.engine.sweep_garbage(rig.later()).await.unwrap(), 0);
-    assert!(rig.engine.dead_bytes() > 600_000, "{}", rig.engine.dead_bytes());
+    assert_eq!(rig.engine.sweeper().garbage(rig.later()).await.unwrap(), 0);
+    assert!(rig.engine.sweeper().dead_bytes() > 600_000, "{}", rig.engine.sweeper().dead_bytes());
     assert!(collect(reader).await.unwrap() == pattern(600_000));
     files(&rig).await;
-    assert_eq!(rig.engine.sweep_garbage(rig.later()).await.unwrap(), 1);
-    assert_eq!((files(&rig).await, rig.engine.dead_bytes()), (0, 0));
+    assert_eq!(rig.engine.sweeper().garbage(rig.later()).await.unwrap(), 1);
+    assert_eq!((files(&rig).await, rig.engine.sweeper().dead_bytes()), (0, 0));
 }
 
 #[tokio::test]

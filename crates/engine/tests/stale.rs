@@ -112,7 +112,7 @@ async fn a_replaced_body_is_released_exactly_once() {
 #[tokio::test]
 async fn no_object_in_a_bucket_that_went_away() {
     let two = Two::new(Versioning::Off).await;
-    two.meanwhile(|theirs| async move { theirs.engine.delete_bucket(&bucket()).await.unwrap() });
+    two.meanwhile(|theirs| async move { theirs.engine.buckets().delete(&bucket()).await.unwrap() });
     assert!(matches!(two.ours.put("k", pattern(40_000)).await, Err(Error::NoSuchBucket)));
     let left: Vec<_> = two.theirs.meta.dump().await.into_iter().filter(|(key, _)| !key.starts_with(b"k/")).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -123,7 +123,7 @@ async fn no_object_in_a_bucket_that_went_away() {
 async fn no_bucket_goes_with_an_object_in_it() {
     let two = Two::new(Versioning::Off).await;
     two.meanwhile(|theirs| async move { drop(theirs.put("k", "theirs").await.unwrap()) });
-    assert!(matches!(two.ours.engine.delete_bucket(&bucket()).await, Err(Error::BucketNotEmpty)));
+    assert!(matches!(two.ours.engine.buckets().delete(&bucket()).await, Err(Error::BucketNotEmpty)));
     assert_eq!(two.theirs.body(name("k")).await.unwrap(), "theirs");
 }
 
@@ -131,7 +131,9 @@ async fn no_bucket_goes_with_an_object_in_it() {
 async fn versioning_counts_as_it_is_at_the_commit() {
     let two = Two::new(Versioning::Off).await;
     two.ours.put("k", "old").await.unwrap();
-    two.meanwhile(|theirs| async move { theirs.engine.put_versioning(&bucket(), Versioning::Enabled).await.unwrap() });
+    two.meanwhile(|theirs| async move {
+        theirs.engine.bucket_settings().put_versioning(&bucket(), Versioning::Enabled).await.unwrap()
+    });
     let put = two.ours.put("k", "new").await.unwrap();
     assert!(put.version.is_some_and(|version| !version.is_null()));
     assert_eq!(two.ours.body(version("k", arqueta_model::VersionId::Null)).await.unwrap(), "old");
@@ -154,10 +156,10 @@ async fn a_removal_promotes_what_is_next_by_then() {
 #[tokio::test]
 async fn a_hold_set_meanwhile_protects() {
     let two = Two::new(Versioning::Enabled).await;
-    two.ours.engine.put_object_lock(&bucket(), Default::default()).await.unwrap();
+    two.ours.engine.bucket_settings().put_object_lock(&bucket(), Default::default()).await.unwrap();
     let id = two.ours.put("k", "x").await.unwrap().version.unwrap();
     two.meanwhile(move |theirs| async move {
-        theirs.engine.put_legal_hold(&version("k", id), LegalHold::On).await.unwrap();
+        theirs.engine.locks().put_legal_hold(&version("k", id), LegalHold::On).await.unwrap();
     });
     assert!(matches!(two.ours.delete(version("k", id)).await, Err(Error::ObjectLocked)));
 }
@@ -165,15 +167,15 @@ async fn a_hold_set_meanwhile_protects() {
 #[tokio::test]
 async fn amendments_do_not_undo_each_other() {
     let two = Two::new(Versioning::Enabled).await;
-    two.ours.engine.put_object_lock(&bucket(), Default::default()).await.unwrap();
+    two.ours.engine.bucket_settings().put_object_lock(&bucket(), Default::default()).await.unwrap();
     two.ours.put("k", "x").await.unwrap();
     two.meanwhile(|theirs| async move {
-        theirs.engine.put_legal_hold(&name("k"), LegalHold::On).await.unwrap();
+        theirs.engine.locks().put_legal_hold(&name("k"), LegalHold::On).await.unwrap();
     });
     let tags = Tags::of_object(vec![("a".into(), "b".into())]).unwrap();
-    two.ours.engine.put_object_tags(&name("k"), tags.clone()).await.unwrap();
-    assert_eq!(two.ours.engine.legal_hold(&name("k")).await.unwrap(), LegalHold::On);
-    assert_eq!(two.ours.engine.object_tags(&name("k")).await.unwrap().0, tags);
+    two.ours.engine.objects().put_tags(&name("k"), tags.clone()).await.unwrap();
+    assert_eq!(two.ours.engine.locks().legal_hold(&name("k")).await.unwrap(), LegalHold::On);
+    assert_eq!(two.ours.engine.objects().tags(&name("k")).await.unwrap().0, tags);
 }
 
 #[tokio::test]

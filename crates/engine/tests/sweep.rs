@@ -34,10 +34,10 @@ async fn garbage_stays_for_its_time_and_then_goes() {
     rig.put_mode("k", pattern(100_000), Mode::S3).await;
     let reader = rig.get(GetObject::new(name("k"))).await.unwrap();
     rig.put_mode("k", pattern(50_000), Mode::S3).await;
-    assert_eq!(rig.engine.sweep_garbage(rig.clock.now()).await.unwrap(), 0, "released at this very instant");
+    assert_eq!(rig.engine.sweeper().garbage(rig.clock.now()).await.unwrap(), 0, "released at this very instant");
     assert!(collect(reader).await.unwrap() == pattern(100_000), "a reader finishes what it began");
     rig.clock.advance(Duration::from_secs(1));
-    assert_eq!(rig.engine.sweep_garbage(rig.clock.now()).await.unwrap(), 1);
+    assert_eq!(rig.engine.sweeper().garbage(rig.clock.now()).await.unwrap(), 1);
     rig.assert_consistent().await;
     assert_eq!(rig.under(schema::GARBAGE).await, 0);
     assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
@@ -55,8 +55,8 @@ async fn many_pages_of_garbage_and_orphans_go() {
         }
     }
     rig.meta.commit(batch).await.unwrap();
-    assert_eq!(rig.engine.sweep_garbage(rig.later()).await.unwrap(), 1_250);
-    assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 1_250);
+    assert_eq!(rig.engine.sweeper().garbage(rig.later()).await.unwrap(), 1_250);
+    assert_eq!(rig.engine.sweeper().orphans(rig.later()).await.unwrap(), 1_250);
     rig.assert_consistent().await;
     assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
 }
@@ -67,10 +67,10 @@ async fn a_blob_about_to_be_committed_is_no_orphan() {
     let blobs = MemoryBlobs::new(clock.clone());
     let rig = Rig::over(Default::default(), blobs, Default::default(), |_| {});
     let id = blob(&rig).await;
-    assert_eq!(rig.engine.sweep_orphans(clock.now()).await.unwrap(), 0, "finished at this very instant");
+    assert_eq!(rig.engine.sweeper().orphans(clock.now()).await.unwrap(), 0, "finished at this very instant");
     assert!(has(&rig, id).await);
     clock.advance(Duration::from_millis(1));
-    assert_eq!(rig.engine.sweep_orphans(clock.now()).await.unwrap(), 1);
+    assert_eq!(rig.engine.sweeper().orphans(clock.now()).await.unwrap(), 1);
 }
 
 /// Metadata whose commits wait for a permit each.
@@ -120,12 +120,12 @@ async fn a_blob_in_flight_is_no_orphan_however_old_it_looks() {
         while rig.blobs.list(None, 9).await.unwrap().len() < 2 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 1);
+        assert_eq!(rig.engine.sweeper().orphans(rig.later()).await.unwrap(), 1);
         permits.add_permits(1);
     });
     tokio::join!(put, sweeps);
     assert!(!has(&rig, left_over).await);
-    assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 0);
+    assert_eq!(rig.engine.sweeper().orphans(rig.later()).await.unwrap(), 0);
     assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
 }
 
@@ -138,7 +138,7 @@ async fn a_part_in_flight_is_no_orphan_however_old_it_looks() {
         while rig.blobs.list(None, 9).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
-        assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 0);
+        assert_eq!(rig.engine.sweeper().orphans(rig.later()).await.unwrap(), 0);
         permits.add_permits(2);
     });
     let (part, ()) = tokio::join!(part, sweeps);
@@ -152,9 +152,9 @@ async fn a_blob_whose_caller_went_away_during_the_commit_stays_until_it_is_old()
     let put = tokio::time::timeout(Duration::ZERO, rig.put_mode("k", pattern(50_000), Mode::S3));
     assert!(put.await.is_err(), "waits for its commit");
     assert_eq!(rig.blobs.list(None, 9).await.unwrap().len(), 1);
-    assert_eq!(rig.engine.sweep_orphans(rig.clock.now()).await.unwrap(), 0);
+    assert_eq!(rig.engine.sweeper().orphans(rig.clock.now()).await.unwrap(), 0);
     rig.clock.advance(Duration::from_millis(1));
-    assert_eq!(rig.engine.sweep_orphans(rig.clock.now()).await.unwrap(), 1);
+    assert_eq!(rig.engine.sweeper().orphans(rig.clock.now()).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn the_first_round_takes_what_an_earlier_run_left_and_nothing_newer() {
     rig.clock.advance(Duration::from_secs(5));
     let engine = rig.engine.clone();
     let sweeper = tokio::spawn(async move {
-        engine.run_sweeper(SweepSchedule::default(), std::future::pending()).await;
+        engine.sweeper().run(SweepSchedule::default(), std::future::pending()).await;
     });
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -187,8 +187,8 @@ async fn a_referenced_blob_is_never_deleted_even_if_it_is_marked_as_garbage() {
     rig.put_mode("k", pattern(50_000), Mode::S3).await;
     let id = rig.blobs.list(None, 1).await.unwrap()[0].id;
     rig.meta.commit(Batch::default().put(schema::garbage(id), 0i64.to_be_bytes().to_vec())).await.unwrap();
-    assert_eq!(rig.engine.sweep_garbage(rig.later()).await.unwrap(), 0);
-    assert_eq!(rig.engine.sweep_orphans(rig.later()).await.unwrap(), 0);
+    assert_eq!(rig.engine.sweeper().garbage(rig.later()).await.unwrap(), 0);
+    assert_eq!(rig.engine.sweeper().orphans(rig.later()).await.unwrap(), 0);
     assert!(rig.body(name("k")).await.unwrap() == pattern(50_000));
 }
 
@@ -207,8 +207,8 @@ async fn a_sweep_that_fails_anywhere_can_be_repeated() {
                 } else {
                     rig.faulty_meta.fail_nth(nth, fault)
                 }
-                let _ = rig.engine.sweep_garbage(rig.later()).await;
-                let _ = rig.engine.sweep_orphans(rig.later()).await;
+                let _ = rig.engine.sweeper().garbage(rig.later()).await;
+                let _ = rig.engine.sweeper().orphans(rig.later()).await;
                 let rig = rig.restarted();
                 rig.sweep_and_check().await;
                 assert!(rig.body(name("k")).await.unwrap() == pattern(70_000));
@@ -248,7 +248,7 @@ async fn the_sweeper_works_by_the_clock_and_stops_when_told() {
     let (engine, clock) = (rig.engine.clone(), rig.clock.clone());
     let sweeper = tokio::spawn(async move {
         let stopped = async { drop(stopped.await) };
-        engine.run_sweeper(schedule, stopped).await;
+        engine.sweeper().run(schedule, stopped).await;
     });
     rig.put_mode("k", pattern(50_000), Mode::S3).await;
     rig.put_mode("k", pattern(60_000), Mode::S3).await;
@@ -277,7 +277,7 @@ async fn orphans_stay_where_the_bodies_may_be_those_of_other_metadata() {
         let left = blob(&rig).await;
         let schedule = SweepSchedule { orphans, orphans_every: 1, ..SweepSchedule::default() };
         let (engine, clock) = (rig.engine.clone(), rig.clock.clone());
-        let sweeper = tokio::spawn(async move { engine.run_sweeper(schedule, std::future::pending()).await });
+        let sweeper = tokio::spawn(async move { engine.sweeper().run(schedule, std::future::pending()).await });
         for _ in 0..3 {
             for _ in 0..100 {
                 tokio::task::yield_now().await;

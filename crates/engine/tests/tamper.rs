@@ -104,7 +104,7 @@ async fn a_record_does_not_move_to_another_bucket() {
             documents: Default::default(),
             tags: None,
         };
-        rig.engine.create_bucket(create).await.unwrap();
+        rig.engine.buckets().create(create).await.unwrap();
         // Bucket keys are copied along, so that only the binding to the name can refuse.
         let mut batch = Batch::default().put(schema::current(&second, &key("k")), record(&rig, "k").await.encode());
         for (at, value) in rig.meta.dump().await {
@@ -245,8 +245,8 @@ async fn what_a_bucket_lets_happen_cannot_be_edited() {
     record.documents.insert(BucketDocument::Policy, "everyone may".to_owned());
     let forged = [&record.encode()[..], &raw[raw.len() - 16..]].concat();
     rig.meta.commit(Batch::default().put(at.clone(), forged)).await.unwrap();
-    assert!(rig.engine.bucket(&bucket()).await.is_err());
+    assert!(rig.engine.buckets().get(&bucket()).await.is_err());
     assert!(rig.put("k", "x").await.is_err(), "nothing is done under it");
     rig.meta.commit(Batch::default().put(at, raw)).await.unwrap();
-    assert!(rig.engine.bucket(&bucket()).await.unwrap().documents.is_empty());
+    assert!(rig.engine.buckets().get(&bucket()).await.unwrap().documents.is_empty());
 }

@@ -99,7 +99,7 @@ async fn run(steps: Vec<Step>, start: Versioning) {
             }
             Step::Versioning(enabled) => {
                 let wanted = if enabled { Versioning::Enabled } else { Versioning::Suspended };
-                rig.engine.put_versioning(&bucket(), wanted).await.unwrap();
+                rig.engine.bucket_settings().put_versioning(&bucket(), wanted).await.unwrap();
                 model.versioning = wanted;
             }
             Step::Restart => rig = rig.restarted(),
@@ -141,14 +141,14 @@ async fn compare(rig: &Rig, model: &Model) {
         version_marker: None,
         limit: 1000,
     };
-    let listed = rig.engine.list_object_versions(list).await.unwrap().versions;
+    let listed = rig.engine.listing().versions(list).await.unwrap().versions;
     let listed: Vec<_> = listed.iter().map(|v| (v.key.as_str(), v.version, v.latest, v.object.is_some())).collect();
     let wanted = KEYS.iter().zip(&model.keys).flat_map(|(key, versions)| {
         versions.iter().enumerate().map(move |(at, (id, body))| (*key, *id, at == 0, body.is_some()))
     });
     assert_eq!(listed, wanted.collect::<Vec<_>>());
     let list = ListObjects { bucket: bucket(), prefix: String::new(), delimiter: None, after: None, limit: 1000 };
-    let listed = rig.engine.list_objects(list).await.unwrap().objects;
+    let listed = rig.engine.listing().objects(list).await.unwrap().objects;
     let current = model.keys.iter().filter(|versions| matches!(versions.first(), Some((_, Some(_))))).count();
     assert_eq!(listed.len(), current);
     no_body_too_many(rig, model).await;
@@ -181,8 +181,8 @@ proptest! {
 #[tokio::test]
 async fn versioning_never_returns_to_off() {
     let rig = Rig::new(Versioning::Enabled).await;
-    rig.engine.put_versioning(&bucket(), Versioning::Off).await.unwrap();
-    assert_eq!(rig.engine.bucket(&bucket()).await.unwrap().versioning, Versioning::Suspended);
+    rig.engine.bucket_settings().put_versioning(&bucket(), Versioning::Off).await.unwrap();
+    assert_eq!(rig.engine.buckets().get(&bucket()).await.unwrap().versioning, Versioning::Suspended);
 }
 
 #[tokio::test]

@@ -207,9 +207,9 @@ impl Gateway {
         let lifecycle = tokio::spawn(async move { lifecycle.run().await });
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
         let engine = self.engine.clone();
-        let collector = tokio::spawn(async move { engine.run_collector().await });
+        let collector = tokio::spawn(async move { engine.collector().run().await });
         let schedule = SweepSchedule { orphans: self.orphans, ..SweepSchedule::default() };
-        self.engine.run_sweeper(schedule, stop).await;
+        self.engine.sweeper().run(schedule, stop).await;
         collector.abort();
         room.abort();
         lifecycle.abort();

@@ -69,7 +69,7 @@ impl Gate {
     /// Failures of the store, and names that no bucket can have.
     pub async fn bucket(&self, name: &str) -> S3Result<Option<Arc<BucketRecord>>> {
         let name = name.parse::<BucketName>().map_err(|_| s3_error!(InvalidBucketName))?;
-        match self.engine.bucket(&name).await {
+        match self.engine.buckets().get(&name).await {
             Ok(record) => Ok(Some(record)),
             Err(Error::NoSuchBucket) => Ok(None),
             Err(other) => Err(error::of_engine(&other)),
@@ -164,7 +164,7 @@ impl Gate {
     pub async fn is_under_key_service(&self, exchange: &Exchange, name: ObjectName) -> bool {
         let Some(identity) = exchange.identity() else { return false };
         let caller = Caller::new(Arc::clone(identity), Arc::clone(exchange.info()));
-        let info = self.engine.head_object(&caller, GetObject::new(name)).await;
+        let info = self.engine.objects().head(&caller, GetObject::new(name)).await;
         info.is_ok_and(|info| info.encryption.is_some_and(|encryption| encryption.key.is_some()))
     }
 
@@ -172,12 +172,12 @@ impl Gate {
     /// the operation.
     pub async fn is_upload_under_key_service(&self, name: &ObjectName, upload: Option<&str>) -> bool {
         let Some(upload) = upload.and_then(|text| text.parse().ok()) else { return false };
-        self.engine.is_upload_under_kms(&name.bucket, &name.key, upload).await.unwrap_or(false)
+        self.engine.uploads().is_under_kms(&name.bucket, &name.key, upload).await.unwrap_or(false)
     }
 
     /// Whether the object carries tags; one that cannot be read has none to copy.
     pub async fn is_tagged(&self, name: &ObjectName) -> bool {
-        self.engine.object_tags(name).await.is_ok_and(|(tags, _)| !tags.is_empty())
+        self.engine.objects().tags(name).await.is_ok_and(|(tags, _)| !tags.is_empty())
     }
 
     /// Parses a policy for `bucket` and checks that it can be stored: it is about the bucket and
@@ -227,7 +227,7 @@ impl Gate {
         if !own.map(AsRef::as_ref).chain(of_bucket.as_deref().map(|it| &it.policy)).any(asks) {
             return None;
         }
-        let (tags, _) = self.engine.object_tags(&name?).await.ok()?;
+        let (tags, _) = self.engine.objects().tags(&name?).await.ok()?;
         let mut keys = question.keys.clone();
         for (key, value) in tags.pairs() {
             keys.insert(&format!("s3:ExistingObjectTag/{key}"), value.as_str());

@@ -393,7 +393,7 @@ impl S3Edge {
         if self.hosts.bucket(subject::host(parts)).is_some() {
             return None;
         }
-        let taken = self.engine.bucket(&minio::BUCKET.parse().ok()?).await.is_ok();
+        let taken = self.engine.buckets().get(&minio::BUCKET.parse().ok()?).await.is_ok();
         (!taken).then_some(answer)
     }
 
@@ -407,7 +407,7 @@ impl S3Edge {
         let method = if preflight { asked? } else { asked.unwrap_or(parts.method.as_str()) };
         let headers = asked.and_then(|_| text(http::header::ACCESS_CONTROL_REQUEST_HEADERS)).unwrap_or_default();
         let bucket = self.addressed_bucket(parts)?;
-        let document = self.engine.bucket(&bucket).await.ok()?.documents.get(&BucketDocument::Cors)?.clone();
+        let document = self.engine.buckets().get(&bucket).await.ok()?.documents.get(&BucketDocument::Cors)?.clone();
         let rules = cors::from_document(&document)?;
         let rule = cors::find(&rules, &cors::Question { origin, method, headers })?.clone();
         let owned = str::to_owned;

@@ -65,7 +65,7 @@ impl Rig {
         let owner = "111122223333".parse().unwrap();
         let create =
             CreateBucket { bucket: bucket(name), owner, object_lock: false, tags: None, documents: Default::default() };
-        self.engine.create_bucket(create).await.unwrap();
+        self.engine.buckets().create(create).await.unwrap();
     }
 
     async fn expire(&self, name: &str, days: u32) {
@@ -78,17 +78,21 @@ impl Rig {
             abort: Some(days),
         };
         let document = Some(Rules { rules: vec![rule] }.to_document());
-        self.engine.put_bucket_document(&bucket(name), BucketDocument::Lifecycle, document).await.unwrap();
+        self.engine.bucket_settings().put_document(&bucket(name), BucketDocument::Lifecycle, document).await.unwrap();
     }
 
     async fn put(&self, name: &str, key: &str) {
         let body = futures::stream::iter([Ok("x".into())]).boxed();
-        self.engine.put_object(&self.caller, PutObject::new(bucket(name), key.parse().unwrap(), body)).await.unwrap();
+        self.engine
+            .objects()
+            .put(&self.caller, PutObject::new(bucket(name), key.parse().unwrap(), body))
+            .await
+            .unwrap();
     }
 
     async fn has(&self, name: &str, key: &str) -> bool {
         let name = ObjectName { bucket: bucket(name), key: key.parse().unwrap(), version: None };
-        self.engine.head_object(&self.caller, GetObject::new(name)).await.is_ok()
+        self.engine.objects().head(&self.caller, GetObject::new(name)).await.is_ok()
     }
 
     fn worker(&self, owner: &str) -> (Lifecycle, Arc<Progress>) {
@@ -203,7 +207,7 @@ async fn places_of_buckets_without_rules_are_forgotten() {
     let (worker, _) = rig.worker("a");
     worker.round().await.unwrap();
     assert_eq!(rig.under("w/lifecycle/").await, 1);
-    rig.engine.delete_bucket(&bucket("bucket")).await.unwrap();
+    rig.engine.buckets().delete(&bucket("bucket")).await.unwrap();
     worker.round().await.unwrap();
     assert_eq!(rig.under("w/lifecycle/").await, 0);
     assert_eq!(rig.under("w/lease/").await, 0, "given up");
@@ -232,7 +236,7 @@ async fn a_bucket_whose_rules_cannot_be_read_does_not_stop_the_others() {
     let rig = Rig::new().await;
     rig.bucket("a-broken").await;
     let broken = Some("{".to_owned());
-    rig.engine.put_bucket_document(&bucket("a-broken"), BucketDocument::Lifecycle, broken).await.unwrap();
+    rig.engine.bucket_settings().put_document(&bucket("a-broken"), BucketDocument::Lifecycle, broken).await.unwrap();
     rig.expire("bucket", 1).await;
     rig.put("bucket", "k").await;
     rig.clock.advance(3 * DAY);
@@ -266,7 +270,7 @@ async fn it_works_at_midnight_and_a_minute_after_rules_change() {
 #[tokio::test]
 async fn versions_are_told_apart_in_the_record() {
     let rig = Rig::new().await;
-    rig.engine.put_versioning(&bucket("bucket"), Versioning::Enabled).await.unwrap();
+    rig.engine.bucket_settings().put_versioning(&bucket("bucket"), Versioning::Enabled).await.unwrap();
     rig.expire("bucket", 1).await;
     rig.put("bucket", "watched").await;
     rig.clock.advance(3 * DAY);

@@ -1,29 +1,30 @@
 use arqueta_model::BucketName;
 use arqueta_store::Batch;
 
+use super::BucketSettings;
 use crate::api::{ObjectLockConfiguration, RetentionPeriod, Tags, Versioning};
-use crate::engine::ATTEMPTS;
 use crate::record::{BucketDocument, BucketRecord, Record};
-use crate::{Engine, Error, schema};
+use crate::state::ATTEMPTS;
+use crate::{Error, schema};
 
 /// Longest default retention, in days and in years.
 const MAX_DAYS: u32 = 36_500;
 const MAX_YEARS: u32 = 100;
 
-impl Engine {
+impl BucketSettings<'_> {
     /// Changes a bucket's record. `change` may run more than once.
-    pub(crate) async fn update_bucket(
-        &self,
+    pub(crate) async fn update(
+        self,
         name: &BucketName,
         mut change: impl FnMut(&mut BucketRecord) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let key = schema::bucket(name);
         for _ in 0..ATTEMPTS {
-            let stored = self.stored_bucket(name).await?;
+            let stored = self.state.stored_bucket(name).await?;
             let mut record = (*stored.record).clone();
             change(&mut record)?;
             let batch = Batch::default().unchanged(key.clone(), Some(stored.bytes)).put(key.clone(), record.encode());
-            match self.meta.commit(batch).await {
+            match self.state.meta.commit(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
                 result => return Ok(result?),
             }
@@ -35,8 +36,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::InvalidBucketState`] for suspending it under object lock; [`Error::NoSuchBucket`].
-    pub async fn put_versioning(&self, name: &BucketName, versioning: Versioning) -> Result<(), Error> {
-        self.update_bucket(name, |bucket| {
+    pub async fn put_versioning(self, name: &BucketName, versioning: Versioning) -> Result<(), Error> {
+        self.update(name, |bucket| {
             if bucket.object_lock.is_some() && versioning != Versioning::Enabled {
                 return Err(Error::InvalidBucketState {
                     message: "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
@@ -57,17 +58,17 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoSuchTagSet`], [`Error::NoSuchBucket`].
-    pub async fn bucket_tags(&self, name: &BucketName) -> Result<Tags, Error> {
-        self.bucket(name).await?.tags.clone().ok_or(Error::NoSuchTagSet)
+    pub async fn tags(self, name: &BucketName) -> Result<Tags, Error> {
+        self.state.bucket(name).await?.tags.clone().ok_or(Error::NoSuchTagSet)
     }
 
     /// Sets the tags of a bucket, or removes them; an empty set is none.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn put_bucket_tags(&self, name: &BucketName, tags: Option<Tags>) -> Result<(), Error> {
+    pub async fn put_tags(self, name: &BucketName, tags: Option<Tags>) -> Result<(), Error> {
         let tags = tags.filter(|tags| !tags.is_empty());
-        self.update_bucket(name, |bucket| {
+        self.update(name, |bucket| {
             bucket.tags.clone_from(&tags);
             Ok(())
         })
@@ -78,8 +79,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoObjectLockConfiguration`], [`Error::NoSuchBucket`].
-    pub async fn object_lock(&self, name: &BucketName) -> Result<ObjectLockConfiguration, Error> {
-        self.bucket(name).await?.object_lock.ok_or(Error::NoObjectLockConfiguration)
+    pub async fn object_lock(self, name: &BucketName) -> Result<ObjectLockConfiguration, Error> {
+        self.state.bucket(name).await?.object_lock.ok_or(Error::NoObjectLockConfiguration)
     }
 
     /// Sets object lock. It needs versioning, and cannot be switched off again.
@@ -87,7 +88,7 @@ impl Engine {
     /// # Errors
     /// [`Error::InvalidBucketState`] without versioning; [`Error::InvalidArgument`] for a period of
     /// nothing or beyond 36,500 days or 100 years.
-    pub async fn put_object_lock(&self, name: &BucketName, lock: ObjectLockConfiguration) -> Result<(), Error> {
+    pub async fn put_object_lock(self, name: &BucketName, lock: ObjectLockConfiguration) -> Result<(), Error> {
         let too_long = |period| match period {
             RetentionPeriod::Days(days) => days > MAX_DAYS,
             RetentionPeriod::Years(years) => years > MAX_YEARS,
@@ -100,7 +101,7 @@ impl Engine {
                 return Err(Error::argument("Default retention period too large."));
             }
         }
-        self.update_bucket(name, |bucket| {
+        self.update(name, |bucket| {
             if bucket.versioning != Versioning::Enabled {
                 return Err(Error::InvalidBucketState {
                     message: "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
@@ -116,8 +117,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoSuchDocument`], [`Error::NoSuchBucket`].
-    pub async fn bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<String, Error> {
-        let bucket = self.bucket(name).await?;
+    pub async fn document(self, name: &BucketName, kind: BucketDocument) -> Result<String, Error> {
+        let bucket = self.state.bucket(name).await?;
         bucket.documents.get(&kind).cloned().ok_or(Error::NoSuchDocument(kind))
     }
 
@@ -125,13 +126,13 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn put_bucket_document(
-        &self,
+    pub async fn put_document(
+        self,
         name: &BucketName,
         kind: BucketDocument,
         text: Option<String>,
     ) -> Result<(), Error> {
-        self.update_bucket(name, |bucket| {
+        self.update(name, |bucket| {
             match &text {
                 Some(text) => bucket.documents.insert(kind, text.clone()),
                 None => bucket.documents.remove(&kind),
@@ -140,7 +141,7 @@ impl Engine {
         })
         .await?;
         if kind == BucketDocument::Lifecycle {
-            self.lifecycle.changed.notify_one();
+            self.state.lifecycle.changed.notify_one();
         }
         Ok(())
     }

@@ -1,26 +1,23 @@
 use arqueta_model::BucketName;
 
+use super::BucketSettings;
+use crate::Error;
 use crate::api::{BlockedEncryption, DefaultEncryption};
 use crate::record::BucketRecord;
-use crate::{Engine, Error};
+use crate::state::State;
 
-impl Engine {
+impl BucketSettings<'_> {
     /// Default encryption in force in a bucket, and the kinds it does not accept. `None` only where
     /// nobody set one and the gateway does not encrypt by default.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn bucket_encryption(
-        &self,
+    pub async fn encryption(
+        self,
         name: &BucketName,
     ) -> Result<(Option<DefaultEncryption>, Vec<BlockedEncryption>), Error> {
-        let bucket = self.bucket(name).await?;
-        Ok((self.default_encryption(&bucket), bucket.blocked.clone()))
-    }
-
-    pub(crate) fn default_encryption(&self, bucket: &BucketRecord) -> Option<DefaultEncryption> {
-        let fallback = || self.config.encrypt_by_default.then(DefaultEncryption::default);
-        bucket.encryption.clone().or_else(fallback)
+        let bucket = self.state.bucket(name).await?;
+        Ok((self.state.default_encryption(&bucket), bucket.blocked.clone()))
     }
 
     /// Sets default encryption. Existing objects keep what they have. `blocked: None` leaves the
@@ -28,13 +25,13 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn put_bucket_encryption(
-        &self,
+    pub async fn put_encryption(
+        self,
         name: &BucketName,
         encryption: DefaultEncryption,
         blocked: Option<Vec<BlockedEncryption>>,
     ) -> Result<(), Error> {
-        self.update_bucket(name, |bucket| {
+        self.update(name, |bucket| {
             bucket.encryption = Some(encryption.clone());
             if let Some(blocked) = &blocked {
                 bucket.blocked.clone_from(blocked);
@@ -48,12 +45,20 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn delete_bucket_encryption(&self, name: &BucketName) -> Result<(), Error> {
-        self.update_bucket(name, |bucket| {
+    pub async fn delete_encryption(self, name: &BucketName) -> Result<(), Error> {
+        self.update(name, |bucket| {
             bucket.encryption = None;
             bucket.blocked.clear();
             Ok(())
         })
         .await
+    }
+}
+
+impl State {
+    /// What applies in a bucket to a write that asks for nothing.
+    pub(crate) fn default_encryption(&self, bucket: &BucketRecord) -> Option<DefaultEncryption> {
+        let fallback = || self.config.encrypt_by_default.then(DefaultEncryption::default);
+        bucket.encryption.clone().or_else(fallback)
     }
 }

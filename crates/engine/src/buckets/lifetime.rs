@@ -1,11 +1,15 @@
+use std::sync::Arc;
+
 use arqueta_model::BucketName;
 use arqueta_store::{Batch, Precondition, Scan};
 use bytes::Bytes;
 
+use super::Buckets;
 use crate::api::{CreateBucket, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, Versioning};
-use crate::engine::ATTEMPTS;
+use crate::multipart::Uploads;
 use crate::record::{BucketRecord, Record};
-use crate::{Engine, Error, schema};
+use crate::state::ATTEMPTS;
+use crate::{Error, schema};
 
 /// The region whose endpoint answers a repeated CreateBucket with success (S3 API Reference,
 /// CreateBucket, "BucketAlreadyOwnedByYou").
@@ -14,18 +18,18 @@ const LENIENT_REGION: &str = "us-east-1";
 /// Records read at once while listing buckets.
 const PAGE: usize = 1000;
 
-impl Engine {
+impl Buckets<'_> {
     /// Makes a bucket. In `us-east-1` making one's own bucket again succeeds and changes nothing.
     ///
     /// # Errors
     /// [`Error::BucketAlreadyExists`], [`Error::BucketAlreadyOwnedByYou`]; [`Error::Damaged`] where a bucket of
     /// that name has lost its record and not its objects.
-    pub async fn create_bucket(&self, input: CreateBucket) -> Result<(), Error> {
+    pub async fn create(self, input: CreateBucket) -> Result<(), Error> {
         let record = BucketRecord {
             name: input.bucket.clone(),
             owner: input.owner.clone(),
-            created: self.clock.now(),
-            region: self.config.region.clone(),
+            created: self.state.clock.now(),
+            region: self.state.config.region.clone(),
             versioning: if input.object_lock { Versioning::Enabled } else { Versioning::Off },
             encryption: None,
             blocked: Vec::new(),
@@ -36,27 +40,35 @@ impl Engine {
         let (key, encoded) = (schema::bucket(&input.bucket), record.encode());
         for _ in 0..ATTEMPTS {
             let batch = Batch::default().unchanged(key.clone(), None).put(key.clone(), encoded.clone());
-            match self.meta.commit(requiring_nothing_in(&input.bucket, batch)).await {
+            match self.state.meta.commit(requiring_nothing_in(&input.bucket, batch)).await {
                 Err(arqueta_store::Error::Conflict) => {}
                 result => return Ok(result?),
             }
-            match self.bucket(&input.bucket).await {
+            match self.state.bucket(&input.bucket).await {
                 // Whoever makes it would be given what is left of another's. Or it has just gone.
                 Err(Error::NoSuchBucket) => self.require_nothing_left(&input.bucket).await?,
                 Err(other) => return Err(other),
                 Ok(existing) if existing.owner != input.owner => return Err(Error::BucketAlreadyExists),
-                Ok(_) if self.config.region.as_str() == LENIENT_REGION => return Ok(()),
+                Ok(_) if self.state.config.region.as_str() == LENIENT_REGION => return Ok(()),
                 Ok(_) => return Err(Error::BucketAlreadyOwnedByYou),
             }
         }
         Err(arqueta_store::Error::Conflict.into())
     }
 
+    /// The record of a bucket, as of now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn get(self, name: &BucketName) -> Result<Arc<BucketRecord>, Error> {
+        self.state.bucket(name).await
+    }
+
     /// That a record is missing is not authenticated as a record is: objects without their bucket
     /// are another's, whose record somebody removed.
-    async fn require_nothing_left(&self, name: &BucketName) -> Result<(), Error> {
+    async fn require_nothing_left(self, name: &BucketName) -> Result<(), Error> {
         for prefix in contents(name) {
-            if !self.meta.page(Scan::prefix(&prefix, 1)).await?.is_empty() {
+            if !self.state.meta.page(Scan::prefix(&prefix, 1)).await?.is_empty() {
                 tracing::error!(
                     bucket = %name,
                     "objects of this bucket are there and its record is not: it was removed by no gateway, and the \
@@ -77,26 +89,26 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::BucketNotEmpty`].
-    pub async fn delete_bucket(&self, name: &BucketName) -> Result<(), Error> {
+    pub async fn delete(self, name: &BucketName) -> Result<(), Error> {
         let (currents, noncurrents) = (schema::currents(name), schema::noncurrents(name));
         for _ in 0..ATTEMPTS {
-            let bucket = self.stored_bucket(name).await?;
+            let bucket = self.state.stored_bucket(name).await?;
             for versions in [&currents, &noncurrents] {
-                if !self.meta.page(Scan::prefix(versions, 1)).await?.is_empty() {
+                if !self.state.meta.page(Scan::prefix(versions, 1)).await?.is_empty() {
                     return Err(Error::BucketNotEmpty);
                 }
             }
             let empty = [&currents, &noncurrents].into_iter().cloned().map(Precondition::NoneUnder);
-            self.abort_every_upload(name, &empty.fold(Batch::default(), Batch::require)).await?;
+            Uploads::over(self.state).abort_all(name, &empty.fold(Batch::default(), Batch::require)).await?;
             let key = schema::bucket(name);
             let batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes)).delete(key);
-            match self.commit_freeing(requiring_nothing_in(name, batch)).await {
+            match self.state.commit_freeing(requiring_nothing_in(name, batch)).await {
                 // The bucket was changed or something came into it: look again.
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {
                     result?;
-                    self.decoded_buckets.invalidate(name);
-                    self.envelope.counters().forget(name);
+                    self.state.decoded_buckets.invalidate(name);
+                    self.state.envelope.counters().forget(name);
                     return Ok(());
                 }
             }
@@ -108,13 +120,13 @@ impl Engine {
     ///
     /// # Errors
     /// Failures of the store.
-    pub async fn list_buckets(&self, input: ListBuckets) -> Result<ListedBuckets, Error> {
+    pub async fn list(self, input: ListBuckets) -> Result<ListedBuckets, Error> {
         let mut page = ListedBuckets { buckets: Vec::new(), next: None };
         let prefix = Scan::prefix(&[schema::BUCKETS, input.prefix.as_bytes()].concat(), PAGE);
         let after = input.after.map(|name| Bytes::from([schema::BUCKETS, name.as_bytes(), b"\0"].concat()));
         let mut start = after.map_or(prefix.start.clone(), |after| after.max(prefix.start.clone()));
         loop {
-            let entries = self.meta.page(Scan { start, ..prefix.clone() }).await?;
+            let entries = self.state.meta.page(Scan { start, ..prefix.clone() }).await?;
             let Some(last) = entries.last() else { return Ok(page) };
             let complete = entries.len() < PAGE;
             start = [&last.key[..], b"\0"].concat().into();

@@ -11,7 +11,8 @@ use arqueta_model::{AccountId, BucketName};
 use arqueta_store::{MetaStore, Scan};
 
 use crate::record::{BucketRecord, Record};
-use crate::{Engine, Error, schema};
+use crate::state::State;
+use crate::{Error, schema};
 use stored::StoredBucket;
 
 /// Records read at once while an owner is looked for.
@@ -36,12 +37,36 @@ pub async fn owns_buckets(meta: &dyn MetaStore, account: &AccountId) -> Result<b
     }
 }
 
-impl Engine {
+/// Buckets: made, found, listed, removed.
+#[derive(Debug, Clone, Copy)]
+pub struct Buckets<'a> {
+    state: &'a State,
+}
+
+impl<'a> Buckets<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+/// What a bucket is set to.
+#[derive(Debug, Clone, Copy)]
+pub struct BucketSettings<'a> {
+    state: &'a State,
+}
+
+impl<'a> BucketSettings<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl State {
     /// The record of a bucket, as of now.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn bucket(&self, name: &BucketName) -> Result<Arc<BucketRecord>, Error> {
+    pub(crate) async fn bucket(&self, name: &BucketName) -> Result<Arc<BucketRecord>, Error> {
         Ok(self.stored_bucket(name).await?.record)
     }
 

@@ -15,3 +15,17 @@ mod uploads;
 pub use noncurrents::Noncurrents;
 pub use pass::{Pass, Removed, Ruled, Step, What};
 pub use rules::{Calendar, Expiration, Expiry, Filter, FilterForm, Noncurrent, Rule, Rules};
+
+use crate::state::State;
+
+/// What lifecycle rules say, and what they remove.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifecycle<'a> {
+    state: &'a State,
+}
+
+impl<'a> Lifecycle<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}

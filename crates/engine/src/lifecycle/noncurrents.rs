@@ -4,13 +4,15 @@ use arqueta_model::{ObjectKey, Timestamp};
 use arqueta_store::Entry;
 use bytes::Bytes;
 
+use super::Lifecycle;
 use super::currents::joined;
 use super::pass::{Ground, Pass, Removed, Step, What};
 use super::rules::Expiry;
 use crate::objects::permit_removal;
 use crate::record::{ObjectRecord, Record as _};
 use crate::slots::{Slot, Stored};
-use crate::{Engine, Error, schema};
+use crate::versions::Versions;
+use crate::{Error, schema};
 
 /// Where a walk over noncurrent versions is: versions of one key may fill several steps.
 #[derive(Debug, Clone, Default)]
@@ -23,15 +25,15 @@ pub struct Noncurrents {
     above: Option<Timestamp>,
 }
 
-impl Engine {
+impl Lifecycle<'_> {
     /// One step over the noncurrent versions of a bucket, from `from` or the first. Who goes on with
     /// the walk hands `walk` on; who begins in the middle begins at a key
-    /// ([`Engine::first_version_of`]).
+    /// ([`Lifecycle::first_version_of`]).
     ///
     /// # Errors
-    /// As [`Engine::expire_currents`].
+    /// As [`Lifecycle::expire_currents`].
     pub async fn expire_noncurrents(
-        &self,
+        self,
         pass: &Pass,
         walk: &mut Noncurrents,
         from: Option<Bytes>,
@@ -40,7 +42,7 @@ impl Engine {
             return Ok(Step::default());
         };
         let base = schema::noncurrents(&pass.bucket);
-        let (page, step) = Step::read(&self.meta, &base, from).await?;
+        let (page, step) = Step::read(&self.state.meta, &base, from).await?;
         let mut due = Vec::new();
         for Entry { key: at, value } in page {
             let place = at.get(base.len()..).and_then(schema::unescaped);
@@ -66,33 +68,33 @@ impl Engine {
 
     /// Where the versions of the key begin whose version stands at `at`, to go on there later.
     #[must_use]
-    pub fn first_version_of(&self, pass: &Pass, at: &Bytes) -> Option<Bytes> {
+    pub fn first_version_of(self, pass: &Pass, at: &Bytes) -> Option<Bytes> {
         let base = schema::noncurrents(&pass.bucket);
         let (key, _) = schema::unescaped(at.strip_prefix(&base[..])?)?;
         Some(schema::noncurrents_of(&pass.bucket, &key))
     }
 
     /// When the current version of a key was written; unknown of a damaged one.
-    async fn written(&self, pass: &Pass, key: &ObjectKey) -> Result<Option<Timestamp>, Error> {
-        Ok(match self.slot(schema::current(&pass.bucket, key)).await? {
+    async fn written(self, pass: &Pass, key: &ObjectKey) -> Result<Option<Timestamp>, Error> {
+        Ok(match self.state.slot(schema::current(&pass.bucket, key)).await? {
             Slot::Whole(current) => Some(current.record.last_modified),
             Slot::Empty | Slot::Damaged(_) => None,
         })
     }
 
     async fn forget(
-        &self,
+        self,
         pass: &Pass,
         ground: &Ground,
         key: ObjectKey,
         stored: Stored,
         expiry: Expiry,
     ) -> Result<Option<Removed>, Error> {
-        let _held = self.locks.lock(&pass.bucket, &key).await;
+        let _held = self.state.locks.lock(&pass.bucket, &key).await;
         let version = stored.record.version;
         let what = if stored.record.is_delete_marker() { What::Marker(version) } else { What::Version(version) };
-        let removal = self.plan_removal(&pass.bucket, &key, stored).await?;
-        match self.commit_freeing(joined(pass.guarded(ground), removal)).await {
+        let removal = Versions::over(self.state).plan_removal(&pass.bucket, &key, stored).await?;
+        match self.state.commit_freeing(joined(pass.guarded(ground), removal)).await {
             Err(arqueta_store::Error::Conflict) => Ok(None),
             outcome => {
                 outcome?;

@@ -7,10 +7,12 @@ use arqueta_store::{Batch, Entry, MetaStore, Precondition, Scan};
 use bytes::Bytes;
 use futures::StreamExt as _;
 
+use super::Lifecycle;
 use super::rules::{Calendar, Expiry, Rules};
+use crate::Error;
 use crate::buckets::stored::StoredBucket;
 use crate::record::{BucketDocument, BucketRecord};
-use crate::{Engine, Error};
+use crate::versions::Versions;
 
 /// Removals under way at once: enough to share a sync, few enough to leave requests their turn.
 const CONCURRENT: usize = 16;
@@ -133,31 +135,31 @@ impl Pass {
     }
 }
 
-impl Engine {
+impl Lifecycle<'_> {
     /// The rules of a bucket, if it has any and still is.
-    pub(super) async fn ground(&self, bucket: &BucketName) -> Result<Option<Ground>, Error> {
-        let stored = match self.stored_bucket(bucket).await {
+    pub(super) async fn ground(self, bucket: &BucketName) -> Result<Option<Ground>, Error> {
+        let stored = match self.state.stored_bucket(bucket).await {
             Err(Error::NoSuchBucket) => return Ok(None),
             stored => stored?,
         };
         let Some(text) = stored.record.documents.get(&BucketDocument::Lifecycle) else { return Ok(None) };
         let rules = Rules::from_document(text)?;
-        Ok(Some(Ground { rules, stored, now: self.clock.now() }))
+        Ok(Some(Ground { rules, stored, now: self.state.clock.now() }))
     }
 
     /// The rules of a bucket by its record, for what is told of an object.
     ///
     /// # Errors
     /// [`Error::Damaged`].
-    pub fn lifecycle_rules(&self, bucket: &BucketRecord) -> Result<Option<Arc<Rules>>, Error> {
+    pub fn rules(self, bucket: &BucketRecord) -> Result<Option<Arc<Rules>>, Error> {
         let Some(text) = bucket.documents.get(&BucketDocument::Lifecycle) else { return Ok(None) };
-        if let Some((known, rules)) = self.lifecycle.known.get(&bucket.name)
+        if let Some((known, rules)) = self.state.lifecycle.known.get(&bucket.name)
             && *known == **text
         {
             return Ok(Some(rules));
         }
         let rules = Arc::new(Rules::from_document(text)?);
-        self.lifecycle.known.insert(bucket.name.clone(), (text.as_str().into(), rules.clone()));
+        self.state.lifecycle.known.insert(bucket.name.clone(), (text.as_str().into(), rules.clone()));
         Ok(Some(rules))
     }
 
@@ -166,13 +168,13 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`], [`Error::Damaged`].
     pub async fn expiry(
-        &self,
+        self,
         bucket: &BucketRecord,
         key: &ObjectKey,
         calendar: Calendar,
     ) -> Result<Option<Expiry>, Error> {
-        let Some(rules) = self.lifecycle_rules(bucket)? else { return Ok(None) };
-        let Some(current) = self.current(&bucket.name, key).await? else { return Ok(None) };
+        let Some(rules) = self.rules(bucket)? else { return Ok(None) };
+        let Some(current) = Versions::over(self.state).current(&bucket.name, key).await? else { return Ok(None) };
         let record = current.record;
         let Some(content) = &record.content else { return Ok(None) };
         let size = content.manifest()?.size();
@@ -183,10 +185,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`]. A damaged bucket is left out: it cannot say what is to go.
-    pub async fn buckets_with_lifecycle(&self) -> Result<Vec<Ruled>, Error> {
+    pub async fn buckets(self) -> Result<Vec<Ruled>, Error> {
         let (mut found, mut scan) = (Vec::new(), Scan::prefix(crate::schema::BUCKETS, PAGE));
         loop {
-            let page = self.meta.page(scan.clone()).await?;
+            let page = self.state.meta.page(scan.clone()).await?;
             let Some(last) = page.last() else { return Ok(found) };
             scan.start = [&last.key[..], &[0]].concat().into();
             for bytes in page.into_iter().filter_map(|entry| entry.value) {
@@ -200,7 +202,7 @@ impl Engine {
     }
 
     /// Resolves when the rules of a bucket were changed since it was last asked.
-    pub async fn lifecycle_changed(&self) {
-        self.lifecycle.changed.notified().await;
+    pub async fn changed(self) {
+        self.state.lifecycle.changed.notified().await;
     }
 }

@@ -4,22 +4,24 @@ use arqueta_model::UploadId;
 use arqueta_store::Entry;
 use bytes::Bytes;
 
+use super::Lifecycle;
 use super::pass::{Pass, Removed, Step, What};
 use crate::api::AbortMultipartUpload;
+use crate::multipart::Uploads;
 use crate::record::{Record as _, UploadRecord};
-use crate::{Engine, Error, schema};
+use crate::{Error, schema};
 
-impl Engine {
+impl Lifecycle<'_> {
     /// One step over the uploads of a bucket, from `from` or the first.
     ///
     /// # Errors
-    /// As [`Engine::expire_currents`].
-    pub async fn expire_uploads(&self, pass: &Pass, from: Option<Bytes>) -> Result<Step, Error> {
+    /// As [`Lifecycle::expire_currents`].
+    pub async fn expire_uploads(self, pass: &Pass, from: Option<Bytes>) -> Result<Step, Error> {
         let Some(ground) = self.ground(&pass.bucket).await?.filter(|ground| ground.rules.concern_uploads()) else {
             return Ok(Step::default());
         };
         let base = schema::uploads(&pass.bucket);
-        let (page, mut step) = Step::read(&self.meta, &base, from).await?;
+        let (page, mut step) = Step::read(&self.state.meta, &base, from).await?;
         for Entry { value, .. } in page {
             let Some(upload) = value.and_then(|bytes| UploadRecord::decode(&bytes).ok()) else { continue };
             let expiry = ground.rules.abort_expiry(upload.key.as_str(), upload.started, pass.calendar);
@@ -31,11 +33,11 @@ impl Engine {
         Ok(step)
     }
 
-    async fn give_up(&self, pass: &Pass, upload: &UploadRecord, guarded: arqueta_store::Batch) -> Result<bool, Error> {
+    async fn give_up(self, pass: &Pass, upload: &UploadRecord, guarded: arqueta_store::Batch) -> Result<bool, Error> {
         let id: UploadId = upload.id;
         let (bucket, key) = (pass.bucket.clone(), upload.key.clone());
         let abort = AbortMultipartUpload { bucket, key, upload: id, if_started: None };
-        match self.abort_upload(abort, guarded).await {
+        match Uploads::over(self.state).abort_with(abort, guarded).await {
             // Somebody else ended it, or it is not ours to end any more.
             Err(Error::NoSuchUpload) => Ok(false),
             outcome => outcome.map(|()| true),

@@ -22,43 +22,56 @@ pub use token::{continuation_token, continue_after};
 
 use crate::api::{ListMultipartUploads, ListObjectVersions, ListObjects, ListedObjects, ListedUploads, ListedVersions};
 use crate::record::{ObjectRecord, Record as _};
-use crate::{Engine, Error, name_of};
+use crate::state::State;
+use crate::{Error, name_of};
 
 /// Most entries of a page, whatever the request says.
 const MOST: usize = 1000;
 
-impl Engine {
+/// Pages of what a bucket holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing<'a> {
+    state: &'a State,
+}
+
+impl<'a> Listing<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Listing<'_> {
     /// ListObjects and ListObjectsV2.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn list_objects(&self, mut input: ListObjects) -> Result<ListedObjects, Error> {
-        self.bucket(&input.bucket).await?;
+    pub async fn objects(self, mut input: ListObjects) -> Result<ListedObjects, Error> {
+        self.state.bucket(&input.bucket).await?;
         input.limit = input.limit.min(MOST);
-        objects::page(&*self.meta, &input, objects::BUDGET).await
+        objects::page(&*self.state.meta, &input, objects::BUDGET).await
     }
 
     /// ListObjectVersions.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`]; [`Error::InvalidArgument`] for a version marker without a key marker.
-    pub async fn list_object_versions(&self, mut input: ListObjectVersions) -> Result<ListedVersions, Error> {
-        self.bucket(&input.bucket).await?;
+    pub async fn versions(self, mut input: ListObjectVersions) -> Result<ListedVersions, Error> {
+        self.state.bucket(&input.bucket).await?;
         if input.version_marker.is_some() && input.key_marker.is_none() {
             return Err(Error::argument("A version-id marker cannot be specified without a key marker."));
         }
         input.limit = input.limit.min(MOST);
-        versions::page(&*self.meta, &input).await
+        versions::page(&*self.state.meta, &input).await
     }
 
     /// ListMultipartUploads. An upload marker without a key marker is ignored, as in S3.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`].
-    pub async fn list_multipart_uploads(&self, mut input: ListMultipartUploads) -> Result<ListedUploads, Error> {
-        self.bucket(&input.bucket).await?;
+    pub async fn uploads(self, mut input: ListMultipartUploads) -> Result<ListedUploads, Error> {
+        self.state.bucket(&input.bucket).await?;
         input.limit = input.limit.min(MOST);
-        uploads::page(&*self.meta, &input).await
+        uploads::page(&*self.state.meta, &input).await
     }
 }
 

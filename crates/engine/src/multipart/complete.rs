@@ -9,14 +9,14 @@ use bytes::Bytes;
 
 use super::finished::{Completed, fingerprint};
 use super::selection::{md5_of_md5s, object_checksum, select};
-use super::{FinishedUpload, PARTS, Upload};
+use super::{FinishedUpload, PARTS, Upload, Uploads};
 use crate::api::{Checksum, CompleteMultipartUpload, CompletedUpload, Conditions, EncryptionInfo};
-use crate::engine::ATTEMPTS;
 use crate::objects::Draft;
 use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord, total};
 use crate::slots::Slot;
-use crate::versions::{NewVersion, check_write, release_body};
-use crate::{Condition, Engine, Error, name_of, schema};
+use crate::state::ATTEMPTS;
+use crate::versions::{NewVersion, Versions, check_write, release_body};
+use crate::{Condition, Error, name_of, schema};
 
 /// Every part of an upload: the pair as read, and decoded.
 struct Parts {
@@ -26,7 +26,7 @@ struct Parts {
     damaged: Vec<Bytes>,
 }
 
-impl Engine {
+impl Uploads<'_> {
     /// Makes an object of the listed parts; the others are freed. Repeated, the same request gets
     /// the same answer for a day.
     ///
@@ -37,13 +37,9 @@ impl Engine {
     /// [`Error::CustomerKey`] if an SSE-C upload's key is neither sent nor remembered, or must be
     /// sent because the upload has a checksum;
     /// [`Error::Encryption`]. The upload stays as it was.
-    pub async fn complete_multipart_upload(
-        &self,
-        caller: &Caller,
-        input: CompleteMultipartUpload,
-    ) -> Result<CompletedUpload, Error> {
+    pub async fn complete(self, caller: &Caller, input: CompleteMultipartUpload) -> Result<CompletedUpload, Error> {
         for _ in 0..ATTEMPTS {
-            let Some(upload) = self.find_upload(&input.bucket, &input.key, input.upload).await? else {
+            let Some(upload) = self.find(&input.bucket, &input.key, input.upload).await? else {
                 return self.repeated(&input).await;
             };
             match self.try_complete(caller, &input, &upload).await {
@@ -56,13 +52,13 @@ impl Engine {
     }
 
     async fn try_complete(
-        &self,
+        self,
         caller: &Caller,
         input: &CompleteMultipartUpload,
         upload: &Upload,
     ) -> Result<CompletedUpload, Error> {
         let parts = self.parts(input).await?;
-        let selected = select(&input.parts, &upload.record, &parts.records, self.config.part_minimum)?;
+        let selected = select(&input.parts, &upload.record, &parts.records, self.state.config.part_minimum)?;
         let checksum = object_checksum(input, &upload.record, &selected)?;
         check_size(input, &selected)?;
         let draft = self.finishing_draft(caller, input, &upload.record).await?;
@@ -75,7 +71,7 @@ impl Engine {
             headers: upload.record.headers.clone(),
             metadata: upload.record.metadata.clone(),
         };
-        let now = self.clock.now();
+        let now = self.state.clock.now();
         let encryption = draft.keys.as_ref().map(EncryptionInfo::of);
         let completed = Completed {
             parts: fingerprint(&input.parts),
@@ -94,8 +90,8 @@ impl Engine {
             check_write(&input.conditions, current)?;
             check_unwritten(&input.conditions, &upload.record, current)
         };
-        let added = self.add_version(&input.bucket, &input.key, &permit, &new).await?;
-        self.upload_ciphers.forget(input.upload);
+        let added = Versions::over(self.state).add(&input.bucket, &input.key, &permit, &new).await?;
+        self.state.upload_ciphers.forget(input.upload);
         if let Err(error) = self.remove_parts(input.upload).await {
             tracing::warn!(upload = %input.upload, %error, "parts that came late stay until they are swept");
         }
@@ -109,10 +105,10 @@ impl Engine {
         })
     }
 
-    async fn parts(&self, input: &CompleteMultipartUpload) -> Result<Parts, Error> {
+    async fn parts(self, input: &CompleteMultipartUpload) -> Result<Parts, Error> {
         let mut parts = Parts { pairs: Vec::new(), records: Vec::new(), damaged: Vec::new() };
         for Entry { key, value } in
-            self.meta.page(Scan::prefix(&schema::parts(input.upload), usize::from(PARTS))).await?
+            self.state.meta.page(Scan::prefix(&schema::parts(input.upload), usize::from(PARTS))).await?
         {
             match value {
                 Some(bytes) => {
@@ -130,7 +126,7 @@ impl Engine {
     }
 
     async fn finishing_draft(
-        &self,
+        self,
         caller: &Caller,
         input: &CompleteMultipartUpload,
         upload: &UploadRecord,
@@ -149,7 +145,7 @@ impl Engine {
     /// The cipher that authenticates the manifest. An SSE-C client need not send its key again
     /// unless the upload has a checksum (S3 API Reference, CompleteMultipartUpload).
     async fn finishing_cipher(
-        &self,
+        self,
         caller: &Caller,
         input: &CompleteMultipartUpload,
         upload: &UploadRecord,
@@ -158,11 +154,11 @@ impl Engine {
         if customers
             && input.customer_key.is_none()
             && upload.checksum.is_none()
-            && let Some(remembered) = self.upload_ciphers.find(upload.id, self.clock.now())
+            && let Some(remembered) = self.state.upload_ciphers.find(upload.id, self.state.clock.now())
         {
             return Ok(Some(remembered));
         }
-        self.upload_cipher(caller, upload, input.customer_key.as_deref()).await
+        self.cipher(caller, upload, input.customer_key.as_deref()).await
     }
 }
 

@@ -4,38 +4,36 @@ use arqueta_envelope::{Caller, SseMode};
 use arqueta_model::{Timestamp, UploadId};
 use arqueta_store::{Batch, Precondition};
 
+use super::Uploads;
 use crate::api::{ChecksumAlgorithm, ChecksumType, CreateMultipartUpload, CreatedUpload, EncryptionInfo, UserMetadata};
 use crate::bucket_keys::require_named;
+use crate::objects::{Locks, Objects};
 use crate::record::{Record as _, UploadRecord};
 use crate::slots::Slot;
-use crate::{Engine, Error, schema};
+use crate::{Error, schema};
 
-impl Engine {
+impl Uploads<'_> {
     /// Starts an upload: its object id and keys are drawn here, once for all parts.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`]; [`Error::MetadataTooLarge`]; [`Error::InvalidRequest`] for a
     /// checksum type that its algorithm does not permit, or a lock on a bucket without object
     /// lock; [`Error::Encryption`].
-    pub async fn create_multipart_upload(
-        &self,
-        caller: &Caller,
-        input: CreateMultipartUpload,
-    ) -> Result<CreatedUpload, Error> {
+    pub async fn create(self, caller: &Caller, input: CreateMultipartUpload) -> Result<CreatedUpload, Error> {
         if input.metadata.size() > UserMetadata::MAX_BYTES {
             return Err(Error::MetadataTooLarge);
         }
         let checksum = checksum(input.checksum, input.checksum_type)?;
-        let bucket = self.bucket(&input.bucket).await?;
-        let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
-        self.admit(caller, None)?;
-        let protection = self.protection(&bucket, &input.encryption)?;
-        let draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
-        let replaces = match self.slot(schema::current(&input.bucket, &input.key)).await? {
+        let bucket = self.state.bucket(&input.bucket).await?;
+        let retention = Locks::over(self.state).retention_for(&bucket, input.retention, input.legal_hold)?;
+        self.state.admit(caller, None)?;
+        let protection = self.state.protection(&bucket, &input.encryption)?;
+        let draft = Objects::over(self.state).draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
+        let replaces = match self.state.slot(schema::current(&input.bucket, &input.key)).await? {
             Slot::Whole(current) => current.record.content.is_some(),
             Slot::Empty | Slot::Damaged(_) => false,
         };
-        let started = self.clock.now();
+        let started = self.state.clock.now();
         let upload = UploadRecord {
             id: upload_id(started),
             bucket: input.bucket,
@@ -58,13 +56,13 @@ impl Engine {
             .require(Precondition::Present(schema::bucket(&upload.bucket)))
             .put(schema::upload(&upload.bucket, &upload.key, upload.id), upload.encode());
         let batch = require_named(batch, &upload.bucket, upload.keys.as_ref());
-        match self.meta.commit(batch).await {
+        match self.state.meta.commit(batch).await {
             Err(arqueta_store::Error::Conflict) => return Err(Error::NoSuchBucket),
             result => result?,
         }
         let customers = upload.keys.as_ref().is_some_and(|keys| keys.mode() == SseMode::Customer);
         if let Some(cipher) = draft.cipher.filter(|_| customers) {
-            self.upload_ciphers.keep(upload.id, cipher, started);
+            self.state.upload_ciphers.keep(upload.id, cipher, started);
         }
         let encryption = upload.keys.as_ref().map(EncryptionInfo::of);
         Ok(CreatedUpload { id: upload.id, encryption, checksum })

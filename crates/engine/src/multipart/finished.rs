@@ -9,10 +9,11 @@ use arqueta_store::{Batch, Entry, Scan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::Uploads;
 use crate::api::{Checksum, CompleteMultipartUpload, CompletedPart, CompletedUpload, EncryptionInfo, Versioning};
 use crate::record::{ObjectRecord, PartRecord, Record};
-use crate::versions::release_body;
-use crate::{Engine, Error, schema};
+use crate::versions::{Versions, release_body};
+use crate::{Error, schema};
 
 /// How long a repeated Complete is answered.
 pub(crate) const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -81,12 +82,12 @@ pub(super) fn fingerprint(parts: &[CompletedPart]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-impl Engine {
+impl Uploads<'_> {
     /// The answer to a Complete of an upload that is not under way: the same as before if it is
     /// the same request.
-    pub(super) async fn repeated(&self, input: &CompleteMultipartUpload) -> Result<CompletedUpload, Error> {
-        let bucket = self.bucket(&input.bucket).await?;
-        let stored = self.meta.get(&schema::finished(input.upload)).await?.ok_or(Error::NoSuchUpload)?;
+    pub(super) async fn repeated(self, input: &CompleteMultipartUpload) -> Result<CompletedUpload, Error> {
+        let bucket = self.state.bucket(&input.bucket).await?;
+        let stored = self.state.meta.get(&schema::finished(input.upload)).await?.ok_or(Error::NoSuchUpload)?;
         let finished = FinishedUpload::decode(&stored)?;
         let same = finished.bucket == input.bucket && finished.key == input.key;
         let completed = finished.completed.filter(|done| same && done.parts == fingerprint(&input.parts));
@@ -106,8 +107,8 @@ impl Engine {
     ///
     /// # Errors
     /// Failures of the store.
-    pub async fn was_completed(&self, bucket: &BucketName, key: &ObjectKey, upload: UploadId) -> Result<bool, Error> {
-        let Some(stored) = self.meta.get(&schema::finished(upload)).await? else { return Ok(false) };
+    pub async fn was_completed(self, bucket: &BucketName, key: &ObjectKey, upload: UploadId) -> Result<bool, Error> {
+        let Some(stored) = self.state.meta.get(&schema::finished(upload)).await? else { return Ok(false) };
         let finished = FinishedUpload::decode(&stored)?;
         Ok(finished.bucket == *bucket && finished.key == *key && finished.completed.is_some())
     }
@@ -116,27 +117,29 @@ impl Engine {
     ///
     /// # Errors
     /// Failures of the store.
-    pub async fn is_upload_of(&self, bucket: &BucketName, key: &ObjectKey, upload: UploadId) -> Result<bool, Error> {
-        if self.find_upload(bucket, key, upload).await?.is_some() {
+    pub async fn is_upload_of(self, bucket: &BucketName, key: &ObjectKey, upload: UploadId) -> Result<bool, Error> {
+        if self.find(bucket, key, upload).await?.is_some() {
             return Ok(true);
         }
-        let Some(stored) = self.meta.get(&schema::finished(upload)).await? else { return Ok(false) };
+        let Some(stored) = self.state.meta.get(&schema::finished(upload)).await? else { return Ok(false) };
         let finished = FinishedUpload::decode(&stored)?;
         Ok(finished.bucket == *bucket && finished.key == *key)
     }
 
     /// The version with this content, if it is the current one or among the newest others.
     async fn version_of(
-        &self,
+        self,
         bucket: &BucketName,
         key: &ObjectKey,
         object: ObjectId,
     ) -> Result<Option<ObjectRecord>, Error> {
         let is_it = |record: &ObjectRecord| record.content.as_ref().is_some_and(|content| content.id == object);
-        if let Some(current) = self.current(bucket, key).await?.filter(|current| is_it(&current.record)) {
+        if let Some(current) =
+            Versions::over(self.state).current(bucket, key).await?.filter(|current| is_it(&current.record))
+        {
             return Ok(Some(current.record));
         }
-        let older = self.meta.page(Scan::prefix(&schema::noncurrents_of(bucket, key), CHUNK)).await?;
+        let older = self.state.meta.page(Scan::prefix(&schema::noncurrents_of(bucket, key), CHUNK)).await?;
         for bytes in older.into_iter().filter_map(|entry| entry.value) {
             let record = ObjectRecord::decode(&bytes)?;
             if is_it(&record) {
@@ -148,13 +151,13 @@ impl Engine {
 
     /// Removes the parts of an upload that ended. No new one can come, because a part is stored
     /// only while its upload is there.
-    pub(crate) async fn remove_parts(&self, upload: UploadId) -> Result<(), Error> {
+    pub(crate) async fn remove_parts(self, upload: UploadId) -> Result<(), Error> {
         loop {
-            let parts = self.meta.page(Scan::prefix(&schema::parts(upload), CHUNK)).await?;
+            let parts = self.state.meta.page(Scan::prefix(&schema::parts(upload), CHUNK)).await?;
             if parts.is_empty() {
                 return Ok(());
             }
-            let now = self.clock.now();
+            let now = self.state.clock.now();
             let mut batch = Batch::default();
             for Entry { key, value } in parts {
                 // Of a damaged one nobody knows the body.
@@ -164,7 +167,7 @@ impl Engine {
                     batch = release_body(batch, &part.place, now);
                 }
             }
-            self.commit_freeing(batch).await?;
+            self.state.commit_freeing(batch).await?;
         }
     }
 }

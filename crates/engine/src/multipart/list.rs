@@ -2,26 +2,27 @@
 
 use arqueta_store::Scan;
 
+use super::Uploads;
 use crate::api::{ChecksumAlgorithm, ListParts, ListedPart, ListedParts};
 use crate::record::{PartRecord, Record as _};
-use crate::{Engine, Error, schema};
+use crate::{Error, schema};
 
 /// Most parts of a page, whatever the request says.
 const MOST: usize = 1000;
 
-impl Engine {
+impl Uploads<'_> {
     /// Lists the parts of an upload under way.
     ///
     /// # Errors
     /// [`Error::NoSuchUpload`].
-    pub async fn list_parts(&self, input: ListParts) -> Result<ListedParts, Error> {
-        let upload = self.upload(&input.bucket, &input.key, input.upload).await?.record;
+    pub async fn list_parts(self, input: ListParts) -> Result<ListedParts, Error> {
+        let upload = self.under_way(&input.bucket, &input.key, input.upload).await?.record;
         let wanted = upload.checksum.map(|(algorithm, _)| algorithm);
         let limit = input.limit.min(MOST);
         let all = Scan::prefix(&schema::parts(input.upload), limit + 1);
         let entries = match input.after.checked_add(1) {
             Some(first) if limit > 0 => {
-                self.meta.page(Scan { start: schema::part(input.upload, first), ..all }).await?
+                self.state.meta.page(Scan { start: schema::part(input.upload, first), ..all }).await?
             }
             _ => Vec::new(),
         };

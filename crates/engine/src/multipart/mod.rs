@@ -25,7 +25,8 @@ pub use create::upload_started;
 pub(crate) use finished::{FinishedUpload, KEPT as FINISHED_KEPT};
 
 use crate::record::{Record as _, UploadRecord};
-use crate::{Engine, Error, schema};
+use crate::state::State;
+use crate::{Error, schema};
 
 /// Highest part number (S3 User Guide, "Amazon S3 multipart upload limits").
 pub(crate) const PARTS: u16 = 10_000;
@@ -37,11 +38,23 @@ struct Upload {
     record: UploadRecord,
 }
 
-impl Engine {
+/// Multipart uploads.
+#[derive(Debug, Clone, Copy)]
+pub struct Uploads<'a> {
+    state: &'a State,
+}
+
+impl<'a> Uploads<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Uploads<'_> {
     /// The upload, if it is under way.
-    async fn find_upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Option<Upload>, Error> {
+    async fn find(self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Option<Upload>, Error> {
         let stored = schema::upload(bucket, key, id);
-        let Some(bytes) = self.meta.get(&stored).await? else { return Ok(None) };
+        let Some(bytes) = self.state.meta.get(&stored).await? else { return Ok(None) };
         Ok(Some(Upload { record: UploadRecord::decode(&bytes)?, key: stored, bytes }))
     }
 
@@ -49,41 +62,37 @@ impl Engine {
     ///
     /// # Errors
     /// Failures of the store.
-    pub async fn is_upload_under_kms(
-        &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        upload: UploadId,
-    ) -> Result<bool, Error> {
-        let found = self.find_upload(bucket, key, upload).await?;
+    pub async fn is_under_kms(self, bucket: &BucketName, key: &ObjectKey, upload: UploadId) -> Result<bool, Error> {
+        let found = self.find(bucket, key, upload).await?;
         let mode = found.and_then(|upload| upload.record.keys.as_ref().map(SealedKeys::mode));
         Ok(matches!(mode, Some(SseMode::Kms | SseMode::DualKms)))
     }
 
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::NoSuchUpload`].
-    async fn upload(&self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload, Error> {
-        match self.find_upload(bucket, key, id).await? {
+    async fn under_way(self, bucket: &BucketName, key: &ObjectKey, id: UploadId) -> Result<Upload, Error> {
+        match self.find(bucket, key, id).await? {
             Some(upload) => Ok(upload),
             None => {
-                self.require_bucket(bucket).await?;
+                self.state.require_bucket(bucket).await?;
                 Err(Error::NoSuchUpload)
             }
         }
     }
 
     /// The cipher of an upload, opened as the caller.
-    async fn upload_cipher(
-        &self,
+    async fn cipher(
+        self,
         caller: &Caller,
         upload: &UploadRecord,
         customer: Option<&CustomerKey>,
     ) -> Result<Option<Arc<ObjectCipher>>, Error> {
         check_customer_key(upload.keys.as_ref(), customer)?;
         let Some(keys) = &upload.keys else { return Ok(None) };
-        let cipher = self.envelope.open(caller, &upload.bucket, &upload.key, upload.object, keys, customer).await?;
+        let cipher =
+            self.state.envelope.open(caller, &upload.bucket, &upload.key, upload.object, keys, customer).await?;
         if keys.mode() == SseMode::Customer {
-            self.upload_ciphers.keep(upload.id, cipher.clone(), self.clock.now());
+            self.state.upload_ciphers.keep(upload.id, cipher.clone(), self.state.clock.now());
         }
         Ok(Some(cipher))
     }

@@ -7,22 +7,22 @@ use arqueta_envelope::{Caller, ObjectCipher};
 use arqueta_store::{Batch, Precondition};
 use futures::TryStreamExt;
 
-use super::{PARTS, Upload, etag_is_md5};
+use super::{PARTS, Upload, Uploads, etag_is_md5};
 use crate::api::{
     ByteRange, Checksum, ChecksumAlgorithm, ChecksumRequest, EncryptionInfo, ObjectStream, UploadPart, UploadPartCopy,
     UploadedPart,
 };
-use crate::engine::ATTEMPTS;
 use crate::ingest::{Intake, Stowed};
-use crate::objects::{Purpose, Reading};
+use crate::objects::{Objects, Purpose, Reading};
 use crate::record::{PartRecord, Record as _, UploadRecord};
+use crate::state::ATTEMPTS;
 use crate::versions::release_body;
-use crate::{Engine, Error, schema};
+use crate::{Error, schema};
 
 /// Times a copy starts over because its source was replaced under it.
 const RESTARTS: usize = 4;
 
-impl Engine {
+impl Uploads<'_> {
     /// Stores a part. A part of that number that is there already is replaced. The keys are
     /// opened as the caller, which needs `kms:Decrypt` beside `kms:GenerateDataKey`.
     ///
@@ -30,13 +30,13 @@ impl Engine {
     /// [`Error::NoSuchUpload`], also if the upload ends meanwhile; [`Error::InvalidArgument`] for
     /// a number outside 1 to 10,000; [`Error::InvalidRequest`] for another checksum algorithm than
     /// the upload's; [`Error::CustomerKey`]; [`Error::Encryption`]; those of the body.
-    pub async fn upload_part(&self, caller: &Caller, input: UploadPart) -> Result<UploadedPart, Error> {
+    pub async fn put_part(self, caller: &Caller, input: UploadPart) -> Result<UploadedPart, Error> {
         check_number(input.number)?;
-        let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
+        let upload = self.under_way(&input.bucket, &input.key, input.upload).await?;
         let declared = !matches!(input.checksum, ChecksumRequest::Default);
         let checksum = part_checksum(&upload.record, input.checksum)?;
-        let booking = self.admit(caller, input.size)?;
-        let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
+        let booking = self.state.admit(caller, input.size)?;
+        let cipher = self.cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let intake = Intake {
             cipher: cipher.clone(),
             size: input.size,
@@ -46,7 +46,7 @@ impl Engine {
             beside: beside(&upload.record),
             booking,
         };
-        let stowed = self.take_in(input.body.map_err(Error::from), intake).await?;
+        let stowed = self.state.take_in(input.body.map_err(Error::from), intake).await?;
         let part = self.store_part(&upload, input.number, &stowed, cipher).await?;
         let shown = declared || upload.record.checksum.is_some();
         Ok(UploadedPart { checksum: part.checksum.filter(|_| shown), ..part })
@@ -55,14 +55,14 @@ impl Engine {
     /// Stores a part that is read from an object, or from a range of it.
     ///
     /// # Errors
-    /// As [`Engine::upload_part`]; those of reading the source; [`Error::InvalidArgument`] for a
+    /// As [`Uploads::put_part`]; those of reading the source; [`Error::InvalidArgument`] for a
     /// range that does not lie within the source.
-    pub async fn upload_part_copy(&self, caller: &Caller, input: UploadPartCopy) -> Result<UploadedPart, Error> {
+    pub async fn copy_part(self, caller: &Caller, input: UploadPartCopy) -> Result<UploadedPart, Error> {
         check_number(input.number)?;
-        let upload = self.upload(&input.bucket, &input.key, input.upload).await?;
-        let cipher = self.upload_cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
+        let upload = self.under_way(&input.bucket, &input.key, input.upload).await?;
+        let cipher = self.cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let (source, bytes, body) = self.part_source(caller, &input).await?;
-        let booking = self.admit(caller, Some(bytes.end - bytes.start))?;
+        let booking = self.state.admit(caller, Some(bytes.end - bytes.start))?;
         let intake = Intake {
             cipher: cipher.clone(),
             size: Some(bytes.end - bytes.start),
@@ -72,7 +72,7 @@ impl Engine {
             beside: beside(&upload.record),
             booking,
         };
-        let stowed = self.take_in(body, intake).await?;
+        let stowed = self.state.take_in(body, intake).await?;
         let part = self.store_part(&upload, input.number, &stowed, cipher).await?;
         let checksum = part.checksum.filter(|_| upload.record.checksum.is_some());
         Ok(UploadedPart { source_version: Some(source.stored.record.version), checksum, ..part })
@@ -80,16 +80,18 @@ impl Engine {
 
     /// Opens the source of a part.
     async fn part_source(
-        &self,
+        self,
         caller: &Caller,
         input: &UploadPartCopy,
     ) -> Result<(Reading, Range<u64>, ObjectStream), Error> {
         let source = &input.source;
         for _ in 0..RESTARTS {
-            let reading = self.find(&source.name, &source.conditions, Purpose::Source).await?;
-            let bytes = source_bytes(input.range, reading.manifest.size(), self.config.put_limit)?;
-            let cipher = self.unlock(caller, &source.name, &reading, source.customer_key.as_deref()).await?;
-            if let Some(body) = self.read(&reading, cipher, bytes.clone()).await? {
+            let reading = Objects::over(self.state).find(&source.name, &source.conditions, Purpose::Source).await?;
+            let bytes = source_bytes(input.range, reading.manifest.size(), self.state.config.put_limit)?;
+            let cipher = Objects::over(self.state)
+                .unlock(caller, &source.name, &reading, source.customer_key.as_deref())
+                .await?;
+            if let Some(body) = Objects::over(self.state).read(&reading, cipher, bytes.clone()).await? {
                 return Ok((reading, bytes, body));
             }
         }
@@ -98,7 +100,7 @@ impl Engine {
 
     /// Commits the record of a part, in place of an earlier one of its number.
     async fn store_part(
-        &self,
+        self,
         upload: &Upload,
         number: u16,
         stowed: &Stowed,
@@ -119,18 +121,18 @@ impl Engine {
             place: stowed.place,
             etag,
             checksums: [Some(checksum), beside].into_iter().flatten().collect(),
-            last_modified: self.clock.now(),
+            last_modified: self.state.clock.now(),
         };
         if let Err(error) = self.commit_part(upload, &part, stowed).await {
             // After any other failure the commit may have happened after all.
             if matches!(error, Error::NoSuchUpload | Error::Store(arqueta_store::Error::Conflict)) {
-                self.abandon(stowed).await;
+                self.state.abandon(stowed).await;
             }
             return Err(error);
         }
         stowed.settle();
         if let Some(keys) = keys {
-            self.envelope.report_sealed(keys, part.size);
+            self.state.envelope.report_sealed(keys, part.size);
         }
         Ok(UploadedPart {
             etag: part.etag,
@@ -141,25 +143,25 @@ impl Engine {
         })
     }
 
-    async fn commit_part(&self, upload: &Upload, part: &PartRecord, stowed: &Stowed) -> Result<(), Error> {
+    async fn commit_part(self, upload: &Upload, part: &PartRecord, stowed: &Stowed) -> Result<(), Error> {
         let key = schema::part(upload.record.id, part.number);
         for _ in 0..ATTEMPTS {
             let mut batch = Batch::default().require(Precondition::Present(upload.key.clone()));
-            batch = match self.meta.get(&key).await {
+            batch = match self.state.meta.get(&key).await {
                 Err(arqueta_store::Error::Damaged { .. }) => batch.require(Precondition::Damaged(key.clone())),
                 before => {
                     let before = before?;
                     let old = before.as_deref().map(PartRecord::decode).transpose()?;
                     batch = batch.unchanged(key.clone(), before);
                     match old {
-                        Some(old) => release_body(batch, &old.place, self.clock.now()),
+                        Some(old) => release_body(batch, &old.place, self.state.clock.now()),
                         None => batch,
                     }
                 }
             };
             batch = batch.put(key.clone(), part.encode());
-            match self.commit(stowed.keep(batch)).await {
-                Err(arqueta_store::Error::Conflict) if self.meta.get(&upload.key).await?.is_none() => {
+            match self.state.commit(stowed.keep(batch)).await {
+                Err(arqueta_store::Error::Conflict) if self.state.meta.get(&upload.key).await?.is_none() => {
                     return Err(Error::NoSuchUpload);
                 }
                 Err(arqueta_store::Error::Conflict) => {}

@@ -3,19 +3,20 @@
 use arqueta_model::VersionId;
 use arqueta_store::Batch;
 
+use super::Objects;
 use super::read::{Purpose, Reading};
+use crate::Error;
 use crate::api::{Conditions, ObjectName, Tags};
-use crate::engine::ATTEMPTS;
 use crate::record::{Content, ObjectRecord, Record};
 use crate::slots::Stored;
-use crate::{Engine, Error};
+use crate::state::ATTEMPTS;
 
-impl Engine {
+impl Objects<'_> {
     /// Tags of a version, and its id.
     ///
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
-    pub async fn object_tags(&self, name: &ObjectName) -> Result<(Tags, VersionId), Error> {
+    pub async fn tags(self, name: &ObjectName) -> Result<(Tags, VersionId), Error> {
         let reading = self.peek(name).await?;
         Ok((reading.content().tags.clone(), reading.stored.record.version))
     }
@@ -24,7 +25,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
-    pub async fn put_object_tags(&self, name: &ObjectName, tags: Tags) -> Result<VersionId, Error> {
+    pub async fn put_tags(self, name: &ObjectName, tags: Tags) -> Result<VersionId, Error> {
         self.amend(name, |content| {
             content.tags = tags.clone();
             Ok(())
@@ -33,17 +34,17 @@ impl Engine {
     }
 
     /// The version that a name means, unconditionally.
-    pub(crate) async fn peek(&self, name: &ObjectName) -> Result<Reading, Error> {
+    pub(crate) async fn peek(self, name: &ObjectName) -> Result<Reading, Error> {
         self.find(name, &Conditions::default(), Purpose::Answer).await
     }
 
     /// Changes a version in place; its last-modified time stays. `change` may run more than once.
     pub(crate) async fn amend(
-        &self,
+        self,
         name: &ObjectName,
         mut change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
     ) -> Result<VersionId, Error> {
-        let _held = self.locks.lock(&name.bucket, &name.key).await;
+        let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
             let reading = self.peek(name).await?;
             let mut content = reading.content().clone();
@@ -59,10 +60,10 @@ impl Engine {
 
     /// Writes a version back with other content, on the conditions of `along`; `false` if it was
     /// changed meanwhile.
-    pub(crate) async fn replace_content(&self, stored: Stored, content: Content, along: Batch) -> Result<bool, Error> {
+    pub(crate) async fn replace_content(self, stored: Stored, content: Content, along: Batch) -> Result<bool, Error> {
         let record = ObjectRecord { content: Some(content), ..stored.record };
         let batch = along.unchanged(stored.key.clone(), Some(stored.bytes)).put(stored.key, record.encode());
-        match self.meta.commit(batch).await {
+        match self.state.meta.commit(batch).await {
             Ok(()) => Ok(true),
             Err(arqueta_store::Error::Conflict) => Ok(false),
             Err(error) => Err(error.into()),

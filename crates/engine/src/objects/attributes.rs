@@ -1,13 +1,14 @@
+use super::Objects;
 use super::read::{Purpose, info};
 use crate::api::{GetObject, ObjectAttributes, PartInfo};
-use crate::{Caller, Engine, Error};
+use crate::{Caller, Error};
 
-impl Engine {
+impl Objects<'_> {
     /// What GetObjectAttributes tells: all that is known of the object, and its parts.
     ///
     /// # Errors
-    /// As [`Engine::head_object`].
-    pub async fn object_attributes(&self, caller: &Caller, input: GetObject) -> Result<ObjectAttributes, Error> {
+    /// As [`Objects::head`].
+    pub async fn attributes(self, caller: &Caller, input: GetObject) -> Result<ObjectAttributes, Error> {
         let reading = self.find(&input.name, &input.conditions, Purpose::Answer).await?;
         self.unlock_customer(caller, &input.name, &reading, input.customer_key.as_deref()).await?;
         let parts = reading.manifest.parts.iter().filter(|_| reading.manifest.multipart);

@@ -2,37 +2,38 @@
 
 use super::put::Description;
 use super::read::{Purpose, Reading};
+use super::{Locks, Objects};
 use crate::api::{
     ChecksumRequest, ContentHeaders, CopiedObject, CopyObject, CopySource, MetadataDirective, ObjectStream,
     RequestedMode, TagDirective, UserMetadata,
 };
 use crate::ingest::Intake;
 use crate::versions::check_write;
-use crate::{Caller, Engine, Error, schema};
+use crate::{Caller, Error, schema};
 
 /// Times a copy starts over because its source was replaced under it.
 const RESTARTS: usize = 4;
 
-impl Engine {
+impl Objects<'_> {
     /// Copies an object. Tags, headers and metadata come along unless replaced; protection, locks
     /// and the website redirect never do.
     ///
     /// # Errors
-    /// As [`Engine::get_object`] for the source and [`Engine::put_object`] for the destination;
+    /// As [`Objects::get`] for the source and [`Objects::put`] for the destination;
     /// [`Error::InvalidRequest`] for a copy onto itself that changes nothing and for a source
     /// larger than one put may be.
-    pub async fn copy_object(&self, caller: &Caller, input: CopyObject) -> Result<CopiedObject, Error> {
-        let bucket = self.bucket(&input.bucket).await?;
-        let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
+    pub async fn copy(self, caller: &Caller, input: CopyObject) -> Result<CopiedObject, Error> {
+        let bucket = self.state.bucket(&input.bucket).await?;
+        let retention = Locks::over(self.state).retention_for(&bucket, input.retention, input.legal_hold)?;
         if !input.conditions.is_empty() {
-            check_write(&input.conditions, &self.slot(schema::current(&input.bucket, &input.key)).await?)?;
+            check_write(&input.conditions, &self.state.slot(schema::current(&input.bucket, &input.key)).await?)?;
         }
         let (source, body) = self
             .open_source(caller, &input.source, |source| {
-                if source.manifest.size() > self.config.put_limit {
+                if source.manifest.size() > self.state.config.put_limit {
                     return Err(Error::request(format!(
                         "The specified copy source is larger than the maximum allowable size for a copy source: {}",
-                        self.config.put_limit
+                        self.state.config.put_limit
                     )));
                 }
                 // Sealed anew it is another object: under the bucket's rule, or under new keys.
@@ -43,8 +44,8 @@ impl Engine {
                 }
             })
             .await?;
-        let booking = self.admit(caller, Some(source.manifest.size()))?;
-        let protection = self.protection(&bucket, &input.encryption)?;
+        let booking = self.state.admit(caller, Some(source.manifest.size()))?;
+        let protection = self.state.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         draft.tags = match input.tags {
             TagDirective::Copy => source.content().tags.clone(),
@@ -64,7 +65,7 @@ impl Engine {
             beside: None,
             booking,
         };
-        let stowed = self.take_in(body, intake).await?;
+        let stowed = self.state.take_in(body, intake).await?;
         let (mut headers, metadata) = described(input.metadata, &source)?;
         headers.website_redirect = input.website_redirect;
         let described = Description { headers, metadata, etag: known_md5 };
@@ -74,7 +75,7 @@ impl Engine {
 
     /// Opens the source of a copy, all of it, after `permit` has seen it.
     pub(crate) async fn open_source(
-        &self,
+        self,
         caller: &Caller,
         source: &CopySource,
         permit: impl Fn(&Reading) -> Result<(), Error> + Send + Sync,

@@ -3,15 +3,15 @@
 use arqueta_model::VersionId;
 use arqueta_store::Batch;
 
-use super::lock;
+use super::{Objects, lock};
 use crate::api::{DeleteConditions, DeleteObject, DeletedObject, ObjectName, Versioning};
-use crate::engine::ATTEMPTS;
 use crate::record::BucketRecord;
 use crate::slots::{Damage, Slot, Stored};
-use crate::versions::{NewVersion, subject};
-use crate::{Condition, Engine, Error, conditions, schema};
+use crate::state::ATTEMPTS;
+use crate::versions::{NewVersion, Versions, subject};
+use crate::{Condition, Error, conditions, schema};
 
-impl Engine {
+impl Objects<'_> {
     /// Deletes an object: without a version it writes a delete marker where versioning is enabled
     /// or suspended, and removes the object where it never was. With a version it removes that one
     /// for good. What is not there is deleted already, unless an entity tag was asked for.
@@ -19,8 +19,8 @@ impl Engine {
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::ObjectLocked`], [`Error::PreconditionFailed`],
     /// [`Error::NoSuchKey`] for an entity tag of no object.
-    pub async fn delete_object(&self, input: &DeleteObject) -> Result<DeletedObject, Error> {
-        let bucket = self.bucket(&input.name.bucket).await?;
+    pub async fn delete(self, input: &DeleteObject) -> Result<DeletedObject, Error> {
+        let bucket = self.state.bucket(&input.name.bucket).await?;
         match (input.name.version, bucket.versioning) {
             (Some(version), _) => self.remove_version(input, version, &bucket).await,
             (None, Versioning::Off) => {
@@ -32,15 +32,15 @@ impl Engine {
     }
 
     /// Deletes many objects of one bucket; each has its own outcome, in the order given.
-    pub async fn delete_objects(&self, inputs: &[DeleteObject]) -> Vec<Result<DeletedObject, Error>> {
+    pub async fn delete_all(self, inputs: &[DeleteObject]) -> Vec<Result<DeletedObject, Error>> {
         use futures::StreamExt;
         // Enough to share one sync, few enough to leave the others some.
         const CONCURRENT: usize = 32;
-        let deletes: Vec<_> = inputs.iter().map(|input| self.delete_object(input)).collect();
+        let deletes: Vec<_> = inputs.iter().map(|input| self.delete(input)).collect();
         futures::stream::iter(deletes).buffered(CONCURRENT).collect().await
     }
 
-    async fn mark_deleted(&self, name: &ObjectName, held: &DeleteConditions) -> Result<DeletedObject, Error> {
+    async fn mark_deleted(self, name: &ObjectName, held: &DeleteConditions) -> Result<DeletedObject, Error> {
         let marker = NewVersion { content: None, along: Batch::default() };
         let permit = |current: &Slot| match current {
             _ if held.is_empty() => Ok(()),
@@ -51,7 +51,7 @@ impl Engine {
             }
             _ => Err(NOTHING_THERE),
         };
-        let added = match self.add_version(&name.bucket, &name.key, &permit, &marker).await {
+        let added = match Versions::over(self.state).add(&name.bucket, &name.key, &permit, &marker).await {
             Err(Error::NoSuchKey { .. }) if held.if_match.is_none() => return Ok(DeletedObject::default()),
             result => result?,
         };
@@ -59,34 +59,35 @@ impl Engine {
     }
 
     async fn remove_version(
-        &self,
+        self,
         input: &DeleteObject,
         version: VersionId,
         bucket: &BucketRecord,
     ) -> Result<DeletedObject, Error> {
         let name = &input.name;
-        let _held = self.locks.lock(&name.bucket, &name.key).await;
+        let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
-            let (batch, delete_marker) = match self.version_slot(&name.bucket, &name.key, version).await? {
-                // Of a version that is named, its id says all.
-                Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
-                    return Err(NOTHING_THERE);
-                }
-                Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
-                Slot::Damaged(damage) => {
-                    permit_damage(&damage, input, bucket)?;
-                    (damage.require(Batch::default()).delete(damage.key), false)
-                }
-                Slot::Whole(stored) => {
-                    let delete_marker = stored.record.is_delete_marker();
-                    if !delete_marker {
-                        check(&input.conditions, &stored)?;
+            let (batch, delete_marker) =
+                match Versions::over(self.state).version_slot(&name.bucket, &name.key, version).await? {
+                    // Of a version that is named, its id says all.
+                    Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
+                        return Err(NOTHING_THERE);
                     }
-                    lock::permit_removal(&stored.record, input.bypass_governance, self.clock.now())?;
-                    (self.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker)
-                }
-            };
-            match self.commit_freeing(batch).await {
+                    Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
+                    Slot::Damaged(damage) => {
+                        permit_damage(&damage, input, bucket)?;
+                        (damage.require(Batch::default()).delete(damage.key), false)
+                    }
+                    Slot::Whole(stored) => {
+                        let delete_marker = stored.record.is_delete_marker();
+                        if !delete_marker {
+                            check(&input.conditions, &stored)?;
+                        }
+                        lock::permit_removal(&stored.record, input.bypass_governance, self.state.clock.now())?;
+                        (Versions::over(self.state).plan_removal(&name.bucket, &name.key, stored).await?, delete_marker)
+                    }
+                };
+            match self.state.commit_freeing(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {
                     return result

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use arqueta_model::Timestamp;
 
+use super::Objects;
+use crate::Error;
 use crate::api::{LegalHold, ObjectName, Retention, RetentionMode};
 use crate::record::{BucketRecord, ObjectRecord};
-use crate::{Engine, Error};
+use crate::state::State;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -37,15 +39,27 @@ fn permit_change(old: Option<Retention>, new: Option<Retention>, bypass: bool, n
     if permitted { Ok(()) } else { Err(Error::ObjectLocked) }
 }
 
-impl Engine {
+/// Retention and legal holds of versions.
+#[derive(Debug, Clone, Copy)]
+pub struct Locks<'a> {
+    state: &'a State,
+}
+
+impl<'a> Locks<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Locks<'_> {
     /// Retention of a version about to be written: what the request says, else the bucket's default.
     pub(crate) fn retention_for(
-        &self,
+        self,
         bucket: &BucketRecord,
         asked: Option<Retention>,
         legal_hold: Option<LegalHold>,
     ) -> Result<Option<Retention>, Error> {
-        let now = self.clock.now();
+        let now = self.state.clock.now();
         let Some(lock) = bucket.object_lock else {
             return if asked.is_some() || legal_hold.is_some() { Err(Error::request(NOT_ENABLED)) } else { Ok(None) };
         };
@@ -66,59 +80,61 @@ impl Engine {
     /// weakening what is in force (governance may be bypassed, compliance never);
     /// [`Error::InvalidArgument`] for a date in the past.
     pub async fn put_retention(
-        &self,
+        self,
         name: &ObjectName,
         retention: Option<Retention>,
         bypass_governance: bool,
     ) -> Result<(), Error> {
         self.require_lock(name).await?;
-        let now = self.clock.now();
+        let now = self.state.clock.now();
         if let Some(retention) = retention {
             in_the_future(retention, now)?;
         }
-        self.amend(name, |content| {
-            permit_change(content.retention, retention, bypass_governance, now)?;
-            content.retention = retention;
-            Ok(())
-        })
-        .await
-        .map(drop)
+        Objects::over(self.state)
+            .amend(name, |content| {
+                permit_change(content.retention, retention, bypass_governance, now)?;
+                content.retention = retention;
+                Ok(())
+            })
+            .await
+            .map(drop)
     }
 
     /// Sets or lifts the legal hold of a version.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] without object lock on the bucket.
-    pub async fn put_legal_hold(&self, name: &ObjectName, hold: LegalHold) -> Result<(), Error> {
+    pub async fn put_legal_hold(self, name: &ObjectName, hold: LegalHold) -> Result<(), Error> {
         self.require_lock(name).await?;
-        self.amend(name, |content| {
-            content.legal_hold = Some(hold);
-            Ok(())
-        })
-        .await
-        .map(drop)
+        Objects::over(self.state)
+            .amend(name, |content| {
+                content.legal_hold = Some(hold);
+                Ok(())
+            })
+            .await
+            .map(drop)
     }
 
     /// Retention of a version.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] without object lock on the bucket, [`Error::NoObjectLock`].
-    pub async fn retention(&self, name: &ObjectName) -> Result<Retention, Error> {
+    pub async fn retention(self, name: &ObjectName) -> Result<Retention, Error> {
         self.require_lock(name).await?;
-        self.peek(name).await?.content().retention.ok_or(Error::NoObjectLock)
+        Objects::over(self.state).peek(name).await?.content().retention.ok_or(Error::NoObjectLock)
     }
 
     /// Legal hold of a version.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] without object lock on the bucket, [`Error::NoObjectLock`].
-    pub async fn legal_hold(&self, name: &ObjectName) -> Result<LegalHold, Error> {
+    pub async fn legal_hold(self, name: &ObjectName) -> Result<LegalHold, Error> {
         self.require_lock(name).await?;
-        self.peek(name).await?.content().legal_hold.ok_or(Error::NoObjectLock)
+        Objects::over(self.state).peek(name).await?.content().legal_hold.ok_or(Error::NoObjectLock)
     }
 
-    async fn require_lock(&self, name: &ObjectName) -> Result<(), Error> {
-        let bucket = self.bucket(&name.bucket).await?;
+    async fn require_lock(self, name: &ObjectName) -> Result<(), Error> {
+        let bucket = self.state.bucket(&name.bucket).await?;
         if bucket.object_lock.is_some() { Ok(()) } else { Err(Error::request(NOT_ENABLED)) }
     }
 }

@@ -10,6 +10,21 @@ mod range;
 mod read;
 mod rekey;
 
+pub use lock::Locks;
 pub(crate) use lock::permit_removal;
 pub(crate) use put::Draft;
 pub(crate) use read::{Purpose, Reading};
+
+use crate::state::State;
+
+/// Objects: put, read, copied, amended, removed.
+#[derive(Debug, Clone, Copy)]
+pub struct Objects<'a> {
+    state: &'a State,
+}
+
+impl<'a> Objects<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}

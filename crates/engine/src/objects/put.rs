@@ -7,6 +7,7 @@ use arqueta_model::{BucketName, ObjectId, ObjectKey};
 use futures::TryStreamExt;
 use serde_bytes::ByteBuf;
 
+use super::{Locks, Objects};
 use crate::api::{
     Checksum, Conditions, ContentHeaders, EncryptionInfo, LegalHold, PutObject, Retention, StorageClass, StoredObject,
     Tags, UserMetadata,
@@ -14,8 +15,8 @@ use crate::api::{
 use crate::ingest::{Intake, Stowed};
 use crate::record::{Content, Manifest, ManifestPart, Record};
 use crate::slots::Slot;
-use crate::versions::{NewVersion, check_write};
-use crate::{Caller, Engine, Error, schema};
+use crate::versions::{NewVersion, Versions, check_write};
+use crate::{Caller, Error, schema};
 
 /// Everything about a version to be, other than its bodies.
 pub(crate) struct Draft {
@@ -60,25 +61,25 @@ pub(crate) struct Description {
     pub etag: Option<String>,
 }
 
-impl Engine {
+impl Objects<'_> {
     /// Puts an object.
     ///
     /// # Errors
     /// [`Error::NoSuchBucket`], [`Error::PreconditionFailed`], [`Error::MetadataTooLarge`],
     /// [`Error::Encryption`], everything that [`crate::BodyError`] and the digests can say, failures
     /// of the store. Nothing is visible unless it succeeds.
-    pub async fn put_object(&self, caller: &Caller, input: PutObject) -> Result<StoredObject, Error> {
+    pub async fn put(self, caller: &Caller, input: PutObject) -> Result<StoredObject, Error> {
         if input.metadata.size() > UserMetadata::MAX_BYTES {
             return Err(Error::MetadataTooLarge);
         }
-        let bucket = self.bucket(&input.bucket).await?;
-        let retention = self.retention_for(&bucket, input.retention, input.legal_hold)?;
+        let bucket = self.state.bucket(&input.bucket).await?;
+        let retention = Locks::over(self.state).retention_for(&bucket, input.retention, input.legal_hold)?;
         if !input.conditions.is_empty() {
             // The commit decides; this spares a hopeless upload.
-            check_write(&input.conditions, &self.slot(schema::current(&input.bucket, &input.key)).await?)?;
+            check_write(&input.conditions, &self.state.slot(schema::current(&input.bucket, &input.key)).await?)?;
         }
-        let booking = self.admit(caller, input.size)?;
-        let protection = self.protection(&bucket, &input.encryption)?;
+        let booking = self.state.admit(caller, input.size)?;
+        let protection = self.state.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;
         draft.tags = input.tags;
         draft.retention = retention;
@@ -93,14 +94,14 @@ impl Engine {
             beside: None,
             booking,
         };
-        let stowed = self.take_in(input.body.map_err(Error::from), intake).await?;
+        let stowed = self.state.take_in(input.body.map_err(Error::from), intake).await?;
         let described = Description { headers: input.headers, metadata: input.metadata, etag: None };
         self.publish(&input.bucket, &input.key, &input.conditions, draft, described, stowed).await
     }
 
     /// A draft with fresh keys under `protection`.
     pub(crate) async fn draft(
-        &self,
+        self,
         caller: &Caller,
         bucket: &BucketName,
         key: &ObjectKey,
@@ -110,7 +111,7 @@ impl Engine {
         let (cipher, keys) = match protection {
             None => (None, None),
             Some(protection) => {
-                let sealing = self.envelope.seal(caller, bucket, key, id, protection).await?;
+                let sealing = self.state.envelope.seal(caller, bucket, key, id, protection).await?;
                 (Some(sealing.cipher), Some(sealing.keys))
             }
         };
@@ -127,7 +128,7 @@ impl Engine {
 
     /// Makes a single stowed body the current version.
     pub(crate) async fn publish(
-        &self,
+        self,
         bucket: &BucketName,
         key: &ObjectKey,
         conditions: &Conditions,
@@ -154,11 +155,11 @@ impl Engine {
             along: stowed.keep(arqueta_store::Batch::default()),
         };
         let permit = |current: &Slot| check_write(conditions, current);
-        match self.add_version(bucket, key, &permit, &new).await {
+        match Versions::over(self.state).add(bucket, key, &permit, &new).await {
             Ok(added) => {
                 stowed.settle();
                 if let Some(keys) = &draft.keys {
-                    self.envelope.report_sealed(keys, stowed.size);
+                    self.state.envelope.report_sealed(keys, stowed.size);
                 }
                 Ok(StoredObject {
                     etag: manifest.etag,
@@ -171,7 +172,7 @@ impl Engine {
             }
             Err(error) => {
                 if surely_not_committed(&error) {
-                    self.abandon(&stowed).await;
+                    self.state.abandon(&stowed).await;
                 }
                 Err(error)
             }

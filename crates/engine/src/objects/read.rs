@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use arqueta_envelope::{CustomerKey, ObjectCipher, SseMode};
 
-use super::range;
+use super::{Objects, range};
 use crate::api::{ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, ObjectInfo, ObjectName, ObjectStream};
 use crate::checksum::Checksum;
 use crate::content::Unreadable;
 use crate::record::{Content, Manifest};
 use crate::slots::Stored;
-use crate::versions::subject;
-use crate::{Caller, Engine, Error, conditions};
+use crate::versions::{Versions, subject};
+use crate::{Caller, Error, conditions};
 
 /// Times a read starts over because the version it found was replaced under it.
 const RESTARTS: usize = 4;
@@ -40,7 +40,7 @@ impl Reading {
     }
 }
 
-impl Engine {
+impl Objects<'_> {
     /// Reads an object, or a range of it.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Engine {
     /// marker named by its version, [`Error::NotModified`], [`Error::PreconditionFailed`],
     /// [`Error::InvalidRange`], [`Error::CustomerKey`], [`Error::Encryption`],
     /// [`Error::Integrity`] when already the manifest or the first body is not authentic.
-    pub async fn get_object(&self, caller: &Caller, input: GetObject) -> Result<GotObject, Error> {
+    pub async fn get(self, caller: &Caller, input: GetObject) -> Result<GotObject, Error> {
         for _ in 0..RESTARTS {
             let reading = self.find(&input.name, &input.conditions, Purpose::Answer).await?;
             let asked = asked(&input, &reading);
@@ -65,8 +65,8 @@ impl Engine {
     /// What is known of an object, without its content. Only SSE-C needs a key for that.
     ///
     /// # Errors
-    /// As [`Engine::get_object`], less what only content can do wrong.
-    pub async fn head_object(&self, caller: &Caller, input: GetObject) -> Result<ObjectInfo, Error> {
+    /// As [`Objects::get`], less what only content can do wrong.
+    pub async fn head(self, caller: &Caller, input: GetObject) -> Result<ObjectInfo, Error> {
         let reading = self.find(&input.name, &input.conditions, Purpose::Answer).await?;
         let asked = asked(&input, &reading);
         let bytes = range::resolve(asked, &reading.manifest)?;
@@ -75,13 +75,13 @@ impl Engine {
     }
 
     /// Finds the version that a name means.
-    pub(crate) async fn find(&self, name: &ObjectName, held: &Conditions, purpose: Purpose) -> Result<Reading, Error> {
+    pub(crate) async fn find(self, name: &ObjectName, held: &Conditions, purpose: Purpose) -> Result<Reading, Error> {
         let found = match name.version {
-            None => self.current(&name.bucket, &name.key).await?,
-            Some(version) => self.version(&name.bucket, &name.key, version).await?,
+            None => Versions::over(self.state).current(&name.bucket, &name.key).await?,
+            Some(version) => Versions::over(self.state).version(&name.bucket, &name.key, version).await?,
         };
         let Some(stored) = found else {
-            self.require_bucket(&name.bucket).await?;
+            self.state.require_bucket(&name.bucket).await?;
             return Err(match name.version {
                 None => Error::NoSuchKey { delete_marker: None },
                 Some(_) => Error::NoSuchVersion,
@@ -102,15 +102,15 @@ impl Engine {
         let manifest = content.manifest()?;
         let subject = subject(&stored.record, &manifest);
         match purpose {
-            Purpose::Answer => conditions::of_read(held, subject, self.clock.now())?,
-            Purpose::Source => conditions::of_source(held, subject, self.clock.now())?,
+            Purpose::Answer => conditions::of_read(held, subject, self.state.clock.now())?,
+            Purpose::Source => conditions::of_source(held, subject, self.state.clock.now())?,
         }
         Ok(Reading { stored, manifest })
     }
 
     /// Opens the keys of an object and verifies its manifest; `None` for an unencrypted one.
     pub(crate) async fn unlock(
-        &self,
+        self,
         caller: &Caller,
         name: &ObjectName,
         reading: &Reading,
@@ -125,15 +125,15 @@ impl Engine {
             (SseMode::Customer, Some(_)) | (_, None) => {}
             (_, Some(_)) => return Err(NOT_APPLICABLE),
         }
-        let cipher = self.envelope.open(caller, &name.bucket, &name.key, content.id, keys, customer).await?;
+        let cipher = self.state.envelope.open(caller, &name.bucket, &name.key, content.id, keys, customer).await?;
         let tag = content.tag.as_ref().and_then(|tag| tag.as_slice().try_into().ok()).ok_or(Error::Integrity)?;
         cipher.verify_manifest(&content.manifest, tag).map_err(|_| Error::Integrity)?;
         Ok(Some(cipher))
     }
 
-    /// Like [`Engine::unlock`] where only a customer's key must be checked.
+    /// Like [`Objects::unlock`] where only a customer's key must be checked.
     pub(crate) async fn unlock_customer(
-        &self,
+        self,
         caller: &Caller,
         name: &ObjectName,
         reading: &Reading,
@@ -148,21 +148,21 @@ impl Engine {
 
     /// The bytes of a verified version; `None` if it was replaced and its bodies are gone.
     pub(crate) async fn read(
-        &self,
+        self,
         reading: &Reading,
         cipher: Option<Arc<ObjectCipher>>,
         bytes: Range<u64>,
     ) -> Result<Option<ObjectStream>, Error> {
-        match self.content(&reading.stored.key, reading.content(), &reading.manifest, cipher, bytes).await {
+        match self.state.content(&reading.stored.key, reading.content(), &reading.manifest, cipher, bytes).await {
             // Of several bodies the later ones may have gone before they were held.
             Ok(body) if reading.content().places.len() == 1 => Ok(Some(body)),
             Ok(body) => {
-                let now = self.meta.get(&reading.stored.key).await?;
+                let now = self.state.meta.get(&reading.stored.key).await?;
                 Ok((now.as_ref() == Some(&reading.stored.bytes)).then_some(body))
             }
             Err(Unreadable::Failed(error)) => Err(error),
             Err(Unreadable::Gone) => {
-                let now = self.meta.get(&reading.stored.key).await?;
+                let now = self.state.meta.get(&reading.stored.key).await?;
                 if now.as_ref() == Some(&reading.stored.bytes) {
                     Err(Error::Damaged { what: "body" })
                 } else {

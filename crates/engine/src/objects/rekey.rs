@@ -4,21 +4,21 @@ use arqueta_envelope::{KeyRef, Protection, SseMode};
 use arqueta_model::EncryptionContext;
 use arqueta_store::Batch;
 
-use super::lock;
+use super::{Objects, lock};
 use crate::api::{EncryptionInfo, UpdateObjectEncryption};
 use crate::bucket_keys::require_named;
-use crate::engine::ATTEMPTS;
-use crate::{Caller, Engine, Error};
+use crate::state::ATTEMPTS;
+use crate::{Caller, Error};
 
-impl Engine {
+impl Objects<'_> {
     /// Re-wraps the keys of an SSE-S3 or SSE-KMS version. Content, entity tag and last-modified
     /// time stay; metadata is all that is written.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for unencrypted, SSE-C and DSSE-KMS objects;
     /// [`Error::ObjectLocked`] for protected ones; [`Error::Encryption`].
-    pub async fn update_object_encryption(
-        &self,
+    pub async fn update_encryption(
+        self,
         caller: &Caller,
         input: &UpdateObjectEncryption,
     ) -> Result<EncryptionInfo, Error> {
@@ -28,17 +28,17 @@ impl Engine {
             context: EncryptionContext::default(),
             bucket_key: input.bucket_key,
         };
-        let _held = self.locks.lock(&name.bucket, &name.key).await;
+        let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
             let reading = self.peek(name).await?;
             let mut content = reading.content().clone();
             let stored = reading.stored;
-            lock::permit_removal(&stored.record, false, self.clock.now())?;
+            lock::permit_removal(&stored.record, false, self.state.clock.now())?;
             let keys = content.keys.as_ref().filter(|keys| matches!(keys.mode(), SseMode::S3 | SseMode::Kms));
             let keys = keys.ok_or_else(|| {
                 Error::request("The encryption type of the source object does not support changing its encryption.")
             })?;
-            let rewrapped = self.envelope.rewrap(caller, &name.bucket, &name.key, content.id, keys, &to).await?;
+            let rewrapped = self.state.envelope.rewrap(caller, &name.bucket, &name.key, content.id, keys, &to).await?;
             let info = EncryptionInfo::of(&rewrapped);
             content.keys = Some(rewrapped);
             let along = require_named(Batch::default(), &name.bucket, content.keys.as_ref());

@@ -152,8 +152,8 @@ impl Rig {
             tags: None,
             documents: Default::default(),
         };
-        self.engine.create_bucket(create).await.unwrap();
-        self.engine.put_versioning(&bucket(), versioning).await.unwrap();
+        self.engine.buckets().create(create).await.unwrap();
+        self.engine.bucket_settings().put_versioning(&bucket(), versioning).await.unwrap();
     }
 
     pub async fn put(&self, at: &str, body: impl Into<Bytes>) -> Result<StoredObject, Error> {
@@ -168,7 +168,7 @@ impl Rig {
     ) -> Result<StoredObject, Error> {
         let mut input = PutObject::new(bucket(), key(at), chunked(body.into(), 10_000));
         adjust(&mut input);
-        self.engine.put_object(&self.caller, input).await
+        self.engine.objects().put(&self.caller, input).await
     }
 
     pub async fn put_mode(&self, at: &str, body: Bytes, mode: Mode) -> StoredObject {
@@ -176,7 +176,7 @@ impl Rig {
     }
 
     pub async fn get(&self, input: GetObject) -> Result<GotObject, Error> {
-        self.engine.get_object(&self.caller, input).await
+        self.engine.objects().get(&self.caller, input).await
     }
 
     /// The whole body of a name, through to its clean end.
@@ -191,7 +191,7 @@ impl Rig {
 
     pub async fn delete(&self, name: ObjectName) -> Result<DeletedObject, Error> {
         let input = DeleteObject { name, conditions: DeleteConditions::default(), bypass_governance: false };
-        self.engine.delete_object(&input).await
+        self.engine.objects().delete(&input).await
     }
 
     /// Every byte that either store holds.

@@ -78,16 +78,16 @@ pub fn abort(at: &str, upload: UploadId) -> AbortMultipartUpload {
 impl Rig {
     pub async fn start(&self, at: &str, mode: Mode) -> UploadId {
         let input = CreateMultipartUpload { encryption: mode.request(), ..create(at) };
-        self.engine.create_multipart_upload(&self.caller, input).await.unwrap().id
+        self.engine.uploads().create(&self.caller, input).await.unwrap().id
     }
 
     pub async fn part(&self, at: &str, upload: UploadId, number: u16, body: Bytes) -> Result<UploadedPart, Error> {
-        self.engine.upload_part(&self.caller, part(at, upload, number, body)).await
+        self.engine.uploads().put_part(&self.caller, part(at, upload, number, body)).await
     }
 
     pub async fn part_mode(&self, at: &str, upload: UploadId, number: u16, body: Bytes, mode: Mode) -> UploadedPart {
         let input = UploadPart { customer_key: mode.customer_key(), ..part(at, upload, number, body) };
-        self.engine.upload_part(&self.caller, input).await.unwrap()
+        self.engine.uploads().put_part(&self.caller, input).await.unwrap()
     }
 
     pub async fn complete(
@@ -96,7 +96,7 @@ impl Rig {
         upload: UploadId,
         parts: Vec<CompletedPart>,
     ) -> Result<CompletedUpload, Error> {
-        self.engine.complete_multipart_upload(&self.caller, complete(at, upload, parts)).await
+        self.engine.uploads().complete(&self.caller, complete(at, upload, parts)).await
     }
 
     /// A whole upload of `bodies` as parts 1, 2, …
@@ -146,9 +146,9 @@ impl Rig {
     /// Sweeps everything at once and checks that only what records name is left.
     pub async fn sweep_and_check(&self) {
         let now = self.later();
-        self.engine.sweep_uploads(arqueta_model::Timestamp::from_millis(0)).await.unwrap();
-        self.engine.sweep_garbage(now).await.unwrap();
-        self.engine.sweep_orphans(now).await.unwrap();
+        self.engine.sweeper().uploads(arqueta_model::Timestamp::from_millis(0)).await.unwrap();
+        self.engine.sweeper().garbage(now).await.unwrap();
+        self.engine.sweeper().orphans(now).await.unwrap();
         self.assert_consistent().await;
         assert!(self.under(schema::GARBAGE).await == 0);
     }

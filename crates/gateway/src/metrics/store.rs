@@ -18,10 +18,14 @@ pub(super) struct StoreSpace(pub(super) Arc<Engine>, pub(super) Arc<Headroom>);
 impl Collector for StoreSpace {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Self(engine, room) = self;
-        let keys = engine.collected_bucket_keys();
+        let keys = engine.collector().collected();
         let reserve = if room.has_reserve() { room.limits().reserve } else { 0 };
         for (name, help, value) in [
-            ("storage_dead_bytes", "Stored bodies that no record names, as of the last sweep", engine.dead_bytes()),
+            (
+                "storage_dead_bytes",
+                "Stored bodies that no record names, as of the last sweep",
+                engine.sweeper().dead_bytes(),
+            ),
             ("bucket_keys_kept", "Wrapped bucket keys that the last collection kept", keys.kept),
             ("storage_reserve_bytes", "Space reserved for deletes on a full disk; 0 once given up", reserve),
             ("storage_low_water_bytes", "Free space below which new bodies are refused", room.limits().low_water),

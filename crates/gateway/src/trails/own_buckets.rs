@@ -76,13 +76,13 @@ impl Deliver for OwnBuckets {
             },
             ..PutObject::new(to.bucket.clone(), key, body)
         };
-        self.engine.put_object(&caller, put).await.map(drop).map_err(not_put)
+        self.engine.objects().put(&caller, put).await.map(drop).map_err(not_put)
     }
 }
 
 impl OwnBuckets {
     async fn bucket(&self, to: &Destination) -> Result<Arc<BucketRecord>, DeliveryError> {
-        self.engine.bucket(&to.bucket).await.map_err(not_put)
+        self.engine.buckets().get(&to.bucket).await.map_err(not_put)
     }
 
     /// CloudTrail itself, for the trail's account.

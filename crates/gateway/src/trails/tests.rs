@@ -67,7 +67,7 @@ impl House {
         let documents = open.then_some((BucketDocument::Policy, policy)).into_iter().collect();
         let (bucket, owner) = (name.parse().unwrap(), ACCOUNT.parse().unwrap());
         let create = CreateBucket { bucket, owner, object_lock: false, tags: None, documents };
-        self.buckets.engine.create_bucket(create).await.unwrap();
+        self.buckets.engine.buckets().create(create).await.unwrap();
     }
 }
 
@@ -93,7 +93,7 @@ impl Site for House {
     async fn read(&self, key: &str) -> Option<(Bytes, Vec<(String, String)>)> {
         let to = to("record-open");
         let name = ObjectName { bucket: to.bucket.clone(), key: key.parse().unwrap(), version: None };
-        let got = self.buckets.engine.get_object(&self.buckets.caller(&to), GetObject::new(name)).await.ok()?;
+        let got = self.buckets.engine.objects().get(&self.buckets.caller(&to), GetObject::new(name)).await.ok()?;
         let body = got.body.try_collect::<Vec<Bytes>>().await.unwrap().concat();
         Some((Bytes::from(body), got.info.metadata.0.into_iter().collect()))
     }

@@ -12,7 +12,7 @@ use super::{Call, Operations, bucket_name, fail};
 async fn require(ops: &Operations, bucket: &str) -> S3Result<()> {
     Call::current()?;
     let name = bucket_name(bucket)?;
-    ops.engine.bucket(&name).await.map(drop).map_err(|e| fail(&e, bucket, None))
+    ops.engine.buckets().get(&name).await.map(drop).map_err(|e| fail(&e, bucket, None))
 }
 
 /// GetBucketRequestPayment: the owner pays.

@@ -73,7 +73,7 @@ fn refuse_list(policy: Option<&AccessControlPolicy>, owner: &Owner) -> S3Result<
 
 async fn bucket_owner(ops: &Operations, bucket: &str) -> S3Result<Owner> {
     let name = bucket_name(bucket)?;
-    let record = ops.engine.bucket(&name).await.map_err(|e| fail(&e, bucket, None))?;
+    let record = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, bucket, None))?;
     Ok(fields::owner(&record.owner))
 }
 
@@ -120,7 +120,7 @@ async fn object_owner(
     uri: &http::Uri,
 ) -> S3Result<Owner> {
     let name = ObjectName { bucket: bucket_name(bucket)?, key: object_key(key)?, version: fields::version(version)? };
-    match ops.engine.object_tags(&name).await {
+    match ops.engine.objects().tags(&name).await {
         Ok(_) => bucket_owner(ops, bucket).await,
         Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, headers, uri).await),
     }
@@ -170,7 +170,7 @@ pub async fn get_bucket_ownership_controls(
 ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let bucket = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     if bucket.documents.contains_key(&BucketDocument::OwnershipControls) {
         let none = Error::NoSuchDocument(BucketDocument::OwnershipControls);
         return Err(fail(&none, &request.input.bucket, None));
@@ -210,7 +210,7 @@ pub async fn delete_bucket_ownership_controls(
 async fn mark_removed(ops: &Operations, bucket: &str, removed: bool) -> S3Result<()> {
     let name = bucket_name(bucket)?;
     let mark = removed.then(|| "removed".to_owned());
-    let kept = ops.engine.put_bucket_document(&name, BucketDocument::OwnershipControls, mark).await;
+    let kept = ops.engine.bucket_settings().put_document(&name, BucketDocument::OwnershipControls, mark).await;
     kept.map_err(|e| fail(&e, bucket, None))
 }
 

@@ -40,7 +40,7 @@ pub async fn get_object_attributes(
         conditions: Conditions::default(),
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
-    let found = match ops.engine.object_attributes(&call.caller, get).await {
+    let found = match ops.engine.objects().attributes(&call.caller, get).await {
         Ok(found) => found,
         Err(failure) => {
             return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);

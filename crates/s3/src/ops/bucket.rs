@@ -38,7 +38,8 @@ pub async fn list_buckets(
     let after = token.map(continue_after).transpose().map_err(|e| of_engine(&e))?;
     let page = ops
         .engine
-        .list_buckets(ListBuckets {
+        .buckets()
+        .list(ListBuckets {
             owner: account.clone(),
             prefix: input.prefix.clone().unwrap_or_default(),
             after,
@@ -159,7 +160,7 @@ pub async fn create_bucket(
         // A bucket made again as it is may pass in the first region; one made otherwise does not.
         return Err(fail(&arqueta_engine::Error::BucketAlreadyOwnedByYou, &input.bucket, None));
     }
-    ops.engine.create_bucket(create).await.map_err(|e| fail(&e, &input.bucket, None))?;
+    ops.engine.buckets().create(create).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(CreateBucketOutput {
         location: Some(format!("/{}", input.bucket)),
         bucket_arn: Some(format!("arn:aws:s3:::{}", input.bucket)),
@@ -211,7 +212,7 @@ pub async fn head_bucket(
 ) -> S3Result<S3Response<HeadBucketOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let bucket = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let mut answer = S3Response::new(HeadBucketOutput {
         bucket_region: Some(bucket.region.to_string()),
         bucket_arn: Some(format!("arn:aws:s3:::{name}")),
@@ -228,7 +229,7 @@ pub async fn delete_bucket(
 ) -> S3Result<S3Response<DeleteBucketOutput>> {
     let call = Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    ops.engine.delete_bucket(&name).await.map_err(|failure| match failure {
+    ops.engine.buckets().delete(&name).await.map_err(|failure| match failure {
         arqueta_engine::Error::BucketNotEmpty if call.names_versions() => s3_error!(
             BucketNotEmpty,
             "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
@@ -246,7 +247,7 @@ pub async fn get_bucket_location(
 ) -> S3Result<S3Response<GetBucketLocationOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let bucket = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let region = bucket.region.as_str();
     let location = (region != "us-east-1").then(|| BucketLocationConstraint::from(region.to_owned()));
     Ok(S3Response::new(GetBucketLocationOutput { location_constraint: location }))
@@ -259,7 +260,7 @@ pub async fn get_bucket_versioning(
 ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let bucket = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let bucket = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let status = match bucket.versioning {
         Versioning::Off => None,
         Versioning::Enabled => Some(BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED)),
@@ -294,6 +295,6 @@ pub async fn put_bucket_versioning(
         }
     };
     let name = bucket_name(&input.bucket)?;
-    ops.engine.put_versioning(&name, versioning).await.map_err(|e| fail(&e, &input.bucket, None))?;
+    ops.engine.bucket_settings().put_versioning(&name, versioning).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(PutBucketVersioningOutput::default()))
 }

@@ -40,7 +40,7 @@ pub async fn copy_object(
     let copy = decode(&mut request.input, &request.extensions, name)?;
     let written = copy.key.clone();
     let read = copy.source.name.clone();
-    let copied = match ops.engine.copy_object(&call.caller, copy).await {
+    let copied = match ops.engine.objects().copy(&call.caller, copy).await {
         Ok(copied) => copied,
         Err(failure) => {
             return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await);
@@ -122,7 +122,7 @@ pub async fn upload_part_copy(
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
     let read = part.source.name.clone();
-    let part = match ops.engine.upload_part_copy(&call.caller, part).await {
+    let part = match ops.engine.uploads().copy_part(&call.caller, part).await {
         Ok(part) => part,
         Err(failure) => {
             return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await);

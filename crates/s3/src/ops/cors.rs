@@ -19,7 +19,8 @@ pub async fn get_bucket_cors(
     let name = bucket_name(&request.input.bucket)?;
     let document = ops
         .engine
-        .bucket_document(&name, BucketDocument::Cors)
+        .bucket_settings()
+        .document(&name, BucketDocument::Cors)
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     let rules = from_document(&document).ok_or_else(|| s3_error!(InternalError))?;
@@ -44,7 +45,8 @@ pub async fn put_bucket_cors(
     let name = bucket_name(&request.input.bucket)?;
     let rules = decode(&request.input.cors_configuration.cors_rules)?;
     ops.engine
-        .put_bucket_document(&name, BucketDocument::Cors, Some(to_document(&rules)))
+        .bucket_settings()
+        .put_document(&name, BucketDocument::Cors, Some(to_document(&rules)))
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(PutBucketCorsOutput::default()))
@@ -100,7 +102,8 @@ pub async fn delete_bucket_cors(
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     ops.engine
-        .put_bucket_document(&name, BucketDocument::Cors, None)
+        .bucket_settings()
+        .put_document(&name, BucketDocument::Cors, None)
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(DeleteBucketCorsOutput::default()))

@@ -41,7 +41,7 @@ pub async fn delete_object(
         },
         bypass_governance: bypasses_governance(&request.headers),
     };
-    let gone = match ops.engine.delete_object(&delete).await {
+    let gone = match ops.engine.objects().delete(&delete).await {
         Ok(gone) => gone,
         Err(failure) => {
             let name = &delete.name;
@@ -89,7 +89,7 @@ pub async fn delete_objects(
     if record.is_none() && !deletes.is_empty() {
         return Err(fail(&arqueta_engine::Error::NoSuchBucket, &input.bucket, None));
     }
-    let mut results = ops.engine.delete_objects(&deletes).await.into_iter();
+    let mut results = ops.engine.objects().delete_all(&deletes).await.into_iter();
     let quiet = input.delete.quiet.unwrap_or(false);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for (object, verdict) in input.delete.objects.iter().zip(verdicts) {

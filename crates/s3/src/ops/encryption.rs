@@ -19,7 +19,7 @@ pub async fn get_bucket_encryption(
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     let (default, blocked) =
-        ops.engine.bucket_encryption(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+        ops.engine.bucket_settings().encryption(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let Some(default) = default else {
         return Err(s3_error!(
             ServerSideEncryptionConfigurationNotFoundError,
@@ -56,7 +56,11 @@ pub async fn put_bucket_encryption(
     call.tell("ServerSideEncryptionConfiguration", &input.server_side_encryption_configuration);
     let name = bucket_name(&input.bucket)?;
     let (default, blocked) = decode(&input.server_side_encryption_configuration)?;
-    ops.engine.put_bucket_encryption(&name, default, blocked).await.map_err(|e| fail(&e, &input.bucket, None))?;
+    ops.engine
+        .bucket_settings()
+        .put_encryption(&name, default, blocked)
+        .await
+        .map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(PutBucketEncryptionOutput::default()))
 }
 
@@ -114,7 +118,7 @@ pub async fn delete_bucket_encryption(
 ) -> S3Result<S3Response<DeleteBucketEncryptionOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    ops.engine.delete_bucket_encryption(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    ops.engine.bucket_settings().delete_encryption(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(DeleteBucketEncryptionOutput::default()))
 }
 
@@ -141,7 +145,7 @@ pub async fn update_object_encryption(
         key: wanted.kms_key_arn.clone(),
         bucket_key: wanted.bucket_key_enabled.unwrap_or(false),
     };
-    match ops.engine.update_object_encryption(&call.caller, &update).await {
+    match ops.engine.objects().update_encryption(&call.caller, &update).await {
         Ok(_) => Ok(S3Response::new(UpdateObjectEncryptionOutput::default())),
         Err(failure) => {
             let name = &update.name;

@@ -34,7 +34,7 @@ pub async fn get_bucket_lifecycle_configuration(
 ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let document = ops.engine.bucket_document(&name, BucketDocument::Lifecycle).await;
+    let document = ops.engine.bucket_settings().document(&name, BucketDocument::Lifecycle).await;
     let document = document.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let rules = Rules::from_document(&document).map_err(|e| of_engine(&e))?;
     Ok(S3Response::new(GetBucketLifecycleConfigurationOutput {
@@ -59,7 +59,8 @@ pub async fn put_bucket_lifecycle_configuration(
     let rules = decode(&configuration.rules)?;
     let name = bucket_name(&input.bucket)?;
     ops.engine
-        .put_bucket_document(&name, BucketDocument::Lifecycle, Some(rules.to_document()))
+        .bucket_settings()
+        .put_document(&name, BucketDocument::Lifecycle, Some(rules.to_document()))
         .await
         .map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(PutBucketLifecycleConfigurationOutput {
@@ -75,7 +76,8 @@ pub async fn delete_bucket_lifecycle(
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     ops.engine
-        .put_bucket_document(&name, BucketDocument::Lifecycle, None)
+        .bucket_settings()
+        .put_document(&name, BucketDocument::Lifecycle, None)
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
@@ -86,7 +88,7 @@ impl Operations {
     /// read where the bucket has no rules.
     pub(super) async fn expiration(&self, bucket: Option<&BucketRecord>, key: &ObjectKey) -> Option<String> {
         let bucket = bucket.filter(|bucket| bucket.documents.contains_key(&BucketDocument::Lifecycle))?;
-        match self.engine.expiry(bucket, key, self.calendar).await {
+        match self.engine.lifecycle().expiry(bucket, key, self.calendar).await {
             Ok(expiry) => expiry.map(|expiry| header(&expiry)),
             Err(error) => {
                 tracing::debug!(%error, bucket = %bucket.name, "when an object goes cannot be told");
@@ -102,7 +104,7 @@ impl Operations {
         key: &ObjectKey,
         upload: UploadId,
     ) -> (Option<Timestamp>, Option<String>) {
-        let rules = bucket.and_then(|bucket| self.engine.lifecycle_rules(bucket).ok().flatten());
+        let rules = bucket.and_then(|bucket| self.engine.lifecycle().rules(bucket).ok().flatten());
         let expiry = rules.and_then(|rules| rules.abort_expiry(key.as_str(), upload_started(upload), self.calendar));
         expiry.map(|expiry| (exact(expiry.at), expiry.rule)).unzip()
     }

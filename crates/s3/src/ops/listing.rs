@@ -107,7 +107,8 @@ pub async fn list_objects(
     let delimiter = present(input.delimiter.as_deref());
     let page = ops
         .engine
-        .list_objects(api::ListObjects {
+        .listing()
+        .objects(api::ListObjects {
             bucket: bucket_name(&input.bucket)?,
             prefix: input.prefix.clone().unwrap_or_default(),
             delimiter: delimiter.map(str::to_owned),
@@ -149,7 +150,8 @@ pub async fn list_objects_v2(
     };
     let page = ops
         .engine
-        .list_objects(api::ListObjects {
+        .listing()
+        .objects(api::ListObjects {
             bucket: bucket_name(&input.bucket)?,
             prefix: input.prefix.clone().unwrap_or_default(),
             delimiter: delimiter.map(str::to_owned),
@@ -189,7 +191,8 @@ pub async fn list_object_versions(
     let delimiter = present(input.delimiter.as_deref());
     let page = ops
         .engine
-        .list_object_versions(api::ListObjectVersions {
+        .listing()
+        .versions(api::ListObjectVersions {
             bucket: bucket_name(&input.bucket)?,
             prefix: input.prefix.clone().unwrap_or_default(),
             delimiter: delimiter.map(str::to_owned),

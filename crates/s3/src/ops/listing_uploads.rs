@@ -19,6 +19,7 @@ pub async fn list_parts(ops: &Operations, request: S3Request<ListPartsInput>) ->
     let after = input.part_number_marker.unwrap_or(0);
     let listed = ops
         .engine
+        .uploads()
         .list_parts(api::ListParts {
             bucket: bucket_name(&input.bucket)?,
             key: object_key(&input.key)?,
@@ -83,7 +84,7 @@ fn initiator(principal: &Principal) -> Initiator {
 async fn together(ops: &Operations, bucket: &BucketName, key: &str, id: &str) -> S3Result<UploadId> {
     let invalid = || invalid_argument("Invalid uploadId marker", "upload-id-marker", id);
     let (key, upload) = (key.parse().map_err(|_| invalid())?, id.parse().map_err(|_| invalid())?);
-    match ops.engine.is_upload_of(bucket, &key, upload).await.map_err(|e| of_engine(&e))? {
+    match ops.engine.uploads().is_upload_of(bucket, &key, upload).await.map_err(|e| of_engine(&e))? {
         true => Ok(upload),
         false => Err(invalid()),
     }
@@ -108,7 +109,8 @@ pub async fn list_multipart_uploads(
     };
     let page = ops
         .engine
-        .list_multipart_uploads(api::ListMultipartUploads {
+        .listing()
+        .uploads(api::ListMultipartUploads {
             bucket: bucket_name(&input.bucket)?,
             prefix: input.prefix.clone().unwrap_or_default(),
             delimiter: delimiter.map(str::to_owned),

@@ -22,7 +22,8 @@ pub async fn get_object_lock_configuration(
 ) -> S3Result<S3Response<GetObjectLockConfigurationOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let lock = ops.engine.object_lock(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let lock =
+        ops.engine.bucket_settings().object_lock(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let rule = lock.default.map(|default| {
         let (days, years) = match default.period {
             RetentionPeriod::Days(days) => (i32::try_from(days).ok(), None),
@@ -52,7 +53,7 @@ pub async fn put_object_lock_configuration(
     let configuration = configuration.ok_or_else(|| s3_error!(MissingRequestBodyError, "Request Body is empty"))?;
     call.tell("ObjectLockConfiguration", configuration);
     let lock = decode(configuration)?;
-    ops.engine.put_object_lock(&name, lock).await.map_err(|e| fail(&e, &input.bucket, None))?;
+    ops.engine.bucket_settings().put_object_lock(&name, lock).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(PutObjectLockConfigurationOutput::default()))
 }
 
@@ -89,7 +90,7 @@ pub async fn get_object_retention(
     Call::current()?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    match ops.engine.retention(&name).await {
+    match ops.engine.locks().retention(&name).await {
         Ok(found) => Ok(S3Response::new(GetObjectRetentionOutput {
             retention: Some(ObjectLockRetention {
                 mode: Some(ObjectLockRetentionMode::from_static(fields::mode_name(found.mode))),
@@ -126,7 +127,7 @@ pub async fn put_object_retention(
         let told = told.clone().into_iter().flatten();
         ops.permits_with(action, &name, told, &request.headers, &request.uri).await?;
     }
-    match ops.engine.put_retention(&name, retention, bypass).await {
+    match ops.engine.locks().put_retention(&name, retention, bypass).await {
         Ok(()) => Ok(S3Response::new(PutObjectRetentionOutput::default())),
         Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
     }
@@ -140,7 +141,7 @@ pub async fn get_object_legal_hold(
     Call::current()?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    match ops.engine.legal_hold(&name).await {
+    match ops.engine.locks().legal_hold(&name).await {
         Ok(hold) => Ok(S3Response::new(GetObjectLegalHoldOutput {
             legal_hold: Some(ObjectLockLegalHold {
                 status: Some(ObjectLockLegalHoldStatus::from_static(fields::hold_name(hold))),
@@ -163,7 +164,7 @@ pub async fn put_object_legal_hold(
     let hold = fields::legal_hold(Some(status.as_str())).map_err(|_| malformed())?.ok_or_else(malformed)?;
     let told = ("s3:object-lock-legal-hold".to_owned(), fields::hold_name(hold).to_owned());
     ops.permits_with(s3_actions::PUT_OBJECT_LEGAL_HOLD, &name, [told], &request.headers, &request.uri).await?;
-    match ops.engine.put_legal_hold(&name, hold).await {
+    match ops.engine.locks().put_legal_hold(&name, hold).await {
         Ok(()) => Ok(S3Response::new(PutObjectLegalHoldOutput::default())),
         Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
     }

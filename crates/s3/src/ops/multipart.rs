@@ -23,7 +23,8 @@ pub async fn create_multipart_upload(
     let input = &request.input;
     let created = ops
         .engine
-        .create_multipart_upload(&call.caller, create)
+        .uploads()
+        .create(&call.caller, create)
         .await
         .map_err(|e| fail(&e, &input.bucket, Some(&input.key)))?;
     let told = Told::of(created.encryption.as_ref());
@@ -94,7 +95,8 @@ pub async fn upload_part(
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
         body: fields::body(input.body.take()),
     };
-    let part = ops.engine.upload_part(&call.caller, part).await.map_err(|e| fail_upload(&e, &input.upload_id))?;
+    let part =
+        ops.engine.uploads().put_part(&call.caller, part).await.map_err(|e| fail_upload(&e, &input.upload_id))?;
     let mut output = UploadPartOutput { e_tag: Some(fields::etag(&part.etag)), ..UploadPartOutput::default() };
     set_checksum!(output, part.checksum);
     sse::tell!(output, Told::of(part.encryption.as_ref()));
@@ -125,7 +127,7 @@ pub async fn complete_multipart_upload(
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
     let (bucket, key) = (complete.bucket.clone(), complete.key.clone());
-    let stored = match ops.engine.complete_multipart_upload(&call.caller, complete).await {
+    let stored = match ops.engine.uploads().complete(&call.caller, complete).await {
         Ok(stored) => stored,
         Err(failure @ Error::NoSuchKey { .. }) => {
             return Err(ops.fail_object(&failure, &bucket, &key, &request.headers, &request.uri).await);
@@ -205,10 +207,15 @@ pub async fn abort_multipart_upload(
         if_started: input.if_match_initiated_time.as_ref().map(from_dto),
     };
     let (bucket, key, upload) = (abort.bucket.clone(), abort.key.clone(), abort.upload);
-    match ops.engine.abort_multipart_upload(abort).await {
+    match ops.engine.uploads().abort(abort).await {
         // It became an object, which stays: there is nothing to give up any more.
         Err(Error::NoSuchUpload)
-            if ops.engine.was_completed(&bucket, &key, upload).await.map_err(|e| crate::error::of_engine(&e))? => {}
+            if ops
+                .engine
+                .uploads()
+                .was_completed(&bucket, &key, upload)
+                .await
+                .map_err(|e| crate::error::of_engine(&e))? => {}
         outcome => outcome.map_err(|e| fail_upload(&e, &input.upload_id))?,
     }
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))

@@ -15,7 +15,8 @@ pub async fn get_bucket_policy(
     let name = bucket_name(&request.input.bucket)?;
     let policy = ops
         .engine
-        .bucket_document(&name, BucketDocument::Policy)
+        .bucket_settings()
+        .document(&name, BucketDocument::Policy)
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     let policy = ops.gate.shown_policy(&policy).await?;
@@ -31,10 +32,11 @@ pub async fn put_bucket_policy(
     let name = bucket_name(&request.input.bucket)?;
     let policy = std::mem::take(&mut request.input.policy);
     call.tell_policy(&policy);
-    let record = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let record = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let policy = ops.gate.check_policy(&policy, &record, &call.caller.identity).await?;
     ops.engine
-        .put_bucket_document(&name, BucketDocument::Policy, Some(policy))
+        .bucket_settings()
+        .put_document(&name, BucketDocument::Policy, Some(policy))
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(PutBucketPolicyOutput::default()))
@@ -48,7 +50,8 @@ pub async fn delete_bucket_policy(
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     ops.engine
-        .put_bucket_document(&name, BucketDocument::Policy, None)
+        .bucket_settings()
+        .put_document(&name, BucketDocument::Policy, None)
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(DeleteBucketPolicyOutput::default()))

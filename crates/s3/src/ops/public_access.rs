@@ -16,7 +16,7 @@ pub async fn get_public_access_block(
 ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let document = ops.engine.bucket_document(&name, BucketDocument::PublicAccessBlock).await;
+    let document = ops.engine.bucket_settings().document(&name, BucketDocument::PublicAccessBlock).await;
     let settings = PublicAccess::read(&document.map_err(|e| fail(&e, &request.input.bucket, None))?);
     Ok(S3Response::new(GetPublicAccessBlockOutput {
         public_access_block_configuration: Some(PublicAccessBlockConfiguration {
@@ -45,7 +45,8 @@ pub async fn put_public_access_block(
         restrict_buckets: asked.restrict_public_buckets.unwrap_or(false),
     };
     ops.engine
-        .put_bucket_document(&name, BucketDocument::PublicAccessBlock, Some(settings.document()))
+        .bucket_settings()
+        .put_document(&name, BucketDocument::PublicAccessBlock, Some(settings.document()))
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(PutPublicAccessBlockOutput::default()))
@@ -59,7 +60,8 @@ pub async fn delete_public_access_block(
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
     ops.engine
-        .put_bucket_document(&name, BucketDocument::PublicAccessBlock, None)
+        .bucket_settings()
+        .put_document(&name, BucketDocument::PublicAccessBlock, None)
         .await
         .map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(DeletePublicAccessBlockOutput::default()))
@@ -73,7 +75,7 @@ pub async fn get_bucket_policy_status(
 ) -> S3Result<S3Response<GetBucketPolicyStatusOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let record = ops.engine.bucket(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let record = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let missing = || error::of_engine(&arqueta_engine::Error::NoSuchDocument(BucketDocument::Policy));
     let policy = ops.gate.bucket_policy(&record)?.ok_or_else(missing)?;
     let is_public = policy.is_public && !PublicAccess::of(&record).restrict_buckets;

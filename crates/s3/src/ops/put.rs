@@ -28,7 +28,7 @@ pub async fn put_object(
     }
     put.checksum = checksum;
     let (bucket, key) = (put.bucket.clone(), put.key.clone());
-    match ops.engine.put_object(&call.caller, put).await {
+    match ops.engine.objects().put(&call.caller, put).await {
         Ok(stored) => {
             let mut output = encode(&stored);
             output.expiration = ops.expiration(call.bucket(), &key).await;

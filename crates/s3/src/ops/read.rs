@@ -101,7 +101,7 @@ pub async fn get_object(
     let call = Call::current()?;
     let reading = reading!(request);
     let (name, range) = (reading.name.clone(), reading.range);
-    let got = match ops.engine.get_object(&call.caller, reading).await {
+    let got = match ops.engine.objects().get(&call.caller, reading).await {
         Ok(got) => got,
         Err(failure) => {
             return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);
@@ -127,7 +127,7 @@ pub async fn head_object(
     let call = Call::current()?;
     let reading = reading!(request);
     let (name, range) = (reading.name.clone(), reading.range);
-    let info = match ops.engine.head_object(&call.caller, reading).await {
+    let info = match ops.engine.objects().head(&call.caller, reading).await {
         Ok(info) => info,
         Err(failure) => {
             return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);

@@ -33,7 +33,7 @@ pub async fn get_bucket_tagging(
 ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    let tags = ops.engine.bucket_tags(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    let tags = ops.engine.bucket_settings().tags(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(GetBucketTaggingOutput { tag_set: told(&tags) }))
 }
 
@@ -48,7 +48,7 @@ pub async fn put_bucket_tagging(
     let tags = Tags::of_bucket(pairs(set)?).map_err(|e| of_engine(&e))?;
     // An empty set is none.
     let tags = Some(tags).filter(|tags| !tags.is_empty());
-    ops.engine.put_bucket_tags(&name, tags).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    ops.engine.bucket_settings().put_tags(&name, tags).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     // The API Reference shows 200; the service answers 204.
     let mut answer = S3Response::new(PutBucketTaggingOutput::default());
     answer.extensions.insert(Status(StatusCode::NO_CONTENT));
@@ -62,7 +62,7 @@ pub async fn delete_bucket_tagging(
 ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
     Call::current()?;
     let name = bucket_name(&request.input.bucket)?;
-    ops.engine.put_bucket_tags(&name, None).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
+    ops.engine.bucket_settings().put_tags(&name, None).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
 }
 
@@ -78,7 +78,7 @@ pub async fn get_object_tagging(
     let call = Call::current()?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    match ops.engine.object_tags(&name).await {
+    match ops.engine.objects().tags(&name).await {
         Ok((tags, version)) => Ok(S3Response::new(GetObjectTaggingOutput {
             tag_set: told(&tags),
             version_id: call.names_versions().then(|| version.to_string()),
@@ -105,7 +105,7 @@ pub async fn put_object_tagging(
     };
     ops.permits_with(action, &name, condition::request_tags(&set), &request.headers, &request.uri).await?;
     let tags = Tags::of_object(set).map_err(|e| of_engine(&e))?;
-    match ops.engine.put_object_tags(&name, tags).await {
+    match ops.engine.objects().put_tags(&name, tags).await {
         Ok(version) => {
             let version_id = call.names_versions().then(|| version.to_string());
             Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
@@ -122,7 +122,7 @@ pub async fn delete_object_tagging(
     let call = Call::current()?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    match ops.engine.put_object_tags(&name, Tags::default()).await {
+    match ops.engine.objects().put_tags(&name, Tags::default()).await {
         Ok(version) => {
             let version_id = call.names_versions().then(|| version.to_string());
             Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))

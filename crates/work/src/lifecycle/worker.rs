@@ -117,7 +117,7 @@ impl Lifecycle {
         let until = midnight.since(self.on.clock.now());
         tokio::select! {
             () = self.on.clock.sleep(until) => {}
-            () = self.on.engine.lifecycle_changed() => self.on.clock.sleep(self.settings.settle.min(until)).await,
+            () = self.on.engine.lifecycle().changed() => self.on.clock.sleep(self.settings.settle.min(until)).await,
         }
     }
 
@@ -126,7 +126,7 @@ impl Lifecycle {
     /// # Errors
     /// [`Error`]; what was done stays done, and the next round goes on there.
     pub async fn round(&self) -> Result<Outcome, Error> {
-        let ruled = self.on.engine.buckets_with_lifecycle().await?;
+        let ruled = self.on.engine.lifecycle().buckets().await?;
         if ruled.is_empty() && self.on.meta.page(Scan::prefix(place::PLACES.as_bytes(), 1)).await?.is_empty() {
             // Nobody uses it: nothing is written, not even a lease.
             self.progress.finished_round(self.on.clock.now());
@@ -232,9 +232,9 @@ impl Lifecycle {
     ) -> Result<Step, Error> {
         let engine = &self.on.engine;
         Ok(match phase {
-            Phase::Noncurrents => engine.expire_noncurrents(pass, walk, from).await?,
-            Phase::Currents => engine.expire_currents(pass, from).await?,
-            Phase::Uploads => engine.expire_uploads(pass, from).await?,
+            Phase::Noncurrents => engine.lifecycle().expire_noncurrents(pass, walk, from).await?,
+            Phase::Currents => engine.lifecycle().expire_currents(pass, from).await?,
+            Phase::Uploads => engine.lifecycle().expire_uploads(pass, from).await?,
             Phase::Done => Step::default(),
         })
     }
@@ -247,7 +247,7 @@ impl Lifecycle {
             return;
         };
         let from = match place.phase {
-            Phase::Noncurrents => self.on.engine.first_version_of(pass, &next).unwrap_or(next),
+            Phase::Noncurrents => self.on.engine.lifecycle().first_version_of(pass, &next).unwrap_or(next),
             _ => next,
         };
         place.from = Some(ByteBuf::from(from.to_vec()));
