@@ -260,6 +260,10 @@ def test_requests_are_counted_by_operation_and_bytes(start):
 
     for operation, status, api in (("PutObject", 200, "s3"), ("GetObject", 200, "s3"), ("GetObject", 404, "s3"), ("ListKeys", 200, "aws")):
         assert grown(f'arqueta_http_requests_total{{api="{api}",operation="{operation}",status="{status}"}}') == 1, operation
+    # Both of GetObject, the refused one too; the buckets of one operation add up.
+    assert grown('arqueta_http_operation_seconds_count{api="s3",operation="GetObject"}') == 2
+    assert after['arqueta_http_operation_seconds_bucket{le="+Inf",api="s3",operation="GetObject"}'] == 2
+    assert 0 < after["arqueta_metadata_bytes"] < after["arqueta_disk_total_bytes"]
     assert 5000 <= grown('arqueta_http_received_bytes_total{api="s3"}') < 6000
     assert 5000 <= grown('arqueta_http_sent_bytes_total{api="s3"}') < 6000
     # Who goes away in the middle of a request is under way no more.

@@ -49,6 +49,14 @@ pub enum Error {
     /// The record is not what was written.
     #[error("the audit record was changed: {0} finding(s)")]
     Tampered(usize),
+    /// A gateway that was asked does not answer, or says that it is not well.
+    #[error("the gateway at {address} is not well: {said}")]
+    NotWell {
+        /// Its administration port.
+        address: std::net::SocketAddr,
+        /// What it said, or why it did not.
+        said: String,
+    },
     /// Standard output is gone or full.
     #[error("the output cannot be written")]
     Output(#[source] std::io::Error),

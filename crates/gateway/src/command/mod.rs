@@ -4,6 +4,8 @@ mod accounts;
 mod adopt;
 mod audit;
 mod check;
+mod generate;
+mod health;
 mod keys;
 mod operations;
 mod serve;
@@ -16,6 +18,8 @@ pub use accounts::AccountsArgs;
 pub use adopt::AdoptArgs;
 pub use audit::AuditArgs;
 pub use check::CheckArgs;
+pub use generate::{CompletionsArgs, ManPagesArgs};
+pub use health::HealthArgs;
 pub use keys::KeysArgs;
 
 /// An S3 endpoint that keeps every object sealed under your own keys, and can prove who used them.
@@ -49,6 +53,13 @@ pub enum Command {
     /// recorded, what it needs. One JSON object a line.
     #[command(hide = true)]
     Operations,
+    /// Ask a running gateway whether it is well; the exit status tells.
+    Health(Box<HealthArgs>),
+    /// Show what a shell needs to complete this command line: `arqueta completions bash`.
+    Completions(CompletionsArgs),
+    /// Write the manual pages of all commands into a folder. For packages.
+    #[command(hide = true)]
+    ManPages(ManPagesArgs),
     /// Show the accounts of a data folder, or create one.
     Accounts(Box<AccountsArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
@@ -75,6 +86,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Operations => operations::run(),
+        Command::Health(args) => health::run(*args),
+        Command::Completions(args) => generate::completions(&args),
+        Command::ManPages(args) => generate::man_pages(&args),
         Command::Accounts(args) => accounts::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),

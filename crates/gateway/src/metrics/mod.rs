@@ -42,6 +42,7 @@ pub struct Metrics {
     /// What every process has, by its usual names.
     usual: Registry,
     requests: Family<RequestLabels, Counter>,
+    operations: Family<OperationLabels, Histogram>,
     apis: [OfApi; 3],
     lost_lines: Arc<AtomicU64>,
 }
@@ -110,6 +111,12 @@ struct RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    api: &'static str,
+    operation: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ApiLabel {
     api: &'static str,
 }
@@ -147,6 +154,9 @@ impl Metrics {
         own.register("http_requests", "Requests answered, by edge, operation and status", requests.clone());
         let seconds = Family::<ApiLabel, Histogram>::new_with_constructor(latency as fn() -> Histogram);
         own.register("http_answer_seconds", "Time from a request's head to its answer's head", seconds.clone());
+        let operations = Family::<_, Histogram>::new_with_constructor(coarse as fn() -> Histogram);
+        let help = "Time from a request's head to its answer's head, by operation";
+        own.register("http_operation_seconds", help, operations.clone());
         let under_way = Family::<ApiLabel, Gauge>::default();
         own.register("http_requests_in_flight", "Requests whose answers are not out yet", under_way.clone());
         let received = Family::<ApiLabel, Counter>::default();
@@ -164,7 +174,7 @@ impl Metrics {
         });
         let lost_lines = Arc::default();
         own.register_collector(Box::new(LostLines(Arc::clone(&lost_lines))));
-        Self { own, usual: Registry::default(), requests, apis, lost_lines }
+        Self { own, usual: Registry::default(), requests, operations, apis, lost_lines }
     }
 
     #[cfg(test)]
@@ -182,6 +192,8 @@ impl Metrics {
         let operation = operation.unwrap_or("unknown");
         let labels = RequestLabels { api: api.name(), operation, status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
+        let labels = OperationLabels { api: api.name(), operation };
+        self.operations.get_or_create(&labels).observe(after.as_secs_f64());
         self.apis[api as usize].seconds.observe(after.as_secs_f64());
     }
 
@@ -216,6 +228,11 @@ impl Metrics {
 /// 100 µs to about 26 s.
 fn latency() -> Histogram {
     Histogram::new(exponential_buckets(0.0001, 2.0, 19))
+}
+
+/// 500 µs to 30 s. One such for each operation that was called: few buckets.
+fn coarse() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
 }
 
 /// Calls to the key service, by operation and outcome.

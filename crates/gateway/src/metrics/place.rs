@@ -1,7 +1,9 @@
 //! Connections and disk space.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -52,7 +54,9 @@ pub(super) struct Disk(pub(super) PathBuf);
 impl Collector for Disk {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Ok(space) = Space::of(&self.0) else { return Ok(()) };
+        let files = ["meta.redb", "meta.journal"].map(|name| allocated(&self.0.join(name)).unwrap_or(0));
         for (name, help, value) in [
+            ("metadata_bytes", "Space on the disk of the metadata and its journal", files.iter().sum()),
             ("disk_free_bytes", "Free space of the file system under the data folder", space.free),
             ("disk_total_bytes", "Size of the file system under the data folder", space.total),
         ] {
@@ -61,6 +65,16 @@ impl Collector for Disk {
         }
         Ok(())
     }
+}
+
+/// What a file, or the files of a folder, take of the disk.
+fn allocated(path: &Path) -> io::Result<u64> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_dir() {
+        // st_blocks counts in units of 512 bytes, whatever the file system's are (stat(2)).
+        return Ok(found.blocks() * 512);
+    }
+    std::fs::read_dir(path)?.map(|entry| Ok(entry?.metadata()?.blocks() * 512)).sum()
 }
 
 /// Lines of the request log that could not be written.

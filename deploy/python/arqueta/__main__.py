@@ -1,0 +1,5 @@
+"""`python -m arqueta`."""
+
+from arqueta import main
+
+main()
