@@ -3,10 +3,9 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::Cli;
 use crate::Error;
 
 /// Options of `arqueta completions`.
@@ -23,13 +22,13 @@ pub struct ManPagesArgs {
     folder: PathBuf,
 }
 
-/// Shows what a shell needs to complete the command line.
+/// Shows what a shell needs to complete a command line.
 ///
 /// # Errors
 /// [`Error::Output`].
-pub fn completions(args: &CompletionsArgs) -> Result<(), Error> {
+pub fn completions(args: &CompletionsArgs, mut line: Command) -> Result<(), Error> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "arqueta", &mut script);
+    clap_complete::generate(args.shell, &mut line, "arqueta", &mut script);
     io::stdout().write_all(&script).map_err(Error::Output)
 }
 
@@ -37,6 +36,6 @@ pub fn completions(args: &CompletionsArgs) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Output`].
-pub fn man_pages(args: &ManPagesArgs) -> Result<(), Error> {
-    clap_mangen::generate_to(Cli::command(), &args.folder).map_err(Error::Output)
+pub fn man_pages(args: &ManPagesArgs, line: Command) -> Result<(), Error> {
+    clap_mangen::generate_to(line, &args.folder).map_err(Error::Output)
 }

@@ -10,7 +10,7 @@ mod keys;
 mod operations;
 mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::ServeArgs;
 use crate::{Error, hardening};
@@ -87,8 +87,8 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         }
         Command::Operations => operations::run(),
         Command::Health(args) => health::run(*args),
-        Command::Completions(args) => generate::completions(&args),
-        Command::ManPages(args) => generate::man_pages(&args),
+        Command::Completions(args) => generate::completions(&args, Cli::command()),
+        Command::ManPages(args) => generate::man_pages(&args, Cli::command()),
         Command::Accounts(args) => accounts::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),
