@@ -58,9 +58,8 @@ impl<S: MetaStore> Authentic<S> {
             scan.start = [&last.key[..], &[0]].concat().into();
             let mut batch = Batch::default();
             for Entry { key, value } in page {
-                let Some(value) = value.filter(|value| !self.is_bare(&key) && self.open(&key, value).is_none()) else {
-                    continue;
-                };
+                let untagged = |value: &Bytes| !self.is_bare(&key) && self.open(&key, value.clone()).is_none();
+                let Some(value) = value.filter(untagged) else { continue };
                 let tagged = self.tagged(&key, &value);
                 batch = batch.unchanged(key.clone(), Some(value)).put(key, tagged);
                 adopted += 1;
@@ -92,12 +91,25 @@ impl<S: MetaStore> Authentic<S> {
     }
 
     /// The value of a stored one, if it is authentic.
-    fn open(&self, key: &[u8], stored: &Bytes) -> Option<Bytes> {
+    fn open(&self, key: &[u8], mut stored: Bytes) -> Option<Bytes> {
         if self.is_bare(key) {
-            return Some(stored.clone());
+            return Some(stored);
         }
         let (value, tag) = stored.split_last_chunk::<TAG>()?;
-        same(&self.tag(key, value), tag).then(|| stored.slice(..value.len()))
+        if !same(&self.tag(key, value), tag) {
+            return None;
+        }
+        stored.truncate(value.len());
+        Some(stored)
+    }
+
+    /// Puts the value of an entry in the place of what is stored.
+    fn opened(&self, entry: &mut Entry) {
+        let cause = if entry.value.is_some() { Cause::Forged } else { Cause::Decayed };
+        entry.value = entry.value.take().and_then(|stored| self.open(&entry.key, stored));
+        if entry.value.is_none() {
+            self.damages.note(&entry.key, cause);
+        }
     }
 
     /// What is asked of the inner store.
@@ -109,7 +121,7 @@ impl<S: MetaStore> Authentic<S> {
             }
             Precondition::Damaged(key) => match self.inner.get(&key).await {
                 Err(Error::Damaged { .. }) => Precondition::Damaged(key),
-                Ok(Some(stored)) if self.open(&key, &stored).is_none() => {
+                Ok(Some(stored)) if self.open(&key, stored.clone()).is_none() => {
                     Precondition::Unchanged { key, value: Some(stored) }
                 }
                 Ok(_) => return Err(Error::Conflict),
@@ -147,7 +159,7 @@ impl<S: MetaStore> MetaStore for Authentic<S> {
             stored => stored?,
         };
         let Some(stored) = stored else { return Ok(None) };
-        let value = self.open(key, &stored);
+        let value = self.open(key, stored);
         if value.is_none() {
             self.damages.note(key, Cause::Forged);
         }
@@ -156,14 +168,14 @@ impl<S: MetaStore> MetaStore for Authentic<S> {
 
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         let mut page = self.inner.page(scan).await?;
-        for Entry { key, value } in &mut page {
-            let cause = if value.is_some() { Cause::Forged } else { Cause::Decayed };
-            *value = value.as_ref().and_then(|stored| self.open(key, stored));
-            if value.is_none() {
-                self.damages.note(key, cause);
-            }
-        }
+        page.iter_mut().for_each(|entry| self.opened(entry));
         Ok(page)
+    }
+
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        let mut pages = self.inner.pages(scans).await?;
+        pages.iter_mut().flatten().for_each(|entry| self.opened(entry));
+        Ok(pages)
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), Error> {

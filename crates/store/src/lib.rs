@@ -33,6 +33,7 @@ mod authentic;
 mod blob;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod copies;
 mod damages;
 mod database;
 #[cfg(any(test, feature = "testing"))]

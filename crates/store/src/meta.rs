@@ -152,6 +152,27 @@ pub trait MetaStore: Send + Sync {
     /// limit.
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error>;
 
+    /// Several pages from one snapshot, in the order asked for.
+    ///
+    /// As provided, they are read until two readings are the same; of keys that never rest the last
+    /// one is returned. Adapters read them at once.
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        const PATIENCE: usize = 16;
+        let mut seen = None;
+        for _ in 0..PATIENCE {
+            let mut pages = Vec::with_capacity(scans.len());
+            for scan in &scans {
+                pages.push(self.page(scan.clone()).await?);
+            }
+            let rests = scans.len() < 2 || seen.as_ref() == Some(&pages);
+            seen = Some(pages);
+            if rests {
+                break;
+            }
+        }
+        Ok(seen.unwrap_or_default())
+    }
+
     /// [`MetaStore::page`] for who cannot go on past a damaged record.
     ///
     /// # Errors
@@ -188,6 +209,9 @@ impl<S: MetaStore + ?Sized> MetaStore for &S {
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         (**self).page(scan).await
     }
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        (**self).pages(scans).await
+    }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         (**self).commit(batch).await
     }
@@ -206,6 +230,9 @@ impl<S: MetaStore + ?Sized> MetaStore for Arc<S> {
     }
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         (**self).page(scan).await
+    }
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        (**self).pages(scans).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         (**self).commit(batch).await

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::RwLock;
 
+use crate::copies::Copies;
 use crate::group::{Apply, Committer, Request};
 use crate::{Batch, Change, Entry, Error, MetaStore, Position, Precondition, Scan, Write, record};
 use arqueta_journal::OsDisk;
@@ -113,10 +114,11 @@ fn page(database: &sled::Db, scan: &Scan) -> Result<Vec<Entry>, Error> {
         return Ok(Vec::new());
     }
     let end = scan.end.as_ref().map_or_else(|| vec![PAIR + 1], |end| pair_key(end));
+    let mut copies = Copies::of(scan.limit);
     let pairs = database.range(pair_key(&scan.start)..end).take(scan.limit).map(|pair| {
         let (key, found) = pair?;
-        let key = Bytes::copy_from_slice(&key[1..]);
-        let value = record::decode(&key, &found).ok().map(Bytes::copy_from_slice);
+        let key = copies.copy(&key[1..]);
+        let value = record::decode(&key, &found).ok().map(|body| copies.copy(body));
         Ok(Entry { key, value })
     });
     pairs.collect()
@@ -144,6 +146,11 @@ impl MetaStore for SledStore {
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         let database = self.database.read().await;
         guarded(|| Ok(page(&database, &scan)))?
+    }
+
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        let database = self.database.read().await;
+        guarded(|| Ok(scans.iter().map(|scan| page(&database, scan)).collect()))?
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), Error> {

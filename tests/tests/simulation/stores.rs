@@ -52,6 +52,9 @@ impl<S: MetaStore> MetaStore for InTurn<S> {
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         run(&self.turns, Step::Read, self.inner.page(scan)).await
     }
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        run(&self.turns, Step::Read, self.inner.pages(scans)).await
+    }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         run(&self.turns, Step::Commit, self.inner.commit(batch)).await
     }

@@ -264,8 +264,13 @@ async fn pages_are_snapshots(store: Arc<impl MetaStore + 'static>) {
         }
     });
     let mut last = Bytes::new();
+    let one = |key: &str| Scan { start: bytes(key), end: None, limit: 1 };
     while !writer.is_finished() {
         let seen: Vec<Bytes> = page(&*store, everything(2)).await.into_iter().map(|(_, value)| value).collect();
+        let apart = store.pages(vec![one("right"), one("left")]).await.expect("pages of a healthy store read");
+        let [right, left] = &apart[..] else { panic!("as many pages as asked for") };
+        let values = |page: &[Entry]| page.iter().map(|entry| entry.value.clone()).collect::<Vec<_>>();
+        assert_eq!(values(left), values(right), "two pages mix two states");
         if let [left, right] = &seen[..] {
             assert_eq!(left, right, "a page mixes two states");
             assert!(*left >= last, "a later page shows an earlier state");

@@ -23,7 +23,7 @@ impl<S> Counting<S> {
         Self { inner, reads: Arc::default(), writes: Arc::default(), bytes: Arc::default() }
     }
 
-    /// Calls of `get`, `page`, `changes`, `read` and `list`.
+    /// Calls of `get`, `page`, `pages`, `changes`, `read` and `list`.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
@@ -59,6 +59,9 @@ impl<S: MetaStore> MetaStore for Counting<S> {
     }
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         self.reading().page(scan).await
+    }
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        self.reading().pages(scans).await
     }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.writing().commit(batch).await

@@ -87,6 +87,9 @@ impl<S: MetaStore> MetaStore for Faulty<S> {
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         self.run(self.inner.page(scan)).await
     }
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        self.run(self.inner.pages(scans)).await
+    }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.run(self.inner.commit(batch)).await
     }

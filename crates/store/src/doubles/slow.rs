@@ -44,6 +44,10 @@ impl<S: MetaStore> MetaStore for Slow<S> {
         self.delay.pass().await;
         self.inner.page(scan).await
     }
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        self.delay.pass().await;
+        self.inner.pages(scans).await
+    }
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.delay.pass().await;
         self.inner.commit(batch).await

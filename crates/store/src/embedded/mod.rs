@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, TableDefinition};
 
+use crate::copies::Copies;
 use crate::database::Databases;
 use crate::embedded::commit::Writer;
 use crate::embedded::failure::Failure;
@@ -261,11 +262,11 @@ impl Snapshot {
             Some(end) => self.pairs.range::<&[u8]>(start..&end[..])?,
             None => self.pairs.range::<&[u8]>(start..)?,
         };
-        let mut page = Vec::with_capacity(scan.limit.min(1024));
+        let (mut page, mut copies) = (Vec::with_capacity(scan.limit.min(1024)), Copies::of(scan.limit));
         for pair in range.take(scan.limit) {
             let (key, found) = pair?;
-            let body = record::decode(key.value(), found.value()).ok().map(Bytes::copy_from_slice);
-            page.push(Entry { key: Bytes::copy_from_slice(key.value()), value: body });
+            let (key, body) = (key.value(), record::decode(key.value(), found.value()).ok());
+            page.push(Entry { key: copies.copy(key), value: body.map(|body| copies.copy(body)) });
         }
         Ok(page)
     }
@@ -301,6 +302,11 @@ impl MetaStore for RedbStore {
 
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
         self.read(|snapshot| failure::guarded(|| snapshot.page(&scan))).await
+    }
+
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        let pages = |snapshot: &Snapshot| scans.iter().map(|scan| snapshot.page(scan)).collect();
+        self.read(|snapshot| failure::guarded(|| pages(snapshot))).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), Error> {

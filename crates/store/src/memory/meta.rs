@@ -48,6 +48,13 @@ impl State {
         if self.damaged.contains(key) { Err(Error::record(key)) } else { Ok(self.pairs.get(key)) }
     }
 
+    fn page(&self, scan: &Scan) -> Vec<Entry> {
+        let from = self.pairs.range::<[u8], _>((Bound::Included(&scan.start[..]), Bound::Unbounded));
+        let within = from.take_while(|(key, _)| scan.end.as_ref().is_none_or(|end| *key < end));
+        let entry = |(key, _): (&Bytes, _)| Entry { key: key.clone(), value: self.value(key).ok().flatten().cloned() };
+        within.take(scan.limit).map(entry).collect()
+    }
+
     fn holds(&self, precondition: &Precondition) -> Result<bool, Error> {
         Ok(match precondition {
             Precondition::Unchanged { key, value } => self.value(key)? == value.as_ref(),
@@ -85,11 +92,12 @@ impl MetaStore for MemoryMeta {
     }
 
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
+        Ok(self.state.read().await.page(&scan))
+    }
+
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
         let state = self.state.read().await;
-        let from = state.pairs.range((Bound::Included(scan.start), Bound::Unbounded));
-        let within = from.take_while(|(key, _)| scan.end.as_ref().is_none_or(|end| *key < end));
-        let entry = |(key, _): (&Bytes, _)| Entry { key: key.clone(), value: state.value(key).ok().flatten().cloned() };
-        Ok(within.take(scan.limit).map(entry).collect())
+        Ok(scans.iter().map(|scan| state.page(scan)).collect())
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
