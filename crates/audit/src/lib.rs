@@ -53,4 +53,4 @@ pub use json_lines::{
     prune, verify,
 };
 pub use sink::{AuditSink, Lenient};
-pub use told::{Journaled, Outbox, Told, begin, call, carried};
+pub use told::{Journaled, Outbox, Told, begin, begin_all, call, carried};

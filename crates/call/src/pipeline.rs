@@ -79,6 +79,14 @@ impl Recorder {
         }
     }
 
+    /// As [`Recorder::announce`], of a change on objects that it takes several events to tell.
+    ///
+    /// # Errors
+    /// As [`Recorder::announce`].
+    pub fn begin(&self, events: Vec<Event>) -> Result<(), arqueta_audit::Error> {
+        arqueta_audit::begin_all(events).map(drop)
+    }
+
     /// Makes the events of a call durable.
     ///
     /// # Errors

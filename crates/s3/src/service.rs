@@ -121,8 +121,9 @@ impl S3Edge {
         let public_access = config.block_public_access.then_some(PublicAccess::BLOCKED);
         let service = |guarded: bool| {
             let region = config.region.clone();
-            let operations = Operations::new(Arc::clone(&engine), Arc::clone(&gate), region, public_access)
-                .by(Calendar::of_days(config.lifecycle_day));
+            let operations =
+                Operations::new(Arc::clone(&engine), Arc::clone(&gate), region, recorder.clone(), public_access)
+                    .by(Calendar::of_days(config.lifecycle_day));
             let mut builder = S3ServiceBuilder::new(operations);
             builder.set_config(Arc::clone(&settings) as Arc<_>);
             builder.set_host(hosts.clone());

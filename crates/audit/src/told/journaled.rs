@@ -30,16 +30,16 @@ impl AuditSink for Journaled {
     /// there for readers when this returns, and durable soon after: until then its row is. Every other
     /// one is durable.
     async fn append(&self, event: Event) -> Result<(), Error> {
-        let telling = scope::current().filter(|telling| telling.has_carried(&event));
-        let Some(telling) = telling else { return self.lines.append(event).await };
+        let carried = scope::current().and_then(|telling| Some((telling.carried(&event)?, telling)));
+        let Some((at, telling)) = carried else { return self.lines.append(event).await };
         // Copies for other accounts, and what an error says, no row has.
         let in_row = event.error_code.is_none() && event.shared_event_id.is_none();
         if in_row && self.lines.healthy().is_ok() {
             let durable = self.lines.append_early(event).await?;
-            telling.tell(Some(durable));
+            telling.tell(at, Some(durable));
         } else {
             self.lines.append(event).await?;
-            telling.tell(None);
+            telling.tell(at, None);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What becomes of the rows: away once the record has the call's event, an event of their own where
 //! it never came.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arqueta_store::{Batch, MetaStore, Scan};
@@ -125,7 +125,7 @@ impl Outbox {
             return Ok(0);
         }
         let recorded = recorded(record, &found).await?;
-        let (needless, mut open): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| recorded.contains(&row.of));
+        let (needless, mut open): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| recorded.contains(&row.key));
         let restored = open.len();
         // The last one is the next one.
         open.sort_by_cached_key(|row| std::cmp::Reverse(parsed(row).map(|event| event.event_time)));
@@ -172,17 +172,22 @@ async fn told(record: &JsonLines, row: &Row) -> Result<(), Error> {
     }
 }
 
-/// Of these rows, request and name of those that the record tells.
-async fn recorded(record: &JsonLines, rows: &[Row]) -> Result<HashSet<(String, String)>, Error> {
+/// Of these rows, the keys of those that the record tells.
+async fn recorded(record: &JsonLines, rows: &[Row]) -> Result<HashSet<Bytes>, Error> {
     let days = rows.iter().filter_map(parsed).filter_map(|event| event.event_time.get(..10).map(str::to_owned));
     let first = days.min().unwrap_or_default();
     let folder = record.folder().to_owned();
-    let mut missing: HashSet<_> = rows.iter().map(|row| row.of.clone()).collect();
+    let mut missing: HashMap<_, Vec<Row>> = HashMap::new();
+    for row in rows {
+        missing.entry(row.of.clone()).or_default().push(row.clone());
+    }
     let read = move || {
         let mut recorded = HashSet::new();
         for entry in Entries::since_day(folder, &first)? {
             if let Entry::Event(event) = entry? {
-                recorded.extend(missing.take(&(event.request_id, event.event_name)));
+                let of = (event.request_id.clone(), event.event_name.clone());
+                let rows = missing.get(&of).into_iter().flatten();
+                recorded.extend(rows.filter(|row| row.is_of(&event)).map(|row| row.key.clone()));
             }
         }
         Ok(recorded)

@@ -22,9 +22,9 @@ enum State {
     #[default]
     Silent,
     /// Something is; no commit is known to have carried it. How many are under way that do.
-    Begun(Row, usize),
+    Begun(Arc<[Row]>, usize),
     /// A commit has.
-    Carried(Carried),
+    Carried(Vec<Carried>),
 }
 
 /// Runs a call: what it begins and what it commits belong together.
@@ -50,13 +50,24 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
 /// [`Error::Io`] for an event that is too large.
 pub fn begin(event: Event) -> Result<bool, Error> {
     let Some(telling) = current() else { return Ok(false) };
-    let row = Row::of(event)?;
-    let mut state = telling.state();
-    if matches!(*state, State::Silent) {
-        *state = State::Begun(row, 0);
-    }
+    telling.begin([Row::of(event)?].into());
     Ok(true)
 }
+
+/// As [`begin`], of a call that it takes several events to tell ([`Event::in_pieces`]). Where they are
+/// more than [`PIECES`] nothing is begun, and the call's answer waits for the record's files.
+///
+/// # Errors
+/// [`Error::Io`] for an event that is too large.
+pub fn begin_all(events: Vec<Event>) -> Result<bool, Error> {
+    let Some(telling) = current().filter(|_| (1..=PIECES).contains(&events.len())) else { return Ok(false) };
+    let of = if events.len() > 1 { Row::of_piece } else { Row::of };
+    telling.begin(events.into_iter().map(of).collect::<Result<_, _>>()?);
+    Ok(true)
+}
+
+/// Most events that a commit carries: together they are at most a mebibyte of the journal.
+const PIECES: usize = 4;
 
 pub(crate) fn current() -> Option<Arc<Telling>> {
     CALL.try_with(Arc::clone).ok()
@@ -67,40 +78,49 @@ impl Telling {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn begin(&self, rows: Arc<[Row]>) {
+        let mut state = self.state();
+        if matches!(*state, State::Silent) {
+            *state = State::Begun(rows, 0);
+        }
+    }
+
     /// What the next commit has to carry. Commits at the same time all do, until one succeeded.
-    pub(crate) fn row(&self, outbox: &Arc<Outbox>) -> Option<Row> {
+    pub(crate) fn rows(&self, outbox: &Arc<Outbox>) -> Option<Arc<[Row]>> {
         self.1.get_or_init(|| Arc::clone(outbox));
         match &mut *self.state() {
-            State::Begun(row, under_way) => {
+            State::Begun(rows, under_way) => {
                 *under_way += 1;
-                Some(row.clone())
+                Some(Arc::clone(rows))
             }
             _ => None,
         }
     }
 
-    /// Such a commit is over; if it is durable, so is the row.
-    pub(crate) fn carry(&self, row: Row, durable: bool) {
+    /// Such a commit is over; if it is durable, so are the rows.
+    pub(crate) fn carry(&self, durable: bool) {
         let mut state = self.state();
-        if let State::Begun(_, under_way) = &mut *state {
+        if let State::Begun(rows, under_way) = &mut *state {
             *under_way = under_way.saturating_sub(1);
             if durable {
-                *state = State::Carried(Carried::new(row));
+                *state = State::Carried(carried_in(rows));
             }
         }
     }
 
-    /// Whether the beginning of what `event` tells is durable.
-    pub(crate) fn has_carried(&self, event: &Event) -> bool {
-        match &*self.state() {
-            State::Carried(carried) => carried.row.is_of(event),
-            _ => false,
-        }
+    /// Which of the durable rows is the beginning of what `event` tells; one that no event was told
+    /// for yet, if there is one.
+    pub(crate) fn carried(&self, event: &Event) -> Option<usize> {
+        let State::Carried(carried) = &*self.state() else { return None };
+        let of = |told: bool| carried.iter().position(|carried| carried.told == told && carried.row.is_of(event));
+        of(false).or_else(|| of(true))
     }
 
-    /// An event of the call is durable, or will be when `written` says so.
-    pub(crate) fn tell(&self, written: Option<oneshot::Receiver<Result<(), Error>>>) {
-        if let State::Carried(carried) = &mut *self.state() {
+    /// The event of the row at `at` is durable, or will be when `written` says so.
+    pub(crate) fn tell(&self, at: usize, written: Option<oneshot::Receiver<Result<(), Error>>>) {
+        if let State::Carried(carried) = &mut *self.state()
+            && let Some(carried) = carried.get_mut(at)
+        {
             carried.told = true;
             carried.written.extend(written);
         }
@@ -114,11 +134,15 @@ impl Drop for Telling {
         let left = match state {
             State::Carried(carried) => carried,
             // Given up while a commit was under way: it may have happened.
-            State::Begun(row, under_way) if under_way > 0 => Carried::new(row),
+            State::Begun(rows, under_way) if under_way > 0 => carried_in(&rows),
             _ => return,
         };
         if let Some(outbox) = self.1.get() {
-            outbox.leave(left);
+            left.into_iter().for_each(|carried| outbox.leave(carried));
         }
     }
+}
+
+fn carried_in(rows: &[Row]) -> Vec<Carried> {
+    rows.iter().cloned().map(Carried::new).collect()
 }

@@ -37,21 +37,25 @@ impl<S: MetaStore> MetaStore for Told<S> {
         self.inner.page(scan).await
     }
 
+    async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
+        self.inner.pages(scans).await
+    }
+
     async fn commit(&self, mut batch: Batch) -> Result<(), Error> {
         if batch.writes.is_empty() {
             return self.inner.commit(batch).await;
         }
         let telling = scope::current();
-        let row = telling.as_ref().and_then(|telling| telling.row(&self.outbox));
-        if let Some(row) = &row {
+        let rows = telling.as_ref().and_then(|telling| telling.rows(&self.outbox));
+        for row in rows.iter().flat_map(|rows| &**rows) {
             batch = batch.put(row.key.clone(), row.line.clone());
         }
         // Not lost if this is given up in the middle: the next start finds the rows needless.
         let needless = self.outbox.needless();
         batch = needless.iter().cloned().fold(batch, Batch::delete);
         let outcome = self.inner.commit(batch).await;
-        if let Some((telling, row)) = telling.zip(row) {
-            telling.carry(row, outcome.is_ok());
+        if let Some((telling, _)) = telling.zip(rows) {
+            telling.carry(outcome.is_ok());
         }
         if outcome.is_err() {
             self.outbox.keep(needless);

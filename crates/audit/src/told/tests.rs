@@ -184,6 +184,70 @@ async fn a_start_tells_what_the_record_lacks_and_nothing_twice() {
     assert_eq!(world.recorded(), [("Known".to_owned(), true), ("Lost".to_owned(), false)]);
 }
 
+/// The events of a call on more objects than fit into one.
+fn pieces() -> Vec<Event> {
+    let mut whole = event("DeleteObjects");
+    let object = |key: u32| crate::Resource {
+        account_id: String::new(),
+        kind: crate::Resource::S3_OBJECT.to_owned(),
+        arn: format!("arn:aws:s3:::bucket/{}{key}", "x".repeat(7_000)),
+    };
+    whole.resources = (0..12).map(object).collect();
+    whole.in_pieces()
+}
+
+#[tokio::test]
+async fn a_call_of_several_events_carries_each_and_each_is_relieved_for_itself() {
+    let world = world().await;
+    let begun = pieces();
+    assert_eq!(begun.len(), 2);
+    call(async {
+        assert!(begin_all(begun.clone()).unwrap());
+        world.change().await.unwrap();
+        assert_eq!(world.rows().await, 2, "in the batch of the change");
+        world.sink.append(ended(&begun[1])).await.unwrap();
+        world.sink.append(ended(&begun[0])).await.unwrap();
+    })
+    .await;
+    world.tidy().await;
+    let told = [("DeleteObjects".to_owned(), true), ("DeleteObjects".to_owned(), true)];
+    assert_eq!((world.rows().await, world.recorded()), (0, told.to_vec()));
+
+    // One of them is lost: the other does not stand for it, neither at once nor after a start.
+    for restarted in [false, true] {
+        let mut world = self::world().await;
+        let begun = pieces();
+        call(async {
+            begin_all(begun.clone()).unwrap();
+            world.change().await.unwrap();
+            world.sink.append(ended(&begun[1])).await.unwrap();
+        })
+        .await;
+        if restarted {
+            let (again, restored) = world.again().await;
+            assert_eq!(restored, 1);
+            world = again;
+        }
+        world.tidy().await;
+        let mut entries = Entries::open(world.folder.path(), None).unwrap().skip(1);
+        let Some(Ok(Entry::Event(last))) = entries.next() else { panic!("the lost one is told") };
+        assert!(last.lacks_outcome() && last.resources == begun[0].resources);
+        assert_eq!((world.rows().await, entries.count()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn more_events_than_a_commit_should_carry_wait_for_the_files() {
+    let world = world().await;
+    let many: Vec<_> = (0..3).flat_map(|_| pieces()).collect();
+    call(async {
+        assert!(!begin_all(many.clone()).unwrap() && !begin_all(Vec::new()).unwrap_or(true));
+        world.change().await.unwrap();
+        assert_eq!(world.rows().await, 0);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_refused_commit_leaves_nothing_and_the_next_one_carries() {
     let world = world().await;

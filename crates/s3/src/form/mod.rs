@@ -172,7 +172,7 @@ impl Forms {
             version_2::refuse_write(headers, bucket.as_deref())?;
         }
         auth::require_owner("x-amz-expected-bucket-owner", headers, bucket.as_deref())?;
-        self.recorder.announce(exchange).await?;
+        self.recorder.begin(exchange)?;
         exchange.admit();
         Ok(())
     }

@@ -89,6 +89,9 @@ pub async fn delete_objects(
     if record.is_none() && !deletes.is_empty() {
         return Err(fail(&arqueta_engine::Error::NoSuchBucket, &input.bucket, None));
     }
+    if !deletes.is_empty() {
+        ops.recorder.begin(&call.exchange)?;
+    }
     let mut results = ops.engine.objects().delete_all(&deletes).await.into_iter();
     let quiet = input.delete.quiet.unwrap_or(false);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());

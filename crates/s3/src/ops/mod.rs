@@ -46,6 +46,7 @@ use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::public_access::PublicAccess;
 use crate::query;
+use crate::record::Recorder;
 use crate::refusal::Detail as _;
 
 /// S3 over an [`Engine`].
@@ -54,6 +55,8 @@ pub struct Operations {
     engine: Arc<Engine>,
     gate: Arc<Gate>,
     region: Region,
+    /// Is told of which objects a call is, where the body says so.
+    recorder: Recorder,
     /// What lifecycle calls a day.
     calendar: Calendar,
     /// What new buckets are configured with.
@@ -63,9 +66,16 @@ pub struct Operations {
 impl Operations {
     /// The operations of a gateway in `region` whose new buckets have `public_access`.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, gate: Arc<Gate>, region: Region, public_access: Option<PublicAccess>) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        gate: Arc<Gate>,
+        region: Region,
+        recorder: Recorder,
+        public_access: Option<PublicAccess>,
+    ) -> Self {
         let blocked = public_access.map(|settings| (BucketDocument::PublicAccessBlock, settings.document()));
-        Self { engine, gate, region, calendar: Calendar::default(), new_buckets: blocked.into_iter().collect() }
+        let new_buckets = blocked.into_iter().collect();
+        Self { engine, gate, region, recorder, calendar: Calendar::default(), new_buckets }
     }
 
     /// With days of another length for lifecycle.

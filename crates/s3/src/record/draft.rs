@@ -13,6 +13,9 @@ pub struct Draft {
     pub(super) operation: &'static Operation,
     pub(super) bucket: Option<String>,
     pub(super) keys: Vec<String>,
+    /// Of a call whose body names its objects, once it was asked: whether `keys`, then those that
+    /// somebody selected, are any.
+    pub(super) selected: Option<bool>,
     /// Owner of the bucket, if there is such a bucket.
     pub(super) owner: Option<AccountId>,
     /// What is read beside it.
@@ -37,6 +40,7 @@ impl Draft {
     /// Names the objects of a call whose body does: those that it was read to name.
     pub fn name_keys<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
         self.keys = keys.map(str::to_owned).collect();
+        self.selected = None;
     }
 
     /// Adds a configuration as it is acted on.

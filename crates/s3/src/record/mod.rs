@@ -22,7 +22,7 @@ use arqueta_model::{AccountId, Clock, PrincipalKind, Region, Timestamp};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
-use s3s::{Body, S3Result};
+use s3s::{Body, S3Error, S3Result};
 use serde_json::{Map, Value, json};
 
 use crate::answer;
@@ -100,6 +100,7 @@ impl Recorder {
             owner: owner.cloned(),
             source,
             parameters: parameters::of(asked.bucket, asked.key, asked.headers, asked.uri),
+            selected: None,
             authentication: authentication(asked.signing),
             bytes_in: number(asked.headers.get(CONTENT_LENGTH)),
         })
@@ -132,17 +133,31 @@ impl Recorder {
     pub async fn announce(&self, exchange: &Exchange) -> S3Result<()> {
         let begun = exchange.with_draft(|draft| {
             let operation = draft.operation;
-            // Which objects are meant is not known yet, nor so whether anybody wants to know.
+            // Which objects are meant only the body may say, and so whether anybody wants to know.
             let begins = operation.writes() && !operation.objects_in_body;
             let event = begins.then(|| self.event(exchange, draft)).flatten()?.build();
             // The caller's account is told, or the bucket's where nobody signed.
             Some((operation, event.for_accounts(&draft.owner).into_iter().next()?))
         });
         let Some((operation, event)) = begun.flatten() else { return Ok(()) };
-        self.calls.announce(operation, event).await.map_err(|error| {
-            tracing::error!(%error, "a call on a bucket was refused because it cannot be recorded");
-            unrecorded(&error, UNRECORDED).into_error()
-        })
+        self.calls.announce(operation, event).await.map_err(|error| refused(&error))
+    }
+
+    /// As [`Recorder::announce`], of a call whose body was read: of which objects it is. What nobody
+    /// selected is not begun.
+    ///
+    /// # Errors
+    /// As [`Recorder::announce`].
+    pub fn begin(&self, exchange: &Exchange) -> S3Result<()> {
+        let begun = exchange.with_draft(|draft| {
+            if draft.keys.is_empty() || !self.selects_any(exchange, draft) {
+                return None;
+            }
+            let pieces = self.event(exchange, draft)?.build().in_pieces();
+            Some(pieces.into_iter().filter_map(|it| it.for_accounts(&draft.owner).into_iter().next()).collect())
+        });
+        let Some(events) = begun.flatten() else { return Ok(()) };
+        self.calls.begin(events).map_err(|error| refused(&error))
     }
 
     /// Records a finished call. An answer whose event cannot be written does not leave.
@@ -179,6 +194,9 @@ impl Recorder {
     /// Whether anything of a call whose body names its objects is selected; those become the
     /// call's resources. Where the body was not even read, nothing was done to any object.
     fn selects_any(&self, exchange: &Exchange, draft: &mut Draft) -> bool {
+        if let Some(selected) = draft.selected {
+            return selected;
+        }
         let mut keys = std::mem::take(&mut draft.keys);
         let (owner, bucket) = (draft.owner.as_ref(), draft.bucket.as_deref().unwrap_or_default());
         if keys.is_empty() {
@@ -186,7 +204,8 @@ impl Recorder {
         }
         keys.retain(|key| self.selects(exchange, owner, bucket, key, !draft.operation.writes()));
         draft.keys = keys;
-        !draft.keys.is_empty()
+        // What was begun is what is told.
+        *draft.selected.insert(!draft.keys.is_empty())
     }
 
     /// What nobody signed and nobody may do.
@@ -316,6 +335,11 @@ impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Recorder").field("region", self.calls.region()).finish_non_exhaustive()
     }
+}
+
+fn refused(error: &arqueta_audit::Error) -> S3Error {
+    tracing::error!(%error, "a call on a bucket was refused because it cannot be recorded");
+    unrecorded(error, UNRECORDED).into_error()
 }
 
 const UNRECORDED: &str = "We encountered an internal error. Please try again.";

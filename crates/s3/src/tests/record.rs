@@ -1,7 +1,8 @@
 //! What calls leave in the record.
 
-use arqueta_audit::Event;
+use arqueta_audit::{Event, Resource};
 use arqueta_call::S3;
+use arqueta_store::{Batch, MetaStore as _, Scan};
 use serde_json::{Value, json};
 
 use super::rig::{ACCOUNT, HOST, Rig, anonymous, presign};
@@ -147,6 +148,45 @@ async fn objects_are_recorded_where_they_are_selected_and_nowhere_else() {
     assert_eq!(delete(&["other", "logs/1", "logs/2"]).send(&rig).await.status, 200);
     let arns: Vec<_> = only(&rig).resources.into_iter().map(|resource| resource.arn).collect();
     assert_eq!(arns, ["arn:aws:s3:::bucket/logs/1", "arn:aws:s3:::bucket/logs/2", "arn:aws:s3:::bucket"]);
+}
+
+/// Of which objects a DeleteObjects is only its body says. Their event is in the first commit all the
+/// same, so that one sync does for both.
+#[tokio::test]
+async fn a_delete_of_selected_objects_is_told_by_its_own_commit() {
+    let rig = Rig::with_bucket().await;
+    let keys: Vec<String> = (0..999).map(|n| format!("logs/{n:04}/{}", "x".repeat(60))).collect();
+    for key in ["other", &keys[0], &keys[998]] {
+        assert_eq!(rig.root.put(&format!("/bucket/{key}")).body("x").send(&rig).await.status, 200);
+    }
+    let carried = async || {
+        let found = rig.rows.scan(Scan::prefix(b"audit/told/", 100)).await.unwrap();
+        let gone = found.iter().fold(Batch::default(), |batch, (key, _)| batch.delete(key.clone()));
+        rig.rows.commit(gone).await.unwrap();
+        found.iter().map(|(_, line)| serde_json::from_slice(line).unwrap()).collect::<Vec<Event>>()
+    };
+    carried().await;
+    events(&rig);
+    *rig.selected.0.lock().unwrap() = Some("bucket/logs/");
+    let delete = async |keys: &[String]| {
+        let objects: String = keys.iter().map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
+        let document = format!("<Delete>{objects}</Delete>");
+        let md5 = content_md5(&document);
+        assert_eq!(
+            rig.root.post("/bucket?delete").header("content-md5", &md5).body(document).send(&rig).await.status,
+            200
+        );
+    };
+    delete(&["other".to_owned()]).await;
+    assert_eq!((carried().await.len(), events(&rig).len()), (0, 0), "nobody selected it");
+    delete(&[&["other".to_owned()], &keys[..]].concat()).await;
+    let (mut begun, told) = (carried().await, events(&rig));
+    assert!(told.len() > 1, "more than one event can name");
+    begun.sort_by_key(|event| event.resources[0].arn.clone());
+    let resources = |events: &[Event]| events.iter().map(|event| event.resources.clone()).collect::<Vec<_>>();
+    assert_eq!(resources(&begun), resources(&told));
+    let named = told.iter().flat_map(|event| &event.resources).filter(|it| it.kind == Resource::S3_OBJECT);
+    assert!(named.map(|it| it.arn.clone()).eq(keys.iter().map(|key| format!("arn:aws:s3:::bucket/{key}"))));
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub struct Rig {
     pub root: Signer,
     pub audit: Arc<Faulty<arqueta_audit::testing::Memory>>,
     pub selected: Arc<Selected>,
+    /// The store, with the events that changes carried.
+    pub rows: Arc<MemoryMeta>,
 }
 
 /// Objects whose data events are wanted: those under this prefix of `bucket/key`, by any account.
@@ -86,7 +88,8 @@ impl Rig {
     /// A rig whose edge is configured otherwise.
     pub async fn configured(change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let (meta, blobs): (Arc<MemoryMeta>, MemoryBlobs) = Default::default();
-        let meta: Arc<dyn MetaStore> = meta;
+        let rows = Arc::clone(&meta);
+        let meta: Arc<dyn MetaStore> = Arc::new(arqueta_audit::Told::new(meta, Arc::default()));
         let clock = Arc::new(ManualClock::new(now()));
         let kms = Arc::new(Memory::new());
         let region: Region = "us-east-1".parse().unwrap();
@@ -121,7 +124,7 @@ impl Rig {
             &config,
         );
         let root = identities.root.clone();
-        Self { edge: Arc::new(edge), kms, clock, identities, root, audit, selected }
+        Self { edge: Arc::new(edge), kms, clock, identities, root, audit, selected, rows }
     }
 
     /// A rig with the bucket `bucket`.
