@@ -9,7 +9,7 @@ use crate::Error;
 
 /// Entries read after a jump. Where common prefixes follow each other the first one decides for the next
 /// jump; where single entries do, chunks grow again.
-const AFTER_JUMP: usize = 2;
+const AFTER_JUMP: usize = 1;
 
 /// Most pairs read at once.
 const LARGEST: usize = 1000;

@@ -10,6 +10,7 @@ mod objects;
 mod token;
 mod uploads;
 mod versions;
+mod walk;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -24,7 +24,8 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjects, budget: usiz
     let shape = Shape::new(&input.prefix, input.delimiter.as_deref());
     let base = schema::currents(&input.bucket);
     let Some(mut cursor) = start(meta, &base, shape, input).filter(|_| input.limit > 0) else { return Ok(page) };
-    let mut last = None;
+    // Whether the last entry is a common prefix.
+    let mut grouped = false;
     while let Some(Entry { key: stored, value }) = cursor.next().await? {
         let Some(brief) = whole(&stored, value.as_ref(), Brief::decode)? else { continue };
         let key = text(&stored[base.len()..])?;
@@ -37,10 +38,13 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjects, budget: usiz
             continue;
         }
         if page.objects.len() + page.prefixes.len() == input.limit {
-            page.next = last;
+            page.next = match grouped {
+                true => page.prefixes.last().cloned(),
+                false => page.objects.last().map(|object| object.key.as_str().to_owned()),
+            };
             break;
         }
-        last = Some(group.unwrap_or(key).to_owned());
+        grouped = group.is_some();
         if let Some(group) = group {
             cursor.jump(after_all(&under(&base, group)));
             page.prefixes.push(group.to_owned());

@@ -1,12 +1,10 @@
 //! ListObjectVersions: current and noncurrent versions, merged.
 //!
-//! The two live in different ranges of the store, and a write moves versions between them. So a
-//! window is read as current, noncurrent, and current again: only if nothing moved meanwhile is
-//! it one picture. Otherwise it is read again, smaller each time, down to a single key.
+//! The two live in different ranges of the store, and a write moves versions between them. So both
+//! are read from one snapshot.
 
 use arqueta_model::{BucketName, ObjectKey, VersionId};
 use arqueta_store::{Entry, MetaStore, Scan};
-use bytes::Bytes;
 
 use super::brief::Brief;
 use super::cursor::after_all;
@@ -24,10 +22,7 @@ const WINDOW: usize = 1000;
 const SMALL_WINDOW: usize = 64;
 
 /// Most records of a window after a jump, for the same reason.
-const AFTER_JUMP: usize = 4;
-
-/// How often a single key is read again while it keeps moving.
-const PATIENCE: usize = 16;
+const AFTER_JUMP: usize = 1;
 
 /// Everything from here on: keys after `key`, and of `key` itself the versions older than `below`,
 /// or all if there is no bound.
@@ -59,9 +54,10 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjectVersions) -> Re
     let merge = Merge { meta, bucket: &input.bucket, prefix: shape.prefix };
     let Some(start) = merge.start(shape, input).await?.filter(|_| input.limit > 0) else { return Ok(page) };
     let (mut at, mut size) = (start, first_window(shape, input.limit));
-    let mut last: Option<(String, Option<VersionId>)> = None;
+    // Whether the last entry is a common prefix.
+    let mut grouped = false;
     'windows: loop {
-        let window = merge.stable_window(&at, size).await?;
+        let window = merge.window(&at, size).await?;
         // A common prefix that ends the window, and where the keys after it start.
         let mut jump: Option<(String, Option<Vec<u8>>)> = None;
         for found in window.versions {
@@ -69,17 +65,16 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjectVersions) -> Re
                 continue;
             }
             if page.versions.len() + page.prefixes.len() == input.limit {
-                page.next = last;
+                page.next = last(&page, grouped);
                 break 'windows;
             }
+            grouped = false;
             if let Some(group) = shape.group(found.key.as_str()) {
+                grouped = true;
                 page.prefixes.push(group.to_owned());
-                last = Some((group.to_owned(), None));
                 jump = Some((group.to_owned(), after_all(group.as_bytes()).map(Into::into)));
             } else {
-                let version = listed(found);
-                last = Some((version.key.as_str().to_owned(), Some(version.version)));
-                page.versions.push(version);
+                page.versions.push(listed(found));
             }
         }
         let Some(rest) = window.rest else { break };
@@ -92,6 +87,14 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjectVersions) -> Re
         };
     }
     Ok(page)
+}
+
+/// The last entry: a common prefix, or a key with its version.
+fn last(page: &ListedVersions, grouped: bool) -> Option<(String, Option<VersionId>)> {
+    match grouped {
+        true => page.prefixes.last().map(|prefix| (prefix.clone(), None)),
+        false => page.versions.last().map(|it| (it.key.as_str().to_owned(), Some(it.version))),
+    }
 }
 
 fn first_window(shape: Shape<'_>, limit: usize) -> usize {
@@ -148,44 +151,30 @@ impl Merge<'_> {
         Ok(if current.version.is_null() { Some(current.sequence) } else { current.null_sequence })
     }
 
-    /// A window that was one picture, or, of a key that never rests, the last one seen.
-    async fn stable_window(&self, at: &Position, size: usize) -> Result<Window, Error> {
-        let (mut size, mut tries) = (size.max(1), 0);
-        loop {
-            let currents = self.currents(at, size).await?;
-            let window = self.window(at, size, &currents).await?;
-            if self.currents(at, size).await? == currents || tries == PATIENCE {
-                return Ok(window);
-            }
-            tries += usize::from(size == 1);
-            size = (size / 4).max(1);
-        }
-    }
-
-    async fn currents(&self, at: &Position, limit: usize) -> Result<Vec<Entry>, Error> {
-        let base = schema::currents(self.bucket);
-        let end = after_all(&[&base, self.prefix.as_bytes()].concat());
-        let start = Bytes::from([&base[..], &at.key].concat());
-        if end.as_ref().is_some_and(|end| start >= *end) {
-            return Ok(Vec::new());
-        }
-        Ok(self.meta.page(Scan { start, end, limit }).await?)
-    }
-
     /// Merges the current versions with the noncurrent ones of the same stretch of keys.
-    async fn window(&self, at: &Position, size: usize, currents: &[Entry]) -> Result<Window, Error> {
+    async fn window(&self, at: &Position, size: usize) -> Result<Window, Error> {
+        let size = size.max(1);
+        let pages = self.meta.pages(vec![self.currents(at, size), self.noncurrents(at, size)]).await?;
+        let (currents, mut noncurrents) = match <[Vec<Entry>; 2]>::try_from(pages) {
+            Ok([currents, noncurrents]) => (currents, noncurrents),
+            // As many as were asked for.
+            Err(_) => return Err(Error::Damaged { what: ObjectRecord::NAME }),
+        };
         // Both ranges begin alike, but for one letter.
         let base = schema::currents(self.bucket).len();
-        let last_current = currents.last().filter(|_| currents.len() == size).map(|current| &current.key[base..]);
-        let noncurrents = self.noncurrents(at, size, last_current).await?;
+        let last_current = currents.last().filter(|_| currents.len() == size).map(|current| current.key.slice(base..));
+        if let Some(end) = last_current.as_ref().and_then(|key| after_all(&self.noncurrents_of(key))) {
+            // Beyond the last current one read, a key's versions are not all known yet.
+            noncurrents.truncate(noncurrents.partition_point(|entry| entry.key < end));
+        }
         let mut versions = Vec::with_capacity(currents.len() + noncurrents.len());
         let rest = if noncurrents.len() == size {
             let last = noncurrents.last().map(|last| place(&last.key, base)).transpose()?;
             last.map(|(key, sequence)| Position { key: key.as_str().into(), below: Some(sequence) })
         } else {
-            last_current.map(|key| Position { key: [key, &[0]].concat(), below: None })
+            last_current.map(|key| Position { key: [&key[..], &[0]].concat(), below: None })
         };
-        for Entry { key: stored, value } in currents {
+        for Entry { key: stored, value } in &currents {
             let key = object_key(text(&stored[base..])?)?;
             // Beyond the last noncurrent one read, a key's versions are not all known yet.
             if rest.as_ref().is_some_and(|rest| key.as_str().as_bytes() > &rest.key[..]) {
@@ -207,8 +196,15 @@ impl Merge<'_> {
         Ok(Window { versions, rest })
     }
 
-    /// Noncurrent versions from `at` to those of `last_key`.
-    async fn noncurrents(&self, at: &Position, limit: usize, last_key: Option<&[u8]>) -> Result<Vec<Entry>, Error> {
+    /// Current versions from `at` on.
+    fn currents(&self, at: &Position, limit: usize) -> Scan {
+        let base = schema::currents(self.bucket);
+        let end = after_all(&[&base, self.prefix.as_bytes()].concat());
+        Scan { start: [&base[..], &at.key].concat().into(), end, limit }
+    }
+
+    /// Noncurrent versions from `at` on.
+    fn noncurrents(&self, at: &Position, limit: usize) -> Scan {
         let base = schema::noncurrents(self.bucket);
         let escaped = |key: &[u8]| [&base[..], &schema::escaped_prefix(key)].concat();
         let start = match at.below {
@@ -219,14 +215,12 @@ impl Merge<'_> {
                 [escaped(&at.key), vec![0, 0], older.unwrap_or_else(|| vec![0xff; 9])].concat()
             }
         };
-        let end = match last_key {
-            Some(key) => after_all(&[escaped(key), vec![0, 0]].concat()),
-            None => after_all(&escaped(self.prefix.as_bytes())),
-        };
-        if end.as_ref().is_some_and(|end| start >= *end) {
-            return Ok(Vec::new());
-        }
-        Ok(self.meta.page(Scan { start: start.into(), end, limit }).await?)
+        Scan { start: start.into(), end: after_all(&escaped(self.prefix.as_bytes())), limit }
+    }
+
+    /// What the noncurrent versions of a key begin with.
+    fn noncurrents_of(&self, key: &[u8]) -> Vec<u8> {
+        [&schema::noncurrents(self.bucket)[..], &schema::escaped_prefix(key), &[0, 0]].concat()
     }
 }
 
