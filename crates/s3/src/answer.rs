@@ -17,13 +17,13 @@ const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 /// As s3s begins its documents.
 const BARE_DECLARATION: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 /// As S3 begins them.
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+pub const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// Extension of an answer: its status, where s3s has another for the operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Status(pub StatusCode);
 
-/// Extension of an answer: its document, where s3s writes the elements in another order than S3.
+/// Extension of an answer: its document, where s3s's is another than S3's, or slower to write.
 #[derive(Debug, Clone)]
 pub struct Ordered(pub Bytes);
 
@@ -83,9 +83,9 @@ pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: &Subject
     }
     break_line(&mut answer);
     let headers = answer.headers_mut();
-    let text = |text: &str| HeaderValue::from_str(text).expect("hexadecimal digits and base64 fit a header");
-    headers.insert(REQUEST_ID, text(&id));
-    headers.insert(HOST_ID, text(&host_id));
+    let text = |text: String| HeaderValue::try_from(text).expect("hexadecimal digits and base64 fit a header");
+    headers.insert(REQUEST_ID, text(id));
+    headers.insert(HOST_ID, text(host_id));
     headers.insert(SERVER, HeaderValue::from_static("Arqueta"));
     answer
 }

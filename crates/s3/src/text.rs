@@ -68,8 +68,29 @@ pub fn said(out: &mut String, name: &str, text: &str) {
     write_element(out, name, text, "\"");
 }
 
+/// Appends `text`, escaped as in [`element`].
+pub fn escape(out: &mut String, text: &str) {
+    write_escaped(out, text, "&quot;");
+}
+
 fn write_element(out: &mut String, name: &str, text: &str, quote: &str) {
-    let _ = write!(out, "<{name}>");
+    let open = |out: &mut String, with: &str| {
+        out.push_str(with);
+        out.push_str(name);
+        out.push('>');
+    };
+    open(out, "<");
+    write_escaped(out, text, quote);
+    open(out, "</");
+}
+
+fn write_escaped(out: &mut String, text: &str, quote: &str) {
+    // U+FFFE and U+FFFF, which are unwritable, begin with 0xEF.
+    let special = |byte: u8| byte < b' ' || matches!(byte, b'&' | b'<' | b'>' | b'"' | 0xef);
+    if !text.bytes().any(special) {
+        out.push_str(text);
+        return;
+    }
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -82,7 +103,6 @@ fn write_element(out: &mut String, name: &str, text: &str, quote: &str) {
             c => out.push(c),
         }
     }
-    let _ = write!(out, "</{name}>");
 }
 
 /// URL encoding of keys in listings (`encoding-type=url`): everything but unreserved

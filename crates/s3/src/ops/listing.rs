@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-use arqueta_engine::api::{self, ListedObject};
+use arqueta_engine::api;
 use arqueta_engine::listing::{continuation_token, continue_after};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 
+use super::listing_document::Document;
 use super::{Call, Operations, bucket_name, fail, fields};
-use crate::checksum::{algorithm_name, type_name};
+use crate::answer::Ordered;
 use crate::error::{invalid_argument, of_engine};
 use crate::text;
-use crate::time_text::to_dto;
 
 /// Most entries of one page.
 const MOST: i32 = 1000;
@@ -24,6 +24,9 @@ pub struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     /// As `encoding-type` asks.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is no way to encode.
     pub fn new(call: &'a Call, encoding: Option<&EncodingType>) -> S3Result<Self> {
         match encoding.map(EncodingType::as_str) {
             None => Ok(Self { call, encoded: false }),
@@ -57,20 +60,6 @@ impl<'a> Writing<'a> {
     pub fn prefixes(&self, prefixes: &[String]) -> Option<Vec<CommonPrefix>> {
         let told = |prefix: &String| CommonPrefix { prefix: Some(self.text(prefix)) };
         (!prefixes.is_empty()).then(|| prefixes.iter().map(told).collect())
-    }
-
-    fn object(&self, object: &ListedObject, owner: bool) -> Object {
-        Object {
-            key: Some(self.text(object.key.as_str())),
-            e_tag: Some(fields::etag(&object.etag)),
-            size: i64::try_from(object.size).ok(),
-            last_modified: Some(to_dto(object.last_modified)),
-            owner: owner.then(|| fields::owner(&object.owner)),
-            storage_class: Some(ObjectStorageClass::from_static(object.storage_class.name())),
-            checksum_algorithm: object.checksum.map(|(algorithm, _)| vec![algorithm_name(algorithm)]),
-            checksum_type: object.checksum.map(|(_, kind)| type_name(kind)),
-            ..Object::default()
-        }
     }
 }
 
@@ -117,20 +106,32 @@ pub async fn list_objects(
         })
         .await
         .map_err(|e| fail(&e, &input.bucket, None))?;
-    Ok(S3Response::new(ListObjectsOutput {
-        name: Some(input.bucket.clone()),
-        prefix: Some(write.text(input.prefix.as_deref().unwrap_or_default())),
-        marker: Some(write.text(input.marker.as_deref().unwrap_or_default())),
-        max_keys: Some(limit),
-        is_truncated: Some(page.next.is_some()),
-        contents: Some(page.objects.iter().map(|object| write.object(object, true)).collect()),
-        common_prefixes: write.prefixes(&page.prefixes),
-        delimiter: write.option(delimiter),
-        // Without a delimiter clients take the last key.
-        next_marker: delimiter.and_then(|_| write.option(page.next.as_deref())),
-        encoding_type: input.encoding_type.clone(),
-        ..ListObjectsOutput::default()
-    }))
+    let mut document = Document::new("ListBucketResult", write.encoded, page.objects.len());
+    document.element("Name", &input.bucket);
+    document.named("Prefix", input.prefix.as_deref().unwrap_or_default());
+    document.named("Marker", input.marker.as_deref().unwrap_or_default());
+    // Without a delimiter clients take the last key.
+    document.maybe("NextMarker", page.next.as_deref().filter(|_| delimiter.is_some()));
+    document.plain("MaxKeys", limit);
+    document.maybe("Delimiter", delimiter);
+    document.plain("IsTruncated", page.next.is_some());
+    encoding(&mut document, input.encoding_type.as_ref());
+    page.objects.iter().for_each(|object| document.object(object, true));
+    document.prefixes(&page.prefixes);
+    Ok(answer(document, ListObjectsOutput::default()))
+}
+
+/// An answer with this document; s3s's own is not sent.
+fn answer<T>(document: Document, output: T) -> S3Response<T> {
+    let mut answer = S3Response::new(output);
+    answer.extensions.insert(Ordered(document.finish()));
+    answer
+}
+
+fn encoding(document: &mut Document, encoding: Option<&EncodingType>) {
+    if let Some(encoding) = encoding {
+        document.element("EncodingType", encoding.as_str());
+    }
 }
 
 /// ListObjectsV2.
@@ -161,22 +162,25 @@ pub async fn list_objects_v2(
         .await
         .map_err(|e| fail(&e, &input.bucket, None))?;
     let owner = input.fetch_owner.unwrap_or(false);
-    Ok(S3Response::new(ListObjectsV2Output {
-        name: Some(input.bucket.clone()),
-        prefix: Some(write.text(input.prefix.as_deref().unwrap_or_default())),
-        max_keys: Some(limit),
-        key_count: i32::try_from(page.objects.len() + page.prefixes.len()).ok(),
-        continuation_token: token.map(str::to_owned),
-        is_truncated: Some(page.next.is_some()),
-        next_continuation_token: page.next.as_deref().map(continuation_token),
-        contents: Some(page.objects.iter().map(|object| write.object(object, owner)).collect()),
-        common_prefixes: write.prefixes(&page.prefixes),
-        delimiter: write.option(delimiter),
-        encoding_type: input.encoding_type.clone(),
-        // Where a token says where to go on, nobody starts after anything.
-        start_after: write.option(present(input.start_after.as_deref()).filter(|_| token.is_none())),
-        ..ListObjectsV2Output::default()
-    }))
+    let mut document = Document::new("ListBucketResult", write.encoded, page.objects.len());
+    document.element("Name", &input.bucket);
+    document.named("Prefix", input.prefix.as_deref().unwrap_or_default());
+    // Where a token says where to go on, nobody starts after anything.
+    document.maybe("StartAfter", present(input.start_after.as_deref()).filter(|_| token.is_none()));
+    if let Some(token) = token {
+        document.element("ContinuationToken", token);
+    }
+    if let Some(next) = &page.next {
+        document.element("NextContinuationToken", &continuation_token(next));
+    }
+    document.plain("KeyCount", page.objects.len() + page.prefixes.len());
+    document.plain("MaxKeys", limit);
+    document.maybe("Delimiter", delimiter);
+    document.plain("IsTruncated", page.next.is_some());
+    encoding(&mut document, input.encoding_type.as_ref());
+    page.objects.iter().for_each(|object| document.object(object, owner));
+    document.prefixes(&page.prefixes);
+    Ok(answer(document, ListObjectsV2Output::default()))
 }
 
 /// ListObjectVersions.
@@ -202,47 +206,24 @@ pub async fn list_object_versions(
         })
         .await
         .map_err(|e| fail(&e, &input.bucket, None))?;
-    let (mut versions, mut markers) = (Vec::new(), Vec::new());
-    for listed in &page.versions {
-        let (key, version) = (Some(write.text(listed.key.as_str())), Some(listed.version.to_string()));
-        let (latest, last_modified) = (Some(listed.latest), Some(to_dto(listed.last_modified)));
-        let owner = Some(fields::owner(&listed.owner));
-        match &listed.object {
-            None => {
-                markers.push(DeleteMarkerEntry { key, version_id: version, is_latest: latest, last_modified, owner })
-            }
-            Some(object) => versions.push(ObjectVersion {
-                key,
-                version_id: version,
-                is_latest: latest,
-                last_modified,
-                owner,
-                e_tag: Some(fields::etag(&object.etag)),
-                size: i64::try_from(object.size).ok(),
-                storage_class: Some(ObjectVersionStorageClass::from_static(object.storage_class.name())),
-                checksum_algorithm: object.checksum.map(|(algorithm, _)| vec![algorithm_name(algorithm)]),
-                checksum_type: object.checksum.map(|(_, kind)| type_name(kind)),
-                ..ObjectVersion::default()
-            }),
+    let mut document = Document::new("ListVersionsResult", write.encoded, page.versions.len());
+    document.element("Name", &input.bucket);
+    document.named("Prefix", input.prefix.as_deref().unwrap_or_default());
+    document.named("KeyMarker", input.key_marker.as_deref().unwrap_or_default());
+    document.element("VersionIdMarker", input.version_id_marker.as_deref().unwrap_or_default());
+    if let Some((key, version)) = &page.next {
+        document.named("NextKeyMarker", key);
+        if let Some(version) = version {
+            document.plain("NextVersionIdMarker", version);
         }
     }
-    let next = page.next.as_ref();
-    Ok(S3Response::new(ListObjectVersionsOutput {
-        name: Some(input.bucket.clone()),
-        prefix: Some(write.text(input.prefix.as_deref().unwrap_or_default())),
-        key_marker: Some(write.text(input.key_marker.as_deref().unwrap_or_default())),
-        version_id_marker: Some(input.version_id_marker.clone().unwrap_or_default()),
-        max_keys: Some(limit),
-        is_truncated: Some(next.is_some()),
-        next_key_marker: next.map(|(key, _)| write.text(key)),
-        next_version_id_marker: next.and_then(|(_, version)| version.map(|version| version.to_string())),
-        versions: Some(versions),
-        delete_markers: Some(markers),
-        common_prefixes: write.prefixes(&page.prefixes),
-        delimiter: write.option(delimiter),
-        encoding_type: input.encoding_type.clone(),
-        ..ListObjectVersionsOutput::default()
-    }))
+    document.plain("MaxKeys", limit);
+    document.maybe("Delimiter", delimiter);
+    document.plain("IsTruncated", page.next.is_some());
+    encoding(&mut document, input.encoding_type.as_ref());
+    page.versions.iter().for_each(|version| document.version(version));
+    document.prefixes(&page.prefixes);
+    Ok(answer(document, ListObjectVersionsOutput::default()))
 }
 
 #[cfg(test)]

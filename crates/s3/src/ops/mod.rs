@@ -15,6 +15,7 @@ mod encryption;
 mod fields;
 mod lifecycle;
 mod listing;
+mod listing_document;
 mod listing_uploads;
 mod lock;
 mod multipart;
