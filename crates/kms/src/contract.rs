@@ -28,7 +28,7 @@ impl Caller {
     /// A caller without grant tokens.
     #[must_use]
     pub fn new(identity: Arc<Identity>, request: Arc<RequestInfo>) -> Self {
-        Self { identity, request, grant_tokens: Arc::new([]) }
+        Self { identity, request, grant_tokens: Arc::default() }
     }
 
     /// The same caller, with S3 of `region` calling on its behalf (`kms:ViaService`).

@@ -2,8 +2,9 @@
 //! (AWS KMS Developer Guide, "Encryption context").
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Arn;
 
@@ -22,10 +23,22 @@ pub enum ContextError {
     TooLarge,
 }
 
-/// An encryption context: case-sensitive pairs in the order of their keys' bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EncryptionContext(BTreeMap<String, String>);
+/// An encryption context: case-sensitive pairs in the order of their keys' bytes. Clones share them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct EncryptionContext(Arc<BTreeMap<String, String>>);
+
+impl Serialize for EncryptionContext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        BTreeMap::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for EncryptionContext {
+    /// As stored: its size was looked at when it was given.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(|pairs| Self(Arc::new(pairs)))
+    }
+}
 
 impl EncryptionContext {
     /// Largest total of key and value bytes accepted. AWS bounds the request, not the context;
@@ -38,7 +51,7 @@ impl EncryptionContext {
     /// [`ContextError::TooLarge`].
     pub fn new(pairs: BTreeMap<String, String>) -> Result<Self, ContextError> {
         let size: usize = pairs.iter().map(|(k, v)| k.len() + v.len()).sum();
-        if size > Self::MAX_BYTES { Err(ContextError::TooLarge) } else { Ok(Self(pairs)) }
+        if size > Self::MAX_BYTES { Err(ContextError::TooLarge) } else { Ok(Self(Arc::new(pairs))) }
     }
 
     /// This context joined to the pair that S3 adds: the bucket's ARN with a bucket key, the
@@ -50,9 +63,9 @@ impl EncryptionContext {
         if self.0.contains_key(BUCKET_CONTEXT_KEY) {
             return Err(ContextError::Reserved);
         }
-        let mut pairs = self.0.clone();
+        let mut pairs = BTreeMap::clone(&self.0);
         pairs.insert(BUCKET_CONTEXT_KEY.to_owned(), arn.as_str().to_owned());
-        Ok(Self(pairs))
+        Ok(Self(Arc::new(pairs)))
     }
 
     /// The pairs, ordered by key.
@@ -81,7 +94,7 @@ impl EncryptionContext {
             out.extend_from_slice(&u32::try_from(n).expect("a context is bounded by MAX_BYTES").to_be_bytes());
         };
         number(&mut out, self.0.len());
-        for (key, value) in &self.0 {
+        for (key, value) in &*self.0 {
             for text in [key, value] {
                 number(&mut out, text.len());
                 out.extend_from_slice(text.as_bytes());

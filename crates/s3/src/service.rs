@@ -372,7 +372,8 @@ impl S3Edge {
         refuse_doubled(&parts.headers)?;
         refuse_many_tags(&parts.headers)?;
         let first = parts.uri.path().trim_start_matches('/').split('/').next().unwrap_or_default();
-        if self.hosts.bucket(subject::host(parts)).is_none() && first.to_ascii_lowercase().contains("%2f") {
+        let slashed = first.as_bytes().windows(3).any(|at| at.eq_ignore_ascii_case(b"%2f"));
+        if slashed && self.hosts.bucket(subject::host(parts)).is_none() {
             // Whoever reads the path before us took this for one name.
             return Err(s3_error!(InvalidBucketName, "The specified bucket is not valid."));
         }

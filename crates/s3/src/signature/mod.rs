@@ -67,9 +67,11 @@ fn unsigned(parts: &Parts) -> S3Result<Verified> {
 /// a presigned query stays: policies ask for it and the record tells it.
 pub fn strip(parts: &mut Parts) {
     parts.headers.remove(http::header::AUTHORIZATION);
-    let kept: Vec<&str> = (parts.uri.query().unwrap_or_default().split('&'))
-        .filter(|pair| !matches!(&*query::name(pair), "X-Amz-Signature" | "Signature"))
-        .collect();
+    let is_signature = |pair: &&str| matches!(&*query::name(pair), "X-Amz-Signature" | "Signature");
+    let Some(query) = parts.uri.query().filter(|query| query.split('&').any(|pair| is_signature(&pair))) else {
+        return;
+    };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature(pair)).collect();
     let target = match kept.join("&") {
         query if query.is_empty() => parts.uri.path().to_owned(),
         query => format!("{}?{query}", parts.uri.path()),
