@@ -26,6 +26,20 @@ pub enum Secret {
     Variable(String),
 }
 
+impl Secret {
+    /// The secret as it is now, without white space around it.
+    ///
+    /// # Errors
+    /// [`SetupError`] for a file that cannot be read, or a variable that is not set.
+    pub fn read(&self) -> Result<Zeroizing<String>, SetupError> {
+        let secret = match self {
+            Self::File(path) => text(path)?,
+            Self::Variable(name) => std::env::var(name).map_err(|_| SetupError::Variable(name.clone()))?,
+        };
+        Ok(Zeroizing::new(secret))
+    }
+}
+
 /// Credentials from files, so that whoever renews them needs no restart.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
@@ -39,14 +53,11 @@ impl Kept {
     /// # Errors
     /// [`SetupError`] for a file that cannot be read, or a variable that is not set.
     pub(crate) fn load(&self) -> Result<Credentials, SetupError> {
-        let secret = match &self.secret {
-            Secret::File(path) => text(path)?,
-            Secret::Variable(name) => std::env::var(name).map_err(|_| SetupError::Variable(name.clone()))?,
-        };
+        let secret = self.secret.read()?;
         let token = self.session_token_file.as_deref().map(text).transpose()?;
         let until = self.clock.now().plus(FRESH).millis();
         let until = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(until).unwrap_or(0));
-        Ok(Credentials::new(self.access_key_id.clone(), secret, token, Some(until), "files"))
+        Ok(Credentials::new(self.access_key_id.clone(), secret.as_str(), token, Some(until), "files"))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **Purpose.** [`AwsHolder`] speaks the AWS KMS protocol, to AWS itself or to another Arqueta;
 //! [`VaultHolder`] speaks the Transit API of Vault and OpenBao; [`RemoteBuckets`] puts files of trails into buckets
-//! of any S3 endpoint. [`Guarded`] stands before each: time limits, retries, a circuit breaker, bounded concurrency and counts.
+//! of any S3 endpoint; [`Http`] and [`SignedService`] post what notifications tell to addresses of the operator's. [`Guarded`] stands before each: time limits, retries, a circuit breaker, bounded concurrency and counts.
 //!
 //! **Refuses to do** any deciding about callers: the key service has authorized and will record
 //! the call before it comes here. A key that would not bind its ciphertext to the additional data
@@ -29,11 +29,15 @@ mod buckets;
 mod credentials;
 mod error;
 mod guard;
+mod signed;
 mod vault;
+mod web;
 
 pub use aws::{AwsHolder, AwsSettings};
 pub use buckets::{BucketSettings, RemoteBuckets};
 pub use credentials::Secret;
 pub use error::SetupError;
 pub use guard::{BreakerState, Guarded, Limits, RemoteCall, RemoteCount, RemoteOutcome, Snapshot};
+pub use signed::{ServiceSettings, SignedService};
 pub use vault::{VaultHolder, VaultSettings};
+pub use web::{Http, HttpError, Reply};

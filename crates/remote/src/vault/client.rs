@@ -1,7 +1,7 @@
 //! HTTP to a Vault server: connections that are kept, its headers, its errors.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use arqueta_kms::HolderError;
 use arqueta_model::RequestId;
@@ -9,12 +9,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -22,6 +16,7 @@ use zeroize::Zeroizing;
 use super::VaultSettings;
 use crate::aws::address;
 use crate::error::{Seen, SetupError, read};
+use crate::web::{Connections, connections};
 
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
@@ -34,7 +29,7 @@ const FOR: HeaderName = HeaderName::from_static("x-arqueta-request-id");
 const MAX_ANSWER: usize = 256 * 1024;
 
 pub(super) struct Client {
-    http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Connections,
     /// `https://host/v1/<mount>/`
     base: String,
     namespace: Option<HeaderValue>,
@@ -44,11 +39,6 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(settings: &VaultSettings) -> Result<Self, SetupError> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(settings.connect));
-        tcp.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new().with_tls_config(trust(settings)?).https_or_http().enable_http1();
         let mount = settings.mount.trim_matches('/');
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
         if mount.is_empty() || !mount.bytes().all(fits) || mount.contains("..") {
@@ -56,7 +46,7 @@ impl Client {
         }
         let namespace = settings.namespace.as_ref().map(|name| HeaderValue::from_str(name)).transpose();
         Ok(Self {
-            http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(https.wrap_connector(tcp)),
+            http: connections(settings.ca.as_deref(), settings.connect)?,
             base: format!("{}/v1/{mount}/", address(&settings.address)?),
             namespace: namespace.map_err(|_| SetupError::Value("namespace"))?,
             token: RwLock::new(token(&settings.token_file)?),
@@ -134,27 +124,6 @@ fn token(path: &std::path::Path) -> Result<HeaderValue, SetupError> {
     let mut token = HeaderValue::from_bytes(bytes.trim_ascii()).map_err(|_| SetupError::Value("token"))?;
     token.set_sensitive(true);
     if token.is_empty() { Err(SetupError::Value("token")) } else { Ok(token) }
-}
-
-fn trust(settings: &VaultSettings) -> Result<ClientConfig, SetupError> {
-    use hyper_rustls::ConfigBuilderExt as _;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| SetupError::Trust(error.into()))?;
-    let Some(ca) = &settings.ca else {
-        let config = config.with_native_roots().map_err(|error| SetupError::Trust(error.into()))?;
-        return Ok(config.with_no_client_auth());
-    };
-    let pem = read(ca)?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| SetupError::Trust(error.to_string().into()))?;
-        roots.add(certificate).map_err(|error| SetupError::Trust(error.into()))?;
-    }
-    if roots.is_empty() {
-        return Err(SetupError::Trust(format!("{} holds no certificate", ca.display()).into()));
-    }
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// An answer of the server, which may hold a plaintext.
