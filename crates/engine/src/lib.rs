@@ -48,6 +48,7 @@ pub mod lifecycle;
 pub mod listing;
 mod multipart;
 mod naming;
+pub mod notifications;
 mod objects;
 mod protection;
 mod readers;

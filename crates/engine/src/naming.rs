@@ -43,6 +43,7 @@ fn known(key: &[u8]) -> Option<String> {
         schema::INLINE => format!("small body {}", blob(rest)?),
         schema::REFERENCED => format!("reference to body {}", blob(rest)?),
         schema::GARBAGE => format!("garbage mark of body {}", blob(rest)?),
+        schema::NOTICES => format!("event for the target {}", parted(rest)?.0),
         _ => return None,
     })
 }
@@ -85,6 +86,7 @@ mod tests {
             (schema::inline(body), format!("small body {body}")),
             (schema::referenced(body), format!("reference to body {body}")),
             (schema::garbage(body), format!("garbage mark of body {body}")),
+            ("n/hook\0abc".into(), "event for the target hook".into()),
         ] {
             assert_eq!(name_of(&stored), name);
         }

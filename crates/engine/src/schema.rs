@@ -27,6 +27,8 @@ pub const UPLOADS: &[u8] = b"u/";
 pub const PARTS: &[u8] = b"p/";
 /// Prefix of all uploads that were completed or aborted a while ago.
 pub const FINISHED: &[u8] = b"f/";
+/// Prefix of all events on their way to targets of notifications.
+pub const NOTICES: &[u8] = b"n/";
 
 fn join(pieces: &[&[u8]]) -> Bytes {
     pieces.concat().into()

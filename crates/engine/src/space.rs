@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arqueta_model::BlobId;
 use arqueta_store::{Batch, Room, Write};
 
+use crate::notifications::Notices;
 use crate::state::State;
 use crate::{Caller, Error, schema};
 
@@ -28,8 +29,11 @@ impl State {
 
     /// Commits, and removes the bodies that the batch made garbage and nobody reads.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<(), arqueta_store::Error> {
-        let garbage = garbage(&batch);
+        let (garbage, tells) = (garbage(&batch), Notices::stand_in(&batch));
         self.meta.commit(batch).await?;
+        if tells {
+            self.config.notices.wake();
+        }
         self.reclaim(garbage);
         Ok(())
     }

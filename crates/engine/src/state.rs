@@ -18,6 +18,7 @@ use crate::in_flight::InFlight;
 use crate::key_locks::KeyLocks;
 use crate::lifecycle::Rules;
 use crate::multipart::UploadCiphers;
+use crate::notifications::Notices;
 use crate::readers::Readers;
 use crate::sequence::Sequencer;
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub put_limit: u64,
     /// Smallest part other than the last, in bytes.
     pub part_minimum: u64,
+    /// What events are told, and to whom.
+    pub notices: Arc<Notices>,
 }
 
 impl Config {
@@ -56,6 +59,7 @@ impl Config {
             inline_limit: 16 * 1024,
             put_limit: 5 * 1024 * 1024 * 1024,
             part_minimum: 5 * 1024 * 1024,
+            notices: Arc::default(),
         }
     }
 }

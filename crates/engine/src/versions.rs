@@ -11,6 +11,7 @@ use crate::api::{Conditions, Versioning};
 use crate::bucket_keys::{named, require_named};
 use crate::buckets::stored::StoredBucket;
 use crate::conditions::{self, Subject};
+use crate::notifications::{About, Happening};
 use crate::record::{Blob, Content, Manifest, ObjectRecord, Place, Record};
 use crate::sequence::{sequence_in, version_id};
 use crate::slots::{Slot, Stored};
@@ -21,6 +22,8 @@ use crate::{Error, schema};
 pub(crate) struct NewVersion {
     /// Content; `None` for a delete marker.
     pub content: Option<Content>,
+    /// What is told of it.
+    pub happening: Happening,
     /// What goes into the same commit: the bodies, the end of an upload.
     pub along: Batch,
 }
@@ -183,6 +186,8 @@ impl Versions<'_> {
             batch = self.remove_noncurrent(batch, name, key, sequence, now).await?;
             record.null_sequence = None;
         }
+        let told = || About::written(&bucket.record, &record);
+        batch = self.state.config.notices.tell(batch, &bucket.record, key, new.happening, told)?;
         let added = Added { version: (versioning != Versioning::Off).then_some(version), last_modified: now };
         Ok((batch.put(at, record.encode()), added))
     }

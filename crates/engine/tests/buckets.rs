@@ -160,13 +160,13 @@ async fn tags_of_an_object_change_in_place() {
     rig.put("k", "two").await.unwrap();
     let tags = Tags::of_object(vec![("a".into(), "b".into())]).unwrap();
     let old = version("k", first.version.unwrap());
-    rig.engine.objects().put_tags(&old, tags.clone()).await.unwrap();
+    rig.engine.objects().put_tags(&old, Some(tags.clone())).await.unwrap();
     assert_eq!(rig.engine.objects().tags(&old).await.unwrap().0, tags);
     assert!(rig.engine.objects().tags(&name("k")).await.unwrap().0.is_empty());
     assert_eq!(rig.body(old).await.unwrap(), "one");
     let marker = rig.delete(name("k")).await.unwrap().version.unwrap();
     assert!(matches!(rig.engine.objects().tags(&version("k", marker)).await, Err(Error::MethodNotAllowed { .. })));
-    assert!(matches!(rig.engine.objects().put_tags(&name("k"), tags).await, Err(Error::NoSuchKey { .. })));
+    assert!(matches!(rig.engine.objects().put_tags(&name("k"), Some(tags)).await, Err(Error::NoSuchKey { .. })));
 }
 
 async fn locked() -> Rig {

@@ -40,7 +40,7 @@ async fn act(rig: &Rig, act: Act, old: arqueta_model::VersionId) -> Result<(), E
         Act::Copy => rig.engine.objects().copy(&rig.caller, copy()).await.map(drop),
         Act::Tag => {
             let tags = Tags::of_object(vec![("a".into(), "b".into())])?;
-            rig.engine.objects().put_tags(&name("k"), tags).await.map(drop)
+            rig.engine.objects().put_tags(&name("k"), Some(tags)).await.map(drop)
         }
         Act::Rekey => {
             let input = UpdateObjectEncryption { name: name("k"), key: "key-2".into(), bucket_key: true };

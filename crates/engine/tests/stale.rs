@@ -173,7 +173,7 @@ async fn amendments_do_not_undo_each_other() {
         theirs.engine.locks().put_legal_hold(&name("k"), LegalHold::On).await.unwrap();
     });
     let tags = Tags::of_object(vec![("a".into(), "b".into())]).unwrap();
-    two.ours.engine.objects().put_tags(&name("k"), tags.clone()).await.unwrap();
+    two.ours.engine.objects().put_tags(&name("k"), Some(tags.clone())).await.unwrap();
     assert_eq!(two.ours.engine.locks().legal_hold(&name("k")).await.unwrap(), LegalHold::On);
     assert_eq!(two.ours.engine.objects().tags(&name("k")).await.unwrap().0, tags);
 }

@@ -17,6 +17,8 @@ pub enum BucketDocument {
     Lifecycle,
     /// Replication rules.
     Replication,
+    /// Who is told of events.
+    Notification,
 }
 
 /// Whether and how far a version was replicated.

@@ -3,6 +3,7 @@ use arqueta_store::Batch;
 
 use super::BucketSettings;
 use crate::api::{ObjectLockConfiguration, RetentionPeriod, Tags, Versioning};
+use crate::notifications::Notifications;
 use crate::record::{BucketDocument, BucketRecord, Record};
 use crate::state::ATTEMPTS;
 use crate::{Error, schema};
@@ -120,6 +121,28 @@ impl BucketSettings<'_> {
     pub async fn document(self, name: &BucketName, kind: BucketDocument) -> Result<String, Error> {
         let bucket = self.state.bucket(name).await?;
         bucket.documents.get(&kind).cloned().ok_or(Error::NoSuchDocument(kind))
+    }
+
+    /// Sets who is told of events, or that nobody is; the edge has validated it. `test` sends each
+    /// target of a queue or a topic an event that says so.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchBucket`].
+    pub async fn put_notifications(
+        self,
+        name: &BucketName,
+        configuration: &Notifications,
+        test: bool,
+    ) -> Result<(), Error> {
+        let text = (!configuration.rules.is_empty()).then(|| configuration.to_document());
+        self.put_document(name, BucketDocument::Notification, text).await?;
+        let now = self.state.clock.now();
+        let notices = &self.state.config.notices;
+        let batch = notices.test(name, configuration, self.state.sequence.next(now, 0), now);
+        if test && !batch.writes.is_empty() {
+            self.state.commit(batch).await?;
+        }
+        Ok(())
     }
 
     /// Sets or removes a configuration that is kept as text; the edge has validated it.

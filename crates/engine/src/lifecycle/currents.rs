@@ -8,6 +8,7 @@ use super::Lifecycle;
 use super::pass::{Ground, Pass, Removed, Step, What};
 use super::rules::Expiry;
 use crate::api::Versioning;
+use crate::notifications::{About, Happening};
 use crate::objects::permit_removal;
 use crate::record::{ObjectRecord, Record as _};
 use crate::slots::{Slot, Stored};
@@ -60,6 +61,10 @@ impl Lifecycle<'_> {
         let _held = self.state.locks.lock(&pass.bucket, &key).await;
         let version = stored.record.version;
         let guarded = pass.guarded(ground);
+        let last = stored.record.sequence;
+        let told = || Ok(About::removed(ground.bucket(), version, (&self.state.sequence, last), ground.now));
+        let notices = &self.state.config.notices;
+        let tell = |batch| notices.tell(batch, ground.bucket(), &key, Happening::Expired, told);
         let (batch, what) = match (stored.record.is_delete_marker(), ground.bucket().versioning) {
             (true, _) => {
                 let below = schema::noncurrents_of(&pass.bucket, &key);
@@ -67,17 +72,17 @@ impl Lifecycle<'_> {
                     return Ok(None);
                 }
                 let removal = Versions::over(self.state).plan_removal(&pass.bucket, &key, stored).await?;
-                (joined(guarded, removal), What::Marker(version))
+                (tell(joined(guarded, removal))?, What::Marker(version))
             }
             (false, Versioning::Off) => {
                 if permit_removal(&stored.record, false, ground.now).is_err() {
                     return Ok(None);
                 }
                 let removal = Versions::over(self.state).plan_removal(&pass.bucket, &key, stored).await?;
-                (joined(guarded, removal), What::Object)
+                (tell(joined(guarded, removal))?, What::Object)
             }
             (false, Versioning::Enabled | Versioning::Suspended) => {
-                let marker = NewVersion { content: None, along: guarded };
+                let marker = NewVersion { content: None, happening: Happening::ExpiredMarker, along: guarded };
                 let (batch, added) = Versions::over(self.state)
                     .plan_addition(&ground.stored, &key, Slot::Whole(stored), &marker)
                     .await?;

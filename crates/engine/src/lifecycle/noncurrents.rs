@@ -8,6 +8,7 @@ use super::Lifecycle;
 use super::currents::joined;
 use super::pass::{Ground, Pass, Removed, Step, What};
 use super::rules::Expiry;
+use crate::notifications::{About, Happening};
 use crate::objects::permit_removal;
 use crate::record::{ObjectRecord, Record as _};
 use crate::slots::{Slot, Stored};
@@ -93,8 +94,13 @@ impl Lifecycle<'_> {
         let _held = self.state.locks.lock(&pass.bucket, &key).await;
         let version = stored.record.version;
         let what = if stored.record.is_delete_marker() { What::Marker(version) } else { What::Version(version) };
+        let last = stored.record.sequence;
         let removal = Versions::over(self.state).plan_removal(&pass.bucket, &key, stored).await?;
-        match self.state.commit_freeing(joined(pass.guarded(ground), removal)).await {
+        let removal = joined(pass.guarded(ground), removal);
+        let told = || Ok(About::removed(ground.bucket(), version, (&self.state.sequence, last), ground.now));
+        let notices = &self.state.config.notices;
+        let removal = notices.tell(removal, ground.bucket(), &key, Happening::Expired, told)?;
+        match self.state.commit_freeing(removal).await {
             Err(arqueta_store::Error::Conflict) => Ok(None),
             outcome => {
                 outcome?;

@@ -11,6 +11,7 @@ use super::finished::{Completed, fingerprint};
 use super::selection::{md5_of_md5s, object_checksum, select};
 use super::{FinishedUpload, PARTS, Upload, Uploads};
 use crate::api::{Checksum, CompleteMultipartUpload, CompletedUpload, Conditions, EncryptionInfo};
+use crate::notifications::Happening;
 use crate::objects::Draft;
 use crate::record::{Manifest, ManifestPart, PartRecord, Record as _, UploadRecord, total};
 use crate::slots::Slot;
@@ -84,6 +85,7 @@ impl Uploads<'_> {
         let along = end(upload, completed, now);
         let new = NewVersion {
             content: Some(draft.finish(&manifest, selected.iter().map(|part| part.place).collect())),
+            happening: Happening::Complete,
             along: parts.consume(along, &selected, now),
         };
         let permit = |current: &Slot| {

@@ -7,6 +7,7 @@ use super::Objects;
 use super::read::{Purpose, Reading};
 use crate::Error;
 use crate::api::{Conditions, ObjectName, Tags};
+use crate::notifications::{About, Happening};
 use crate::record::{Content, ObjectRecord, Record};
 use crate::slots::Stored;
 use crate::state::ATTEMPTS;
@@ -21,13 +22,14 @@ impl Objects<'_> {
         Ok((reading.content().tags.clone(), reading.stored.record.version))
     }
 
-    /// Replaces the tags of a version; empty tags remove them. Returns the version's id.
+    /// Replaces the tags of a version, or removes them. Returns the version's id.
     ///
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
-    pub async fn put_tags(self, name: &ObjectName, tags: Tags) -> Result<VersionId, Error> {
-        self.amend(name, |content| {
-            content.tags = tags.clone();
+    pub async fn put_tags(self, name: &ObjectName, tags: Option<Tags>) -> Result<VersionId, Error> {
+        let happening = if tags.is_some() { Happening::TagsPut } else { Happening::TagsDeleted };
+        self.amend(name, Some(happening), |content| {
+            content.tags = tags.clone().unwrap_or_default();
             Ok(())
         })
         .await
@@ -38,10 +40,12 @@ impl Objects<'_> {
         self.find(name, &Conditions::default(), Purpose::Answer).await
     }
 
-    /// Changes a version in place; its last-modified time stays. `change` may run more than once.
+    /// Changes a version in place, and tells `happening`; its last-modified time stays. `change` may run
+    /// more than once.
     pub(crate) async fn amend(
         self,
         name: &ObjectName,
+        happening: Option<Happening>,
         mut change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
     ) -> Result<VersionId, Error> {
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
@@ -51,7 +55,18 @@ impl Objects<'_> {
             change(&mut content)?;
             let stored = reading.stored;
             let version = stored.record.version;
-            if self.replace_content(stored, content, Batch::default()).await? {
+            let mut along = Batch::default();
+            if let Some(happening) = happening {
+                let bucket = self.state.stored_bucket(&name.bucket).await?.record;
+                let told = || {
+                    let now = self.state.clock.now();
+                    let sequence = self.state.sequence.next(now, stored.record.sequence);
+                    let written = About::written(&bucket, &stored.record)?;
+                    Ok(About { sequence, at: now, ..written })
+                };
+                along = self.state.config.notices.tell(along, &bucket, &name.key, happening, told)?;
+            }
+            if self.replace_content(stored, content, along).await? {
                 return Ok(version);
             }
         }
@@ -63,7 +78,7 @@ impl Objects<'_> {
     pub(crate) async fn replace_content(self, stored: Stored, content: Content, along: Batch) -> Result<bool, Error> {
         let record = ObjectRecord { content: Some(content), ..stored.record };
         let batch = along.unchanged(stored.key.clone(), Some(stored.bytes)).put(stored.key, record.encode());
-        match self.state.meta.commit(batch).await {
+        match self.state.commit(batch).await {
             Ok(()) => Ok(true),
             Err(arqueta_store::Error::Conflict) => Ok(false),
             Err(error) => Err(error.into()),

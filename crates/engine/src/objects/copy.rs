@@ -8,6 +8,7 @@ use crate::api::{
     RequestedMode, TagDirective, UserMetadata,
 };
 use crate::ingest::Intake;
+use crate::notifications::Happening;
 use crate::versions::check_write;
 use crate::{Caller, Error, schema};
 
@@ -68,7 +69,7 @@ impl Objects<'_> {
         let stowed = self.state.take_in(body, intake).await?;
         let (mut headers, metadata) = described(input.metadata, &source)?;
         headers.website_redirect = input.website_redirect;
-        let described = Description { headers, metadata, etag: known_md5 };
+        let described = Description { headers, metadata, etag: known_md5, happening: Happening::Copy };
         let object = self.publish(&input.bucket, &input.key, &input.conditions, draft, described, stowed).await?;
         Ok(CopiedObject { object, source_version: source.stored.record.version })
     }

@@ -5,6 +5,7 @@ use arqueta_store::Batch;
 
 use super::{Objects, lock};
 use crate::api::{DeleteConditions, DeleteObject, DeletedObject, ObjectName, Versioning};
+use crate::notifications::{About, Happening};
 use crate::record::BucketRecord;
 use crate::slots::{Damage, Slot, Stored};
 use crate::state::ATTEMPTS;
@@ -41,7 +42,7 @@ impl Objects<'_> {
     }
 
     async fn mark_deleted(self, name: &ObjectName, held: &DeleteConditions) -> Result<DeletedObject, Error> {
-        let marker = NewVersion { content: None, along: Batch::default() };
+        let marker = NewVersion { content: None, happening: Happening::Marker, along: Batch::default() };
         let permit = |current: &Slot| match current {
             _ if held.is_empty() => Ok(()),
             Slot::Damaged(damage) => Err(damage.error()),
@@ -67,7 +68,7 @@ impl Objects<'_> {
         let name = &input.name;
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
-            let (batch, delete_marker) =
+            let (batch, delete_marker, last) =
                 match Versions::over(self.state).version_slot(&name.bucket, &name.key, version).await? {
                     // Of a version that is named, its id says all.
                     Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
@@ -76,7 +77,7 @@ impl Objects<'_> {
                     Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
                     Slot::Damaged(damage) => {
                         permit_damage(&damage, input, bucket)?;
-                        (damage.require(Batch::default()).delete(damage.key), false)
+                        (damage.require(Batch::default()).delete(damage.key), false, 0)
                     }
                     Slot::Whole(stored) => {
                         let delete_marker = stored.record.is_delete_marker();
@@ -84,9 +85,13 @@ impl Objects<'_> {
                             check(&input.conditions, &stored)?;
                         }
                         lock::permit_removal(&stored.record, input.bypass_governance, self.state.clock.now())?;
-                        (Versions::over(self.state).plan_removal(&name.bucket, &name.key, stored).await?, delete_marker)
+                        let last = stored.record.sequence;
+                        let versions = Versions::over(self.state);
+                        (versions.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker, last)
                     }
                 };
+            let told = || Ok(About::removed(bucket, version, (&self.state.sequence, last), self.state.clock.now()));
+            let batch = self.state.config.notices.tell(batch, bucket, &name.key, Happening::Delete, told)?;
             match self.state.commit_freeing(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {

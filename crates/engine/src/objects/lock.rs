@@ -91,7 +91,7 @@ impl Locks<'_> {
             in_the_future(retention, now)?;
         }
         Objects::over(self.state)
-            .amend(name, |content| {
+            .amend(name, None, |content| {
                 permit_change(content.retention, retention, bypass_governance, now)?;
                 content.retention = retention;
                 Ok(())
@@ -107,7 +107,7 @@ impl Locks<'_> {
     pub async fn put_legal_hold(self, name: &ObjectName, hold: LegalHold) -> Result<(), Error> {
         self.require_lock(name).await?;
         Objects::over(self.state)
-            .amend(name, |content| {
+            .amend(name, None, |content| {
                 content.legal_hold = Some(hold);
                 Ok(())
             })

@@ -13,6 +13,7 @@ use crate::api::{
     Tags, UserMetadata,
 };
 use crate::ingest::{Intake, Stowed};
+use crate::notifications::Happening;
 use crate::record::{Content, Manifest, ManifestPart, Record};
 use crate::slots::Slot;
 use crate::versions::{NewVersion, Versions, check_write};
@@ -59,6 +60,8 @@ pub(crate) struct Description {
     pub metadata: UserMetadata,
     /// An MD5 known without computing it again.
     pub etag: Option<String>,
+    /// What is told of it.
+    pub happening: Happening,
 }
 
 impl Objects<'_> {
@@ -95,7 +98,8 @@ impl Objects<'_> {
             booking,
         };
         let stowed = self.state.take_in(input.body.map_err(Error::from), intake).await?;
-        let described = Description { headers: input.headers, metadata: input.metadata, etag: None };
+        let described =
+            Description { headers: input.headers, metadata: input.metadata, etag: None, happening: Happening::Put };
         self.publish(&input.bucket, &input.key, &input.conditions, draft, described, stowed).await
     }
 
@@ -152,6 +156,7 @@ impl Objects<'_> {
         };
         let new = NewVersion {
             content: Some(draft.finish(&manifest, vec![stowed.place])),
+            happening: described.happening,
             along: stowed.keep(arqueta_store::Batch::default()),
         };
         let permit = |current: &Slot| check_write(conditions, current);

@@ -105,7 +105,7 @@ pub async fn put_object_tagging(
     };
     ops.permits_with(action, &name, condition::request_tags(&set), &request.headers, &request.uri).await?;
     let tags = Tags::of_object(set).map_err(|e| of_engine(&e))?;
-    match ops.engine.objects().put_tags(&name, tags).await {
+    match ops.engine.objects().put_tags(&name, Some(tags)).await {
         Ok(version) => {
             let version_id = call.names_versions().then(|| version.to_string());
             Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
@@ -122,7 +122,7 @@ pub async fn delete_object_tagging(
     let call = Call::current()?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    match ops.engine.objects().put_tags(&name, Tags::default()).await {
+    match ops.engine.objects().put_tags(&name, None).await {
         Ok(version) => {
             let version_id = call.names_versions().then(|| version.to_string());
             Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
