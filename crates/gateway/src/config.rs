@@ -5,6 +5,7 @@ mod backends;
 mod clusters;
 mod lifecycle;
 mod limits;
+mod notifications;
 mod overrides;
 mod proxies;
 mod regions;
@@ -28,6 +29,8 @@ pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
 pub use lifecycle::Lifecycle;
 pub use limits::Limits;
+pub(crate) use notifications::secret;
+pub use notifications::{Notifications, Target};
 pub use overrides::{Only, ServeArgs};
 pub use proxies::{ForwardedBy, Proxies};
 pub use regions::{Endpoint, OtherRegion};
@@ -75,6 +78,8 @@ pub struct Config {
     pub lifecycle: Lifecycle,
     /// Delivery of trails.
     pub trails: Trails,
+    /// Who is told of events.
+    pub notifications: Notifications,
     /// Embedded key service.
     pub kms: Kms,
     /// The metadata store.
@@ -218,6 +223,7 @@ impl Default for Config {
             audit: Audit::default(),
             lifecycle: Lifecycle::default(),
             trails: Trails::default(),
+            notifications: Notifications::default(),
             kms: Kms::default(),
             metadata: Metadata::default(),
             regions: BTreeMap::new(),
@@ -342,6 +348,7 @@ impl Config {
         self.limits.check()?;
         self.lifecycle.check()?;
         self.trails.check()?;
+        self.notifications.check()?;
         self.kms.check_clusters()?;
         self.kms.check_backends()?;
         self.kms.check_root()?;
@@ -416,6 +423,18 @@ mod tests {
             (
                 "[trails.remote.far]\nregion = \"x\"\naccess_key_id = \"A\"\nsecret_access_key_env = \"E\"\ncalls = { attempts = 0 }",
                 "attempts",
+            ),
+            ("[notifications.targets.\"a b\"]\nkind = \"webhook\"\nurl = \"http://x\"", "letters, digits"),
+            ("[notifications.targets.bus]\nkind = \"kafka\"", "kafka"),
+            ("[notifications.targets.hook]\nkind = \"webhook\"\nurl = \"http://x\"\nsecret = \"s\"", "secret"),
+            ("[notifications.targets.hook]\nkind = \"webhook\"\nurl = \"http://x\"\nconcurrent = 0", "concurrent"),
+            (
+                "[notifications.targets.hook]\nkind = \"webhook\"\nurl = \"http://x\"\nsecret_env = \"A\"\nsecret_file = \"b\"",
+                "secret_file",
+            ),
+            (
+                "[notifications.targets.q]\nkind = \"sqs\"\nregion = \"x\"\nqueue_url = \"q\"\naccess_key_id = \"A\"",
+                "secret_access_key_file",
             ),
             ("[tls]\ncert = \"a.pem\"", "key"),
             ("domains = [\"http://x\"]", "domain"),

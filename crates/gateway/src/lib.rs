@@ -46,6 +46,7 @@ pub mod live;
 mod logging;
 mod metadata;
 pub mod metrics;
+mod notifications;
 pub mod readiness;
 pub mod record;
 pub mod regions;

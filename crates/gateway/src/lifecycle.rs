@@ -13,7 +13,7 @@ use arqueta_work::{Lifecycle, Progress};
 use crate::config::Config;
 
 /// How long a gateway that says nothing any more keeps others from its background work.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// The worker of lifecycle.
 pub(crate) fn open(

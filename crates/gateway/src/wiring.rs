@@ -12,6 +12,7 @@ use arqueta_keys::api::CreateKeyRequest;
 use arqueta_keys::{Authenticated, Embedded};
 use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
 use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
+use arqueta_notify::Courier;
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
@@ -34,6 +35,7 @@ use crate::listen::seats::Seats;
 use crate::live::{self, Live};
 use crate::metadata;
 use crate::metrics::{Metrics, Observed};
+use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
 use crate::regions::{self, RegionEdge};
@@ -66,6 +68,7 @@ pub struct Gateway {
     engine: Arc<Engine>,
     kms: Embedded,
     lifecycle: Arc<Lifecycle>,
+    courier: Arc<Courier>,
     trails: Arc<Trails>,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
@@ -101,6 +104,7 @@ impl Gateway {
         let engine = engine.map_err(Error::open("engine"))?;
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
         let progress = Arc::new(Progress::default());
+        let notified = notifications::progress(&config.notifications);
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -111,18 +115,14 @@ impl Gateway {
             room: room.clone(),
             damages: damages.clone(),
             lifecycle: progress.clone(),
+            notifications: notified.clone(),
+            clock: clock.clone(),
         }));
         let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone(), config.region.clone()));
-        let standing = trails::Standing {
-            meta: meta.clone(),
-            audit: audit.clone(),
-            engine: engine.clone(),
-            iam: iam.clone(),
-            kms: kms.clone(),
-            clock: clock.clone(),
-        };
+        let standing = standing((&meta, &audit), (&engine, &iam), (&kms, &clock));
         let trails = Arc::new(trails::open(config, standing).await?);
 
+        let courier = notifications::open(config, &meta, (&engine, &clock), &notified)?;
         let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
         let s3 = s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
@@ -154,6 +154,7 @@ impl Gateway {
             engine,
             kms,
             lifecycle: Arc::new(lifecycle),
+            courier: Arc::new(courier),
             trails,
             audit,
             record,
@@ -205,6 +206,8 @@ impl Gateway {
         let record = self.record.clone().map(|record| tokio::spawn(record.run()));
         let lifecycle = self.lifecycle.clone();
         let lifecycle = tokio::spawn(async move { lifecycle.run().await });
+        let courier = self.courier.clone();
+        let courier = tokio::spawn(async move { courier.run().await });
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
         let engine = self.engine.clone();
         let collector = tokio::spawn(async move { engine.collector().run().await });
@@ -213,6 +216,7 @@ impl Gateway {
         collector.abort();
         room.abort();
         lifecycle.abort();
+        courier.abort();
         keys.abort();
         regions.abort();
         trails.abort();
@@ -309,6 +313,7 @@ async fn seal(
 fn engine_settings(config: &Config) -> arqueta_engine::Config {
     arqueta_engine::Config {
         encrypt_by_default: config.objects.default_encryption,
+        notices: notifications::notices(config),
         ..arqueta_engine::Config::new(config.region.clone())
     }
 }
@@ -322,6 +327,22 @@ fn edge(config: &Config) -> EdgeConfig {
         any_region: config.objects.any_region,
         lifecycle_day: config.lifecycle.day(),
         ..EdgeConfig::new(config.region.clone())
+    }
+}
+
+/// What trails stand on.
+fn standing(
+    (meta, audit): (&Arc<dyn MetaStore>, &Arc<dyn AuditSink>),
+    (engine, iam): (&Arc<Engine>, &Arc<Iam>),
+    (kms, clock): (&Embedded, &Arc<dyn Clock>),
+) -> trails::Standing {
+    trails::Standing {
+        meta: meta.clone(),
+        audit: audit.clone(),
+        engine: engine.clone(),
+        iam: iam.clone(),
+        kms: kms.clone(),
+        clock: clock.clone(),
     }
 }
 

@@ -200,6 +200,8 @@ fn no_document(kind: BucketDocument) -> Answer {
             ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found")
         }
         BucketDocument::Lifecycle => ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
+        // Reading it answers with an empty one.
+        BucketDocument::Notification => ("NoSuchConfiguration", "The specified configuration does not exist."),
         BucketDocument::Replication => {
             ("ReplicationConfigurationNotFoundError", "The replication configuration was not found")
         }

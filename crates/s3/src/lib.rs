@@ -65,6 +65,7 @@ mod tidy;
 mod time_text;
 mod version_2;
 mod wide;
+mod witness;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

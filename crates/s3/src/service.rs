@@ -6,6 +6,7 @@ use std::time::Duration;
 use arqueta_call::signature::SigningKeys;
 use arqueta_call::{Connection, S3};
 use arqueta_engine::lifecycle::Calendar;
+use arqueta_engine::notifications::witnessed;
 use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
@@ -174,7 +175,8 @@ impl S3Edge {
         let (body, leftover) = leftover::lend(body);
         let question = self.cors_question(&parts).await;
         let work = self.route(parts, body, &exchange, question.as_ref());
-        let mut answer = Arc::clone(&exchange).scope(work).await;
+        let witness = Arc::clone(&exchange) as Arc<dyn arqueta_engine::notifications::Witness>;
+        let mut answer = witnessed(witness, Arc::clone(&exchange).scope(work)).await;
         if let Some(allowed) = &question
             && subject.method != Method::OPTIONS
         {

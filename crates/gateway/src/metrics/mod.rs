@@ -1,6 +1,7 @@
 //! What the gateway counts, in Prometheus text.
 
 mod lifecycle;
+mod notifications;
 mod place;
 mod process;
 mod store;
@@ -15,6 +16,7 @@ use arqueta_engine::Engine;
 use arqueta_envelope::{Direction, Envelope};
 use arqueta_keys::Embedded;
 use arqueta_kms::Metered;
+use arqueta_model::Clock;
 use arqueta_store::{Damages, Headroom};
 use arqueta_work::Progress;
 use http::StatusCode;
@@ -31,6 +33,7 @@ use prometheus_client::registry::Registry;
 use crate::backends::Backends;
 use crate::listen::seats::Seats;
 use lifecycle::Lifecycle;
+use notifications::Notifications;
 use place::{Connections, Disk, LostLines};
 use process::Process;
 use store::{DamagedRecords, StoreSpace};
@@ -75,6 +78,10 @@ pub struct Observed {
     pub damages: Arc<Damages>,
     /// What lifecycle does.
     pub lifecycle: Arc<Progress>,
+    /// What targets of notifications are told.
+    pub notifications: Arc<arqueta_notify::Progress>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Which edge answered.
@@ -130,7 +137,8 @@ impl Metrics {
     /// Counts requests, and shows what is `observed`.
     #[must_use]
     pub fn new(observed: Observed) -> Self {
-        let Observed { envelope, kms, backends, seats, folder, engine, room, damages, lifecycle } = observed;
+        let Observed { envelope, kms, backends, seats, folder, engine, room, damages, .. } = observed;
+        let (lifecycle, notifications) = (observed.lifecycle, Notifications(observed.notifications, observed.clock));
         let mut metrics = Self::of_requests();
         metrics.own.register_collector(Box::new(BucketKeys(envelope)));
         metrics.own.register_collector(Box::new(backends));
@@ -140,6 +148,7 @@ impl Metrics {
         metrics.own.register_collector(Box::new(StoreSpace(engine, room)));
         metrics.own.register_collector(Box::new(DamagedRecords(damages)));
         metrics.own.register_collector(Box::new(Lifecycle(lifecycle)));
+        metrics.own.register_collector(Box::new(notifications));
         metrics.usual.register_collector(Box::new(Process));
         metrics
     }

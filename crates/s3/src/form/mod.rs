@@ -141,6 +141,7 @@ impl Forms {
 
     /// Decides the PUT as one that came as such.
     async fn authorize(&self, exchange: &Arc<Exchange>, put: &Put, signing: Signing, name: ObjectName) -> S3Result<()> {
+        exchange.name_operation(S3::PostObject);
         let bucket = self.gate.bucket(name.bucket.as_str()).await?;
         if let Some(bucket) = &bucket {
             exchange.locate(Arc::clone(bucket));

@@ -42,15 +42,6 @@ pub async fn get_bucket_logging(
     Ok(S3Response::new(GetBucketLoggingOutput::default()))
 }
 
-/// GetBucketNotificationConfiguration: nobody is notified.
-pub async fn get_bucket_notification_configuration(
-    ops: &Operations,
-    request: S3Request<GetBucketNotificationConfigurationInput>,
-) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
-    require(ops, &request.input.bucket).await?;
-    Ok(S3Response::new(GetBucketNotificationConfigurationOutput::default()))
-}
-
 /// GetBucketReplication: none.
 pub async fn get_bucket_replication(
     ops: &Operations,
@@ -128,23 +119,5 @@ pub async fn put_bucket_accelerate_configuration(
             MalformedXML,
             "The XML you provided was not well-formed or did not validate against our published schema"
         )),
-    }
-}
-
-/// PutBucketNotificationConfiguration: an empty one, which is how a notification is deleted.
-pub async fn put_bucket_notification_configuration(
-    ops: &Operations,
-    request: S3Request<PutBucketNotificationConfigurationInput>,
-) -> S3Result<S3Response<PutBucketNotificationConfigurationOutput>> {
-    Call::current()?.tell("NotificationConfiguration", &request.input.notification_configuration);
-    require(ops, &request.input.bucket).await?;
-    let asked = &request.input.notification_configuration;
-    let is_empty = asked.event_bridge_configuration.is_none()
-        && asked.lambda_function_configurations.as_ref().is_none_or(Vec::is_empty)
-        && asked.queue_configurations.as_ref().is_none_or(Vec::is_empty)
-        && asked.topic_configurations.as_ref().is_none_or(Vec::is_empty);
-    match is_empty {
-        true => Ok(S3Response::new(PutBucketNotificationConfigurationOutput::default())),
-        false => Err(not_implemented("Notifications are not implemented.")),
     }
 }

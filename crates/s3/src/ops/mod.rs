@@ -19,6 +19,7 @@ mod listing_document;
 mod listing_uploads;
 mod lock;
 mod multipart;
+mod notification;
 mod policy;
 mod public_access;
 mod put;
@@ -169,7 +170,7 @@ operations! {
     GetBucketRequestPayment: absent::get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
     GetBucketAccelerateConfiguration: absent::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput;
     GetBucketLogging: absent::get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
-    GetBucketNotificationConfiguration: absent::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
+    GetBucketNotificationConfiguration: notification::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
     GetBucketLifecycleConfiguration: lifecycle::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
     GetBucketReplication: absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
     GetBucketWebsite: absent::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
@@ -183,7 +184,7 @@ operations! {
     DeleteBucketMetricsConfiguration: absent::delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput;
     PutBucketRequestPayment: absent::put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
     PutBucketAccelerateConfiguration: absent::put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput;
-    PutBucketNotificationConfiguration: absent::put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput;
+    PutBucketNotificationConfiguration: notification::put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput;
 }
 
 /// One operation under way: the exchange and the caller.

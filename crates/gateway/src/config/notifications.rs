@@ -1,0 +1,220 @@
+//! `[notifications]`: targets that buckets may name.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arqueta_model::AccountId;
+use arqueta_notify::{Bounds, Format};
+use arqueta_remote::Secret;
+use serde::Deserialize;
+
+use crate::Error;
+
+/// `[notifications]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notifications {
+    /// By the name at the end of their ARNs.
+    pub targets: BTreeMap<String, Target>,
+}
+
+/// `[notifications.targets.<name>]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Target {
+    /// An event is a signed POST.
+    Webhook(Webhook),
+    /// A queue of SQS, at AWS or elsewhere.
+    Sqs(Sqs),
+    /// A topic of SNS, at AWS or elsewhere.
+    Sns(Sns),
+}
+
+/// A webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Its address.
+    pub url: String,
+    /// File with the secret that events are signed with.
+    pub secret_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub secret_env: Option<String>,
+    /// File with a token for `Authorization: Bearer`.
+    pub token_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub token_env: Option<String>,
+    /// PEM file of the certificate authority; the system's if absent.
+    pub ca: Option<PathBuf>,
+    /// Whose records: `aws` or `minio`.
+    #[serde(default)]
+    pub format: Format,
+    /// Accounts whose buckets may name it; the gateway's first account if absent.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Events on their way at once, 1 to 64.
+    #[serde(default = "eight")]
+    pub concurrent: usize,
+    /// Milliseconds that one may take, 1 to 600,000.
+    #[serde(default = "half_a_minute")]
+    pub attempt_ms: u64,
+}
+
+/// Who calls a service of AWS, or what speaks like one, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sqs {
+    /// URL of the queue.
+    pub queue_url: String,
+    /// Address; AWS's own of the region if absent.
+    pub endpoint: Option<String>,
+    /// Region to sign for.
+    pub region: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// File with the secret access key.
+    pub secret_access_key_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub secret_access_key_env: Option<String>,
+    /// File with a session token.
+    pub session_token_file: Option<PathBuf>,
+    /// PEM file of the certificate authority; the system's if absent.
+    pub ca: Option<PathBuf>,
+    /// Accounts whose buckets may name it; the gateway's first account if absent.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Events on their way at once, 1 to 64.
+    #[serde(default = "eight")]
+    pub concurrent: usize,
+    /// Milliseconds that one may take, 1 to 600,000.
+    #[serde(default = "half_a_minute")]
+    pub attempt_ms: u64,
+}
+
+/// As [`Sqs`], of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sns {
+    /// ARN of the topic, at its endpoint.
+    pub topic_arn: String,
+    /// Address; AWS's own of the region if absent.
+    pub endpoint: Option<String>,
+    /// Region to sign for.
+    pub region: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// File with the secret access key.
+    pub secret_access_key_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub secret_access_key_env: Option<String>,
+    /// File with a session token.
+    pub session_token_file: Option<PathBuf>,
+    /// PEM file of the certificate authority; the system's if absent.
+    pub ca: Option<PathBuf>,
+    /// Accounts whose buckets may name it; the gateway's first account if absent.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Events on their way at once, 1 to 64.
+    #[serde(default = "eight")]
+    pub concurrent: usize,
+    /// Milliseconds that one may take, 1 to 600,000.
+    #[serde(default = "half_a_minute")]
+    pub attempt_ms: u64,
+}
+
+fn eight() -> usize {
+    8
+}
+
+fn half_a_minute() -> u64 {
+    30_000
+}
+
+/// Where a secret is, if it is anywhere. Both is refused by [`Notifications::check`].
+pub fn secret(file: Option<&PathBuf>, variable: Option<&String>) -> Option<Secret> {
+    file.map(|file| Secret::File(file.clone())).or_else(|| variable.map(|name| Secret::Variable(name.clone())))
+}
+
+impl Target {
+    /// Accounts whose buckets may name it.
+    #[must_use]
+    pub fn accounts(&self) -> Option<&[AccountId]> {
+        match self {
+            Self::Webhook(of) => of.accounts.as_deref(),
+            Self::Sqs(of) => of.accounts.as_deref(),
+            Self::Sns(of) => of.accounts.as_deref(),
+        }
+    }
+
+    /// How many at once, and how long each.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        let (concurrent, attempt) = match self {
+            Self::Webhook(of) => (of.concurrent, of.attempt_ms),
+            Self::Sqs(of) => (of.concurrent, of.attempt_ms),
+            Self::Sns(of) => (of.concurrent, of.attempt_ms),
+        };
+        Bounds { concurrent, attempt: Duration::from_millis(attempt) }
+    }
+
+    /// Whose records it reads.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        match self {
+            Self::Webhook(of) => of.format,
+            Self::Sqs(_) | Self::Sns(_) => Format::Aws,
+        }
+    }
+
+    /// Names of the environment variables that it reads.
+    fn variables(&self) -> impl Iterator<Item = &String> {
+        let two = match self {
+            Self::Webhook(of) => [of.secret_env.as_ref(), of.token_env.as_ref()],
+            Self::Sqs(of) => [of.secret_access_key_env.as_ref(), None],
+            Self::Sns(of) => [of.secret_access_key_env.as_ref(), None],
+        };
+        two.into_iter().flatten()
+    }
+
+    /// What is wrong with it.
+    fn fault(&self) -> Option<&'static str> {
+        let Bounds { concurrent, attempt } = self.bounds();
+        if !(1..=64).contains(&concurrent) || !(1..=600_000).contains(&attempt.as_millis()) {
+            return Some("concurrent is 1 to 64, attempt_ms 1 to 600000");
+        }
+        match self {
+            Self::Webhook(of) if of.secret_file.is_some() && of.secret_env.is_some() => {
+                Some("either secret_file or secret_env says where the secret is")
+            }
+            Self::Webhook(of) if of.token_file.is_some() && of.token_env.is_some() => {
+                Some("either token_file or token_env says where the token is")
+            }
+            Self::Sqs(Sqs { secret_access_key_file: file, secret_access_key_env: variable, .. })
+            | Self::Sns(Sns { secret_access_key_file: file, secret_access_key_env: variable, .. })
+                if file.is_some() == variable.is_some() =>
+            {
+                Some("one of secret_access_key_file and secret_access_key_env says where the secret is")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Notifications {
+    /// Names of the environment variables that targets read.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.targets.values().flat_map(Target::variables).map(String::as_str)
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for (name, target) in &self.targets {
+            let refuse = |what: &str| Err(Error::Config(format!("notifications.targets.{name:?}: {what}")));
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if name.is_empty() || name.len() > 80 || !name.chars().all(plain) {
+                return refuse("a name is 1 to 80 letters, digits, - and _, as the name of a queue");
+            }
+            if let Some(fault) = target.fault() {
+                return refuse(fault);
+            }
+        }
+        Ok(())
+    }
+}

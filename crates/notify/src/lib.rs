@@ -1,0 +1,33 @@
+//! Event notifications: from the outbox of buckets' events to the targets that the operator named.
+//!
+//! **Purpose.** The engine writes what happens in buckets into an outbox, in the commit of what
+//! happened ([`arqueta_engine::notifications`]). [`Courier`] empties it: it shapes events as AWS does
+//! ([`message`]) and hands them to each [`Target`].
+//!
+//! **Refuses to do** anything with the content of objects, which it never sees, and calls to addresses
+//! that a caller named: targets come from the configuration file alone, and redirections are not
+//! followed.
+//!
+//! **Invariants.** Nothing is dropped: a row goes away only after its target took the event, and is
+//! tried again for ever, more and more seldom, until then. Events of one key reach a target in the order
+//! of their commits; a later one waits for those before it. An event may come twice, with the same id.
+//! Of several gateways one empties a lane, under a lease. Memory is bounded by [`courier::WINDOW`] rows a
+//! target.
+//!
+//! **Threat notes.** Names of objects, who acted and from where leave the gateway; who may set the
+//! configuration of a bucket decides which, and the operator decides whereto and for whose buckets.
+//! Secrets come from files or the environment, and are not in `Debug` or logs.
+
+pub mod courier;
+mod lane;
+pub mod message;
+mod pace;
+mod progress;
+mod target;
+mod targets;
+
+pub use courier::{Bounds, Courier, Route, Standing};
+pub use message::{Format, Message};
+pub use progress::{Counts, Progress};
+pub use target::{Failure, Target};
+pub use targets::{Queue, Topic, Webhook, WebhookSettings};

@@ -1,0 +1,90 @@
+//! How soon something is tried again: later and later, and never all at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arqueta_model::Timestamp;
+
+/// Pause after the first failure.
+const FIRST: Duration = Duration::from_millis(200);
+/// Longest pause.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Failures in a row.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    failures: u32,
+}
+
+impl Pace {
+    /// It failed again: how long to rest. Twice as long each time, half of it by chance.
+    pub fn fail(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let doubled = FIRST.saturating_mul(1 << (self.failures - 1).min(16)).min(LONGEST);
+        let half = doubled / 2;
+        let mut chance = [0; 2];
+        // Without chance all wait as long, which is no harm.
+        let _ = getrandom::fill(&mut chance);
+        half + half.mul_f64(f64::from(u16::from_be_bytes(chance)) / f64::from(u16::MAX))
+    }
+
+    /// It works.
+    pub fn succeed(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Whether the last try failed.
+    pub fn is_failing(self) -> bool {
+        self.failures > 0
+    }
+}
+
+/// Keys whose next event was refused, and until when they wait.
+#[derive(Debug, Default)]
+pub struct Refused(BTreeMap<String, (Pace, Timestamp)>);
+
+impl Refused {
+    /// Whether `group` waits.
+    pub fn holds(&self, group: &str, now: Timestamp) -> bool {
+        self.0.get(group).is_some_and(|(_, until)| *until > now)
+    }
+
+    /// Its next event was refused.
+    pub fn add(&mut self, group: String, now: Timestamp) {
+        let (pace, until) = self.0.entry(group).or_insert((Pace::default(), now));
+        *until = now.plus(pace.fail());
+    }
+
+    /// Its next event was taken.
+    pub fn remove(&mut self, group: &str) {
+        self.0.remove(group);
+    }
+
+    /// When the first of them is tried again.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.0.values().map(|(_, until)| *until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_begin_anew_after_a_success() {
+        let mut pace = Pace::default();
+        for longest in [200, 400, 800, 1600] {
+            let pause = pace.fail();
+            assert!(
+                pause <= Duration::from_millis(longest) && pause >= Duration::from_millis(longest / 2),
+                "{pause:?}"
+            );
+        }
+        for _ in 0..100 {
+            assert!(pace.fail() <= LONGEST);
+        }
+        assert!(pace.is_failing());
+        pace.succeed();
+        assert!(pace.fail() <= FIRST);
+    }
+}
