@@ -128,6 +128,12 @@ struct Proven {
 }
 
 impl Head {
+    /// Its tag in hexadecimal.
+    #[must_use]
+    pub fn tag_hex(&self) -> String {
+        hex::encode(self.tag)
+    }
+
     /// The head as JSON, with a tag that shows that it was one. An earlier head of the same record
     /// is one, too.
     #[must_use]

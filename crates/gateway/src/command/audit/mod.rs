@@ -3,6 +3,7 @@
 
 mod line;
 mod prune;
+mod report;
 mod search;
 mod tail;
 mod verify;
@@ -37,6 +38,8 @@ enum AuditCommand {
     Search(search::SearchArgs),
     /// Prove that nobody changed the record.
     Verify(verify::VerifyArgs),
+    /// Who used which key, for what, when: a page to sign, a table or JSON, with the proof of the record.
+    Report(report::ReportArgs),
     /// Remove its oldest part, while no gateway runs. See also `audit.keep_days`.
     Prune(prune::PruneArgs),
 }
@@ -56,6 +59,7 @@ pub fn run(args: AuditArgs) -> Result<(), Error> {
         AuditCommand::Tail(tail) => tail.run(&config, out),
         AuditCommand::Search(search) => search.run(&config, out),
         AuditCommand::Verify(verify) => verify.run(&config, out),
+        AuditCommand::Report(report) => report.run(&config, out),
         AuditCommand::Prune(prune) => prune.run(&config, out),
     };
     match done {

@@ -33,8 +33,7 @@ pub struct VerifyArgs {
 
 impl VerifyArgs {
     pub fn run(&self, config: &Config, out: &mut impl Write) -> Result<(), Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let report = runtime.block_on(self.report(config))?;
+        let report = self.verified(config)?;
         for finding in &report.findings {
             write(out, &finding.to_string())?;
         }
@@ -55,6 +54,15 @@ impl VerifyArgs {
             write(out, &format!("{events} events in {groups} groups, {files} files are what was recorded"))?;
             Err(Error::Tampered(findings.len()))
         }
+    }
+
+    /// What the verification finds.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if the record cannot be read, [`Error::Config`] if nobody tells where it ends.
+    pub fn verified(&self, config: &Config) -> Result<Report, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.report(config))
     }
 
     async fn report(&self, config: &Config) -> Result<Report, Error> {
