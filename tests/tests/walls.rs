@@ -29,7 +29,10 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("report", "audit"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
-    ("gateway", "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report s3 aws"),
+    (
+        "gateway",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report s3 aws",
+    ),
 ];
 
 /// What the table allows for work that is on its way.
