@@ -15,18 +15,24 @@ from conftest import BINARY, Gateway
 # Written by version 0.1.0 before it had a journal (commit a9f3575), which was killed: twelve objects
 # in a versioned bucket, some under a KMS key, one deleted; an open upload; an alias.
 WITHOUT_JOURNAL = Path(__file__).parent / "data-without-journal.tar.gz"
+# Written by 0.1.0 at format 3 (commit 9640248), which was killed: the same, some under bucket keys, and a user.
+FORMAT_3 = Path(__file__).parent / "data-format-3.tar.gz"
 
 
 def body(n):
     return hashlib.shake_128(str(n).encode()).digest(100 * n * n)
 
 
+def extracted(fixture, folder):
+    with tarfile.open(fixture) as archive:
+        archive.extractall(folder, filter="data")
+    os.chmod(folder / "data", 0o700)
+    return folder / "data"
+
+
 @pytest.fixture
 def folder(tmp_path):
-    with tarfile.open(WITHOUT_JOURNAL) as archive:
-        archive.extractall(tmp_path, filter="data")
-    os.chmod(tmp_path / "data", 0o700)
-    return tmp_path / "data"
+    return extracted(WITHOUT_JOURNAL, tmp_path)
 
 
 def check(gateway):
@@ -60,6 +66,25 @@ def test_a_folder_from_before_authentic_metadata_is_adopted_when_its_operator_as
     check(gateway)
     gateway.stop()
     assert "carries its tags already" in adopt(folder)
+
+
+def test_a_folder_of_format_3_is_served_as_it_is(tmp_path):
+    folder = extracted(FORMAT_3, tmp_path)
+    assert (folder / "VERSION").read_text() == "arqueta data folder, format 3\n"
+    gateway = Gateway(folder)
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        check(gateway)
+        assert [user["UserName"] for user in gateway.client("iam").list_users()["Users"]] == ["kept"]
+        gateway.restart(how)
+    gateway.stop()
+    run = subprocess.run([BINARY, "audit", "verify", "--data-dir", str(folder)], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_format_that_was_ever_released_has_a_folder_that_is_opened():
+    code = (Path(__file__).resolve().parents[2] / "crates/gateway/src/data_folder.rs").read_text()
+    newest = int(re.search(r"^const FORMAT: u32 = (\d+);", code, re.M)[1])
+    assert newest == 3, "keep a folder of the format before as data-format-N.tar.gz, and open it here"
 
 
 def test_what_is_no_data_folder_is_not_adopted(tmp_path):
