@@ -1,5 +1,6 @@
 //! Identifiers in AWS's forms (IAM User Guide, "IAM identifiers").
 
+use arqueta_model::random::fill;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -56,10 +57,6 @@ pub(crate) fn fresh_secret() -> Secret {
     let mut bytes = Zeroizing::new([0u8; 30]);
     fill(&mut *bytes);
     Secret::new(STANDARD.encode(*bytes))
-}
-
-fn fill(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the operating system's random generator works, or nothing here is safe");
 }
 
 #[cfg(test)]

@@ -87,24 +87,45 @@ pub use manual::ManualClock;
 
 #[cfg(any(test, feature = "testing"))]
 mod manual {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use tokio::sync::oneshot;
+
     use super::*;
 
-    /// A clock that moves only when a test says so.
+    /// A clock that moves only when a test says so. It wakes sleepers in the order in which they are
+    /// due, and those that are due together in the order in which they fell asleep.
     #[derive(Debug)]
-    pub struct ManualClock {
-        now: tokio::sync::watch::Sender<Timestamp>,
+    pub struct ManualClock(Mutex<State>);
+
+    #[derive(Debug)]
+    struct State {
+        now: Timestamp,
+        sleepers: Vec<(Timestamp, oneshot::Sender<()>)>,
     }
 
     impl ManualClock {
         /// Starts at `at`.
         #[must_use]
         pub fn new(at: Timestamp) -> Self {
-            Self { now: tokio::sync::watch::Sender::new(at) }
+            Self(Mutex::new(State { now: at, sleepers: Vec::new() }))
         }
 
         /// Moves forward and wakes sleepers that are due.
         pub fn advance(&self, by: Duration) {
-            self.now.send_modify(|now| *now = now.plus(by));
+            let mut state = self.state();
+            state.now = state.now.plus(by);
+            let now = state.now;
+            let mut due: Vec<_> = state.sleepers.extract_if(.., |(due, _)| *due <= now).collect();
+            due.sort_by_key(|(due, _)| *due);
+            for (_, sleeper) in due {
+                // Nobody listens who was given up.
+                let _ = sleeper.send(());
+            }
+        }
+
+        fn state(&self) -> MutexGuard<'_, State> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
@@ -118,14 +139,23 @@ mod manual {
     #[async_trait]
     impl Clock for ManualClock {
         fn now(&self) -> Timestamp {
-            *self.now.borrow()
+            self.state().now
         }
 
         async fn sleep(&self, for_: Duration) {
-            let mut seen = self.now.subscribe();
-            let due = self.now().plus(for_);
-            // The sender lives as long as `self`, so waiting cannot fail while we are borrowed.
-            let _ = seen.wait_for(|now| *now >= due).await;
+            let woken = {
+                let mut state = self.state();
+                let due = state.now.plus(for_);
+                if due <= state.now {
+                    return;
+                }
+                let (sleeper, woken) = oneshot::channel();
+                state.sleepers.retain(|(_, sleeper)| !sleeper.is_closed());
+                state.sleepers.push((due, sleeper));
+                woken
+            };
+            // The clock lives as long as `self`, so waiting cannot fail while we are borrowed.
+            let _ = woken.await;
         }
     }
 }
@@ -151,5 +181,22 @@ mod tests {
         assert!(!sleeper.is_finished());
         clock.advance(Duration::from_secs(5));
         sleeper.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn sleepers_wake_in_the_order_in_which_they_are_due() {
+        let clock = std::sync::Arc::new(ManualClock::default());
+        let woken = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        for (seconds, name) in [(3, "c"), (9, "late"), (1, "a"), (1, "b")] {
+            let (clock, woken) = (clock.clone(), woken.clone());
+            tokio::spawn(async move {
+                clock.sleep(Duration::from_secs(seconds)).await;
+                woken.lock().unwrap().push(name);
+            });
+        }
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(5));
+        tokio::task::yield_now().await;
+        assert_eq!(*woken.lock().unwrap(), ["a", "b", "c"]);
     }
 }

@@ -1,9 +1,11 @@
-//! Random identifiers. Each is drawn from the operating system's generator.
+//! Random identifiers.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::random;
 
 /// A text that is not the lower-case hex of an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -12,40 +14,8 @@ pub struct ParseIdError;
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    #[cfg(any(test, feature = "testing"))]
-    if repeatable::fill(&mut bytes) {
-        return bytes;
-    }
-    getrandom::fill(&mut bytes).expect("the operating system's random generator works, or nothing here is safe");
+    random::fill(&mut bytes);
     bytes
-}
-
-/// Identifiers that a simulation can draw again.
-#[cfg(any(test, feature = "testing"))]
-pub mod repeatable {
-    use std::cell::Cell;
-
-    use sha2::{Digest as _, Sha256};
-
-    thread_local! {
-        /// The seed, and how many were drawn since.
-        static DRAWN: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
-    }
-
-    /// From here on this thread draws its identifiers from `seed`; from the operating system again
-    /// for `None`. Not key material, which is never drawn here.
-    pub fn seed(seed: Option<u64>) {
-        DRAWN.set(seed.map(|seed| (seed, 0)));
-    }
-
-    pub(super) fn fill(bytes: &mut [u8]) -> bool {
-        let Some((seed, drawn)) = DRAWN.get() else { return false };
-        DRAWN.set(Some((seed, drawn + 1)));
-        let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(drawn.to_be_bytes()).finalize();
-        // No identifier is longer than a digest.
-        bytes.copy_from_slice(&digest[..bytes.len()]);
-        true
-    }
 }
 
 macro_rules! random_id {
@@ -180,6 +150,7 @@ impl FromStr for VersionId {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::random::repeatable;
 
     #[test]
     fn ids_round_trip_through_text() {

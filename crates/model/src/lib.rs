@@ -27,6 +27,7 @@ mod clock;
 mod context;
 mod id;
 mod name;
+pub mod random;
 mod served;
 mod sse;
 
@@ -38,9 +39,9 @@ pub use caller::{
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use context::{BUCKET_CONTEXT_KEY, ContextError, EncryptionContext};
-#[cfg(any(test, feature = "testing"))]
-pub use id::repeatable;
 pub use id::{BlobId, BucketKeyId, ObjectId, PartId, RequestId, UploadId, VersionId};
 pub use name::{BucketName, NameError, ObjectKey};
+#[cfg(any(test, feature = "testing"))]
+pub use random::repeatable;
 pub use served::Served;
 pub use sse::SseMode;

@@ -25,7 +25,7 @@ impl Prk {
 /// Bytes from the operating system's generator.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system's random generator works, or nothing here is safe");
+    arqueta_model::random::fill(&mut bytes);
     bytes
 }
 

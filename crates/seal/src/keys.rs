@@ -72,7 +72,7 @@ impl fmt::Debug for BodyKey {
 
 fn random() -> Box<Zeroizing<[u8; 32]>> {
     let mut key = Box::new(Zeroizing::new([0; 32]));
-    getrandom::fill(&mut **key).expect("the operating system's random generator works, or nothing here is safe");
+    arqueta_model::random::fill(&mut **key);
     key
 }
 
