@@ -30,8 +30,15 @@ impl AuditSink for Journaled {
     /// there for readers when this returns, and durable soon after: until then its row is. Every other
     /// one is durable.
     async fn append(&self, event: Event) -> Result<(), Error> {
-        let carried = scope::current().and_then(|telling| Some((telling.carried(&event)?, telling)));
-        let Some((at, telling)) = carried else { return self.lines.append(event).await };
+        let Some(telling) = scope::current() else { return self.lines.append(event).await };
+        let Some(at) = telling.carried(&event) else {
+            let begun = telling.has_begun(&event);
+            self.lines.append(event).await?;
+            if begun {
+                telling.recorded();
+            }
+            return Ok(());
+        };
         // Copies for other accounts, and what an error says, no row has.
         let in_row = event.error_code.is_none() && event.shared_event_id.is_none();
         if in_row && self.lines.healthy().is_ok() {

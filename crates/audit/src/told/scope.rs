@@ -25,6 +25,8 @@ enum State {
     Begun(Arc<[Row]>, usize),
     /// A commit has.
     Carried(Vec<Carried>),
+    /// The record has its event, and no commit carried the beginning: later ones need not.
+    Recorded,
 }
 
 /// Runs a call: what it begins and what it commits belong together.
@@ -105,6 +107,19 @@ impl Telling {
             if durable {
                 *state = State::Carried(carried_in(rows));
             }
+        }
+    }
+
+    /// Whether `event` tells what began here, and no commit carries yet.
+    pub(crate) fn has_begun(&self, event: &Event) -> bool {
+        matches!(&*self.state(), State::Begun(rows, _) if rows.iter().any(|row| row.is_of(event)))
+    }
+
+    /// Such an event is durable.
+    pub(crate) fn recorded(&self) {
+        let mut state = self.state();
+        if matches!(*state, State::Begun(_, 0)) {
+            *state = State::Recorded;
         }
     }
 

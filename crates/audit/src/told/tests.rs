@@ -102,6 +102,22 @@ async fn a_change_carries_its_event_and_the_record_relieves_it() {
     assert_eq!(world.recorded().len(), 1);
 }
 
+/// StopLogging of a trail that is stopped changes nothing, and then delivers what is left.
+#[tokio::test]
+async fn what_a_recorded_call_commits_afterwards_does_not_tell_it_again() {
+    let world = world().await;
+    let begun = event("Change");
+    call(async {
+        world.sink.announce(begun.clone()).await.unwrap();
+        world.sink.append(ended(&begun)).await.unwrap();
+        world.change().await.unwrap();
+    })
+    .await;
+    assert_eq!(world.rows().await, 0);
+    world.tidy().await;
+    assert_eq!(world.recorded(), [("Change".to_owned(), true)]);
+}
+
 #[tokio::test]
 async fn without_later_commits_rows_go_too() {
     let world = world().await;
