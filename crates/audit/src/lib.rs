@@ -48,6 +48,8 @@ pub use chain::{Head, Sealer};
 pub use error::Error;
 pub use event::{Event, EventBuilder, Resource, Tls};
 pub use identity::{SessionIssuer, UserIdentity};
+#[cfg(any(test, feature = "testing"))]
+pub use json_lines::Group;
 pub use json_lines::{
     Attribute, Cut, Entries, Entry, Events, Finding, History, JsonLines, Mark, Prune, Pruned, Query, Report, pack,
     prune, verify,

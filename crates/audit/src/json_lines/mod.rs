@@ -3,6 +3,8 @@
 mod anchor;
 mod files;
 mod history;
+#[cfg(any(test, feature = "testing"))]
+mod in_line;
 mod index;
 mod lines;
 mod mark;
@@ -33,6 +35,8 @@ pub use mark::Mark;
 pub use pack::pack;
 pub use prune::{Prune, Pruned, prune};
 pub use queue::Cut;
+#[cfg(any(test, feature = "testing"))]
+pub use queue::Group;
 use queue::Message;
 pub use reader::{Entries, Entry, Events};
 pub use verify::{Finding, Report, verify};
@@ -54,6 +58,9 @@ const QUEUE: usize = 4096;
 pub struct JsonLines {
     queue: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
+    /// Without a thread: who does its work.
+    #[cfg(any(test, feature = "testing"))]
+    in_line: Option<in_line::InLine>,
     folder: PathBuf,
     head: Arc<Mutex<Option<Head>>>,
     kept: Arc<AtomicU64>,
@@ -89,7 +96,34 @@ impl JsonLines {
         clock: Arc<dyn Clock>,
         file_size: u64,
     ) -> Result<Self, Error> {
-        let folder = folder.into();
+        let (writer, mut record) = Self::with_writer(folder.into(), clock, file_size).await?;
+        let (queue, appends) = mpsc::channel(QUEUE);
+        record.queue = Some(queue);
+        record.thread = Some(std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(appends))?);
+        Ok(record)
+    }
+
+    /// As [`JsonLines::open`], without a thread: who records does its work, and `watch` is told what was
+    /// written. What somebody asked for and did not wait for is left undone when this is dropped.
+    ///
+    /// # Errors
+    /// As [`JsonLines::open`].
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn in_line(
+        folder: impl Into<PathBuf>,
+        clock: Arc<dyn Clock>,
+        watch: impl Fn(Group) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let (mut writer, mut record) = Self::with_writer(folder.into(), clock, Self::FILE_SIZE).await?;
+        writer.watch = Some(Box::new(watch));
+        let (queue, requests) = mpsc::channel(QUEUE);
+        record.queue = Some(queue);
+        record.in_line = Some(in_line::InLine::new(writer, requests));
+        Ok(record)
+    }
+
+    /// A record that has no queue yet, and who will write it.
+    async fn with_writer(folder: PathBuf, clock: Arc<dyn Clock>, file_size: u64) -> Result<(Writer, Self), Error> {
         let path = folder.clone();
         let head = Arc::new(Mutex::new(None));
         let (kept, health) = (Arc::new(AtomicU64::new(0)), Health::default());
@@ -98,9 +132,18 @@ impl JsonLines {
         let writer = tokio::task::spawn_blocking(move || Writer::open(&path, clock, file_size, seen))
             .await
             .map_err(std::io::Error::other)??;
-        let (queue, appends) = mpsc::channel(QUEUE);
-        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(appends))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), folder, head, kept, file, health })
+        let record = Self {
+            queue: None,
+            thread: None,
+            #[cfg(any(test, feature = "testing"))]
+            in_line: None,
+            folder,
+            head,
+            kept,
+            file,
+            health,
+        };
+        Ok((writer, record))
     }
 
     /// Seals everything from now on. `known` is the chain's end as it was kept elsewhere: if the
@@ -145,10 +188,19 @@ impl JsonLines {
     /// Why not, in words: what the last append failed with, unless a later append or
     /// [`AuditSink::flush`] found that it could go on.
     pub fn healthy(&self) -> Result<(), String> {
-        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+        if self.is_over() {
             return Err("the thread that writes the record has ended".to_owned());
         }
         self.health.failure().map_or(Ok(()), Err)
+    }
+
+    /// Whether nobody writes any more.
+    fn is_over(&self) -> bool {
+        #[cfg(any(test, feature = "testing"))]
+        if self.in_line.is_some() {
+            return false;
+        }
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// The chain's end; everything up to it is durable. `None` while nothing is sealed.
@@ -174,6 +226,8 @@ impl JsonLines {
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         let message = Message::Append { line, answer, early: Some(early) };
         queue.send(message).await.map_err(|_| Error::Closed)?;
+        #[cfg(any(test, feature = "testing"))]
+        in_line::work(self.in_line.as_ref()).await;
         match written.await {
             Ok(()) => Ok(durable),
             // It was not even written; the outcome says why.
@@ -208,6 +262,8 @@ impl JsonLines {
         let (answer, done) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         queue.send(message(answer)).await.map_err(|_| Error::Closed)?;
+        #[cfg(any(test, feature = "testing"))]
+        in_line::work(self.in_line.as_ref()).await;
         done.await.map_err(|_| Error::Closed)?
     }
 }

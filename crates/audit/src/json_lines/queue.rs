@@ -25,6 +25,25 @@ pub struct Cut {
     pub bytes: u64,
 }
 
+/// What was written together.
+#[cfg(any(test, feature = "testing"))]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its file.
+    pub file: std::path::PathBuf,
+    /// Where it begins in it. Everything before is durable.
+    pub from: u64,
+    /// Where it ends.
+    pub to: u64,
+    /// Whether anybody waited for it to be durable. Others went on when it was written, and a crash may
+    /// take it away from under them.
+    pub awaited: bool,
+}
+
+/// Who is told of each group.
+#[cfg(any(test, feature = "testing"))]
+pub(super) type Watch = Box<dyn Fn(Group) + Send>;
+
 /// Bounds of one group, so that the first waiter is not held up by an endless stream of others.
 const GROUP_APPENDS: usize = 2048;
 pub(super) const GROUP_BYTES: usize = 4 << 20;

@@ -11,7 +11,9 @@ use arqueta_model::Clock;
 use tokio::sync::mpsc;
 
 use super::files::{self, Name};
-use super::queue::{Cut, Early, GROUP_BYTES, Message, gather};
+use super::queue::{Answer, Cut, Early, GROUP_BYTES, Message, gather};
+#[cfg(any(test, feature = "testing"))]
+use super::queue::{Group, Watch};
 use super::tail::{Tail, tail};
 use crate::chain::Seal;
 use crate::health::Health;
@@ -40,6 +42,10 @@ pub(super) struct Writer {
     begun: bool,
     chain: Option<Chain>,
     seen: Seen,
+    /// Kept for its memory.
+    bytes: Vec<u8>,
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) watch: Option<Watch>,
 }
 
 struct Chain {
@@ -77,58 +83,89 @@ impl Writer {
             }
             None => (Name::first_of(clock.now()), Current::None),
         };
-        Ok(Self { folder: folder.to_owned(), clock, file_size, name, current, begun: false, chain: None, seen })
+        Ok(Self {
+            folder: folder.to_owned(),
+            clock,
+            file_size,
+            name,
+            current,
+            begun: false,
+            chain: None,
+            seen,
+            bytes: Vec::new(),
+            #[cfg(any(test, feature = "testing"))]
+            watch: None,
+        })
     }
 
     /// Serves until the queue is closed and empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let (mut group, mut early) = (Vec::new(), Vec::new());
-        let mut bytes = Vec::new();
         let mut next = queue.blocking_recv();
         while let Some(message) = next.take() {
-            match message {
-                Message::Seal { sealer, known, over_older, answer } => {
-                    // A caller that went away no longer needs its answer.
-                    let _ = answer.send(self.begin_chain(sealer, known, over_older));
-                }
-                Message::Note { answer } => {
-                    bytes.clear();
-                    let outcome = self.guarded(|writer| writer.note(&mut bytes));
-                    let _ = answer.send(outcome.map_err(Error::Io));
-                }
-                Message::Ready { answer } => {
-                    let outcome = self.guarded(Self::probe);
-                    if self.seen.health.note(outcome.as_ref().copied()) {
-                        tell(&outcome);
-                    }
-                    let _ = answer.send(outcome.map_err(Error::Io));
-                }
-                Message::Append { line, answer, early: told } => {
-                    bytes.clear();
-                    bytes.extend_from_slice(&line);
-                    group.push(answer);
-                    early.clear();
-                    early.extend(told);
-                    next = gather(&mut queue, (&mut group, &mut early), &mut bytes);
-                    let outcome = self.guarded(|writer| match bytes.is_empty() {
-                        true => writer.look(),
-                        false => writer.write(&mut bytes, &mut early),
-                    });
-                    // Whoever is left was not even written.
-                    early.clear();
-                    let news = self.seen.health.note(outcome.as_ref().copied());
-                    for answer in group.drain(..) {
-                        // A waiter that went away no longer needs its answer.
-                        let _ = answer.send(outcome.as_ref().copied().map_err(|error| Error::Io(same(error))));
-                    }
-                    if news {
-                        tell(&outcome);
-                    }
-                }
+            next = self.serve(message, &mut queue).or_else(|| queue.blocking_recv());
+        }
+    }
+
+    /// Does what is asked, and what waits and belongs to it. Returns what was found there and does not.
+    pub(super) fn serve(&mut self, message: Message, queue: &mut mpsc::Receiver<Message>) -> Option<Message> {
+        match message {
+            Message::Seal { sealer, known, over_older, answer } => {
+                // A caller that went away no longer needs its answer.
+                let _ = answer.send(self.begin_chain(sealer, known, over_older));
             }
-            if next.is_none() {
-                next = queue.blocking_recv();
+            Message::Note { answer } => {
+                let outcome = self.guarded(Self::note);
+                let _ = answer.send(outcome.map_err(Error::Io));
             }
+            Message::Ready { answer } => {
+                let outcome = self.guarded(Self::probe);
+                if self.seen.health.note(outcome.as_ref().copied()) {
+                    tell(&outcome);
+                }
+                let _ = answer.send(outcome.map_err(Error::Io));
+            }
+            Message::Append { line, answer, early } => {
+                let (mut group, mut early) = (vec![answer], early.into_iter().collect());
+                let mut bytes = std::mem::take(&mut self.bytes);
+                bytes.clear();
+                bytes.extend_from_slice(&line);
+                let next = gather(queue, (&mut group, &mut early), &mut bytes);
+                self.append(group, early, &mut bytes);
+                self.bytes = bytes;
+                return next;
+            }
+        }
+        None
+    }
+
+    /// Writes what waits together, and answers it.
+    fn append(&mut self, group: Vec<Answer>, mut early: Vec<Early>, bytes: &mut Vec<u8>) {
+        #[cfg(any(test, feature = "testing"))]
+        let awaited = early.len() < group.len();
+        let outcome = self.guarded(|writer| match bytes.is_empty() {
+            true => writer.look(),
+            false => writer.write(bytes, &mut early),
+        });
+        #[cfg(any(test, feature = "testing"))]
+        self.watched(&outcome, bytes.len(), awaited);
+        // Whoever is left was not even written.
+        drop(early);
+        let news = self.seen.health.note(outcome.as_ref().copied());
+        for answer in group {
+            // A waiter that went away no longer needs its answer.
+            let _ = answer.send(outcome.as_ref().copied().map_err(|error| Error::Io(same(error))));
+        }
+        if news {
+            tell(&outcome);
+        }
+    }
+
+    /// Tells who watches of a group of so many bytes.
+    #[cfg(any(test, feature = "testing"))]
+    fn watched(&self, outcome: &io::Result<()>, bytes: usize, awaited: bool) {
+        if let (Some(watch), Ok(()), Current::Open { length, .. }) = (&self.watch, outcome, &self.current) {
+            let (from, to) = (*length - bytes as u64, *length);
+            watch(Group { file: self.name.path(&self.folder), from, to, awaited });
         }
     }
 
@@ -238,12 +275,15 @@ impl Writer {
     }
 
     /// Seals what is kept elsewhere, if that is later than what the last seal says.
-    fn note(&mut self, bytes: &mut Vec<u8>) -> io::Result<Option<Head>> {
+    fn note(&mut self) -> io::Result<Option<Head>> {
         let kept = self.seen.kept.load(Ordering::Acquire);
         if self.chain.as_ref().is_none_or(|chain| chain.kept >= kept) {
             return Ok(None);
         }
-        self.write(bytes, &mut Vec::new())?;
+        let mut bytes = Vec::new();
+        self.write(&mut bytes, &mut Vec::new())?;
+        #[cfg(any(test, feature = "testing"))]
+        self.watched(&Ok(()), bytes.len(), true);
         Ok(self.chain.as_ref().map(|chain| chain.head))
     }
 
