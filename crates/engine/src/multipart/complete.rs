@@ -46,10 +46,18 @@ impl Uploads<'_> {
             match self.try_complete(caller, &input, &upload).await {
                 // A part was replaced, or somebody else ended the upload.
                 Err(Error::Store(arqueta_store::Error::Conflict)) => {}
+                // The same: the parts of an upload that has ended meanwhile are gone.
+                Err(Error::InvalidPart { .. }) if self.has_ended(&input, &upload).await? => {}
                 result => return result,
             }
         }
         Err(arqueta_store::Error::Conflict.into())
+    }
+
+    /// Whether the upload is no more what it was.
+    async fn has_ended(&self, input: &CompleteMultipartUpload, upload: &Upload) -> Result<bool, Error> {
+        let now = self.find(&input.bucket, &input.key, input.upload).await?;
+        Ok(now.is_none_or(|now| now.bytes != upload.bytes))
     }
 
     async fn try_complete(
