@@ -63,7 +63,7 @@ pub fn heard(call: &Call<String>, answer: &Answer) -> Heard {
         Call::Put { .. } | Call::Copy { .. } | Call::Delete { version: None, .. } | Call::Complete { .. } => made(),
         Call::Start(..) => Said::Made(element(&text, "UploadId").unwrap_or_default().to_owned()),
         Call::Part { .. } => Said::Made(header("etag").unwrap_or_default().trim_matches('"').to_owned()),
-        Call::Uploads(_) => Said::Rows(rows(&text)),
+        Call::Uploads(_) => Said::Uploads(rows(&text)),
         Call::Get { .. } => {
             let sse = match header("x-amz-server-side-encryption").as_deref() {
                 Some("aws:kms") => Sse::Kms(key_id(&header("x-amz-server-side-encryption-aws-kms-key-id"))),

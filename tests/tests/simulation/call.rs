@@ -36,7 +36,7 @@ pub enum Mode<I> {
 }
 
 /// How an object is encrypted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sse<I> {
     /// SSE-S3.
     Managed,
@@ -133,12 +133,18 @@ impl<I> Upload<I> {
 }
 
 /// One version or delete marker of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row<I> {
     pub key: String,
     pub id: I,
     pub latest: bool,
     pub marker: bool,
+}
+
+impl<I> Row<I> {
+    fn with<J>(&self, id: impl Fn(&I) -> J) -> Row<J> {
+        Row { key: self.key.clone(), id: id(&self.id), latest: self.latest, marker: self.marker }
+    }
 }
 
 /// By key, versions before delete markers: how they follow each other a document does not tell.
@@ -148,7 +154,7 @@ pub fn in_order<I>(mut rows: Vec<Row<I>>) -> Vec<Row<I>> {
 }
 
 /// What was said to a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Said<I> {
     Done,
     Made(I),
@@ -158,6 +164,8 @@ pub enum Said<I> {
         sse: Sse<I>,
     },
     Rows(Vec<Row<I>>),
+    /// By key; those of one key in no order.
+    Uploads(Vec<Row<I>>),
     Names(Vec<String>),
     /// In no order.
     Ids(Vec<I>),
@@ -346,15 +354,8 @@ impl<I> Said<I> {
                 };
                 Said::Body { id: id(of), print: *print, sse }
             }
-            Self::Rows(rows) => {
-                let row = |row: &Row<I>| Row {
-                    key: row.key.clone(),
-                    id: id(&row.id),
-                    latest: row.latest,
-                    marker: row.marker,
-                };
-                Said::Rows(rows.iter().map(row).collect())
-            }
+            Self::Rows(rows) => Said::Rows(rows.iter().map(|row| row.with(&id)).collect()),
+            Self::Uploads(rows) => Said::Uploads(rows.iter().map(|row| row.with(&id)).collect()),
             Self::Names(names) => Said::Names(names.clone()),
             Self::Ids(ids) => Said::Ids(ids.iter().map(id).collect()),
             Self::State(state) => Said::State(state.clone()),

@@ -5,8 +5,8 @@ use crate::call::{Call, Said};
 use crate::client::{Client, user_agent};
 use crate::history::{Heard, History};
 use crate::program;
+use crate::record::Line;
 use crate::stage::Stage;
-use crate::stores::Line;
 
 /// Asks for everything there is.
 pub async fn state(client: &Client, stage: &Stage) {
@@ -65,8 +65,9 @@ pub fn record(history: &mut History, lines: &[Line], who: &str) -> Option<String
         let Some(Line { event, .. }) = events.next() else {
             return lacks("the record has no event of it");
         };
-        if events.next().is_some() {
-            return lacks("the record has two events of it");
+        if let Some(second) = events.next() {
+            let (first, second) = (event, &second.event);
+            return lacks(&format!("the record has two events of it: {first:?}, {second:?}"));
         }
         let code = match said {
             Said::Refused(code) => Some(*code),

@@ -11,6 +11,9 @@ use crate::model::State;
 /// More than so many states are a fault of the simulation, not of the gateway.
 const MOST: usize = 20_000;
 
+/// With more than so many, clients look at things before they change more of them.
+const UNCLEAR: usize = 48;
+
 /// What was heard of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
@@ -20,7 +23,7 @@ pub enum Heard {
 }
 
 /// One way in which it all may have happened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Course {
     state: State,
     /// The gateway's names of what calls have made.
@@ -104,6 +107,11 @@ impl History {
 
     pub fn fail(&mut self, failure: String) {
         self.failure.get_or_insert(failure);
+    }
+
+    /// Whether so much is unknown that it is time to look.
+    pub const fn unclear(&self) -> bool {
+        self.courses.len() > UNCLEAR
     }
 
     /// Calls and answers, ids by the order in which they were met.
@@ -260,14 +268,12 @@ impl History {
     }
 
     fn dedup(&mut self) {
-        let mut kept: Vec<Course> = Vec::new();
-        for course in std::mem::take(&mut self.courses) {
-            if !kept.contains(&course) {
-                kept.push(course);
-            }
+        self.courses.sort_unstable();
+        self.courses.dedup();
+        if self.courses.len() > MOST {
+            self.fail("too many states are possible: a fault of the simulation".to_owned());
+            self.courses.truncate(1);
         }
-        assert!(kept.len() < MOST, "too many states are possible");
-        self.courses = kept;
     }
 
     /// Notes a line in which ids are written as the order in which they were met.
@@ -317,6 +323,15 @@ impl Course {
                 expected.len() == said.len() && expected.iter().zip(said).all(|(row, told)| self.same_row(row, told))
             }
             (Said::Ids(expected), Said::Ids(said)) => self.same_ids(expected, said),
+            (Said::Uploads(expected), Said::Uploads(said)) => {
+                let keys = |rows: &mut dyn Iterator<Item = &String>| rows.cloned().collect::<Vec<_>>();
+                keys(&mut expected.iter().map(|row| &row.key)) == keys(&mut said.iter().map(|row| &row.key))
+                    && keys(&mut expected.iter().map(|row| &row.key)).into_iter().all(|key| {
+                        let ids: Vec<Id> = expected.iter().filter(|row| row.key == key).map(|row| row.id).collect();
+                        let names = said.iter().filter(|row| row.key == key).map(|row| row.id.clone());
+                        self.same_ids(&ids, &names.collect::<Vec<_>>())
+                    })
+            }
             _ => false,
         }
     }

@@ -24,63 +24,76 @@ mod client;
 mod history;
 mod model;
 mod program;
+mod record;
 mod request;
 mod stage;
 mod stores;
 mod turns;
 mod world;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use arqueta_store::power::Syncs;
 
+use self::record::Silence;
 use self::world::{FILL, Size, Wrong, bytes_a_commit, found, run};
 
 const SEEDS: u64 = 500;
-const NIGHTLY: u64 = 50_000;
+const NIGHTLY: u64 = 20_000;
 const THREADS: usize = 2;
 /// So many failing seeds are told.
 const TOLD: usize = 5;
+const COMMAND: &str = "cargo test --ignore-rust-version -p arqueta-tests --test simulation the_gateway_and_the_model_agree -- --nocapture";
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// `17`, or `17..20`.
+fn seeds(named: &str) -> std::ops::Range<u64> {
+    let (from, to) = named.split_once("..").unwrap_or((named, ""));
+    let from = from.parse().expect("ARQUETA_SEED is a number, or two with .. between");
+    from..to.parse().unwrap_or(from + 1)
+}
+
 #[test]
-#[ignore = "not held yet: seed 17 takes the model too long, 29 and 51 differ in lists of uploads, 99 in a full disk"]
 fn the_gateway_and_the_model_agree() {
-    if let Some(seed) = variable("ARQUETA_SEED") {
-        let ran = run(seed.parse().unwrap(), Size::USUAL);
-        ran.trace.iter().for_each(|line| println!("{line}"));
-        assert!(ran.failure.is_none(), "seed {seed}: {}", ran.failure.unwrap());
-        return;
-    }
-    let last = if variable("ARQUETA_NIGHTLY").is_some() { NIGHTLY } else { SEEDS };
-    let (next, failures) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let nightly = variable("ARQUETA_NIGHTLY").is_some();
+    let size = if nightly { Size::LONG } else { Size::USUAL };
+    let named = variable("ARQUETA_SEED").map(|named| seeds(&named));
+    let asked = named.clone().unwrap_or(0..if nightly { NIGHTLY } else { SEEDS });
+    let (next, failures) = (AtomicU64::new(asked.start), Mutex::new(Vec::new()));
+    let (calls, turns, start) = (AtomicUsize::new(0), AtomicUsize::new(0), Instant::now());
     let told = || failures.lock().unwrap_or_else(PoisonError::into_inner);
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= last || told().len() >= TOLD {
-                        return;
-                    }
-                    if let Some(failure) = run(seed, Size::USUAL).failure {
-                        told().push(format!("ARQUETA_SEED={seed} ({}): {failure}", smallest(seed)));
-                    }
-                }
-            });
+    let play = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= asked.end || told().len() >= TOLD {
+                return;
+            }
+            let ran = run(seed, size);
+            calls.fetch_add(ran.calls, Ordering::Relaxed);
+            turns.fetch_add(ran.turns, Ordering::Relaxed);
+            if asked.end - asked.start == 1 {
+                ran.trace.iter().for_each(|line| println!("{line}"));
+            }
+            if let Some(failure) = ran.failure {
+                let long = if nightly { "ARQUETA_NIGHTLY=1 " } else { "" };
+                let least = if named.is_some() { String::new() } else { smallest(seed, size) };
+                told().push(format!("{long}ARQUETA_SEED={seed} {COMMAND}\n{least}{failure}"));
+            }
         }
-    });
+    };
+    std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(play))));
+    println!("seeds {asked:?}, {calls:?} calls, {turns:?} turns, {:.1} s", start.elapsed().as_secs_f64());
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
 /// The smallest run of the seed that fails, too, if there is one.
-fn smallest(seed: u64) -> String {
-    let mut size = Size::USUAL;
+fn smallest(seed: u64, mut size: Size) -> String {
     loop {
         let Size { clients, calls, lives } = size;
         let smaller = [
@@ -92,7 +105,7 @@ fn smallest(seed: u64) -> String {
         let fails = |it: &Size| it.clients * it.calls * it.lives > 0 && run(seed, *it).failure.is_some();
         match smaller.into_iter().find(fails) {
             Some(smaller) => size = smaller,
-            None => return format!("fails from {size:?}"),
+            None => return format!("It fails from {size:?} on.\n"),
         }
     }
 }
@@ -101,11 +114,11 @@ fn smallest(seed: u64) -> String {
 #[test]
 fn what_is_wrong_is_found() {
     let lies = [Syncs::Metadata, Syncs::BlobFiles, Syncs::BlobFolders].map(Wrong::Syncs);
-    for wrong in lies.into_iter().chain([Wrong::Unannounced]) {
+    for wrong in lies.into_iter().chain([Silence::Everybody, Silence::OfTrails].map(Wrong::Unannounced)) {
         let found = (0..100).find_map(|seed| Some((seed, found(seed, wrong)?)));
         let (seed, found) = found.unwrap_or_else(|| panic!("nobody noticed {wrong:?}"));
         println!("{wrong:?} is found by seed {seed}: {found}");
-        assert_eq!(found.contains("no trace"), wrong == Wrong::Unannounced, "{found}");
+        assert_eq!(found.contains("no trace"), matches!(wrong, Wrong::Unannounced(_)), "{found}");
     }
 }
 
@@ -124,10 +137,9 @@ fn a_commit_writes_no_more_in_a_large_store() {
 }
 
 #[test]
-#[ignore = "not held yet: the record's thread takes its turn at another place now and then"]
 fn a_seed_repeats_itself() {
     for seed in 0..8 {
-        let (first, second) = (run(seed, Size::USUAL).trace, run(seed, Size::USUAL).trace);
+        let (first, second) = (run(seed, Size::LONG).trace, run(seed, Size::LONG).trace);
         let differs = first.iter().zip(&second).position(|(one, other)| one != other);
         assert_eq!(differs.map(|at| (at, &first[at], &second[at])), None, "seed {seed}");
         assert_eq!(first.len(), second.len(), "seed {seed}");

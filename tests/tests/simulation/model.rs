@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::call::{Call, Id, Mode, Row, Said, Sse, Upload as Named, in_order};
 
 /// All that a gateway keeps.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
     buckets: BTreeMap<&'static str, Bucket>,
     keys: BTreeMap<Id, KeyState>,
@@ -16,7 +16,7 @@ pub struct State {
     completed: BTreeMap<Id, (u8, Id)>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Bucket {
     versioning: Versioning,
     /// The KMS key of its default encryption; without one that is SSE-S3.
@@ -26,7 +26,7 @@ struct Bucket {
     uploads: BTreeMap<Id, Upload>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Upload {
     key: &'static str,
     sse: Sse<Id>,
@@ -34,7 +34,7 @@ struct Upload {
     parts: BTreeMap<u8, (Id, u64)>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Versioning {
     #[default]
     Off,
@@ -42,27 +42,27 @@ enum Versioning {
     Suspended,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Version {
     id: Id,
     /// Nothing for a delete marker.
     content: Option<Content>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Content {
     print: u64,
     sse: Sse<Id>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum KeyState {
     Enabled,
     Disabled,
     PendingDeletion,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Trail {
     logging: bool,
     writes_only: bool,
@@ -76,8 +76,15 @@ impl State {
     /// defaults were changed while the call ran, and it may have seen them before or after.
     pub fn outcomes(&self, number: u32, call: &Call<Id>, wavering: bool) -> Vec<Outcome> {
         let mut outcomes = vec![self.step(number, call, &Seen::AsItIs)];
-        if let Call::DropBucket(name) = call {
-            outcomes.extend(self.half_dropped(name));
+        match call {
+            Call::DropBucket(name) => outcomes.extend(self.half_dropped(name)),
+            // It is stopped first, that what it has still to deliver is delivered.
+            Call::DeleteTrail(name) if self.trails.get(name).is_some_and(|trail| trail.logging) => {
+                let mut stopped = self.clone();
+                stopped.trails.entry(name).and_modify(|trail| trail.logging = false);
+                outcomes.push((stopped, Said::Partly));
+            }
+            _ => {}
         }
         let of_upload = matches!(call, Call::Part { .. } | Call::Complete { .. } | Call::Abort(_));
         if wavering && of_upload {
@@ -208,7 +215,7 @@ impl State {
                     latest: false,
                     marker: false,
                 };
-                Ok(Said::Rows(in_order(uploads.map(row).collect())))
+                Ok(Said::Uploads(in_order(uploads.map(row).collect())))
             }
             ref other => self.administer(new, other),
         }

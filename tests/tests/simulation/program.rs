@@ -23,6 +23,10 @@ fn one<T: Copy>(dice: &mut Dice, of: &[T]) -> T {
 /// The next call of a client.
 pub fn draw(dice: &mut Dice, history: &History) -> Call<String> {
     let (bucket, key) = (one(dice, &BUCKETS), one(dice, &KEYS));
+    if history.unclear() {
+        let mut calls = look();
+        return calls.swap_remove(dice.below(calls.len()));
+    }
     match dice.below(100) {
         0..6 => Call::MakeBucket(bucket),
         6..8 => Call::DropBucket(bucket),

@@ -1,10 +1,11 @@
 //! What is there from the first moment to the last: the history, and who goes on when nobody can.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use arqueta_model::ManualClock;
 use arqueta_store::power::Recorder;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::history::History;
@@ -12,6 +13,9 @@ use crate::turns::Turns;
 
 /// The clock moves every so many turns: windows of bucket keys end under way.
 const TURNS_A_STEP: usize = 20;
+
+/// So many seconds nobody does anything at all.
+const MOST_ASLEEP: usize = 600;
 
 /// One life of a gateway, as far as the stage knows it.
 #[derive(Clone)]
@@ -31,6 +35,15 @@ pub struct Cut {
     /// Operations of the disk before it and after it.
     pub from: usize,
     pub to: usize,
+    /// Nobody was doing anything.
+    pub at_rest: bool,
+}
+
+impl Cut {
+    /// After so many operations of the disk, between two turns.
+    pub const fn at(position: usize) -> Self {
+        Self { turn: usize::MAX, from: position, to: position, at_rest: true }
+    }
 }
 
 #[derive(Default)]
@@ -38,6 +51,8 @@ struct Scene {
     life: Option<Life>,
     /// Operations of the disk before the turn that is not over.
     before: usize,
+    /// How often in a row nobody waited for a turn.
+    asleep: usize,
     cut: Option<Cut>,
 }
 
@@ -47,12 +62,18 @@ pub struct Stage {
     history: Mutex<History>,
     /// The life is over.
     over: Notify,
+    gate: Mutex<Option<Gate>>,
 }
 
 impl Stage {
     pub fn new() -> Arc<Self> {
         let (scene, history) = (Mutex::default(), Mutex::new(History::new()));
-        Arc::new(Self { scene, history, over: Notify::new() })
+        Arc::new(Self { scene, history, over: Notify::new(), gate: Mutex::default() })
+    }
+
+    /// From here on what blocks waits for its place. To be called on the runtime.
+    pub fn open(&self) {
+        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = Some(Gate::put());
     }
 
     pub fn history(&self) -> MutexGuard<'_, History> {
@@ -83,14 +104,17 @@ impl Stage {
 
     /// Nothing in the process can go on: one that waits does.
     pub fn idle(&self) {
+        if self.let_others_work() {
+            return;
+        }
         let mut scene = self.scene();
-        let Some(life) = scene.life.clone().filter(|life| life.turns.idle()) else {
+        let Some(life) = scene.life.clone().filter(|life| life.turns.in_turn()) else {
             return;
         };
         let position = life.disk.position();
         let taken = life.turns.taken();
         if life.turns_left.is_some_and(|left| taken >= left) {
-            scene.cut = Some(Cut { turn: taken, from: scene.before, to: position });
+            scene.cut = Some(Cut { turn: taken, from: scene.before, to: position, at_rest: false });
             life.turns.end();
             scene.life = None;
             self.over.notify_one();
@@ -100,17 +124,62 @@ impl Stage {
         let mut history = self.history();
         history.settle();
         if history.failure().is_none() {
-            // Nobody waits: a thread is at work outside of the stores, and will wake somebody.
             if let Some((step, fate)) = life.turns.give() {
                 history.remark(format!("turn {taken} at {position}: {step:?} {fate:?}"));
                 if taken % TURNS_A_STEP == 0 {
                     life.clock.advance(Duration::from_secs(taken as u64 * 37 % 200));
                 }
+                scene.asleep = 0;
+                return;
             }
-            return;
+            // Everybody is asleep.
+            scene.asleep += 1;
+            if scene.asleep < MOST_ASLEEP {
+                life.clock.advance(Duration::from_secs(1));
+                return;
+            }
+            history.fail("nobody can go on, and not everybody is done".to_owned());
         }
         life.turns.end();
         scene.life = None;
         self.over.notify_one();
+    }
+
+    /// Lets the thread that does what blocks do everything that waits for it. Whether somebody can go
+    /// on because of that.
+    fn let_others_work(&self) -> bool {
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = Gate::put();
+        drop(gate.replace(next));
+        if let Some(next) = &*gate {
+            // The thread is gone only with the runtime.
+            let _ = next.reached.recv();
+        }
+        Handle::current().metrics().global_queue_depth() > 0
+    }
+
+    /// Nothing is in any order from here on.
+    pub fn close(&self) {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// The thread that does what blocks stands here until nobody else can go on: what it does, and whom
+/// it wakes, has its place in the order of things, too.
+struct Gate {
+    reached: mpsc::Receiver<()>,
+    _closed: mpsc::Sender<()>,
+}
+
+impl Gate {
+    /// Behind everything that waits for the thread. Dropping it opens it.
+    fn put() -> Self {
+        let ((arrive, reached), (_closed, opened)) = (mpsc::channel(), mpsc::channel::<()>());
+        drop(Handle::current().spawn_blocking(move || {
+            let _ = arrive.send(());
+            // It is opened by not being there any more.
+            let _ = opened.recv();
+        }));
+        Self { reached, _closed }
     }
 }

@@ -1,12 +1,10 @@
-//! The stores and the record as a gateway of the simulation sees them: each operation in its turn.
+//! The stores as a gateway of the simulation sees them: each operation in its turn.
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use arqueta_audit::{AuditSink, Event};
 use arqueta_model::BlobId;
-use arqueta_store::power::Recorder;
 use arqueta_store::{
     Batch, BlobEntry, BlobStore, BlobStream, BlobWriter, Change, Entry, Error, MetaStore, Position, Scan,
 };
@@ -31,7 +29,6 @@ impl<S> InTurn<S> {
 
 async fn run<T>(turns: &Turns, step: Step, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let fate = turns.take(step).await;
-    let _busy = turns.busy();
     match fate {
         Fate::Works => operation.await,
         Fate::Refused => Err(Error::Io(told())),
@@ -40,7 +37,8 @@ async fn run<T>(turns: &Turns, step: Step, operation: impl Future<Output = Resul
     }
 }
 
-fn told() -> io::Error {
+/// How a failure looks.
+pub fn told() -> io::Error {
     io::Error::other("the simulation said so")
 }
 
@@ -98,81 +96,5 @@ impl<S: BlobStore> BlobStore for InTurn<S> {
     }
     async fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobEntry>, Error> {
         run(&self.turns, Step::Body, self.inner.list(after, limit)).await
-    }
-}
-
-/// A line of the record.
-#[derive(Clone)]
-pub struct Line {
-    pub event: Event,
-    /// An announcement, which is no event.
-    pub announced: bool,
-    /// Turns given, and operations of the disk, before it; nothing once it is known to be durable.
-    at: Option<(usize, usize)>,
-}
-
-/// The record: what is written is durable. It outlives the gateways.
-#[derive(Default)]
-pub struct Book(Mutex<Vec<Line>>);
-
-impl Book {
-    /// The record as one life of a gateway writes it.
-    pub fn of_life(self: &Arc<Self>, turns: Arc<Turns>, disk: Recorder, announces: bool) -> RecordInTurn {
-        RecordInTurn { book: self.clone(), turns, disk, announces }
-    }
-
-    pub fn lines(&self) -> Vec<Line> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Of what was written in the last turn, `turn`, after the disk was at `cut` nothing is left; of
-    /// what was written right there, only if `kept`.
-    pub fn cut(&self, turn: usize, cut: usize, kept: bool) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = |(of, at): (usize, usize)| of == turn && (at > cut || (at == cut && !kept));
-        lines.retain(|line| !line.at.is_some_and(last));
-        lines.iter_mut().for_each(|line| line.at = None);
-    }
-}
-
-/// Writes into a [`Book`], in turn.
-pub struct RecordInTurn {
-    book: Arc<Book>,
-    turns: Arc<Turns>,
-    disk: Recorder,
-    /// Or forgets to.
-    announces: bool,
-}
-
-impl RecordInTurn {
-    async fn write(&self, event: Event, announced: bool) -> Result<(), arqueta_audit::Error> {
-        let fate = self.turns.take(Step::Record).await;
-        let line = || Line { event, announced, at: Some((self.turns.taken(), self.disk.position())) };
-        let mut lines = self.book.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match fate {
-            Fate::Works => {
-                lines.push(line());
-                Ok(())
-            }
-            Fate::Refused => Err(told().into()),
-            Fate::Full => Err(io::Error::from(io::ErrorKind::StorageFull).into()),
-            Fate::Forgotten => {
-                lines.push(line());
-                Err(told().into())
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl AuditSink for RecordInTurn {
-    async fn append(&self, event: Event) -> Result<(), arqueta_audit::Error> {
-        self.write(event, false).await
-    }
-    async fn announce(&self, event: Event) -> Result<(), arqueta_audit::Error> {
-        if self.announces { self.write(event, true).await } else { Ok(()) }
-    }
-    async fn flush(&self) -> Result<(), arqueta_audit::Error> {
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Whose turn it is. Every operation of the stores and the record, and every call of a client, waits
 //! here; one goes on when nothing else in the process can, and the seed says which, and whether it
-//! fails. The runtime has one thread and tells when it would fall asleep: that is when everybody waits.
+//! fails. The runtime has one thread, and one beside it for what blocks; it tells when it would fall
+//! asleep: when that other thread has nothing to do either, everybody waits.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -61,8 +62,6 @@ struct Table {
     waiting: Vec<Waiting>,
     dice: Dice,
     faults: Faults,
-    /// Operations that go on right now; some of them on other threads.
-    busy: usize,
     taken: usize,
     commits: usize,
 }
@@ -70,19 +69,10 @@ struct Table {
 /// The turns of one life of a gateway.
 pub struct Turns(Mutex<Table>);
 
-/// An operation under way.
-pub struct Busy<'a>(&'a Turns);
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.table().busy -= 1;
-    }
-}
-
 impl Turns {
     /// Everybody goes on, until [`Turns::begin`].
     pub fn new(dice: Dice, faults: Faults) -> Arc<Self> {
-        let table = Table { mode: Mode::Free, waiting: Vec::new(), dice, faults, busy: 0, taken: 0, commits: 0 };
+        let table = Table { mode: Mode::Free, waiting: Vec::new(), dice, faults, taken: 0, commits: 0 };
         Arc::new(Self(Mutex::new(table)))
     }
 
@@ -135,16 +125,9 @@ impl Turns {
         std::future::pending().await
     }
 
-    /// Keeps others from going on while an operation is under way.
-    pub fn busy(&self) -> Busy<'_> {
-        self.table().busy += 1;
-        Busy(self)
-    }
-
-    /// Whether operations are taken in turn, and none is under way.
-    pub fn idle(&self) -> bool {
-        let table = self.table();
-        table.mode == Mode::InTurn && table.busy == 0
+    /// Whether operations are taken in turn.
+    pub fn in_turn(&self) -> bool {
+        self.table().mode == Mode::InTurn
     }
 
     /// Turns given so far.

@@ -6,17 +6,19 @@ use std::time::Duration;
 use arqueta_gateway::Config;
 use arqueta_gateway::foundations::Foundations;
 use arqueta_gateway::wiring::Gateway;
-use arqueta_model::{ManualClock, repeatable};
+use arqueta_model::{Clock as _, ManualClock, repeatable};
 use arqueta_store::power::{Dice, Loss, Recorder, Syncs};
-use arqueta_store::{Batch, MetaStore as _, RedbStore};
+use arqueta_store::{Batch, MetaStore, RedbStore};
+use futures::FutureExt as _;
 use tokio::task::JoinSet;
 
 use crate::bodies::CANARY;
 use crate::check;
 use crate::client::{Client, Signer};
 use crate::program;
+use crate::record::{Book, Lost, RecordInTurn, Silence};
 use crate::stage::{self, Cut, Stage};
-use crate::stores::{Book, InTurn};
+use crate::stores::InTurn;
 use crate::turns::{Faults, Step, Turns};
 
 /// How long nothing may happen. Nothing waits for real time, so this never passes.
@@ -33,20 +35,27 @@ pub struct Size {
 }
 
 impl Size {
-    pub const USUAL: Self = Self { clients: 3, calls: 12, lives: 3 };
+    pub const USUAL: Self = Self { clients: 3, calls: 8, lives: 2 };
+    pub const LONG: Self = Self { clients: 3, calls: 12, lives: 3 };
 }
 
 /// What a run left.
 pub struct Ran {
     pub trace: Vec<String>,
     pub failure: Option<String>,
+    /// Calls of clients and checks.
+    pub calls: usize,
+    /// Turns given.
+    pub turns: usize,
 }
 
 /// Runs a seed.
 pub fn run(seed: u64, size: Size) -> Ran {
     let ((), stage) = with_world(seed, |world| world.run(size));
     let history = stage.history();
-    Ran { trace: history.trace().to_vec(), failure: history.failure().cloned() }
+    let trace = history.trace().to_vec();
+    let turns = trace.iter().filter(|line| line.starts_with("turn ")).count();
+    Ran { trace, failure: history.failure().cloned(), calls: history.told().len(), turns }
 }
 
 /// What is wrong that the simulation must find.
@@ -54,8 +63,8 @@ pub fn run(seed: u64, size: Size) -> Ran {
 pub enum Wrong {
     /// The disk lies about these syncs.
     Syncs(Syncs),
-    /// Nothing tells of a change before it takes effect.
-    Unannounced,
+    /// Nothing tells of changes that these calls are about to make.
+    Unannounced(Silence),
 }
 
 /// What is found in a seed where this is wrong, and nothing else fails.
@@ -95,12 +104,20 @@ fn with_world<F: Future>(seed: u64, work: impl FnOnce(World) -> F) -> (F::Output
     let driver = stage.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // What blocks is done in the order in which it was begun, and none of it elsewhere.
+        .max_blocking_threads(1)
+        .thread_keep_alive(PATIENCE)
+        .on_thread_start(move || repeatable::seed(Some(!seed)))
         .on_thread_park(move || driver.idle())
         .build()
         .expect("a runtime");
     repeatable::seed(Some(seed));
-    let done = runtime.block_on(work(World::new(seed, stage.clone())));
+    let done = runtime.block_on(async {
+        stage.open();
+        work(World::new(seed, stage.clone())).await
+    });
     repeatable::seed(None);
+    stage.close();
     // A thread that still reads something for nobody is not waited for.
     runtime.shutdown_background();
     (done, stage)
@@ -115,9 +132,11 @@ struct World {
     dice: Dice,
     stage: Arc<Stage>,
     disk: Recorder,
-    /// The root key: a real file, which is not what is tested here.
-    folder: tempfile::TempDir,
-    book: Arc<Book>,
+    /// The root key and the record, in real files.
+    config: Config,
+    _folder: tempfile::TempDir,
+    book: Book,
+    /// Of the present life: who sleeps through a crash does not wake up.
     clock: Arc<ManualClock>,
     signer: Option<Signer>,
     faults: Faults,
@@ -129,9 +148,9 @@ struct World {
 /// A gateway that runs.
 struct Life {
     turns: Arc<Turns>,
-    /// Its loops end with it.
-    _gateway: Gateway,
+    gateway: Arc<Gateway>,
     client: Client,
+    meta: Arc<dyn MetaStore>,
 }
 
 impl World {
@@ -143,12 +162,17 @@ impl World {
             1 => Faults { store: 40, bodies: 40, record: 0 },
             _ => Faults { store: 15, bodies: 15, record: 60 },
         };
+        // Where syncs cost nothing: what they are worth is simulated.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
+        let mut config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        (config.storage.reserve_bytes, config.storage.low_water_bytes) = (0, 0);
         Self {
             dice,
             stage,
             disk: Recorder::new(),
-            folder: tempfile::tempdir().expect("a folder"),
-            book: Arc::default(),
+            book: Book::new(folder.path().join("audit")),
+            config,
+            _folder: folder,
             clock: Arc::default(),
             signer: None,
             faults,
@@ -158,7 +182,7 @@ impl World {
     }
 
     async fn run(mut self, size: Size) {
-        for life in 1..=size.lives {
+        for life in 1..=size.lives + 1 {
             let gateway = match self.start().await {
                 Ok(gateway) => gateway,
                 Err(why) => {
@@ -170,16 +194,17 @@ impl World {
             } else if !self.check(&gateway).await {
                 return;
             }
+            if life > size.lives {
+                return;
+            }
+            // The last time everybody comes to an end before the power goes.
             let turns_left = (life < size.lives).then(|| 1 + self.dice.below(size.clients * size.calls * 6));
             let cut = self.live(&gateway, size, turns_left).await;
             if self.stage.history().failure().is_some() {
                 return;
             }
-            match cut {
-                Some(cut) => self.lose_power(cut),
-                None if !self.check(&gateway).await => return,
-                None => {}
-            }
+            let cut = cut.unwrap_or_else(|| Cut::at(self.disk.position()));
+            self.lose_power(cut);
         }
     }
 
@@ -190,34 +215,39 @@ impl World {
 
     async fn open(&mut self, meta: RedbStore) -> Result<Life, String> {
         let turns = Turns::new(Dice::new(self.dice.roll()), self.faults);
+        self.clock = Arc::new(ManualClock::new(self.clock.now()));
         let blobs = self.disk.blobs().map_err(|error| format!("{error:?}"))?;
+        let lines = self.book.open(&turns, &self.disk, &self.clock).await;
+        let silence = match self.wrong {
+            Some(Wrong::Unannounced(silence)) => silence,
+            _ => Silence::Nothing,
+        };
+        let meta: Arc<dyn MetaStore> = Arc::new(InTurn::new(meta, turns.clone()));
         let foundations = Foundations {
-            meta: Arc::new(InTurn::new(meta, turns.clone())),
+            meta: meta.clone(),
             journaled: None,
             blobs: Arc::new(InTurn::new(blobs, turns.clone())),
-            audit: Arc::new(self.book.of_life(
-                turns.clone(),
-                self.disk.clone(),
-                self.wrong != Some(Wrong::Unannounced),
-            )),
-            record: None,
-            outbox: None,
+            audit: Arc::new(RecordInTurn::new(lines.clone(), turns.clone(), silence)),
+            record: Some(lines),
+            outbox: Some(Arc::default()),
             clock: self.clock.clone(),
         };
-        let config = Config { data_dir: self.folder.path().to_owned(), ..Config::default() };
-        let gateway = Gateway::open(&config, foundations).await.map_err(|error| error.line())?;
+        let gateway = Gateway::open(&self.config, foundations).await.map_err(|error| error.line())?;
         if let Some(created) = gateway.created.first() {
             let secret = created.key.secret.expose().to_owned();
             self.signer = Some(Signer { id: created.key.access_key_id.clone(), secret });
         }
         let signer = self.signer.clone().ok_or("no root credentials were made")?;
         let client = Client { signer, router: gateway.router.clone(), clock: self.clock.clone() };
-        Ok(Life { turns, _gateway: gateway, client })
+        Ok(Life { turns, gateway: Arc::new(gateway), client, meta })
     }
 
     /// Clients call until they are done or the power goes.
     async fn live(&mut self, life: &Life, size: Size, turns_left: Option<usize>) -> Option<Cut> {
         let mut clients = JoinSet::new();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let gateway = life.gateway.clone();
+        let work = tokio::spawn(async move { gateway.work(stopped.map(drop)).await });
         self.stage.begin(stage::Life {
             turns: life.turns.clone(),
             disk: self.disk.clone(),
@@ -253,6 +283,9 @@ impl World {
         if cut.is_none() {
             self.stage.history().settle();
             life.turns.release();
+            // Nobody is listening if it ended by itself.
+            let _ = stop.send(());
+            let _ = work.await;
         }
         cut
     }
@@ -262,7 +295,7 @@ impl World {
         let at = cut.from + self.dice.below(cut.to - cut.from + 1);
         let loss = if self.dice.below(3) == 0 { Loss::Everything } else { Loss::Random };
         // Was the last turn over, what was told in it was told.
-        let over = at == cut.to && self.dice.below(2) == 0;
+        let over = at == cut.to && (cut.at_rest || self.dice.below(2) == 0);
         {
             let mut history = self.stage.history();
             if over {
@@ -271,7 +304,7 @@ impl World {
             history.remark(format!("cut at {at} of {}..{}, {loss:?}", cut.from, cut.to));
             history.crash();
         }
-        self.book.cut(cut.turn, at, over || self.dice.below(2) == 0);
+        self.book.lose(Lost { turn: cut.turn, at, over }, &mut self.dice);
         let seed = self.dice.roll();
         self.disk = match self.wrong {
             Some(Wrong::Syncs(syncs)) => {
@@ -284,10 +317,16 @@ impl World {
 
     /// Whether the gateway is as it may be.
     async fn check(&self, life: &Life) -> bool {
+        // Failures are remembered for a second, so that not everybody tries again at once.
+        life.client.clock.advance(Duration::from_secs(2));
         check::state(&life.client, &self.stage).await;
+        let chain = self.book.verify(&self.config, &*life.meta).await;
         let mut history = self.stage.history();
         if history.failure().is_none() && self.searched && self.disk.wrote(CANARY) {
             history.fail("the disk holds plaintext".to_owned());
+        }
+        if let Some(wrong) = chain {
+            history.fail(wrong);
         }
         if history.failure().is_some() {
             return false;
