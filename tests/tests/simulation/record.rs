@@ -16,7 +16,7 @@ use arqueta_store::MetaStore;
 use arqueta_store::power::{Dice, Recorder};
 use async_trait::async_trait;
 
-use crate::stores::told;
+use crate::stores::{Lent, told};
 use crate::turns::{Fate, Step, Turns};
 
 /// A line of the record.
@@ -145,14 +145,14 @@ impl Silence {
 
 /// The record as one life of a gateway sees it.
 pub struct RecordInTurn {
-    inner: Journaled,
+    inner: Arc<Lent<Journaled>>,
     turns: Arc<Turns>,
     silence: Silence,
 }
 
 impl RecordInTurn {
-    pub fn new(lines: Arc<JsonLines>, turns: Arc<Turns>, silence: Silence) -> Self {
-        Self { inner: Journaled::new(lines), turns, silence }
+    pub const fn new(inner: Arc<Lent<Journaled>>, turns: Arc<Turns>, silence: Silence) -> Self {
+        Self { inner, turns, silence }
     }
 
     async fn run(
@@ -171,15 +171,15 @@ impl RecordInTurn {
 #[async_trait]
 impl AuditSink for RecordInTurn {
     async fn append(&self, event: Event) -> Result<(), arqueta_audit::Error> {
-        self.run(self.inner.append(event)).await
+        self.run(async { self.inner.borrow()?.append(event).await }).await
     }
     async fn announce(&self, event: Event) -> Result<(), arqueta_audit::Error> {
         if self.silence.covers(&event) {
             return Ok(());
         }
-        self.run(self.inner.announce(event)).await
+        self.run(async { self.inner.borrow()?.announce(event).await }).await
     }
     async fn flush(&self) -> Result<(), arqueta_audit::Error> {
-        self.inner.flush().await
+        self.inner.borrow()?.flush().await
     }
 }

@@ -97,10 +97,8 @@ impl Turns {
 
     /// From here on nobody goes on.
     pub fn end(&self) {
-        let mut table = self.table();
-        table.mode = Mode::Over;
-        // They are not told: an operation that was cut off does not answer.
-        table.waiting.drain(..).for_each(std::mem::forget);
+        // They stay, and are not told: an operation that was cut off does not answer.
+        self.table().mode = Mode::Over;
     }
 
     /// Waits for a turn.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arqueta_audit::Journaled;
 use arqueta_gateway::Config;
 use arqueta_gateway::foundations::Foundations;
 use arqueta_gateway::wiring::Gateway;
@@ -18,7 +19,7 @@ use crate::client::{Client, Signer};
 use crate::program;
 use crate::record::{Book, Lost, RecordInTurn, Silence};
 use crate::stage::{self, Cut, Stage};
-use crate::stores::InTurn;
+use crate::stores::{InTurn, Lent};
 use crate::turns::{Faults, Step, Turns};
 
 /// How long nothing may happen. Nothing waits for real time, so this never passes.
@@ -151,6 +152,14 @@ struct Life {
     gateway: Arc<Gateway>,
     client: Client,
     meta: Arc<dyn MetaStore>,
+    lent: (Arc<Lent<RedbStore>>, Arc<Lent<Journaled>>),
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.lent.0.give_back();
+        self.lent.1.give_back();
+    }
 }
 
 impl World {
@@ -222,12 +231,13 @@ impl World {
             Some(Wrong::Unannounced(silence)) => silence,
             _ => Silence::Nothing,
         };
-        let meta: Arc<dyn MetaStore> = Arc::new(InTurn::new(meta, turns.clone()));
+        let lent = (Lent::new(meta), Lent::new(Journaled::new(lines.clone())));
+        let meta: Arc<dyn MetaStore> = Arc::new(InTurn::new(lent.0.clone(), turns.clone()));
         let foundations = Foundations {
             meta: meta.clone(),
             journaled: None,
-            blobs: Arc::new(InTurn::new(blobs, turns.clone())),
-            audit: Arc::new(RecordInTurn::new(lines.clone(), turns.clone(), silence)),
+            blobs: Arc::new(InTurn::new(Lent::new(blobs), turns.clone())),
+            audit: Arc::new(RecordInTurn::new(lent.1.clone(), turns.clone(), silence)),
             record: Some(lines),
             outbox: Some(Arc::default()),
             clock: self.clock.clone(),
@@ -239,7 +249,7 @@ impl World {
         }
         let signer = self.signer.clone().ok_or("no root credentials were made")?;
         let client = Client { signer, router: gateway.router.clone(), clock: self.clock.clone() };
-        Ok(Life { turns, gateway: Arc::new(gateway), client, meta })
+        Ok(Life { turns, gateway: Arc::new(gateway), client, meta, lent })
     }
 
     /// Clients call until they are done or the power goes.
