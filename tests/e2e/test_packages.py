@@ -156,6 +156,34 @@ def test_compose_gives_one_gateway_nothing_that_it_does_not_need():
     assert int(service["stop_grace_period"].removesuffix("s")) > drain
 
 
+# ---- chart
+
+def test_the_chart_is_of_this_version_and_asks_for_values_and_options_that_exist():
+    chart = DEPLOY / "helm/arqueta"
+    version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == version
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    templates = "".join(path.read_text() for path in (chart / "templates").iterdir())
+    asked = set(re.findall(r"\.Values\.([A-Za-z.]+)", templates))
+    for name in asked:
+        there = values
+        for part in name.split("."):
+            assert part in there, name
+            there = there[part]
+    leaves = {top for top, value in values.items() if not isinstance(value, dict) or not value}
+    leaves |= {f"{top}.{name}" for top, value in values.items() if isinstance(value, dict) for name in value}
+    assert leaves == asked, "a value that nothing asks for does nothing"
+    options = ran(BINARY, "serve", "--help")
+    arguments = re.findall(r'"(--[a-z-]+)"', templates)
+    assert len(arguments) == 4 and all(argument in options for argument in arguments)
+    # The image's user and the chart's are one, and its ports are those that the arguments name.
+    user = instructions()["USER"][0].split(":")[0]
+    assert re.findall(r"(?:runAsUser|runAsGroup|fsGroup): (\d+)", templates) == [user] * 3
+    assert re.findall(r"containerPort: (\d+)", templates) == re.findall(r'"--(?:admin-)?listen", ":(\d+)"', templates)
+    drain = int(re.search(r"^drain_seconds = (\d+)", (ROOT / "config/arqueta.toml").read_text(), re.M)[1])
+    assert int(re.search(r"terminationGracePeriodSeconds: (\d+)", templates)[1]) > drain
+
+
 # ---- service of systemd
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
