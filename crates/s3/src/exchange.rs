@@ -168,8 +168,9 @@ impl Exchange {
     }
 
     /// Runs `work` with this exchange as the current one of its task.
-    pub async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+    // No `async fn`: that would hold `work` twice, as it came and as it runs.
+    pub fn scope<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, work)
     }
 
     /// The exchange of this task; `None` outside of [`Exchange::scope`].

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use futures::future::Either;
 use tokio::sync::oneshot;
 
 use super::outbox::{Carried, Outbox};
@@ -30,18 +31,16 @@ enum State {
 }
 
 /// Runs a call: what it begins and what it commits belong together.
-pub async fn call<F: Future>(work: F) -> F::Output {
-    CALL.scope(Arc::default(), work).await
+// No `async fn`: that would hold `work` twice, as it came and as it runs.
+pub fn call<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    CALL.scope(Arc::default(), work)
 }
 
 /// `work` as a part of the present call, wherever it runs: for tasks of their own.
 pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    let telling = current();
-    async move {
-        match telling {
-            Some(telling) => CALL.scope(telling, work).await,
-            None => work.await,
-        }
+    match current() {
+        Some(telling) => Either::Left(CALL.scope(telling, work)),
+        None => Either::Right(work),
     }
 }
 

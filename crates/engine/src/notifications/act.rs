@@ -45,8 +45,9 @@ impl Act {
 }
 
 /// Runs `work` on behalf of the request that `witness` knows.
-pub async fn witnessed<F: Future>(witness: Arc<dyn Witness>, work: F) -> F::Output {
-    WITNESS.scope(witness, work).await
+// No `async fn`: that would hold `work` twice, as it came and as it runs.
+pub fn witnessed<F: Future>(witness: Arc<dyn Witness>, work: F) -> impl Future<Output = F::Output> {
+    WITNESS.scope(witness, work)
 }
 
 /// The request that is being served, if this is on behalf of one.

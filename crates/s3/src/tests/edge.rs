@@ -367,7 +367,7 @@ async fn configurations_that_no_bucket_has_are_deleted_and_set_to_what_they_are(
         ("accelerate", speed("Suspended"), 200),
         ("accelerate", speed("Enabled"), 501),
         ("notification", notify(""), 200),
-        ("notification", notify(topic), 501),
+        ("notification", notify(topic), 400),
     ] {
         let answer = rig.root.put(&format!("/bucket?{query}")).body(body.clone()).send(&rig).await;
         assert_eq!(answer.status, status, "{body}: {}", answer.text());
