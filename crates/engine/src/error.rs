@@ -152,7 +152,10 @@ pub enum Error {
     },
     /// The object has no part of that number.
     #[error("The requested partnumber is not satisfiable")]
-    InvalidPartNumber,
+    InvalidPartNumber {
+        /// How many parts it has.
+        parts: usize,
+    },
     /// A listed part was never uploaded, or its ETag differs.
     #[error(
         "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
@@ -160,6 +163,8 @@ pub enum Error {
     InvalidPart {
         /// The part's number.
         number: u16,
+        /// The entity tag that was stated, unquoted.
+        etag: String,
     },
     /// The list of parts is not in ascending order.
     #[error("The list of parts was not in ascending order. Parts must be ordered by part number.")]
@@ -171,6 +176,8 @@ pub enum Error {
         number: u16,
         /// Its size in bytes.
         size: u64,
+        /// Its entity tag, unquoted.
+        etag: String,
     },
     /// The body exceeds what one request may carry.
     #[error("Your proposed upload exceeds the maximum allowed size")]
@@ -180,12 +187,17 @@ pub enum Error {
     },
     /// No multipart upload of that id for that key.
     #[error(
-        "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
     )]
     NoSuchUpload,
     /// The body's MD5 is not the declared one.
     #[error("The Content-MD5 you specified did not match what we received.")]
-    BadDigest,
+    BadDigest {
+        /// What was stated, in base64.
+        stated: String,
+        /// What was computed, in base64.
+        computed: String,
+    },
     /// A declared digest has the wrong length or encoding.
     #[error("The Content-MD5 you specified was invalid.")]
     InvalidDigest,
@@ -200,6 +212,10 @@ pub enum Error {
     ChecksumMismatch {
         /// Which checksum.
         algorithm: ChecksumAlgorithm,
+        /// What was stated, as headers have it.
+        stated: String,
+        /// What was computed.
+        computed: String,
     },
     /// A parameter has a value that is not allowed.
     #[error("{message}")]
@@ -217,7 +233,11 @@ pub enum Error {
     #[error("{message}")]
     InvalidTag {
         /// AWS's message.
-        message: String,
+        message: &'static str,
+        /// The key, where that is what is wrong.
+        key: Option<String>,
+        /// The value, where that is.
+        value: Option<String>,
     },
     /// More tags than an object or a bucket may have (AWS: `BadRequest` for objects,
     /// `InvalidTag` for buckets).

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use arqueta_envelope::{ObjectCipher, PartSealer};
 use arqueta_model::{BlobId, PartId};
 use arqueta_store::{BLOCK, Batch, BlobWriter, Member};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
@@ -145,8 +147,9 @@ impl State {
             Some(md5) => Some(md5.finish().await),
             None => None,
         };
-        if intake.md5.is_some() && intake.md5 != md5 {
-            return Err(Error::BadDigest);
+        if let Some((stated, computed)) = intake.md5.zip(md5).filter(|(stated, computed)| stated != computed) {
+            let [stated, computed] = [stated, computed].map(|md5| STANDARD.encode(md5));
+            return Err(Error::BadDigest { stated, computed });
         }
         let size = hasher.size();
         let digests = hasher.finish();
@@ -179,9 +182,13 @@ fn checked(request: ChecksumRequest, digests: &Digests) -> Result<ChecksumValue,
             Some(value()?.ok_or_else(missing)?)
         }
     };
-    let computed = digests.value(algorithm).ok_or(Error::ChecksumMismatch { algorithm })?;
+    let mismatch = |stated: Option<ChecksumValue>, computed: Option<ChecksumValue>| {
+        let [stated, computed] = [stated, computed].map(|value| value.map(|v| v.to_string()).unwrap_or_default());
+        Error::ChecksumMismatch { algorithm, stated, computed }
+    };
+    let computed = digests.value(algorithm).ok_or_else(|| mismatch(declared, None))?;
     if declared.is_some_and(|declared| declared != computed) {
-        return Err(Error::ChecksumMismatch { algorithm });
+        return Err(mismatch(declared, Some(computed)));
     }
     Ok(computed)
 }

@@ -94,7 +94,7 @@ async fn a_part_uploaded_again_replaces_the_first_and_unlisted_parts_go() {
     assert_ne!(old.etag, new.etag, "a part's entity tag is its own");
     assert_eq!(rig.under(schema::GARBAGE).await, 1);
     let stale = rig.complete("k", upload, vec![listed(1, &old)]).await;
-    assert!(matches!(stale, Err(Error::InvalidPart { number: 1 })));
+    assert!(matches!(stale, Err(Error::InvalidPart { number: 1, .. })));
     rig.complete("k", upload, vec![listed(1, &new), listed(3, &small)]).await.unwrap();
     assert!(rig.body(name("k")).await.unwrap() == [pattern(80_000), pattern(10)].concat());
     rig.sweep_and_check().await;
@@ -117,10 +117,10 @@ async fn lists_that_do_not_fit_the_parts_are_refused_and_change_nothing() {
         (vec![], |e| matches!(e, Error::InvalidRequest { .. })),
         (vec![last.clone(), one.clone()], |e| matches!(e, Error::InvalidPartOrder)),
         (vec![one.clone(), one.clone()], |e| matches!(e, Error::InvalidPartOrder)),
-        (vec![other_etag], |e| matches!(e, Error::InvalidPart { number: 1 })),
-        (vec![one.clone(), absent], |e| matches!(e, Error::InvalidPart { number: 9 })),
+        (vec![other_etag], |e| matches!(e, Error::InvalidPart { number: 1, .. })),
+        (vec![one.clone(), absent], |e| matches!(e, Error::InvalidPart { number: 9, .. })),
         (vec![one.clone(), small.clone(), last.clone()], |e| {
-            matches!(e, Error::EntityTooSmall { number: 2, size: 999 })
+            matches!(e, Error::EntityTooSmall { number: 2, size: 999, .. })
         }),
         (vec![small.clone(), last.clone()], |e| matches!(e, Error::EntityTooSmall { number: 2, .. })),
     ];
@@ -327,7 +327,7 @@ async fn declared_digests_of_parts_are_held_against_the_body() {
     let sha = |body: &[u8]| ChecksumRequest::Declared(value(ChecksumAlgorithm::Sha256, body));
     let wrong = UploadPart { checksum: sha(b"x"), ..part("k", upload, 1, pattern(50_000)) };
     assert!(matches!(rig.engine.uploads().put_part(&rig.caller, wrong).await, Err(Error::ChecksumMismatch { .. })));
-    assert!(matches!(bad(|p| p.md5 = Some([0; 16])).await, Err(Error::BadDigest)));
+    assert!(matches!(bad(|p| p.md5 = Some([0; 16])).await, Err(Error::BadDigest { .. })));
     assert!(matches!(bad(|p| p.size = Some(50_001)).await, Err(Error::IncompleteBody)));
     assert!(matches!(bad(|p| p.size = Some(49_999)).await, Err(Error::Body(_))));
     assert!(matches!(
@@ -342,7 +342,7 @@ async fn declared_digests_of_parts_are_held_against_the_body() {
     parts[0].checksum = None;
     assert!(matches!(rig.complete("k", upload, parts.clone()).await, Err(Error::InvalidRequest { .. })));
     parts[0].checksum = Some((ChecksumAlgorithm::Sha256, value(ChecksumAlgorithm::Sha256, b"x").to_string()));
-    assert!(matches!(rig.complete("k", upload, parts).await, Err(Error::InvalidPart { number: 1 })));
+    assert!(matches!(rig.complete("k", upload, parts).await, Err(Error::InvalidPart { number: 1, .. })));
 }
 
 #[tokio::test]

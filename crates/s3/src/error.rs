@@ -141,27 +141,38 @@ pub fn answer(error: &Error) -> Answer {
         Error::InvalidRange { size } => Answer::new("InvalidRange", S::RANGE_NOT_SATISFIABLE, words())
             .detail("ActualObjectSize", size)
             .header(http::header::CONTENT_RANGE, format!("bytes */{size}")),
-        Error::InvalidPartNumber => Answer::new("InvalidPartNumber", S::RANGE_NOT_SATISFIABLE, words()),
-        Error::InvalidPart { number } => {
-            Answer::new("InvalidPart", S::BAD_REQUEST, words()).detail("PartNumber", number)
+        Error::InvalidPartNumber { parts } => {
+            Answer::new("InvalidPartNumber", S::RANGE_NOT_SATISFIABLE, words()).detail("ActualPartCount", parts)
+        }
+        Error::InvalidPart { number, etag } => {
+            Answer::new("InvalidPart", S::BAD_REQUEST, words()).detail("PartNumber", number).detail("ETag", etag)
         }
         Error::InvalidPartOrder => Answer::new("InvalidPartOrder", S::BAD_REQUEST, words()),
-        Error::EntityTooSmall { number, size } => Answer::new("EntityTooSmall", S::BAD_REQUEST, words())
+        Error::EntityTooSmall { number, size, etag } => Answer::new("EntityTooSmall", S::BAD_REQUEST, words())
             .detail("ProposedSize", size)
             .detail("MinSizeAllowed", SMALLEST_PART)
-            .detail("PartNumber", number),
+            .detail("PartNumber", number)
+            .detail("ETag", etag),
         Error::EntityTooLarge { limit } => {
             Answer::new("EntityTooLarge", S::BAD_REQUEST, words()).detail("MaxSizeAllowed", limit)
         }
         Error::NoSuchUpload => Answer::new("NoSuchUpload", S::NOT_FOUND, words()),
-        Error::BadDigest => Answer::new("BadDigest", S::BAD_REQUEST, words()),
+        Error::BadDigest { stated, computed } | Error::ChecksumMismatch { stated, computed, .. } => {
+            Answer::new("BadDigest", S::BAD_REQUEST, words())
+                .detail("ExpectedDigest", stated)
+                .detail("CalculatedDigest", computed)
+        }
         Error::InvalidDigest => Answer::new("InvalidDigest", S::BAD_REQUEST, words()),
         Error::Body(body) => of_body(body),
         Error::IncompleteBody => Answer::new("IncompleteBody", S::BAD_REQUEST, words()),
-        Error::ChecksumMismatch { .. } => Answer::new("BadDigest", S::BAD_REQUEST, words()),
         Error::InvalidArgument { message } => Answer::new("InvalidArgument", S::BAD_REQUEST, message.clone()),
         Error::InvalidRequest { message } => Answer::new("InvalidRequest", S::BAD_REQUEST, message.clone()),
-        Error::InvalidTag { message } => Answer::new("InvalidTag", S::BAD_REQUEST, message.clone()),
+        Error::InvalidTag { message, key, value } => {
+            let told = [("TagKey", key), ("TagValue", value)].into_iter();
+            let answer = Answer::new("InvalidTag", S::BAD_REQUEST, *message);
+            told.filter_map(|(name, text)| Some((name, text.as_ref()?)))
+                .fold(answer, |answer, (n, v)| answer.detail(n, v))
+        }
         Error::TooManyTags { message } => Answer::new("BadRequest", S::BAD_REQUEST, *message),
         Error::MetadataTooLarge => Answer::new("MetadataTooLarge", S::BAD_REQUEST, words()),
         Error::AccessDenied { message } => Answer::new("AccessDenied", S::FORBIDDEN, *message),

@@ -31,6 +31,14 @@ pub fn name(pair: &str) -> Cow<'_, str> {
     decode(pair.split_once('=').map_or(pair, |(name, _)| name))
 }
 
+/// Whether every `%` begins the code of a byte (RFC 3986, section 2.1).
+#[must_use]
+pub fn is_encoded(text: &str) -> bool {
+    let mut rest = text.split('%');
+    rest.next();
+    rest.all(|after| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
+}
+
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['+', '%']) {
         return Cow::Borrowed(text);
@@ -52,5 +60,7 @@ mod tests {
         assert_eq!(value(&uri, "x-y").as_deref(), Some("1"), "the first one counts, however it is written");
         assert_eq!(value(&uri, "y"), None);
         assert!(!has(&Uri::from_static("/b"), ""));
+        assert!(is_encoded("a=%7a&b=c%20") && is_encoded(""));
+        assert!(!is_encoded("a=%zz") && !is_encoded("100%") && !is_encoded("%4"));
     }
 }

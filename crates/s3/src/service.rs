@@ -285,6 +285,9 @@ impl S3Edge {
         signature::strip(&mut parts);
         let presigned = matches!(verified.signing, Signing::Query | Signing::QueryV2);
         tidy(&mut parts, presigned, exchange.info().received);
+        if let Err(refused) = resources::check_numbers(&parts.uri) {
+            return answer::of_error(&refused);
+        }
         let heads = parts.method == Method::HEAD && self.target(&parts) == On::Service;
         if heads {
             // It says what a GET would, without the list.
@@ -493,27 +496,21 @@ fn settings() -> S3Config {
 
 /// What the headers state of the body, if it is a document that s3s reads whole.
 fn document(parts: &Parts) -> Option<Digests> {
-    // Only `PUT` carries an object, and only without a sub-resource.
-    let is_document = parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| !of_objects(&name));
+    // Only `PUT` carries an object, and only without a sub-resource. S3 ignores parameters that it does not
+    // know: people put into them what they look for in logs.
+    let is_document = parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| is_of_document(&name));
     let completes = parts.method == Method::POST && query::has(&parts.uri, "uploadId");
     is_document.then_some(if completes { Digests::WithoutChecksums } else { Digests::All })
 }
 
 /// Whether the document is a bucket policy, the one kind that is no XML.
 fn is_json(parts: &Parts) -> bool {
-    let signature = |name: &str| name.to_ascii_lowercase().starts_with("x-amz-") || name == "x-id";
-    parts.method == Method::PUT
-        && query::has(&parts.uri, "policy")
-        && query::pairs(&parts.uri).all(|(name, _)| name == "policy" || signature(&name))
+    parts.method == Method::PUT && query::has(&parts.uri, "policy")
 }
 
-/// Whether a parameter may stand in the URL of a request whose body is an object or part.
-fn of_objects(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    lower.starts_with("x-amz-")
-        || lower.starts_with("if-")
-        || matches!(&*lower, "content-type" | "content-md5" | "awsaccesskeyid" | "signature" | "expires")
-        || matches!(name, "partNumber" | "uploadId" | "x-id" | "versionId")
+/// Whether a parameter makes an operation of a `PUT` whose body is a document.
+fn is_of_document(name: &str) -> bool {
+    resources::is_known(name) && !matches!(name, "partNumber" | "uploadId")
 }
 
 /// Refuses more tags than an object can have, before a policy is asked about each of them.

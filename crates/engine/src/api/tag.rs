@@ -35,19 +35,20 @@ impl Tags {
         if pairs.len() > limit {
             return Err(Error::TooManyTags { message: too_many });
         }
-        let invalid = |message: &str| Err(Error::InvalidTag { message: message.to_owned() });
+        let invalid = |message, key: &str| Err(Error::InvalidTag { message, key: Some(key.to_owned()), value: None });
         for (at, (key, value)) in pairs.iter().enumerate() {
             if key.is_empty() || key.chars().count() > 128 || !key.chars().all(permitted) {
-                return invalid("The TagKey you have provided is invalid");
+                return invalid("The TagKey you have provided is invalid", key);
             }
             if value.chars().count() > 256 || !value.chars().all(permitted) {
-                return invalid("The TagValue you have provided is invalid");
+                let message = "The TagValue you have provided is invalid";
+                return Err(Error::InvalidTag { message, key: None, value: Some(value.clone()) });
             }
             if key.to_ascii_lowercase().starts_with("aws:") {
-                return invalid("System tags cannot be added/updated by requester");
+                return invalid("System tags cannot be added/updated by requester", key);
             }
             if pairs[..at].iter().any(|(earlier, _)| earlier == key) {
-                return invalid("Cannot provide multiple Tags with the same key");
+                return invalid("Cannot provide multiple Tags with the same key", key);
             }
         }
         pairs.sort();

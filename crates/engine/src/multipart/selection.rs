@@ -28,7 +28,7 @@ pub(super) fn select<'a>(
     }
     let mut selected = Vec::with_capacity(listed.len());
     for want in listed {
-        let invalid = || Error::InvalidPart { number: want.number };
+        let invalid = || Error::InvalidPart { number: want.number, etag: want.etag.clone() };
         let at = stored.binary_search_by_key(&want.number, |part| part.number).map_err(|_| invalid())?;
         let part = &stored[at];
         if part.etag != want.etag || !checksum_fits(want, upload, part)? {
@@ -38,7 +38,7 @@ pub(super) fn select<'a>(
     }
     let all_but_last = &selected[..selected.len() - 1];
     match all_but_last.iter().find(|part| part.size < minimum) {
-        Some(part) => Err(Error::EntityTooSmall { number: part.number, size: part.size }),
+        Some(part) => Err(Error::EntityTooSmall { number: part.number, size: part.size, etag: part.etag.clone() }),
         None => Ok(selected),
     }
 }
@@ -97,7 +97,8 @@ pub(super) fn object_checksum(
             )));
         };
         if !checksum.is_stated_by(text) {
-            return Err(Error::ChecksumMismatch { algorithm });
+            let (stated, computed) = (text.clone(), checksum.to_string());
+            return Err(Error::ChecksumMismatch { algorithm, stated, computed });
         }
     }
     Ok(checksum)

@@ -33,7 +33,7 @@ fn part(number: u16, manifest: &Manifest) -> Result<Range<u64>, Error> {
         }
         start += part.size;
     }
-    Err(Error::InvalidPartNumber)
+    Err(Error::InvalidPartNumber { parts: manifest.parts.len() })
 }
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ mod tests {
         let parts = manifest(&[5, 7, 1]);
         assert_eq!(resolve(Some(ByteRange::Part(1)), &parts).unwrap(), 0..5);
         assert_eq!(resolve(Some(ByteRange::Part(3)), &parts).unwrap(), 5..12);
-        assert!(matches!(resolve(Some(ByteRange::Part(2)), &parts), Err(Error::InvalidPartNumber)));
+        assert!(matches!(resolve(Some(ByteRange::Part(2)), &parts), Err(Error::InvalidPartNumber { .. })));
     }
 
     proptest! {

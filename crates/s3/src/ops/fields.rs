@@ -171,15 +171,15 @@ pub fn tags(header: Option<&str>) -> S3Result<Tags> {
     let pairs = parse_tagging(header);
     let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
     keys.sort_unstable();
-    let readable = percent_encoding::percent_decode_str(header).decode_utf8().is_ok();
+    let readable = query::is_encoded(header) && percent_encoding::percent_decode_str(header).decode_utf8().is_ok();
     if !readable || keys.windows(2).any(|pair| pair[0] == pair[1]) {
         let message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.";
         return Err(invalid_argument(message, "x-amz-tagging", header));
     }
     // Other words than those for a document of tags.
-    if pairs.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
-        let message = "Your TagKey cannot be prefixed with aws:".to_owned();
-        return Err(of_engine(&arqueta_engine::Error::InvalidTag { message }));
+    if let Some((key, _)) = pairs.iter().find(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
+        let message = "Your TagKey cannot be prefixed with aws:";
+        return Err(of_engine(&arqueta_engine::Error::InvalidTag { message, key: Some(key.clone()), value: None }));
     }
     Tags::of_object(pairs).map_err(|e| of_engine(&e))
 }

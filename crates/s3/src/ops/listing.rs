@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use arqueta_engine::api;
 use arqueta_engine::listing::{continuation_token, continue_after};
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result};
+use s3s::{S3Error, S3Request, S3Response, S3Result};
 
 use super::listing_document::Document;
 use super::{Call, Operations, bucket_name, fail, fields};
 use crate::answer::Ordered;
-use crate::error::{invalid_argument, of_engine};
+use crate::error::invalid_argument;
 use crate::text;
 
 /// Most entries of one page.
@@ -73,6 +73,10 @@ pub fn limit(asked: Option<i32>, name: &str) -> S3Result<i32> {
             Err(invalid_argument(&message, name, &asked.to_string()))
         }
     }
+}
+
+fn wrong_token(token: &str) -> S3Error {
+    invalid_argument("The continuation token provided is incorrect", "continuation-token", token)
 }
 
 /// A text that may be empty, which is as good as missing.
@@ -146,7 +150,7 @@ pub async fn list_objects_v2(
     let delimiter = present(input.delimiter.as_deref());
     let token = present(input.continuation_token.as_deref());
     let after = match token {
-        Some(token) => Some(continue_after(token).map_err(|e| of_engine(&e))?),
+        Some(token) => Some(continue_after(token).map_err(|_| wrong_token(token))?),
         None => present(input.start_after.as_deref()).map(str::to_owned),
     };
     let page = ops

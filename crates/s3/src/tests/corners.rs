@@ -6,6 +6,18 @@ use http_body_util::Full;
 use super::rig::{Answer, HOST, Rig, now, presign_v2};
 
 #[tokio::test]
+async fn parameters_that_s3_does_not_know_are_ignored() {
+    let rig = Rig::with_bucket().await;
+    let body = format!("<!DOCTYPE x>{}", "x".repeat(2 << 20));
+    for uri in ["/bucket/k?x-trace=1", "/bucket/k?foo", "/bucket/k?acls=1&x-id=PutObject"] {
+        assert_eq!(rig.root.put(uri).body(body.clone()).send(&rig).await.status, 200, "{uri}");
+        assert_eq!(rig.root.get("/bucket/k").send(&rig).await.text(), body);
+    }
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObjectAcl","Resource":"arn:aws:s3:::bucket/*"}]}"#;
+    assert_eq!(rig.root.put("/bucket?policy&x-trace=1").body(policy).send(&rig).await.status, 204);
+}
+
+#[tokio::test]
 async fn a_file_name_of_any_language_is_kept() {
     const NAME: &str = "attachment; filename=\"größe 日本.txt\"";
     let rig = Rig::with_bucket().await;

@@ -140,7 +140,11 @@ async fn errors_carry_the_elements_that_aws_sends_with_them() {
             "InvalidRange",
             vec![("RangeRequested", "bytes=10-"), ("ActualObjectSize", "10")],
         ),
-        (rig.root.get("/bucket/k?partNumber=7"), "InvalidPartNumber", vec![("PartNumberRequested", "7")]),
+        (
+            rig.root.get("/bucket/k?partNumber=7"),
+            "InvalidPartNumber",
+            vec![("PartNumberRequested", "7"), ("ActualPartCount", "1")],
+        ),
         (
             rig.root.put("/bucket/k").header("x-amz-storage-class", "DUST").body("x"),
             "InvalidStorageClass",
@@ -156,6 +160,37 @@ async fn errors_carry_the_elements_that_aws_sends_with_them() {
             "BadDigest",
             vec![("ExpectedDigest", "1B2M2Y8AsgTpgAmY7PhCfg==")],
         ),
+        (
+            rig.root.put("/bucket/k").header("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==").body("x"),
+            "BadDigest",
+            vec![("ExpectedDigest", "1B2M2Y8AsgTpgAmY7PhCfg=="), ("CalculatedDigest", "ndTkYSaMgDT1yFZOFVxnpg==")],
+        ),
+        (
+            rig.root.put("/bucket/k").header("x-amz-checksum-crc32", "AAAAAA==").body("x"),
+            "BadDigest",
+            vec![("ExpectedDigest", "AAAAAA=="), ("CalculatedDigest", "jNwWgw==")],
+        ),
+        (
+            rig.root.put("/bucket/k").header("x-amz-tagging", "aws:a=b").body("x"),
+            "InvalidTag",
+            vec![("TagKey", "aws:a")],
+        ),
+        (
+            rig.root.put("/bucket/k").header("x-amz-tagging", "a=%zz").body("x"),
+            "InvalidArgument",
+            vec![("ArgumentName", "x-amz-tagging"), ("ArgumentValue", "a=%zz")],
+        ),
+        (
+            rig.root.get("/bucket?max-keys=x"),
+            "InvalidArgument",
+            vec![("ArgumentName", "max-keys"), ("ArgumentValue", "x")],
+        ),
+        (
+            rig.root.get("/bucket?list-type=2&continuation-token=x"),
+            "InvalidArgument",
+            vec![("ArgumentName", "continuation-token")],
+        ),
+        (rig.root.delete("/bucket?tagging&cors"), "InvalidArgument", vec![("ArgumentName", "ResourceType")]),
     ] {
         let answer = draft.send(&rig).await;
         assert_eq!(answer.element("Code"), Some(code), "{}", answer.text());
