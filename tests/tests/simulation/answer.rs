@@ -10,9 +10,11 @@ use crate::history::Heard;
 use crate::request::LOGS;
 
 /// Codes of refusals that the model has.
-const CODES: [&str; 18] = [
+const CODES: [&str; 20] = [
     "BucketNotEmpty",
+    "DisabledException",
     "EntityAlreadyExists",
+    "InvalidCiphertextException",
     "KMS.DisabledException",
     "KMS.KMSInvalidStateException",
     "KMS.NotFoundException",
@@ -85,6 +87,10 @@ pub fn heard(call: &Call<String>, answer: &Answer) -> Heard {
             Said::Ids(keys.iter().map(|key| key["KeyId"].as_str().unwrap_or_default().to_owned()).collect())
         }
         Call::Describe(_) => Said::State(json()["KeyMetadata"]["KeyState"].as_str().unwrap_or_default().to_owned()),
+        Call::Encrypt { .. } | Call::ReEncrypt { .. } => {
+            Said::Made(json()["CiphertextBlob"].as_str().unwrap_or_default().to_owned())
+        }
+        Call::Decrypt { .. } => Said::State(json()["Plaintext"].as_str().unwrap_or_default().to_owned()),
         Call::TrailStatus(_) => Said::State(json()["IsLogging"].to_string()),
         Call::Selection(_) => {
             let first = json()["EventSelectors"][0]["ReadWriteType"].as_str().map(str::to_owned);

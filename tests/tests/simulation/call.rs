@@ -105,6 +105,22 @@ pub enum Call<I> {
     Key(&'static str, I),
     ListKeys,
     Describe(I),
+    /// Its ciphertext is what it makes.
+    Encrypt {
+        key: I,
+        secret: Secret,
+    },
+    /// Under another context than it was made with, if not `apt`.
+    Decrypt {
+        of: Ciphertext<I>,
+        apt: bool,
+    },
+    /// Under another key, and with the other context. As [`Call::Encrypt`].
+    ReEncrypt {
+        of: Ciphertext<I>,
+        apt: bool,
+        to: I,
+    },
     CreateTrail(&'static str),
     DeleteTrail(&'static str),
     /// StartLogging or StopLogging.
@@ -116,6 +132,27 @@ pub enum Call<I> {
     CreateUser(&'static str),
     DeleteUser(&'static str),
     ListUsers,
+}
+
+/// What is encrypted by itself, and whether with a context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secret {
+    pub plaintext: u64,
+    pub context: bool,
+}
+
+/// A ciphertext, and what clients know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ciphertext<I> {
+    pub blob: I,
+    pub key: I,
+    pub secret: Secret,
+}
+
+impl<I> Ciphertext<I> {
+    fn with<J>(&self, id: impl Fn(&I) -> J) -> Ciphertext<J> {
+        Ciphertext { blob: id(&self.blob), key: id(&self.key), secret: self.secret }
+    }
 }
 
 /// An upload as clients name it.
@@ -214,6 +251,9 @@ impl<I> Call<I> {
             Self::Key(change, key) => Call::Key(change, id(key)),
             Self::ListKeys => Call::ListKeys,
             Self::Describe(key) => Call::Describe(id(key)),
+            Self::Encrypt { key, secret } => Call::Encrypt { key: id(key), secret: *secret },
+            Self::Decrypt { of, apt } => Call::Decrypt { of: of.with(id), apt: *apt },
+            Self::ReEncrypt { of, apt, to } => Call::ReEncrypt { of: of.with(&id), apt: *apt, to: id(to) },
             Self::CreateTrail(name) => Call::CreateTrail(name),
             Self::DeleteTrail(name) => Call::DeleteTrail(name),
             Self::Logging(name, on) => Call::Logging(name, *on),
@@ -254,7 +294,9 @@ impl<I> Call<I> {
             Self::Copy { from, to } => vec![(from.0, Some(from.1)), (to.0, Some(to.1))],
             Self::Part { of, .. } | Self::Complete { of, .. } | Self::Abort(of) => vec![(of.bucket, Some(of.key))],
             Self::CreateKey | Self::ListKeys => vec![("keys", None)],
-            Self::Key(_, key) | Self::Describe(key) => vec![("keys", Some(key.as_ref()))],
+            Self::Key(_, key) | Self::Describe(key) | Self::Encrypt { key, .. } => vec![("keys", Some(key.as_ref()))],
+            Self::Decrypt { of, .. } => vec![("keys", Some(of.key.as_ref()))],
+            Self::ReEncrypt { of, to, .. } => vec![("keys", Some(of.key.as_ref())), ("keys", Some(to.as_ref()))],
             Self::CreateTrail(name)
             | Self::DeleteTrail(name)
             | Self::Logging(name, _)
@@ -306,6 +348,9 @@ impl<I> Call<I> {
             Self::Key(change, _) => (KMS, change),
             Self::ListKeys => (KMS, "ListKeys"),
             Self::Describe(_) => (KMS, "DescribeKey"),
+            Self::Encrypt { .. } => (KMS, "Encrypt"),
+            Self::Decrypt { .. } => (KMS, "Decrypt"),
+            Self::ReEncrypt { .. } => (KMS, "ReEncrypt"),
             Self::CreateTrail(_) => (TRAIL, "CreateTrail"),
             Self::DeleteTrail(_) => (TRAIL, "DeleteTrail"),
             Self::Logging(_, true) => (TRAIL, "StartLogging"),
@@ -331,6 +376,9 @@ impl<I> Call<I> {
                 | Self::Uploads(_)
                 | Self::ListKeys
                 | Self::Describe(_)
+                | Self::Encrypt { .. }
+                | Self::Decrypt { .. }
+                | Self::ReEncrypt { .. }
                 | Self::TrailStatus(_)
                 | Self::Selection(_)
                 | Self::ListUsers

@@ -193,8 +193,11 @@ impl History {
         for course in &self.courses {
             let mut without = course.clone();
             match without.ahead.remove(&number) {
-                // It has.
+                // It has, or a part of it.
                 Some(said) => {
+                    if said == Said::Partly {
+                        self.extend(&without, number, &met, None, &mut left);
+                    }
                     without.mark(number, &said);
                     left.push(without);
                 }
@@ -240,14 +243,20 @@ impl History {
     ) {
         if let Some(expected) = course.ahead.get(&number) {
             let mut after = course.clone();
+            after.ahead.remove(&number);
+            let rest = after.clone();
             if said.is_none_or(|said| after.agrees(expected, said)) {
-                after.ahead.remove(&number);
                 left.push(after);
+            }
+            if *expected == Said::Partly {
+                self.extend(&rest, number, met, said, left);
             }
             return;
         }
         for (next, pending) in &self.pending {
-            if course.ahead.contains_key(next) || !met.contains(next) {
+            // What was done in part goes on.
+            let is_over = course.ahead.get(next).is_some_and(|said| *said != Said::Partly);
+            if is_over || !met.contains(next) {
                 continue;
             }
             for (state, expected) in course.outcomes(*next, pending) {

@@ -115,7 +115,7 @@ fn smallest(seed: u64, mut size: Size) -> String {
 fn what_is_wrong_is_found() {
     let lies = [Syncs::Metadata, Syncs::BlobFiles, Syncs::BlobFolders].map(Wrong::Syncs);
     for wrong in lies.into_iter().chain([Silence::Everybody, Silence::OfTrails].map(Wrong::Unannounced)) {
-        let found = (0..100).find_map(|seed| Some((seed, found(seed, wrong)?)));
+        let found = (0..300).find_map(|seed| Some((seed, found(seed, wrong)?)));
         let (seed, found) = found.unwrap_or_else(|| panic!("nobody noticed {wrong:?}"));
         println!("{wrong:?} is found by seed {seed}: {found}");
         assert_eq!(found.contains("no trace"), matches!(wrong, Wrong::Unannounced(_)), "{found}");

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::{Call, Id, Mode, Row, Said, Sse, Upload as Named, in_order};
+use crate::request::plaintext;
 
 /// All that a gateway keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +84,14 @@ impl State {
                 let mut stopped = self.clone();
                 stopped.trails.entry(name).and_modify(|trail| trail.logging = false);
                 outcomes.push((stopped, Said::Partly));
+            }
+            // Which of two reasons is told, the model does not say.
+            Call::Decrypt { of, apt: false } if self.keys.contains_key(&of.key) => {
+                outcomes.push((self.clone(), Said::Refused("InvalidCiphertextException")));
+            }
+            Call::ReEncrypt { of, apt, to } if self.keys.contains_key(&of.key) => {
+                let codes = [self.clone().at_work(to).err(), (!apt).then_some("InvalidCiphertextException")];
+                outcomes.extend(codes.into_iter().flatten().map(|code| (self.clone(), Said::Refused(code))));
             }
             _ => {}
         }
@@ -253,6 +262,16 @@ impl State {
             Call::Key(change, key) => self.change_key(change, &key),
             Call::ListKeys => Ok(Said::Ids(self.keys.keys().copied().collect())),
             Call::Describe(key) => Ok(Said::State(format!("{:?}", self.key(&key)?))),
+            Call::Encrypt { key, .. } => self.at_work(&key).map(|()| Said::Made(new)),
+            Call::Decrypt { of, apt } => {
+                self.at_work(&of.key)?;
+                if apt { Ok(Said::State(plaintext(of.secret))) } else { Err("InvalidCiphertextException") }
+            }
+            Call::ReEncrypt { of, apt, to } => {
+                self.at_work(&of.key)?;
+                self.at_work(&to)?;
+                if apt { Ok(Said::Made(new)) } else { Err("InvalidCiphertextException") }
+            }
             Call::CreateTrail(name) => match self.trails.contains_key(name) {
                 true => Err("TrailAlreadyExistsException"),
                 false => {
@@ -292,6 +311,15 @@ impl State {
 
     fn key(&mut self, key: &Id) -> Result<&mut KeyState, &'static str> {
         self.keys.get_mut(key).ok_or("NotFoundException")
+    }
+
+    /// Whether the key does something by itself.
+    fn at_work(&mut self, key: &Id) -> Result<(), &'static str> {
+        match self.key(key)? {
+            KeyState::Enabled => Ok(()),
+            KeyState::Disabled => Err("DisabledException"),
+            KeyState::PendingDeletion => Err("KMSInvalidStateException"),
+        }
     }
 
     fn change_key(&mut self, change: &str, key: &Id) -> Result<Said<Id>, &'static str> {

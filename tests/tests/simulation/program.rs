@@ -3,7 +3,7 @@
 use arqueta_store::power::Dice;
 
 use crate::bodies::{body, print};
-use crate::call::{Call, Mode, Upload};
+use crate::call::{Call, Ciphertext, Mode, Secret, Upload};
 
 use crate::history::History;
 use crate::request::OWN;
@@ -37,8 +37,9 @@ pub fn draw(dice: &mut Dice, history: &History) -> Call<String> {
         34..46 => Call::Get { bucket, key, version: version(dice, history, bucket, key) },
         46..55 => Call::Delete { bucket, key, version: version(dice, history, bucket, key) },
         55..57 => Call::Versions(bucket),
-        57..68 => upload(dice, history, bucket),
-        68..71 => Call::CreateKey,
+        57..64 => upload(dice, history, bucket),
+        64..69 => cipher(dice, history),
+        69..71 => Call::CreateKey,
         71..80 => {
             // Repairs more often than it breaks, or nothing would work for long.
             let change = CHANGES[[0, 0, 0, 1, 2, 3, 3][dice.below(7)]];
@@ -102,6 +103,28 @@ fn upload(dice: &mut Dice, history: &History, bucket: &'static str) -> Call<Stri
             Call::Part { of, number, body: drawn, print: print(&body(drawn.0, drawn.1)) }
         }
     }
+}
+
+/// Something that keys do by themselves.
+fn cipher(dice: &mut Dice, history: &History) -> Call<String> {
+    let Some(key) = some_key(dice, history) else { return Call::CreateKey };
+    let known: Vec<_> = history
+        .answers()
+        .filter_map(|(call, blob)| match call {
+            Call::Encrypt { key, secret } => Some(Ciphertext { blob: blob.clone(), key: key.clone(), secret: *secret }),
+            Call::ReEncrypt { of, to, .. } => {
+                let secret = Secret { context: !of.secret.context, ..of.secret };
+                Some(Ciphertext { blob: blob.clone(), key: to.clone(), secret })
+            }
+            _ => None,
+        })
+        .collect();
+    if known.is_empty() || dice.below(4) == 0 {
+        let secret = Secret { plaintext: dice.roll(), context: dice.below(2) == 0 };
+        return Call::Encrypt { key, secret };
+    }
+    let (of, apt) = (known[dice.below(known.len())].clone(), dice.below(4) > 0);
+    if dice.below(3) == 0 { Call::ReEncrypt { of, apt, to: key } } else { Call::Decrypt { of, apt } }
 }
 
 /// A key that somebody was told of.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::bodies::body;
-use crate::call::{Call, Mode, Upload};
+use crate::call::{Call, Mode, Secret, Upload};
 
 /// Where trails deliver; nobody else writes there.
 pub const LOGS: &str = "logs";
@@ -87,6 +87,25 @@ pub fn draft(call: &Call<String>) -> Draft {
         }
         Call::ListKeys => target(KMS, "ListKeys", &json!({ "Limit": 1000 })),
         Call::Describe(key) => target(KMS, "DescribeKey", &json!({ "KeyId": key })),
+        Call::Encrypt { key, secret } => target(
+            KMS,
+            "Encrypt",
+            &json!({ "KeyId": key, "Plaintext": plaintext(*secret),
+                "EncryptionContext": context(secret.context) }),
+        ),
+        Call::Decrypt { of, apt } => {
+            let context = context(of.secret.context == *apt);
+            target(KMS, "Decrypt", &json!({ "CiphertextBlob": of.blob, "EncryptionContext": context }))
+        }
+        Call::ReEncrypt { of, apt, to } => {
+            let (source, other) = (context(of.secret.context == *apt), context(!of.secret.context));
+            target(
+                KMS,
+                "ReEncrypt",
+                &json!({ "CiphertextBlob": of.blob, "SourceEncryptionContext": source,
+                "DestinationKeyId": to, "DestinationEncryptionContext": other }),
+            )
+        }
         Call::CreateTrail(name) => target(TRAIL, "CreateTrail", &json!({ "Name": name, "S3BucketName": LOGS })),
         Call::DeleteTrail(name) => target(TRAIL, "DeleteTrail", &json!({ "Name": name })),
         Call::Logging(name, true) => target(TRAIL, "StartLogging", &json!({ "Name": name })),
@@ -102,6 +121,15 @@ pub fn draft(call: &Call<String>) -> Draft {
         Call::DeleteUser(name) => query("DeleteUser", Some(*name)),
         Call::ListUsers => query("ListUsers", None),
     }
+}
+
+/// Twelve bytes, base64.
+pub fn plaintext(secret: Secret) -> String {
+    format!("{:016x}", secret.plaintext)
+}
+
+fn context(one: bool) -> Value {
+    if one { json!({ "purpose": "simulation" }) } else { json!({}) }
 }
 
 fn upload(of: &Upload<String>) -> String {

@@ -14,6 +14,8 @@ use crate::turns::Turns;
 /// The clock moves every so many turns: windows of bucket keys end under way.
 const TURNS_A_STEP: usize = 20;
 
+/// It moves by hours every so many steps.
+const HOURS_AFTER: usize = 8;
 /// So many seconds nobody does anything at all.
 const MOST_ASLEEP: usize = 600;
 
@@ -127,7 +129,7 @@ impl Stage {
             if let Some((step, fate)) = life.turns.give() {
                 history.remark(format!("turn {taken} at {position}: {step:?} {fate:?}"));
                 if taken % TURNS_A_STEP == 0 {
-                    life.clock.advance(Duration::from_secs(taken as u64 * 37 % 200));
+                    life.clock.advance(passing(taken / TURNS_A_STEP));
                 }
                 scene.asleep = 0;
                 return;
@@ -162,6 +164,13 @@ impl Stage {
     pub fn close(&self) {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
+}
+
+/// How much time passes in a step: some seconds, and now and then some hours. Less than a day in a
+/// whole run, which is how long the end of an upload is remembered.
+const fn passing(step: usize) -> Duration {
+    let seconds = step as u64 * 37 * TURNS_A_STEP as u64 % 200;
+    Duration::from_secs(if step % HOURS_AFTER == HOURS_AFTER - 1 { 2 * 3600 + seconds } else { seconds })
 }
 
 /// The thread that does what blocks stands here until nobody else can go on: what it does, and whom

@@ -36,7 +36,7 @@ pub struct Size {
 }
 
 impl Size {
-    pub const USUAL: Self = Self { clients: 3, calls: 8, lives: 2 };
+    pub const USUAL: Self = Self { clients: 3, calls: 6, lives: 2 };
     pub const LONG: Self = Self { clients: 3, calls: 12, lives: 3 };
 }
 
@@ -71,7 +71,7 @@ pub enum Wrong {
 /// What is found in a seed where this is wrong, and nothing else fails.
 pub fn found(seed: u64, wrong: Wrong) -> Option<String> {
     let ((), stage) =
-        with_world(seed, |world| World { faults: Faults::default(), wrong: Some(wrong), ..world }.run(Size::USUAL));
+        with_world(seed, |world| World { faults: Faults::default(), wrong: Some(wrong), ..world }.run(Size::LONG));
     stage.history().failure().cloned()
 }
 
@@ -182,7 +182,8 @@ impl World {
             book: Book::new(folder.path().join("audit")),
             config,
             _folder: folder,
-            clock: Arc::default(),
+            // So that midnight comes under way.
+            clock: Arc::new(ManualClock::new(ManualClock::default().now().plus(Duration::from_secs(22 * 3600)))),
             signer: None,
             faults,
             searched: seed.is_multiple_of(8),
