@@ -157,7 +157,7 @@ impl World {
     }
 
     async fn caller(&self) -> Caller {
-        let identity = self.iam.credential(&self.access_key.0, None).await.unwrap().identity;
+        let identity = self.iam.authentication().credential(&self.access_key.0, None).await.unwrap().identity;
         let request = RequestInfo {
             id: RequestId::random(),
             source_ip: Ipv4Addr::LOCALHOST.into(),
@@ -175,7 +175,8 @@ impl World {
         let headers = request.headers();
         let authorization = AuthorizationV4::parse(text(headers, "authorization")).unwrap();
         let date = AmzDate::parse(text(headers, "x-amz-date")).unwrap();
-        let credential = self.iam.credential(authorization.credential.access_key_id, None).await.unwrap();
+        let credential =
+            self.iam.authentication().credential(authorization.credential.access_key_id, None).await.unwrap();
         let names = &authorization.signed_headers;
         let signed: Vec<(&str, &str)> = names.iter().map(|name| (*name, text(headers, name))).collect();
         let canonical = canonical(request.method().as_str(), request.uri().path(), &[], &signed);
@@ -192,7 +193,7 @@ impl World {
         keys.insert("s3:signatureversion", "AWS4-HMAC-SHA256");
         keys.insert("s3:signatureAge", "1000");
         let request = PolicyRequest { action: "s3:GetObject", resource: OBJECT, keys: &keys };
-        self.iam.authorize(&caller.identity, &request, Some(&self.bucket_policy), &self.account).unwrap();
+        arqueta_iam::authorize(&caller.identity, &request, Some(&self.bucket_policy), &self.account).unwrap();
     }
 
     async fn recheck(&self, caller: &Caller) {
@@ -222,9 +223,9 @@ impl World {
 
 async fn user(iam: &Iam, account: &AccountId) -> (String, String) {
     let create = CreateUser { user_name: "alice".to_owned(), ..CreateUser::default() };
-    iam.create_user(account, create).await.unwrap();
-    iam.put_policy(account, Entity::User("alice"), "home", USER_POLICY.to_owned()).await.unwrap();
-    let key = iam.create_access_key(account, KeyHolder::User("alice")).await.unwrap();
+    iam.users().create(account, create).await.unwrap();
+    iam.permissions().put_inline(account, Entity::User("alice"), "home", USER_POLICY.to_owned()).await.unwrap();
+    let key = iam.access_keys().create(account, KeyHolder::User("alice")).await.unwrap();
     (key.access_key_id, key.secret.expose().to_owned())
 }
 

@@ -100,10 +100,13 @@ impl World {
         let config = arqueta_iam::Config { account: account.clone(), root: Some(root) };
         let sealer = Arc::new(TestSealer::default());
         let iam = Arc::new(Iam::open(store.clone(), clock.clone(), sealer, config).await.unwrap().0);
-        kms.join_identities(iam.clone()).await.unwrap();
-        iam.create_user(&account, CreateUser { user_name: "alice".to_owned(), ..CreateUser::default() }).await.unwrap();
-        iam.put_policy(&account, Entity::User("alice"), "home", POLICY.to_owned()).await.unwrap();
-        let key = iam.create_access_key(&account, KeyHolder::User("alice")).await.unwrap();
+        kms.join_identities(iam.principals()).await.unwrap();
+        iam.users()
+            .create(&account, CreateUser { user_name: "alice".to_owned(), ..CreateUser::default() })
+            .await
+            .unwrap();
+        iam.permissions().put_inline(&account, Entity::User("alice"), "home", POLICY.to_owned()).await.unwrap();
+        let key = iam.access_keys().create(&account, KeyHolder::User("alice")).await.unwrap();
 
         let table = Arc::new(BucketKeyTable::new(store.clone()));
         let window = BucketKeyConfig { window: Duration::from_secs(3600), ..BucketKeyConfig::default() };

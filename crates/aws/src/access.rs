@@ -35,7 +35,7 @@ pub(crate) fn check(
     }
     for permission in wish.operation.permissions {
         let request = Request { action: permission.action.name, resource: wish.resource, keys: &keys };
-        services.iam.authorize(identity, &request, None, wish.owner).map_err(|denied| Error::Denied(denied.message))?;
+        arqueta_iam::authorize(identity, &request, None, wish.owner).map_err(|denied| Error::Denied(denied.message))?;
     }
     Ok(())
 }

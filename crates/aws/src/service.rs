@@ -129,7 +129,8 @@ impl AwsEdge {
             Target::Query(api) => (api.signing_name(), &regions[..]),
         };
         let presented = Presented::parse(parts, Scope { services: &[service], regions }, self.services.clock.now())?;
-        let credential = self.services.iam.credential(&presented.access_key_id, presented.token.as_deref()).await?;
+        let credential =
+            self.services.iam.authentication().credential(&presented.access_key_id, presented.token.as_deref()).await?;
         let key = self.keys.key(
             &presented.access_key_id,
             credential.secret.expose().as_bytes(),

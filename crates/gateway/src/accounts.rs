@@ -29,7 +29,7 @@ pub(crate) async fn establish(
     let first = &config.account_id;
     let mut created = Vec::new();
     for account in std::iter::once(first).chain(config.accounts.iter().filter(|account| *account != first)) {
-        let standing = iam.standing(account).await.map_err(failed())?;
+        let standing = iam.accounts().standing(account).await.map_err(failed())?;
         let is_configured = is_configured && account == first;
         let restored = account == first && is_restored_alone(iam, meta, account).await?;
         let key = match standing {
@@ -46,15 +46,15 @@ pub(crate) async fn establish(
                 );
                 continue;
             }
-            Standing::NoRootKey => iam.create_root_access_key(account).await,
+            Standing::NoRootKey => iam.access_keys().create_root(account).await,
             Standing::Absent if !restored && has_anything(config, iam, meta, account).await? => {
                 return Err(lost(account));
             }
             Standing::Absent if is_configured => {
-                iam.ensure_account(account).await.map_err(failed())?;
+                iam.accounts().ensure(account).await.map_err(failed())?;
                 continue;
             }
-            Standing::Absent => iam.create_account(account).await,
+            Standing::Absent => iam.accounts().create(account).await,
         };
         created.push(NewRoot { account: account.clone(), key: key.map_err(failed())? });
     }
@@ -68,7 +68,7 @@ pub(crate) async fn establish(
 /// passphrase somebody knew.
 async fn is_restored_alone(iam: &Iam, meta: &dyn MetaStore, account: &AccountId) -> Result<bool, Error> {
     Ok(arqueta_keys::is_restored(meta).await.map_err(Error::open("key service"))?
-        && !iam.has_identities(account).await.map_err(Error::open("identities"))?
+        && !iam.accounts().has_identities(account).await.map_err(Error::open("identities"))?
         && !owns_buckets(meta, account).await.map_err(Error::open("engine"))?)
 }
 
@@ -82,7 +82,7 @@ fn lost(account: &AccountId) -> Error {
 
 /// Whether there is something that root credentials of the account would open.
 async fn has_anything(config: &Config, iam: &Iam, meta: &dyn MetaStore, account: &AccountId) -> Result<bool, Error> {
-    if iam.has_identities(account).await.map_err(Error::open("identities"))? {
+    if iam.accounts().has_identities(account).await.map_err(Error::open("identities"))? {
         return Ok(true);
     }
     let keys = arqueta_keys::list_keys(meta, &config.region).await.map_err(Error::open("key service"))?;
@@ -154,7 +154,7 @@ mod tests {
                 match owns {
                     "identities" => {
                         let user = CreateUser { user_name: "ann".to_owned(), ..CreateUser::default() };
-                        iam(&meta).await.create_user(&account, user).await.unwrap();
+                        iam(&meta).await.users().create(&account, user).await.unwrap();
                     }
                     // Whose it is cannot be told.
                     _ => meta.commit(Batch::default().put("b/bucket", "damaged")).await.unwrap(),
@@ -164,7 +164,7 @@ mod tests {
                     let refused = established(&meta, is_configured).await.unwrap_err();
                     assert!(refused.contains(&format!("`arqueta accounts create {account}`")), "{owns}: {refused}");
                 }
-                iam(&meta).await.create_account(&account).await.unwrap();
+                iam(&meta).await.accounts().create(&account).await.unwrap();
                 assert!(established(&meta, false).await.unwrap().is_empty(), "{owns}");
             }
         }
@@ -176,7 +176,7 @@ mod tests {
         established(&meta, true).await.unwrap();
         let first = config().account_id;
         let user = CreateUser { user_name: "ann".to_owned(), ..CreateUser::default() };
-        iam(&meta).await.create_user(&first, user).await.unwrap();
+        iam(&meta).await.users().create(&first, user).await.unwrap();
         assert!(established(&meta, false).await.unwrap().is_empty(), "it never had one, and users are there");
         meta.damage(format!("iam/a/{OTHER}").as_bytes()).await;
         meta.damage(format!("iam/a/{first}").as_bytes()).await;

@@ -93,7 +93,7 @@ impl Gateway {
         // Before keys that the configuration asks for: an account that has keys is not made.
         let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
         ensure_keys(config, &kms, &*clock).await?;
-        kms.join_identities(iam.clone()).await.map_err(Error::open("key service"))?;
+        kms.join_identities(iam.principals()).await.map_err(Error::open("key service"))?;
 
         let metered = Arc::new(Metered::new(kms.clone()));
         let envelope = Arc::new(envelope(config, metered.clone(), &meta, &clock));
@@ -119,7 +119,7 @@ impl Gateway {
             clock: clock.clone(),
         }));
         let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone(), config.region.clone()));
-        let standing = standing((&meta, &audit), (&engine, &iam), (&kms, &clock));
+        let standing = standing((&meta, &audit), &engine, (&kms, &clock));
         let trails = Arc::new(trails::open(config, standing).await?);
 
         let courier = notifications::open(config, &meta, (&engine, &clock), &notified)?;
@@ -333,14 +333,13 @@ fn edge(config: &Config) -> EdgeConfig {
 /// What trails stand on.
 fn standing(
     (meta, audit): (&Arc<dyn MetaStore>, &Arc<dyn AuditSink>),
-    (engine, iam): (&Arc<Engine>, &Arc<Iam>),
+    engine: &Arc<Engine>,
     (kms, clock): (&Embedded, &Arc<dyn Clock>),
 ) -> trails::Standing {
     trails::Standing {
         meta: meta.clone(),
         audit: audit.clone(),
         engine: engine.clone(),
-        iam: iam.clone(),
         kms: kms.clone(),
         clock: clock.clone(),
     }

@@ -6,7 +6,8 @@ use arqueta_model::{AccountId, Timestamp};
 use crate::directory::Change;
 use crate::id::{Prefix, fresh, fresh_secret};
 use crate::record::{AccessKeyRecord, AccountRecord, KeyOwner, UserRecord};
-use crate::{Error, Iam, NewAccessKey};
+use crate::state::State;
+use crate::{Error, Secret};
 
 /// Access keys that one user may have, so that keys can be rotated.
 pub(crate) const KEYS_PER_USER: usize = 2;
@@ -18,6 +19,15 @@ pub enum KeyHolder<'a> {
     Root,
     /// A user, by name.
     User(&'a str),
+}
+
+/// A new access key; the only moment its secret is shown.
+#[derive(Debug)]
+pub struct NewAccessKey {
+    /// `AKIA…`.
+    pub access_key_id: String,
+    /// 40 characters.
+    pub secret: Secret,
 }
 
 /// An access key as IAM describes it, without its secret.
@@ -69,13 +79,25 @@ impl Ring {
     }
 }
 
-impl Iam {
+/// Access keys of users and root users.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessKeys<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> AccessKeys<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl AccessKeys<'_> {
     /// Creates an access key.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::LimitExceeded`] at the third one.
-    pub async fn create_access_key(&self, account: &AccountId, holder: KeyHolder<'_>) -> Result<NewAccessKey, Error> {
-        let change = self.directory.begin().await?;
+    pub async fn create(self, account: &AccountId, holder: KeyHolder<'_>) -> Result<NewAccessKey, Error> {
+        let change = self.state.directory.begin().await?;
         let mut ring = self.ring(account, holder).await?;
         if ring.ids().len() >= KEYS_PER_USER {
             return Err(Error::limit(format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")));
@@ -86,14 +108,14 @@ impl Iam {
     /// Creates an access key of an account's root user.
     ///
     /// # Errors
-    /// As [`Iam::create_access_key`].
-    pub async fn create_root_access_key(&self, account: &AccountId) -> Result<NewAccessKey, Error> {
-        self.create_access_key(account, KeyHolder::Root).await
+    /// As [`AccessKeys::create`].
+    pub async fn create_root(self, account: &AccountId) -> Result<NewAccessKey, Error> {
+        self.create(account, KeyHolder::Root).await
     }
 
     /// Puts a new account and the access key of its root user into one change.
-    pub(crate) async fn create_root(
-        &self,
+    pub(crate) async fn create_first(
+        self,
         change: Change<'_>,
         account: &AccountId,
         created: Timestamp,
@@ -101,19 +123,14 @@ impl Iam {
         self.add_key(change, account, Ring::Root(AccountRecord { created, root_keys: Vec::new() })).await
     }
 
-    async fn add_key(
-        &self,
-        mut change: Change<'_>,
-        account: &AccountId,
-        mut ring: Ring,
-    ) -> Result<NewAccessKey, Error> {
+    async fn add_key(self, mut change: Change<'_>, account: &AccountId, mut ring: Ring) -> Result<NewAccessKey, Error> {
         let (id, owner, secret) = (fresh(Prefix::AccessKey), ring.owner(), fresh_secret());
         let record = AccessKeyRecord {
             account: account.clone(),
-            sealed: self.sealer.seal(&secret_context(&id, account, &owner), secret.expose().as_bytes()),
+            sealed: self.state.sealer.seal(&secret_context(&id, account, &owner), secret.expose().as_bytes()),
             owner,
             active: true,
-            created: self.directory.now(),
+            created: self.state.directory.now(),
             id,
         };
         ring.ids().push(record.id.clone());
@@ -127,10 +144,10 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn access_keys(&self, account: &AccountId, holder: KeyHolder<'_>) -> Result<Vec<AccessKey>, Error> {
+    pub async fn list(self, account: &AccountId, holder: KeyHolder<'_>) -> Result<Vec<AccessKey>, Error> {
         let mut keys = Vec::new();
         for id in self.ring(account, holder).await?.ids() {
-            let record = self.directory.access_key(id).await?.ok_or_else(|| no_key(id))?;
+            let record = self.state.directory.access_key(id).await?.ok_or_else(|| no_key(id))?;
             keys.push(AccessKey { access_key_id: record.id, active: record.active, create_date: record.created });
         }
         Ok(keys)
@@ -140,14 +157,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn update_access_key(
-        &self,
-        account: &AccountId,
-        holder: KeyHolder<'_>,
-        id: &str,
-        active: bool,
-    ) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
+    pub async fn update(self, account: &AccountId, holder: KeyHolder<'_>, id: &str, active: bool) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
         let mut record = self.key_on(&mut self.ring(account, holder).await?, id).await?;
         record.active = active;
         change.put_access_key(&record);
@@ -158,8 +169,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn delete_access_key(&self, account: &AccountId, holder: KeyHolder<'_>, id: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
+    pub async fn delete(self, account: &AccountId, holder: KeyHolder<'_>, id: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
         let mut ring = self.ring(account, holder).await?;
         self.key_on(&mut ring, id).await?;
         ring.ids().retain(|own| own != id);
@@ -172,44 +183,44 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], also for keys of other accounts.
-    pub async fn access_key_last_used(&self, account: &AccountId, id: &str) -> Result<LastUsed, Error> {
-        let record = self.directory.access_key(id).await?.filter(|record| record.account == *account);
+    pub async fn last_used(self, account: &AccountId, id: &str) -> Result<LastUsed, Error> {
+        let record = self.state.directory.access_key(id).await?.filter(|record| record.account == *account);
         let user_name = match record.ok_or_else(|| no_key(id))?.owner {
             KeyOwner::Root => None,
-            KeyOwner::User(user_id) => self.directory.by_id(&user_id).await?.map(|(_, name)| name),
+            KeyOwner::User(user_id) => self.state.directory.by_id(&user_id).await?.map(|(_, name)| name),
         };
-        Ok(LastUsed { user_name, at: self.directory.last_use(id).await? })
+        Ok(LastUsed { user_name, at: self.state.directory.last_use(id).await? })
     }
 
     /// The account of an access key, whoever asks (STS: GetAccessKeyInfo).
     ///
     /// # Errors
     /// [`Error::Validation`] for keys that are not known: temporary ones are kept nowhere.
-    pub async fn access_key_account(&self, id: &str) -> Result<AccountId, Error> {
-        if let Some((account, root)) = &self.configured_root
+    pub async fn account_of(self, id: &str) -> Result<AccountId, Error> {
+        if let Some((account, root)) = &self.state.configured_root
             && root.access_key_id == id
         {
             return Ok(account.clone());
         }
-        let record = self.directory.access_key(id).await?;
+        let record = self.state.directory.access_key(id).await?;
         record.map(|record| record.account).ok_or_else(|| {
             Error::validation("The specified access key id does not belong to an account that can be told.")
         })
     }
 
-    async fn ring(&self, account: &AccountId, holder: KeyHolder<'_>) -> Result<Ring, Error> {
+    async fn ring(self, account: &AccountId, holder: KeyHolder<'_>) -> Result<Ring, Error> {
         match holder {
-            KeyHolder::User(name) => Ok(Ring::User(self.existing(account, name).await?)),
+            KeyHolder::User(name) => Ok(Ring::User(self.state.existing(account, name).await?)),
             KeyHolder::Root => {
-                let record = self.directory.account(account).await?;
+                let record = self.state.directory.account(account).await?;
                 Ok(Ring::Root(record.ok_or_else(|| Error::no_such(format!("Account {account} cannot be found.")))?))
             }
         }
     }
 
-    async fn key_on(&self, ring: &mut Ring, id: &str) -> Result<AccessKeyRecord, Error> {
+    async fn key_on(self, ring: &mut Ring, id: &str) -> Result<AccessKeyRecord, Error> {
         let known = ring.ids().iter().any(|own| own == id);
-        let record = if known { self.directory.access_key(id).await? } else { None };
+        let record = if known { self.state.directory.access_key(id).await? } else { None };
         record.ok_or_else(|| no_key(id))
     }
 }

@@ -3,7 +3,7 @@
 use arqueta_model::{AccountId, PrincipalKind};
 use arqueta_policy::{Identity, Policy, Request, ResourcePolicy, denial, evaluate};
 
-use crate::{Error, Iam};
+use crate::Error;
 
 /// A refusal, in AWS's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,27 +19,24 @@ impl From<Denied> for Error {
     }
 }
 
-impl Iam {
-    /// Decides on a resource of `owner` whose policy, if it has one, adds to the identity-based
-    /// policies: S3 buckets, and everything that has no policy.
-    ///
-    /// # Errors
-    /// [`Denied`].
-    pub fn authorize(
-        &self,
-        identity: &Identity,
-        request: &Request<'_>,
-        resource: Option<&Policy>,
-        owner: &AccountId,
-    ) -> Result<(), Denied> {
-        if let Some(message) = barred(identity, request.action) {
-            return Err(Denied { message });
-        }
-        let evaluation = evaluate(identity, request, ResourcePolicy::additive(resource, owner));
-        match evaluation.denial(identity, request) {
-            None => Ok(()),
-            Some(message) => Err(Denied { message }),
-        }
+/// Decides on a resource of `owner` whose policy, if it has one, adds to the identity-based
+/// policies: S3 buckets, and everything that has no policy.
+///
+/// # Errors
+/// [`Denied`].
+pub fn authorize(
+    identity: &Identity,
+    request: &Request<'_>,
+    resource: Option<&Policy>,
+    owner: &AccountId,
+) -> Result<(), Denied> {
+    if let Some(message) = barred(identity, request.action) {
+        return Err(Denied { message });
+    }
+    let evaluation = evaluate(identity, request, ResourcePolicy::additive(resource, owner));
+    match evaluation.denial(identity, request) {
+        None => Ok(()),
+        Some(message) => Err(Denied { message }),
     }
 }
 

@@ -12,16 +12,30 @@ use crate::access_keys::secret_context;
 use crate::id::is_temporary;
 use crate::known::{Credential, Known};
 use crate::names::Tag;
+use crate::policies::Policies;
 use crate::record::{Grants, GroupRecord, KeyOwner, RoleRecord, UserRecord};
+use crate::state::State;
 use crate::token::{self, Session, SessionOf, SessionPolicies, Vouched};
-use crate::{Error, Iam, Secret};
+use crate::{Error, Secret};
 
 /// How exactly the last use of an access key is known (IAM: within a quarter of an hour).
 const LAST_USE: Duration = Duration::from_secs(15 * 60);
 /// Longest access key id looked up.
 const ID: usize = 128;
 
-impl Iam {
+/// From access key ids to identities.
+#[derive(Debug, Clone, Copy)]
+pub struct Authentication<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Authentication<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Authentication<'_> {
     /// The secret and identity behind an access key id; `token` is the request's security token.
     ///
     /// A hit costs less than a microsecond and sees every change this gateway made.
@@ -29,10 +43,10 @@ impl Iam {
     /// # Errors
     /// [`Error::UnknownAccessKey`], [`Error::InvalidToken`], [`Error::ExpiredToken`], failures of
     /// the store.
-    pub async fn credential(&self, access_key_id: &str, token: Option<&str>) -> Result<Credential, Error> {
-        let now = self.directory.now();
-        let known = self.credentials.known.get(access_key_id);
-        let known = match known.filter(|known| known.generation == self.directory.generation()) {
+    pub async fn credential(self, access_key_id: &str, token: Option<&str>) -> Result<Credential, Error> {
+        let now = self.state.directory.now();
+        let known = self.state.credentials.known.get(access_key_id);
+        let known = match known.filter(|known| known.generation == self.state.directory.generation()) {
             // Another token for the same access key id is either forged or none of ours.
             Some(known) => known,
             None => self.learn(access_key_id, token, now).await?,
@@ -42,15 +56,15 @@ impl Iam {
         Ok(known.credential.clone())
     }
 
-    async fn learn(&self, access_key_id: &str, token: Option<&str>, now: Timestamp) -> Result<Arc<Known>, Error> {
+    async fn learn(self, access_key_id: &str, token: Option<&str>, now: Timestamp) -> Result<Arc<Known>, Error> {
         // Read before anything else: a change in between voids what is learnt here.
-        let generation = self.directory.generation();
+        let generation = self.state.directory.generation();
         if access_key_id.len() > ID || access_key_id.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err(Error::UnknownAccessKey);
         }
         let (credential, session) = match (is_temporary(access_key_id), token) {
             (true, Some(token)) => {
-                let (session, secret) = token::open(&*self.sealer, access_key_id, token)?;
+                let (session, secret) = token::open(&*self.state.sealer, access_key_id, token)?;
                 if now >= session.expires {
                     return Err(Error::ExpiredToken);
                 }
@@ -70,22 +84,22 @@ impl Iam {
             _ => None,
         };
         let noted = match &used {
-            Some(used) => self.directory.last_use(used).await?.map_or(i64::MIN, Timestamp::millis),
+            Some(used) => self.state.directory.last_use(used).await?.map_or(i64::MIN, Timestamp::millis),
             None => i64::MIN,
         };
         let known = Arc::new(Known { credential, generation, session, noted: AtomicI64::new(noted), used });
-        self.credentials.known.insert(access_key_id.to_owned(), Arc::clone(&known));
+        self.state.credentials.known.insert(access_key_id.to_owned(), Arc::clone(&known));
         Ok(known)
     }
 
     /// Writes down the use of a stored access key or a role, at most once a quarter of an hour.
-    async fn note_use(&self, known: &Known, now: Timestamp) {
+    async fn note_use(self, known: &Known, now: Timestamp) {
         let Some(used) = &known.used else { return };
         let noted = known.noted.load(Ordering::Relaxed);
         let due = now.millis().saturating_sub(noted) >= LAST_USE.as_millis() as i64;
         let won =
             due && known.noted.compare_exchange(noted, now.millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if won && let Err(error) = self.directory.note_use(used, now).await {
+        if won && let Err(error) = self.state.directory.note_use(used, now).await {
             // What a user sees in a listing is no reason to refuse the request.
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -94,8 +108,8 @@ impl Iam {
         }
     }
 
-    async fn long_term(&self, access_key_id: &str) -> Result<Credential, Error> {
-        if let Some((account, root)) = &self.configured_root
+    async fn long_term(self, access_key_id: &str) -> Result<Credential, Error> {
+        if let Some((account, root)) = &self.state.configured_root
             && root.access_key_id == access_key_id
         {
             let identity = Identity::bare(Principal::root(account, access_key_id));
@@ -104,9 +118,10 @@ impl Iam {
                 identity: Arc::new(identity),
             });
         }
-        let record = self.directory.access_key(access_key_id).await?;
+        let record = self.state.directory.access_key(access_key_id).await?;
         let record = record.filter(|record| record.active).ok_or(Error::UnknownAccessKey)?;
-        let secret = self.sealer.open(&secret_context(access_key_id, &record.account, &record.owner), &record.sealed);
+        let secret =
+            self.state.sealer.open(&secret_context(access_key_id, &record.account, &record.owner), &record.sealed);
         let damaged = || Error::Damaged { what: format!("secret of access key {access_key_id}") };
         let secret = secret.ok_or_else(damaged)?;
         let secret = Secret::new(std::str::from_utf8(&secret).map_err(|_| damaged())?);
@@ -121,21 +136,21 @@ impl Iam {
     }
 
     /// The user with a unique id, if it still exists.
-    async fn live_user(&self, account: &AccountId, id: &str) -> Result<Option<UserRecord>, Error> {
-        let Some((of, name)) = self.directory.by_id(id).await? else { return Ok(None) };
-        let user: Option<UserRecord> = self.directory.find(&of, &name).await?;
+    async fn live_user(self, account: &AccountId, id: &str) -> Result<Option<UserRecord>, Error> {
+        let Some((of, name)) = self.state.directory.by_id(id).await? else { return Ok(None) };
+        let user: Option<UserRecord> = self.state.directory.find(&of, &name).await?;
         Ok(user.filter(|user| user.id == id && of == *account))
     }
 
     pub(crate) async fn user_identity(
-        &self,
+        self,
         account: &AccountId,
         user: UserRecord,
         access_key_id: &str,
     ) -> Result<Identity, Error> {
         let mut policies = self.granted(account, &user.grants).await?;
         for group in &user.groups {
-            let group: GroupRecord = self.existing(account, group).await?;
+            let group: GroupRecord = self.state.existing(account, group).await?;
             policies.extend(self.granted(account, &group.grants).await?);
         }
         let principal = Principal {
@@ -154,7 +169,7 @@ impl Iam {
         })
     }
 
-    async fn session_identity(&self, access_key_id: &str, session: &Session) -> Result<Identity, Error> {
+    async fn session_identity(self, access_key_id: &str, session: &Session) -> Result<Identity, Error> {
         let account = &session.account;
         let mut identity = match &session.of {
             SessionOf::Root => Identity::bare(Principal::root(account, access_key_id)),
@@ -164,7 +179,7 @@ impl Iam {
                 federated(issuer, name)
             }
             SessionOf::Role { name, id, session_name } => {
-                let role: Option<RoleRecord> = self.directory.find(account, name).await?;
+                let role: Option<RoleRecord> = self.state.directory.find(account, name).await?;
                 let role = role.filter(|role| role.id == *id).ok_or(Error::InvalidToken)?;
                 self.role_identity(account, role, session_name, access_key_id).await?
             }
@@ -190,19 +205,14 @@ impl Iam {
     }
 
     /// The identity of the user behind a session; its deletion ends the session. Root for `None`.
-    async fn session_user(
-        &self,
-        account: &AccountId,
-        id: Option<&str>,
-        access_key_id: &str,
-    ) -> Result<Identity, Error> {
+    async fn session_user(self, account: &AccountId, id: Option<&str>, access_key_id: &str) -> Result<Identity, Error> {
         let Some(id) = id else { return Ok(Identity::bare(Principal::root(account, access_key_id))) };
         let user = self.live_user(account, id).await?.ok_or(Error::InvalidToken)?;
         self.user_identity(account, user, access_key_id).await
     }
 
     pub(crate) async fn role_identity(
-        &self,
+        self,
         account: &AccountId,
         role: RoleRecord,
         session_name: &str,
@@ -237,7 +247,7 @@ impl Iam {
 
     /// Session policies. One that is gone voids the session: it may have been the one that denied.
     async fn scope(
-        &self,
+        self,
         account: &AccountId,
         policies: Option<&SessionPolicies>,
     ) -> Result<(Option<Arc<[Arc<Policy>]>>, ScopeDigest), Error> {
@@ -247,13 +257,13 @@ impl Iam {
             parsed.push(stored(document, PolicyKind::Session, "session policy")?);
         }
         for arn in &policies.arns {
-            let document = self.managed_document(account, arn).await?.ok_or(Error::InvalidToken)?;
+            let document = Policies::over(self.state).document(account, arn).await?.ok_or(Error::InvalidToken)?;
             parsed.push(stored(&document, PolicyKind::Identity, arn)?);
         }
         Ok((Some(parsed.into()), policies.digest()))
     }
 
-    pub(crate) async fn granted(&self, account: &AccountId, grants: &Grants) -> Result<Vec<Arc<Policy>>, Error> {
+    pub(crate) async fn granted(self, account: &AccountId, grants: &Grants) -> Result<Vec<Arc<Policy>>, Error> {
         let mut policies = Vec::with_capacity(grants.inline.len() + grants.attached.len());
         for (name, document) in &grants.inline {
             policies.push(stored(document, PolicyKind::Identity, name)?);
@@ -264,7 +274,7 @@ impl Iam {
         Ok(policies)
     }
 
-    async fn boundary(&self, account: &AccountId, arn: Option<&str>) -> Result<Option<Arc<Policy>>, Error> {
+    async fn boundary(self, account: &AccountId, arn: Option<&str>) -> Result<Option<Arc<Policy>>, Error> {
         match arn {
             Some(arn) => Ok(Some(self.attached(account, arn).await?)),
             None => Ok(None),
@@ -272,8 +282,8 @@ impl Iam {
     }
 
     /// A managed policy that something refers to. Without it nothing is decided: it may deny.
-    async fn attached(&self, account: &AccountId, arn: &str) -> Result<Arc<Policy>, Error> {
-        let document = self.managed_document(account, arn).await?;
+    async fn attached(self, account: &AccountId, arn: &str) -> Result<Arc<Policy>, Error> {
+        let document = Policies::over(self.state).document(account, arn).await?;
         stored(&document.ok_or_else(|| Error::Damaged { what: format!("policy {arn}") })?, PolicyKind::Identity, arn)
     }
 }

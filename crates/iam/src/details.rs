@@ -4,9 +4,11 @@
 use arqueta_model::AccountId;
 
 use crate::page::{List, Page};
-use crate::policies::PolicyScope;
+use crate::policies::{Policies, PolicyScope};
 use crate::record::{Grants, GroupRecord, RoleRecord, UserRecord};
-use crate::{AttachedPolicy, Error, Group, Iam, ManagedPolicy, PolicyVersion, Role, User};
+use crate::report::Reports;
+use crate::roles::Roles;
+use crate::{AttachedPolicy, Error, Group, ManagedPolicy, PolicyVersion, Role, User};
 
 /// What there is to tell of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,36 +47,31 @@ pub enum Detail {
     Policy(ManagedPolicy, Vec<PolicyVersion>),
 }
 
-impl Iam {
+impl Reports<'_> {
     /// A page of everything in an account, of the kinds that are wanted: users, groups, roles,
     /// policies, each by name.
     ///
     /// # Errors
     /// [`Error::Validation`] for the page's size, failures of the store.
-    pub async fn account_details(
-        &self,
-        account: &AccountId,
-        kinds: &[DetailKind],
-        list: &List,
-    ) -> Result<Page<Detail>, Error> {
+    pub async fn details(self, account: &AccountId, kinds: &[DetailKind], list: &List) -> Result<Page<Detail>, Error> {
         let mut all: Vec<(String, Entity)> = Vec::new();
         if kinds.contains(&DetailKind::User) {
-            let users = self.directory.all::<UserRecord>(account).await?;
+            let users = self.state.directory.all::<UserRecord>(account).await?;
             all.extend(users.into_iter().map(|record| (format!("1 {}", record.name), Entity::User(record))));
         }
         if kinds.contains(&DetailKind::Group) {
-            let groups = self.directory.all::<GroupRecord>(account).await?;
+            let groups = self.state.directory.all::<GroupRecord>(account).await?;
             all.extend(groups.into_iter().map(|record| (format!("2 {}", record.name), Entity::Group(record))));
         }
         if kinds.contains(&DetailKind::Role) {
-            let roles = self.directory.all::<RoleRecord>(account).await?;
+            let roles = self.state.directory.all::<RoleRecord>(account).await?;
             all.extend(roles.into_iter().map(|record| (format!("3 {}", record.name), Entity::Role(record))));
         }
         for (kind, scope) in
             [(DetailKind::LocalManagedPolicy, PolicyScope::Local), (DetailKind::AwsManagedPolicy, PolicyScope::Aws)]
         {
             if kinds.contains(&kind) {
-                let policies = self.managed_policies(account, scope).await?;
+                let policies = Policies::over(self.state).all(account, scope).await?;
                 let used = |policy: &ManagedPolicy| {
                     policy.attachment_count + policy.permissions_boundary_usage_count > 0 || scope == PolicyScope::Local
                 };
@@ -91,7 +88,7 @@ impl Iam {
         Ok(Page { items: details, marker })
     }
 
-    async fn detail(&self, account: &AccountId, entity: Entity) -> Result<Detail, Error> {
+    async fn detail(self, account: &AccountId, entity: Entity) -> Result<Detail, Error> {
         Ok(match entity {
             Entity::User(record) => {
                 let (groups, held) = (record.groups.iter().cloned().collect(), Held::of(&record.grants));
@@ -103,10 +100,10 @@ impl Iam {
             }
             Entity::Role(record) => {
                 let held = Held::of(&record.grants);
-                Detail::Role(self.shown_role(account, record).await?, held)
+                Detail::Role(Roles::over(self.state).shown(account, record).await?, held)
             }
             Entity::Policy(policy) => {
-                let versions = self.all_versions(account, &policy.arn).await?;
+                let versions = Policies::over(self.state).all_versions(account, &policy.arn).await?;
                 Detail::Policy(*policy, versions)
             }
         })

@@ -6,10 +6,11 @@ use arqueta_policy::{Policy, PolicyKind};
 
 use crate::directory::Change;
 use crate::managed::ManagedArn;
-use crate::names;
 use crate::page::{List, Page};
+use crate::policies::Policies;
 use crate::record::{Grants, GroupRecord, RoleRecord, UserRecord};
-use crate::{Error, Iam};
+use crate::state::State;
+use crate::{Error, names};
 
 /// Managed policies that may be attached to one entity (IAM's default quota).
 pub(crate) const ATTACHED: usize = 10;
@@ -89,14 +90,26 @@ impl Grants {
     }
 }
 
-impl Iam {
+/// Inline and attached policies of users, groups and roles.
+#[derive(Debug, Clone, Copy)]
+pub struct Permissions<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Permissions<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Permissions<'_> {
     /// Writes an inline policy, over one of the same name.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::MalformedPolicyDocument`], [`Error::LimitExceeded`] for
     /// the entity's inline policies together.
-    pub async fn put_policy(
-        &self,
+    pub async fn put_inline(
+        self,
         account: &AccountId,
         entity: Entity<'_>,
         policy_name: &str,
@@ -104,7 +117,7 @@ impl Iam {
     ) -> Result<(), Error> {
         names::check_name("policyName", policy_name, NAME)?;
         Policy::parse(&document, PolicyKind::Identity)?;
-        let mut change = self.directory.begin().await?;
+        let mut change = self.state.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
         holder.grants().inline.insert(policy_name.to_owned(), document);
         let size: usize = holder.grants().inline.values().map(|document| names::characters(document)).sum();
@@ -120,12 +133,7 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn inline_policy(
-        &self,
-        account: &AccountId,
-        entity: Entity<'_>,
-        policy_name: &str,
-    ) -> Result<String, Error> {
+    pub async fn inline(self, account: &AccountId, entity: Entity<'_>, policy_name: &str) -> Result<String, Error> {
         let document = self.holder(account, entity).await?.grants().inline.remove(policy_name);
         document.ok_or_else(|| no_inline(entity, policy_name))
     }
@@ -134,8 +142,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn inline_policies(
-        &self,
+    pub async fn inline_names(
+        self,
         account: &AccountId,
         entity: Entity<'_>,
         list: &List,
@@ -149,13 +157,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn delete_inline_policy(
-        &self,
-        account: &AccountId,
-        entity: Entity<'_>,
-        policy_name: &str,
-    ) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
+    pub async fn delete_inline(self, account: &AccountId, entity: Entity<'_>, policy_name: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
         if holder.grants().inline.remove(policy_name).is_none() {
             return Err(no_inline(entity, policy_name));
@@ -169,11 +172,13 @@ impl Iam {
     /// # Errors
     /// [`Error::NoSuchEntity`] for either, [`Error::LimitExceeded`], [`Error::Validation`] for what is
     /// no ARN.
-    pub async fn attach_policy(&self, account: &AccountId, entity: Entity<'_>, arn: &str) -> Result<(), Error> {
+    pub async fn attach(self, account: &AccountId, entity: Entity<'_>, arn: &str) -> Result<(), Error> {
         check_policy_arn(arn)?;
-        let mut change = self.directory.begin().await?;
+        let mut change = self.state.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
-        self.require_managed(account, arn, || format!("Policy {arn} does not exist or is not attachable.")).await?;
+        Policies::over(self.state)
+            .require_managed(account, arn, || format!("Policy {arn} does not exist or is not attachable."))
+            .await?;
         let attached = &mut holder.grants().attached;
         attached.insert(arn.to_owned());
         if attached.len() > ATTACHED {
@@ -187,9 +192,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`] if it is not attached.
-    pub async fn detach_policy(&self, account: &AccountId, entity: Entity<'_>, arn: &str) -> Result<(), Error> {
+    pub async fn detach(self, account: &AccountId, entity: Entity<'_>, arn: &str) -> Result<(), Error> {
         check_policy_arn(arn)?;
-        let mut change = self.directory.begin().await?;
+        let mut change = self.state.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
         if !holder.grants().attached.remove(arn) {
             return Err(Error::no_such(format!("Policy {arn} was not found.")));
@@ -202,8 +207,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn attached_policies(
-        &self,
+    pub async fn attached(
+        self,
         account: &AccountId,
         entity: Entity<'_>,
         list: &List,
@@ -214,11 +219,11 @@ impl Iam {
         list.page(attached.into_iter(), |policy| policy.policy_name.as_str().into())
     }
 
-    async fn holder(&self, account: &AccountId, entity: Entity<'_>) -> Result<Holder, Error> {
+    async fn holder(self, account: &AccountId, entity: Entity<'_>) -> Result<Holder, Error> {
         Ok(match entity {
-            Entity::User(name) => Holder::User(self.existing(account, name).await?),
-            Entity::Group(name) => Holder::Group(self.existing(account, name).await?),
-            Entity::Role(name) => Holder::Role(self.existing(account, name).await?),
+            Entity::User(name) => Holder::User(self.state.existing(account, name).await?),
+            Entity::Group(name) => Holder::Group(self.state.existing(account, name).await?),
+            Entity::Role(name) => Holder::Role(self.state.existing(account, name).await?),
         })
     }
 }

@@ -4,11 +4,11 @@
 use arqueta_model::{AccountId, Arn, Timestamp};
 
 use crate::id::{Prefix, fresh};
-use crate::names;
 use crate::page::{List, Page};
 use crate::record::{Grants, GroupRecord, UserRecord};
+use crate::state::State;
 use crate::users::delete_conflict;
-use crate::{Error, Iam, User};
+use crate::{Error, User, names};
 
 /// A group as IAM describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,21 +41,33 @@ const NAME: usize = 128;
 /// Groups a user may be in (IAM User Guide, "IAM object quotas").
 pub(crate) const GROUPS_PER_USER: usize = 10;
 
-impl Iam {
+/// Groups and their members.
+#[derive(Debug, Clone, Copy)]
+pub struct Groups<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Groups<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Groups<'_> {
     /// Creates a group without any permission.
     ///
     /// # Errors
     /// [`Error::EntityAlreadyExists`], [`Error::Validation`].
-    pub async fn create_group(&self, account: &AccountId, name: &str, path: Option<String>) -> Result<Group, Error> {
+    pub async fn create(self, account: &AccountId, name: &str, path: Option<String>) -> Result<Group, Error> {
         names::check_name("groupName", name, NAME)?;
         let path = names::path(path)?;
-        let mut change = self.directory.begin().await?;
-        self.require_free::<GroupRecord>(account, name).await?;
+        let mut change = self.state.directory.begin().await?;
+        self.state.require_free::<GroupRecord>(account, name).await?;
         let record = GroupRecord {
             name: name.to_owned(),
             path,
             id: fresh(Prefix::Group),
-            created: self.directory.now(),
+            created: self.state.directory.now(),
             grants: Grants::default(),
         };
         change.put(account, &record);
@@ -67,8 +79,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn group(&self, account: &AccountId, name: &str, list: &List) -> Result<(Group, Page<User>), Error> {
-        let group: GroupRecord = self.existing(account, name).await?;
+    pub async fn get(self, account: &AccountId, name: &str, list: &List) -> Result<(Group, Page<User>), Error> {
+        let group: GroupRecord = self.state.existing(account, name).await?;
         let members = self.members(account, &group.name).await?;
         let page = list.page(members.into_iter(), |member| member.name.as_str().into())?;
         Ok((Group::of(account, group), page.map(|member| User::of(account, member))))
@@ -78,20 +90,20 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::Validation`] for the page's size.
-    pub async fn groups(&self, account: &AccountId, list: &List) -> Result<Page<Group>, Error> {
-        Ok(self.directory.page(account, list).await?.map(|record| Group::of(account, record)))
+    pub async fn list(self, account: &AccountId, list: &List) -> Result<Page<Group>, Error> {
+        Ok(self.state.directory.page(account, list).await?.map(|record| Group::of(account, record)))
     }
 
     /// The groups of a user.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn groups_of(&self, account: &AccountId, user_name: &str, list: &List) -> Result<Page<Group>, Error> {
-        let user: UserRecord = self.existing(account, user_name).await?;
+    pub async fn of_user(self, account: &AccountId, user_name: &str, list: &List) -> Result<Page<Group>, Error> {
+        let user: UserRecord = self.state.existing(account, user_name).await?;
         let page = list.page(user.groups.iter(), |name| name.as_str().into())?;
         let mut groups = Vec::with_capacity(page.items.len());
         for name in page.items {
-            groups.push(Group::of(account, self.existing(account, name).await?));
+            groups.push(Group::of(account, self.state.existing(account, name).await?));
         }
         Ok(Page { items: groups, marker: page.marker })
     }
@@ -100,19 +112,19 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::EntityAlreadyExists`], [`Error::Validation`].
-    pub async fn update_group(
-        &self,
+    pub async fn update(
+        self,
         account: &AccountId,
         name: &str,
         new_name: Option<String>,
         new_path: Option<String>,
     ) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record: GroupRecord = self.existing(account, name).await?;
+        let mut change = self.state.directory.begin().await?;
+        let mut record: GroupRecord = self.state.existing(account, name).await?;
         if let Some(new_name) = new_name {
             names::check_name("newGroupName", &new_name, NAME)?;
             if new_name.to_lowercase() != record.name.to_lowercase() {
-                self.require_free::<GroupRecord>(account, &new_name).await?;
+                self.state.require_free::<GroupRecord>(account, &new_name).await?;
             }
             for mut member in self.members(account, &record.name).await? {
                 member.groups.remove(&record.name);
@@ -133,9 +145,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`].
-    pub async fn delete_group(&self, account: &AccountId, name: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let record: GroupRecord = self.existing(account, name).await?;
+    pub async fn delete(self, account: &AccountId, name: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let record: GroupRecord = self.state.existing(account, name).await?;
         let peopled = !self.members(account, &record.name).await?.is_empty();
         let conflict = if peopled { Some("remove users from group") } else { record.grants.hinders_deletion() };
         if let Some(first) = conflict {
@@ -149,10 +161,10 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::LimitExceeded`].
-    pub async fn add_user_to_group(&self, account: &AccountId, group_name: &str, user_name: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let group: GroupRecord = self.existing(account, group_name).await?;
-        let mut user: UserRecord = self.existing(account, user_name).await?;
+    pub async fn add_user(self, account: &AccountId, group_name: &str, user_name: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let group: GroupRecord = self.state.existing(account, group_name).await?;
+        let mut user: UserRecord = self.state.existing(account, user_name).await?;
         user.groups.insert(group.name);
         if user.groups.len() > GROUPS_PER_USER {
             return Err(Error::limit(format!("Cannot exceed quota for GroupsPerUser: {GROUPS_PER_USER}")));
@@ -165,22 +177,17 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn remove_user_from_group(
-        &self,
-        account: &AccountId,
-        group_name: &str,
-        user_name: &str,
-    ) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let group: GroupRecord = self.existing(account, group_name).await?;
-        let mut user: UserRecord = self.existing(account, user_name).await?;
+    pub async fn remove_user(self, account: &AccountId, group_name: &str, user_name: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let group: GroupRecord = self.state.existing(account, group_name).await?;
+        let mut user: UserRecord = self.state.existing(account, user_name).await?;
         user.groups.remove(&group.name);
         change.put(account, &user);
         change.commit().await
     }
 
-    async fn members(&self, account: &AccountId, group_name: &str) -> Result<Vec<UserRecord>, Error> {
-        let users: Vec<UserRecord> = self.directory.all(account).await?;
+    async fn members(self, account: &AccountId, group_name: &str) -> Result<Vec<UserRecord>, Error> {
+        let users: Vec<UserRecord> = self.state.directory.all(account).await?;
         Ok(users.into_iter().filter(|user| user.groups.contains(group_name)).collect())
     }
 }

@@ -1,12 +1,12 @@
 //! Identities, access keys, roles and sessions.
 //!
 //! **Purpose.** [`Iam`] keeps accounts, users, groups, roles, managed policies and access keys,
-//! and answers two questions: who is behind an access key id ([`Iam::credential`]), and may this
-//! caller do this ([`Iam::authorize`])? Its operations and errors have the shapes of AWS IAM and
+//! and answers two questions: who is behind an access key id ([`Authentication::credential`]), and may this
+//! caller do this ([`authorize`](fn@authorize))? Its operations and errors have the shapes of AWS IAM and
 //! STS, so that the protocol edge only translates.
 //!
 //! **Refuses to do** verification of signatures (the edges), key policies (the key service) and
-//! decisions on its own operations: the edge asks [`Iam::authorize`] before it calls them.
+//! decisions on its own operations: the edge asks [`authorize`](fn@authorize) before it calls them.
 //!
 //! **Invariants.** A change is in force for the next request on this gateway, and on others after
 //! [`Iam::refresh`]. A policy that cannot be read denies. A name used again is another identity:
@@ -43,7 +43,7 @@
 //! let config = Config { account: "111122223333".parse()?, root: None };
 //! let (iam, first) = Iam::open(Arc::new(MemoryMeta::new()), Arc::new(SystemClock), Arc::new(Open), config).await?;
 //! let key = first.expect("made at the very first start");
-//! let credential = iam.credential(&key.access_key_id, None).await?;
+//! let credential = iam.authentication().credential(&key.access_key_id, None).await?;
 //! assert_eq!(credential.identity.principal.kind, PrincipalKind::Root);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
@@ -73,6 +73,7 @@ mod roles;
 mod secret;
 mod service;
 mod simulate;
+mod state;
 mod sts;
 mod summary;
 #[cfg(any(test, feature = "testing"))]
@@ -84,31 +85,34 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
-pub use access_keys::{AccessKey, KeyHolder, LastUsed};
-pub use accounts::Standing;
+pub use access_keys::{AccessKey, AccessKeys, KeyHolder, LastUsed, NewAccessKey};
+pub use accounts::{Accounts, Standing};
 pub use arqueta_policy::{
     ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Principals, Request,
     Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, denial, evaluate, identified, is_global_key,
     shown,
 };
-pub use authorize::Denied;
+pub use authorize::{Denied, authorize};
+pub use credential::Authentication;
 pub use details::{Detail, DetailKind, Held};
 pub use error::Error;
-pub use grants::{AttachedPolicy, Entity};
-pub use groups::Group;
+pub use grants::{AttachedPolicy, Entity, Permissions};
+pub use groups::{Group, Groups};
 pub use known::Credential;
 pub use names::Tag;
 pub use oidc::{
-    AssumeRoleWithWebIdentity, CreateOidcProvider, FetchError, IssuerDocuments, OidcProvider, WebIdentity,
+    AssumeRoleWithWebIdentity, CreateOidcProvider, FetchError, IssuerDocuments, OidcProvider, Providers, WebIdentity,
     WebIdentitySession,
 };
 pub use page::{List, Page};
-pub use policies::{CreatePolicy, ManagedPolicy, PolicyEntities, PolicyScope, PolicyUsage};
+pub use policies::{CreatePolicy, ManagedPolicy, Policies, PolicyEntities, PolicyScope, PolicyUsage};
 pub use record::CredentialReport;
-pub use roles::{CreateRole, Role};
+pub use report::Reports;
+pub use roles::{CreateRole, Role, Roles};
 pub use secret::{Secret, SecretSealer};
-pub use service::{Config, Iam, NewAccessKey, RootKey};
-pub use simulate::{Simulated, Simulation};
-pub use sts::{AssumeRole, CallerIdentity, FederationToken, Issued, Scope, StsCaller, TemporaryCredentials};
-pub use users::{CreateUser, User};
+pub use service::{Config, Iam};
+pub use simulate::{Simulated, Simulation, Simulator};
+pub use state::RootKey;
+pub use sts::{AssumeRole, CallerIdentity, FederationToken, Issued, Scope, Sessions, StsCaller, TemporaryCredentials};
+pub use users::{CreateUser, User, Users};
 pub use versions::PolicyVersion;

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use arqueta_model::{AccountId, Timestamp};
 use arqueta_policy::{Policy, PolicyKind};
 
+use crate::Error;
 use crate::id::{Prefix, fresh};
 use crate::managed::{AWS_POLICIES, AwsPolicy, ManagedArn};
 use crate::names::{self, Tag};
 use crate::page::{List, Page};
 use crate::record::{GroupRecord, PolicyRecord, RoleRecord, UserRecord, VersionRecord};
-use crate::{Error, Iam};
+use crate::state::State;
 
 const NAME: usize = 128;
 /// Characters of a managed policy.
@@ -98,21 +99,33 @@ struct Usage {
     bounding: BTreeMap<String, usize>,
 }
 
-impl Iam {
+/// Managed policies and their versions.
+#[derive(Debug, Clone, Copy)]
+pub struct Policies<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Policies<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Policies<'_> {
     /// Creates a managed policy whose version `v1` is in effect.
     ///
     /// # Errors
     /// [`Error::EntityAlreadyExists`], [`Error::MalformedPolicyDocument`],
     /// [`Error::LimitExceeded`], [`Error::Validation`]; [`Error::Damaged`] for one that is attached and gone.
-    pub async fn create_policy(&self, account: &AccountId, input: CreatePolicy) -> Result<ManagedPolicy, Error> {
+    pub async fn create(self, account: &AccountId, input: CreatePolicy) -> Result<ManagedPolicy, Error> {
         names::check_name("policyName", &input.policy_name, NAME)?;
         names::check_tags(&input.tags)?;
         let path = names::path(input.path)?;
         check_document(&input.document)?;
-        let mut change = self.directory.begin().await?;
-        self.require_free::<PolicyRecord>(account, &input.policy_name).await?;
+        let mut change = self.state.directory.begin().await?;
+        self.state.require_free::<PolicyRecord>(account, &input.policy_name).await?;
         self.require_unused(account, &path, &input.policy_name).await?;
-        let now = self.directory.now();
+        let now = self.state.directory.now();
         let record = PolicyRecord {
             name: input.policy_name,
             path,
@@ -134,7 +147,7 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn policy(&self, account: &AccountId, arn: &str) -> Result<ManagedPolicy, Error> {
+    pub async fn get(self, account: &AccountId, arn: &str) -> Result<ManagedPolicy, Error> {
         let usage = self.usage(account).await?;
         match self.managed(account, arn).await? {
             Some(Managed::Own(record)) => Ok(ManagedPolicy::own(account, record, &usage)),
@@ -147,32 +160,28 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::Validation`] for the page's size.
-    pub async fn policies(
-        &self,
+    pub async fn list(
+        self,
         account: &AccountId,
         scope: PolicyScope,
         only_attached: bool,
         list: &List,
     ) -> Result<Page<ManagedPolicy>, Error> {
-        let mut all = self.managed_policies(account, scope).await?;
+        let mut all = self.all(account, scope).await?;
         let prefix = list.path_prefix.as_deref().unwrap_or("/");
         all.retain(|policy| policy.path.starts_with(prefix) && (!only_attached || policy.attachment_count > 0));
         list.page(all.into_iter(), |policy| format!("{} {}", policy.policy_name, policy.arn).into())
     }
 
     /// All managed policies of a scope, by name.
-    pub(crate) async fn managed_policies(
-        &self,
-        account: &AccountId,
-        scope: PolicyScope,
-    ) -> Result<Vec<ManagedPolicy>, Error> {
+    pub(crate) async fn all(self, account: &AccountId, scope: PolicyScope) -> Result<Vec<ManagedPolicy>, Error> {
         let usage = self.usage(account).await?;
         let mut all = Vec::new();
         if scope != PolicyScope::Local {
             all.extend(AWS_POLICIES.iter().map(|policy| ManagedPolicy::aws(policy, &usage)));
         }
         if scope != PolicyScope::Aws {
-            let own: Vec<PolicyRecord> = self.directory.all(account).await?;
+            let own: Vec<PolicyRecord> = self.state.directory.all(account).await?;
             all.extend(own.into_iter().map(|record| ManagedPolicy::own(account, record, &usage)));
         }
         // An account may give its policy the name of one of AWS's: the ARN tells them apart.
@@ -184,9 +193,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`], [`Error::Unmodifiable`].
-    pub async fn delete_policy(&self, account: &AccountId, arn: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let record = self.own_policy(account, arn).await?;
+    pub async fn delete(self, account: &AccountId, arn: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let record = self.own(account, arn).await?;
         let usage = self.usage(account).await?;
         if usage.of(arn) != (0, 0) {
             return Err(conflict("Cannot delete a policy attached to entities."));
@@ -204,9 +213,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::Validation`], [`Error::InvalidInput`], [`Error::Unmodifiable`].
-    pub async fn tag_policy(&self, account: &AccountId, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
+    pub async fn tag(self, account: &AccountId, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record = self.own(account, arn).await?;
         names::merge_tags(&mut record.tags, tags)?;
         change.put(account, &record);
         change.commit().await
@@ -216,9 +225,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::Unmodifiable`].
-    pub async fn untag_policy(&self, account: &AccountId, arn: &str, keys: &[String]) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
+    pub async fn untag(self, account: &AccountId, arn: &str, keys: &[String]) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record = self.own(account, arn).await?;
         names::remove_tags(&mut record.tags, keys.iter().map(String::as_str));
         change.put(account, &record);
         change.commit().await
@@ -228,8 +237,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn entities_for_policy(
-        &self,
+    pub async fn entities(
+        self,
         account: &AccountId,
         arn: &str,
         usage: Option<PolicyUsage>,
@@ -239,9 +248,9 @@ impl Iam {
         let uses = |grants: &crate::record::Grants, boundary: Option<&str>| {
             attached && grants.attached.contains(arn) || bounding && boundary == Some(arn)
         };
-        let users: Vec<UserRecord> = self.directory.all(account).await?;
-        let groups: Vec<GroupRecord> = self.directory.all(account).await?;
-        let roles: Vec<RoleRecord> = self.directory.all(account).await?;
+        let users: Vec<UserRecord> = self.state.directory.all(account).await?;
+        let groups: Vec<GroupRecord> = self.state.directory.all(account).await?;
+        let roles: Vec<RoleRecord> = self.state.directory.all(account).await?;
         Ok(PolicyEntities {
             users: users
                 .into_iter()
@@ -259,7 +268,7 @@ impl Iam {
 
     /// Fails unless the policy exists, with `otherwise` for a message.
     pub(crate) async fn require_managed(
-        &self,
+        self,
         account: &AccountId,
         arn: &str,
         otherwise: impl FnOnce() -> String,
@@ -267,12 +276,12 @@ impl Iam {
         self.managed(account, arn).await?.map(|_| ()).ok_or_else(|| Error::no_such(otherwise()))
     }
 
-    pub(crate) async fn require_boundary(&self, account: &AccountId, arn: &str) -> Result<(), Error> {
+    pub(crate) async fn require_boundary(self, account: &AccountId, arn: &str) -> Result<(), Error> {
         self.require_managed(account, arn, || format!("Scope ARN: {arn} does not exist or is not attachable.")).await
     }
 
     /// The document in effect of a managed policy.
-    pub(crate) async fn managed_document(&self, account: &AccountId, arn: &str) -> Result<Option<String>, Error> {
+    pub(crate) async fn document(self, account: &AccountId, arn: &str) -> Result<Option<String>, Error> {
         Ok(match self.managed(account, arn).await? {
             Some(Managed::Aws(policy)) => Some(policy.document.to_owned()),
             Some(Managed::Own(record)) => Some(record.document()?.to_owned()),
@@ -280,18 +289,18 @@ impl Iam {
         })
     }
 
-    pub(crate) async fn managed(&self, account: &AccountId, arn: &str) -> Result<Option<Managed>, Error> {
+    pub(crate) async fn managed(self, account: &AccountId, arn: &str) -> Result<Option<Managed>, Error> {
         match ManagedArn::parse(account, arn) {
             None => Ok(None),
             Some(ManagedArn::Aws(policy)) => Ok(Some(Managed::Aws(policy))),
             Some(ManagedArn::Own { path, name }) => {
-                let record: Option<PolicyRecord> = self.directory.find(account, name).await?;
+                let record: Option<PolicyRecord> = self.state.directory.find(account, name).await?;
                 Ok(record.filter(|record| record.path == path && record.name == name).map(Managed::Own))
             }
         }
     }
 
-    pub(crate) async fn own_policy(&self, account: &AccountId, arn: &str) -> Result<PolicyRecord, Error> {
+    pub(crate) async fn own(self, account: &AccountId, arn: &str) -> Result<PolicyRecord, Error> {
         match self.managed(account, arn).await? {
             Some(Managed::Own(record)) => Ok(record),
             Some(Managed::Aws(_)) => Err(Error::Unmodifiable { message: format!("Policy {arn} is managed by AWS.") }),
@@ -301,7 +310,7 @@ impl Iam {
 
     /// Fails where a policy that is to be made is attached already: no call deletes such a policy, so
     /// its record was taken away otherwise, and who may make policies may not give them to anyone.
-    async fn require_unused(&self, account: &AccountId, path: &str, name: &str) -> Result<(), Error> {
+    async fn require_unused(self, account: &AccountId, path: &str, name: &str) -> Result<(), Error> {
         let arn = format!("arn:aws:iam::{account}:policy{path}{name}");
         if self.usage(account).await?.of(&arn) == (0, 0) {
             return Ok(());
@@ -310,10 +319,10 @@ impl Iam {
         Err(Error::Damaged { what: format!("policy {arn}") })
     }
 
-    async fn usage(&self, account: &AccountId) -> Result<Usage, Error> {
-        let users: Vec<UserRecord> = self.directory.all(account).await?;
-        let groups: Vec<GroupRecord> = self.directory.all(account).await?;
-        let roles: Vec<RoleRecord> = self.directory.all(account).await?;
+    async fn usage(self, account: &AccountId) -> Result<Usage, Error> {
+        let users: Vec<UserRecord> = self.state.directory.all(account).await?;
+        let groups: Vec<GroupRecord> = self.state.directory.all(account).await?;
+        let roles: Vec<RoleRecord> = self.state.directory.all(account).await?;
         let mut usage = Usage::default();
         let grants = users.iter().map(|user| &user.grants).chain(groups.iter().map(|group| &group.grants));
         for arn in grants.chain(roles.iter().map(|role| &role.grants)).flat_map(|grants| &grants.attached) {

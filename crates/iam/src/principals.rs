@@ -5,11 +5,12 @@ use arqueta_model::{AccountId, Arn};
 use arqueta_policy::{Known, LookupError, PrincipalName, Principals};
 use async_trait::async_trait;
 
+use crate::Error;
+use crate::directory::Directory;
 use crate::record::{RoleRecord, UserRecord};
-use crate::{Error, Iam};
 
 #[async_trait]
-impl Principals for Iam {
+impl Principals for Directory {
     async fn identify(&self, name: PrincipalName<'_>) -> Result<Known, LookupError> {
         let known = match name {
             PrincipalName::Everyone | PrincipalName::Service(_) => true,
@@ -44,10 +45,10 @@ enum Owner {
     Role(AccountId, RoleRecord),
 }
 
-impl Iam {
+impl Directory {
     async fn knows_account(&self, id: &str) -> Result<bool, Error> {
         let Ok(account) = id.parse::<AccountId>() else { return Ok(false) };
-        Ok(self.directory.account(&account).await?.is_some())
+        Ok(self.account(&account).await?.is_some())
     }
 
     /// Whom an ARN names.
@@ -57,16 +58,16 @@ impl Iam {
         let name = path.rsplit('/').next().unwrap_or_default();
         let id = match kind {
             "user" => {
-                let user: Option<UserRecord> = self.directory.find(&account, name).await?;
+                let user: Option<UserRecord> = self.find(&account, name).await?;
                 user.filter(|user| user.arn(&account).as_str() == text).map(|user| user.id)
             }
             "role" => {
-                let role: Option<RoleRecord> = self.directory.find(&account, name).await?;
+                let role: Option<RoleRecord> = self.find(&account, name).await?;
                 role.filter(|role| role.arn(&account).as_str() == text).map(|role| role.id)
             }
             "assumed-role" => {
                 let (role, session) = path.split_once('/').unwrap_or_default();
-                let found: Option<RoleRecord> = self.directory.find(&account, role).await?;
+                let found: Option<RoleRecord> = self.find(&account, role).await?;
                 // Names are found ignoring case; an ARN names one spelling.
                 let id = found.filter(|found| found.name == role).map(|role| format!("{}:{session}", role.id));
                 // What could not be read again would deny everything.
@@ -81,13 +82,13 @@ impl Iam {
     /// Who has a unique id, or the session of a role's.
     async fn owner_of(&self, unique_id: &str) -> Result<Option<Owner>, Error> {
         let id = unique_id.split(':').next().unwrap_or_default();
-        let found = self.directory.by_id(id).await?;
+        let found = self.by_id(id).await?;
         let Some((account, name)) = found else { return Ok(None) };
         if id.starts_with("AROA") {
-            let role: Option<RoleRecord> = self.directory.find(&account, &name).await?;
+            let role: Option<RoleRecord> = self.find(&account, &name).await?;
             return Ok(role.filter(|role| role.id == id).map(|role| Owner::Role(account, role)));
         }
-        let user: Option<UserRecord> = self.directory.find(&account, &name).await?;
+        let user: Option<UserRecord> = self.find(&account, &name).await?;
         Ok(user.filter(|user| user.id == id).map(|user| Owner::User(account, user)))
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use arqueta_model::{AccountId, Timestamp};
 
+use crate::access_keys::AccessKeys;
 use crate::record::{CredentialReport, UserRecord};
-use crate::{Error, Iam, KeyHolder};
+use crate::state::State;
+use crate::{Error, KeyHolder};
 
 /// How long a report is good for.
 const LIFE: Duration = Duration::from_secs(4 * 3600);
@@ -16,30 +18,42 @@ const HEAD: &str = "user,arn,user_creation_time,password_enabled,password_last_u
     access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,\
     cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
 
-impl Iam {
+/// What an account holds, as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Reports<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Reports<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Reports<'_> {
     /// Makes a report, unless there is one that is good. Whether it was made.
     ///
     /// # Errors
     /// Failures of the store.
-    pub async fn generate_credential_report(&self, account: &AccountId) -> Result<bool, Error> {
-        if self.credential_report(account).await.is_ok() {
+    pub async fn generate_credentials(self, account: &AccountId) -> Result<bool, Error> {
+        if self.credentials(account).await.is_ok() {
             return Ok(false);
         }
-        let record = self.directory.account(account).await?;
+        let record = self.state.directory.account(account).await?;
         let created = record.map_or(Timestamp::from_millis(0), |record| record.created);
         let root = format!("arn:aws:iam::{account}:root");
         let mut lines = vec![HEAD.to_owned()];
         // Nobody here has a password, a device or a certificate.
         let password = ["not_supported", "N/A", "not_supported", "not_supported"];
         lines.push(self.line(account, "<root_account>", &root, created, KeyHolder::Root, password).await?);
-        for user in self.directory.all::<UserRecord>(account).await? {
+        for user in self.state.directory.all::<UserRecord>(account).await? {
             let arn = user.arn(account);
             let holder = KeyHolder::User(&user.name);
             let password = ["FALSE", "N/A", "N/A", "N/A"];
             lines.push(self.line(account, &user.name, arn.as_str(), user.created, holder, password).await?);
         }
-        let report = CredentialReport { content: lines.join("\n"), generated: self.directory.now() };
-        self.directory.put_report(account, &report).await?;
+        let report = CredentialReport { content: lines.join("\n"), generated: self.state.directory.now() };
+        self.state.directory.put_report(account, &report).await?;
         Ok(true)
     }
 
@@ -47,16 +61,16 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::ReportNotPresent`], [`Error::ReportExpired`].
-    pub async fn credential_report(&self, account: &AccountId) -> Result<CredentialReport, Error> {
-        let report = self.directory.report(account).await?.ok_or(Error::ReportNotPresent)?;
-        if self.directory.now() >= report.generated.plus(LIFE) {
+    pub async fn credentials(self, account: &AccountId) -> Result<CredentialReport, Error> {
+        let report = self.state.directory.report(account).await?.ok_or(Error::ReportNotPresent)?;
+        if self.state.directory.now() >= report.generated.plus(LIFE) {
             return Err(Error::ReportExpired);
         }
         Ok(report)
     }
 
     async fn line(
-        &self,
+        self,
         account: &AccountId,
         name: &str,
         arn: &str,
@@ -67,13 +81,13 @@ impl Iam {
         let mut cells = vec![name.to_owned(), arn.to_owned(), created.rfc3339()];
         cells.extend(password.map(str::to_owned));
         cells.push("FALSE".to_owned());
-        let keys = self.access_keys(account, holder).await?.into_iter();
+        let keys = AccessKeys::over(self.state).list(account, holder).await?.into_iter();
         // A root key that the operator configured is stored nowhere, so nobody knows its age.
-        let configured = self.configured_root.iter().filter(|(of, _)| holder == KeyHolder::Root && of == account);
+        let configured = self.state.configured_root.iter().filter(|(of, _)| holder == KeyHolder::Root && of == account);
         let configured = configured.map(|_| ["TRUE", "N/A", "N/A"].map(str::to_owned));
         let mut told: Vec<[String; 3]> = configured.collect();
         for key in keys {
-            let used = self.directory.last_use(&key.access_key_id).await?;
+            let used = self.state.directory.last_use(&key.access_key_id).await?;
             let active = if key.active { "TRUE" } else { "FALSE" };
             told.push([active.to_owned(), key.create_date.rfc3339(), used.map_or_else(none, |at| at.rfc3339())]);
         }

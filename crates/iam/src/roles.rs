@@ -4,12 +4,14 @@
 use arqueta_model::{AccountId, Arn, Timestamp};
 use arqueta_policy::{Policy, PolicyKind};
 
+use crate::Error;
 use crate::id::{Prefix, fresh};
 use crate::names::{self, Tag};
 use crate::page::{List, Page};
+use crate::policies::Policies;
 use crate::record::{Grants, RoleRecord};
+use crate::state::State;
 use crate::users::{NAME, delete_conflict, no_boundary};
-use crate::{Error, Iam};
 
 /// Shortest of a role's longest sessions, and the default, seconds.
 pub(crate) const SESSION_DEFAULT: u32 = 3600;
@@ -83,29 +85,41 @@ pub struct CreateRole {
     pub tags: Vec<Tag>,
 }
 
-impl Iam {
+/// Roles and whom they trust.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Roles<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Roles<'_> {
     /// Creates a role without any permission.
     ///
     /// # Errors
     /// [`Error::EntityAlreadyExists`], [`Error::MalformedPolicyDocument`], [`Error::Validation`],
     /// [`Error::NoSuchEntity`] for the boundary.
-    pub async fn create_role(&self, account: &AccountId, input: CreateRole) -> Result<Role, Error> {
+    pub async fn create(self, account: &AccountId, input: CreateRole) -> Result<Role, Error> {
         names::check_name("roleName", &input.role_name, NAME)?;
         names::check_tags(&input.tags)?;
         let path = names::path(input.path)?;
         let description = check_description(input.description)?;
         let max_session = check_session(input.max_session_duration.unwrap_or(SESSION_DEFAULT))?;
         let trust = self.trust(&input.assume_role_policy_document).await?;
-        let mut change = self.directory.begin().await?;
-        self.require_free::<RoleRecord>(account, &input.role_name).await?;
+        let mut change = self.state.directory.begin().await?;
+        self.state.require_free::<RoleRecord>(account, &input.role_name).await?;
         if let Some(boundary) = &input.permissions_boundary {
-            self.require_boundary(account, boundary).await?;
+            Policies::over(self.state).require_boundary(account, boundary).await?;
         }
         let record = RoleRecord {
             name: input.role_name,
             path,
             id: fresh(Prefix::Role),
-            created: self.directory.now(),
+            created: self.state.directory.now(),
             trust,
             description,
             max_session,
@@ -116,18 +130,18 @@ impl Iam {
         change.put(account, &record);
         change.put_id(&record.id, account, &record.name);
         change.commit().await?;
-        self.shown_role(account, record).await
+        self.shown(account, record).await
     }
 
     /// A trust policy as it is stored: it names whom it trusts by unique ids.
-    async fn trust(&self, document: &str) -> Result<String, Error> {
+    async fn trust(self, document: &str) -> Result<String, Error> {
         let policy = Policy::parse(document, PolicyKind::Trust)?;
-        Ok(arqueta_policy::identified(&policy, document, self).await?)
+        Ok(arqueta_policy::identified(&policy, document, &*self.state.directory).await?)
     }
 
-    pub(crate) async fn shown_role(&self, account: &AccountId, record: RoleRecord) -> Result<Role, Error> {
-        let trust = arqueta_policy::shown(&record.trust, self).await.map_err(Error::Lookup)?;
-        let last_used = self.directory.last_use(&record.id).await?;
+    pub(crate) async fn shown(self, account: &AccountId, record: RoleRecord) -> Result<Role, Error> {
+        let trust = arqueta_policy::shown(&record.trust, &*self.state.directory).await.map_err(Error::Lookup)?;
+        let last_used = self.state.directory.last_use(&record.id).await?;
         Ok(Role::of(account, record, trust, last_used))
     }
 
@@ -135,20 +149,20 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn role(&self, account: &AccountId, name: &str) -> Result<Role, Error> {
-        let record = self.existing(account, name).await?;
-        self.shown_role(account, record).await
+    pub async fn get(self, account: &AccountId, name: &str) -> Result<Role, Error> {
+        let record = self.state.existing(account, name).await?;
+        self.shown(account, record).await
     }
 
     /// A page of roles.
     ///
     /// # Errors
     /// [`Error::Validation`] for the page's size.
-    pub async fn roles(&self, account: &AccountId, list: &List) -> Result<Page<Role>, Error> {
-        let Page { items, marker } = self.directory.page(account, list).await?;
+    pub async fn list(self, account: &AccountId, list: &List) -> Result<Page<Role>, Error> {
+        let Page { items, marker } = self.state.directory.page(account, list).await?;
         let mut roles = Vec::with_capacity(items.len());
         for record in items {
-            roles.push(self.shown_role(account, record).await?);
+            roles.push(self.shown(account, record).await?);
         }
         Ok(Page { items: roles, marker })
     }
@@ -158,8 +172,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::Validation`].
-    pub async fn update_role(
-        &self,
+    pub async fn update(
+        self,
         account: &AccountId,
         name: &str,
         description: Option<String>,
@@ -167,7 +181,7 @@ impl Iam {
     ) -> Result<(), Error> {
         let description = check_description(description)?;
         let max_session = max_session_duration.map(check_session).transpose()?;
-        self.change_role(account, name, |role| {
+        self.change(account, name, |role| {
             role.description = description.or(role.description.take());
             role.max_session = max_session.unwrap_or(role.max_session);
             Ok(())
@@ -179,14 +193,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::MalformedPolicyDocument`].
-    pub async fn update_assume_role_policy(
-        &self,
-        account: &AccountId,
-        name: &str,
-        document: String,
-    ) -> Result<(), Error> {
+    pub async fn update_trust(self, account: &AccountId, name: &str, document: String) -> Result<(), Error> {
         let trust = self.trust(&document).await?;
-        self.change_role(account, name, |role| {
+        self.change(account, name, |role| {
             role.trust = trust;
             Ok(())
         })
@@ -197,9 +206,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`].
-    pub async fn delete_role(&self, account: &AccountId, name: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let record: RoleRecord = self.existing(account, name).await?;
+    pub async fn delete(self, account: &AccountId, name: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let record: RoleRecord = self.state.existing(account, name).await?;
         if let Some(first) = record.grants.hinders_deletion() {
             return Err(delete_conflict(first));
         }
@@ -212,11 +221,11 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`] for the role or the policy.
-    pub async fn set_role_boundary(&self, account: &AccountId, name: &str, arn: Option<String>) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record: RoleRecord = self.existing(account, name).await?;
+    pub async fn set_boundary(self, account: &AccountId, name: &str, arn: Option<String>) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record: RoleRecord = self.state.existing(account, name).await?;
         match &arn {
-            Some(arn) => self.require_boundary(account, arn).await?,
+            Some(arn) => Policies::over(self.state).require_boundary(account, arn).await?,
             None if record.boundary.is_none() => return Err(no_boundary("role", name)),
             None => {}
         }
@@ -229,30 +238,30 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::Validation`], [`Error::InvalidInput`], [`Error::LimitExceeded`].
-    pub async fn tag_role(&self, account: &AccountId, name: &str, tags: Vec<Tag>) -> Result<(), Error> {
-        self.change_role(account, name, |role| names::merge_tags(&mut role.tags, tags)).await
+    pub async fn tag(self, account: &AccountId, name: &str, tags: Vec<Tag>) -> Result<(), Error> {
+        self.change(account, name, |role| names::merge_tags(&mut role.tags, tags)).await
     }
 
     /// Removes tags of a role; missing ones are fine.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn untag_role(&self, account: &AccountId, name: &str, keys: &[String]) -> Result<(), Error> {
-        self.change_role(account, name, |role| {
+    pub async fn untag(self, account: &AccountId, name: &str, keys: &[String]) -> Result<(), Error> {
+        self.change(account, name, |role| {
             names::remove_tags(&mut role.tags, keys.iter().map(String::as_str));
             Ok(())
         })
         .await
     }
 
-    async fn change_role(
-        &self,
+    async fn change(
+        self,
         account: &AccountId,
         name: &str,
         with: impl FnOnce(&mut RoleRecord) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record: RoleRecord = self.existing(account, name).await?;
+        let mut change = self.state.directory.begin().await?;
+        let mut record: RoleRecord = self.state.existing(account, name).await?;
         with(&mut record)?;
         change.put(account, &record);
         change.commit().await

@@ -1,29 +1,28 @@
-//! [`Iam`]: what it holds, and what its operations share.
+//! [`Iam`]: opened over a store, and its roles.
 
 use std::fmt;
 use std::sync::Arc;
 
-use arqueta_model::{AccountId, Clock, Timestamp};
+use arqueta_model::{AccountId, Clock};
+use arqueta_policy::Principals;
 use arqueta_store::MetaStore;
-use tokio::sync::Semaphore;
 
-use crate::directory::Directory;
-use crate::known::Credentials;
-use crate::oidc::{IssuerDocuments, Issuers};
-use crate::record::{AccountRecord, Named};
-use crate::{Error, Secret, SecretSealer};
-
-/// Simulations that run at once; others wait.
-const SIMULATIONS: usize = 2;
-
-/// Root credentials given by the operator.
-#[derive(Debug)]
-pub struct RootKey {
-    /// 3 to 128 of `A-Za-z0-9` and `_+=,.@-`: it becomes part of a credential scope.
-    pub access_key_id: String,
-    /// At least 8 characters.
-    pub secret: Secret,
-}
+use crate::access_keys::AccessKeys;
+use crate::accounts::Accounts;
+use crate::accounts::Standing;
+use crate::credential::Authentication;
+use crate::grants::Permissions;
+use crate::groups::Groups;
+use crate::oidc::IssuerDocuments;
+use crate::oidc::Providers;
+use crate::policies::Policies;
+use crate::report::Reports;
+use crate::roles::Roles;
+use crate::simulate::Simulator;
+use crate::state::{RootKey, State};
+use crate::sts::Sessions;
+use crate::users::Users;
+use crate::{Error, NewAccessKey, SecretSealer};
 
 /// How to open the identity service.
 #[derive(Debug)]
@@ -35,26 +34,68 @@ pub struct Config {
     pub root: Option<RootKey>,
 }
 
-/// A new access key; the only moment its secret is shown.
-#[derive(Debug)]
-pub struct NewAccessKey {
-    /// `AKIA…`.
-    pub access_key_id: String,
-    /// 40 characters.
-    pub secret: Secret,
-}
-
-/// Identities of all accounts over one metadata store.
+/// Identities of all accounts over one metadata store, by role.
 pub struct Iam {
-    pub(crate) directory: Directory,
-    pub(crate) sealer: Arc<dyn SecretSealer>,
-    pub(crate) credentials: Credentials,
-    pub(crate) issuers: Issuers,
-    pub(crate) simulations: Arc<Semaphore>,
-    pub(crate) configured_root: Option<(AccountId, Arc<RootKey>)>,
+    pub(crate) state: State,
 }
 
 impl Iam {
+    /// Opens the service, and its account where that is missing. The second value is the root key made
+    /// at the very first start, for the operator to see once.
+    ///
+    /// That an account is missing is no proof that it never was. Where there may be something to take,
+    /// see [`Iam::connect`].
+    ///
+    /// # Errors
+    /// [`Error::Validation`] for unusable root credentials, failures of the store.
+    pub async fn open(
+        meta: Arc<dyn MetaStore>,
+        clock: Arc<dyn Clock>,
+        sealer: Arc<dyn SecretSealer>,
+        config: Config,
+    ) -> Result<(Self, Option<NewAccessKey>), Error> {
+        let account = config.account.clone();
+        let iam = Self::connect(meta, clock, sealer, config).await?;
+        let generated = match (iam.accounts().standing(&account).await?, iam.state.configured_root.is_some()) {
+            (Standing::RootKey | Standing::Damaged, _) | (Standing::NoRootKey, true) => None,
+            (Standing::Absent, true) => {
+                iam.accounts().ensure(&account).await?;
+                None
+            }
+            (Standing::Absent, false) => Some(iam.accounts().create(&account).await?),
+            (Standing::NoRootKey, false) => Some(iam.access_keys().create_root(&account).await?),
+        };
+        Ok((iam, generated))
+    }
+
+    /// Opens the service, and creates neither account nor key.
+    ///
+    /// # Errors
+    /// [`Error::Validation`] for unusable root credentials, failures of the store.
+    pub async fn connect(
+        meta: Arc<dyn MetaStore>,
+        clock: Arc<dyn Clock>,
+        sealer: Arc<dyn SecretSealer>,
+        config: Config,
+    ) -> Result<Self, Error> {
+        if let Some(root) = &config.root {
+            crate::names::check_name("root access key id", &root.access_key_id, 128)?;
+            if root.access_key_id.len() < 3 || crate::id::is_temporary(&root.access_key_id) {
+                return Err(Error::validation(
+                    "the root access key id has 3 to 128 characters and does not begin with ASIA",
+                ));
+            }
+            if root.secret.expose().chars().count() < 8 {
+                return Err(Error::validation("the root secret access key has at least 8 characters"));
+            }
+        }
+        let configured_root = config.root.map(|root| (config.account.clone(), Arc::new(root)));
+        let iam = Self { state: State::new(meta, clock, sealer, configured_root) };
+        iam.refresh().await?;
+        iam.accounts().index_roles().await?;
+        Ok(iam)
+    }
+
     /// The service over a store that has been opened before: creates neither account nor key.
     ///
     /// # Errors
@@ -64,64 +105,15 @@ impl Iam {
         clock: Arc<dyn Clock>,
         sealer: Arc<dyn SecretSealer>,
     ) -> Result<Self, Error> {
-        let iam = Self::over(meta, clock, sealer, None);
-        iam.directory.refresh().await?;
+        let iam = Self { state: State::new(meta, clock, sealer, None) };
+        iam.refresh().await?;
         Ok(iam)
-    }
-
-    pub(crate) fn over(
-        meta: Arc<dyn MetaStore>,
-        clock: Arc<dyn Clock>,
-        sealer: Arc<dyn SecretSealer>,
-        configured_root: Option<(AccountId, Arc<RootKey>)>,
-    ) -> Self {
-        Self {
-            directory: Directory::new(meta, clock),
-            sealer,
-            credentials: Credentials::new(),
-            issuers: Issuers::new(None),
-            simulations: Arc::new(Semaphore::new(SIMULATIONS)),
-            configured_root,
-        }
     }
 
     /// Fetches the documents of identity providers from `documents`; without, none can be reached.
     #[must_use]
     pub fn with_issuers(self, documents: Arc<dyn IssuerDocuments>) -> Self {
-        Self { issuers: Issuers::new(Some(documents)), ..self }
-    }
-
-    /// Creates an account whose root user has no access key; one that exists stays as it is.
-    ///
-    /// # Errors
-    /// Failures of the store.
-    pub async fn ensure_account(&self, account: &AccountId) -> Result<(), Error> {
-        if self.directory.account(account).await?.is_some() {
-            return Ok(());
-        }
-        let mut change = self.directory.begin().await?;
-        if self.directory.account(account).await?.is_none() {
-            change.put_account(account, &AccountRecord { created: self.directory.now(), root_keys: Vec::new() });
-            change.commit().await?;
-        }
-        Ok(())
-    }
-
-    /// When an account was created.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchEntity`].
-    pub async fn account_created(&self, account: &AccountId) -> Result<Timestamp, Error> {
-        let record = self.directory.account(account).await?;
-        record.map(|record| record.created).ok_or_else(|| Error::no_such(format!("Account {account} does not exist.")))
-    }
-
-    /// All accounts, in order.
-    ///
-    /// # Errors
-    /// Failures of the store.
-    pub async fn accounts(&self) -> Result<Vec<AccountId>, Error> {
-        self.directory.accounts().await
+        Self { state: self.state.with_issuers(documents) }
     }
 
     /// Notices changes that other gateways over the same store made. What a gateway changes
@@ -131,43 +123,90 @@ impl Iam {
     /// # Errors
     /// Failures of the store.
     pub async fn refresh(&self) -> Result<(), Error> {
-        self.directory.refresh().await
+        self.state.directory.refresh().await
     }
 
-    /// A record that must exist.
-    pub(crate) async fn existing<R: Named>(&self, account: &AccountId, name: &str) -> Result<R, Error> {
-        self.directory.find(account, name).await?.ok_or_else(|| missing::<R>(name))
+    /// Whom policies name.
+    #[must_use]
+    pub fn principals(&self) -> Arc<dyn Principals> {
+        self.state.directory.clone()
     }
 
-    /// Fails if the name is taken.
-    pub(crate) async fn require_free<R: Named>(&self, account: &AccountId, name: &str) -> Result<(), Error> {
-        match self.directory.find::<R>(account, name).await? {
-            None => Ok(()),
-            Some(_) if R::LETTER == 'p' => Err(Error::EntityAlreadyExists {
-                message: format!("A policy called {name} already exists. Duplicate names are not allowed."),
-            }),
-            Some(_) => {
-                Err(Error::EntityAlreadyExists { message: format!("{} with name {name} already exists.", noun::<R>()) })
-            }
-        }
+    /// Users.
+    #[must_use]
+    pub fn users(&self) -> Users<'_> {
+        Users::over(&self.state)
     }
-}
 
-fn noun<R: Named>() -> &'static str {
-    match R::LETTER {
-        'u' => "User",
-        'g' => "Group",
-        'r' => "Role",
-        _ => "Policy",
+    /// Groups and their members.
+    #[must_use]
+    pub fn groups(&self) -> Groups<'_> {
+        Groups::over(&self.state)
     }
-}
 
-fn missing<R: Named>(name: &str) -> Error {
-    Error::no_such(format!("The {} with name {name} cannot be found.", noun::<R>().to_lowercase()))
+    /// Roles and whom they trust.
+    #[must_use]
+    pub fn roles(&self) -> Roles<'_> {
+        Roles::over(&self.state)
+    }
+
+    /// Managed policies and their versions.
+    #[must_use]
+    pub fn policies(&self) -> Policies<'_> {
+        Policies::over(&self.state)
+    }
+
+    /// What users, groups and roles are granted: inline policies and attached ones.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions<'_> {
+        Permissions::over(&self.state)
+    }
+
+    /// Access keys.
+    #[must_use]
+    pub fn access_keys(&self) -> AccessKeys<'_> {
+        AccessKeys::over(&self.state)
+    }
+
+    /// OpenID Connect providers.
+    #[must_use]
+    pub fn providers(&self) -> Providers<'_> {
+        Providers::over(&self.state)
+    }
+
+    /// Accounts and their root users.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts::over(&self.state)
+    }
+
+    /// What an account holds, as a whole.
+    #[must_use]
+    pub fn reports(&self) -> Reports<'_> {
+        Reports::over(&self.state)
+    }
+
+    /// Who is behind an access key id.
+    #[must_use]
+    pub fn authentication(&self) -> Authentication<'_> {
+        Authentication::over(&self.state)
+    }
+
+    /// Temporary credentials.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions::over(&self.state)
+    }
+
+    /// What policies would decide.
+    #[must_use]
+    pub fn simulator(&self) -> Simulator<'_> {
+        Simulator::over(&self.state)
+    }
 }
 
 impl fmt::Debug for Iam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Iam").field("generation", &self.directory.generation()).finish_non_exhaustive()
+        f.debug_struct("Iam").field("state", &self.state).finish()
     }
 }

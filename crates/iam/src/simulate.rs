@@ -11,8 +11,10 @@ use arqueta_policy::{
 };
 use tokio::sync::Semaphore;
 
+use crate::Error;
+use crate::credential::Authentication;
 use crate::record::{GroupRecord, RoleRecord, UserRecord};
-use crate::{Error, Iam};
+use crate::state::State;
 
 /// Most decisions of one simulation.
 const DECISIONS: usize = 1000;
@@ -61,7 +63,19 @@ pub struct Simulated {
     pub missing: Vec<String>,
 }
 
-impl Iam {
+/// What policies would decide.
+#[derive(Debug, Clone, Copy)]
+pub struct Simulator<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Simulator<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Simulator<'_> {
     /// Decides every action on every resource as `principal` (the ARN of a user, group or role of
     /// the account), or as nobody in particular, under the policies of the simulation.
     ///
@@ -72,7 +86,7 @@ impl Iam {
     /// [`Error::NoSuchEntity`], [`Error::InvalidInput`] for policies that do not parse or for more
     /// than a simulation may cost.
     pub async fn simulate(
-        &self,
+        self,
         account: &AccountId,
         principal: Option<&str>,
         input: Simulation,
@@ -86,10 +100,10 @@ impl Iam {
 
     /// Runs `work` on a thread for work that takes long, a bounded number at a time.
     async fn aside<T: Send + 'static>(
-        &self,
+        self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = Semaphore::acquire_owned(Arc::clone(&self.simulations)).await;
+        let permit = Semaphore::acquire_owned(Arc::clone(&self.state.simulations)).await;
         let permit = permit.expect("the semaphore is never closed");
         let work = move || {
             // Held by the work itself: it goes on when its caller has gone.
@@ -105,9 +119,9 @@ impl Iam {
     /// The condition keys that policies ask for: those given, and those of `principal`.
     ///
     /// # Errors
-    /// As [`Iam::simulate`].
+    /// As [`Simulator::simulate`].
     pub async fn context_keys(
-        &self,
+        self,
         account: &AccountId,
         principal: Option<&str>,
         policies: Vec<String>,
@@ -122,7 +136,7 @@ impl Iam {
         self.aside(run).await
     }
 
-    async fn simulated_identity(&self, account: &AccountId, principal: Option<&str>) -> Result<Identity, Error> {
+    async fn simulated_identity(self, account: &AccountId, principal: Option<&str>) -> Result<Identity, Error> {
         match principal {
             Some(arn) => self.identity_named(account, arn).await,
             None => {
@@ -133,7 +147,7 @@ impl Iam {
     }
 
     /// A user, group or role with the policies that it has now.
-    async fn identity_named(&self, account: &AccountId, text: &str) -> Result<Identity, Error> {
+    async fn identity_named(self, account: &AccountId, text: &str) -> Result<Identity, Error> {
         let missing = || Error::no_such(format!("The entity {text} cannot be found."));
         let arn: Arn = text.parse().map_err(|_| Error::validation(format!("{text} is invalid")))?;
         if arn.service() != "iam" || arn.account() != account.as_str() {
@@ -143,16 +157,16 @@ impl Iam {
         let name = path.rsplit('/').next().unwrap_or_default();
         match kind {
             "user" => {
-                let user: UserRecord = self.directory.find(account, name).await?.ok_or_else(missing)?;
-                self.user_identity(account, user, "").await
+                let user: UserRecord = self.state.directory.find(account, name).await?.ok_or_else(missing)?;
+                Authentication::over(self.state).user_identity(account, user, "").await
             }
             "role" => {
-                let role: RoleRecord = self.directory.find(account, name).await?.ok_or_else(missing)?;
-                self.role_identity(account, role, "simulated", "").await
+                let role: RoleRecord = self.state.directory.find(account, name).await?.ok_or_else(missing)?;
+                Authentication::over(self.state).role_identity(account, role, "simulated", "").await
             }
             "group" => {
-                let group: GroupRecord = self.directory.find(account, name).await?.ok_or_else(missing)?;
-                let policies = self.granted(account, &group.grants).await?.into();
+                let group: GroupRecord = self.state.directory.find(account, name).await?.ok_or_else(missing)?;
+                let policies = Authentication::over(self.state).granted(account, &group.grants).await?.into();
                 Ok(Identity { policies, ..Identity::bare(nobody(account, arn)) })
             }
             _ => Err(missing()),

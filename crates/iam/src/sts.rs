@@ -6,13 +6,15 @@ use std::time::Duration;
 use arqueta_model::{AccountId, Arn, PrincipalKind, Region, RequestInfo, Timestamp};
 use arqueta_policy::{ConditionKeys, Identity, Policy, PolicyKind, Request, ResourcePolicy, denial, evaluate};
 
-use crate::authorize::barred;
+use crate::authorize::{authorize, barred};
 use crate::id::{Prefix, fresh, fresh_secret};
 use crate::names::{self, Tag};
+use crate::policies::Policies;
 use crate::record::RoleRecord;
 use crate::roles::SESSION_DEFAULT;
+use crate::state::State;
 use crate::token::{self, Session, SessionOf, SessionPolicies};
-use crate::{Error, Iam, Secret};
+use crate::{Error, Secret};
 
 /// Shortest session, seconds.
 pub(crate) const SHORTEST: u32 = 900;
@@ -116,10 +118,22 @@ pub struct CallerIdentity {
     pub user_id: String,
 }
 
-impl Iam {
+/// Temporary credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Sessions<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Sessions<'_> {
     /// Who calls. Needs no permission.
     #[must_use]
-    pub fn caller_identity(&self, identity: &Identity) -> CallerIdentity {
+    pub fn caller_identity(self, identity: &Identity) -> CallerIdentity {
         let principal = &identity.principal;
         CallerIdentity { account: principal.account.clone(), arn: principal.arn.clone(), user_id: principal.id.clone() }
     }
@@ -129,12 +143,12 @@ impl Iam {
     /// # Errors
     /// [`Error::Denied`], also for roles that do not exist; [`Error::Validation`],
     /// [`Error::MalformedPolicyDocument`], [`Error::PackedPolicyTooLarge`].
-    pub async fn assume_role(&self, caller: StsCaller<'_>, input: AssumeRole) -> Result<Issued, Error> {
+    pub async fn assume_role(self, caller: StsCaller<'_>, input: AssumeRole) -> Result<Issued, Error> {
         check_session_name("roleSessionName", &input.role_session_name, 64)?;
         let tags = session_tags(caller.identity, &input)?;
         let packed = self.pack(&input.scope, &tags.all)?;
         let (account, name) = role_named(&input.role_arn)?;
-        let role: Option<RoleRecord> = self.directory.find(&account, &name).await?;
+        let role: Option<RoleRecord> = self.state.directory.find(&account, &name).await?;
         let role = role.filter(|role| role.arn(&account).as_str() == input.role_arn);
         let Some(role) = role else { return Err(refused(caller.identity, "sts:AssumeRole", &input.role_arn)) };
         self.admit(caller, &input, &role, &account)?;
@@ -154,7 +168,7 @@ impl Iam {
 
     /// Whether trust policy and identity-based policies let the caller assume the role.
     fn admit(
-        &self,
+        self,
         caller: StsCaller<'_>,
         input: &AssumeRole,
         role: &RoleRecord,
@@ -200,7 +214,7 @@ impl Iam {
     /// # Errors
     /// [`Error::Denied`] for callers with temporary credentials, [`Error::Validation`].
     pub fn session_token(
-        &self,
+        self,
         identity: &Identity,
         duration_seconds: Option<u32>,
     ) -> Result<TemporaryCredentials, Error> {
@@ -220,7 +234,7 @@ impl Iam {
     /// # Errors
     /// [`Error::Denied`], [`Error::Validation`], [`Error::MalformedPolicyDocument`],
     /// [`Error::PackedPolicyTooLarge`], [`Error::NoSuchEntity`] for a policy.
-    pub async fn federation_token(&self, caller: StsCaller<'_>, input: FederationToken) -> Result<Issued, Error> {
+    pub async fn federation_token(self, caller: StsCaller<'_>, input: FederationToken) -> Result<Issued, Error> {
         check_session_name("name", &input.name, 32)?;
         check_session_tags(&input.tags)?;
         let packed = self.pack(&input.scope, &input.tags)?;
@@ -234,7 +248,7 @@ impl Iam {
         insert_tags(&mut keys, &input.tags);
         let tagging = (!input.tags.is_empty()).then_some("sts:TagSession");
         for action in std::iter::once("sts:GetFederationToken").chain(tagging) {
-            self.authorize(identity, &Request { action, resource: arn.as_str(), keys: &keys }, None, &account)?;
+            authorize(identity, &Request { action, resource: arn.as_str(), keys: &keys }, None, &account)?;
         }
         let seconds =
             names::check_duration(input.duration_seconds.unwrap_or(DEFAULT.min(most)), SHORTEST, LONGEST)?.min(most);
@@ -252,26 +266,26 @@ impl Iam {
     }
 
     pub(crate) fn session(
-        &self,
+        self,
         account: AccountId,
         of: SessionOf,
         seconds: u32,
         policies: Option<SessionPolicies>,
         tags: SessionTags,
     ) -> Session {
-        let issued = self.directory.now();
+        let issued = self.state.directory.now();
         let expires = issued.plus(Duration::from_secs(seconds.into()));
         Session { account, of, issued, expires, policies, tags: tags.all, transitive: tags.transitive, vouched: None }
     }
 
-    pub(crate) fn issue(&self, session: Session) -> TemporaryCredentials {
+    pub(crate) fn issue(self, session: Session) -> TemporaryCredentials {
         let (access_key_id, secret, expiration) = (fresh(Prefix::TemporaryAccessKey), fresh_secret(), session.expires);
-        let session_token = Secret::new(token::seal(&*self.sealer, &access_key_id, &session, secret.expose()));
+        let session_token = Secret::new(token::seal(&*self.state.sealer, &access_key_id, &session, secret.expose()));
         TemporaryCredentials { access_key_id, secret, session_token, expiration }
     }
 
     /// Checks that session policies exist and parse.
-    pub(crate) async fn session_policies(&self, account: &AccountId, scope: Scope) -> Result<SessionPolicies, Error> {
+    pub(crate) async fn session_policies(self, account: &AccountId, scope: Scope) -> Result<SessionPolicies, Error> {
         if let Some(document) = &scope.policy {
             Policy::parse(document, PolicyKind::Session).map_err(|error| match error {
                 arqueta_policy::ParseError::TooLarge { .. } => Error::PackedPolicyTooLarge,
@@ -279,13 +293,15 @@ impl Iam {
             })?;
         }
         for arn in &scope.policy_arns {
-            self.require_managed(account, arn, || format!("Policy {arn} does not exist or is not attachable.")).await?;
+            Policies::over(self.state)
+                .require_managed(account, arn, || format!("Policy {arn} does not exist or is not attachable."))
+                .await?;
         }
         Ok(SessionPolicies { inline: scope.policy, arns: scope.policy_arns })
     }
 
     /// Percent of the room for policies and tags that is taken.
-    pub(crate) fn pack(&self, scope: &Scope, tags: &[Tag]) -> Result<Option<u32>, Error> {
+    pub(crate) fn pack(self, scope: &Scope, tags: &[Tag]) -> Result<Option<u32>, Error> {
         if scope.policy_arns.len() > POLICY_ARNS {
             return Err(Error::validation(format!("At most {POLICY_ARNS} managed policies can scope a session down.")));
         }

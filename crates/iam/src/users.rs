@@ -3,11 +3,13 @@
 
 use arqueta_model::{AccountId, Arn, Timestamp};
 
+use crate::Error;
 use crate::id::{Prefix, fresh};
 use crate::names::{self, Tag};
 use crate::page::{List, Page};
+use crate::policies::Policies;
 use crate::record::{Grants, UserRecord};
-use crate::{Error, Iam};
+use crate::state::State;
 
 /// A user as IAM describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,25 +60,37 @@ pub struct CreateUser {
 /// Longest user or role name.
 pub(crate) const NAME: usize = 64;
 
-impl Iam {
+/// Users.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Users<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}
+
+impl Users<'_> {
     /// Creates a user without any permission.
     ///
     /// # Errors
     /// [`Error::EntityAlreadyExists`], [`Error::Validation`], [`Error::NoSuchEntity`] for the boundary.
-    pub async fn create_user(&self, account: &AccountId, input: CreateUser) -> Result<User, Error> {
+    pub async fn create(self, account: &AccountId, input: CreateUser) -> Result<User, Error> {
         names::check_name("userName", &input.user_name, NAME)?;
         names::check_tags(&input.tags)?;
         let path = names::path(input.path)?;
-        let mut change = self.directory.begin().await?;
-        self.require_free::<UserRecord>(account, &input.user_name).await?;
+        let mut change = self.state.directory.begin().await?;
+        self.state.require_free::<UserRecord>(account, &input.user_name).await?;
         if let Some(boundary) = &input.permissions_boundary {
-            self.require_boundary(account, boundary).await?;
+            Policies::over(self.state).require_boundary(account, boundary).await?;
         }
         let record = UserRecord {
             name: input.user_name,
             path,
             id: fresh(Prefix::User),
-            created: self.directory.now(),
+            created: self.state.directory.now(),
             boundary: input.permissions_boundary,
             tags: input.tags,
             grants: Grants::default(),
@@ -93,16 +107,16 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn user(&self, account: &AccountId, name: &str) -> Result<User, Error> {
-        Ok(User::of(account, self.existing(account, name).await?))
+    pub async fn get(self, account: &AccountId, name: &str) -> Result<User, Error> {
+        Ok(User::of(account, self.state.existing(account, name).await?))
     }
 
     /// A page of users.
     ///
     /// # Errors
     /// [`Error::Validation`] for the page's size.
-    pub async fn users(&self, account: &AccountId, list: &List) -> Result<Page<User>, Error> {
-        Ok(self.directory.page(account, list).await?.map(|record| User::of(account, record)))
+    pub async fn list(self, account: &AccountId, list: &List) -> Result<Page<User>, Error> {
+        Ok(self.state.directory.page(account, list).await?.map(|record| User::of(account, record)))
     }
 
     /// Renames or moves a user. Its id, keys, groups, policies and sessions stay, and policies of
@@ -110,19 +124,19 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::EntityAlreadyExists`], [`Error::Validation`].
-    pub async fn update_user(
-        &self,
+    pub async fn update(
+        self,
         account: &AccountId,
         name: &str,
         new_name: Option<String>,
         new_path: Option<String>,
     ) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record: UserRecord = self.existing(account, name).await?;
+        let mut change = self.state.directory.begin().await?;
+        let mut record: UserRecord = self.state.existing(account, name).await?;
         if let Some(new_name) = new_name {
             names::check_name("newUserName", &new_name, NAME)?;
             if new_name.to_lowercase() != record.name.to_lowercase() {
-                self.require_free::<UserRecord>(account, &new_name).await?;
+                self.state.require_free::<UserRecord>(account, &new_name).await?;
             }
             change.delete::<UserRecord>(account, name);
             record.name = new_name;
@@ -139,9 +153,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`].
-    pub async fn delete_user(&self, account: &AccountId, name: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let record: UserRecord = self.existing(account, name).await?;
+    pub async fn delete(self, account: &AccountId, name: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let record: UserRecord = self.state.existing(account, name).await?;
         let conflict = match &record {
             UserRecord { access_keys, .. } if !access_keys.is_empty() => Some("delete access keys"),
             UserRecord { groups, .. } if !groups.is_empty() => Some("remove users from group"),
@@ -159,11 +173,11 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`] for the user or the policy.
-    pub async fn set_user_boundary(&self, account: &AccountId, name: &str, arn: Option<String>) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record: UserRecord = self.existing(account, name).await?;
+    pub async fn set_boundary(self, account: &AccountId, name: &str, arn: Option<String>) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record: UserRecord = self.state.existing(account, name).await?;
         match &arn {
-            Some(arn) => self.require_boundary(account, arn).await?,
+            Some(arn) => Policies::over(self.state).require_boundary(account, arn).await?,
             None if record.boundary.is_none() => return Err(no_boundary("user", name)),
             None => {}
         }
@@ -176,9 +190,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::Validation`], [`Error::InvalidInput`], [`Error::LimitExceeded`].
-    pub async fn tag_user(&self, account: &AccountId, name: &str, tags: Vec<Tag>) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record: UserRecord = self.existing(account, name).await?;
+    pub async fn tag(self, account: &AccountId, name: &str, tags: Vec<Tag>) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record: UserRecord = self.state.existing(account, name).await?;
         names::merge_tags(&mut record.tags, tags)?;
         change.put(account, &record);
         change.commit().await
@@ -188,9 +202,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn untag_user(&self, account: &AccountId, name: &str, keys: &[String]) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record: UserRecord = self.existing(account, name).await?;
+    pub async fn untag(self, account: &AccountId, name: &str, keys: &[String]) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record: UserRecord = self.state.existing(account, name).await?;
         names::remove_tags(&mut record.tags, keys.iter().map(String::as_str));
         change.put(account, &record);
         change.commit().await

@@ -3,10 +3,10 @@
 
 use arqueta_model::{AccountId, Timestamp};
 
+use crate::Error;
 use crate::page::{List, Page};
-use crate::policies::{Managed, check_document, conflict, not_found, version_id};
+use crate::policies::{Managed, Policies, check_document, conflict, not_found, version_id};
 use crate::record::{PolicyRecord, VersionRecord};
-use crate::{Error, Iam};
 
 /// Versions of one policy.
 pub(crate) const VERSIONS: usize = 5;
@@ -24,28 +24,28 @@ pub struct PolicyVersion {
     pub create_date: Timestamp,
 }
 
-impl Iam {
+impl Policies<'_> {
     /// Adds a version and, if wanted, puts it in effect.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::MalformedPolicyDocument`], [`Error::LimitExceeded`] at
     /// the sixth, [`Error::Unmodifiable`].
-    pub async fn create_policy_version(
-        &self,
+    pub async fn create_version(
+        self,
         account: &AccountId,
         arn: &str,
         document: String,
         set_as_default: bool,
     ) -> Result<PolicyVersion, Error> {
         check_document(&document)?;
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
+        let mut change = self.state.directory.begin().await?;
+        let mut record = self.own(account, arn).await?;
         if record.versions.len() >= VERSIONS {
             return Err(Error::limit(format!(
                 "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
             )));
         }
-        let (number, now) = (record.next, self.directory.now());
+        let (number, now) = (record.next, self.state.directory.now());
         record.next += 1;
         record.updated = now;
         record.versions.insert(number, VersionRecord { document: document.clone(), created: now });
@@ -66,7 +66,7 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<PolicyVersion, Error> {
+    pub async fn version(self, account: &AccountId, arn: &str, version: &str) -> Result<PolicyVersion, Error> {
         let versions = self.all_versions(account, arn).await?;
         versions.into_iter().find(|own| own.version_id == version).ok_or_else(|| no_version(arn, version))
     }
@@ -75,12 +75,7 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn policy_versions(
-        &self,
-        account: &AccountId,
-        arn: &str,
-        list: &List,
-    ) -> Result<Page<PolicyVersion>, Error> {
+    pub async fn versions(self, account: &AccountId, arn: &str, list: &List) -> Result<Page<PolicyVersion>, Error> {
         let versions = self.all_versions(account, arn).await?;
         // Fewer than ten live at a time, but their numbers grow: order by how many came after.
         let newest = versions.iter().map(|version| number(&version.version_id)).max().unwrap_or_default();
@@ -91,11 +86,11 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::Unmodifiable`].
-    pub async fn set_default_policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
+    pub async fn set_default_version(self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record = self.own(account, arn).await?;
         record.default = existing_version(&record, arn, version)?;
-        record.updated = self.directory.now();
+        record.updated = self.state.directory.now();
         change.put(account, &record);
         change.commit().await
     }
@@ -104,9 +99,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`], [`Error::Unmodifiable`].
-    pub async fn delete_policy_version(&self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let mut record = self.own_policy(account, arn).await?;
+    pub async fn delete_version(self, account: &AccountId, arn: &str, version: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let mut record = self.own(account, arn).await?;
         let number = existing_version(&record, arn, version)?;
         if number == record.default {
             return Err(conflict("Cannot delete the default version of a policy."));
@@ -116,7 +111,7 @@ impl Iam {
         change.commit().await
     }
 
-    pub(crate) async fn all_versions(&self, account: &AccountId, arn: &str) -> Result<Vec<PolicyVersion>, Error> {
+    pub(crate) async fn all_versions(self, account: &AccountId, arn: &str) -> Result<Vec<PolicyVersion>, Error> {
         match self.managed(account, arn).await? {
             None => Err(not_found(arn)),
             Some(Managed::Aws(policy)) => Ok(vec![PolicyVersion {

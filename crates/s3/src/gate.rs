@@ -115,8 +115,7 @@ impl Gate {
             return Err(denied());
         }
         let request = PolicyRequest { action: action.name, resource, keys: question.keys };
-        self.iam
-            .authorize(identity, &request, policy.as_deref().map(|policy| &policy.policy), owner)
+        arqueta_iam::authorize(identity, &request, policy.as_deref().map(|policy| &policy.policy), owner)
             .map_err(|denied| self.refusal(identity, &request, owner, &denied.message))?;
         let (Some(bucket), Some(policy)) = (bucket, policy) else { return Ok(()) };
         if !(policy.is_public && restricted()) || public_access::is_within(identity, bucket) {
@@ -136,7 +135,7 @@ impl Gate {
         if own == owner {
             return s3_error!(AccessDenied, "{why}");
         }
-        match self.iam.authorize(identity, request, None, own) {
+        match arqueta_iam::authorize(identity, request, None, own) {
             Err(denied) => s3_error!(AccessDenied, "{}", denied.message),
             Ok(()) => denied(),
         }
@@ -188,7 +187,7 @@ impl Gate {
     /// `MalformedPolicy`; `AccessDenied` under BlockPublicPolicy.
     pub async fn check_policy(&self, text: &str, bucket: &BucketRecord, identity: &Identity) -> S3Result<String> {
         let policy = bucket_policy::parse(text, &bucket.name)?;
-        let stored = identified(&policy, text, &*self.iam).await.map_err(|failure| match failure {
+        let stored = identified(&policy, text, &*self.iam.principals()).await.map_err(|failure| match failure {
             Unidentified::Nobody { .. } => s3_error!(MalformedPolicy, "Invalid principal in policy"),
             other => S3Error::with_source(S3ErrorCode::InternalError, Box::new(other)),
         })?;
@@ -205,7 +204,9 @@ impl Gate {
     /// # Errors
     /// Failures of the store.
     pub async fn shown_policy(&self, stored: &str) -> S3Result<String> {
-        shown(stored, &*self.iam).await.map_err(|failure| S3Error::with_source(S3ErrorCode::InternalError, failure))
+        shown(stored, &*self.iam.principals())
+            .await
+            .map_err(|failure| S3Error::with_source(S3ErrorCode::InternalError, failure))
     }
 
     /// The keys with the tags of the object that `action` is decided on. `None` where they cannot

@@ -38,7 +38,7 @@ struct CallerIdentity {
 }
 
 fn caller_identity(operation: &'static Operation, call: &Call<'_>) -> Result<Answer, Error> {
-    let caller = call.services.iam.caller_identity(call.identity);
+    let caller = call.services.iam.sessions().caller_identity(call.identity);
     let shown = CallerIdentity { user_id: caller.user_id, account: caller.account.into(), arn: caller.arn.into() };
     Answer::of(operation, &shown)
 }
@@ -47,7 +47,7 @@ async fn access_key_info(operation: &'static Operation, call: &Call<'_>) -> Resu
     let id = call.form.required("AccessKeyId")?;
     let wish = Wish { operation, resource: "*", owner: &call.identity.principal.account, keys: &[] };
     access::check(call.services, call.identity, call.info, &wish)?;
-    let account = call.services.iam.access_key_account(id).await?;
+    let account = call.services.iam.access_keys().account_of(id).await?;
     Answer::of(operation, &One("Account", String::from(account)))
 }
 
@@ -79,7 +79,7 @@ async fn assume_role(operation: &'static Operation, call: &Call<'_>) -> Result<A
         tags: tags(call)?,
         transitive_tag_keys: form.list("TransitiveTagKeys")?.into_iter().map(str::to_owned).collect(),
     };
-    let issued = call.services.iam.assume_role(caller(call), input).await?;
+    let issued = call.services.iam.sessions().assume_role(caller(call), input).await?;
     let recorded = json!({
         "credentials": recorded(&issued.credentials),
         "assumedRoleUser": { "assumedRoleId": issued.id, "arn": issued.arn },
@@ -100,7 +100,7 @@ struct SessionToken {
 
 fn session_token(operation: &'static Operation, call: &Call<'_>) -> Result<Answer, Error> {
     refuse(call, &["SerialNumber", "TokenCode"])?;
-    let credentials = call.services.iam.session_token(call.identity, duration(call)?)?;
+    let credentials = call.services.iam.sessions().session_token(call.identity, duration(call)?)?;
     let recorded = json!({ "credentials": recorded(&credentials) });
     Ok(Answer::of(operation, &SessionToken { credentials: credentials.into() })?.recording(recorded))
 }
@@ -128,7 +128,7 @@ async fn federation_token(operation: &'static Operation, call: &Call<'_>) -> Res
         duration_seconds: duration(call)?,
         tags: tags(call)?,
     };
-    let issued = call.services.iam.federation_token(caller(call), input).await?;
+    let issued = call.services.iam.sessions().federation_token(caller(call), input).await?;
     let recorded = json!({
         "credentials": recorded(&issued.credentials),
         "federatedUser": { "federatedUserId": issued.id, "arn": issued.arn },

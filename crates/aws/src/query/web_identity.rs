@@ -103,7 +103,8 @@ impl Call for Recorded<'_> {
             scope: sts::scope(form)?,
             duration_seconds: form.number("DurationSeconds", 0..=u32::MAX)?,
         };
-        let (identity, outcome) = services.iam.assume_role_with_web_identity(info, &services.region, input).await;
+        let (identity, outcome) =
+            services.iam.sessions().assume_role_with_web_identity(info, &services.region, input).await;
         *vouched = identity;
         Ok(outcome?)
     }

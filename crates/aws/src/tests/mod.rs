@@ -96,7 +96,7 @@ impl Edge {
         let sealer = Arc::new(TestSealer::default());
         let (iam, _) = Iam::open(Arc::new(MemoryMeta::default()), clock.clone(), sealer, config).await.unwrap();
         let iam = Arc::new(iam);
-        kms.join_identities(iam.clone()).await.unwrap();
+        kms.join_identities(iam.principals()).await.unwrap();
         let delivery = Arc::new(MemoryBucket::default());
         let trails = trails(&clock, &audit, &record, &delivery).await;
         let services = Services {

@@ -69,14 +69,14 @@ async fn perform(command: AccountsCommand, config: &Config) -> Result<(), Error>
     match command {
         AccountsCommand::List => list(&iam, out).await,
         AccountsCommand::Create { account } => {
-            if iam.accounts().await.map_err(Error::open("identities"))?.contains(&account) {
+            if iam.accounts().list().await.map_err(Error::open("identities"))?.contains(&account) {
                 return Err(Error::Config(format!("account {account} exists already")));
             }
-            let key = iam.create_account(&account).await.map_err(Error::open("identities"))?;
+            let key = iam.accounts().create(&account).await.map_err(Error::open("identities"))?;
             show(out, &account, &key.access_key_id, key.secret.expose())
         }
         AccountsCommand::RootKey { account } => {
-            let key = iam.create_root_access_key(&account).await.map_err(Error::open("identities"))?;
+            let key = iam.access_keys().create_root(&account).await.map_err(Error::open("identities"))?;
             show(out, &account, &key.access_key_id, key.secret.expose())
         }
     }
@@ -100,8 +100,8 @@ async fn ask(command: AccountsCommand, running: &Running, out: &mut impl Write) 
 }
 
 async fn list(iam: &Iam, out: &mut impl Write) -> Result<(), Error> {
-    for account in iam.accounts().await.map_err(Error::open("identities"))? {
-        let created = iam.account_created(&account).await.map_err(Error::open("identities"))?;
+    for account in iam.accounts().list().await.map_err(Error::open("identities"))? {
+        let created = iam.accounts().created(&account).await.map_err(Error::open("identities"))?;
         writeln!(out, "{account}  {}", created.rfc3339()).map_err(Error::Output)?;
     }
     Ok(())

@@ -185,8 +185,8 @@ impl Desk {
 
     async fn accounts(&self) -> Result<Vec<u8>, String> {
         let mut listed = Vec::new();
-        for account in self.iam.accounts().await.map_err(|error| error.to_string())? {
-            let created = self.iam.account_created(&account).await.map_err(|error| error.to_string())?;
+        for account in self.iam.accounts().list().await.map_err(|error| error.to_string())? {
+            let created = self.iam.accounts().created(&account).await.map_err(|error| error.to_string())?;
             listed.push(Listed { account: account.to_string(), created: created.rfc3339() });
         }
         serde_json::to_vec(&listed).map_err(|error| error.to_string())
@@ -194,12 +194,12 @@ impl Desk {
 
     async fn create(&self, account: &str) -> Result<Vec<u8>, String> {
         let account: AccountId = account.parse().map_err(|_| format!("{account:?} is no account id"))?;
-        if self.iam.accounts().await.map_err(|error| error.to_string())?.contains(&account) {
+        if self.iam.accounts().list().await.map_err(|error| error.to_string())?.contains(&account) {
             return Err(format!("account {account} exists already"));
         }
         // As every change: not without its record, and the secret is not told before it is durable.
         self.audit.announce(self.event(&account, "IN_PROGRESS")).await.map_err(unrecorded)?;
-        let key = self.iam.create_account(&account).await.map_err(|error| error.to_string())?;
+        let key = self.iam.accounts().create(&account).await.map_err(|error| error.to_string())?;
         self.audit.append(self.event(&account, "SUCCEEDED")).await.map_err(unrecorded)?;
         let secret = key.secret.expose().to_owned();
         serde_json::to_vec(&Created { access_key_id: key.access_key_id, secret }).map_err(|error| error.to_string())

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use arqueta_audit::AuditSink;
 use arqueta_engine::Engine;
-use arqueta_iam::Iam;
 use arqueta_keys::Embedded;
 use arqueta_model::{AccountId, Clock};
 use arqueta_s3::DataSelection;
@@ -39,7 +38,6 @@ pub(crate) struct Standing {
     pub(crate) meta: Arc<dyn MetaStore>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) engine: Arc<Engine>,
-    pub(crate) iam: Arc<Iam>,
     pub(crate) kms: Embedded,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -49,9 +47,9 @@ pub(crate) struct Standing {
 /// # Errors
 /// [`Error::Open`], [`Error::Config`] for remote buckets that cannot be set up.
 pub(crate) async fn open(config: &Config, standing: Standing) -> Result<Trails, Error> {
-    let Standing { meta, audit, engine, iam, kms, clock } = standing;
+    let Standing { meta, audit, engine, kms, clock } = standing;
     let buckets =
-        OwnBuckets { engine, iam, kms: Arc::new(kms.clone()), clock: clock.clone(), region: config.region.clone() };
+        OwnBuckets { engine, kms: Arc::new(kms.clone()), clock: clock.clone(), region: config.region.clone() };
     let foundations = Foundations {
         sign: Arc::new(KeyRing::new(kms, meta.clone(), clock.clone())),
         deliver: Arc::new(Destinations::new(buckets, config, &clock)?),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arqueta_engine::api::{ContentHeaders, EncryptionRequest, PutObject, RequestedMode, UserMetadata};
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Engine, EnvelopeError, Error as EngineError};
-use arqueta_iam::{ConditionKeys, Iam, Policy, PolicyKind, PolicyRequest};
+use arqueta_iam::{ConditionKeys, Policy, PolicyKind, PolicyRequest};
 use arqueta_kms::{Caller, Error as KmsError, GenerateDataKey, Identity, KeyRef, KeySpec, KeyState, Kms};
 use arqueta_model::{
     Arn, BUCKET_CONTEXT_KEY, Clock, EncryptionContext, Principal, PrincipalKind, Region, RequestId, RequestInfo,
@@ -25,7 +25,6 @@ const CONTEXT_KEY: &str = "aws:cloudtrail:arn";
 /// The buckets of this gateway.
 pub(super) struct OwnBuckets {
     pub(super) engine: Arc<Engine>,
-    pub(super) iam: Arc<Iam>,
     pub(super) kms: Arc<dyn Kms>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) region: Region,
@@ -137,7 +136,7 @@ impl OwnBuckets {
             _ => bucket_arn,
         };
         let request = PolicyRequest { action, resource: &resource, keys: &keys };
-        let decided = self.iam.authorize(&caller.identity, &request, Some(&policy), &bucket.owner);
+        let decided = arqueta_iam::authorize(&caller.identity, &request, Some(&policy), &bucket.owner);
         decided.map_err(|_| DeliveryError::AccessDenied)
     }
 

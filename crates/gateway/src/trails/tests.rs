@@ -15,7 +15,6 @@ use bytes::Bytes;
 use futures::TryStreamExt as _;
 
 use super::*;
-use crate::credentials::KeyServiceSealer;
 
 const ACCOUNT: &str = "111122223333";
 
@@ -36,18 +35,15 @@ impl House {
         let root = Arc::new(FileRootKey::new(folder.path().join("root.key")));
         let settings = arqueta_keys::Config::new(account.clone(), region.clone(), root);
         let kms = Embedded::open(meta.clone(), audit, clock.clone(), settings).await.unwrap();
-        let settings = arqueta_iam::Config { account, root: None };
-        let sealer = Arc::new(KeyServiceSealer(kms.clone()));
-        let (iam, _) = Iam::open(meta.clone(), clock.clone(), sealer, settings).await.unwrap();
         let window = BucketKeyConfig { window: Duration::from_secs(300), max_objects: 100, max_bytes: 1 << 20 };
         let table = Arc::new(BucketKeyTable::new(meta.clone()));
         let envelope = Envelope::new(Arc::new(kms.clone()), table, clock.clone(), region.clone(), window);
         let settings = arqueta_engine::Config::new(region.clone());
         let blobs = Arc::new(MemoryBlobs::default());
         let engine = Engine::open(meta.clone(), blobs, Arc::new(envelope), clock.clone(), settings).unwrap();
-        let (engine, iam) = (Arc::new(engine), Arc::new(iam));
+        let engine = Arc::new(engine);
         let keys = KeyRing::new(kms.clone(), meta, clock.clone());
-        let buckets = OwnBuckets { engine, iam, kms: Arc::new(kms), clock, region };
+        let buckets = OwnBuckets { engine, kms: Arc::new(kms), clock, region };
         let house = Self { buckets, keys, _folder: folder };
         house.make("record-open", true).await;
         house.make("record-closed", false).await;

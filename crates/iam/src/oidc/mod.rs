@@ -15,3 +15,17 @@ pub use providers::{CreateOidcProvider, OidcProvider};
 pub use web_identity::{AssumeRoleWithWebIdentity, WebIdentity, WebIdentitySession};
 
 pub(crate) use issuer::Issuers;
+
+use crate::state::State;
+
+/// OpenID Connect providers of accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct Providers<'a> {
+    pub(crate) state: &'a State,
+}
+
+impl<'a> Providers<'a> {
+    pub(crate) fn over(state: &'a State) -> Self {
+        Self { state }
+    }
+}

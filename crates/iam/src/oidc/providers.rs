@@ -4,11 +4,12 @@
 use arqueta_model::{AccountId, Arn, Timestamp};
 use url::Url;
 
+use super::Providers;
 use super::issuer::{is_loopback, is_secure};
+use crate::Error;
 use crate::directory::Change;
 use crate::names::{self, Tag};
 use crate::record::OidcProviderRecord;
-use crate::{Error, Iam};
 
 /// Longest URL, characters.
 const URL: usize = 255;
@@ -52,27 +53,23 @@ pub struct CreateOidcProvider {
     pub tags: Vec<Tag>,
 }
 
-impl Iam {
+impl Providers<'_> {
     /// Creates an identity provider.
     ///
     /// # Errors
     /// [`Error::EntityAlreadyExists`], [`Error::InvalidInput`], [`Error::LimitExceeded`].
-    pub async fn create_oidc_provider(
-        &self,
-        account: &AccountId,
-        input: CreateOidcProvider,
-    ) -> Result<OidcProvider, Error> {
+    pub async fn create(self, account: &AccountId, input: CreateOidcProvider) -> Result<OidcProvider, Error> {
         let name = check_url(&input.url)?;
         check_client_ids(&input.client_ids)?;
         names::check_tags(&input.tags)?;
         let thumbprints = check_thumbprints(input.thumbprints)?;
-        let mut change = self.directory.begin().await?;
-        if self.directory.find::<OidcProviderRecord>(account, &name).await?.is_some() {
+        let mut change = self.state.directory.begin().await?;
+        if self.state.directory.find::<OidcProviderRecord>(account, &name).await?.is_some() {
             return Err(Error::EntityAlreadyExists {
                 message: format!("Provider with url {} already exists.", input.url),
             });
         }
-        if self.directory.all::<OidcProviderRecord>(account).await?.len() >= PROVIDERS {
+        if self.state.directory.all::<OidcProviderRecord>(account).await?.len() >= PROVIDERS {
             return Err(Error::limit(format!("Cannot exceed quota for OpenIdConnectProvidersPerAccount: {PROVIDERS}")));
         }
         let record = OidcProviderRecord {
@@ -80,7 +77,7 @@ impl Iam {
             url: input.url,
             client_ids: input.client_ids,
             thumbprints,
-            created: self.directory.now(),
+            created: self.state.directory.now(),
             tags: input.tags,
         };
         change.put(account, &record);
@@ -92,16 +89,16 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn oidc_provider(&self, account: &AccountId, arn: &str) -> Result<OidcProvider, Error> {
-        Ok(shown(account, self.oidc_record(account, arn).await?))
+    pub async fn get(self, account: &AccountId, arn: &str) -> Result<OidcProvider, Error> {
+        Ok(shown(account, self.record(account, arn).await?))
     }
 
     /// All providers of an account, by URL.
     ///
     /// # Errors
     /// Failures of the store.
-    pub async fn oidc_providers(&self, account: &AccountId) -> Result<Vec<OidcProvider>, Error> {
-        let records = self.directory.all::<OidcProviderRecord>(account).await?;
+    pub async fn list(self, account: &AccountId) -> Result<Vec<OidcProvider>, Error> {
+        let records = self.state.directory.all::<OidcProviderRecord>(account).await?;
         Ok(records.into_iter().map(|record| shown(account, record)).collect())
     }
 
@@ -109,9 +106,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn delete_oidc_provider(&self, account: &AccountId, arn: &str) -> Result<(), Error> {
-        let mut change = self.directory.begin().await?;
-        let record = self.oidc_record(account, arn).await?;
+    pub async fn delete(self, account: &AccountId, arn: &str) -> Result<(), Error> {
+        let mut change = self.state.directory.begin().await?;
+        let record = self.record(account, arn).await?;
         change.delete::<OidcProviderRecord>(account, &record.name);
         change.commit().await
     }
@@ -120,14 +117,9 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::InvalidInput`].
-    pub async fn set_oidc_thumbprints(
-        &self,
-        account: &AccountId,
-        arn: &str,
-        thumbprints: Vec<String>,
-    ) -> Result<(), Error> {
+    pub async fn set_thumbprints(self, account: &AccountId, arn: &str, thumbprints: Vec<String>) -> Result<(), Error> {
         let thumbprints = check_thumbprints(thumbprints)?;
-        self.change_oidc(account, arn, |record| {
+        self.change(account, arn, |record| {
             record.thumbprints = thumbprints;
             Ok(())
         })
@@ -138,8 +130,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::InvalidInput`], [`Error::LimitExceeded`].
-    pub async fn add_oidc_client_id(&self, account: &AccountId, arn: &str, id: &str) -> Result<(), Error> {
-        self.change_oidc(account, arn, |record| {
+    pub async fn add_client_id(self, account: &AccountId, arn: &str, id: &str) -> Result<(), Error> {
+        self.change(account, arn, |record| {
             if !record.client_ids.iter().any(|own| own == id) {
                 record.client_ids.push(id.to_owned());
             }
@@ -152,8 +144,8 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn remove_oidc_client_id(&self, account: &AccountId, arn: &str, id: &str) -> Result<(), Error> {
-        self.change_oidc(account, arn, |record| {
+    pub async fn remove_client_id(self, account: &AccountId, arn: &str, id: &str) -> Result<(), Error> {
+        self.change(account, arn, |record| {
             record.client_ids.retain(|own| own != id);
             Ok(())
         })
@@ -164,40 +156,40 @@ impl Iam {
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::LimitExceeded`].
-    pub async fn tag_oidc_provider(&self, account: &AccountId, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
-        self.change_oidc(account, arn, |record| names::merge_tags(&mut record.tags, tags)).await
+    pub async fn tag(self, account: &AccountId, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
+        self.change(account, arn, |record| names::merge_tags(&mut record.tags, tags)).await
     }
 
     /// Removes tags.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`].
-    pub async fn untag_oidc_provider(&self, account: &AccountId, arn: &str, keys: &[String]) -> Result<(), Error> {
-        self.change_oidc(account, arn, |record| {
+    pub async fn untag(self, account: &AccountId, arn: &str, keys: &[String]) -> Result<(), Error> {
+        self.change(account, arn, |record| {
             names::remove_tags(&mut record.tags, keys.iter().map(String::as_str));
             Ok(())
         })
         .await
     }
 
-    async fn change_oidc(
-        &self,
+    async fn change(
+        self,
         account: &AccountId,
         arn: &str,
         alter: impl FnOnce(&mut OidcProviderRecord) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut change: Change<'_> = self.directory.begin().await?;
-        let mut record = self.oidc_record(account, arn).await?;
+        let mut change: Change<'_> = self.state.directory.begin().await?;
+        let mut record = self.record(account, arn).await?;
         alter(&mut record)?;
         change.put(account, &record);
         change.commit().await
     }
 
-    async fn oidc_record(&self, account: &AccountId, arn: &str) -> Result<OidcProviderRecord, Error> {
+    async fn record(self, account: &AccountId, arn: &str) -> Result<OidcProviderRecord, Error> {
         let prefix = format!("arn:aws:iam::{account}:oidc-provider/");
         let missing = || Error::no_such(format!("OpenIDConnect Provider not found for arn {arn}"));
         let name = arn.strip_prefix(&prefix).ok_or_else(missing)?;
-        let record: Option<OidcProviderRecord> = self.directory.find(account, name).await?;
+        let record: Option<OidcProviderRecord> = self.state.directory.find(account, name).await?;
         record.filter(|record| record.name == name).ok_or_else(missing)
     }
 }

@@ -6,12 +6,11 @@ use arqueta_policy::{ConditionKeys, Identity, Policy, PolicyKind, Request, Resou
 
 use super::claims::{Claims, Unverified};
 use super::issuer::Issuer;
-use crate::names;
 use crate::record::{OidcProviderRecord, RoleRecord};
 use crate::roles::SESSION_DEFAULT;
-use crate::sts::{self, Issued, SHORTEST, Scope, SessionTags};
+use crate::sts::{self, Issued, SHORTEST, Scope, SessionTags, Sessions};
 use crate::token::{FEDERATED_PROVIDER, SessionOf, Vouched};
-use crate::{Error, Iam};
+use crate::{Error, names};
 
 /// Input of AssumeRoleWithWebIdentity.
 #[derive(Clone, Default)]
@@ -52,7 +51,7 @@ pub struct WebIdentitySession {
     pub identity: WebIdentity,
 }
 
-impl Iam {
+impl Sessions<'_> {
     /// Gives temporary credentials of a role to the subject of a token, if the role's trust policy
     /// lets it in. What is told of a token that was verified comes first: it is for the record of a
     /// denial, too.
@@ -61,7 +60,7 @@ impl Iam {
     /// [`Error::InvalidIdentityToken`], [`Error::ExpiredIdentityToken`], [`Error::IdpCommunication`],
     /// [`Error::Denied`], and those of AssumeRole.
     pub async fn assume_role_with_web_identity(
-        &self,
+        self,
         request: &RequestInfo,
         region: &Region,
         input: AssumeRoleWithWebIdentity,
@@ -76,19 +75,19 @@ impl Iam {
     }
 
     /// Whom a provider of the role's account vouches for.
-    async fn vouched(&self, input: &AssumeRoleWithWebIdentity) -> Result<(WebIdentity, Claims), Error> {
+    async fn vouched(self, input: &AssumeRoleWithWebIdentity) -> Result<(WebIdentity, Claims), Error> {
         sts::check_session_name("roleSessionName", &input.role_session_name, 64)?;
         let (account, _) = sts::role_named(&input.role_arn)?;
         let token = Unverified::read(&input.token)?;
         let name = token.issuer.split_once("://").map_or("", |(_, name)| name);
-        let provider: Option<OidcProviderRecord> = self.directory.find(&account, name).await?;
+        let provider: Option<OidcProviderRecord> = self.state.directory.find(&account, name).await?;
         let provider = provider.filter(|provider| provider.url == token.issuer).ok_or_else(|| {
             let message = format!("No OpenIDConnect provider found in your account for {}", token.issuer);
             Error::InvalidIdentityToken { message }
         })?;
         let issuer = Issuer { url: &provider.url, thumbprints: &provider.thumbprints };
-        let keys = self.issuers.keys(issuer, token.kid.as_deref(), self.directory.clock()).await?;
-        let claims = token.verify(&keys, &provider.client_ids, self.directory.now())?;
+        let keys = self.state.issuers.keys(issuer, token.kid.as_deref(), self.state.directory.clock()).await?;
+        let claims = token.verify(&keys, &provider.client_ids, self.state.directory.now())?;
         let identity = WebIdentity {
             provider: provider.arn(&account),
             issuer: provider.url,
@@ -106,7 +105,7 @@ impl Iam {
     }
 
     async fn web_session(
-        &self,
+        self,
         request: &RequestInfo,
         region: &Region,
         input: AssumeRoleWithWebIdentity,
@@ -116,7 +115,7 @@ impl Iam {
         sts::check_session_tags(&claims.tags)?;
         let packed = self.pack(&input.scope, &claims.tags)?;
         let (account, name) = sts::role_named(&input.role_arn)?;
-        let role: Option<RoleRecord> = self.directory.find(&account, &name).await?;
+        let role: Option<RoleRecord> = self.state.directory.find(&account, &name).await?;
         let role = role.filter(|role| role.arn(&account).as_str() == input.role_arn).ok_or_else(not_authorized)?;
         let told = told(web, &claims);
         let mut keys = ConditionKeys::of_request(request, region);

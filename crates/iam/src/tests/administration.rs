@@ -10,37 +10,37 @@ fn user(name: &str) -> CreateUser {
 #[tokio::test]
 async fn a_name_is_taken_whatever_its_case() {
     let world = world().await;
-    let alice = world.iam.create_user(&account(), user("Alice")).await.unwrap();
+    let alice = world.iam.users().create(&account(), user("Alice")).await.unwrap();
     assert_eq!(alice.arn.as_str(), "arn:aws:iam::111122223333:user/Alice");
-    let error = world.iam.create_user(&account(), user("alice")).await.unwrap_err();
+    let error = world.iam.users().create(&account(), user("alice")).await.unwrap_err();
     assert_eq!(
         (error.code(), error.to_string().as_str()),
         ("EntityAlreadyExists", "User with name alice already exists.")
     );
-    assert_eq!(world.iam.user(&account(), "ALICE").await.unwrap(), alice);
+    assert_eq!(world.iam.users().get(&account(), "ALICE").await.unwrap(), alice);
     // Another account has its own names.
-    world.iam.create_account(&other_account()).await.unwrap();
-    assert!(world.iam.create_user(&other_account(), user("alice")).await.is_ok());
-    assert_eq!(world.iam.accounts().await.unwrap(), [account(), other_account()]);
-    assert!(matches!(world.iam.create_account(&other_account()).await, Err(Error::EntityAlreadyExists { .. })));
+    world.iam.accounts().create(&other_account()).await.unwrap();
+    assert!(world.iam.users().create(&other_account(), user("alice")).await.is_ok());
+    assert_eq!(world.iam.accounts().list().await.unwrap(), [account(), other_account()]);
+    assert!(matches!(world.iam.accounts().create(&other_account()).await, Err(Error::EntityAlreadyExists { .. })));
 }
 
 #[tokio::test]
 async fn unknown_names_are_told_as_aws_does() {
     let world = world().await;
     let said = |error: Error| (error.code(), error.to_string());
-    let error = said(world.iam.user(&account(), "x").await.unwrap_err());
+    let error = said(world.iam.users().get(&account(), "x").await.unwrap_err());
     assert_eq!(error, ("NoSuchEntity", "The user with name x cannot be found.".to_owned()));
-    let error = said(world.iam.role(&account(), "x").await.unwrap_err());
+    let error = said(world.iam.roles().get(&account(), "x").await.unwrap_err());
     assert_eq!(error, ("NoSuchEntity", "The role with name x cannot be found.".to_owned()));
     for outcome in [
-        world.iam.delete_user(&account(), "x").await,
-        world.iam.delete_group(&account(), "x").await,
-        world.iam.delete_role(&account(), "x").await,
-        world.iam.add_user_to_group(&account(), "x", "x").await,
-        world.iam.update_user(&account(), "x", None, None).await,
-        world.iam.set_role_boundary(&account(), "x", None).await,
-        world.iam.tag_user(&account(), "x", vec![]).await,
+        world.iam.users().delete(&account(), "x").await,
+        world.iam.groups().delete(&account(), "x").await,
+        world.iam.roles().delete(&account(), "x").await,
+        world.iam.groups().add_user(&account(), "x", "x").await,
+        world.iam.users().update(&account(), "x", None, None).await,
+        world.iam.roles().set_boundary(&account(), "x", None).await,
+        world.iam.users().tag(&account(), "x", vec![]).await,
     ] {
         assert_eq!(outcome.unwrap_err().code(), "NoSuchEntity");
     }
@@ -58,7 +58,7 @@ async fn bad_shapes_are_refused_before_anything_is_written() {
         CreateUser { permissions_boundary: Some("arn:aws:iam::aws:policy/None".into()), ..user("u") },
     ];
     for input in bad {
-        assert!(world.iam.create_user(&account(), input).await.is_err());
+        assert!(world.iam.users().create(&account(), input).await.is_err());
     }
     let role = |duration, document: &str| CreateRole {
         role_name: "r".into(),
@@ -73,7 +73,7 @@ async fn bad_shapes_are_refused_before_anything_is_written() {
         (role(None, ALLOW_S3), "MalformedPolicyDocument"),
         (role(None, "{}"), "MalformedPolicyDocument"),
     ] {
-        assert_eq!(world.iam.create_role(&account(), input).await.unwrap_err().code(), code);
+        assert_eq!(world.iam.roles().create(&account(), input).await.unwrap_err().code(), code);
     }
     assert_eq!(world.meta.writes(), writes);
 }
@@ -84,12 +84,12 @@ async fn listings_page_through_everything_once() {
     for number in 0..7 {
         let path = if number % 2 == 0 { "/even/" } else { "/odd/" };
         let input = CreateUser { path: Some(path.into()), ..user(&format!("u{number}")) };
-        world.iam.create_user(&account(), input).await.unwrap();
+        world.iam.users().create(&account(), input).await.unwrap();
     }
     let mut list = List { max_items: Some(3), ..Default::default() };
     let mut names = Vec::new();
     loop {
-        let page = world.iam.users(&account(), &list).await.unwrap();
+        let page = world.iam.users().list(&account(), &list).await.unwrap();
         assert!(page.items.len() <= 3);
         names.extend(page.items.into_iter().map(|user| user.user_name));
         match page.marker {
@@ -99,33 +99,33 @@ async fn listings_page_through_everything_once() {
     }
     assert_eq!(names, ["u0", "u1", "u2", "u3", "u4", "u5", "u6"]);
     let even = List { path_prefix: Some("/even/".into()), ..Default::default() };
-    assert_eq!(world.iam.users(&account(), &even).await.unwrap().items.len(), 4);
+    assert_eq!(world.iam.users().list(&account(), &even).await.unwrap().items.len(), 4);
 }
 
 #[tokio::test]
 async fn groups_keep_their_members_when_renamed_and_go_only_when_empty() {
     let world = world().await;
     let key = world.user("alice").await;
-    world.iam.create_group(&account(), "devs", None).await.unwrap();
-    world.iam.add_user_to_group(&account(), "devs", "alice").await.unwrap();
+    world.iam.groups().create(&account(), "devs", None).await.unwrap();
+    world.iam.groups().add_user(&account(), "devs", "alice").await.unwrap();
     world.put(Entity::Group("devs"), "s3", ALLOW_S3).await.unwrap();
     assert!(world.key_may(&key, "s3:GetObject").await);
-    world.iam.update_group(&account(), "devs", Some("Developers".into()), None).await.unwrap();
+    world.iam.groups().update(&account(), "devs", Some("Developers".into()), None).await.unwrap();
     assert!(world.key_may(&key, "s3:GetObject").await);
-    let (group, members) = world.iam.group(&account(), "developers", &List::default()).await.unwrap();
+    let (group, members) = world.iam.groups().get(&account(), "developers", &List::default()).await.unwrap();
     assert_eq!((group.group_name.as_str(), members.items.len()), ("Developers", 1));
-    let groups = world.iam.groups_of(&account(), "alice", &List::default()).await.unwrap();
+    let groups = world.iam.groups().of_user(&account(), "alice", &List::default()).await.unwrap();
     assert_eq!(groups.items, [group]);
 
-    let error = world.iam.delete_group(&account(), "developers").await.unwrap_err().to_string();
+    let error = world.iam.groups().delete(&account(), "developers").await.unwrap_err().to_string();
     assert_eq!(error, "Cannot delete entity, must remove users from group first.");
-    world.iam.remove_user_from_group(&account(), "developers", "alice").await.unwrap();
+    world.iam.groups().remove_user(&account(), "developers", "alice").await.unwrap();
     assert!(!world.key_may(&key, "s3:GetObject").await);
-    let error = world.iam.delete_group(&account(), "developers").await.unwrap_err().to_string();
+    let error = world.iam.groups().delete(&account(), "developers").await.unwrap_err().to_string();
     assert_eq!(error, "Cannot delete entity, must delete policies first.");
-    world.iam.delete_inline_policy(&account(), Entity::Group("developers"), "s3").await.unwrap();
-    world.iam.delete_group(&account(), "developers").await.unwrap();
-    assert!(world.iam.group(&account(), "developers", &List::default()).await.is_err());
+    world.iam.permissions().delete_inline(&account(), Entity::Group("developers"), "s3").await.unwrap();
+    world.iam.groups().delete(&account(), "developers").await.unwrap();
+    assert!(world.iam.groups().get(&account(), "developers", &List::default()).await.is_err());
 }
 
 #[tokio::test]
@@ -134,8 +134,8 @@ async fn a_user_is_in_ten_groups_at_most() {
     world.user("alice").await;
     for number in 0..11 {
         let name = format!("g{number}");
-        world.iam.create_group(&account(), &name, None).await.unwrap();
-        let outcome = world.iam.add_user_to_group(&account(), &name, "alice").await;
+        world.iam.groups().create(&account(), &name, None).await.unwrap();
+        let outcome = world.iam.groups().add_user(&account(), &name, "alice").await;
         assert_eq!(outcome.is_ok(), number < 10, "{number}");
     }
 }
@@ -144,13 +144,13 @@ async fn a_user_is_in_ten_groups_at_most() {
 async fn a_user_goes_only_when_nothing_hangs_on_it() {
     let world = world().await;
     let key = world.user("alice").await;
-    let delete = async || world.iam.delete_user(&account(), "alice").await;
+    let delete = async || world.iam.users().delete(&account(), "alice").await;
     assert!(delete().await.unwrap_err().to_string().contains("must delete access keys first"));
-    world.iam.delete_access_key(&account(), KeyHolder::User("alice"), &key.access_key_id).await.unwrap();
+    world.iam.access_keys().delete(&account(), KeyHolder::User("alice"), &key.access_key_id).await.unwrap();
     let arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
-    world.iam.attach_policy(&account(), Entity::User("alice"), arn).await.unwrap();
+    world.iam.permissions().attach(&account(), Entity::User("alice"), arn).await.unwrap();
     assert!(delete().await.unwrap_err().to_string().contains("must detach all policies first"));
-    world.iam.detach_policy(&account(), Entity::User("alice"), arn).await.unwrap();
+    world.iam.permissions().detach(&account(), Entity::User("alice"), arn).await.unwrap();
     delete().await.unwrap();
     assert_eq!(delete().await.unwrap_err().code(), "NoSuchEntity");
 }
@@ -160,14 +160,15 @@ async fn a_renamed_user_keeps_its_keys_and_frees_its_name() {
     let world = world().await;
     let key = world.user("alice").await;
     world.user("bob").await;
-    let update = async |to: &str| world.iam.update_user(&account(), "alice", Some(to.into()), Some("/x/".into())).await;
+    let update =
+        async |to: &str| world.iam.users().update(&account(), "alice", Some(to.into()), Some("/x/".into())).await;
     assert_eq!(update("BOB").await.unwrap_err().code(), "EntityAlreadyExists");
     update("Alice").await.unwrap();
     update("carol").await.unwrap();
     assert_eq!(world.identity(&key).await.principal.arn.as_str(), "arn:aws:iam::111122223333:user/x/carol");
-    let used = world.iam.access_key_last_used(&account(), &key.access_key_id).await.unwrap();
+    let used = world.iam.access_keys().last_used(&account(), &key.access_key_id).await.unwrap();
     assert_eq!(used.user_name.as_deref(), Some("carol"));
-    assert!(world.iam.create_user(&account(), user("alice")).await.is_ok());
+    assert!(world.iam.users().create(&account(), user("alice")).await.is_ok());
 }
 
 #[tokio::test]
@@ -176,20 +177,20 @@ async fn two_access_keys_at_most_and_only_ones_own() {
     let first = world.user("alice").await;
     world.user("bob").await;
     let (alice, bob) = (KeyHolder::User("alice"), KeyHolder::User("bob"));
-    let second = world.iam.create_access_key(&account(), alice).await.unwrap();
-    let error = world.iam.create_access_key(&account(), alice).await.unwrap_err();
+    let second = world.iam.access_keys().create(&account(), alice).await.unwrap();
+    let error = world.iam.access_keys().create(&account(), alice).await.unwrap_err();
     assert_eq!(error.to_string(), "Cannot exceed quota for AccessKeysPerUser: 2");
-    let ids = world.iam.access_keys(&account(), alice).await.unwrap();
+    let ids = world.iam.access_keys().list(&account(), alice).await.unwrap();
     let ids: Vec<&str> = ids.iter().map(|key| key.access_key_id.as_str()).collect();
     assert_eq!(ids, [&first.access_key_id, &second.access_key_id]);
     for outcome in [
-        world.iam.delete_access_key(&account(), bob, &first.access_key_id).await,
-        world.iam.update_access_key(&account(), bob, &first.access_key_id, false).await,
-        world.iam.update_access_key(&account(), KeyHolder::Root, &first.access_key_id, false).await,
+        world.iam.access_keys().delete(&account(), bob, &first.access_key_id).await,
+        world.iam.access_keys().update(&account(), bob, &first.access_key_id, false).await,
+        world.iam.access_keys().update(&account(), KeyHolder::Root, &first.access_key_id, false).await,
     ] {
         assert_eq!(outcome.unwrap_err().code(), "NoSuchEntity");
     }
-    let elsewhere = world.iam.access_key_last_used(&other_account(), &first.access_key_id).await;
+    let elsewhere = world.iam.access_keys().last_used(&other_account(), &first.access_key_id).await;
     assert_eq!(elsewhere.unwrap_err().code(), "NoSuchEntity");
 }
 
@@ -198,18 +199,18 @@ async fn tags_and_boundaries_are_kept() {
     let world = world().await;
     world.user("alice").await;
     world.role("app").await;
-    world.iam.tag_user(&account(), "alice", vec![Tag::new("team", "red")]).await.unwrap();
-    world.iam.tag_role(&account(), "app", vec![Tag::new("team", "red"), Tag::new("x", "y")]).await.unwrap();
-    world.iam.untag_role(&account(), "app", &["TEAM".into()]).await.unwrap();
-    assert_eq!(world.iam.user(&account(), "alice").await.unwrap().tags, [Tag::new("team", "red")]);
-    assert_eq!(world.iam.role(&account(), "app").await.unwrap().tags, [Tag::new("x", "y")]);
+    world.iam.users().tag(&account(), "alice", vec![Tag::new("team", "red")]).await.unwrap();
+    world.iam.roles().tag(&account(), "app", vec![Tag::new("team", "red"), Tag::new("x", "y")]).await.unwrap();
+    world.iam.roles().untag(&account(), "app", &["TEAM".into()]).await.unwrap();
+    assert_eq!(world.iam.users().get(&account(), "alice").await.unwrap().tags, [Tag::new("team", "red")]);
+    assert_eq!(world.iam.roles().get(&account(), "app").await.unwrap().tags, [Tag::new("x", "y")]);
     let arn = "arn:aws:iam::aws:policy/ReadOnlyAccess";
-    assert_eq!(world.iam.set_user_boundary(&account(), "alice", None).await.unwrap_err().code(), "NoSuchEntity");
-    world.iam.set_user_boundary(&account(), "alice", Some(arn.into())).await.unwrap();
-    assert_eq!(world.iam.user(&account(), "alice").await.unwrap().permissions_boundary.as_deref(), Some(arn));
-    world.iam.update_role(&account(), "app", Some("text".into()), Some(7200)).await.unwrap();
-    world.iam.update_role(&account(), "app", None, None).await.unwrap();
-    let role = world.iam.role(&account(), "app").await.unwrap();
+    assert_eq!(world.iam.users().set_boundary(&account(), "alice", None).await.unwrap_err().code(), "NoSuchEntity");
+    world.iam.users().set_boundary(&account(), "alice", Some(arn.into())).await.unwrap();
+    assert_eq!(world.iam.users().get(&account(), "alice").await.unwrap().permissions_boundary.as_deref(), Some(arn));
+    world.iam.roles().update(&account(), "app", Some("text".into()), Some(7200)).await.unwrap();
+    world.iam.roles().update(&account(), "app", None, None).await.unwrap();
+    let role = world.iam.roles().get(&account(), "app").await.unwrap();
     assert_eq!((role.description.as_deref(), role.max_session_duration), (Some("text"), 7200));
 }
 
@@ -219,8 +220,8 @@ async fn changes_by_two_gateways_at_once_happen_one_after_the_other() {
     let (other, generated) = open(&world.meta, &world.clock).await;
     assert!(generated.is_none());
     let (iam, account) = (&world.iam, account());
-    let one = async { iam.create_user(&account, user("same")).await };
-    let two = async { other.create_user(&account, user("same")).await };
+    let one = async { iam.users().create(&account, user("same")).await };
+    let two = async { other.users().create(&account, user("same")).await };
     let (one, two) = tokio::join!(one, two);
     assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
 }

@@ -18,7 +18,7 @@ async fn the_first_start_makes_a_root_key_and_only_the_first() {
     assert!(world.may(&identity, "iam:CreateUser"));
     let (again, generated) = open(&world.meta, &world.clock).await;
     assert!(generated.is_none());
-    let credential = again.credential(&world.root.access_key_id, None).await.unwrap();
+    let credential = again.authentication().credential(&world.root.access_key_id, None).await.unwrap();
     assert_eq!(credential.secret.expose(), world.root.secret.expose());
 }
 
@@ -38,11 +38,11 @@ async fn configured_root_credentials_are_used_and_not_stored() {
     }
     let (iam, generated) = open(root("admin", "long enough")).await.unwrap();
     assert!(generated.is_none());
-    let credential = iam.credential("admin", None).await.unwrap();
+    let credential = iam.authentication().credential("admin", None).await.unwrap();
     assert_eq!((credential.secret.expose(), credential.identity.principal.kind), ("long enough", PrincipalKind::Root));
     let (iam, generated) = open(None).await.unwrap();
     assert!(generated.is_some());
-    assert!(matches!(iam.credential("admin", None).await, Err(Error::UnknownAccessKey)));
+    assert!(matches!(iam.authentication().credential("admin", None).await, Err(Error::UnknownAccessKey)));
 }
 
 #[tokio::test]
@@ -50,17 +50,18 @@ async fn unknown_inactive_and_deleted_keys_are_one_answer() {
     let world = world().await;
     let key = world.user("alice").await;
     let alice = KeyHolder::User("alice");
-    let code = async |id: &str| world.iam.credential(id, None).await.map(|_| ()).unwrap_err().to_string();
+    let code =
+        async |id: &str| world.iam.authentication().credential(id, None).await.map(|_| ()).unwrap_err().to_string();
     let unknown = code("AKIAUNKNOWNUNKNOWN00").await;
     for id in ["", "x\0y", "é", &"A".repeat(200), "../k"] {
         assert_eq!(code(id).await, unknown, "{id:?}");
     }
-    assert!(world.iam.credential(&key.access_key_id, None).await.is_ok());
-    world.iam.update_access_key(&account(), alice, &key.access_key_id, false).await.unwrap();
+    assert!(world.iam.authentication().credential(&key.access_key_id, None).await.is_ok());
+    world.iam.access_keys().update(&account(), alice, &key.access_key_id, false).await.unwrap();
     assert_eq!(code(&key.access_key_id).await, unknown);
-    world.iam.update_access_key(&account(), alice, &key.access_key_id, true).await.unwrap();
-    assert!(world.iam.credential(&key.access_key_id, None).await.is_ok());
-    world.iam.delete_access_key(&account(), alice, &key.access_key_id).await.unwrap();
+    world.iam.access_keys().update(&account(), alice, &key.access_key_id, true).await.unwrap();
+    assert!(world.iam.authentication().credential(&key.access_key_id, None).await.is_ok());
+    world.iam.access_keys().delete(&account(), alice, &key.access_key_id).await.unwrap();
     assert_eq!(code(&key.access_key_id).await, unknown);
 }
 
@@ -68,10 +69,13 @@ async fn unknown_inactive_and_deleted_keys_are_one_answer() {
 async fn a_key_does_not_pass_to_another_user_of_the_same_name() {
     let world = world().await;
     let key = world.user("alice").await;
-    world.iam.delete_access_key(&account(), KeyHolder::User("alice"), &key.access_key_id).await.unwrap();
-    world.iam.delete_user(&account(), "alice").await.unwrap();
+    world.iam.access_keys().delete(&account(), KeyHolder::User("alice"), &key.access_key_id).await.unwrap();
+    world.iam.users().delete(&account(), "alice").await.unwrap();
     world.user("alice").await;
-    assert!(matches!(world.iam.credential(&key.access_key_id, None).await, Err(Error::UnknownAccessKey)));
+    assert!(matches!(
+        world.iam.authentication().credential(&key.access_key_id, None).await,
+        Err(Error::UnknownAccessKey)
+    ));
 }
 
 #[tokio::test]
@@ -79,9 +83,9 @@ async fn long_term_keys_come_without_a_token() {
     let world = world().await;
     let key = world.user("alice").await;
     for _ in 0..2 {
-        let outcome = world.iam.credential(&key.access_key_id, Some("token")).await;
+        let outcome = world.iam.authentication().credential(&key.access_key_id, Some("token")).await;
         assert!(matches!(outcome, Err(Error::InvalidToken)));
-        assert!(world.iam.credential(&key.access_key_id, None).await.is_ok());
+        assert!(world.iam.authentication().credential(&key.access_key_id, None).await.is_ok());
     }
 }
 
@@ -95,7 +99,7 @@ async fn a_known_credential_costs_no_read_until_something_changes() {
         assert!(Arc::ptr_eq(&first, &world.identity(&key).await));
     }
     assert_eq!(world.meta.reads(), reads);
-    world.iam.tag_user(&account(), "alice", vec![Tag::new("team", "red")]).await.unwrap();
+    world.iam.users().tag(&account(), "alice", vec![Tag::new("team", "red")]).await.unwrap();
     let second = world.identity(&key).await;
     assert_eq!(second.tags.to_vec(), [("team".to_owned(), "red".to_owned())]);
     assert!(world.meta.reads() > reads);
@@ -106,15 +110,15 @@ async fn another_gateway_sees_a_change_when_it_refreshes() {
     let world = world().await;
     let key = world.user("alice").await;
     let (other, _) = open(&world.meta, &world.clock).await;
-    assert!(other.credential(&key.access_key_id, None).await.is_ok());
-    world.iam.update_access_key(&account(), KeyHolder::User("alice"), &key.access_key_id, false).await.unwrap();
+    assert!(other.authentication().credential(&key.access_key_id, None).await.is_ok());
+    world.iam.access_keys().update(&account(), KeyHolder::User("alice"), &key.access_key_id, false).await.unwrap();
     other.refresh().await.unwrap();
-    assert!(matches!(other.credential(&key.access_key_id, None).await, Err(Error::UnknownAccessKey)));
+    assert!(matches!(other.authentication().credential(&key.access_key_id, None).await, Err(Error::UnknownAccessKey)));
     // A refresh that finds nothing new forgets nothing.
-    other.credential(&world.root.access_key_id, None).await.unwrap();
+    other.authentication().credential(&world.root.access_key_id, None).await.unwrap();
     other.refresh().await.unwrap();
     let reads = world.meta.reads();
-    other.credential(&world.root.access_key_id, None).await.unwrap();
+    other.authentication().credential(&world.root.access_key_id, None).await.unwrap();
     assert_eq!(world.meta.reads(), reads);
 }
 
@@ -122,7 +126,7 @@ async fn another_gateway_sees_a_change_when_it_refreshes() {
 async fn the_last_use_is_known_to_a_quarter_of_an_hour() {
     let world = world().await;
     let key = world.user("alice").await;
-    let used = async || world.iam.access_key_last_used(&account(), &key.access_key_id).await.unwrap().at;
+    let used = async || world.iam.access_keys().last_used(&account(), &key.access_key_id).await.unwrap().at;
     assert_eq!(used().await, None);
     let start = world.clock.now();
     world.identity(&key).await;
@@ -143,7 +147,7 @@ async fn secrets_are_sealed_in_the_store_and_never_printed() {
     let pairs = world.meta.scan(arqueta_store::Scan::prefix(b"", 1000)).await.unwrap();
     for secret in [key.secret.expose(), world.root.secret.expose()] {
         assert!(pairs.iter().all(|(_, value)| !value.windows(secret.len()).any(|window| window == secret.as_bytes())));
-        let credential = world.iam.credential(&key.access_key_id, None).await.unwrap();
+        let credential = world.iam.authentication().credential(&key.access_key_id, None).await.unwrap();
         assert!(!format!("{key:?}{credential:?}{:?}{:?}", world.iam, world.root).contains(secret));
     }
 }
@@ -153,7 +157,7 @@ async fn another_sealing_key_opens_nothing() {
     let world = world().await;
     let sealer = Arc::new(TestSealer::with_key(9));
     let (other, _) = Iam::open(Arc::new(world.meta.clone()), world.clock.clone(), sealer, config()).await.unwrap();
-    let outcome = other.credential(&world.root.access_key_id, None).await;
+    let outcome = other.authentication().credential(&world.root.access_key_id, None).await;
     assert!(matches!(outcome, Err(Error::Damaged { .. })));
 }
 
@@ -167,7 +171,7 @@ async fn an_edited_record_does_not_make_a_users_key_the_roots() {
     record.owner = KeyOwner::Root;
     world.meta.commit(Batch::default().put(at, encode(&record))).await.unwrap();
     let (again, _) = open(&world.meta, &world.clock).await;
-    let outcome = again.credential(&key.access_key_id, None).await;
+    let outcome = again.authentication().credential(&key.access_key_id, None).await;
     assert!(matches!(outcome, Err(Error::Damaged { .. })));
 }
 
@@ -179,7 +183,7 @@ async fn denials_of_iam_and_of_s3_quote_as_aws_does() {
     let keys = ConditionKeys::new();
     let ask = |action, resource| {
         let request = Request { action, resource, keys: &keys };
-        world.iam.authorize(&identity, &request, None, &account()).unwrap_err().message
+        crate::authorize(&identity, &request, None, &account()).unwrap_err().message
     };
     assert_eq!(
         ask("s3:GetObject", "arn:aws:s3:::b/k"),
@@ -201,6 +205,9 @@ async fn a_change_of_unknown_outcome_is_looked_up_again() {
     // Reads of the change: the epoch, the user, the key; the fourth operation is its commit.
     world.faulty.fail_nth(4, arqueta_store::Fault::Unacknowledged);
     let alice = KeyHolder::User("alice");
-    assert!(world.iam.update_access_key(&account(), alice, &key.access_key_id, false).await.is_err());
-    assert!(matches!(world.iam.credential(&key.access_key_id, None).await, Err(Error::UnknownAccessKey)));
+    assert!(world.iam.access_keys().update(&account(), alice, &key.access_key_id, false).await.is_err());
+    assert!(matches!(
+        world.iam.authentication().credential(&key.access_key_id, None).await,
+        Err(Error::UnknownAccessKey)
+    ));
 }

@@ -60,8 +60,8 @@ pub(super) async fn open(
 impl World {
     /// A user with an access key.
     pub(super) async fn user(&self, name: &str) -> NewAccessKey {
-        self.iam.create_user(&account(), CreateUser { user_name: name.into(), ..Default::default() }).await.unwrap();
-        self.iam.create_access_key(&account(), KeyHolder::User(name)).await.unwrap()
+        self.iam.users().create(&account(), CreateUser { user_name: name.into(), ..Default::default() }).await.unwrap();
+        self.iam.access_keys().create(&account(), KeyHolder::User(name)).await.unwrap()
     }
 
     /// A role that the account's identities may assume if their own policies say so.
@@ -75,21 +75,21 @@ impl World {
             assume_role_policy_document: trust(principal, condition),
             ..Default::default()
         };
-        self.iam.create_role(&account(), input).await.unwrap();
+        self.iam.roles().create(&account(), input).await.unwrap();
     }
 
     pub(super) async fn identity(&self, key: &NewAccessKey) -> Arc<Identity> {
-        self.iam.credential(&key.access_key_id, None).await.unwrap().identity
+        self.iam.authentication().credential(&key.access_key_id, None).await.unwrap().identity
     }
 
     pub(super) async fn put(&self, entity: Entity<'_>, name: &str, document: &str) -> Result<(), Error> {
-        self.iam.put_policy(&account(), entity, name, document.to_owned()).await
+        self.iam.permissions().put_inline(&account(), entity, name, document.to_owned()).await
     }
 
     pub(super) fn may(&self, identity: &Identity, action: &str) -> bool {
         let keys = ConditionKeys::new();
         let request = Request { action, resource: "arn:aws:s3:::b/k", keys: &keys };
-        self.iam.authorize(identity, &request, None, &account()).is_ok()
+        crate::authorize(identity, &request, None, &account()).is_ok()
     }
 
     pub(super) async fn key_may(&self, key: &NewAccessKey, action: &str) -> bool {

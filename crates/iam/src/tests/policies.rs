@@ -9,7 +9,7 @@ const FULL: &str = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
 
 async fn managed(world: &World, name: &str, document: &str) -> String {
     let input = CreatePolicy { policy_name: name.into(), document: document.into(), ..Default::default() };
-    world.iam.create_policy(&account(), input).await.unwrap().arn
+    world.iam.policies().create(&account(), input).await.unwrap().arn
 }
 
 #[tokio::test]
@@ -19,12 +19,15 @@ async fn inline_policies_can_be_written_read_listed_and_deleted() {
     let alice = Entity::User("alice");
     world.put(alice, "b", ALLOW_S3).await.unwrap();
     world.put(alice, "A", DENY_GET).await.unwrap();
-    assert_eq!(world.iam.inline_policy(&account(), alice, "b").await.unwrap(), ALLOW_S3);
-    assert_eq!(world.iam.inline_policies(&account(), alice, &List::default()).await.unwrap().items, ["A", "b"]);
-    world.iam.delete_inline_policy(&account(), alice, "b").await.unwrap();
+    assert_eq!(world.iam.permissions().inline(&account(), alice, "b").await.unwrap(), ALLOW_S3);
+    assert_eq!(
+        world.iam.permissions().inline_names(&account(), alice, &List::default()).await.unwrap().items,
+        ["A", "b"]
+    );
+    world.iam.permissions().delete_inline(&account(), alice, "b").await.unwrap();
     for outcome in [
-        world.iam.inline_policy(&account(), alice, "b").await.map(|_| ()),
-        world.iam.delete_inline_policy(&account(), alice, "b").await,
+        world.iam.permissions().inline(&account(), alice, "b").await.map(|_| ()),
+        world.iam.permissions().delete_inline(&account(), alice, "b").await,
     ] {
         assert_eq!(outcome.unwrap_err().to_string(), "The user policy with name b cannot be found.");
     }
@@ -51,7 +54,7 @@ async fn malformed_and_oversized_policies_are_refused() {
     );
     world.put(alice, "one", ALLOW_S3).await.unwrap();
     let input = CreatePolicy { policy_name: "p".into(), document: large.replace('x', "xxxxxx"), ..Default::default() };
-    assert_eq!(world.iam.create_policy(&account(), input).await.unwrap_err().code(), "LimitExceeded");
+    assert_eq!(world.iam.policies().create(&account(), input).await.unwrap_err().code(), "LimitExceeded");
 }
 
 #[tokio::test]
@@ -59,19 +62,19 @@ async fn attached_policies_grant_and_a_deny_in_any_of_them_wins() {
     let world = world().await;
     let key = world.user("alice").await;
     let alice = Entity::User("alice");
-    world.iam.attach_policy(&account(), alice, FULL).await.unwrap();
-    world.iam.attach_policy(&account(), alice, FULL).await.unwrap();
+    world.iam.permissions().attach(&account(), alice, FULL).await.unwrap();
+    world.iam.permissions().attach(&account(), alice, FULL).await.unwrap();
     assert!(world.key_may(&key, "s3:GetObject").await);
     let deny = managed(&world, "deny", DENY_GET).await;
-    world.iam.attach_policy(&account(), alice, &deny).await.unwrap();
+    world.iam.permissions().attach(&account(), alice, &deny).await.unwrap();
     assert!(!world.key_may(&key, "s3:GetObject").await);
     assert!(world.key_may(&key, "s3:PutObject").await);
-    let attached = world.iam.attached_policies(&account(), alice, &List::default()).await.unwrap();
+    let attached = world.iam.permissions().attached(&account(), alice, &List::default()).await.unwrap();
     let names: Vec<&str> = attached.items.iter().map(|policy| policy.policy_name.as_str()).collect();
     assert_eq!(names, ["AmazonS3FullAccess", "deny"]);
-    world.iam.detach_policy(&account(), alice, &deny).await.unwrap();
+    world.iam.permissions().detach(&account(), alice, &deny).await.unwrap();
     assert!(world.key_may(&key, "s3:GetObject").await);
-    assert_eq!(world.iam.detach_policy(&account(), alice, &deny).await.unwrap_err().code(), "NoSuchEntity");
+    assert_eq!(world.iam.permissions().detach(&account(), alice, &deny).await.unwrap_err().code(), "NoSuchEntity");
 }
 
 #[tokio::test]
@@ -81,16 +84,16 @@ async fn policies_that_do_not_exist_cannot_be_attached() {
     for arn in
         ["arn:aws:iam::aws:policy/None", "arn:aws:iam::444455556666:policy/p", "arn:aws:iam::111122223333:policy/p"]
     {
-        let error = world.iam.attach_policy(&account(), Entity::User("alice"), arn).await.unwrap_err();
+        let error = world.iam.permissions().attach(&account(), Entity::User("alice"), arn).await.unwrap_err();
         assert_eq!(error.to_string(), format!("Policy {arn} does not exist or is not attachable."));
     }
     for nothing in ["p", "", "arn:aws:iam"] {
-        let error = world.iam.attach_policy(&account(), Entity::User("alice"), nothing).await.unwrap_err();
+        let error = world.iam.permissions().attach(&account(), Entity::User("alice"), nothing).await.unwrap_err();
         assert_eq!((error.code(), &*error.to_string()), ("ValidationError", "Invalid ARN:  Could not be parsed!"));
     }
     for number in 0..11 {
         let arn = managed(&world, &format!("p{number}"), ALLOW_S3).await;
-        let outcome = world.iam.attach_policy(&account(), Entity::User("alice"), &arn).await;
+        let outcome = world.iam.permissions().attach(&account(), Entity::User("alice"), &arn).await;
         assert_eq!(outcome.is_ok(), number < 10);
     }
 }
@@ -100,29 +103,32 @@ async fn the_default_version_is_in_effect_at_once() {
     let world = world().await;
     let key = world.user("alice").await;
     let arn = managed(&world, "p", ALLOW_S3).await;
-    world.iam.attach_policy(&account(), Entity::User("alice"), &arn).await.unwrap();
+    world.iam.permissions().attach(&account(), Entity::User("alice"), &arn).await.unwrap();
     assert!(world.key_may(&key, "s3:GetObject").await);
-    let second = world.iam.create_policy_version(&account(), &arn, DENY_GET.into(), false).await.unwrap();
+    let second = world.iam.policies().create_version(&account(), &arn, DENY_GET.into(), false).await.unwrap();
     assert_eq!(second.version_id, "v2");
     assert!(world.key_may(&key, "s3:GetObject").await);
-    world.iam.set_default_policy_version(&account(), &arn, "v2").await.unwrap();
+    world.iam.policies().set_default_version(&account(), &arn, "v2").await.unwrap();
     assert!(!world.key_may(&key, "s3:GetObject").await);
-    let error = world.iam.delete_policy_version(&account(), &arn, "v2").await.unwrap_err();
+    let error = world.iam.policies().delete_version(&account(), &arn, "v2").await.unwrap_err();
     assert_eq!(error.to_string(), "Cannot delete the default version of a policy.");
-    world.iam.delete_policy_version(&account(), &arn, "v1").await.unwrap();
-    assert_eq!(world.iam.set_default_policy_version(&account(), &arn, "v1").await.unwrap_err().code(), "NoSuchEntity");
+    world.iam.policies().delete_version(&account(), &arn, "v1").await.unwrap();
+    assert_eq!(
+        world.iam.policies().set_default_version(&account(), &arn, "v1").await.unwrap_err().code(),
+        "NoSuchEntity"
+    );
     for number in 3..=7 {
-        let made = world.iam.create_policy_version(&account(), &arn, ALLOW_S3.into(), true).await;
+        let made = world.iam.policies().create_version(&account(), &arn, ALLOW_S3.into(), true).await;
         assert_eq!(made.map(|version| version.version_id).ok(), (number < 7).then(|| format!("v{number}")));
     }
     let list = List { max_items: Some(2), ..Default::default() };
-    let page = world.iam.policy_versions(&account(), &arn, &list).await.unwrap();
+    let page = world.iam.policies().versions(&account(), &arn, &list).await.unwrap();
     let ids: Vec<&str> = page.items.iter().map(|version| version.version_id.as_str()).collect();
     assert_eq!(ids, ["v6", "v5"]);
-    let rest = world.iam.policy_versions(&account(), &arn, &List { marker: page.marker, ..list }).await.unwrap();
+    let rest = world.iam.policies().versions(&account(), &arn, &List { marker: page.marker, ..list }).await.unwrap();
     assert_eq!(rest.items.first().map(|version| version.version_id.as_str()), Some("v4"));
-    assert_eq!(world.iam.policy_version(&account(), &arn, "v6").await.unwrap().document, ALLOW_S3);
-    assert!(world.iam.policy_version(&account(), &arn, "v9").await.is_err());
+    assert_eq!(world.iam.policies().version(&account(), &arn, "v6").await.unwrap().document, ALLOW_S3);
+    assert!(world.iam.policies().version(&account(), &arn, "v9").await.is_err());
 }
 
 #[tokio::test]
@@ -131,24 +137,24 @@ async fn a_policy_in_use_cannot_go() {
     world.user("alice").await;
     world.role("app").await;
     let arn = managed(&world, "p", ALLOW_S3).await;
-    world.iam.attach_policy(&account(), Entity::Role("app"), &arn).await.unwrap();
-    world.iam.set_user_boundary(&account(), "alice", Some(arn.clone())).await.unwrap();
-    let described = world.iam.policy(&account(), &arn).await.unwrap();
+    world.iam.permissions().attach(&account(), Entity::Role("app"), &arn).await.unwrap();
+    world.iam.users().set_boundary(&account(), "alice", Some(arn.clone())).await.unwrap();
+    let described = world.iam.policies().get(&account(), &arn).await.unwrap();
     assert_eq!((described.attachment_count, described.permissions_boundary_usage_count), (1, 1));
     let named = |entities: Vec<(String, String)>| entities.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-    let both = world.iam.entities_for_policy(&account(), &arn, None).await.unwrap();
+    let both = world.iam.policies().entities(&account(), &arn, None).await.unwrap();
     assert_eq!((named(both.users), named(both.roles)), (vec!["alice".to_owned()], vec!["app".to_owned()]));
-    let attached = world.iam.entities_for_policy(&account(), &arn, Some(PolicyUsage::Permissions)).await.unwrap();
+    let attached = world.iam.policies().entities(&account(), &arn, Some(PolicyUsage::Permissions)).await.unwrap();
     assert!(attached.users.is_empty() && attached.roles.len() == 1);
 
-    let delete = async || world.iam.delete_policy(&account(), &arn).await;
+    let delete = async || world.iam.policies().delete(&account(), &arn).await;
     assert_eq!(delete().await.unwrap_err().code(), "DeleteConflict");
-    world.iam.detach_policy(&account(), Entity::Role("app"), &arn).await.unwrap();
+    world.iam.permissions().detach(&account(), Entity::Role("app"), &arn).await.unwrap();
     assert_eq!(delete().await.unwrap_err().code(), "DeleteConflict");
-    world.iam.set_user_boundary(&account(), "alice", None).await.unwrap();
-    world.iam.create_policy_version(&account(), &arn, ALLOW_S3.into(), true).await.unwrap();
+    world.iam.users().set_boundary(&account(), "alice", None).await.unwrap();
+    world.iam.policies().create_version(&account(), &arn, ALLOW_S3.into(), true).await.unwrap();
     assert_eq!(delete().await.unwrap_err().code(), "DeleteConflict");
-    world.iam.delete_policy_version(&account(), &arn, "v1").await.unwrap();
+    world.iam.policies().delete_version(&account(), &arn, "v1").await.unwrap();
     delete().await.unwrap();
     assert_eq!(delete().await.unwrap_err().to_string(), format!("Policy {arn} was not found."));
 }
@@ -160,7 +166,7 @@ async fn policies_of_aws_are_listed_and_cannot_be_changed() {
     let list = |scope, max_items, marker| {
         let list = List { max_items: Some(max_items), marker, ..Default::default() };
         let iam = &world.iam;
-        async move { iam.policies(&account(), scope, false, &list).await.unwrap() }
+        async move { iam.policies().list(&account(), scope, false, &list).await.unwrap() }
     };
     assert_eq!(list(PolicyScope::Local, 100, None).await.items.len(), 1);
     let aws = list(PolicyScope::Aws, 100, None).await.items.len();
@@ -178,14 +184,14 @@ async fn policies_of_aws_are_listed_and_cannot_be_changed() {
     assert_eq!(seen.len(), aws + 1);
     assert!(seen.contains(&own) && seen.contains(&"arn:aws:iam::aws:policy/AdministratorAccess".to_owned()));
     for outcome in [
-        world.iam.delete_policy(&account(), FULL).await,
-        world.iam.set_default_policy_version(&account(), FULL, "v1").await,
-        world.iam.tag_policy(&account(), FULL, vec![]).await,
-        world.iam.create_policy_version(&account(), FULL, ALLOW_S3.into(), true).await.map(|_| ()),
+        world.iam.policies().delete(&account(), FULL).await,
+        world.iam.policies().set_default_version(&account(), FULL, "v1").await,
+        world.iam.policies().tag(&account(), FULL, vec![]).await,
+        world.iam.policies().create_version(&account(), FULL, ALLOW_S3.into(), true).await.map(|_| ()),
     ] {
         assert_eq!(outcome.unwrap_err().code(), "UnmodifiableEntity");
     }
-    assert!(world.iam.policy_version(&account(), FULL, "v1").await.unwrap().document.contains("s3:*"));
+    assert!(world.iam.policies().version(&account(), FULL, "v1").await.unwrap().document.contains("s3:*"));
 }
 
 #[tokio::test]
@@ -194,7 +200,7 @@ async fn a_boundary_limits_what_policies_grant() {
     let key = world.user("alice").await;
     world.put(Entity::User("alice"), "s3", ALLOW_S3).await.unwrap();
     let read_only = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess".to_owned();
-    world.iam.set_user_boundary(&account(), "alice", Some(read_only)).await.unwrap();
+    world.iam.users().set_boundary(&account(), "alice", Some(read_only)).await.unwrap();
     assert!(world.key_may(&key, "s3:GetObject").await);
     assert!(!world.key_may(&key, "s3:PutObject").await);
 }
@@ -204,18 +210,21 @@ async fn an_attached_policy_that_is_gone_is_not_made_again_by_whoever_makes_poli
     let world = world().await;
     let key = world.user("alice").await;
     let arn = managed(&world, "Limits", DENY_GET).await;
-    world.iam.attach_policy(&account(), Entity::User("alice"), &arn).await.unwrap();
+    world.iam.permissions().attach(&account(), Entity::User("alice"), &arn).await.unwrap();
     let record = format!("iam/p/{ACCOUNT}\0limits");
     assert!(world.meta.get(record.as_bytes()).await.unwrap().is_some());
     world.meta.commit(arqueta_store::Batch::default().delete(record.into_bytes())).await.unwrap();
     let make = || CreatePolicy { policy_name: "limits".into(), document: ALLOW_S3.into(), ..Default::default() };
     let same = CreatePolicy { policy_name: "Limits".into(), ..make() };
-    let refused = world.iam.create_policy(&account(), same.clone()).await.unwrap_err();
+    let refused = world.iam.policies().create(&account(), same.clone()).await.unwrap_err();
     assert!(matches!(refused, Error::Damaged { .. }), "{refused}");
     world.iam.refresh().await.unwrap();
-    assert!(world.iam.credential(&key.access_key_id, None).await.is_err(), "nothing is decided without it");
-    world.iam.create_policy(&account(), make()).await.unwrap();
-    world.iam.delete_policy(&account(), &arn.replace("Limits", "limits")).await.unwrap();
-    world.iam.detach_policy(&account(), Entity::User("alice"), &arn).await.unwrap();
-    world.iam.create_policy(&account(), same).await.unwrap();
+    assert!(
+        world.iam.authentication().credential(&key.access_key_id, None).await.is_err(),
+        "nothing is decided without it"
+    );
+    world.iam.policies().create(&account(), make()).await.unwrap();
+    world.iam.policies().delete(&account(), &arn.replace("Limits", "limits")).await.unwrap();
+    world.iam.permissions().detach(&account(), Entity::User("alice"), &arn).await.unwrap();
+    world.iam.policies().create(&account(), same).await.unwrap();
 }

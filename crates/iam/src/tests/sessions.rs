@@ -18,7 +18,7 @@ fn app() -> AssumeRole {
 
 impl World {
     async fn assume_as(&self, identity: &Identity, input: AssumeRole) -> Result<Issued, Error> {
-        self.iam.assume_role(StsCaller { identity, request: &request(), region: &region() }, input).await
+        self.iam.sessions().assume_role(StsCaller { identity, request: &request(), region: &region() }, input).await
     }
 
     async fn assume(&self, key: &NewAccessKey, input: AssumeRole) -> Result<Issued, Error> {
@@ -28,13 +28,14 @@ impl World {
     async fn federate(&self, key: &NewAccessKey, input: FederationToken) -> Result<Issued, Error> {
         let identity = self.identity(key).await;
         self.iam
+            .sessions()
             .federation_token(StsCaller { identity: &identity, request: &request(), region: &region() }, input)
             .await
     }
 
     async fn session(&self, credentials: &TemporaryCredentials) -> Result<Arc<Identity>, Error> {
         let token = Some(credentials.session_token.expose());
-        Ok(self.iam.credential(&credentials.access_key_id, token).await?.identity)
+        Ok(self.iam.authentication().credential(&credentials.access_key_id, token).await?.identity)
     }
 
     /// A user that may use STS, and a role that may use S3.
@@ -61,7 +62,7 @@ async fn a_session_acts_as_the_role_and_says_so() {
     assert_eq!(identity.principal.identity_arn().as_str(), ROLE);
     assert!(world.may(&identity, "s3:PutObject"));
     assert!(!world.may(&identity, "sts:AssumeRole"));
-    let caller = world.iam.caller_identity(&identity);
+    let caller = world.iam.sessions().caller_identity(&identity);
     assert_eq!((caller.arn, caller.user_id), (issued.arn, issued.id));
 }
 
@@ -70,13 +71,13 @@ async fn trust_and_identity_policies_both_have_their_say() {
     let world = world().await;
     let key = world.with_role().await;
     world.user("bob").await;
-    let bob = world.iam.create_access_key(&account(), KeyHolder::User("bob")).await.unwrap();
+    let bob = world.iam.access_keys().create(&account(), KeyHolder::User("bob")).await.unwrap();
     // The trust policy names the account, so bob's own policies decide, and he has none.
     let error = world.assume(&bob, app()).await.unwrap_err();
     assert!(error.to_string().contains("because no identity-based policy allows the sts:AssumeRole action"), "{error}");
     // Naming bob lets him in without a policy of his own, and keeps alice out.
     let named = trust(r#"{"AWS":"arn:aws:iam::111122223333:user/bob"}"#, "{}");
-    world.iam.update_assume_role_policy(&account(), "app", named).await.unwrap();
+    world.iam.roles().update_trust(&account(), "app", named).await.unwrap();
     assert!(world.assume(&bob, app()).await.is_ok());
     let error = world.assume(&key, app()).await.unwrap_err();
     assert!(error.to_string().contains("because no role trust policy allows the sts:AssumeRole action"), "{error}");
@@ -89,11 +90,7 @@ async fn conditions_of_the_trust_policy_are_kept() {
     let world = world().await;
     let key = world.with_role().await;
     let condition = r#"{"StringEquals":{"sts:ExternalId":"secret-7","sts:RoleSessionName":"s1"},"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}"#;
-    world
-        .iam
-        .update_assume_role_policy(&account(), "app", trust(r#"{"AWS":"111122223333"}"#, condition))
-        .await
-        .unwrap();
+    world.iam.roles().update_trust(&account(), "app", trust(r#"{"AWS":"111122223333"}"#, condition)).await.unwrap();
     let with = |id: Option<&str>| AssumeRole { external_id: id.map(str::to_owned), ..app() };
     assert!(world.assume(&key, with(Some("secret-7"))).await.is_ok());
     for id in [None, Some("secret-8"), Some("SECRET-7")] {
@@ -108,21 +105,22 @@ async fn conditions_of_the_trust_policy_are_kept() {
 async fn roles_of_other_accounts_need_both_sides_and_hide_whether_they_exist() {
     let world = world().await;
     world.with_role().await;
-    world.iam.create_account(&other_account()).await.unwrap();
+    world.iam.accounts().create(&other_account()).await.unwrap();
     world
         .iam
-        .create_user(&other_account(), CreateUser { user_name: "eve".into(), ..Default::default() })
+        .users()
+        .create(&other_account(), CreateUser { user_name: "eve".into(), ..Default::default() })
         .await
         .unwrap();
-    let eve = world.iam.create_access_key(&other_account(), KeyHolder::User("eve")).await.unwrap();
+    let eve = world.iam.access_keys().create(&other_account(), KeyHolder::User("eve")).await.unwrap();
     let message = async |arn: &str| {
         let input = AssumeRole { role_arn: arn.to_owned(), ..app() };
         world.assume(&eve, input).await.unwrap_err().to_string().replace(arn, "ROLE")
     };
     assert_eq!(message(ROLE).await, message("arn:aws:iam::111122223333:role/none").await);
-    world.iam.update_assume_role_policy(&account(), "app", trust(r#"{"AWS":"444455556666"}"#, "{}")).await.unwrap();
+    world.iam.roles().update_trust(&account(), "app", trust(r#"{"AWS":"444455556666"}"#, "{}")).await.unwrap();
     assert!(world.assume(&eve, app()).await.is_err());
-    world.iam.put_policy(&other_account(), Entity::User("eve"), "sts", ASSUME.to_owned()).await.unwrap();
+    world.iam.permissions().put_inline(&other_account(), Entity::User("eve"), "sts", ASSUME.to_owned()).await.unwrap();
     assert!(world.assume(&eve, app()).await.is_ok());
 }
 
@@ -154,7 +152,7 @@ async fn bad_input_is_refused() {
         let shown = format!("{input:?}");
         assert_eq!(world.assume(&key, input).await.unwrap_err().code(), code, "{shown}");
     }
-    world.iam.update_role(&account(), "app", None, Some(7200)).await.unwrap();
+    world.iam.roles().update(&account(), "app", None, Some(7200)).await.unwrap();
     assert!(world.assume(&key, AssumeRole { duration_seconds: Some(7200), ..app() }).await.is_ok());
 }
 
@@ -195,11 +193,11 @@ async fn a_session_whose_managed_session_policy_is_gone_is_void() {
     let world = world().await;
     let key = world.with_role().await;
     let input = CreatePolicy { policy_name: "p".into(), document: GET_ONLY.into(), ..Default::default() };
-    let arn = world.iam.create_policy(&account(), input).await.unwrap().arn;
+    let arn = world.iam.policies().create(&account(), input).await.unwrap().arn;
     let scope = Scope { policy: None, policy_arns: vec![arn.clone()] };
     let issued = world.assume(&key, AssumeRole { scope, ..app() }).await.unwrap();
     assert!(world.session(&issued.credentials).await.is_ok());
-    world.iam.delete_policy(&account(), &arn).await.unwrap();
+    world.iam.policies().delete(&account(), &arn).await.unwrap();
     assert!(matches!(world.session(&issued.credentials).await, Err(Error::InvalidToken)));
 }
 
@@ -215,7 +213,10 @@ async fn sessions_expire_to_the_second() {
     assert!(matches!(world.session(&issued.credentials).await, Err(Error::ExpiredToken)));
     let (other, _) = open(&world.meta, &world.clock).await;
     let token = Some(issued.credentials.session_token.expose());
-    assert!(matches!(other.credential(&issued.credentials.access_key_id, token).await, Err(Error::ExpiredToken)));
+    assert!(matches!(
+        other.authentication().credential(&issued.credentials.access_key_id, token).await,
+        Err(Error::ExpiredToken)
+    ));
 }
 
 #[tokio::test]
@@ -227,14 +228,17 @@ async fn a_token_that_does_not_belong_to_the_key_is_refused() {
     assert!(world.session(&one).await.is_ok());
     // Warm or cold, a session's key without its token is nobody's.
     for iam in [&world.iam, &open(&world.meta, &world.clock).await.0] {
-        assert!(matches!(iam.credential(&one.access_key_id, None).await, Err(Error::UnknownAccessKey)));
+        assert!(matches!(
+            iam.authentication().credential(&one.access_key_id, None).await,
+            Err(Error::UnknownAccessKey)
+        ));
     }
     for token in [Some(two.session_token.expose()), Some(""), Some("x")] {
-        let outcome = world.iam.credential(&one.access_key_id, token).await;
+        let outcome = world.iam.authentication().credential(&one.access_key_id, token).await;
         assert!(matches!(outcome, Err(Error::InvalidToken)), "{token:?}");
     }
     assert!(matches!(
-        world.iam.credential(&key.access_key_id, Some(one.session_token.expose())).await,
+        world.iam.authentication().credential(&key.access_key_id, Some(one.session_token.expose())).await,
         Err(Error::InvalidToken)
     ));
 }
@@ -244,20 +248,20 @@ async fn sessions_die_with_their_role_or_user() {
     let world = world().await;
     let key = world.with_role().await;
     let role = world.assume(&key, app()).await.unwrap().credentials;
-    let own = world.iam.session_token(&*world.identity(&key).await, None).unwrap();
+    let own = world.iam.sessions().session_token(&*world.identity(&key).await, None).unwrap();
     assert!(world.session(&role).await.is_ok() && world.session(&own).await.is_ok());
 
-    world.iam.delete_inline_policy(&account(), Entity::Role("app"), "s3").await.unwrap();
+    world.iam.permissions().delete_inline(&account(), Entity::Role("app"), "s3").await.unwrap();
     assert!(!world.may(&world.session(&role).await.unwrap(), "s3:GetObject"));
-    world.iam.delete_role(&account(), "app").await.unwrap();
+    world.iam.roles().delete(&account(), "app").await.unwrap();
     assert!(matches!(world.session(&role).await, Err(Error::InvalidToken)));
     world.role("app").await;
     assert!(matches!(world.session(&role).await, Err(Error::InvalidToken)));
 
-    world.iam.delete_access_key(&account(), KeyHolder::User("alice"), &key.access_key_id).await.unwrap();
+    world.iam.access_keys().delete(&account(), KeyHolder::User("alice"), &key.access_key_id).await.unwrap();
     assert!(world.session(&own).await.is_ok());
-    world.iam.delete_inline_policy(&account(), Entity::User("alice"), "sts").await.unwrap();
-    world.iam.delete_user(&account(), "alice").await.unwrap();
+    world.iam.permissions().delete_inline(&account(), Entity::User("alice"), "sts").await.unwrap();
+    world.iam.users().delete(&account(), "alice").await.unwrap();
     assert!(matches!(world.session(&own).await, Err(Error::InvalidToken)));
     world.user("alice").await;
     assert!(matches!(world.session(&own).await, Err(Error::InvalidToken)));
@@ -284,7 +288,7 @@ async fn older_sessions_of_a_role_can_be_revoked() {
 async fn session_tags_replace_tags_and_transitive_ones_go_on() {
     let world = world().await;
     let key = world.with_role().await;
-    world.iam.tag_role(&account(), "app", vec![Tag::new("Team", "blue"), Tag::new("kept", "k")]).await.unwrap();
+    world.iam.roles().tag(&account(), "app", vec![Tag::new("Team", "blue"), Tag::new("kept", "k")]).await.unwrap();
     world.put(Entity::Role("app"), "sts", ASSUME).await.unwrap();
     let input = AssumeRole {
         tags: vec![Tag::new("team", "red"), Tag::new("once", "x")],
@@ -308,7 +312,7 @@ async fn session_tags_replace_tags_and_transitive_ones_go_on() {
     let overriding = AssumeRole { tags: vec![Tag::new("Team", "green")], ..next.clone() };
     assert_eq!(world.assume_as(&first, overriding).await.unwrap_err().code(), "InvalidParameterValue");
     // A session that was assumed from a session lasts an hour at most.
-    world.iam.update_role(&account(), "next", None, Some(7200)).await.unwrap();
+    world.iam.roles().update(&account(), "next", None, Some(7200)).await.unwrap();
     let long = AssumeRole { duration_seconds: Some(3601), ..next };
     assert_eq!(world.assume_as(&first, long).await.unwrap_err().code(), "ValidationError");
 }
@@ -319,7 +323,7 @@ async fn tagging_a_session_needs_permission_to_tag() {
     let key = world.with_role().await;
     let assume_only = trust(r#"{"AWS":"111122223333"}"#, "{}")
         .replace(r#"["sts:AssumeRole","sts:TagSession"]"#, r#""sts:AssumeRole""#);
-    world.iam.update_assume_role_policy(&account(), "app", assume_only).await.unwrap();
+    world.iam.roles().update_trust(&account(), "app", assume_only).await.unwrap();
     assert!(world.assume(&key, app()).await.is_ok());
     let error = world.assume(&key, AssumeRole { tags: vec![Tag::new("team", "red")], ..app() }).await.unwrap_err();
     assert!(error.to_string().contains("sts:TagSession"), "{error}");
@@ -332,7 +336,7 @@ async fn session_tokens_of_users_and_root() {
     world.put(Entity::User("alice"), "s3", ALLOW_S3).await.unwrap();
     world.put(Entity::User("alice"), "iam", &ALLOW_S3.replace("s3:*", "iam:*")).await.unwrap();
     let identity = world.identity(&key).await;
-    let token = world.iam.session_token(&identity, None).unwrap();
+    let token = world.iam.sessions().session_token(&identity, None).unwrap();
     assert_eq!(token.expiration, world.clock.now().plus(Duration::from_secs(43_200)));
     let session = world.session(&token).await.unwrap();
     assert_eq!((&session.principal.arn, session.principal.kind), (&identity.principal.arn, PrincipalKind::User));
@@ -340,12 +344,12 @@ async fn session_tokens_of_users_and_root() {
     assert!(world.may(&session, "s3:GetObject"));
     // IAM needs MFA, and temporary credentials make no further ones of their own.
     assert!(world.may(&identity, "iam:GetUser") && !world.may(&session, "iam:GetUser"));
-    assert_eq!(world.iam.session_token(&session, None).unwrap_err().code(), "AccessDenied");
+    assert_eq!(world.iam.sessions().session_token(&session, None).unwrap_err().code(), "AccessDenied");
     assert!(world.assume_as(&session, app()).await.is_ok());
     for (seconds, good) in [(899, false), (900, true), (129_600, true), (129_601, false)] {
-        assert_eq!(world.iam.session_token(&identity, Some(seconds)).is_ok(), good, "{seconds}");
+        assert_eq!(world.iam.sessions().session_token(&identity, Some(seconds)).is_ok(), good, "{seconds}");
     }
-    let root = world.iam.session_token(&*world.identity(&world.root).await, Some(7200)).unwrap();
+    let root = world.iam.sessions().session_token(&*world.identity(&world.root).await, Some(7200)).unwrap();
     assert_eq!(root.expiration, world.clock.now().plus(Duration::from_secs(3600)));
     assert_eq!(world.session(&root).await.unwrap().principal.kind, PrincipalKind::Root);
 }
@@ -370,9 +374,9 @@ async fn federated_users_do_what_both_their_user_and_their_policy_allow() {
     assert!(!world.may(&bare, "s3:GetObject"));
     assert_ne!(bare.scope, session.scope);
     // The user's own permissions go, and the federated user's with them.
-    world.iam.delete_inline_policy(&account(), Entity::User("alice"), "s3").await.unwrap();
+    world.iam.permissions().delete_inline(&account(), Entity::User("alice"), "s3").await.unwrap();
     assert!(!world.may(&world.session(&issued.credentials).await.unwrap(), "s3:GetObject"));
-    world.iam.delete_inline_policy(&account(), Entity::User("alice"), "sts").await.unwrap();
+    world.iam.permissions().delete_inline(&account(), Entity::User("alice"), "sts").await.unwrap();
     assert_eq!(world.federate(&key, ann(Scope::default())).await.unwrap_err().code(), "AccessDenied");
     // Root vouches within the policy it passes.
     let of_root = world.federate(&world.root, ann(scope(GET_ONLY))).await.unwrap();

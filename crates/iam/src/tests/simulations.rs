@@ -27,7 +27,7 @@ async fn values_and_names_are_bounded() {
         long(simulation("*", "a"), |input| input.resources = vec!["r".repeat(2049)]),
         long(simulation("*", "a"), |input| input.context[0].0 = "k".repeat(257)),
     ] {
-        let outcome = world.iam.simulate(&account(), None, input).await;
+        let outcome = world.iam.simulator().simulate(&account(), None, input).await;
         assert!(matches!(outcome, Err(Error::Validation { .. })), "{outcome:?}");
     }
 }
@@ -37,7 +37,7 @@ async fn a_pattern_that_used_to_cost_its_product_is_decided() {
     let world = world().await;
     let mut input = simulation(&format!("*{}b", "a".repeat(9_900)), &"a".repeat(2048));
     input.actions = (0..1000).map(|n| format!("s3:List{n}")).collect();
-    let decided = world.iam.simulate(&account(), None, input).await.unwrap();
+    let decided = world.iam.simulator().simulate(&account(), None, input).await.unwrap();
     assert_eq!(decided.len(), 1000);
 }
 
@@ -46,6 +46,6 @@ async fn what_costs_too_much_altogether_is_refused() {
     let world = world().await;
     let mut input = simulation(&format!("*a?{}b*", "a".repeat(9_900)), &"a".repeat(2048));
     input.actions = (0..1000).map(|n| format!("s3:List{n}")).collect();
-    let outcome = world.iam.simulate(&account(), None, input).await;
+    let outcome = world.iam.simulator().simulate(&account(), None, input).await;
     assert!(matches!(outcome, Err(Error::InvalidInput { .. })), "{outcome:?}");
 }

@@ -129,7 +129,8 @@ impl Forms {
         let now = self.clock.now();
         claim.require_scope(&self.region, now)?;
         let token = fields.value("x-amz-security-token");
-        let credential = self.iam.credential(claim.access_key, token).await.map_err(|e| error::of_iam(&e))?;
+        let credential =
+            self.iam.authentication().credential(claim.access_key, token).await.map_err(|e| error::of_iam(&e))?;
         claim.verify(credential.secret.expose(), &self.keys)?;
         exchange.identify(credential.identity);
         let policy = Policy::parse(claim.policy)?;

@@ -65,7 +65,7 @@ impl Verifier {
     /// # Errors
     /// `InvalidAccessKeyId` and what else [`error::of_iam`] has.
     pub async fn credential(&self, access_key: &str, exchange: &Exchange) -> S3Result<Credential> {
-        let found = self.iam.credential(access_key, exchange.token()).await;
+        let found = self.iam.authentication().credential(access_key, exchange.token()).await;
         found.map_err(|failure| match failure {
             arqueta_iam::Error::UnknownAccessKey => error::of_iam(&failure).detail("AWSAccessKeyId", access_key),
             _ => error::of_iam(&failure),

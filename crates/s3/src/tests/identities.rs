@@ -36,16 +36,16 @@ impl Identities {
             .collect();
         let document = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
         let create = CreateUser { user_name: name.to_owned(), ..CreateUser::default() };
-        self.iam.create_user(&self.account, create).await.unwrap();
-        self.iam.put_policy(&self.account, Entity::User(name), "it", document).await.unwrap();
-        let key = self.iam.create_access_key(&self.account, KeyHolder::User(name)).await.unwrap();
+        self.iam.users().create(&self.account, create).await.unwrap();
+        self.iam.permissions().put_inline(&self.account, Entity::User(name), "it", document).await.unwrap();
+        let key = self.iam.access_keys().create(&self.account, KeyHolder::User(name)).await.unwrap();
         Signer { id: key.access_key_id, secret: key.secret.expose().to_owned(), token: None }
     }
 
     /// A session of a long-term credential.
     pub async fn session(&self, of: &Signer) -> Signer {
-        let credential = self.iam.credential(&of.id, None).await.unwrap();
-        let issued = self.iam.session_token(&credential.identity, Some(900)).unwrap();
+        let credential = self.iam.authentication().credential(&of.id, None).await.unwrap();
+        let issued = self.iam.sessions().session_token(&credential.identity, Some(900)).unwrap();
         Signer {
             id: issued.access_key_id,
             secret: issued.secret.expose().to_owned(),

@@ -18,7 +18,7 @@ pub(super) async fn none(call: &Iam<'_>, list: &'static str, paged: bool) -> Res
     };
     call.authorize(&arn, &keys)?;
     if let Some(name) = call.optional("UserName") {
-        call.service().user(call.account(), &name).await?;
+        call.service().users().get(call.account(), &name).await?;
     }
     let items = empty::<String>().collect::<Members<String>>();
     match paged {

@@ -11,8 +11,8 @@ use crate::query::shapes::{AccessKey, AccessKeyMetadata, Date, Listing, One};
 
 pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
     let user_name = authorized(call).await?;
-    let created = call.service().create_access_key(call.account(), holder(user_name.as_deref())).await?;
-    let keys = call.service().access_keys(call.account(), holder(user_name.as_deref())).await?;
+    let created = call.service().access_keys().create(call.account(), holder(user_name.as_deref())).await?;
+    let keys = call.service().access_keys().list(call.account(), holder(user_name.as_deref())).await?;
     let create_date = keys.iter().find(|key| key.access_key_id == created.access_key_id).map(|key| key.create_date);
     let create_date = create_date.unwrap_or(call.call.info.received);
     // The secret is for the answer only, never for the record.
@@ -34,7 +34,7 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
 
 pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
     let user_name = authorized(call).await?;
-    let keys = call.service().access_keys(call.account(), holder(user_name.as_deref())).await?;
+    let keys = call.service().access_keys().list(call.account(), holder(user_name.as_deref())).await?;
     let metadata = |key: arqueta_iam::AccessKey| AccessKeyMetadata {
         user_name: user_name.clone(),
         access_key_id: key.access_key_id,
@@ -58,14 +58,14 @@ pub(super) async fn update(call: &Iam<'_>) -> Result<Answer, Error> {
         }
     };
     let user_name = authorized(call).await?;
-    call.service().update_access_key(call.account(), holder(user_name.as_deref()), id, active).await?;
+    call.service().access_keys().update(call.account(), holder(user_name.as_deref()), id, active).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn delete(call: &Iam<'_>) -> Result<Answer, Error> {
     let id = call.required("AccessKeyId")?;
     let user_name = authorized(call).await?;
-    call.service().delete_access_key(call.account(), holder(user_name.as_deref()), id).await?;
+    call.service().access_keys().delete(call.account(), holder(user_name.as_deref()), id).await?;
     Ok(Answer::nothing())
 }
 
@@ -88,7 +88,7 @@ struct Use {
 
 pub(super) async fn last_used(call: &Iam<'_>) -> Result<Answer, Error> {
     let id = call.required("AccessKeyId")?;
-    let found = call.service().access_key_last_used(call.account(), id).await;
+    let found = call.service().access_keys().last_used(call.account(), id).await;
     // Authorized on its user; a key that does not exist on any, so that only those who may see
     // all of them learn that it is missing.
     let user = found.as_ref().ok().and_then(|found| found.user_name.as_deref());

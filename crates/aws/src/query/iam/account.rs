@@ -87,7 +87,7 @@ pub(super) async fn details(call: &Iam<'_>) -> Result<Answer, Error> {
     let page = call.page()?;
     let kinds = kinds(&call.list("Filter")?)?;
     call.authorize("*", &Keys::new())?;
-    let found = call.service().account_details(call.account(), &kinds, &page).await?;
+    let found = call.service().reports().details(call.account(), &kinds, &page).await?;
     let (mut users, mut groups, mut roles, mut policies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for detail in found.items {
         match detail {
@@ -183,7 +183,7 @@ struct Generated {
 
 pub(super) async fn generate_report(call: &Iam<'_>) -> Result<Answer, Error> {
     call.authorize("*", &Keys::new())?;
-    let made = call.service().generate_credential_report(call.account()).await?;
+    let made = call.service().reports().generate_credentials(call.account()).await?;
     let description = made.then_some("No report exists. Starting a new report generation task");
     Answer::of(call.operation, &Generated { state: "COMPLETE", description })
 }
@@ -198,7 +198,7 @@ struct Report {
 
 pub(super) async fn report(call: &Iam<'_>) -> Result<Answer, Error> {
     call.authorize("*", &Keys::new())?;
-    let report = call.service().credential_report(call.account()).await?;
+    let report = call.service().reports().credentials(call.account()).await?;
     let content = STANDARD.encode(report.content);
     let shown = Report { content, report_format: "text/csv", generated_time: Date(report.generated) };
     Answer::of(call.operation, &shown)

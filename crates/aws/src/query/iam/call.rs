@@ -98,7 +98,7 @@ impl<'a> Iam<'a> {
     /// ARN and tags of a user, as policies see it. One that does not exist is asked about by the
     /// name given, so that only those who may see it learn that it is missing.
     pub(super) async fn user(&self, name: &str) -> Result<(String, Keys), Error> {
-        match self.service().user(self.account(), name).await {
+        match self.service().users().get(self.account(), name).await {
             Ok(user) => Ok((user.arn.into(), tag_keys("ResourceTag", &user.tags))),
             Err(arqueta_iam::Error::NoSuchEntity { .. }) => Ok((self.arn(&format!("user/{name}")).into(), Keys::new())),
             Err(error) => Err(error.into()),
@@ -107,7 +107,7 @@ impl<'a> Iam<'a> {
 
     /// As [`Iam::user`], for a role.
     pub(super) async fn role(&self, name: &str) -> Result<(String, Keys), Error> {
-        match self.service().role(self.account(), name).await {
+        match self.service().roles().get(self.account(), name).await {
             Ok(role) => Ok((role.arn.into(), tag_keys("ResourceTag", &role.tags))),
             Err(arqueta_iam::Error::NoSuchEntity { .. }) => Ok((self.arn(&format!("role/{name}")).into(), Keys::new())),
             Err(error) => Err(error.into()),
@@ -117,7 +117,7 @@ impl<'a> Iam<'a> {
     /// As [`Iam::user`], for a group.
     pub(super) async fn group(&self, name: &str) -> Result<(String, Keys), Error> {
         let none = List { max_items: Some(1), ..List::default() };
-        match self.service().group(self.account(), name, &none).await {
+        match self.service().groups().get(self.account(), name, &none).await {
             Ok((group, _)) => Ok((group.arn.into(), Keys::new())),
             Err(arqueta_iam::Error::NoSuchEntity { .. }) => {
                 Ok((self.arn(&format!("group/{name}")).into(), Keys::new()))

@@ -53,7 +53,7 @@ async fn named<'a>(call: &Iam<'a>, policy_arn: Option<&str>) -> Result<Entity<'a
 pub(super) async fn put(call: &Iam<'_>) -> Result<Answer, Error> {
     let (policy, document) = (call.required("PolicyName")?, call.required("PolicyDocument")?);
     let entity = named(call, None).await?;
-    call.service().put_policy(call.account(), entity, policy, document.to_owned()).await?;
+    call.service().permissions().put_inline(call.account(), entity, policy, document.to_owned()).await?;
     Ok(Answer::nothing())
 }
 
@@ -77,7 +77,7 @@ impl Serialize for Inline<'_> {
 pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
     let policy_name = call.required("PolicyName")?;
     let entity = named(call, None).await?;
-    let document = call.service().inline_policy(call.account(), entity, policy_name).await?;
+    let document = call.service().permissions().inline(call.account(), entity, policy_name).await?;
     let parameter = Kind::of(call.operation).parameter();
     let entity = (parameter, call.required(parameter)?);
     Answer::of(call.operation, &Inline { entity, policy_name, document: Document(document) })
@@ -86,34 +86,34 @@ pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
     let page = call.page()?;
     let entity = named(call, None).await?;
-    let names = call.service().inline_policies(call.account(), entity, &page).await?;
+    let names = call.service().permissions().inline_names(call.account(), entity, &page).await?;
     Answer::of(call.operation, &Listing::<String>::of("PolicyNames", names))
 }
 
 pub(super) async fn delete(call: &Iam<'_>) -> Result<Answer, Error> {
     let policy = call.required("PolicyName")?;
     let entity = named(call, None).await?;
-    call.service().delete_inline_policy(call.account(), entity, policy).await?;
+    call.service().permissions().delete_inline(call.account(), entity, policy).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn attach(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = call.required("PolicyArn")?;
     let entity = named(call, Some(arn)).await?;
-    call.service().attach_policy(call.account(), entity, arn).await?;
+    call.service().permissions().attach(call.account(), entity, arn).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn detach(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = call.required("PolicyArn")?;
     let entity = named(call, Some(arn)).await?;
-    call.service().detach_policy(call.account(), entity, arn).await?;
+    call.service().permissions().detach(call.account(), entity, arn).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn attached(call: &Iam<'_>) -> Result<Answer, Error> {
     let page = call.page()?;
     let entity = named(call, None).await?;
-    let policies = call.service().attached_policies(call.account(), entity, &page).await?;
+    let policies = call.service().permissions().attached(call.account(), entity, &page).await?;
     Answer::of(call.operation, &Listing::<AttachedPolicy>::of("AttachedPolicies", policies))
 }

@@ -11,7 +11,7 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
     let path = call.optional("Path");
     let resource = format!("group{}{name}", path.as_deref().unwrap_or("/"));
     call.authorize(call.arn(&resource).as_str(), &Vec::new())?;
-    let group = call.service().create_group(call.account(), name, path).await?;
+    let group = call.service().groups().create(call.account(), name, path).await?;
     Answer::of(call.operation, &One("Group", Group::from(group)))
 }
 
@@ -27,7 +27,7 @@ struct GroupWithUsers {
 pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
     let page = call.page()?;
     let name = named(call).await?;
-    let (group, users) = call.service().group(call.account(), name, &page).await?;
+    let (group, users) = call.service().groups().get(call.account(), name, &page).await?;
     let users = users.map(|user| User { tags: None, permissions_boundary: None, ..User::from(user) });
     Answer::of(call.operation, &GroupWithUsers { group: group.into(), users: Listing::of("Users", users) })
 }
@@ -35,7 +35,7 @@ pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
     let page = call.page()?;
     call.authorize(call.arn("group/*").as_str(), &Vec::new())?;
-    let groups = call.service().groups(call.account(), &page).await?;
+    let groups = call.service().groups().list(call.account(), &page).await?;
     Answer::of(call.operation, &Listing::<Group>::of("Groups", groups))
 }
 
@@ -49,27 +49,27 @@ pub(super) async fn update(call: &Iam<'_>) -> Result<Answer, Error> {
     let path = &resource[..=resource.rfind('/').unwrap_or(0)];
     let becomes = format!("group{}{}", new_path.as_deref().unwrap_or(path), new_name.as_deref().unwrap_or(name));
     call.authorize(call.arn(&becomes).as_str(), &keys)?;
-    call.service().update_group(call.account(), name, new_name, new_path).await?;
+    call.service().groups().update(call.account(), name, new_name, new_path).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn delete(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = named(call).await?;
-    call.service().delete_group(call.account(), name).await?;
+    call.service().groups().delete(call.account(), name).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn add(call: &Iam<'_>) -> Result<Answer, Error> {
     let user = call.required("UserName")?;
     let group = named(call).await?;
-    call.service().add_user_to_group(call.account(), group, user).await?;
+    call.service().groups().add_user(call.account(), group, user).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn remove(call: &Iam<'_>) -> Result<Answer, Error> {
     let user = call.required("UserName")?;
     let group = named(call).await?;
-    call.service().remove_user_from_group(call.account(), group, user).await?;
+    call.service().groups().remove_user(call.account(), group, user).await?;
     Ok(Answer::nothing())
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn of_user(call: &Iam<'_>) -> Result<Answer, Error> {
     let user = call.required("UserName")?;
     let (arn, keys) = call.user(user).await?;
     call.authorize(&arn, &keys)?;
-    let groups = call.service().groups_of(call.account(), user, &page).await?;
+    let groups = call.service().groups().of_user(call.account(), user, &page).await?;
     Answer::of(call.operation, &Listing::<Group>::of("Groups", groups))
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
         thumbprints: call.list("ThumbprintList")?,
         tags,
     };
-    let provider = call.service().create_oidc_provider(call.account(), input).await?;
+    let provider = call.service().providers().create(call.account(), input).await?;
     Answer::of(call.operation, &Created { arn: provider.arn.into(), tags: shown(provider.tags) })
 }
 
@@ -49,7 +49,7 @@ struct Described {
 pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
     let OidcProvider { url, client_ids, thumbprints, create_date, tags, .. } =
-        call.service().oidc_provider(call.account(), arn).await?;
+        call.service().providers().get(call.account(), arn).await?;
     let described = Described {
         url,
         client_ids: client_ids.into_iter().collect(),
@@ -68,7 +68,7 @@ struct Listed {
 
 pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
     call.authorize(call.arn("oidc-provider/*").as_str(), &Keys::new())?;
-    let providers = call.service().oidc_providers(call.account()).await?;
+    let providers = call.service().providers().list(call.account()).await?;
     let providers: Members<Listed> =
         providers.into_iter().map(|provider| Listed { arn: provider.arn.into() }).collect();
     Answer::of(call.operation, &One("OpenIDConnectProviderList", providers))
@@ -76,34 +76,34 @@ pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
 
 pub(super) async fn delete(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
-    call.service().delete_oidc_provider(call.account(), arn).await?;
+    call.service().providers().delete(call.account(), arn).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn set_thumbprints(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
-    call.service().set_oidc_thumbprints(call.account(), arn, call.list("ThumbprintList")?).await?;
+    call.service().providers().set_thumbprints(call.account(), arn, call.list("ThumbprintList")?).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn add_client_id(call: &Iam<'_>) -> Result<Answer, Error> {
     let id = call.required("ClientID")?;
     let arn = named(call, Keys::new()).await?;
-    call.service().add_oidc_client_id(call.account(), arn, id).await?;
+    call.service().providers().add_client_id(call.account(), arn, id).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn remove_client_id(call: &Iam<'_>) -> Result<Answer, Error> {
     let id = call.required("ClientID")?;
     let arn = named(call, Keys::new()).await?;
-    call.service().remove_oidc_client_id(call.account(), arn, id).await?;
+    call.service().providers().remove_client_id(call.account(), arn, id).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn tag(call: &Iam<'_>) -> Result<Answer, Error> {
     let tags = call.tags()?;
     let arn = named(call, tag_keys("RequestTag", &tags)).await?;
-    call.service().tag_oidc_provider(call.account(), arn, tags).await?;
+    call.service().providers().tag(call.account(), arn, tags).await?;
     Ok(Answer::nothing())
 }
 
@@ -111,13 +111,13 @@ pub(super) async fn untag(call: &Iam<'_>) -> Result<Answer, Error> {
     let removed = call.tag_keys()?;
     let keys = removed.iter().map(|key| ("aws:TagKeys".to_owned(), key.clone())).collect();
     let arn = named(call, keys).await?;
-    call.service().untag_oidc_provider(call.account(), arn, &removed).await?;
+    call.service().providers().untag(call.account(), arn, &removed).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn tags(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
-    let provider = call.service().oidc_provider(call.account(), arn).await?;
+    let provider = call.service().providers().get(call.account(), arn).await?;
     let page = call.tag_page(provider.tags)?;
     Answer::of(call.operation, &Listing::<Tag>::of("Tags", page))
 }
@@ -130,7 +130,7 @@ fn shown(tags: Vec<arqueta_iam::Tag>) -> Option<Members<Tag>> {
 /// The provider named, once the caller is allowed to act on it.
 async fn named<'a>(call: &Iam<'a>, mut keys: Keys) -> Result<&'a str, Error> {
     let arn = call.required("OpenIDConnectProviderArn")?;
-    if let Ok(provider) = call.service().oidc_provider(call.account(), arn).await {
+    if let Ok(provider) = call.service().providers().get(call.account(), arn).await {
         keys.extend(tag_keys("ResourceTag", &provider.tags));
     }
     call.authorize(arn, &keys)?;

@@ -22,7 +22,7 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
         description: call.optional("Description"),
         tags,
     };
-    let policy = call.service().create_policy(call.account(), input).await?;
+    let policy = call.service().policies().create(call.account(), input).await?;
     // As in AWS, only GetPolicy shows the description.
     let policy = ManagedPolicy { description: None, ..ManagedPolicy::from(policy) };
     Answer::of(call.operation, &One("Policy", policy))
@@ -30,7 +30,7 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
 
 pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
-    let policy = call.service().policy(call.account(), arn).await?;
+    let policy = call.service().policies().get(call.account(), arn).await?;
     Answer::of(call.operation, &One("Policy", ManagedPolicy::from(policy)))
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
         return Err(Error::UnsupportedParameter { parameter: "PolicyUsageFilter" });
     }
     call.authorize(call.arn("policy/*").as_str(), &Keys::new())?;
-    let policies = call.service().policies(call.account(), scope, only_attached, &page).await?;
+    let policies = call.service().policies().list(call.account(), scope, only_attached, &page).await?;
     // As in AWS, a listing leaves tags and descriptions out.
     let policies =
         policies.map(|policy| ManagedPolicy { tags: None, description: None, ..ManagedPolicy::from(policy) });
@@ -56,7 +56,7 @@ pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
 
 pub(super) async fn delete(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
-    call.service().delete_policy(call.account(), arn).await?;
+    call.service().policies().delete(call.account(), arn).await?;
     Ok(Answer::nothing())
 }
 
@@ -65,21 +65,21 @@ pub(super) async fn create_version(call: &Iam<'_>) -> Result<Answer, Error> {
     let set_as_default = call.form().flag("SetAsDefault")?;
     let arn = named(call, Keys::new()).await?;
     let version =
-        call.service().create_policy_version(call.account(), arn, document.to_owned(), set_as_default).await?;
+        call.service().policies().create_version(call.account(), arn, document.to_owned(), set_as_default).await?;
     Answer::of(call.operation, &One("PolicyVersion", shown(version, false)))
 }
 
 pub(super) async fn version(call: &Iam<'_>) -> Result<Answer, Error> {
     let version = call.required("VersionId")?;
     let arn = named(call, Keys::new()).await?;
-    let version = call.service().policy_version(call.account(), arn, version).await?;
+    let version = call.service().policies().version(call.account(), arn, version).await?;
     Answer::of(call.operation, &One("PolicyVersion", shown(version, true)))
 }
 
 pub(super) async fn versions(call: &Iam<'_>) -> Result<Answer, Error> {
     let page = call.page()?;
     let arn = named(call, Keys::new()).await?;
-    let versions = call.service().policy_versions(call.account(), arn, &page).await?;
+    let versions = call.service().policies().versions(call.account(), arn, &page).await?;
     let versions = versions.map(|version| shown(version, false));
     Answer::of(call.operation, &Listing::<PolicyVersion>::of("Versions", versions))
 }
@@ -87,21 +87,21 @@ pub(super) async fn versions(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn set_default(call: &Iam<'_>) -> Result<Answer, Error> {
     let version = call.required("VersionId")?;
     let arn = named(call, Keys::new()).await?;
-    call.service().set_default_policy_version(call.account(), arn, version).await?;
+    call.service().policies().set_default_version(call.account(), arn, version).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn delete_version(call: &Iam<'_>) -> Result<Answer, Error> {
     let version = call.required("VersionId")?;
     let arn = named(call, Keys::new()).await?;
-    call.service().delete_policy_version(call.account(), arn, version).await?;
+    call.service().policies().delete_version(call.account(), arn, version).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn tag(call: &Iam<'_>) -> Result<Answer, Error> {
     let tags = call.tags()?;
     let arn = named(call, tag_keys("RequestTag", &tags)).await?;
-    call.service().tag_policy(call.account(), arn, tags).await?;
+    call.service().policies().tag(call.account(), arn, tags).await?;
     Ok(Answer::nothing())
 }
 
@@ -109,13 +109,13 @@ pub(super) async fn untag(call: &Iam<'_>) -> Result<Answer, Error> {
     let removed = call.tag_keys()?;
     let keys = removed.iter().map(|key| ("aws:TagKeys".to_owned(), key.clone())).collect();
     let arn = named(call, keys).await?;
-    call.service().untag_policy(call.account(), arn, &removed).await?;
+    call.service().policies().untag(call.account(), arn, &removed).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn tags(call: &Iam<'_>) -> Result<Answer, Error> {
     let arn = named(call, Keys::new()).await?;
-    let policy = call.service().policy(call.account(), arn).await?;
+    let policy = call.service().policies().get(call.account(), arn).await?;
     let page = call.tag_page(policy.tags)?;
     Answer::of(call.operation, &Listing::<Tag>::of("Tags", page))
 }
@@ -171,7 +171,7 @@ pub(super) async fn entities(call: &Iam<'_>) -> Result<Answer, Error> {
     }
     let wanted = |kind: &str| filter.is_none_or(|filter| filter == kind);
     let arn = named(call, Keys::new()).await?;
-    let found = call.service().entities_for_policy(call.account(), arn, usage).await?;
+    let found = call.service().policies().entities(call.account(), arn, usage).await?;
     let groups = found.groups.into_iter().filter(|_| wanted("Group"));
     let users = found.users.into_iter().filter(|_| wanted("User"));
     let roles = found.roles.into_iter().filter(|_| wanted("Role"));
@@ -203,7 +203,7 @@ fn not_one_of(value: &str, member: &str, set: &str) -> Error {
 /// The policy named, once the caller is allowed to act on it.
 async fn named<'a>(call: &Iam<'a>, mut keys: Keys) -> Result<&'a str, Error> {
     let arn = call.required("PolicyArn")?;
-    if let Ok(policy) = call.service().policy(call.account(), arn).await {
+    if let Ok(policy) = call.service().policies().get(call.account(), arn).await {
         keys.extend(tag_keys("ResourceTag", &policy.tags));
     }
     call.authorize(arn, &keys)?;

@@ -71,7 +71,7 @@ pub(super) async fn run(call: &Iam<'_>) -> Result<Answer, Error> {
     }
     // Whose policies decide: the principal named, or one in its place.
     let as_whom = principal.or(call.form().value("CallerArn"));
-    let decided = call.service().simulate(call.account(), as_whom, input).await?;
+    let decided = call.service().simulator().simulate(call.account(), as_whom, input).await?;
     let page = arqueta_iam::Page { items: decided, marker: None };
     Answer::of(call.operation, &Listing::<Evaluated>::of("EvaluationResults", page))
 }
@@ -80,7 +80,7 @@ pub(super) async fn run(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn context_keys(call: &Iam<'_>) -> Result<Answer, Error> {
     let principal = principal(call)?;
     let policies = call.list("PolicyInputList")?;
-    let keys = call.service().context_keys(call.account(), principal, policies).await?;
+    let keys = call.service().simulator().context_keys(call.account(), principal, policies).await?;
     Answer::of(call.operation, &One("ContextKeyNames", keys.into_iter().collect::<Members<String>>()))
 }
 

@@ -9,7 +9,7 @@ use crate::query::xml::Entries;
 /// Only what is true here: the quotas are those that are enforced.
 pub(super) async fn of_account(call: &Iam<'_>) -> Result<Answer, Error> {
     call.authorize("*", &Keys::new())?;
-    let summary = call.service().account_summary(call.account()).await?;
+    let summary = call.service().reports().summary(call.account()).await?;
     // What no account here has.
     let absent = [
         "AccountMFAEnabled",

@@ -17,7 +17,7 @@ pub(super) async fn create(call: &Iam<'_>) -> Result<Answer, Error> {
     let resource = format!("user{}{name}", path.as_deref().unwrap_or("/"));
     call.authorize(call.arn(&resource).as_str(), &keys)?;
     let input = CreateUser { user_name: name.to_owned(), path, permissions_boundary: boundary, tags };
-    let user = call.service().create_user(call.account(), input).await?;
+    let user = call.service().users().create(call.account(), input).await?;
     Answer::of(call.operation, &One("User", User::from(user)))
 }
 
@@ -25,7 +25,7 @@ pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
     let Some(name) = call.named_or_own_user()? else { return describe_root(call).await };
     let (arn, keys) = call.user(&name).await?;
     call.authorize(&arn, &keys)?;
-    let user = call.service().user(call.account(), &name).await?;
+    let user = call.service().users().get(call.account(), &name).await?;
     Answer::of(call.operation, &One("User", User::from(user)))
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn describe(call: &Iam<'_>) -> Result<Answer, Error> {
 async fn describe_root(call: &Iam<'_>) -> Result<Answer, Error> {
     let (account, arn) = (call.account(), call.arn("root"));
     call.authorize(arn.as_str(), &Vec::new())?;
-    let created = call.service().account_created(account).await?;
+    let created = call.service().accounts().created(account).await?;
     let root = RootUser { user_id: account.to_string(), arn: arn.into(), create_date: Date(created) };
     Answer::of(call.operation, &One("User", root))
 }
@@ -41,7 +41,7 @@ async fn describe_root(call: &Iam<'_>) -> Result<Answer, Error> {
 pub(super) async fn list(call: &Iam<'_>) -> Result<Answer, Error> {
     let page = call.page()?;
     call.authorize(call.arn("user/*").as_str(), &Vec::new())?;
-    let users = call.service().users(call.account(), &page).await?;
+    let users = call.service().users().list(call.account(), &page).await?;
     // As in AWS, a listing leaves tags and boundaries out.
     let users = users.map(|user| User { tags: None, permissions_boundary: None, ..User::from(user) });
     Answer::of(call.operation, &Listing::<User>::of("Users", users))
@@ -57,13 +57,13 @@ pub(super) async fn update(call: &Iam<'_>) -> Result<Answer, Error> {
     let path = &resource[..=resource.rfind('/').unwrap_or(0)];
     let becomes = format!("user{}{}", new_path.as_deref().unwrap_or(path), new_name.as_deref().unwrap_or(name));
     call.authorize(call.arn(&becomes).as_str(), &keys)?;
-    call.service().update_user(call.account(), name, new_name, new_path).await?;
+    call.service().users().update(call.account(), name, new_name, new_path).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn delete(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = named(call).await?;
-    call.service().delete_user(call.account(), name).await?;
+    call.service().users().delete(call.account(), name).await?;
     Ok(Answer::nothing())
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn tag(call: &Iam<'_>) -> Result<Answer, Error> {
     let (arn, mut keys) = call.user(name).await?;
     keys.extend(tag_keys("RequestTag", &tags));
     call.authorize(&arn, &keys)?;
-    call.service().tag_user(call.account(), name, tags).await?;
+    call.service().users().tag(call.account(), name, tags).await?;
     Ok(Answer::nothing())
 }
 
@@ -83,13 +83,13 @@ pub(super) async fn untag(call: &Iam<'_>) -> Result<Answer, Error> {
     let (arn, mut keys) = call.user(name).await?;
     keys.extend(removed.iter().map(|key| ("aws:TagKeys".to_owned(), key.clone())));
     call.authorize(&arn, &keys)?;
-    call.service().untag_user(call.account(), name, &removed).await?;
+    call.service().users().untag(call.account(), name, &removed).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn tags(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = named(call).await?;
-    let user = call.service().user(call.account(), name).await?;
+    let user = call.service().users().get(call.account(), name).await?;
     let page = call.tag_page(user.tags)?;
     Answer::of(call.operation, &Listing::<Tag>::of("Tags", page))
 }
@@ -99,17 +99,18 @@ pub(super) async fn bound(call: &Iam<'_>) -> Result<Answer, Error> {
     let (arn, mut keys) = call.user(name).await?;
     boundary_key(&mut keys, Some(boundary));
     call.authorize(&arn, &keys)?;
-    call.service().set_user_boundary(call.account(), name, Some(boundary.to_owned())).await?;
+    call.service().users().set_boundary(call.account(), name, Some(boundary.to_owned())).await?;
     Ok(Answer::nothing())
 }
 
 pub(super) async fn unbound(call: &Iam<'_>) -> Result<Answer, Error> {
     let name = call.required("UserName")?;
     let (arn, mut keys) = call.user(name).await?;
-    let present = call.service().user(call.account(), name).await.ok().and_then(|user| user.permissions_boundary);
+    let present =
+        call.service().users().get(call.account(), name).await.ok().and_then(|user| user.permissions_boundary);
     boundary_key(&mut keys, present.as_deref());
     call.authorize(&arn, &keys)?;
-    call.service().set_user_boundary(call.account(), name, None).await?;
+    call.service().users().set_boundary(call.account(), name, None).await?;
     Ok(Answer::nothing())
 }
 
