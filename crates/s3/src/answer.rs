@@ -110,7 +110,7 @@ fn refusal(answer: &mut Response<Body>, exchange: &Exchange, subject: &Subject) 
     }
     let told = exchange.take_refusal();
     let made = answer.extensions_mut().remove::<Refusal>();
-    let fault = || exchange.fault().map(crate::exchange::BodyFault::refusal);
+    let fault = || exchange.incoming().fault().map(crate::incoming::BodyFault::refusal);
     let mut refusal = made.or_else(fault).or(told).unwrap_or_else(|| of_document(answer, status));
     let from_request = subject.details(&refusal.code);
     let missing: Vec<_> = from_request.into_iter().filter(|(name, _)| !refusal.tells(name)).collect();

@@ -16,7 +16,8 @@ use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
 
 use crate::document::{Digests, Document, Limits};
-use crate::exchange::{BodyFault, Exchange};
+use crate::exchange::Exchange;
+use crate::incoming::BodyFault;
 
 /// The failure that ends a refused body; what happened stands in the [`Exchange`].
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +77,7 @@ impl<B> Watched<B> {
     }
 
     fn refuse(&self, fault: BodyFault) -> StdError {
-        self.exchange.blame(fault.clone());
+        self.exchange.incoming().blame(fault.clone());
         Box::new(Refused(fault))
     }
 
@@ -224,7 +225,7 @@ mod tests {
         for _ in 0..9 {
             let polled = futures::poll!(http_body_util::BodyExt::frame(&mut body));
             if let Poll::Ready(Some(Err(_))) = polled {
-                return exchange.fault().cloned();
+                return exchange.incoming().fault().cloned();
             }
             send.unbounded_send(Ok(Frame::data(Bytes::from_static(b"x")))).unwrap();
             http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();

@@ -11,7 +11,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::HeaderMap;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
-use crate::exchange::{BodyFault, Exchange};
+use crate::exchange::Exchange;
+use crate::incoming::BodyFault;
 use crate::refusal::Detail as _;
 
 /// Algorithms that S3's API names and this gateway does not compute.
@@ -109,7 +110,7 @@ pub fn of_body(headers: &HeaderMap, exchange: &Arc<Exchange>) -> S3Result<Checks
         (Some((algorithm, text)), None) => Ok(ChecksumRequest::Declared(value(algorithm, &text)?)),
         (None, Some(algorithm)) => {
             // Without a decoder behind it nothing would ever produce the trailer.
-            if !exchange.expects_trailer() {
+            if !exchange.incoming().expects_trailer() {
                 return Err(invalid("x-amz-trailer needs a body with trailing chunks."));
             }
             Ok(ChecksumRequest::Trailer(algorithm, trailer(algorithm, Arc::clone(exchange))))
@@ -132,11 +133,11 @@ fn announced(header: &str) -> S3Result<ChecksumAlgorithm> {
 /// Reads the trailer once the body is over: exactly the announced checksum, nothing else.
 fn trailer(wanted: ChecksumAlgorithm, exchange: Arc<Exchange>) -> TrailerValue {
     Box::new(move || {
-        let found = exchange.trailer().and_then(|headers| read_trailer(wanted, headers));
+        let found = exchange.incoming().trailer().and_then(|headers| read_trailer(wanted, headers));
         match found {
             Some(value) => Ok(Some(value)),
             None => {
-                exchange.blame(BodyFault::Trailer);
+                exchange.incoming().blame(BodyFault::Trailer);
                 Err(BodyError::Other("the trailer is not the announced one".into()))
             }
         }

@@ -16,7 +16,8 @@ use s3s::StdError;
 use s3s::crypto::{Checksum as _, Sha256};
 
 use crate::body::Refused;
-use crate::exchange::{BodyFault, Exchange};
+use crate::exchange::Exchange;
+use crate::incoming::BodyFault;
 use crate::payload::{Chain, Chunking};
 
 /// Longest line before a chunk, in bytes.
@@ -48,7 +49,7 @@ impl<B> Chunks<B> {
 
     fn fail(&mut self, fault: BodyFault) -> StdError {
         (self.over, self.held) = (true, None);
-        self.exchange.blame(fault.clone());
+        self.exchange.incoming().blame(fault.clone());
         Box::new(Refused(fault))
     }
 }
@@ -84,7 +85,7 @@ where
                 }
                 None => match this.decoder.finish() {
                     Ok(trailer) => {
-                        this.exchange.keep_trailer(trailer);
+                        this.exchange.incoming().keep_trailer(trailer);
                         this.over = true;
                     }
                     Err(fault) => return Poll::Ready(Some(Err(this.fail(fault)))),
@@ -280,7 +281,7 @@ mod tests {
         let chunks = Chunks::new(inner, Arc::clone(&exchange), Chunking { chain, length });
         match chunks.collect().await {
             Ok(whole) => Ok(whole.to_bytes().to_vec()),
-            Err(_) => Err(exchange.fault().unwrap().clone()),
+            Err(_) => Err(exchange.incoming().fault().unwrap().clone()),
         }
     }
 

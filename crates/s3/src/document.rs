@@ -10,7 +10,8 @@ use s3s::checksum::ChecksumHasher;
 use s3s::crypto::Checksum as _;
 use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 
-use crate::exchange::{self, BodyFault, Exchange};
+use crate::exchange::Exchange;
+use crate::incoming::{self, BodyFault};
 use crate::query;
 
 /// Largest document of any request, in bytes.
@@ -214,7 +215,8 @@ impl Document {
         if let Some(wanted) = self.trailer {
             // Announced and of no use, or not there: nothing would prove the document.
             let (name, digest) = wanted.ok_or(BodyFault::Trailer)?;
-            let value = exchange.trailer().and_then(|trailer| trailer.get(name)).ok_or(BodyFault::Trailer)?;
+            let value =
+                exchange.incoming().trailer().and_then(|trailer| trailer.get(name)).ok_or(BodyFault::Trailer)?;
             let value = BASE64_STANDARD.decode(value.as_bytes()).map_err(|_| BodyFault::Trailer)?;
             self.stated.push((digest, value));
         }
@@ -233,12 +235,12 @@ impl Document {
                 continue;
             }
             return Err(match digest {
-                Digest::Md5 => BodyFault::Md5(exchange::Digests { stated, computed }),
+                Digest::Md5 => BodyFault::Md5(incoming::Digests { stated, computed }),
                 Digest::Payload => {
                     let computed = BASE64_STANDARD.decode(&computed).map(hex::encode).unwrap_or_default();
-                    BodyFault::Sha256(exchange::Digests { stated: hex::encode(value), computed })
+                    BodyFault::Sha256(incoming::Digests { stated: hex::encode(value), computed })
                 }
-                _ => BodyFault::Checksum(name, exchange::Digests { stated, computed }),
+                _ => BodyFault::Checksum(name, incoming::Digests { stated, computed }),
             });
         }
         Ok(())

@@ -242,7 +242,7 @@ fn of_body(error: &BodyError) -> Answer {
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
         ),
         BodyError::Idle => {
-            let told = crate::exchange::BodyFault::Idle.refusal();
+            let told = crate::incoming::BodyFault::Idle.refusal();
             Answer::new("RequestTimeout", told.status, told.message)
         }
         // The transport failed; whoever sent the body will hardly read this.

@@ -46,6 +46,7 @@ mod exchange;
 mod form;
 mod gate;
 mod host;
+mod incoming;
 mod leftover;
 mod minio;
 mod ops;

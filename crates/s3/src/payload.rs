@@ -15,7 +15,8 @@ use s3s_sigv4::AmzDate;
 
 use crate::body::Refused;
 use crate::error::invalid_argument;
-use crate::exchange::{BodyFault, Digests, Exchange};
+use crate::exchange::Exchange;
+use crate::incoming::{BodyFault, Digests};
 
 const HEADER: &str = "x-amz-content-sha256";
 
@@ -242,7 +243,7 @@ where
         if let Some(hash) = this.hash.take_if(|_| is_over && !matches!(frame, Some(Err(_))))
             && let Err(fault) = compare(&this.stated, &hash.finalize())
         {
-            this.exchange.blame(fault.clone());
+            this.exchange.incoming().blame(fault.clone());
             return Poll::Ready(Some(Err(Box::new(Refused(fault)))));
         }
         Poll::Ready(frame)

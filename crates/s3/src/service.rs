@@ -27,10 +27,11 @@ use crate::chunks::Chunks;
 use crate::cors;
 use crate::document::{self, Digests, Limits};
 use crate::error;
-use crate::exchange::{BodyFault, Exchange, session_token};
+use crate::exchange::{Exchange, session_token};
 use crate::form::{self, Forms, Target};
 use crate::gate::Gate;
 use crate::host::Hosts;
+use crate::incoming::BodyFault;
 use crate::leftover::{self, Leftover};
 use crate::minio;
 use crate::ops::Operations;
@@ -343,7 +344,7 @@ impl S3Edge {
         let body = match (payload, document) {
             (Payload::Chunks(chunking), document) => {
                 parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(chunking.length));
-                exchange.expect_trailer();
+                exchange.incoming().expect_trailer();
                 let chunks = Chunks::new(watched, Arc::clone(exchange), chunking);
                 match document {
                     Some(digests) => self.document(&parts, self.watch(chunks, exchange), digests),

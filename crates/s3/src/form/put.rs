@@ -19,7 +19,8 @@ use super::reader::Fields;
 use crate::body::Refused;
 use crate::document;
 use crate::error::invalid_argument;
-use crate::exchange::{BodyFault, Exchange};
+use crate::exchange::Exchange;
+use crate::incoming::BodyFault;
 use crate::ops;
 use crate::wide;
 
@@ -148,7 +149,7 @@ struct Measured<S> {
 impl<S> Measured<S> {
     fn refuse(&mut self, fault: BodyFault) -> StdError {
         self.file = None;
-        self.exchange.blame(fault.clone());
+        self.exchange.incoming().blame(fault.clone());
         Box::new(Refused(fault))
     }
 }
@@ -252,7 +253,7 @@ mod tests {
             let file = futures::stream::iter(pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))));
             let measured = Measured { file: Some(file), range, size: 0, exchange: Arc::clone(&exchange) };
             let ended: Vec<_> = measured.collect().await;
-            (ended.last().is_none_or(Result::is_ok), exchange.fault().cloned())
+            (ended.last().is_none_or(Result::is_ok), exchange.incoming().fault().cloned())
         };
         let range = |least, most| Some(SizeRange { least, most });
         assert_eq!(sent(&["ab", "c"], None).await, (true, None));

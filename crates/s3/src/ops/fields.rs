@@ -17,7 +17,7 @@ use s3s::{BodySizeLimitExceeded, S3Result, StdError, s3_error};
 use crate::body::Refused;
 use crate::condition::parse_tagging;
 use crate::error::{Answer, invalid_argument, of_engine};
-use crate::exchange::BodyFault;
+use crate::incoming::BodyFault;
 use crate::query;
 use crate::refusal::Detail as _;
 use crate::time_text::from_dto;
