@@ -1,7 +1,7 @@
 //! The event schema of AWS CloudTrail, version 1.11 (CloudTrail User Guide, "CloudTrail record
 //! contents for management, data, and network activity events").
 
-use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, Region, RequestId, RequestInfo, Timestamp};
+use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, Region, RequestInfo, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -216,13 +216,8 @@ impl EventBuilder {
             session: None,
         };
         let request = RequestInfo {
-            id: RequestId::random(),
-            source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            user_agent: INTERNAL.into(),
-            secure_transport: true,
-            tls: None,
-            received: at,
             via_service: Some(INTERNAL.into()),
+            ..RequestInfo::internal(std::net::Ipv4Addr::LOCALHOST.into(), INTERNAL, at)
         };
         let Self { mut event } = Self::new(source, name, region, &principal, &request);
         event.event_type = "AwsServiceEvent".to_owned();

@@ -14,18 +14,10 @@
 //!
 //! ```
 //! use arqueta_audit::EventBuilder;
-//! use arqueta_model::{Principal, RequestId, RequestInfo, Timestamp};
+//! use arqueta_model::{Principal, RequestInfo, Timestamp};
 //!
 //! let caller = Principal::root(&"111122223333".parse()?, "AKIAEXAMPLE");
-//! let request = RequestInfo {
-//!     id: RequestId::random(),
-//!     source_ip: "192.0.2.7".parse()?,
-//!     user_agent: "an example".into(),
-//!     secure_transport: true,
-//!     tls: None,
-//!     received: Timestamp::from_millis(0),
-//!     via_service: None,
-//! };
+//! let request = RequestInfo::new("192.0.2.7".parse()?, "an example", Timestamp::from_millis(0));
 //! let region = "us-east-1".parse()?;
 //! let event = EventBuilder::new("kms.amazonaws.com", "CreateKey", &region, &caller, &request).writes().build();
 //! assert_eq!((event.event_name.as_str(), event.read_only), ("CreateKey", false));

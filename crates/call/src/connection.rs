@@ -1,9 +1,8 @@
 //! Where a request came from, told in one place for every protocol.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use arqueta_model::{Clock, RequestId, RequestInfo, TlsDetails};
+use arqueta_model::{Clock, RequestInfo, TlsDetails};
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, Uri};
 
@@ -32,16 +31,9 @@ impl Connection {
             cipher_suite: self.cipher_suite.into(),
             host: host(headers, uri).into(),
         });
-        RequestInfo {
-            id: RequestId::random(),
-            // A client that came over IPv4 is one, whatever the listener is.
-            source_ip: self.peer.to_canonical(),
-            user_agent: Arc::from(agent),
-            secure_transport: self.tls.is_some(),
-            tls,
-            received: clock.now(),
-            via_service: None,
-        }
+        // A client that came over IPv4 is one, whatever the listener is.
+        let request = RequestInfo::new(self.peer.to_canonical(), &agent, clock.now());
+        RequestInfo { secure_transport: self.tls.is_some(), tls, ..request }
     }
 }
 

@@ -11,7 +11,7 @@ use arqueta_iam::Iam;
 use arqueta_keys::api::CreateKeyRequest;
 use arqueta_keys::{Authenticated, Embedded};
 use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
-use arqueta_model::{Clock, Principal, RequestId, RequestInfo};
+use arqueta_model::{Clock, Principal, RequestInfo};
 use arqueta_notify::Courier;
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
@@ -450,14 +450,6 @@ async fn open_iam(
 
 /// Who creates the keys that the configuration asks for: the account's root, from this machine.
 fn operator(config: &Config, clock: &dyn Clock) -> Caller {
-    let request = RequestInfo {
-        id: RequestId::random(),
-        source_ip: config.listen.ip(),
-        user_agent: "arqueta serve".into(),
-        secure_transport: true,
-        tls: None,
-        received: clock.now(),
-        via_service: None,
-    };
+    let request = RequestInfo::internal(config.listen.ip(), "arqueta serve", clock.now());
     Caller::new(Arc::new(Identity::bare(Principal::root(&config.account_id, ""))), Arc::new(request))
 }

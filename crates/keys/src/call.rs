@@ -1,6 +1,5 @@
 //! One call by a user, and its event in the record.
 
-use arqueta_audit::EventBuilder;
 use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use arqueta_model::{AccountId, EncryptionContext, KeyArn};
@@ -78,13 +77,8 @@ fn pairs(context: &EncryptionContext) -> Value {
 /// be recorded is not answered: a plaintext inside `outcome` is dropped, and wiped, here.
 pub(crate) async fn finish<T>(service: &Embedded, call: Call<'_>, outcome: Result<T, Error>) -> Result<T, Error> {
     let Caller { identity, request, .. } = call.caller;
-    let row = call.operation.row();
-    let mut event =
-        EventBuilder::new(row.service.event_source(), row.event, &service.state.region, &identity.principal, request)
-            .parameters(call.parameters);
-    if row.writes() {
-        event = event.writes();
-    }
+    let (row, recorder) = (call.operation.row(), &service.state.recorder);
+    let mut event = recorder.event(row, &identity.principal, request).parameters(call.parameters);
     for key in &call.keys {
         event = event.resource("AWS::KMS::Key", key.as_str(), key.account());
     }
@@ -110,9 +104,7 @@ pub(crate) async fn finish<T>(service: &Embedded, call: Call<'_>, outcome: Resul
         Ok(_) => call.keys.iter().filter_map(|key| key.account().parse().ok()).collect(),
         Err(_) => Vec::new(),
     };
-    for copy in event.for_accounts(&owners) {
-        service.state.audit.append(copy).await?;
-    }
+    recorder.record(event.for_accounts(&owners)).await?;
     if let Some(used) = used
         && service.state.usage.note(&call.keys, &used, service.state.clock.now())
     {

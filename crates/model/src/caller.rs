@@ -137,3 +137,26 @@ pub struct RequestInfo {
     /// (`kms:ViaService`).
     pub via_service: Option<Arc<str>>,
 }
+
+impl RequestInfo {
+    /// A fresh request from `source_ip` that arrived at `received`, of which nothing else is known: not
+    /// secured, and nobody's errand.
+    #[must_use]
+    pub fn new(source_ip: IpAddr, user_agent: &str, received: Timestamp) -> Self {
+        Self {
+            id: RequestId::random(),
+            source_ip,
+            user_agent: user_agent.into(),
+            secure_transport: false,
+            tls: None,
+            received,
+            via_service: None,
+        }
+    }
+
+    /// What a part of this gateway asks of another: nobody can listen.
+    #[must_use]
+    pub fn internal(source_ip: IpAddr, user_agent: &str, received: Timestamp) -> Self {
+        Self { secure_transport: true, ..Self::new(source_ip, user_agent, received) }
+    }
+}

@@ -3,7 +3,7 @@
 mod contract;
 mod doubles;
 
-use arqueta_model::{AccountId, Principal, RequestId, RequestInfo, Timestamp};
+use arqueta_model::{AccountId, Principal, RequestInfo, Timestamp};
 
 use crate::{Event, EventBuilder};
 
@@ -18,14 +18,7 @@ pub use doubles::{Counting, Faulty, Memory, TestSealer};
 pub fn event(name: &str) -> Event {
     let account: AccountId = "111122223333".parse().expect("twelve digits");
     let region = "us-east-1".parse().expect("a region name");
-    let request = RequestInfo {
-        id: RequestId::random(),
-        source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
-        user_agent: "test".into(),
-        secure_transport: false,
-        tls: None,
-        received: Timestamp::from_millis(1_767_225_600_000),
-        via_service: None,
-    };
+    let request =
+        RequestInfo::new(std::net::Ipv4Addr::LOCALHOST.into(), "test", Timestamp::from_millis(1_767_225_600_000));
     EventBuilder::new("kms.amazonaws.com", name, &region, &Principal::root(&account, "AKIATEST"), &request).build()
 }

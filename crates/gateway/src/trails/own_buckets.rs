@@ -8,9 +8,7 @@ use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Engine, EnvelopeError, Error as EngineError};
 use arqueta_iam::{ConditionKeys, Policy, PolicyKind, PolicyRequest};
 use arqueta_kms::{Caller, Error as KmsError, GenerateDataKey, Identity, KeyRef, KeySpec, KeyState, Kms};
-use arqueta_model::{
-    Arn, BUCKET_CONTEXT_KEY, Clock, EncryptionContext, Principal, PrincipalKind, Region, RequestId, RequestInfo,
-};
+use arqueta_model::{Arn, BUCKET_CONTEXT_KEY, Clock, EncryptionContext, Principal, PrincipalKind, Region, RequestInfo};
 use arqueta_trail::{Deliver, DeliveryError, Destination, Object};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -94,15 +92,7 @@ impl OwnBuckets {
             access_key_id: String::new(),
             session: None,
         };
-        let request = RequestInfo {
-            id: RequestId::random(),
-            source_ip: Ipv4Addr::LOCALHOST.into(),
-            user_agent: SERVICE.into(),
-            secure_transport: true,
-            tls: None,
-            received: self.clock.now(),
-            via_service: None,
-        };
+        let request = RequestInfo::internal(Ipv4Addr::LOCALHOST.into(), SERVICE, self.clock.now());
         Caller::new(Arc::new(Identity::bare(principal)), Arc::new(request))
     }
 

@@ -1,8 +1,9 @@
 //! Events of the service itself.
 
 use arqueta_audit::EventBuilder;
+use arqueta_call::Service;
 use arqueta_kms::Error;
-use arqueta_model::{Arn, Principal, PrincipalKind, RequestId, RequestInfo, Timestamp};
+use arqueta_model::Timestamp;
 use serde_json::json;
 
 use crate::Embedded;
@@ -10,31 +11,11 @@ use crate::key::Key;
 
 /// An event of the service itself.
 pub(crate) async fn record_own(service: &Embedded, key: &Key, name: &str, now: Timestamp) -> Result<(), Error> {
-    let principal = Principal {
-        account: key.record.account.clone(),
-        arn: Arn::new("iam", "", key.record.account.as_str(), "root"),
-        id: String::new(),
-        kind: PrincipalKind::Service,
-        access_key_id: String::new(),
-        session: None,
-    };
-    let request = RequestInfo {
-        id: RequestId::random(),
-        source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
-        user_agent: "AWS Internal".into(),
-        secure_transport: true,
-        tls: None,
-        received: now,
-        via_service: Some("AWS Internal".into()),
-    };
-    let builder = EventBuilder::new("kms.amazonaws.com", name, &service.state.region, &principal, &request);
-    let mut event = builder.writes().resource("AWS::KMS::Key", key.arn.as_str(), key.arn.account()).build();
-    event.event_type = "AwsServiceEvent".to_owned();
-    event.service_event_details = Some(json!({ "keyId": key.record.id }));
-    event.source_ip_address = "AWS Internal".to_owned();
-    event.user_identity.arn = None;
-    event.user_identity.kind = "AWSService".to_owned();
-    Ok(service.state.audit.append(event).await?)
+    let (source, account) = (Service::Kms.event_source(), &key.record.account);
+    let details = json!({ "keyId": key.record.id });
+    let event = EventBuilder::of_service(source, name, &service.state.region, account, now, details);
+    let event = event.writes().resource("AWS::KMS::Key", key.arn.as_str(), key.arn.account());
+    Ok(service.state.recorder.record([event.build()]).await?)
 }
 
 /// The event of imported material that expired.

@@ -1,8 +1,8 @@
 //! What other Regions say, heard.
 
-use arqueta_call::{Kms, Service};
+use arqueta_call::Kms;
 use arqueta_kms::{Error, KeyManager};
-use arqueta_model::{AccountId, Region, RequestId, RequestInfo};
+use arqueta_model::{AccountId, Region, RequestInfo};
 use serde_json::{Map, json};
 
 use super::Neighbour;
@@ -117,15 +117,7 @@ fn replica_of(service: &Embedded, shared: Shared, creation: &Creation, policy: S
 /// `CreateKey` in the replica's Region, by who replicated the key
 /// (KMS Developer Guide, "CloudTrail log entries": ReplicateKey).
 async fn record_creation(service: &Embedded, record: &KeyRecord, creation: &Creation) -> Result<(), Error> {
-    let request = RequestInfo {
-        id: RequestId::random(),
-        source_ip: creation.source_ip,
-        user_agent: creation.user_agent.as_str().into(),
-        secure_transport: true,
-        received: service.state.clock.now(),
-        via_service: None,
-        tls: None,
-    };
+    let request = RequestInfo::internal(creation.source_ip, &creation.user_agent, service.state.clock.now());
     let parameters: Map<_, _> = [
         ("description", json!(creation.description)),
         ("keyUsage", json!(record.usage)),
@@ -138,15 +130,10 @@ async fn record_creation(service: &Embedded, record: &KeyRecord, creation: &Crea
     .into_iter()
     .collect();
     let arn = record.arn(&service.state.region);
-    let event = arqueta_audit::EventBuilder::new(
-        Service::Kms.event_source(),
-        Kms::CreateKey.row().event,
-        &service.state.region,
-        &creation.principal,
-        &request,
-    );
-    let event = event.writes().parameters(parameters).resource("AWS::KMS::Key", arn.as_str(), arn.account());
-    Ok(service.state.audit.append(event.build()).await?)
+    let recorder = &service.state.recorder;
+    let event = recorder.event(Kms::CreateKey.row(), &creation.principal, &request).parameters(parameters);
+    let event = event.resource("AWS::KMS::Key", arn.as_str(), arn.account());
+    Ok(recorder.record([event.build()]).await?)
 }
 
 /// Takes over what is newer than what is known here.

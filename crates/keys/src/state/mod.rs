@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use arqueta_audit::AuditSink;
+use arqueta_call::Recorder;
 use arqueta_kms::{Clusters, Error, RootSecret};
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Batch, MetaStore};
@@ -34,7 +35,7 @@ use uses::Usage;
 
 pub(crate) struct State {
     pub meta: Arc<dyn MetaStore>,
-    pub audit: Arc<dyn AuditSink>,
+    pub recorder: Recorder,
     pub clock: Arc<dyn Clock>,
     pub account: AccountId,
     pub region: Region,
@@ -82,7 +83,7 @@ impl State {
         let (meta, audit, clock) = parts;
         Self {
             meta,
-            audit,
+            recorder: Recorder::new(audit, config.region.clone()),
             clock,
             account: config.account,
             region: config.region,

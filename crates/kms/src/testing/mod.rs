@@ -9,7 +9,7 @@ mod wrappers;
 
 use std::sync::Arc;
 
-use arqueta_model::{AccountId, Arn, EncryptionContext, Principal, PrincipalKind, RequestId, RequestInfo, Timestamp};
+use arqueta_model::{AccountId, Arn, EncryptionContext, Principal, PrincipalKind, RequestInfo, Timestamp};
 use arqueta_policy::{Identity, Policy, PolicyKind};
 
 use crate::{Caller, RootKey, RootKeyError, RootSecret};
@@ -82,15 +82,8 @@ pub fn power_user(account: &str, name: &str) -> Caller {
 fn caller(principal: Principal, policies: &[&str]) -> Caller {
     let policies = policies.iter().map(|text| Arc::new(Policy::parse(text, PolicyKind::Identity).expect("a policy")));
     let identity = Identity { policies: policies.collect(), ..Identity::bare(principal) };
-    let request = RequestInfo {
-        id: RequestId::random(),
-        source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
-        user_agent: "test".into(),
-        secure_transport: false,
-        tls: None,
-        received: Timestamp::from_millis(1_767_225_600_000),
-        via_service: None,
-    };
+    let request =
+        RequestInfo::new(std::net::Ipv4Addr::LOCALHOST.into(), "test", Timestamp::from_millis(1_767_225_600_000));
     Caller::new(Arc::new(identity), Arc::new(request))
 }
 

@@ -74,18 +74,11 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::*;
     use arqueta_audit::EventBuilder;
-    use arqueta_model::{Principal, RequestId, RequestInfo, Timestamp};
+    use arqueta_model::{Principal, RequestInfo, Timestamp};
 
     fn event() -> Event {
-        let request = RequestInfo {
-            id: RequestId::random(),
-            source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            user_agent: "test".into(),
-            secure_transport: false,
-            tls: None,
-            received: Timestamp::from_millis(1_767_225_600_000),
-            via_service: None,
-        };
+        let request =
+            RequestInfo::new(std::net::Ipv4Addr::LOCALHOST.into(), "test", Timestamp::from_millis(1_767_225_600_000));
         let principal = Principal::root(&"111122223333".parse().unwrap(), "AKIA1");
         EventBuilder::new("kms.amazonaws.com", "Decrypt", &"us-east-1".parse().unwrap(), &principal, &request)
             .resource("AWS::KMS::Key", "arn:aws:kms:us-east-1:111122223333:key/1", "111122223333")
