@@ -1,35 +1,31 @@
 //! Configuration to a working gateway: every part is opened here, in order, and nowhere else.
 
+mod edges;
+mod identities;
+mod key_service;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_audit::{AuditSink, History, JsonLines, Outbox, Told};
-use arqueta_aws::{AwsEdge, Services};
+use arqueta_audit::{AuditSink, JsonLines, Outbox};
 use arqueta_engine::{BucketKeyTable, Engine, SweepSchedule, name_of};
 use arqueta_envelope::{BucketKeyConfig, Envelope};
-use arqueta_iam::Iam;
-use arqueta_keys::api::CreateKeyRequest;
-use arqueta_keys::{Authenticated, Embedded};
-use arqueta_kms::{Adopted, Caller, Identity, KeyHolder, Metered};
-use arqueta_model::{Clock, Principal, RequestInfo};
+use arqueta_keys::Embedded;
+use arqueta_kms::Metered;
+use arqueta_model::Clock;
 use arqueta_notify::Courier;
-use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
 use arqueta_work::{Lifecycle, Progress};
 
 use crate::Error;
-use crate::accounts;
 use crate::anchor;
 use crate::backends::Backends;
 use crate::banner::NewRoot;
-use crate::clusters;
-use crate::config::{Config, Only};
+use crate::config::Config;
 use crate::control::Desk;
-use crate::credentials::{self, KeyServiceSealer};
 use crate::dependents::DependentsDesk;
 use crate::foundations::Foundations;
-use crate::issuers::HttpsIssuers;
 use crate::lifecycle;
 use crate::listen::seats::Seats;
 use crate::live::{self, Live};
@@ -38,11 +34,12 @@ use crate::metrics::{Metrics, Observed};
 use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
-use crate::regions::{self, RegionEdge};
-use crate::root;
+use crate::regions::RegionEdge;
 use crate::route::Router;
 use crate::strays::Strays;
 use crate::trails;
+
+pub use identities::identities;
 
 /// A gateway with all its parts.
 pub struct Gateway {
@@ -87,12 +84,13 @@ impl Gateway {
         let backends = Backends::new(&config.kms, &clock)?;
         let damages = Arc::new(Damages::named_by(name_of));
         let stored = meta.clone();
-        let (kms, meta) = Self::open_kms(config, &backends, (meta, outbox.as_ref()), &damages, &audit, &clock).await?;
+        let (kms, meta) =
+            key_service::open(config, &backends, (meta, outbox.as_ref()), &damages, &audit, &clock).await?;
         let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
         let record = seal(config, (record, outbox), &kms, &meta, &clock).await?;
         // Before keys that the configuration asks for: an account that has keys is not made.
-        let (iam, created) = open_iam(config, &meta, &clock, &kms).await?;
-        ensure_keys(config, &kms, &*clock).await?;
+        let (iam, created) = identities::open(config, &meta, &clock, &kms).await?;
+        key_service::ensure_keys(config, &kms, &*clock).await?;
         kms.join_identities(iam.principals()).await.map_err(Error::open("key service"))?;
 
         let metered = Arc::new(Metered::new(kms.clone()));
@@ -124,9 +122,9 @@ impl Gateway {
 
         let courier = notifications::open(config, &meta, (&engine, &clock), &notified)?;
         let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
-        let s3 = s3(config, (&engine, &iam), (&audit, &trails), &clock);
+        let s3 = edges::s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
-        let aws = aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
+        let aws = edges::aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
         let live = Live::of(config, metrics.lost_lines())?;
         let router = Router {
@@ -161,40 +159,6 @@ impl Gateway {
             clock,
             orphans,
         })
-    }
-
-    /// The key service, and the metadata that its root key makes authentic, whose commits carry the
-    /// events that tell them where there is an outbox for those.
-    async fn open_kms(
-        config: &Config,
-        backends: &Backends,
-        (meta, outbox): (Arc<dyn MetaStore>, Option<&Arc<Outbox>>),
-        damages: &Arc<Damages>,
-        audit: &Arc<dyn AuditSink>,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<(Embedded, Arc<dyn MetaStore>), Error> {
-        let failed = || Error::open("key service");
-        let clusters = clusters::open(&config.kms, clock).await?;
-        let protector = root::protector(config, &clusters, &backends.holders)?;
-        let authenticated = arqueta_keys::authenticate(meta, &*protector, damages.clone()).await;
-        let Authenticated { meta, root } = authenticated.map_err(failed())?;
-        let meta: Arc<dyn MetaStore> = match outbox {
-            Some(outbox) => Arc::new(Told::new(meta, outbox.clone())),
-            None => meta,
-        };
-        let mut holders = backends.holders.clone();
-        holders.extend(clusters.iter().map(|(id, cluster)| (id.clone(), cluster.clone() as Arc<dyn KeyHolder>)));
-        let settings = arqueta_keys::Config {
-            clusters,
-            quotas: config.quotas()?,
-            holders,
-            home: config.kms.home().map(str::to_owned),
-            ..arqueta_keys::Config::new(config.account_id.clone(), config.region.clone(), root)
-        };
-        let kms = Embedded::open(meta.clone(), audit.clone(), clock.clone(), settings).await;
-        let kms = kms.map_err(failed())?;
-        kms.join_regions(regions::open(config)?);
-        Ok((kms, meta))
     }
 
     /// Work that no request waits for, until `stop` resolves.
@@ -318,18 +282,6 @@ fn engine_settings(config: &Config) -> arqueta_engine::Config {
     }
 }
 
-fn edge(config: &Config) -> EdgeConfig {
-    EdgeConfig {
-        domains: config.domains.clone(),
-        body_idle: Duration::from_secs(config.limits.body_idle_seconds),
-        block_public_access: config.objects.block_public_access,
-        signature_v2: config.objects.signature_v2,
-        any_region: config.objects.any_region,
-        lifecycle_day: config.lifecycle.day(),
-        ..EdgeConfig::new(config.region.clone())
-    }
-}
-
 /// What trails stand on.
 fn standing(
     (meta, audit): (&Arc<dyn MetaStore>, &Arc<dyn AuditSink>),
@@ -343,41 +295,6 @@ fn standing(
         kms: kms.clone(),
         clock: clock.clone(),
     }
-}
-
-/// The edge of S3, where S3 is served.
-fn s3(
-    config: &Config,
-    (engine, iam): (&Arc<Engine>, &Arc<Iam>),
-    (audit, trails): (&Arc<dyn AuditSink>, &Trails),
-    clock: &Arc<dyn Clock>,
-) -> Option<Arc<S3Edge>> {
-    if config.only == Some(Only::Kms) {
-        return None;
-    }
-    let selected = Arc::new(trails::Selected(trails.selection().clone()));
-    let recorder = Recorder::new(audit.clone(), selected, config.region.clone());
-    Some(Arc::new(S3Edge::new(engine.clone(), iam.clone(), clock.clone(), recorder, &edge(config))))
-}
-
-/// The edge of the other protocols.
-fn aws(
-    config: &Config,
-    (kms, iam): (&Embedded, Arc<Iam>),
-    (audit, history): (&Arc<dyn AuditSink>, Option<Arc<History>>),
-    trails: &Arc<Trails>,
-    clock: &Arc<dyn Clock>,
-) -> Arc<AwsEdge> {
-    Arc::new(AwsEdge::new(Services {
-        kms: kms.clone(),
-        iam,
-        recorder: arqueta_call::Recorder::new(audit.clone(), config.region.clone()),
-        trails: trails.clone(),
-        history,
-        clock: clock.clone(),
-        region: config.region.clone(),
-        account: config.account_id.clone(),
-    }))
 }
 
 /// The space under the data folder.
@@ -401,55 +318,4 @@ async fn watch_room(room: Arc<Headroom>, clock: Arc<dyn Clock>) {
             tracing::warn!(%error, "the space under the data folder cannot be told");
         }
     }
-}
-
-/// The keys that the configuration asks for.
-async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Result<(), Error> {
-    let operator = operator(config, clock);
-    for id in &config.kms.ensure_keys {
-        let made = kms.provision_key(&operator, id, CreateKeyRequest::default()).await;
-        made.map_err(Error::open("key service"))?;
-    }
-    for key in &config.kms.keys {
-        let at = Adopted { holder: &key.backend, name: &key.remote };
-        let made = kms.provision_held_key(&operator, &key.id, at, CreateKeyRequest::default()).await;
-        made.map_err(Error::open("key service"))?;
-    }
-    Ok(())
-}
-
-/// The identities of a data folder on which no gateway runs. Creates nothing.
-///
-/// # Errors
-/// [`Error::Open`] names the part.
-pub async fn identities(config: &Config, foundations: &Foundations) -> Result<Iam, Error> {
-    let Foundations { meta, audit, clock, .. } = foundations;
-    let backends = Backends::new(&config.kms, clock)?;
-    let damages = Arc::new(Damages::named_by(name_of));
-    let (kms, meta) = Gateway::open_kms(config, &backends, (meta.clone(), None), &damages, audit, clock).await?;
-    let sealer = Arc::new(KeyServiceSealer(kms));
-    Iam::attach(meta, clock.clone(), sealer).await.map_err(Error::open("identities"))
-}
-
-/// Identities, and the root keys of accounts that are new.
-async fn open_iam(
-    config: &Config,
-    meta: &Arc<dyn MetaStore>,
-    clock: &Arc<dyn Clock>,
-    kms: &Embedded,
-) -> Result<(Arc<Iam>, Vec<NewRoot>), Error> {
-    let failed = || Error::open("identities");
-    let settings = arqueta_iam::Config { account: config.account_id.clone(), root: credentials::from_environment()? };
-    let sealer = Arc::new(KeyServiceSealer(kms.clone()));
-    let is_configured = settings.root.is_some();
-    let iam = Iam::connect(meta.clone(), clock.clone(), sealer, settings).await.map_err(failed())?;
-    let iam = iam.with_issuers(Arc::new(HttpsIssuers::new(clock.clone())?));
-    let created = accounts::establish(config, &iam, &**meta, is_configured).await?;
-    Ok((Arc::new(iam), created))
-}
-
-/// Who creates the keys that the configuration asks for: the account's root, from this machine.
-fn operator(config: &Config, clock: &dyn Clock) -> Caller {
-    let request = RequestInfo::internal(config.listen.ip(), "arqueta serve", clock.now());
-    Caller::new(Arc::new(Identity::bare(Principal::root(&config.account_id, ""))), Arc::new(request))
 }

@@ -1,6 +1,8 @@
 //! Managed policies (IAM API Reference: CreatePolicy, GetPolicy, ListPolicies, DeletePolicy,
 //! ListEntitiesForPolicy).
 
+mod usage;
+
 use std::collections::BTreeMap;
 
 use arqueta_model::{AccountId, Timestamp};
@@ -13,6 +15,7 @@ use crate::names::{self, Tag};
 use crate::page::{List, Page};
 use crate::record::{GroupRecord, PolicyRecord, RoleRecord, UserRecord, VersionRecord};
 use crate::state::State;
+use usage::Usage;
 
 const NAME: usize = 128;
 /// Characters of a managed policy.
@@ -90,13 +93,6 @@ pub enum PolicyUsage {
     Permissions,
     /// Bounding it.
     Boundary,
-}
-
-/// How often each policy is attached and bounds.
-#[derive(Default)]
-struct Usage {
-    attached: BTreeMap<String, usize>,
-    bounding: BTreeMap<String, usize>,
 }
 
 /// Managed policies and their versions.
@@ -318,35 +314,12 @@ impl Policies<'_> {
         tracing::error!(arn, "this policy is attached and its record is gone: it is not made before it is detached");
         Err(Error::Damaged { what: format!("policy {arn}") })
     }
-
-    async fn usage(self, account: &AccountId) -> Result<Usage, Error> {
-        let users: Vec<UserRecord> = self.state.directory.all(account).await?;
-        let groups: Vec<GroupRecord> = self.state.directory.all(account).await?;
-        let roles: Vec<RoleRecord> = self.state.directory.all(account).await?;
-        let mut usage = Usage::default();
-        let grants = users.iter().map(|user| &user.grants).chain(groups.iter().map(|group| &group.grants));
-        for arn in grants.chain(roles.iter().map(|role| &role.grants)).flat_map(|grants| &grants.attached) {
-            *usage.attached.entry(arn.clone()).or_default() += 1;
-        }
-        let boundaries = users.iter().map(|user| &user.boundary).chain(roles.iter().map(|role| &role.boundary));
-        for arn in boundaries.flatten() {
-            *usage.bounding.entry(arn.clone()).or_default() += 1;
-        }
-        Ok(usage)
-    }
 }
 
 /// A managed policy, found.
 pub(crate) enum Managed {
     Aws(&'static AwsPolicy),
     Own(PolicyRecord),
-}
-
-impl Usage {
-    fn of(&self, arn: &str) -> (usize, usize) {
-        let count = |of: &BTreeMap<String, usize>| of.get(arn).copied().unwrap_or_default();
-        (count(&self.attached), count(&self.bounding))
-    }
 }
 
 impl ManagedPolicy {

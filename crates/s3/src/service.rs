@@ -1,5 +1,10 @@
 //! The edge itself: a request in, an answer out, never an error.
 
+mod closing;
+mod config;
+mod cross_origin;
+mod intake;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,35 +12,29 @@ use arqueta_call::signature::SigningKeys;
 use arqueta_call::{Connection, S3};
 use arqueta_engine::lifecycle::Calendar;
 use arqueta_engine::notifications::witnessed;
-use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
-use arqueta_model::{BucketName, Clock, PrincipalKind, Region, Served};
+use arqueta_model::{Clock, PrincipalKind, Served};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, ORIGIN};
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use s3s::config::{S3Config, StaticConfigProvider};
-use s3s::crypto::{Checksum as _, Sha256};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Result, StdError, s3_error};
 
 use crate::answer;
 use crate::auth::{Access, NoSecrets, refuse_doubled, refuse_undecoded};
 use crate::body::Watched;
-use crate::chunks::Chunks;
-use crate::cors;
-use crate::document::{self, Digests, Limits};
+use crate::document;
 use crate::error;
 use crate::exchange::{Exchange, session_token};
 use crate::form::{self, Forms, Target};
 use crate::gate::Gate;
 use crate::host::Hosts;
-use crate::incoming::BodyFault;
-use crate::leftover::{self, Leftover};
+use crate::leftover;
 use crate::minio;
 use crate::ops::Operations;
-use crate::payload::{self, Hashed, Payload};
 use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::Recorder;
@@ -45,45 +44,13 @@ use crate::signature::{self, Rules, Verified, Verifier};
 use crate::signing::Signing;
 use crate::subject::{self, Subject};
 use crate::tidy::tidy;
+use closing::Closing;
+pub use config::EdgeConfig;
+use cross_origin::{Allowed, preflight};
 
 /// Most tags of an object.
 const MOST_TAGS: usize = 10;
 const TOO_MANY_TAGS: &str = "Object tags cannot be greater than 10";
-
-/// Settings of the edge.
-#[derive(Debug, Clone)]
-pub struct EdgeConfig {
-    /// The region that requests must be signed for.
-    pub region: Region,
-    /// Domains for virtual-host style; none for [`Hosts::defaults`].
-    pub domains: Vec<String>,
-    /// How long a request body may bring nothing.
-    pub body_idle: Duration,
-    /// Whether new buckets block public access, as those of AWS do.
-    pub block_public_access: bool,
-    /// Whether forms and presigned requests signed by Signature Version 2 are taken.
-    pub signature_v2: bool,
-    /// Whether signatures for any Region are taken.
-    pub any_region: bool,
-    /// What lifecycle calls a day: 24 hours, but in tests of applications.
-    pub lifecycle_day: Duration,
-}
-
-impl EdgeConfig {
-    /// Ordinary settings of `region`.
-    #[must_use]
-    pub fn new(region: Region) -> Self {
-        Self {
-            region,
-            domains: Vec::new(),
-            body_idle: Duration::from_secs(20),
-            block_public_access: true,
-            signature_v2: true,
-            any_region: false,
-            lifecycle_day: Duration::from_secs(24 * 60 * 60),
-        }
-    }
-}
 
 /// S3 over HTTP. Cheap to share behind an `Arc`.
 pub struct S3Edge {
@@ -313,64 +280,6 @@ impl S3Edge {
         Ok(verified)
     }
 
-    /// The request with its body under watch, decoded, and held against what is stated of it.
-    fn prepared<B>(
-        &self,
-        mut parts: Parts,
-        body: B,
-        payload: Payload,
-        exchange: &Arc<Exchange>,
-    ) -> Result<Request<Body>, BodyFault>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<StdError>,
-    {
-        if body.is_end_stream() {
-            match payload {
-                Payload::Unsigned => {}
-                Payload::Digest(stated) => payload::compare(&stated, &Sha256::new().finalize())?,
-                Payload::Chunks(_) => return Err(BodyFault::Incomplete),
-            }
-            if parts.version > Version::HTTP_11 {
-                // Its framing says so. In HTTP/1 a body without a length is one that was forgotten.
-                parts.headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
-            }
-            let body = document::stand_in(&mut parts).map_or_else(Body::empty, Body::from);
-            return Ok(Request::from_parts(parts, body));
-        }
-        let creates = parts.method == Method::PUT && self.target(&parts) == On::Bucket;
-        let document = document(&parts).or(creates.then_some(Digests::All));
-        let watched = self.watch(body, exchange);
-        let body = match (payload, document) {
-            (Payload::Chunks(chunking), document) => {
-                parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(chunking.length));
-                exchange.incoming().expect_trailer();
-                let chunks = Chunks::new(watched, Arc::clone(exchange), chunking);
-                match document {
-                    Some(digests) => self.document(&parts, self.watch(chunks, exchange), digests),
-                    None => Body::http_body_unsync(chunks),
-                }
-            }
-            (_, Some(digests)) => self.document(&parts, watched, digests),
-            (Payload::Digest(stated), None) => {
-                Body::http_body_unsync(Hashed::new(watched, Arc::clone(exchange), stated))
-            }
-            (Payload::Unsigned, None) => Body::http_body_unsync(watched),
-        };
-        Ok(Request::from_parts(parts, body))
-    }
-
-    fn document<B>(&self, parts: &Parts, watched: Watched<B>, digests: Digests) -> Body
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<StdError>,
-    {
-        let creates = document(parts).is_none();
-        let watched = watched.with_digests(&parts.headers, digests, Limits::of(parts, creates));
-        // A bucket policy is JSON.
-        Body::http_body_unsync(if is_json(parts) { watched } else { watched.of_xml() })
-    }
-
     /// What a request may not be, whoever sends it.
     fn refused(&self, parts: &Parts) -> S3Result<()> {
         let on = self.target(parts);
@@ -404,30 +313,6 @@ impl S3Edge {
         let taken = self.engine.buckets().get(&minio::BUCKET.parse().ok()?).await.is_ok();
         (!taken).then_some(answer)
     }
-
-    /// What the bucket's cross-origin rules say of a request with an `Origin`.
-    async fn cors_question(&self, parts: &Parts) -> Option<Allowed> {
-        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let origin = text(ORIGIN)?;
-        let preflight = parts.method == Method::OPTIONS;
-        // What a preflight asks counts in other requests as well, where a client sends it.
-        let asked = text(http::header::ACCESS_CONTROL_REQUEST_METHOD);
-        let method = if preflight { asked? } else { asked.unwrap_or(parts.method.as_str()) };
-        let headers = asked.and_then(|_| text(http::header::ACCESS_CONTROL_REQUEST_HEADERS)).unwrap_or_default();
-        let bucket = self.addressed_bucket(parts)?;
-        let document = self.engine.buckets().get(&bucket).await.ok()?.documents.get(&BucketDocument::Cors)?.clone();
-        let rules = cors::from_document(&document)?;
-        let rule = cors::find(&rules, &cors::Question { origin, method, headers })?.clone();
-        let owned = str::to_owned;
-        Some(Allowed { rule, origin: owned(origin), method: owned(method), headers: owned(headers) })
-    }
-
-    fn addressed_bucket(&self, parts: &Parts) -> Option<BucketName> {
-        match self.hosts.bucket(subject::host(parts)) {
-            Some(bucket) => bucket.parse().ok(),
-            None => parts.uri.path().trim_start_matches('/').split('/').next()?.parse().ok(),
-        }
-    }
 }
 
 /// What there is to tell of a request, beside the record.
@@ -447,41 +332,6 @@ fn served(answer: &Response<Body>, exchange: &Exchange, subject: &Subject) -> Se
     }
 }
 
-/// A cross-origin rule that allows a request, with what was asked.
-struct Allowed {
-    rule: cors::Rule,
-    origin: String,
-    method: String,
-    headers: String,
-}
-
-impl Allowed {
-    fn decorate(&self, answer: &mut Response<Body>) {
-        let question = cors::Question { origin: &self.origin, method: &self.method, headers: &self.headers };
-        cors::decorate(answer.headers_mut(), &self.rule, &question);
-    }
-}
-
-fn preflight(parts: &Parts, allowed: Option<&Allowed>) -> Response<Body> {
-    match allowed {
-        Some(allowed) => {
-            let mut answer = Response::new(Body::empty());
-            allowed.decorate(&mut answer);
-            answer
-        }
-        None if parts.headers.contains_key(ORIGIN) => answer::error(
-            "AccessForbidden",
-            StatusCode::FORBIDDEN,
-            "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
-        ),
-        None => answer::error(
-            "BadRequest",
-            StatusCode::BAD_REQUEST,
-            "Insufficient information. Origin request header needed.",
-        ),
-    }
-}
-
 /// What s3s is told.
 fn settings() -> S3Config {
     let mut settings = S3Config::default();
@@ -495,25 +345,6 @@ fn settings() -> S3Config {
     settings
 }
 
-/// What the headers state of the body, if it is a document that s3s reads whole.
-fn document(parts: &Parts) -> Option<Digests> {
-    // Only `PUT` carries an object, and only without a sub-resource. S3 ignores parameters that it does not
-    // know: people put into them what they look for in logs.
-    let is_document = parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| is_of_document(&name));
-    let completes = parts.method == Method::POST && query::has(&parts.uri, "uploadId");
-    is_document.then_some(if completes { Digests::WithoutChecksums } else { Digests::All })
-}
-
-/// Whether the document is a bucket policy, the one kind that is no XML.
-fn is_json(parts: &Parts) -> bool {
-    parts.method == Method::PUT && query::has(&parts.uri, "policy")
-}
-
-/// Whether a parameter makes an operation of a `PUT` whose body is a document.
-fn is_of_document(name: &str) -> bool {
-    resources::is_known(name) && !matches!(name, "partNumber" | "uploadId")
-}
-
 /// Refuses more tags than an object can have, before a policy is asked about each of them.
 fn refuse_many_tags(headers: &HeaderMap) -> S3Result<()> {
     let pairs = headers.get_all("x-amz-tagging").iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b'&'));
@@ -523,64 +354,7 @@ fn refuse_many_tags(headers: &HeaderMap) -> S3Result<()> {
     }
 }
 
-/// What becomes of a connection whose request was answered before its body was read.
-#[derive(Debug, Clone, Copy)]
-struct Closing {
-    /// A version of HTTP that gives up a body without giving up the connection.
-    is_multiplexed: bool,
-    /// The client waits to be asked for the body.
-    waits: bool,
-}
-
-impl Closing {
-    fn of(parts: &Parts) -> Self {
-        let waits =
-            parts.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        Self { is_multiplexed: parts.version > Version::HTTP_11, waits }
-    }
-
-    async fn can_go_on<B>(self, leftover: Leftover<B>, clock: &Arc<dyn Clock>) -> bool
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    {
-        // Who waits was not asked, or the body would have been begun: it is not coming.
-        self.is_multiplexed || (self.waits && !leftover.is_begun()) || leftover.drain(clock).await
-    }
-}
-
 /// s3s cannot write an answer that repeats control characters of the request.
 fn unwritable() -> Response<Body> {
     answer::error("InvalidRequest", StatusCode::BAD_REQUEST, "The request contains characters that cannot be answered.")
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn parts(method: Method, uri: &'static str) -> Parts {
-        let mut request = Request::new(());
-        (*request.method_mut(), *request.uri_mut()) = (method, http::Uri::from_static(uri));
-        request.into_parts().0
-    }
-
-    #[test]
-    fn documents_are_told_from_objects() {
-        for uri in ["/b?versioning", "/b?delete", "/b/k?tagging", "/b/k?encryption", "/b?encryption"] {
-            assert_eq!(document(&parts(Method::PUT, uri)), Some(Digests::All), "PUT {uri}");
-        }
-        for uri in ["/b?delete", "/b/k?uploads"] {
-            assert_eq!(document(&parts(Method::POST, uri)), Some(Digests::All), "POST {uri}");
-        }
-        assert_eq!(document(&parts(Method::POST, "/b/k?uploadId=1")), Some(Digests::WithoutChecksums));
-        for uri in [
-            "/b/k",
-            "/b/k?partNumber=1&uploadId=u",
-            "/k?partNumber=1&uploadId=u",
-            "/b/k?X-Amz-Signature=a",
-            "/k?x-id=PutObject",
-        ] {
-            assert_eq!(document(&parts(Method::PUT, uri)), None, "PUT {uri}");
-        }
-    }
 }
