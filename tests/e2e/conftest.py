@@ -179,6 +179,24 @@ def gateway(start):
     return start()
 
 
+@pytest.fixture(scope="module")
+def world(start, tmp_path_factory):
+    """A gateway of the module's own with two accounts, and both."""
+    from accounts import two_accounts  # which imports from here
+
+    return two_accounts(start, tmp_path_factory.mktemp("settings"))
+
+
+@pytest.fixture
+def home(world):
+    return world[1]
+
+
+@pytest.fixture
+def abroad(world):
+    return world[2]
+
+
 @pytest.fixture(scope="session")
 def s3(gateway):
     return gateway.client("s3")

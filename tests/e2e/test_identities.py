@@ -4,19 +4,8 @@ import json
 import secrets
 
 import pytest
+from accounts import allow, deny, document
 from conftest import ACCOUNT, refused
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def allow(action, resource="*", **more):
-    return {"Effect": "Allow", "Action": action, "Resource": resource} | more
-
-
-def deny(action, resource="*", **more):
-    return allow(action, resource, **more) | {"Effect": "Deny"}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from accounts import OTHER, allow, document, two_accounts
+from accounts import OTHER, allow, document
 from conftest import refused
 
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -17,16 +17,6 @@ def block(**on):
 
 def to_everyone(bucket, **more):
     return document(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*", Principal="*", **more))
-
-
-@pytest.fixture(scope="module")
-def world(start, tmp_path_factory):
-    return two_accounts(start, tmp_path_factory.mktemp("settings"))
-
-
-@pytest.fixture
-def home(world):
-    return world[1]
 
 
 @pytest.fixture

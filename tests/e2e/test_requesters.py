@@ -4,26 +4,11 @@ the same requester shares a bucket key; whoever is not has its own, made in its 
 import secrets
 
 import pytest
-from accounts import ACCOUNT, OTHER, allow, document, named, two_accounts
+from accounts import ACCOUNT, OTHER, allow, document, named
 from conftest import refused
 
 EVERYTHING = allow(["s3:*", "kms:*"])
 SCOPE = document(EVERYTHING)
-
-
-@pytest.fixture(scope="module")
-def world(start, tmp_path_factory):
-    return two_accounts(start, tmp_path_factory.mktemp("settings"))
-
-
-@pytest.fixture
-def home(world):
-    return world[1]
-
-
-@pytest.fixture
-def abroad(world):
-    return world[2]
 
 
 @pytest.fixture

@@ -5,26 +5,11 @@ import datetime
 import secrets
 
 import pytest
-from accounts import OTHER, allow, deny, document, named, two_accounts
+from accounts import OTHER, allow, deny, document, named
 from conftest import refused
 
 ADMINISTRATION = ["kms:Create*", "kms:Describe*", "kms:Enable*", "kms:List*", "kms:Put*", "kms:Update*", "kms:Revoke*", "kms:Disable*",
                   "kms:Get*", "kms:Delete*", "kms:TagResource", "kms:UntagResource", "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"]
-
-
-@pytest.fixture(scope="module")
-def world(start, tmp_path_factory):
-    return two_accounts(start, tmp_path_factory.mktemp("settings"))
-
-
-@pytest.fixture
-def home(world):
-    return world[1]
-
-
-@pytest.fixture
-def abroad(world):
-    return world[2]
 
 
 def fresh(account, **who):

@@ -19,7 +19,7 @@ pub use holder::{MemoryCluster, MemoryHolder};
 pub use holder_contract::holder_contract;
 pub use memory::Memory;
 pub use people::{People, user_id};
-pub use wrappers::{Calls, Counting, Fault, Faulty, Slow};
+pub use wrappers::{Behind, Calls, Counting, Failing, Fault, Faulty, Numbers, Slow, Step, Waiting};
 
 /// A root key in memory.
 #[derive(Debug, Clone, Copy)]
