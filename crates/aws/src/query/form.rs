@@ -176,16 +176,7 @@ impl Form {
     /// # Errors
     /// [`Error::MalformedInput`] for a gap, a member 0 or too many.
     pub fn list(&self, name: &str) -> Result<Vec<&str>, Error> {
-        let prefix = format!("{name}.member.");
-        let present = self.under(&prefix).count();
-        if present > MOST_MEMBERS {
-            return Err(Error::MalformedInput("A list has too many members."));
-        }
-        (1..=present)
-            .map(|n| {
-                self.value(&format!("{prefix}{n}")).ok_or(Error::MalformedInput("The members of a list have a gap."))
-            })
-            .collect()
+        self.members(name, "", "The members of a list have a gap.")
     }
 
     /// One field of each member of a list of structures, such as `PolicyArns.member.1.arn`.
@@ -193,17 +184,18 @@ impl Form {
     /// # Errors
     /// As [`Form::list`].
     pub fn fields(&self, name: &str, field: &str) -> Result<Vec<&str>, Error> {
+        self.members(name, &format!(".{field}"), "A member of a list is incomplete.")
+    }
+
+    /// What stands behind each member's number and `rest`; `incomplete` where that is missing.
+    fn members(&self, name: &str, rest: &str, incomplete: &'static str) -> Result<Vec<&str>, Error> {
         let prefix = format!("{name}.member.");
         let present = self.under(&prefix).count();
         if present > MOST_MEMBERS {
             return Err(Error::MalformedInput("A list has too many members."));
         }
-        (1..=present)
-            .map(|n| {
-                self.value(&format!("{prefix}{n}.{field}"))
-                    .ok_or(Error::MalformedInput("A member of a list is incomplete."))
-            })
-            .collect()
+        let member = |n: usize| self.value(&format!("{prefix}{n}{rest}")).ok_or(Error::MalformedInput(incomplete));
+        (1..=present).map(member).collect()
     }
 
     /// Members of a list of two-field structures, such as `Tags.member.1.Key` and `.Value`.
