@@ -8,13 +8,11 @@ use arqueta_policy::Principals;
 use arqueta_store::MetaStore;
 
 use crate::access_keys::AccessKeys;
-use crate::accounts::Accounts;
-use crate::accounts::Standing;
+use crate::accounts::{Accounts, Standing};
 use crate::credential::Authentication;
 use crate::grants::Permissions;
 use crate::groups::Groups;
-use crate::oidc::IssuerDocuments;
-use crate::oidc::Providers;
+use crate::oidc::{IssuerDocuments, Providers};
 use crate::policies::Policies;
 use crate::report::Reports;
 use crate::roles::Roles;
