@@ -6,7 +6,7 @@ use arqueta_kms::{KeySpec, KeyUsage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Blob;
+use super::{Blob, KeyAlgorithms};
 
 /// `Sign`.
 #[derive(Debug, Default, Deserialize)]
@@ -94,15 +94,9 @@ pub struct GetPublicKeyResponse {
     pub key_spec: KeySpec,
     /// Usage.
     pub key_usage: KeyUsage,
-    /// Of keys for `ENCRYPT_DECRYPT`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub encryption_algorithms: Vec<&'static str>,
-    /// Of keys for `SIGN_VERIFY`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub signing_algorithms: Vec<&'static str>,
-    /// Of keys for `KEY_AGREEMENT`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub key_agreement_algorithms: Vec<&'static str>,
+    /// What it can do.
+    #[serde(flatten)]
+    pub algorithms: KeyAlgorithms,
 }
 
 /// `GenerateDataKeyPair`.

@@ -3,7 +3,7 @@
 use arqueta_kms::{KeyManager, KeySpec, KeyState, KeyUsage};
 use serde::{Deserialize, Serialize};
 
-use super::{EpochSeconds, Tag};
+use super::{EpochSeconds, KeyAlgorithms, Tag};
 
 /// `CreateKey`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -97,18 +97,9 @@ pub struct KeyMetadata {
     pub customer_master_key_spec: KeySpec,
     /// Spec.
     pub key_spec: KeySpec,
-    /// Of keys for `ENCRYPT_DECRYPT`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub encryption_algorithms: Vec<&'static str>,
-    /// Of keys for `SIGN_VERIFY`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub signing_algorithms: Vec<&'static str>,
-    /// Of keys for `KEY_AGREEMENT`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub key_agreement_algorithms: Vec<&'static str>,
-    /// Of keys for `GENERATE_VERIFY_MAC`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub mac_algorithms: Vec<&'static str>,
+    /// What it can do.
+    #[serde(flatten)]
+    pub algorithms: KeyAlgorithms,
     /// Whether it is a multi-Region key.
     pub multi_region: bool,
     /// The keys of a multi-Region key.

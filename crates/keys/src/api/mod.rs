@@ -69,4 +69,4 @@ pub use stores::{
 };
 pub use tags::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest};
 pub use usage::{GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};
-pub use values::{Blob, EpochSeconds};
+pub use values::{Blob, EpochSeconds, KeyAlgorithms};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arqueta_kms::Algorithms;
 use arqueta_model::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,6 +87,35 @@ impl<'de> Deserialize<'de> for EpochSeconds {
         // Far within i64 by the check above.
         let millis = (seconds * 1000.0).round() as i64;
         Ok(Self(Timestamp::from_millis(millis)))
+    }
+}
+
+/// What a key can do, by its spec and usage; empty lists are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeyAlgorithms {
+    /// Of keys for `ENCRYPT_DECRYPT`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub encryption_algorithms: Vec<&'static str>,
+    /// Of keys for `SIGN_VERIFY`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signing_algorithms: Vec<&'static str>,
+    /// Of keys for `KEY_AGREEMENT`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_agreement_algorithms: Vec<&'static str>,
+    /// Of keys for `GENERATE_VERIFY_MAC`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mac_algorithms: Vec<&'static str>,
+}
+
+impl From<Algorithms> for KeyAlgorithms {
+    fn from(algorithms: Algorithms) -> Self {
+        Self {
+            encryption_algorithms: algorithms.encryption.iter().map(|algorithm| algorithm.name()).collect(),
+            signing_algorithms: algorithms.signing.iter().map(|algorithm| algorithm.name()).collect(),
+            key_agreement_algorithms: algorithms.agreement.iter().map(|algorithm| algorithm.name()).collect(),
+            mac_algorithms: algorithms.mac.iter().map(|algorithm| algorithm.name()).collect(),
+        }
     }
 }
 

@@ -143,16 +143,13 @@ pub async fn get_public_key(
         }
         usable(&key)?;
         let public = with_private(service, &key, |private| Ok(private.public().to_vec())).await?;
-        let algorithms = Algorithms::of(spec, key.record.usage);
         Ok(GetPublicKeyResponse {
             key_id: key.arn.as_str().to_owned(),
             public_key: Blob::new(public),
             customer_master_key_spec: spec,
             key_spec: spec,
             key_usage: key.record.usage,
-            encryption_algorithms: algorithms.encryption.iter().map(|algorithm| algorithm.name()).collect(),
-            signing_algorithms: algorithms.signing.iter().map(|algorithm| algorithm.name()).collect(),
-            key_agreement_algorithms: algorithms.agreement.iter().map(|algorithm| algorithm.name()).collect(),
+            algorithms: Algorithms::of(spec, key.record.usage).into(),
         })
     }
     .await;

@@ -79,7 +79,6 @@ async fn list_keys_in(
 /// What AWS tells of a key.
 pub(crate) fn metadata(key: &Key) -> KeyMetadata {
     let record = &key.record;
-    let algorithms = Algorithms::of(record.spec, record.usage);
     let imported = record.versions.iter().filter(|version| version.imported.is_some() && !version.is_pending());
     let expires = imported.clone().filter_map(VersionRecord::expires).min();
     KeyMetadata {
@@ -101,10 +100,7 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         key_manager: record.manager,
         customer_master_key_spec: record.spec,
         key_spec: record.spec,
-        encryption_algorithms: algorithms.encryption.iter().map(|algorithm| algorithm.name()).collect(),
-        signing_algorithms: algorithms.signing.iter().map(|algorithm| algorithm.name()).collect(),
-        key_agreement_algorithms: algorithms.agreement.iter().map(|algorithm| algorithm.name()).collect(),
-        mac_algorithms: algorithms.mac.iter().map(|algorithm| algorithm.name()).collect(),
+        algorithms: Algorithms::of(record.spec, record.usage).into(),
         multi_region: record.multi_region.is_some(),
         multi_region_configuration: record.multi_region.as_ref().map(|regions| configuration(key, regions)),
         pending_deletion_window_in_days: match record.lifecycle {

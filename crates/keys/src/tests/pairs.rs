@@ -289,7 +289,7 @@ async fn macs_verify_and_nothing_else_does() {
         ("HMAC_512", "HMAC_SHA_512", 64),
     ] {
         let made = world.kms.create_key(&world.root, of(spec, "GENERATE_VERIFY_MAC")).await.unwrap().key_metadata;
-        assert_eq!(made.mac_algorithms, [algorithm]);
+        assert_eq!(made.algorithms.mac_algorithms, [algorithm]);
         let key: KeyArn = made.arn.parse().unwrap();
         let code_of = world.kms.generate_mac(&world.root, mac(&key, algorithm, b"m")).await.unwrap().mac;
         let tag = code_of.expose();

@@ -34,8 +34,8 @@ async fn every_spec_signs_with_every_algorithm_it_lists_and_nothing_else_verifie
     for spec in KeySpec::ALL.into_iter().filter(|spec| spec.usages().contains(&KeyUsage::SignVerify)) {
         let made = world.kms.create_key(&world.root, of(spec.name(), "SIGN_VERIFY")).await.unwrap().key_metadata;
         let key: KeyArn = made.arn.parse().unwrap();
-        assert!(!made.signing_algorithms.is_empty() && made.current_key_material_id.is_none());
-        for algorithm in made.signing_algorithms {
+        assert!(!made.algorithms.signing_algorithms.is_empty() && made.current_key_material_id.is_none());
+        for algorithm in made.algorithms.signing_algorithms {
             let (kind, message) = match algorithm {
                 "ED25519_PH_SHA_512" => ("DIGEST", vec![7; 64]),
                 _ => ("RAW", b"message".to_vec()),
