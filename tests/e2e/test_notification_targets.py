@@ -1,12 +1,19 @@
-"""Targets of notifications that are not ours: moto's SQS and SNS."""
+"""Targets of notifications that are not ours: moto's SQS and SNS, Redis, PostgreSQL, NATS JetStream. Each is
+killed and started again in the middle, but for moto, which forgets."""
 
+import base64
 import json
+import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import boto3
 import pytest
@@ -97,3 +104,191 @@ def test_a_queue_and_a_topic(tmp_path, moto):
         assert "queue-secret" not in gateway.stderr_path.read_text()
     finally:
         gateway.stop(signal.SIGKILL)
+
+
+class Server:
+    """A server on a port of its own that is killed and started again."""
+
+    def __init__(self, folder):
+        self.folder, self.port = folder, free_port()
+        self.prepare()
+        self.start()
+        self.made()
+
+    def prepare(self):
+        pass
+
+    def made(self):
+        pass
+
+    def start(self):
+        log = open(self.folder / "server.log", "ab")
+        self.process = subprocess.Popen(self.command(), stdout=log, stderr=log)
+        until(self.answers)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Redis(Server):
+    kind = "redis"
+
+    def command(self):
+        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--appendonly", "yes",
+                "--appendfsync", "always", "--requirepass", "target-secret", "--save", ""]
+
+    def ask(self, *words):
+        answer = subprocess.run(["redis-cli", "-p", str(self.port), "--no-auth-warning", "-a", "target-secret", "--json", *words],
+                                capture_output=True, text=True, timeout=30)
+        # An error is no JSON: it is loading what it had.
+        return json.loads(answer.stdout) if answer.returncode == 0 and answer.stdout.strip()[:5] not in ("", "error") else None
+
+    def answers(self):
+        return self.ask("PING") == "PONG"
+
+    def settings(self, secret):
+        return f'address = "127.0.0.1:{self.port}"\nstream = "events"\npassword_file = "{secret}"\n'
+
+    def heard(self):
+        entries = self.ask("XRANGE", "events", "-", "+") or []
+        rows = [dict(zip(fields[::2], fields[1::2])) for _, fields in entries]
+        return [(row["id"], json.loads(row["record"])) for row in rows]
+
+
+class Postgresql(Server):
+    kind = "postgresql"
+
+    def prepare(self):
+        # PostgreSQL refuses to run as root, and its user may not enter the folders of the tests.
+        self.own = Path(tempfile.mkdtemp(prefix="arqueta-postgresql-"))
+        self.bin = Path(sorted(Path("/usr/lib/postgresql").iterdir())[-1]) / "bin"
+        self.become = []
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.own, user.pw_uid, user.pw_gid)
+            self.become = ["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
+        (self.own / "password").write_text("target-secret")
+        (self.own / "password").chmod(0o644)
+        subprocess.run([*self.become, self.bin / "initdb", "-D", self.own / "data", "-U", "teller", "-A", "scram-sha-256",
+                        "--pwfile", self.own / "password", "--no-sync"], check=True, capture_output=True)
+
+    def command(self):
+        return [*self.become, self.bin / "postgres", "-D", self.own / "data", "-p", str(self.port), "-h", "127.0.0.1",
+                "-k", self.own]
+
+    def ask(self, text):
+        environment = os.environ | {"PGPASSWORD": "target-secret"}
+        return subprocess.run([self.bin / "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "teller", "-d", "postgres", "-At",
+                               "-c", text], capture_output=True, text=True, timeout=30, env=environment)
+
+    def answers(self):
+        return self.ask("SELECT 1").returncode == 0
+
+    def made(self):
+        made = self.ask("CREATE TABLE s3_events (id text PRIMARY KEY, event text NOT NULL, bucket text NOT NULL, key text NOT NULL, "
+                        "record jsonb NOT NULL, received timestamptz NOT NULL DEFAULT now(), n bigserial)")
+        assert made.returncode == 0, made.stderr
+
+    def settings(self, secret):
+        return (f'host = "127.0.0.1"\nport = {self.port}\ndatabase = "postgres"\ntable = "s3_events"\nuser = "teller"\n'
+                f'password_file = "{secret}"\ntls = false\n')
+
+    def heard(self):
+        rows = self.ask("SELECT json_build_array(id, record) FROM s3_events ORDER BY n").stdout.splitlines()
+        return [tuple(json.loads(row)) for row in rows]
+
+    def stop(self):
+        # The server's own processes end with it.
+        super().stop()
+        (self.own / "data/postmaster.pid").unlink(missing_ok=True)
+
+    def gone(self):
+        shutil.rmtree(self.own, ignore_errors=True)
+
+
+class Nats(Server):
+    kind = "nats"
+
+    def command(self):
+        return ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.folder / "js"), "--auth", "target-secret"]
+
+    def ask(self, subject, **request):
+        """One request and its answer, in NATS's own protocol."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection, connection.makefile("rwb") as wire:
+            options = json.dumps({"verbose": False, "auth_token": "target-secret", "headers": True, "no_responders": True})
+            body = json.dumps(request).encode() if request else b""
+            wire.write(f"CONNECT {options}\r\nSUB answers 1\r\nPUB {subject} answers {len(body)}\r\n".encode() + body + b"\r\n")
+            wire.flush()
+            while line := wire.readline():
+                words = line.split()
+                if words[0] == b"MSG":
+                    return json.loads(wire.read(int(words[-1])))
+                if words[0] == b"HMSG" or words[0] == b"-ERR":
+                    return None
+                if words[0] == b"PING":
+                    wire.write(b"PONG\r\n")
+                    wire.flush()
+        return None
+
+    def answers(self):
+        try:
+            return "error" not in (self.ask("$JS.API.INFO") or {"error": "nobody answers"})
+        except OSError:
+            return False
+
+    def made(self):
+        made = self.ask("$JS.API.STREAM.CREATE.events", name="events", subjects=["s3.>"], storage="file", duplicate_window=120_000_000_000)
+        assert "error" not in made, made
+
+    def settings(self, secret):
+        return f'url = "nats://127.0.0.1:{self.port}"\nsubject = "s3.events"\npassword_file = "{secret}"\n'
+
+    def heard(self):
+        last = self.ask("$JS.API.STREAM.INFO.events")["state"]["last_seq"]
+        heard = []
+        for seq in range(1, last + 1):
+            message = self.ask("$JS.API.STREAM.MSG.GET.events", seq=seq)["message"]
+            headers = base64.b64decode(message["hdrs"]).decode()
+            id = next(line.split(": ")[1] for line in headers.splitlines() if line.startswith("Nats-Msg-Id"))
+            heard.append((id, json.loads(base64.b64decode(message["data"]))))
+        return heard
+
+
+@pytest.mark.parametrize("kind", [Redis, Postgresql, Nats])
+def test_a_server_that_dies_in_the_middle_hears_everything_in_order(tmp_path, kind):
+    server = kind(tmp_path)
+    (tmp_path / "secret").write_text("target-secret\n")
+    text = f'[notifications.targets.bus]\nkind = "{kind.kind}"\n' + server.settings(tmp_path / "secret")
+    gateway = Gateway(tmp_path / "data", "--config", settings(tmp_path, text))
+    try:
+        s3 = gateway.client("s3")
+        s3.create_bucket(Bucket="many")
+        listen(s3, "many", CREATED, target="bus")
+        rounds, keys = 18, 5
+        for n in range(rounds):
+            if n == rounds // 3:
+                until(lambda: len(server.heard()) >= keys)
+                server.stop()
+            if n == rounds * 2 // 3:
+                gateway.restart(signal.SIGKILL)
+                s3 = gateway.client("s3")
+                server.start()
+            for key in range(keys):
+                s3.put_object(Bucket="many", Key=f"k {key}", Body=b"x" * n)
+        until(lambda: len({id for id, _ in server.heard()}) == rounds * keys)
+        until(lambda: gateway.metrics()['arqueta_notifications_waiting{target="bus"}'] == 0)
+        sizes = {}
+        seen = set()
+        for id, event in server.heard():
+            assert id not in seen or kind is Redis, "a table and a stream know a repetition"
+            if id not in seen:
+                seen.add(id)
+                object = event["Records"][0]["s3"]["object"]
+                sizes.setdefault(object["key"], []).append(object["size"])
+        assert sizes == {f"k+{key}": list(range(rounds)) for key in range(keys)}
+        assert "target-secret" not in gateway.stderr_path.read_text()
+    finally:
+        gateway.stop(signal.SIGKILL)
+        server.stop()
+        getattr(server, "gone", lambda: None)()

@@ -34,7 +34,7 @@ class Hook:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 event = json.loads(body)
-                key = event["Records"][0]["s3"]["object"]["key"] if "Records" in event else ""
+                key = event["Records"][0].get("s3", {}).get("object", {}).get("key") if "Records" in event else ""
                 with hook.guard:
                     status = 422 if key in hook.refuse else 200
                     if status == 200:
@@ -62,7 +62,7 @@ class Hook:
     def records(self, bucket=None):
         with self.guard:
             records = [record for event in self.heard for record in event.get("Records", [])]
-        return [record for record in records if bucket in (None, record["s3"]["bucket"]["name"])]
+        return [record for record in records if bucket in (None, record.get("s3", {}).get("bucket", {}).get("name"))]
 
     def names(self, bucket):
         return [(record["eventName"], urllib.parse.unquote_plus(record["s3"]["object"]["key"])) for record in self.records(bucket)]
@@ -418,6 +418,46 @@ def test_an_outage_is_seen_and_ends(tmp_path):
         until(lambda: len(hook.records("outage")) == 30)
         until(lambda: gateway.metrics()['arqueta_notifications_waiting{target="hook"}'] == 0)
         assert gateway.metrics()['arqueta_notifications_sent_total{target="hook"}'] == 30
+    finally:
+        gateway.stop(signal.SIGKILL)
+        hook.stop()
+
+
+def test_the_audit_webhook_has_the_record_in_its_order(tmp_path):
+    hook = Hook()
+    port = hook.port
+    (tmp_path / "secret").write_text(SECRET)
+    text = f'[audit.webhook]\nurl = "http://127.0.0.1:{port}/siem"\nsecret_file = "{tmp_path / "secret"}"\n'
+    gateway = Gateway(tmp_path / "data", "--config", settings(tmp_path, text))
+    try:
+        for n in range(60):
+            if n == 20:
+                until(hook.records)
+                heard, headers = hook.heard, hook.headers
+                hook.stop()
+            if n == 40:
+                gateway.restart(signal.SIGKILL)
+                hook = Hook(port)
+                hook.heard, hook.headers = heard, headers
+            gateway.client("iam").create_user(UserName=f"user-{n}")
+        made = gateway.events("CreateUser")
+        assert len(made) == 60
+
+        def told():
+            """Each event the first time it came."""
+            return list({record["eventID"]: record for record in hook.records()}.values())
+
+        until(lambda: sum(record["eventName"] == "CreateUser" for record in told()) == 60)
+        recorded = [event["eventID"] for event in gateway.events()]
+        heard = [record["eventID"] for record in told()]
+        assert heard == recorded[:len(heard)] and len(heard) >= 60
+        assert [record for record in told() if record["eventName"] == "CreateUser"] == made
+        headers, body = hook.headers[-1]
+        headers = {name.lower(): value for name, value in headers.items()}
+        stamp, signature = (part.split("=", 1)[1] for part in headers["x-arqueta-signature"].split(","))
+        assert hmac.new(SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest() == signature
+        assert headers["x-arqueta-event"] == "AuditRecord" and set(json.loads(body)) == {"position", "Records"}
+        assert gateway.metrics()['arqueta_notifications_sent_total{target="audit"}'] >= 20
     finally:
         gateway.stop(signal.SIGKILL)
         hook.stop()

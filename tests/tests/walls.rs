@@ -25,7 +25,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("iam", "model policy store"),
     ("engine", "model envelope store"),
     ("work", "model store engine audit"),
-    ("notify", "model store engine remote"),
+    ("notify", "model store audit engine remote"),
     ("report", "audit"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),

@@ -30,7 +30,7 @@ pub use clusters::Cluster;
 pub use lifecycle::Lifecycle;
 pub use limits::Limits;
 pub(crate) use notifications::secret;
-pub use notifications::{Notifications, Target};
+pub use notifications::{AUDIT, AuditWebhook, Notifications, Target};
 pub use overrides::{Only, ServeArgs};
 pub use proxies::{ForwardedBy, Proxies};
 pub use regions::{Endpoint, OtherRegion};
@@ -171,6 +171,8 @@ pub struct Audit {
     pub fail_closed: bool,
     /// Days that finished files of the record are kept for, once trails have delivered them; 0 for ever.
     pub keep_days: u64,
+    /// Where its events are sent, too.
+    pub webhook: Option<AuditWebhook>,
 }
 
 /// `[kms]`
@@ -249,7 +251,7 @@ impl Default for Objects {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { fail_closed: true, keep_days: 0 }
+        Self { fail_closed: true, keep_days: 0, webhook: None }
     }
 }
 
@@ -349,6 +351,7 @@ impl Config {
         self.lifecycle.check()?;
         self.trails.check()?;
         self.notifications.check()?;
+        self.audit.webhook.as_ref().map_or(Ok(()), AuditWebhook::check)?;
         self.kms.check_clusters()?;
         self.kms.check_backends()?;
         self.kms.check_root()?;

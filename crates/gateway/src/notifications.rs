@@ -3,16 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arqueta_audit::AuditSink;
 use arqueta_engine::Engine;
 use arqueta_engine::notifications::{Notices, Targets};
-use arqueta_model::{Clock, RequestId};
-use arqueta_notify::{Courier, Progress, Queue, Route, Standing, Topic, Webhook, WebhookSettings};
+use arqueta_model::Clock;
+use arqueta_notify::{
+    AuditStream, Courier, JetStream, JetStreamSettings, Progress, Queue, RedisSettings, RedisStream, Route, Source,
+    Standing, Table, TableSettings, Topic, Webhook, WebhookSettings,
+};
 use arqueta_remote::{Secret, ServiceSettings, SetupError};
 use arqueta_store::{Leases, MetaStore};
 
 use crate::Error;
-use crate::config::{self, Config, Notifications};
+use crate::config::{self, Config};
 use crate::lifecycle::LEASE;
+
+/// Who holds the leases. The stores that there are belong to one process, which their folder's lock sees to: what
+/// it was before a crash need not be waited for, and is fenced off. Stores of many gateways need a name for each.
+const OWNER: &str = "gateway";
 
 /// How long connecting to a target may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -29,9 +37,42 @@ pub(crate) fn notices(config: &Config) -> Arc<Notices> {
     }))
 }
 
-/// Counters of every target.
-pub(crate) fn progress(config: &Notifications) -> Arc<Progress> {
-    Arc::new(Progress::of(config.targets.keys().map(String::as_str)))
+/// Counters of every target, and of the audit webhook.
+pub(crate) fn progress(config: &Config) -> Arc<Progress> {
+    let targets = config.notifications.targets.keys().map(String::as_str);
+    Arc::new(Progress::of(targets.chain(config.audit.webhook.iter().map(|_| config::AUDIT))))
+}
+
+/// The audit webhook, where there is one and a record to be sent.
+///
+/// # Errors
+/// [`Error::Config`] for what it lacks, [`Error::Open`] if its place cannot be kept.
+pub(crate) async fn audit(
+    config: &Config,
+    meta: &Arc<dyn MetaStore>,
+    (sink, clock): (&Arc<dyn AuditSink>, &Arc<dyn Clock>),
+    progress: &Progress,
+) -> Result<Option<Arc<AuditStream>>, Error> {
+    let begun = arqueta_notify::stream::begin(&**meta, config.audit.webhook.is_some()).await;
+    begun.map_err(Error::open("audit webhook"))?;
+    let Some(of) = &config.audit.webhook else { return Ok(None) };
+    let settings = WebhookSettings {
+        url: of.url.clone(),
+        secret: config::secret(of.secret_file.as_ref(), of.secret_env.as_ref()),
+        token: config::secret(of.token_file.as_ref(), of.token_env.as_ref()),
+        ca: of.ca.clone(),
+        connect: CONNECT,
+    };
+    let webhook = Webhook::new(settings, clock.clone());
+    let webhook = webhook.map_err(|error| Error::Config(format!("audit.webhook: {}", line(&error))))?;
+    let source = Source {
+        folder: config.data_dir.join("audit"),
+        sink: sink.clone(),
+        meta: meta.clone(),
+        leases: Leases::new(meta.clone(), clock.clone(), OWNER, LEASE),
+        clock: clock.clone(),
+    };
+    Ok(Some(Arc::new(AuditStream::new(source, Arc::new(webhook), progress.target(config::AUDIT)))))
 }
 
 /// The courier.
@@ -58,10 +99,9 @@ pub(crate) fn open(
             })
         })
         .collect();
-    let owner = RequestId::random().to_string();
     let standing = Standing {
         meta: meta.clone(),
-        leases: Leases::new(meta.clone(), clock.clone(), owner, LEASE),
+        leases: Leases::new(meta.clone(), clock.clone(), OWNER, LEASE),
         clock: clock.clone(),
         notices: engine.config().notices.clone(),
     };
@@ -106,6 +146,33 @@ fn target(target: &config::Target, clock: &Arc<dyn Clock>) -> Result<Arc<dyn arq
             };
             Arc::new(Topic::new(settings, of.topic_arn.clone(), clock.clone())?)
         }
+        config::Target::Redis(of) => Arc::new(RedisStream::new(RedisSettings {
+            address: of.address.clone(),
+            stream: of.stream.clone(),
+            database: of.database,
+            user: of.user.clone(),
+            password: config::secret(of.password_file.as_ref(), of.password_env.as_ref()),
+            most: of.most,
+        })?),
+        config::Target::Postgresql(of) => Arc::new(Table::new(TableSettings {
+            host: of.host.clone(),
+            port: of.port,
+            database: of.database.clone(),
+            table: of.table.clone(),
+            user: of.user.clone(),
+            password: config::secret(of.password_file.as_ref(), of.password_env.as_ref()),
+            tls: of.tls,
+            ca: of.ca.clone(),
+            connect: CONNECT,
+        })?),
+        config::Target::Nats(of) => Arc::new(JetStream::new(JetStreamSettings {
+            url: of.url.clone(),
+            subject: of.subject.clone(),
+            user: of.user.clone(),
+            password: config::secret(of.password_file.as_ref(), of.password_env.as_ref()),
+            ca: of.ca.clone(),
+            connect: CONNECT,
+        })?),
     })
 }
 

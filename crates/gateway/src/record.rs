@@ -146,7 +146,7 @@ impl SealedRecord {
         &self.history
     }
 
-    /// Removes finished files of days before that of `before` which no trail has still to deliver, to
+    /// Removes finished files of days before that of `before` which neither a trail nor the audit webhook has still to deliver, to
     /// `archive` if there is one. That is an event, and `arqueta audit verify` knows it.
     ///
     /// # Errors
@@ -156,7 +156,9 @@ impl SealedRecord {
         before: Timestamp,
         archive: Option<PathBuf>,
     ) -> Result<Option<Pruned>, arqueta_audit::Error> {
-        let undelivered = arqueta_trail::undelivered(self.meta.clone()).await.map_err(io::Error::other)?;
+        let by_trails = arqueta_trail::undelivered(self.meta.clone()).await.map_err(io::Error::other)?;
+        let by_webhook = arqueta_notify::stream::undelivered(&*self.meta).await.map_err(io::Error::other)?;
+        let undelivered = [by_trails, by_webhook].into_iter().flatten().min();
         let archived = archive.as_ref().map(|path| path.display().to_string());
         let wish = Prune { before, undelivered, archive, at: self.home.clock.now() };
         let (folder, sealer) = (self.lines.folder().to_owned(), self.sealer.clone());

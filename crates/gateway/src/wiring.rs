@@ -13,7 +13,7 @@ use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_keys::Embedded;
 use arqueta_kms::Metered;
 use arqueta_model::Clock;
-use arqueta_notify::Courier;
+use arqueta_notify::{AuditStream, Courier};
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
 use arqueta_work::{Lifecycle, Progress};
@@ -66,6 +66,7 @@ pub struct Gateway {
     kms: Embedded,
     lifecycle: Arc<Lifecycle>,
     courier: Arc<Courier>,
+    audit_stream: Option<Arc<AuditStream>>,
     trails: Arc<Trails>,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
@@ -102,7 +103,7 @@ impl Gateway {
         let engine = engine.map_err(Error::open("engine"))?;
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
         let progress = Arc::new(Progress::default());
-        let notified = notifications::progress(&config.notifications);
+        let notified = notifications::progress(config);
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -120,6 +121,7 @@ impl Gateway {
         let standing = standing((&meta, &audit), &engine, (&kms, &clock));
         let trails = Arc::new(trails::open(config, standing).await?);
 
+        let audit_stream = notifications::audit(config, &meta, (&audit, &clock), &notified).await?;
         let courier = notifications::open(config, &meta, (&engine, &clock), &notified)?;
         let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
         let s3 = edges::s3(config, (&engine, &iam), (&audit, &trails), &clock);
@@ -153,6 +155,7 @@ impl Gateway {
             kms,
             lifecycle: Arc::new(lifecycle),
             courier: Arc::new(courier),
+            audit_stream,
             trails,
             audit,
             record,
@@ -172,6 +175,7 @@ impl Gateway {
         let lifecycle = tokio::spawn(async move { lifecycle.run().await });
         let courier = self.courier.clone();
         let courier = tokio::spawn(async move { courier.run().await });
+        let stream = self.audit_stream.clone().map(|stream| tokio::spawn(async move { stream.run().await }));
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
         let engine = self.engine.clone();
         let collector = tokio::spawn(async move { engine.collector().run().await });
@@ -181,6 +185,9 @@ impl Gateway {
         room.abort();
         lifecycle.abort();
         courier.abort();
+        if let Some(stream) = stream {
+            stream.abort();
+        }
         keys.abort();
         regions.abort();
         trails.abort();

@@ -4,6 +4,8 @@
 //! happened ([`arqueta_engine::notifications`]). [`Courier`] empties it: it shapes events as AWS does
 //! ([`message`]) and hands them to each [`Target`].
 //!
+//! [`AuditStream`] sends the record's events elsewhere, in their order, from a place that it keeps.
+//!
 //! **Refuses to do** anything with the content of objects, which it never sees, and calls to addresses
 //! that a caller named: targets come from the configuration file alone, and redirections are not
 //! followed.
@@ -23,11 +25,16 @@ mod lane;
 pub mod message;
 mod pace;
 mod progress;
+pub mod stream;
 mod target;
 mod targets;
 
 pub use courier::{Bounds, Courier, Route, Standing};
 pub use message::{Format, Message};
 pub use progress::{Counts, Progress};
+pub use stream::{AuditStream, Source};
 pub use target::{Failure, Target};
-pub use targets::{Queue, Topic, Webhook, WebhookSettings};
+pub use targets::{
+    JetStream, JetStreamSettings, Queue, RedisSettings, RedisStream, Table, TableSettings, Topic, Webhook,
+    WebhookSettings,
+};

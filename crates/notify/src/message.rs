@@ -32,6 +32,8 @@ pub struct Message {
     pub event: &'static str,
     /// The bucket.
     pub bucket: String,
+    /// The key, encoded as in the record; empty for a test.
+    pub key: String,
     /// JSON.
     pub body: Bytes,
 }
@@ -54,7 +56,7 @@ impl Message {
                         "Records": [record(what, "2.0", "minio:s3")],
                     }),
                 };
-                Self { id, group, event: name, bucket, body: body.to_string().into() }
+                Self { id, group, event: name, bucket, key: encoded(what.key.as_str()), body: body.to_string().into() }
             }
             Notice::Test { bucket, at, act } => {
                 let body = json!({
@@ -65,8 +67,8 @@ impl Message {
                     "RequestId": act.request,
                     "HostId": act.host,
                 });
-                let bucket = bucket.to_string();
-                Self { id, group: format!("{bucket}/"), event: "TestEvent", bucket, body: body.to_string().into() }
+                let (bucket, body) = (bucket.to_string(), body.to_string().into());
+                Self { id, group: format!("{bucket}/"), event: "TestEvent", bucket, key: String::new(), body }
             }
         }
     }

@@ -23,8 +23,7 @@ impl Pace {
         let doubled = FIRST.saturating_mul(1 << (self.failures - 1).min(16)).min(LONGEST);
         let half = doubled / 2;
         let mut chance = [0; 2];
-        // Without chance all wait as long, which is no harm.
-        let _ = getrandom::fill(&mut chance);
+        arqueta_model::random::fill(&mut chance);
         half + half.mul_f64(f64::from(u16::from_be_bytes(chance)) / f64::from(u16::MAX))
     }
 

@@ -40,4 +40,4 @@ pub use error::SetupError;
 pub use guard::{BreakerState, Guarded, Limits, RemoteCall, RemoteCount, RemoteOutcome, Snapshot};
 pub use signed::{ServiceSettings, SignedService};
 pub use vault::{VaultHolder, VaultSettings};
-pub use web::{Http, HttpError, Reply};
+pub use web::{Http, HttpError, Reply, client_config};

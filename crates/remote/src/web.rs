@@ -34,11 +34,15 @@ pub(crate) fn connections(ca: Option<&Path>, connect: Duration) -> Result<Connec
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(connect));
     tcp.set_nodelay(true);
-    let https = HttpsConnectorBuilder::new().with_tls_config(trust(ca)?).https_or_http().enable_http1();
+    let https = HttpsConnectorBuilder::new().with_tls_config(client_config(ca)?).https_or_http().enable_http1();
     Ok(Client::builder(TokioExecutor::new()).build(https.wrap_connector(tcp)))
 }
 
-fn trust(ca: Option<&Path>) -> Result<ClientConfig, SetupError> {
+/// TLS of a client that trusts the authority of the PEM file `ca` alone, or the system's.
+///
+/// # Errors
+/// [`SetupError`] for a file that cannot be read or has no certificates.
+pub fn client_config(ca: Option<&Path>) -> Result<ClientConfig, SetupError> {
     use hyper_rustls::ConfigBuilderExt as _;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

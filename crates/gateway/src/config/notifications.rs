@@ -11,6 +11,43 @@ use serde::Deserialize;
 
 use crate::Error;
 
+/// What metrics call the audit webhook.
+pub const AUDIT: &str = "audit";
+
+/// `[audit.webhook]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditWebhook {
+    /// Its address.
+    pub url: String,
+    /// File with the secret that deliveries are signed with.
+    pub secret_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub secret_env: Option<String>,
+    /// File with a token for `Authorization: Bearer`.
+    pub token_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub token_env: Option<String>,
+    /// PEM file of the certificate authority; the system's if absent.
+    pub ca: Option<PathBuf>,
+}
+
+impl AuditWebhook {
+    /// Names of the environment variables that it reads.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &String> {
+        [self.secret_env.as_ref(), self.token_env.as_ref()].into_iter().flatten()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let twice = self.secret_file.is_some() && self.secret_env.is_some()
+            || self.token_file.is_some() && self.token_env.is_some();
+        match twice {
+            true => Err(Error::Config("audit.webhook: a secret is in a file or in a variable, not in both".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
 /// `[notifications]`
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -29,6 +66,12 @@ pub enum Target {
     Sqs(Sqs),
     /// A topic of SNS, at AWS or elsewhere.
     Sns(Sns),
+    /// A stream of Redis.
+    Redis(Redis),
+    /// A table of PostgreSQL.
+    Postgresql(Postgresql),
+    /// A subject of NATS JetStream.
+    Nats(Nats),
 }
 
 /// A webhook.
@@ -120,6 +163,103 @@ pub struct Sns {
     pub attempt_ms: u64,
 }
 
+/// A stream of Redis, or of what speaks its protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `host:port`
+    pub address: String,
+    /// Key of the stream.
+    pub stream: String,
+    /// Database.
+    #[serde(default)]
+    pub database: u32,
+    /// About how many entries are kept; all if absent.
+    pub most: Option<u64>,
+    /// User; the default one if absent.
+    pub user: Option<String>,
+    /// File with its password.
+    pub password_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub password_env: Option<String>,
+    /// Accounts whose buckets may name it; the gateway's first account if absent.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Events on their way at once, 1 to 64.
+    #[serde(default = "eight")]
+    pub concurrent: usize,
+    /// Milliseconds that one may take, 1 to 600,000.
+    #[serde(default = "half_a_minute")]
+    pub attempt_ms: u64,
+}
+
+/// A table of PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postgresql {
+    /// Host.
+    pub host: String,
+    /// Port.
+    #[serde(default = "postgresql_port")]
+    pub port: u16,
+    /// Database.
+    pub database: String,
+    /// Table, with its schema or without.
+    pub table: String,
+    /// Whether the connection is TLS.
+    #[serde(default = "yes")]
+    pub tls: bool,
+    /// PEM file of the certificate authority; the system's if absent.
+    pub ca: Option<PathBuf>,
+    /// User.
+    pub user: String,
+    /// File with its password.
+    pub password_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub password_env: Option<String>,
+    /// Accounts whose buckets may name it; the gateway's first account if absent.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Events on their way at once, 1 to 64.
+    #[serde(default = "eight")]
+    pub concurrent: usize,
+    /// Milliseconds that one may take, 1 to 600,000.
+    #[serde(default = "half_a_minute")]
+    pub attempt_ms: u64,
+}
+
+/// A subject of NATS JetStream.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nats {
+    /// `nats://host:4222`, or `tls://host:4222`.
+    pub url: String,
+    /// Subject; a stream has to take it.
+    pub subject: String,
+    /// PEM file of the certificate authority; the system's if absent.
+    pub ca: Option<PathBuf>,
+    /// User; without one the password is a token.
+    pub user: Option<String>,
+    /// File with its password.
+    pub password_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub password_env: Option<String>,
+    /// Accounts whose buckets may name it; the gateway's first account if absent.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Events on their way at once, 1 to 64.
+    #[serde(default = "eight")]
+    pub concurrent: usize,
+    /// Milliseconds that one may take, 1 to 600,000.
+    #[serde(default = "half_a_minute")]
+    pub attempt_ms: u64,
+}
+
+fn postgresql_port() -> u16 {
+    5432
+}
+
+fn yes() -> bool {
+    true
+}
+
 fn eight() -> usize {
     8
 }
@@ -141,6 +281,9 @@ impl Target {
             Self::Webhook(of) => of.accounts.as_deref(),
             Self::Sqs(of) => of.accounts.as_deref(),
             Self::Sns(of) => of.accounts.as_deref(),
+            Self::Redis(of) => of.accounts.as_deref(),
+            Self::Postgresql(of) => of.accounts.as_deref(),
+            Self::Nats(of) => of.accounts.as_deref(),
         }
     }
 
@@ -151,6 +294,9 @@ impl Target {
             Self::Webhook(of) => (of.concurrent, of.attempt_ms),
             Self::Sqs(of) => (of.concurrent, of.attempt_ms),
             Self::Sns(of) => (of.concurrent, of.attempt_ms),
+            Self::Redis(of) => (of.concurrent, of.attempt_ms),
+            Self::Postgresql(of) => (of.concurrent, of.attempt_ms),
+            Self::Nats(of) => (of.concurrent, of.attempt_ms),
         };
         Bounds { concurrent, attempt: Duration::from_millis(attempt) }
     }
@@ -160,7 +306,7 @@ impl Target {
     pub const fn format(&self) -> Format {
         match self {
             Self::Webhook(of) => of.format,
-            Self::Sqs(_) | Self::Sns(_) => Format::Aws,
+            _ => Format::Aws,
         }
     }
 
@@ -170,6 +316,9 @@ impl Target {
             Self::Webhook(of) => [of.secret_env.as_ref(), of.token_env.as_ref()],
             Self::Sqs(of) => [of.secret_access_key_env.as_ref(), None],
             Self::Sns(of) => [of.secret_access_key_env.as_ref(), None],
+            Self::Redis(Redis { password_env: variable, .. })
+            | Self::Postgresql(Postgresql { password_env: variable, .. })
+            | Self::Nats(Nats { password_env: variable, .. }) => [variable.as_ref(), None],
         };
         two.into_iter().flatten()
     }
@@ -186,6 +335,11 @@ impl Target {
             }
             Self::Webhook(of) if of.token_file.is_some() && of.token_env.is_some() => {
                 Some("either token_file or token_env says where the token is")
+            }
+            Self::Redis(Redis { password_file: Some(_), password_env: Some(_), .. })
+            | Self::Postgresql(Postgresql { password_file: Some(_), password_env: Some(_), .. })
+            | Self::Nats(Nats { password_file: Some(_), password_env: Some(_), .. }) => {
+                Some("either password_file or password_env says where the password is")
             }
             Self::Sqs(Sqs { secret_access_key_file: file, secret_access_key_env: variable, .. })
             | Self::Sns(Sns { secret_access_key_file: file, secret_access_key_env: variable, .. })
@@ -208,6 +362,9 @@ impl Notifications {
         for (name, target) in &self.targets {
             let refuse = |what: &str| Err(Error::Config(format!("notifications.targets.{name:?}: {what}")));
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if name == AUDIT {
+                return refuse("metrics call the audit webhook so");
+            }
             if name.is_empty() || name.len() > 80 || !name.chars().all(plain) {
                 return refuse("a name is 1 to 80 letters, digits, - and _, as the name of a queue");
             }

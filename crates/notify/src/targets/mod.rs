@@ -1,10 +1,16 @@
 //! Targets by protocol.
 
+mod jetstream;
 mod queue;
+mod redis_stream;
+mod table;
 mod topic;
 mod webhook;
 
+pub use jetstream::{JetStream, JetStreamSettings};
 pub use queue::Queue;
+pub use redis_stream::{RedisSettings, RedisStream};
+pub use table::{Table, TableSettings};
 pub use topic::Topic;
 pub use webhook::{Webhook, WebhookSettings};
 
