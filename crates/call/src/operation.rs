@@ -117,6 +117,8 @@ pub struct Operation {
     pub parameters: Parameters,
     /// Whether only the body names the objects that it is about.
     pub objects_in_body: bool,
+    /// Why it is not served; nothing for what is, or where its name says enough.
+    pub reason: &'static str,
 }
 
 impl Operation {
@@ -137,6 +139,7 @@ impl Operation {
             quota: Quota::None,
             parameters: Parameters::Shown,
             objects_in_body: false,
+            reason: "",
         }
     }
 
@@ -185,6 +188,11 @@ impl Operation {
 
     pub(crate) const fn objects_in_body(self) -> Self {
         Self { objects_in_body: true, ..self }
+    }
+
+    /// Why it is not served.
+    pub(crate) const fn because(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
     }
 
     /// Whether it changes something that is kept.

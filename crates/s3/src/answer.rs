@@ -1,7 +1,8 @@
 //! Answers on their way out: request ids, complete error documents, characters put back, statuses
 //! that s3s gets wrong.
 
-use arqueta_call::S3;
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, SERVER, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -82,7 +83,11 @@ pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: &Subject
         *answer.body_mut() = Body::from(document);
     }
     break_line(&mut answer);
+    let is_charged = exchange.charged.load(Ordering::Acquire) && answer.status().is_success();
     let headers = answer.headers_mut();
+    if is_charged {
+        headers.insert("x-amz-request-charged", HeaderValue::from_static("requester"));
+    }
     let text = |text: String| HeaderValue::try_from(text).expect("hexadecimal digits and base64 fit a header");
     headers.insert(REQUEST_ID, text(id));
     headers.insert(HOST_ID, text(host_id));
@@ -162,7 +167,7 @@ fn message_of(code: &str) -> Option<&'static str> {
 /// Our failures stand in the log with the request they belong to; what a client did wrong, and what
 /// this gateway does not serve, only where somebody looks for it.
 fn log(refusal: &Refusal, exchange: &Exchange, subject: &Subject, id: &str) {
-    let (operation, bucket) = (exchange.operation().map_or("-", S3::name), subject.bucket());
+    let (operation, bucket) = (exchange.operation().map_or("-", |row| row.name), subject.bucket());
     let bucket = bucket.as_deref().unwrap_or("-");
     let (code, status, cause) = (&*refusal.code, refusal.status.as_u16(), refusal.cause.as_deref().unwrap_or("-"));
     let path = subject.uri.path();

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arqueta_call::{Action, On, S3, s3_actions};
+use arqueta_call::{Action, On, Operation, S3, s3_actions};
 use arqueta_engine::api::ObjectName;
 use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
 use arqueta_model::{AccountId, Arn, Principal, PrincipalKind};
 use async_trait::async_trait;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -24,6 +25,7 @@ use crate::ops;
 use crate::query;
 use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
+use crate::requester_pays;
 use crate::signing::Signing;
 use crate::version_2;
 
@@ -64,11 +66,14 @@ impl Access {
             exchange.identify(Arc::new(anonymous()));
             refuse_anonymous(cx.headers(), cx.uri())?;
         }
-        let operation = S3::served(cx.s3_op().name()).ok_or_else(|| {
+        let row = S3::known(cx.s3_op().name()).ok_or_else(|| {
             s3_error!(NotImplemented, "A header or query you provided requested a function that is not implemented.")
         })?;
-        exchange.name_operation(operation);
-        self.authorize(&exchange, operation, cx, signing).await?;
+        exchange.name_operation(row);
+        self.authorize(&exchange, row, cx, signing).await?;
+        if !row.is_served {
+            return Err(not_served(row));
+        }
         self.recorder.announce(&exchange).await?;
         exchange.admit();
         cx.extensions_mut().insert(exchange);
@@ -78,10 +83,11 @@ impl Access {
     async fn authorize(
         &self,
         exchange: &Arc<Exchange>,
-        operation: S3,
+        row: &'static Operation,
         cx: &S3AccessContext<'_>,
         signing: Signing,
     ) -> S3Result<()> {
+        let operation = S3::served(row.name);
         let gate = &*self.gate;
         condition::bounded(cx.headers(), cx.uri())?;
         let path = cx.s3_path();
@@ -94,7 +100,6 @@ impl Access {
         }
         let (headers, uri) = (cx.headers(), cx.uri());
         let (named, key) = (path.get_bucket_name(), path.as_object().map(|(_, key)| key));
-        let row = operation.row();
         let needs = action::needs(row, headers, uri);
         let asked = Asked { operation: row, bucket: named, key, headers, uri, signing };
         let source = match needs.clone().any(|need| need.of_source) {
@@ -105,13 +110,15 @@ impl Access {
         exchange.begin_draft(self.recorder.draft(exchange, asked, copied));
         let source = source.transpose()?;
         let mut keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
-        condition::of_operation(&mut keys, operation);
+        if let Some(operation) = operation {
+            condition::of_operation(&mut keys, operation);
+        }
         let question = Question { exchange, keys: &keys };
         let of_source = source.as_ref().map(|source| condition::of_source(&keys, source.name.version));
         let about_source = Question { keys: of_source.as_ref().unwrap_or(&keys), ..question };
         // Whether a bucket of that name exists is no reason to refuse its creation; what is said
         // then is the engine's answer.
-        let present = bucket.as_deref().filter(|_| operation != S3::CreateBucket);
+        let present = bucket.as_deref().filter(|_| operation != Some(S3::CreateBucket));
         let mut decided = false;
         for need in needs {
             let (question, resource, bucket, name) = match &source {
@@ -130,10 +137,10 @@ impl Access {
                 exchange.doubt(&denied);
             }
         }
-        if signing.is_version_2() {
+        if let Some(operation) = operation.filter(|_| signing.is_version_2()) {
             self.refuse_key_service(exchange, operation, cx, source.as_ref()).await?;
         }
-        if operation == S3::CopyObject
+        if operation == Some(S3::CopyObject)
             && action::copies_tags(cx.headers())
             && let Some(source) = &source
             && gate.is_tagged(&source.name).await
@@ -143,11 +150,15 @@ impl Access {
             gate.decide_object(about_source, read, source.arn.as_str(), source.bucket.as_deref(), name).await?;
             gate.decide(question, s3_actions::PUT_OBJECT_TAGGING, &resource(On::Object, path)?, present)?;
         }
-        if bucket.is_none() && named.is_some() && decided && operation != S3::CreateBucket {
+        if bucket.is_none() && named.is_some() && decided && operation != Some(S3::CreateBucket) {
             // Who may act in it is told first of all that there is none.
             return Err(error::of_engine(&arqueta_engine::Error::NoSuchBucket));
         }
         require_owner("x-amz-expected-bucket-owner", cx.headers(), bucket.as_deref())?;
+        let sources = source.as_ref().and_then(|source| source.bucket.as_deref());
+        for bucket in present.into_iter().chain(sources) {
+            requester_pays::require(exchange, row, bucket, headers, uri)?;
+        }
         if let Some(source) = &source {
             require_owner("x-amz-source-expected-bucket-owner", cx.headers(), source.bucket.as_deref())?;
         }
@@ -182,6 +193,32 @@ impl Access {
         Ok(())
     }
 }
+
+/// What AWS has and nobody here performs.
+#[must_use]
+pub fn not_served(row: &Operation) -> S3Error {
+    s3_error!(NotImplemented, "{} is not implemented. {}", row.name, row.reason)
+}
+
+/// What an Object Lambda function is told that answers a request of GetObject. Its address looks like a
+/// bucket's and is none, so that it is decided before s3s sees it.
+#[must_use]
+pub fn refuse_object_lambda(gate: &Gate, exchange: &Exchange, parts: &Parts) -> S3Error {
+    let Some(row) = S3::known(OBJECT_LAMBDA) else { return s3_error!(InternalError) };
+    exchange.name_operation(row);
+    let keys = gate.keys(exchange, &parts.headers, &parts.uri, exchange.signing());
+    let question = Question { exchange, keys: &keys };
+    let denied = row.permissions.iter().find_map(|needed| gate.decide(question, needed.action, "*", None).err());
+    denied.unwrap_or_else(|| not_served(row))
+}
+
+/// Whether a request is one of an Object Lambda function (S3 API Reference, WriteGetObjectResponse).
+#[must_use]
+pub fn is_object_lambda(parts: &Parts) -> bool {
+    parts.method == http::Method::POST && parts.uri.path().strip_prefix('/') == Some(OBJECT_LAMBDA)
+}
+
+const OBJECT_LAMBDA: &str = "WriteGetObjectResponse";
 
 /// The object that a copy reads.
 struct Source {

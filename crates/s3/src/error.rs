@@ -216,6 +216,8 @@ fn no_document(kind: BucketDocument) -> Answer {
         BucketDocument::Replication => {
             ("ReplicationConfigurationNotFoundError", "The replication configuration was not found")
         }
+        // Every bucket has one; nothing asks for one that is missing.
+        BucketDocument::RequestPayment => return internal(),
     };
     Answer::new(code, StatusCode::NOT_FOUND, message)
 }

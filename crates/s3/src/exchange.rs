@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use arqueta_call::{Connection, S3};
+use arqueta_call::{Connection, Operation};
 use arqueta_engine::record::BucketRecord;
 use arqueta_iam::Identity;
 use arqueta_model::{Clock, RequestInfo};
@@ -37,8 +37,10 @@ pub struct Exchange {
     signing: OnceLock<Signing>,
     refusal: Mutex<Option<Refusal>>,
     doubt: Mutex<Option<Refusal>>,
-    operation: OnceLock<S3>,
+    operation: OnceLock<&'static Operation>,
     escaped: AtomicBool,
+    /// Whether the requester pays for the request.
+    pub charged: AtomicBool,
     draft: Mutex<Option<Draft>>,
 }
 
@@ -64,6 +66,7 @@ impl Exchange {
             doubt: Mutex::default(),
             operation: OnceLock::new(),
             escaped: AtomicBool::new(false),
+            charged: AtomicBool::new(false),
             draft: Mutex::default(),
         })
     }
@@ -177,13 +180,13 @@ impl Exchange {
     }
 
     /// Remembers which operation runs, for the log.
-    pub fn name_operation(&self, operation: S3) {
+    pub fn name_operation(&self, operation: &'static Operation) {
         let _ = self.operation.set(operation);
     }
 
     /// The operation that was asked for, once it is known.
     #[must_use]
-    pub fn operation(&self) -> Option<S3> {
+    pub fn operation(&self) -> Option<&'static Operation> {
         self.operation.get().copied()
     }
 

@@ -55,6 +55,7 @@ mod public_access;
 mod query;
 mod record;
 mod refusal;
+mod requester_pays;
 mod resources;
 mod service;
 mod signature;

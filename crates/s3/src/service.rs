@@ -8,8 +8,8 @@ mod intake;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arqueta_call::Connection;
 use arqueta_call::signature::SigningKeys;
-use arqueta_call::{Connection, S3};
 use arqueta_engine::lifecycle::Calendar;
 use arqueta_engine::notifications::witnessed;
 use arqueta_engine::{Engine, Error};
@@ -21,10 +21,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, S3Result, StdError, s3_error};
+use s3s::{Body, S3Error, S3Result, StdError, s3_error};
 
 use crate::answer;
-use crate::auth::{Access, NoSecrets, refuse_doubled, refuse_undecoded};
+use crate::auth::{self, Access, NoSecrets, refuse_doubled, refuse_undecoded};
 use crate::body::Watched;
 use crate::document;
 use crate::error;
@@ -182,6 +182,8 @@ impl S3Edge {
             answer::of_error(&refused)
         } else if form::is_form(&parts.method, &parts.headers) {
             self.form(&parts, self.watch(body, exchange), exchange).await
+        } else if auth::is_object_lambda(&parts) {
+            answer::of_error(&self.object_lambda(&parts, exchange).await)
         } else if self.lacks_a_form(&parts) {
             answer::of_error(&form::not_a_form())
         } else {
@@ -221,6 +223,16 @@ impl S3Edge {
                 success.answer(stored)
             }
             Err(refused) => answer::of_error(&refused),
+        }
+    }
+
+    async fn object_lambda(&self, parts: &Parts, exchange: &Exchange) -> S3Error {
+        match self.verified(parts, exchange).await {
+            Ok(verified) => {
+                exchange.sign(verified.signing);
+                auth::refuse_object_lambda(&self.forms.gate, exchange, parts)
+            }
+            Err(refused) => refused,
         }
     }
 
@@ -321,7 +333,7 @@ fn served(answer: &Response<Body>, exchange: &Exchange, subject: &Subject) -> Se
     // Before the operation is known the signature is not verified.
     let identity = exchange.identity().filter(|_| operation.is_some());
     Served {
-        operation: operation.map(S3::name),
+        operation: operation.map(|row| row.name),
         who: identity.map(|identity| match identity.principal.kind {
             PrincipalKind::Anonymous => "anonymous".to_owned(),
             _ => identity.principal.arn.as_str().to_owned(),

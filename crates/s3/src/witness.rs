@@ -19,6 +19,6 @@ impl Witness for Exchange {
     }
 
     fn by_form(&self) -> bool {
-        self.operation() == Some(S3::PostObject)
+        self.operation() == Some(S3::PostObject.row())
     }
 }

@@ -45,6 +45,24 @@ const TAG: &[Permission] =
 const RETAIN: &[Permission] =
     &[Permission::of(actions::PUT_OBJECT_RETENTION).when(When::InBody), OVERRIDE.when(When::ByOperation)];
 const HOLD: &[Permission] = &[Permission::of(actions::PUT_OBJECT_LEGAL_HOLD).when(When::InBody)];
+/// Directory buckets, object lambdas and annotations have actions of their own.
+const SESSION: &[Permission] = &[of(Action::new("s3express:CreateSession", On::Bucket))];
+const DIRECTORY_BUCKETS: &[Permission] = &[of(Action::new("s3express:ListAllMyDirectoryBuckets", On::Account))];
+const LAMBDA: &[Permission] = &[of(Action::new("s3-object-lambda:WriteGetObjectResponse", On::Account))];
+const RENAME: &[Permission] = &[PUT_OBJECT, READ, DELETE_ONE];
+const TORRENT: &[Permission] = &[of(actions::GET_OBJECT_TORRENT).or_version(actions::GET_OBJECT_VERSION_TORRENT)];
+const CREATE_METADATA: &[Permission] = &[of(actions::CREATE_BUCKET_METADATA_TABLE_CONFIGURATION)];
+const DELETE_METADATA: &[Permission] = &[of(actions::DELETE_BUCKET_METADATA_TABLE_CONFIGURATION)];
+const READ_METADATA: &[Permission] = &[of(actions::GET_BUCKET_METADATA_TABLE_CONFIGURATION)];
+
+const NO_TABLES: &str = "Metadata tables are tables of S3 Tables, which there are none of here.";
+const NO_TIERS: &str = "Every object is kept in one place, so there are no tiers to move it between.";
+const NO_ANALYTICS: &str = "Storage class analysis tells when to move objects to other storage classes, and every \
+    object is in one.";
+const NO_METRICS: &str = "Requests are counted in the gateway's own metrics, and there is no CloudWatch.";
+const NO_DIRECTORIES: &str = "There are no directory buckets here.";
+const NO_ANNOTATIONS: &str = "Annotations of objects are not implemented.";
+
 const CREATE_BUCKET: &[Permission] = &[
     Permission::of(actions::CREATE_BUCKET).when(When::WithoutBody),
     Permission::of(actions::PUT_BUCKET_OBJECT_LOCK_CONFIGURATION)
@@ -74,6 +92,8 @@ operations! {
         PutBucketLifecycleConfiguration => writes(On::Bucket).recorded_as("PutBucketLifecycle")
             .needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
         DeleteBucketLifecycle => writes(On::Bucket).needs(&[of(actions::PUT_LIFECYCLE_CONFIGURATION)]);
+        DeleteBucketMetadataConfiguration => writes(On::Bucket).needs(DELETE_METADATA);
+        DeleteBucketMetadataTableConfiguration => writes(On::Bucket).needs(DELETE_METADATA);
         DeleteBucketMetricsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_METRICS_CONFIGURATION)]);
         DeleteBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
         DeleteBucketPolicy => writes(On::Bucket).needs(&[of(actions::DELETE_BUCKET_POLICY)]);
@@ -100,6 +120,19 @@ operations! {
             .needs(&[of(actions::PUT_BUCKET_PUBLIC_ACCESS_BLOCK)]);
         GetBucketAccelerateConfiguration => reads(On::Bucket).recorded_as("GetAccelerateConfiguration")
             .needs(&[of(actions::GET_ACCELERATE_CONFIGURATION)]);
+        GetBucketAbac => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_ABAC)]);
+        GetBucketAnalyticsConfiguration => reads(On::Bucket).needs(&[of(actions::GET_ANALYTICS_CONFIGURATION)]);
+        GetBucketIntelligentTieringConfiguration => reads(On::Bucket)
+            .needs(&[of(actions::GET_INTELLIGENT_TIERING_CONFIGURATION)]);
+        GetBucketInventoryConfiguration => reads(On::Bucket).needs(&[of(actions::GET_INVENTORY_CONFIGURATION)]);
+        GetBucketMetadataConfiguration => reads(On::Bucket).needs(READ_METADATA);
+        GetBucketMetadataTableConfiguration => reads(On::Bucket).needs(READ_METADATA);
+        GetBucketMetricsConfiguration => reads(On::Bucket).needs(&[of(actions::GET_METRICS_CONFIGURATION)]);
+        ListBucketAnalyticsConfigurations => reads(On::Bucket).needs(&[of(actions::GET_ANALYTICS_CONFIGURATION)]);
+        ListBucketIntelligentTieringConfigurations => reads(On::Bucket)
+            .needs(&[of(actions::GET_INTELLIGENT_TIERING_CONFIGURATION)]);
+        ListBucketInventoryConfigurations => reads(On::Bucket).needs(&[of(actions::GET_INVENTORY_CONFIGURATION)]);
+        ListBucketMetricsConfigurations => reads(On::Bucket).needs(&[of(actions::GET_METRICS_CONFIGURATION)]);
         GetBucketAcl => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_ACL)]);
         GetBucketCors => reads(On::Bucket).needs(&[of(actions::GET_BUCKET_CORS)]);
         GetBucketEncryption => reads(On::Bucket).needs(&[of(actions::GET_ENCRYPTION_CONFIGURATION)]);
@@ -137,6 +170,7 @@ operations! {
         PutObjectLegalHold => writes(On::Object).data().needs(HOLD);
         PutObjectRetention => writes(On::Object).data().needs(RETAIN);
         PutObjectTagging => writes(On::Object).data().needs(TAG);
+        RestoreObject => writes(On::Object).data().needs(&[of(actions::RESTORE_OBJECT)]);
         UpdateObjectEncryption => writes(On::Object).data().needs(&[of(actions::UPDATE_OBJECT_ENCRYPTION)]);
         UploadPart => writes(On::Object).data().needs(&[of(actions::PUT_OBJECT)]);
         UploadPartCopy => writes(On::Object).data().needs(COPY_PART);
@@ -159,8 +193,54 @@ operations! {
     open {
     }
     refused {
-        PutBucketLogging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_LOGGING)]);
-        PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);
-        PutBucketWebsite => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_WEBSITE)]);
+        CreateBucketMetadataConfiguration => writes(On::Bucket).needs(CREATE_METADATA).because(NO_TABLES);
+        CreateBucketMetadataTableConfiguration => writes(On::Bucket).needs(CREATE_METADATA).because(NO_TABLES);
+        CreateSession => reads(On::Bucket).needs(SESSION).because(NO_DIRECTORIES);
+        DeleteObjectAnnotation => writes(On::Object).data().because(NO_ANNOTATIONS);
+        GetObjectAnnotation => reads(On::Object).data().because(NO_ANNOTATIONS);
+        GetObjectTorrent => reads(On::Object).data().needs(TORRENT)
+            .because("AWS makes no torrents of encrypted objects, and objects are encrypted here.");
+        ListDirectoryBuckets => reads(On::Account).needs(DIRECTORY_BUCKETS).because(NO_DIRECTORIES);
+        ListObjectAnnotations => reads(On::Object).data().because(NO_ANNOTATIONS);
+        PutBucketAbac => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_ABAC)])
+            .because("Access by the tags of buckets is not implemented.");
+        PutBucketAnalyticsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_ANALYTICS_CONFIGURATION)])
+            .because(NO_ANALYTICS);
+        PutBucketIntelligentTieringConfiguration => writes(On::Bucket)
+            .needs(&[of(actions::PUT_INTELLIGENT_TIERING_CONFIGURATION)]).because(NO_TIERS);
+        PutBucketInventoryConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_INVENTORY_CONFIGURATION)])
+            .because("Inventories are not implemented.");
+        PutBucketLogging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_LOGGING)])
+            .because("Server access logs are not implemented; trails tell of every request.");
+        PutBucketMetricsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_METRICS_CONFIGURATION)])
+            .because(NO_METRICS);
+        PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)])
+            .because("Replication is not implemented.");
+        PutBucketWebsite => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_WEBSITE)])
+            .because("Website hosting is not implemented.");
+        PutObjectAnnotation => writes(On::Object).data().because(NO_ANNOTATIONS);
+        RenameObject => writes(On::Object).data().needs(RENAME)
+            .because("Objects of directory buckets can be renamed, and there are none here.");
+        SelectObjectContent => reads(On::Object).data().needs(&[of(actions::GET_OBJECT)])
+            .because("S3 Select is not implemented; AWS closed it to new customers in 2024.");
+        UpdateBucketMetadataAnnotationTableConfiguration => writes(On::Bucket).because(NO_TABLES);
+        UpdateBucketMetadataInventoryTableConfiguration => writes(On::Bucket)
+            .needs(&[of(actions::UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION)]).because(NO_TABLES);
+        UpdateBucketMetadataJournalTableConfiguration => writes(On::Bucket)
+            .needs(&[of(actions::UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION)]).because(NO_TABLES);
+        WriteGetObjectResponse => writes(On::Account).data().needs(LAMBDA)
+            .because("There are no Object Lambda access points here.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::S3;
+
+    #[test]
+    fn what_is_refused_says_why() {
+        for row in S3::rows() {
+            assert_eq!(row.is_served, row.reason.is_empty(), "{}", row.name);
+        }
     }
 }

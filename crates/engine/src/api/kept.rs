@@ -19,6 +19,8 @@ pub enum BucketDocument {
     Replication,
     /// Who is told of events.
     Notification,
+    /// Who pays for requests.
+    RequestPayment,
 }
 
 /// Whether and how far a version was replicated.

@@ -28,5 +28,6 @@ fn shown(row: &Operation) -> serde_json::Value {
         "management": row.is_management(),
         "announced": row.is_announced(),
         "actions": actions,
+        "reason": row.reason,
     })
 }

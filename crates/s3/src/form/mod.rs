@@ -32,6 +32,7 @@ use crate::gate::{Gate, Question};
 use crate::ops;
 use crate::record::{Asked, Recorder};
 use crate::refusal::Detail as _;
+use crate::requester_pays;
 use crate::signing::Signing;
 use crate::version_2;
 
@@ -142,7 +143,7 @@ impl Forms {
 
     /// Decides the PUT as one that came as such.
     async fn authorize(&self, exchange: &Arc<Exchange>, put: &Put, signing: Signing, name: ObjectName) -> S3Result<()> {
-        exchange.name_operation(S3::PostObject);
+        exchange.name_operation(S3::PostObject.row());
         let bucket = self.gate.bucket(name.bucket.as_str()).await?;
         if let Some(bucket) = &bucket {
             exchange.locate(Arc::clone(bucket));
@@ -174,6 +175,9 @@ impl Forms {
             version_2::refuse_write(headers, bucket.as_deref())?;
         }
         auth::require_owner("x-amz-expected-bucket-owner", headers, bucket.as_deref())?;
+        if let Some(bucket) = &bucket {
+            requester_pays::require(exchange, S3::PostObject.row(), bucket, headers, &uri)?;
+        }
         self.recorder.begin(exchange)?;
         exchange.admit();
         Ok(())

@@ -85,7 +85,7 @@ impl Put {
 /// The header of a PUT that a field stands for. What is not listed is no concern of the object:
 /// above all the headers by which a PUT becomes another operation.
 fn header(field: &str) -> Option<HeaderName> {
-    const SAME: [&str; 13] = [
+    const SAME: [&str; 14] = [
         "cache-control",
         "content-disposition",
         "content-encoding",
@@ -96,6 +96,7 @@ fn header(field: &str) -> Option<HeaderName> {
         "if-match",
         "if-none-match",
         "x-amz-expected-bucket-owner",
+        "x-amz-request-payer",
         "x-amz-storage-class",
         "x-amz-website-redirect-location",
         "x-amz-write-offset-bytes",

@@ -20,6 +20,7 @@ mod listing_uploads;
 mod lock;
 mod multipart;
 mod notification;
+mod payment;
 mod policy;
 mod public_access;
 mod put;
@@ -167,7 +168,7 @@ operations! {
     GetBucketOwnershipControls: acl::get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput;
     DeleteBucketOwnershipControls: acl::delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput;
     PutBucketOwnershipControls: acl::put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput;
-    GetBucketRequestPayment: absent::get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
+    GetBucketRequestPayment: payment::get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
     GetBucketAccelerateConfiguration: absent::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput;
     GetBucketLogging: absent::get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
     GetBucketNotificationConfiguration: notification::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
@@ -182,8 +183,22 @@ operations! {
     DeleteBucketIntelligentTieringConfiguration: absent::delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
     DeleteBucketInventoryConfiguration: absent::delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;
     DeleteBucketMetricsConfiguration: absent::delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput;
-    PutBucketRequestPayment: absent::put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
+    PutBucketRequestPayment: payment::put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
     PutBucketAccelerateConfiguration: absent::put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput;
+    GetBucketAbac: absent::get_bucket_abac(GetBucketAbacInput) -> GetBucketAbacOutput;
+    GetBucketAnalyticsConfiguration: absent::get_bucket_analytics_configuration(GetBucketAnalyticsConfigurationInput) -> GetBucketAnalyticsConfigurationOutput;
+    GetBucketIntelligentTieringConfiguration: absent::get_bucket_intelligent_tiering_configuration(GetBucketIntelligentTieringConfigurationInput) -> GetBucketIntelligentTieringConfigurationOutput;
+    GetBucketInventoryConfiguration: absent::get_bucket_inventory_configuration(GetBucketInventoryConfigurationInput) -> GetBucketInventoryConfigurationOutput;
+    GetBucketMetadataConfiguration: absent::get_bucket_metadata_configuration(GetBucketMetadataConfigurationInput) -> GetBucketMetadataConfigurationOutput;
+    GetBucketMetadataTableConfiguration: absent::get_bucket_metadata_table_configuration(GetBucketMetadataTableConfigurationInput) -> GetBucketMetadataTableConfigurationOutput;
+    GetBucketMetricsConfiguration: absent::get_bucket_metrics_configuration(GetBucketMetricsConfigurationInput) -> GetBucketMetricsConfigurationOutput;
+    ListBucketAnalyticsConfigurations: absent::list_bucket_analytics_configurations(ListBucketAnalyticsConfigurationsInput) -> ListBucketAnalyticsConfigurationsOutput;
+    ListBucketIntelligentTieringConfigurations: absent::list_bucket_intelligent_tiering_configurations(ListBucketIntelligentTieringConfigurationsInput) -> ListBucketIntelligentTieringConfigurationsOutput;
+    ListBucketInventoryConfigurations: absent::list_bucket_inventory_configurations(ListBucketInventoryConfigurationsInput) -> ListBucketInventoryConfigurationsOutput;
+    ListBucketMetricsConfigurations: absent::list_bucket_metrics_configurations(ListBucketMetricsConfigurationsInput) -> ListBucketMetricsConfigurationsOutput;
+    DeleteBucketMetadataConfiguration: absent::delete_bucket_metadata_configuration(DeleteBucketMetadataConfigurationInput) -> DeleteBucketMetadataConfigurationOutput;
+    DeleteBucketMetadataTableConfiguration: absent::delete_bucket_metadata_table_configuration(DeleteBucketMetadataTableConfigurationInput) -> DeleteBucketMetadataTableConfigurationOutput;
+    RestoreObject: absent::restore_object(RestoreObjectInput) -> RestoreObjectOutput;
     PutBucketNotificationConfiguration: notification::put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput;
 }
 

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, Event, EventBuilder, Resource};
-use arqueta_call::{Operation, S3, Service};
+use arqueta_call::{Operation, Parameters, S3, Service};
 use arqueta_model::{AccountId, Clock, PrincipalKind, Region, Timestamp};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -99,7 +99,10 @@ impl Recorder {
             keys: asked.key.map(str::to_owned).into_iter().collect(),
             owner: owner.cloned(),
             source,
-            parameters: parameters::of(asked.bucket, asked.key, asked.headers, asked.uri),
+            parameters: match operation.parameters {
+                Parameters::Hidden => parameters::named(asked.bucket, asked.key),
+                _ => parameters::of(asked.bucket, asked.key, asked.headers, asked.uri),
+            },
             selected: None,
             authentication: authentication(asked.signing),
             bytes_in: number(asked.headers.get(CONTENT_LENGTH)),

@@ -75,6 +75,13 @@ pub fn of(bucket: Option<&str>, key: Option<&str>, headers: &HeaderMap, uri: &Ur
     parameters
 }
 
+/// Only what a request is about: nobody here knows what the rest of it means.
+#[must_use]
+pub fn named(bucket: Option<&str>, key: Option<&str>) -> Map<String, Value> {
+    let named = [("bucketName", bucket), ("key", key)];
+    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
 /// The elements of the answer to a call that changed an object; `null` where there are none.
 #[must_use]
 pub fn of_answer(headers: &HeaderMap) -> Value {

@@ -362,7 +362,8 @@ async fn configurations_that_no_bucket_has_are_deleted_and_set_to_what_they_are(
     let notify = |inner: &str| format!("<NotificationConfiguration>{inner}</NotificationConfiguration>");
     for (query, body, status) in [
         ("requestPayment", payer("BucketOwner"), 200),
-        ("requestPayment", payer("Requester"), 501),
+        ("requestPayment", payer("Requester"), 200),
+        ("requestPayment", payer("BucketOwner"), 200),
         ("requestPayment", payer("Nobody"), 400),
         ("accelerate", speed("Suspended"), 200),
         ("accelerate", speed("Enabled"), 501),

@@ -51,7 +51,13 @@ async fn what_is_not_served_says_so() {
         ("GET", "/bucket/k?torrent"),
         ("PUT", "/bucket?logging"),
         ("PUT", "/bucket?replication"),
-        ("POST", "/bucket/k?restore"),
+        ("PUT", "/bucket?website"),
+        ("PUT", "/bucket?metrics&id=a"),
+        ("POST", "/bucket/k?select&select-type=2"),
+        ("PUT", "/bucket/k?renameObject"),
+        ("GET", "/bucket?session"),
+        ("PUT", "/bucket/k?annotation&annotationName=a"),
+        ("POST", "/WriteGetObjectResponse"),
     ] {
         let draft = if method == "GET" {
             rig.root.get(uri)
@@ -60,10 +66,42 @@ async fn what_is_not_served_says_so() {
         } else {
             rig.root.post(uri)
         };
-        assert_eq!(draft.body("<x/>").send(&rig).await.error(), (501, "NotImplemented"), "{method} {uri}");
+        let answer = draft.body("<x/>").send(&rig).await;
+        assert_eq!(answer.error(), (501, "NotImplemented"), "{method} {uri}");
+        let message = answer.element("Message").unwrap();
+        assert!(message.contains(" is not implemented. ") && message.ends_with('.'), "{uri}: {message}");
+        let nobody = super::rig::anonymous(method, uri).body("<x/>").send(&rig).await;
+        assert_eq!(nobody.error(), (403, "AccessDenied"), "{method} {uri}: who may not is not told");
     }
     let public = rig.root.put("/bucket/k").header("x-amz-acl", "public-read").body("x").send(&rig).await;
     assert_eq!(public.error(), (400, "AccessControlListNotSupported"));
+}
+
+#[tokio::test]
+async fn what_nothing_has_is_answered_as_such() {
+    let rig = Rig::with_bucket().await;
+    assert_eq!(rig.root.put("/bucket/k").body("x").send(&rig).await.status, 200);
+    for (uri, error) in [
+        ("/bucket?analytics&id=a", (404, "NoSuchConfiguration")),
+        ("/bucket?intelligent-tiering&id=a", (404, "NoSuchConfiguration")),
+        ("/bucket?inventory&id=a", (404, "NoSuchConfiguration")),
+        ("/bucket?metrics&id=a", (404, "NoSuchConfiguration")),
+        ("/bucket?metadataConfiguration", (404, "MetadataConfigurationNotFound")),
+        ("/bucket?metadataTable", (404, "MetadataConfigurationNotFound")),
+        ("/missing?metrics&id=a", (404, "NoSuchBucket")),
+    ] {
+        assert_eq!(rig.root.get(uri).send(&rig).await.error(), error, "{uri}");
+    }
+    for uri in ["/bucket?analytics", "/bucket?intelligent-tiering", "/bucket?inventory", "/bucket?metrics"] {
+        let answer = rig.root.get(uri).send(&rig).await;
+        assert_eq!((answer.status.as_u16(), answer.element("IsTruncated")), (200, Some("false")), "{uri}");
+    }
+    assert_eq!(rig.root.get("/bucket?abac").send(&rig).await.element("Status"), Some("Disabled"));
+    let restore = "<RestoreRequest><Days>1</Days></RestoreRequest>";
+    for (uri, error) in [("/bucket/k?restore", (403, "InvalidObjectState")), ("/bucket/m?restore", (404, "NoSuchKey"))]
+    {
+        assert_eq!(rig.root.post(uri).body(restore).send(&rig).await.error(), error, "{uri}");
+    }
 }
 
 fn kms(rig: &Rig, key: &str) -> super::rig::Draft {

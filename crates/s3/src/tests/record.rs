@@ -350,6 +350,8 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
         ("DeleteBucketIntelligentTieringConfiguration", "DELETE", "/bucket?intelligent-tiering&id=a"),
         ("DeleteBucketInventoryConfiguration", "DELETE", "/bucket?inventory&id=a"),
         ("DeleteBucketLifecycle", "DELETE", "/bucket?lifecycle"),
+        ("DeleteBucketMetadataConfiguration", "DELETE", "/bucket?metadataConfiguration"),
+        ("DeleteBucketMetadataTableConfiguration", "DELETE", "/bucket?metadataTable"),
         ("DeleteBucketMetricsConfiguration", "DELETE", "/bucket?metrics&id=a"),
         ("DeleteBucketOwnershipControls", "DELETE", "/bucket?ownershipControls"),
         ("DeleteBucketReplication", "DELETE", "/bucket?replication"),
