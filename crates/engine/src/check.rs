@@ -285,15 +285,31 @@ impl Report {
     /// Failures of the store; what was mended stays so.
     pub async fn mend(self, meta: &dyn MetaStore, free_unnamed: bool) -> Result<Vec<Finding>, Error> {
         let free_unnamed = free_unnamed && !self.has_damage();
-        let mut left = Vec::new();
+        let (mut left, mut mended) = (Vec::new(), false);
         for finding in self.findings {
             match plan(meta, &finding, free_unnamed).await? {
-                Some(batch) => meta.commit(batch).await?,
+                Some(batch) => {
+                    meta.commit(batch).await?;
+                    mended = true;
+                }
                 None => left.push(finding),
             }
         }
+        if mended {
+            forget_usage(meta).await?;
+        }
         Ok(left)
     }
+}
+
+/// Removes the counts of all buckets: what was mended may have changed them, and nobody knows by how much. They
+/// are counted anew when they are next asked about.
+async fn forget_usage(meta: &dyn MetaStore) -> Result<(), Error> {
+    for chunk in meta.page(Scan::prefix(schema::USAGE, usize::MAX)).await?.chunks(PAGE) {
+        let batch = chunk.iter().fold(Batch::default(), |batch, entry| batch.delete(entry.key.clone()));
+        meta.commit(batch).await?;
+    }
+    Ok(())
 }
 
 /// What mends a finding.

@@ -16,6 +16,7 @@ use crate::multipart::Uploads;
 use crate::objects::{Locks, Objects};
 use crate::state::{Config, State};
 use crate::sweep::Sweeper;
+use crate::usage::UsageBook;
 
 /// The use cases, by role.
 pub struct Engine {
@@ -83,6 +84,12 @@ impl Engine {
     #[must_use]
     pub fn listing(&self) -> Listing<'_> {
         Listing::over(&self.state)
+    }
+
+    /// What lies in each bucket, and how much may.
+    #[must_use]
+    pub fn usage(&self) -> &Arc<UsageBook> {
+        &self.state.usage
     }
 
     /// Multipart uploads.

@@ -124,6 +124,9 @@ pub enum Error {
     /// The version has no retention or legal hold.
     #[error("The specified object does not have a ObjectLock configuration")]
     NoObjectLock,
+    /// More would be in the bucket, or in the buckets of its account, than may.
+    #[error("The quota of the bucket or of its account does not permit the upload.")]
+    QuotaExceeded,
     /// A condition of the request does not hold.
     #[error("At least one of the pre-conditions you specified did not hold")]
     PreconditionFailed {

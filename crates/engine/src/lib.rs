@@ -59,6 +59,7 @@ mod slots;
 mod space;
 mod state;
 mod sweep;
+pub mod usage;
 mod versions;
 
 pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, KeyServiceError, KeyState, SseMode};

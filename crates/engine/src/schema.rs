@@ -4,7 +4,7 @@
 //! something follows one it is escaped ([`escaped`]), which keeps byte order and makes no encoded
 //! key a prefix of another.
 
-use arqueta_model::{BlobId, BucketKeyId, BucketName, ObjectKey, UploadId};
+use arqueta_model::{AccountId, BlobId, BucketKeyId, BucketName, ObjectKey, UploadId};
 use bytes::Bytes;
 
 /// Prefix of all bucket records.
@@ -29,6 +29,11 @@ pub const PARTS: &[u8] = b"p/";
 pub const FINISHED: &[u8] = b"f/";
 /// Prefix of all events on their way to targets of notifications.
 pub const NOTICES: &[u8] = b"n/";
+
+/// Prefix of all rows that count what lies in buckets.
+pub const USAGE: &[u8] = b"y/";
+/// Prefix of all limits of accounts.
+pub const ACCOUNT_QUOTAS: &[u8] = b"q/";
 
 fn join(pieces: &[&[u8]]) -> Bytes {
     pieces.concat().into()
@@ -123,6 +128,30 @@ pub fn part(id: UploadId, number: u16) -> Bytes {
 #[must_use]
 pub fn finished(id: UploadId) -> Bytes {
     join(&[FINISHED, id.as_bytes()])
+}
+
+/// `y/<bucket>\0`: all rows that count what lies in a bucket.
+#[must_use]
+pub fn usages(bucket: &BucketName) -> Bytes {
+    join(&[USAGE, bucket.as_str().as_bytes(), b"\0"])
+}
+
+/// `y/<bucket>\0<slot>`: one of them; their sum counts.
+#[must_use]
+pub fn usage(bucket: &BucketName, slot: u16) -> Bytes {
+    join(&[USAGE, bucket.as_str().as_bytes(), b"\0", &slot.to_be_bytes()])
+}
+
+/// The slot at the end of a [`usage`] key.
+#[must_use]
+pub fn usage_slot(key: &[u8]) -> Option<u16> {
+    key.last_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes))
+}
+
+/// `q/<account>`: how much may lie in all buckets of an account.
+#[must_use]
+pub fn account_quota(account: &AccountId) -> Bytes {
+    join(&[ACCOUNT_QUOTAS, account.as_str().as_bytes()])
 }
 
 /// `k/<bucket>\0`: all wrapped bucket keys of a bucket.

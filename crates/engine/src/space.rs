@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
-use arqueta_model::BlobId;
+use arqueta_model::{BlobId, BucketName, ObjectKey};
 use arqueta_store::{Batch, Room, Write};
+use bytes::Bytes;
 
+use crate::api::Versioning;
 use crate::notifications::Notices;
+use crate::record::BucketRecord;
 use crate::state::State;
+use crate::usage::{self, Amount, Entered};
 use crate::{Caller, Error, schema};
 
 impl State {
@@ -27,15 +31,14 @@ impl State {
         }
     }
 
-    /// Commits, and removes the bodies that the batch made garbage and nobody reads.
+    /// Commits, and removes the bodies that the batch made garbage and nobody reads. What it changes of the
+    /// bucket's usage is counted with it, whatever limits there are.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<(), arqueta_store::Error> {
-        let (garbage, tells) = (garbage(&batch), Notices::stand_in(&batch));
-        self.meta.commit(batch).await?;
-        if tells {
-            self.config.notices.wake();
+        match self.usage.enter(batch, false).await? {
+            Some(counted) => finish(self, counted).await,
+            // Nothing is too much where no limits are asked for.
+            None => Err(arqueta_store::Error::Conflict),
         }
-        self.reclaim(garbage);
-        Ok(())
     }
 
     /// [`State::commit`] of what frees space: on a full disk the reserve is given up for it.
@@ -63,6 +66,68 @@ impl State {
             }
         });
     }
+}
+
+/// [`State::commit`] of what has to stay within the limits of its bucket and account.
+///
+/// # Errors
+/// [`Error::QuotaExceeded`]; failures of the store.
+pub(crate) async fn commit_within(state: &State, batch: Batch) -> Result<(), Error> {
+    match state.usage.enter(batch, true).await? {
+        Some(counted) => Ok(finish(state, counted).await?),
+        None => Err(Error::QuotaExceeded),
+    }
+}
+
+/// Whether an object of `size` bytes fits, as far as anybody knows before its body came.
+///
+/// # Errors
+/// [`Error::QuotaExceeded`]; failures of the store.
+pub(crate) async fn expect(state: &State, bucket: &BucketRecord, key: &ObjectKey, size: u64) -> Result<(), Error> {
+    if !state.usage.is_limited(bucket).await? {
+        return Ok(());
+    }
+    let replaced = match bucket.versioning {
+        Versioning::Enabled => None,
+        _ => state.slot(schema::current(&bucket.name, key)).await?.whole().ok().flatten(),
+    };
+    let mut by = Amount { bytes: i64::try_from(size).unwrap_or(i64::MAX), objects: 1, versions: 1 };
+    if let Some(old) = replaced.filter(|old| old.record.version.is_null()) {
+        by = by.minus(usage::weight(&old.bytes, true));
+    }
+    match state.usage.permits(&bucket.name, by).await? {
+        true => Ok(()),
+        false => Err(Error::QuotaExceeded),
+    }
+}
+
+/// Whether a part of `size` bytes could be in an object here at all.
+///
+/// # Errors
+/// [`Error::QuotaExceeded`]; failures of the store.
+pub(crate) async fn expect_part(state: &State, bucket: &BucketName, size: u64) -> Result<(), Error> {
+    let record = state.bucket(bucket).await?;
+    let by = Amount { bytes: i64::try_from(size).unwrap_or(i64::MAX), ..Amount::ZERO };
+    if state.usage.is_limited(&record).await? && !state.usage.permits(bucket, by).await? {
+        return Err(Error::QuotaExceeded);
+    }
+    Ok(())
+}
+
+async fn finish(
+    state: &State,
+    (batch, counted): (Batch, Option<(Entered, Bytes)>),
+) -> Result<(), arqueta_store::Error> {
+    let (garbage, tells) = (garbage(&batch), Notices::stand_in(&batch));
+    state.meta.commit(batch).await?;
+    if tells {
+        state.config.notices.wake();
+    }
+    if let Some((entered, row)) = counted {
+        entered.committed(row);
+    }
+    state.reclaim(garbage);
+    Ok(())
 }
 
 /// The space of a body under way. Dropped, it gives back what did not arrive.

@@ -21,6 +21,7 @@ use crate::multipart::UploadCiphers;
 use crate::notifications::Notices;
 use crate::readers::Readers;
 use crate::sequence::Sequencer;
+use crate::usage::UsageBook;
 
 /// Commits tried before a use case gives up on a record that others keep changing.
 pub(crate) const ATTEMPTS: usize = 16;
@@ -89,6 +90,8 @@ pub(crate) struct State {
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
     pub(crate) lifecycle: LifecycleState,
+    /// What lies in each bucket, and how much may.
+    pub(crate) usage: Arc<UsageBook>,
     pub(crate) damages: Arc<Damages>,
     pub(crate) room: Option<Arc<dyn Room>>,
     /// Bytes of garbage that the last sweep left.
@@ -113,6 +116,7 @@ impl State {
         }
         Ok(Self {
             opened: clock.now(),
+            usage: Arc::new(UsageBook::new(Arc::clone(&meta))),
             meta,
             blobs,
             envelope,

@@ -15,6 +15,7 @@ use crate::notifications::{About, Happening};
 use crate::record::{Blob, Content, Manifest, ObjectRecord, Place, Record};
 use crate::sequence::{sequence_in, version_id};
 use crate::slots::{Slot, Stored};
+use crate::space::commit_within;
 use crate::state::{ATTEMPTS, State};
 use crate::{Error, schema};
 
@@ -99,7 +100,7 @@ impl Versions<'_> {
     /// `permit` saw is what the commit finds.
     ///
     /// # Errors
-    /// [`Error::PreconditionFailed`], [`Error::NoSuchBucket`]. After a failure of the store the
+    /// [`Error::PreconditionFailed`], [`Error::QuotaExceeded`], [`Error::NoSuchBucket`]. After a failure of the store the
     /// outcome may be unknown; the bodies then stay for the sweeper to decide about.
     pub(crate) async fn add(
         self,
@@ -120,12 +121,12 @@ impl Versions<'_> {
             let (batch, added) = self.plan_addition(&stored_bucket, key, current, new).await?;
             // A delete marker frees nothing by itself, and is what a client on a full disk begins with.
             let committed = match new.content {
-                Some(_) => self.state.commit(batch).await,
-                None => self.state.commit_freeing(batch).await,
+                Some(_) => commit_within(self.state, batch).await,
+                None => self.state.commit_freeing(batch).await.map_err(Error::from),
             };
             match committed {
-                Err(arqueta_store::Error::Conflict) => {}
-                result => return result.map(|()| added).map_err(Error::from),
+                Err(Error::Store(arqueta_store::Error::Conflict)) => {}
+                result => return result.map(|()| added),
             }
         }
         Err(arqueta_store::Error::Conflict.into())

@@ -141,7 +141,7 @@ impl Gateway {
         };
         Ok(Self {
             damages,
-            desk: Desk::new((stored, iam), (audit.clone(), clock.clone()), config),
+            desk: Desk::new((stored, iam, engine.clone()), (audit.clone(), clock.clone()), config),
             journaled,
             room,
             router,
@@ -177,11 +177,15 @@ impl Gateway {
         let courier = tokio::spawn(async move { courier.run().await });
         let stream = self.audit_stream.clone().map(|stream| tokio::spawn(async move { stream.run().await }));
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
+        // So that the first who looks sees every bucket, and one that was never counted is.
+        let usage = self.engine.usage().clone();
+        let usage = tokio::spawn(async move { usage.all().await.map(drop) });
         let engine = self.engine.clone();
         let collector = tokio::spawn(async move { engine.collector().run().await });
         let schedule = SweepSchedule { orphans: self.orphans, ..SweepSchedule::default() };
         self.engine.sweeper().run(schedule, stop).await;
         collector.abort();
+        usage.abort();
         room.abort();
         lifecycle.abort();
         courier.abort();

@@ -129,6 +129,7 @@ pub fn answer(error: &Error) -> Answer {
         Error::NoSuchDocument(kind) => no_document(*kind),
         Error::NoObjectLockConfiguration => Answer::new("ObjectLockConfigurationNotFoundError", S::NOT_FOUND, words()),
         Error::NoObjectLock => Answer::new("NoSuchObjectLockConfiguration", S::NOT_FOUND, words()),
+        Error::QuotaExceeded => Answer::new("QuotaExceeded", S::FORBIDDEN, words()),
         Error::PreconditionFailed { condition } => {
             Answer::new("PreconditionFailed", S::PRECONDITION_FAILED, words()).detail("Condition", condition)
         }
@@ -217,7 +218,7 @@ fn no_document(kind: BucketDocument) -> Answer {
             ("ReplicationConfigurationNotFoundError", "The replication configuration was not found")
         }
         // Every bucket has one; nothing asks for one that is missing.
-        BucketDocument::RequestPayment => return internal(),
+        BucketDocument::RequestPayment | BucketDocument::Quota => return internal(),
     };
     Answer::new(code, StatusCode::NOT_FOUND, message)
 }

@@ -21,6 +21,8 @@ pub enum BucketDocument {
     Notification,
     /// Who pays for requests.
     RequestPayment,
+    /// How much may lie in it, JSON.
+    Quota,
 }
 
 /// Whether and how far a version was replicated.

@@ -91,6 +91,7 @@ impl Buckets<'_> {
     /// [`Error::NoSuchBucket`], [`Error::BucketNotEmpty`].
     pub async fn delete(self, name: &BucketName) -> Result<(), Error> {
         let (currents, noncurrents) = (schema::currents(name), schema::noncurrents(name));
+        let (rows, _held) = self.state.usage.leave(name).await?;
         for _ in 0..ATTEMPTS {
             let bucket = self.state.stored_bucket(name).await?;
             for versions in [&currents, &noncurrents] {
@@ -102,12 +103,14 @@ impl Buckets<'_> {
             Uploads::over(self.state).abort_all(name, &empty.fold(Batch::default(), Batch::require)).await?;
             let key = schema::bucket(name);
             let batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes)).delete(key);
+            let batch = rows.iter().cloned().fold(batch, Batch::delete);
             match self.state.commit_freeing(requiring_nothing_in(name, batch)).await {
                 // The bucket was changed or something came into it: look again.
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {
                     result?;
                     self.state.decoded_buckets.invalidate(name);
+                    self.state.usage.forget(name);
                     self.state.envelope.counters().forget(name);
                     return Ok(());
                 }

@@ -12,22 +12,22 @@ use crate::record::{FORMAT, Manifest, ObjectRecord, Record, fields, total};
 
 /// What a listing tells of a version.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Brief {
-    pub(super) version: VersionId,
-    pub(super) sequence: u64,
-    pub(super) last_modified: Timestamp,
-    pub(super) owner: AccountId,
+pub(crate) struct Brief {
+    pub(crate) version: VersionId,
+    pub(crate) sequence: u64,
+    pub(crate) last_modified: Timestamp,
+    pub(crate) owner: AccountId,
     /// `None` for a delete marker.
-    pub(super) content: Option<BriefContent>,
+    pub(crate) content: Option<BriefContent>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct BriefContent {
-    pub(super) size: u64,
-    pub(super) etag: String,
+pub(crate) struct BriefContent {
+    pub(crate) size: u64,
+    pub(crate) etag: String,
     /// Of its first checksum.
-    pub(super) checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
-    pub(super) storage_class: StorageClass,
+    pub(crate) checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    pub(crate) storage_class: StorageClass,
 }
 
 /// [`ObjectRecord`], field by field in its order.
@@ -101,7 +101,7 @@ impl Brief {
     ///
     /// # Errors
     /// [`Error::UnknownFormat`], [`Error::Damaged`].
-    pub(super) fn decode(record: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn decode(record: &[u8]) -> Result<Self, Error> {
         match record.split_first() {
             Some((&FORMAT, body)) => Self::placed(body),
             _ => Self::named(record),
@@ -213,7 +213,7 @@ fn shown(mut at: Walk<'_>) -> Option<Shown<'_>> {
 
 impl Brief {
     /// As an entry of a listing; `None` for a delete marker.
-    pub(super) fn object(self, key: ObjectKey) -> Option<ListedObject> {
+    pub(crate) fn object(self, key: ObjectKey) -> Option<ListedObject> {
         let content = self.content?;
         Some(ListedObject {
             key,

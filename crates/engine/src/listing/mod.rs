@@ -19,6 +19,7 @@ mod model_tests;
 use arqueta_model::ObjectKey;
 use bytes::Bytes;
 
+pub(crate) use brief::Brief;
 pub use token::{continuation_token, continue_after};
 
 use crate::api::{ListMultipartUploads, ListObjectVersions, ListObjects, ListedObjects, ListedUploads, ListedVersions};

@@ -15,6 +15,7 @@ use crate::api::{
 use crate::ingest::{Intake, Stowed};
 use crate::objects::{Objects, Purpose, Reading};
 use crate::record::{PartRecord, Record as _, UploadRecord};
+use crate::space::expect_part;
 use crate::state::ATTEMPTS;
 use crate::versions::release_body;
 use crate::{Error, schema};
@@ -35,6 +36,9 @@ impl Uploads<'_> {
         let upload = self.under_way(&input.bucket, &input.key, input.upload).await?;
         let declared = !matches!(input.checksum, ChecksumRequest::Default);
         let checksum = part_checksum(&upload.record, input.checksum)?;
+        if let Some(size) = input.size {
+            expect_part(self.state, &input.bucket, size).await?;
+        }
         let booking = self.state.admit(caller, input.size)?;
         let cipher = self.cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let intake = Intake {
@@ -62,6 +66,7 @@ impl Uploads<'_> {
         let upload = self.under_way(&input.bucket, &input.key, input.upload).await?;
         let cipher = self.cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
         let (source, bytes, body) = self.part_source(caller, &input).await?;
+        expect_part(self.state, &input.bucket, bytes.end - bytes.start).await?;
         let booking = self.state.admit(caller, Some(bytes.end - bytes.start))?;
         let intake = Intake {
             cipher: cipher.clone(),

@@ -9,6 +9,7 @@ use crate::api::{
 };
 use crate::ingest::Intake;
 use crate::notifications::Happening;
+use crate::space::expect;
 use crate::versions::check_write;
 use crate::{Caller, Error, schema};
 
@@ -45,6 +46,7 @@ impl Objects<'_> {
                 }
             })
             .await?;
+        expect(self.state, &bucket, &input.key, source.manifest.size()).await?;
         let booking = self.state.admit(caller, Some(source.manifest.size()))?;
         let protection = self.state.protection(&bucket, &input.encryption)?;
         let mut draft = self.draft(caller, &input.bucket, &input.key, protection.as_ref()).await?;

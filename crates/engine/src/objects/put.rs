@@ -16,6 +16,7 @@ use crate::ingest::{Intake, Stowed};
 use crate::notifications::Happening;
 use crate::record::{Content, Manifest, ManifestPart, Record};
 use crate::slots::Slot;
+use crate::space::expect;
 use crate::versions::{NewVersion, Versions, check_write};
 use crate::{Caller, Error, schema};
 
@@ -68,7 +69,7 @@ impl Objects<'_> {
     /// Puts an object.
     ///
     /// # Errors
-    /// [`Error::NoSuchBucket`], [`Error::PreconditionFailed`], [`Error::MetadataTooLarge`],
+    /// [`Error::NoSuchBucket`], [`Error::PreconditionFailed`], [`Error::QuotaExceeded`], [`Error::MetadataTooLarge`],
     /// [`Error::Encryption`], everything that [`crate::BodyError`] and the digests can say, failures
     /// of the store. Nothing is visible unless it succeeds.
     pub async fn put(self, caller: &Caller, input: PutObject) -> Result<StoredObject, Error> {
@@ -80,6 +81,9 @@ impl Objects<'_> {
         if !input.conditions.is_empty() {
             // The commit decides; this spares a hopeless upload.
             check_write(&input.conditions, &self.state.slot(schema::current(&input.bucket, &input.key)).await?)?;
+        }
+        if let Some(size) = input.size {
+            expect(self.state, &bucket, &input.key, size).await?;
         }
         let booking = self.state.admit(caller, input.size)?;
         let protection = self.state.protection(&bucket, &input.encryption)?;

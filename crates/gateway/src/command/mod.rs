@@ -8,6 +8,7 @@ mod generate;
 mod health;
 mod keys;
 mod operations;
+mod quota;
 mod serve;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -21,6 +22,7 @@ pub use check::CheckArgs;
 pub use generate::{CompletionsArgs, ManPagesArgs};
 pub use health::HealthArgs;
 pub use keys::KeysArgs;
+pub use quota::QuotaArgs;
 
 /// An S3 endpoint that keeps every object sealed under your own keys, and can prove who used them.
 ///
@@ -62,6 +64,8 @@ pub enum Command {
     ManPages(ManPagesArgs),
     /// Show the accounts of a data folder, or create one.
     Accounts(Box<AccountsArgs>),
+    /// Show what lies in the buckets of a running gateway; limit it.
+    Quota(Box<QuotaArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
     Keys(Box<KeysArgs>),
     /// Take over a data folder that an Arqueta 0.1 from before authenticated metadata wrote: once, and only
@@ -90,6 +94,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::ManPages(args) => generate::man_pages(&args, Cli::command()),
         Command::Accounts(args) => accounts::run(*args),
+        Command::Quota(args) => quota::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),
         Command::Check(args) => check::run(*args),

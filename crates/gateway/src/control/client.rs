@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use arqueta_model::AccountId;
+use arqueta_model::{AccountId, BucketName};
 use arqueta_store::{Batch, Change, Entry, Error as StoreError, MetaStore, Position, Scan};
 use async_trait::async_trait;
 use bytes::{Buf as _, Bytes};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
-use super::wire::{ANSWER, Created, Listed, Request, address, kind};
+use super::wire::{ANSWER, BucketQuota, Created, Limits, Listed, Of, Request, Usages, address, kind};
 use crate::Error;
 
 /// The gateway that has a data folder open. As a [`MetaStore`] it is the folder's metadata as it is
@@ -59,6 +59,30 @@ impl Running {
     /// [`Error::Config`] with what the gateway said.
     pub async fn create_account(&self, account: &AccountId) -> Result<Created, Error> {
         self.json(&Request::CreateAccount { account: account.to_string() }).await
+    }
+
+    /// What lies in every bucket, and all limits.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn usage(&self) -> Result<Usages, Error> {
+        self.json(&Request::Usage).await
+    }
+
+    /// Limits a bucket or an account.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn limit(&self, of: Of, limits: Limits) -> Result<(), Error> {
+        self.json(&Request::Limit { of, limits }).await
+    }
+
+    /// Counts a bucket again.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn recount(&self, bucket: &BucketName) -> Result<BucketQuota, Error> {
+        self.json(&Request::Recount { bucket: bucket.to_string() }).await
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {

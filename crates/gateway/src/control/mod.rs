@@ -3,14 +3,16 @@
 //! Who may connect is who may read the folder: the socket is its owner's alone, and a peer that is
 //! neither the gateway's user nor root is turned away. It gives pages of the metadata as it is
 //! stored, which the folder's files give as well: whoever reads keys from it needs the root key, as
-//! without a gateway. The one change it knows is a new account.
+//! without a gateway. The changes it knows are a new account and how
+//! much may lie in buckets.
 //!
 //! A request is a line of JSON, an answer a frame: four bytes of length, a byte of kind, the rest.
 
 mod client;
+mod quota;
 mod serve;
 mod wire;
 
 pub(crate) use client::Running;
 pub(crate) use serve::{Desk, bind};
-pub(crate) use wire::{Created, Listed};
+pub(crate) use wire::{AccountQuota, BucketQuota, Created, Limits, Listed, Of};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_audit::{AuditSink, Event, EventBuilder};
+use arqueta_engine::Engine;
 use arqueta_iam::Iam;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Entry, MetaStore, Scan};
@@ -17,6 +18,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::quota::Quotas;
 use super::wire::{Created, Listed, NAME, REQUEST, Request, address, kind};
 use crate::Config;
 
@@ -40,6 +42,7 @@ pub(crate) struct Desk {
     region: Region,
     /// The account of the gateway's operator.
     home: AccountId,
+    quotas: Quotas,
 }
 
 /// The socket; its name goes with it.
@@ -126,13 +129,15 @@ async fn answer(stream: &mut (impl tokio::io::AsyncWrite + Unpin), kind: u8, bod
 }
 
 impl Desk {
-    /// Over the metadata as it is stored and the identities; what changes is recorded in `audit`.
+    /// Over the metadata as it is stored, the identities and the buckets; what changes is recorded in `audit`.
     pub fn new(
-        (meta, iam): (Arc<dyn MetaStore>, Arc<Iam>),
+        (meta, iam, engine): (Arc<dyn MetaStore>, Arc<Iam>, Arc<Engine>),
         (audit, clock): (Arc<dyn AuditSink>, Arc<dyn Clock>),
         config: &Config,
     ) -> Self {
-        Self { meta, iam, audit, clock, region: config.region.clone(), home: config.account_id.clone() }
+        let region = config.region.clone();
+        let quotas = Quotas { engine, audit: audit.clone(), clock: clock.clone(), region: region.clone() };
+        Self { meta, iam, audit, clock, region, home: config.account_id.clone(), quotas }
     }
 
     async fn converse(&self, stream: UnixStream) -> io::Result<()> {
@@ -151,6 +156,13 @@ impl Desk {
                 }
                 Ok(Request::Accounts) => self.accounts().await.map(|accounts| (kind::JSON, accounts)),
                 Ok(Request::CreateAccount { account }) => self.create(&account).await.map(|key| (kind::JSON, key)),
+                Ok(Request::Usage) => self.quotas.show().await.map(|usage| (kind::JSON, usage)),
+                Ok(Request::Limit { of, limits }) => {
+                    self.quotas.limit(&of, &limits).await.map(|done| (kind::JSON, done))
+                }
+                Ok(Request::Recount { bucket }) => {
+                    self.quotas.recount(&bucket).await.map(|counted| (kind::JSON, counted))
+                }
                 Err(error) => {
                     let why = format!("this is not a request: {error}");
                     return answer(&mut write, kind::REFUSED, why.as_bytes()).await;

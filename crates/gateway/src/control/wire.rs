@@ -32,6 +32,53 @@ pub(super) enum Request {
     Accounts,
     /// A new account.
     CreateAccount { account: String },
+    /// What lies in every bucket, and all limits.
+    Usage,
+    /// Limits of a bucket or an account.
+    Limit { of: Of, limits: Limits },
+    /// A bucket is counted again.
+    Recount { bucket: String },
+}
+
+/// What is limited.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Of {
+    Bucket(String),
+    Account(String),
+}
+
+/// How much there may be; `None` for no limit.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub bytes: Option<u64>,
+    pub objects: Option<u64>,
+}
+
+/// A bucket's usage and limits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BucketQuota {
+    pub bucket: String,
+    pub account: String,
+    pub bytes: u64,
+    pub objects: u64,
+    pub versions: u64,
+    pub limits: Limits,
+}
+
+/// An account's limits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AccountQuota {
+    pub account: String,
+    pub limits: Limits,
+}
+
+/// Every bucket, and every account that is limited.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Usages {
+    pub buckets: Vec<BucketQuota>,
+    pub accounts: Vec<AccountQuota>,
 }
 
 /// An account.

@@ -5,6 +5,7 @@ mod notifications;
 mod place;
 mod process;
 mod store;
+mod usage;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ use notifications::Notifications;
 use place::{Connections, Disk, LostLines};
 use process::Process;
 use store::{DamagedRecords, StoreSpace};
+use usage::Usage;
 
 /// The registries, and what this crate counts itself.
 pub struct Metrics {
@@ -145,6 +147,7 @@ impl Metrics {
         metrics.own.register_collector(Box::new(KeyService(kms)));
         metrics.own.register_collector(Box::new(Connections(seats)));
         metrics.own.register_collector(Box::new(Disk(folder)));
+        metrics.own.register_collector(Box::new(Usage(engine.usage().clone())));
         metrics.own.register_collector(Box::new(StoreSpace(engine, room)));
         metrics.own.register_collector(Box::new(DamagedRecords(damages)));
         metrics.own.register_collector(Box::new(Lifecycle(lifecycle)));
