@@ -55,7 +55,7 @@ impl Uploads<'_> {
     }
 
     /// Whether the upload is no more what it was.
-    async fn has_ended(&self, input: &CompleteMultipartUpload, upload: &Upload) -> Result<bool, Error> {
+    async fn has_ended(self, input: &CompleteMultipartUpload, upload: &Upload) -> Result<bool, Error> {
         let now = self.find(&input.bucket, &input.key, input.upload).await?;
         Ok(now.is_none_or(|now| now.bytes != upload.bytes))
     }
