@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arqueta_kms::{Caller, KeyRef, Kms};
+use arqueta_kms::{Caller, KeyRef, Kms, S3Service};
 use arqueta_model::{Arn, BucketName, Clock, EncryptionContext, KeyArn, ObjectId, ObjectKey, Region, SseMode};
 use arqueta_seal::{BodyKey, ObjectCipher, SourceKey, WrapAad, WrapName, require_format};
 use futures::future::try_join_all;
@@ -25,7 +25,7 @@ pub struct Sealing {
 /// Its methods need a tokio runtime.
 pub struct Envelope {
     sources: Sources,
-    region: Region,
+    s3: S3Service,
 }
 
 impl Envelope {
@@ -38,7 +38,8 @@ impl Envelope {
         region: Region,
         config: BucketKeyConfig,
     ) -> Self {
-        Self { sources: Sources::new(kms, wrapped, clock, region.clone(), config), region }
+        let s3 = S3Service::of(&region);
+        Self { sources: Sources::new(kms, wrapped, clock, region, config), s3 }
     }
 
     /// Keys for a new object called `key` in `bucket`, with content `id`.
@@ -140,15 +141,15 @@ impl Envelope {
                 return Ok(SealedKeys::new(mode, None, EncryptionContext::default(), layers, Some(customer.md5())));
             }
             Protection::ServiceKey => {
-                let (caller, none) = (caller.s3_itself(&self.region), EncryptionContext::default());
+                let (caller, none) = (self.s3.itself(caller), EncryptionContext::default());
                 (vec![self.sources.bucket_key(&caller, place, &KeyRef::ServiceOwned, &none).await?], none)
             }
             Protection::Kms { key, context, bucket_key: true } => {
-                let caller = caller.via_s3(&self.region);
+                let caller = self.s3.for_caller(caller);
                 (vec![self.sources.bucket_key(&caller, place, key, context).await?], context.clone())
             }
             Protection::Kms { key, context, bucket_key: false } | Protection::DualKms { key, context } => {
-                let caller = caller.via_s3(&self.region);
+                let caller = self.s3.for_caller(caller);
                 let calls = bodies.iter().map(|_| self.sources.data_key(&caller, place, key, context));
                 (try_join_all(calls).await?, context.clone())
             }
@@ -186,8 +187,8 @@ impl Envelope {
             return Err(Error::CustomerKeyNotApplicable);
         }
         let caller = match keys.mode {
-            SseMode::S3 => caller.s3_itself(&self.region),
-            _ => caller.via_s3(&self.region),
+            SseMode::S3 => self.s3.itself(caller),
+            _ => self.s3.for_caller(caller),
         };
         let key = keys.key.as_ref().ok_or(arqueta_seal::Error::Authentication)?;
         let opened =

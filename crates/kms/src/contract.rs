@@ -34,15 +34,34 @@ impl Caller {
     /// The same caller, with S3 of `region` calling on its behalf (`kms:ViaService`).
     #[must_use]
     pub fn via_s3(&self, region: &Region) -> Self {
-        let mut request = (*self.request).clone();
-        request.via_service = Some(format!("s3.{region}.amazonaws.com").into());
-        Self { request: Arc::new(request), ..self.clone() }
+        S3Service::of(region).for_caller(self)
     }
 
     /// S3 of `region` itself, using the service-owned key for the same request. One identity for
     /// all users, so that they share its bucket keys.
     #[must_use]
     pub fn s3_itself(&self, region: &Region) -> Self {
+        S3Service::of(region).itself(self)
+    }
+
+    /// The unit that bucket keys belong to.
+    #[must_use]
+    pub fn requester(&self) -> Requester {
+        self.identity.requester()
+    }
+}
+
+/// S3 of a Region as one who calls, for somebody or for itself; made once, since each object asks.
+#[derive(Debug, Clone)]
+pub struct S3Service {
+    name: Arc<str>,
+    identity: Arc<Identity>,
+}
+
+impl S3Service {
+    /// S3 of `region`.
+    #[must_use]
+    pub fn of(region: &Region) -> Self {
         let account: AccountId = "000000000000".parse().expect("twelve digits are an account id");
         let principal = Principal {
             arn: Arn::new("iam", "", account.as_str(), "service/s3.amazonaws.com"),
@@ -52,13 +71,23 @@ impl Caller {
             access_key_id: String::new(),
             session: None,
         };
-        Self::new(Arc::new(Identity::bare(principal)), self.request.clone()).via_s3(region)
+        Self { name: format!("s3.{region}.amazonaws.com").into(), identity: Arc::new(Identity::bare(principal)) }
     }
 
-    /// The unit that bucket keys belong to.
+    /// See [`Caller::via_s3`].
     #[must_use]
-    pub fn requester(&self) -> Requester {
-        self.identity.requester()
+    pub fn for_caller(&self, caller: &Caller) -> Caller {
+        Caller { request: self.request(caller), ..caller.clone() }
+    }
+
+    /// See [`Caller::s3_itself`].
+    #[must_use]
+    pub fn itself(&self, caller: &Caller) -> Caller {
+        Caller::new(self.identity.clone(), self.request(caller))
+    }
+
+    fn request(&self, caller: &Caller) -> Arc<RequestInfo> {
+        Arc::new(RequestInfo { via_service: Some(self.name.clone()), ..(*caller.request).clone() })
     }
 }
 

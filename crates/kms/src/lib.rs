@@ -35,6 +35,7 @@ pub use algorithm::{
 };
 pub use contract::{
     Caller, DataKey, Decrypt, GenerateDataKey, KeyDescription, KeyRef, Kms, Operation, ReEncrypt, ReEncrypted,
+    S3Service,
 };
 // The type of [`Caller::identity`], for crates that do not depend on the policy language itself.
 pub use arqueta_policy::Identity;

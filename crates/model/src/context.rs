@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::Arn;
 
@@ -24,21 +24,9 @@ pub enum ContextError {
 }
 
 /// An encryption context: case-sensitive pairs in the order of their keys' bytes. Clones share them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct EncryptionContext(Arc<BTreeMap<String, String>>);
-
-impl Serialize for EncryptionContext {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        BTreeMap::serialize(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for EncryptionContext {
-    /// As stored: its size was looked at when it was given.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        BTreeMap::deserialize(deserializer).map(|pairs| Self(Arc::new(pairs)))
-    }
-}
 
 impl EncryptionContext {
     /// Largest total of key and value bytes accepted. AWS bounds the request, not the context;
