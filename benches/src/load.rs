@@ -89,6 +89,15 @@ impl Plan {
             }
             Operation::Head => self.signer.request("HEAD", &path, &[], Bytes::new())?,
             Operation::Get | Operation::Mixed => self.signer.request("GET", &path, &[], Bytes::new())?,
+            Operation::List | Operation::Versions => {
+                let (bucket, prefix) = self.folder[1..].split_once('/').unwrap_or((&self.folder, ""));
+                let (what, marker) = match operation {
+                    Operation::List => ("list-type=2", "start-after"),
+                    _ => ("versions=", "key-marker"),
+                };
+                let page = format!("/{bucket}?{what}&prefix={prefix}/&{marker}={prefix}/{n}");
+                self.signer.request("GET", &page, &[], Bytes::new())?
+            }
         };
         let read = connection.send(request).await?;
         Ok(if operation == Operation::Put { self.body.len() } else { read })

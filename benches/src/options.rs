@@ -69,6 +69,10 @@ pub enum Operation {
     Head,
     /// Three GETs to one PUT.
     Mixed,
+    /// ListObjectsV2, up to 1,000 keys of the objects from one of them on.
+    List,
+    /// ListObjectVersions, likewise.
+    Versions,
 }
 
 /// Protection asked for.

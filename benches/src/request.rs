@@ -63,7 +63,7 @@ impl Signer {
         })
     }
 
-    /// A signed request. `path` needs no escaping.
+    /// A signed request. `path` and the values of its query need no escaping.
     #[allow(clippy::disallowed_methods)] // a load tool signs with the real time
     pub fn request(
         &self,
@@ -94,7 +94,10 @@ impl Signer {
         let mut signed = vec![("host", self.host.as_str()), ("x-amz-content-sha256", &hash), ("x-amz-date", &stamp)];
         signed.extend_from_slice(headers);
         signed.sort_unstable();
-        let canonical = create_canonical_request(method, path, &[] as &[(&str, &str)], &signed, payload);
+        let (bare, query) = path.split_once('?').unwrap_or((path, ""));
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let query: Vec<(&str, &str)> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
+        let canonical = create_canonical_request(method, bare, &query, &signed, payload);
         let to_sign = create_string_to_sign(&canonical, &date, &self.region, "s3");
         let key = derive_signing_key(&self.secret_key, &date, &self.region, "s3");
         let signature = hex::encode(calculate_signature_with_key(&to_sign, &key));
