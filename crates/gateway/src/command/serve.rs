@@ -80,7 +80,8 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
     let router = gateway.router.clone();
     let service = move |request, peer| {
         let router = router.clone();
-        async move { router.answer(request, peer).await }
+        // Boxed: it has room for all that an answer may need, and hyper moves it three times.
+        Box::pin(async move { router.answer(request, peer).await })
     };
     let limits = PortLimits { drain: Duration::from_secs(config.limits.drain_seconds), ..limits };
     let serving = tokio::spawn(port.serve(tls, gateway.seats.clone(), limits, stop, service));
