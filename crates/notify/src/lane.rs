@@ -18,10 +18,10 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::Mutex;
 
-use crate::courier::{Route, Standing, WINDOW};
 use crate::message::Message;
 use crate::pace::{Pace, Refused};
 use crate::progress::Counts;
+use crate::route::{Route, Standing, WINDOW};
 use crate::target::Failure;
 
 /// Rows read at first; more where some of them wait.

@@ -13,25 +13,27 @@
 //! **Invariants.** Nothing is dropped: a row goes away only after its target took the event, and is
 //! tried again for ever, more and more seldom, until then. Events of one key reach a target in the order
 //! of their commits; a later one waits for those before it. An event may come twice, with the same id.
-//! Of several gateways one empties a lane, under a lease. Memory is bounded by [`courier::WINDOW`] rows a
+//! Of several gateways one empties a lane, under a lease. Memory is bounded by [`route::WINDOW`] rows a
 //! target.
 //!
 //! **Threat notes.** Names of objects, who acted and from where leave the gateway; who may set the
 //! configuration of a bucket decides which, and the operator decides whereto and for whose buckets.
 //! Secrets come from files or the environment, and are not in `Debug` or logs.
 
-pub mod courier;
+mod courier;
 mod lane;
 pub mod message;
 mod pace;
 mod progress;
+pub mod route;
 pub mod stream;
 mod target;
 mod targets;
 
-pub use courier::{Bounds, Courier, Route, Standing};
+pub use courier::Courier;
 pub use message::{Format, Message};
 pub use progress::{Counts, Progress};
+pub use route::{Bounds, Route, Standing};
 pub use stream::{AuditStream, Source};
 pub use target::{Failure, Target};
 pub use targets::{

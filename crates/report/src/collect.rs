@@ -6,8 +6,9 @@ use arqueta_audit::{Event, Resource};
 use serde_json::Value;
 
 use crate::Scope;
+use crate::act::{Act, Use};
 use crate::key::{KEY, Key, bucket_of, who};
-use crate::report::{Act, ObjectUse, Proof, Refusal, Report, Use};
+use crate::report::{ObjectUse, Proof, Refusal, Report};
 
 /// Objects that a report names; how many more there are is said.
 const OBJECTS: usize = 10_000;

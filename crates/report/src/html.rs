@@ -2,8 +2,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::act::{Act, Use};
 use crate::key::Key;
-use crate::report::{Act, Report, Use};
+use crate::report::Report;
 
 const STYLE: &str = "
 body{font:11pt/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}

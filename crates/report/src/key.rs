@@ -6,7 +6,7 @@ use arqueta_audit::Event;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::report::{Act, Use};
+use crate::act::{Act, Use};
 
 /// Type of keys among the resources of events.
 pub(crate) const KEY: &str = "AWS::KMS::Key";

@@ -9,6 +9,7 @@
 //! assert!(report.html().contains("No key was used or changed"));
 //! ```
 
+mod act;
 mod collect;
 mod html;
 mod key;
@@ -16,7 +17,8 @@ mod report;
 mod scope;
 mod table;
 
+pub use act::{Act, Use};
 pub use collect::Collector;
 pub use key::{Key, Material};
-pub use report::{Act, ObjectUse, Proof, Refusal, Report, Use};
+pub use report::{ObjectUse, Proof, Refusal, Report};
 pub use scope::Scope;

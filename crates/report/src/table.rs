@@ -1,6 +1,7 @@
 //! A report as one table of comma-separated values (RFC 4180), for spreadsheets.
 
-use crate::report::{Act, Refusal, Report, Use};
+use crate::act::{Act, Use};
+use crate::report::{Refusal, Report};
 
 const HEAD: [&str; 11] = [
     "kind",
