@@ -128,7 +128,7 @@ async fn digests_and_lengths_are_checked_before_anything_is_visible() {
     let put = rig.put_with("k", body(), |put| put.md5 = Some([0; 16])).await;
     assert!(matches!(put, Err(Error::BadDigest { .. })));
     let put = rig.put_with("k", body(), |put| put.checksum = ChecksumRequest::Declared(bad)).await;
-    assert!(matches!(put, Err(Error::ChecksumMismatch { algorithm: Algorithm::Crc32 })));
+    assert!(matches!(put, Err(Error::ChecksumMismatch { algorithm: Algorithm::Crc32, .. })));
     let put = rig.put_with("k", body(), |put| put.checksum = trailer(Some(bad))).await;
     assert!(matches!(put, Err(Error::ChecksumMismatch { .. })));
     let put = rig.put_with("k", body(), |put| put.checksum = trailer(None)).await;
