@@ -29,9 +29,10 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("report", "audit"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
+    ("console", "model call seal"),
     (
         "gateway",
-        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report s3 aws",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report s3 aws console",
     ),
 ];
 

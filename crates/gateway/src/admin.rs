@@ -38,6 +38,17 @@ pub struct Admin {
     pub seats: Arc<Seats>,
     /// Names, beside addresses and `localhost`, that this port is asked by.
     pub hosts: Arc<RwLock<Vec<String>>>,
+    /// Where the console is, where there is one.
+    pub console: Option<ConsolePort>,
+}
+
+/// The port that has the console.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsolePort {
+    /// Whether it speaks TLS.
+    pub secure: bool,
+    /// Its number; its host is the one that this port was asked by.
+    pub port: u16,
 }
 
 impl Admin {
@@ -51,6 +62,7 @@ impl Admin {
             return text(StatusCode::MISDIRECTED_REQUEST, said.to_owned());
         }
         match request.uri.path() {
+            "/" if self.console.is_some() => self.to_console(request),
             "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => self.readyz(request.uri.query().unwrap_or_default()).await,
             "/metrics" => {
@@ -79,6 +91,21 @@ impl Admin {
                 }
             },
         }
+    }
+
+    /// Leads whoever opens the bare address to the console.
+    fn to_console(&self, request: &Parts) -> Response<Full<Bytes>> {
+        let said = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+        let host = said.as_ref().or_else(|| request.uri.authority()).map_or("localhost", Authority::host);
+        let address = self.console.map(|ConsolePort { secure, port }| {
+            let scheme = if secure { "https" } else { "http" };
+            format!("{scheme}://{host}:{port}{}", arqueta_console::PATH)
+        });
+        let mut answer = text(StatusCode::SEE_OTHER, "the console is at the S3 port\n".to_owned());
+        if let Some(address) = address.and_then(|address| http::HeaderValue::from_str(&address).ok()) {
+            answer.headers_mut().insert(header::LOCATION, address);
+        }
+        answer
     }
 
     /// Whether the request's `Host` is one of this port's. A client without any is no browser.
@@ -158,6 +185,10 @@ mod tests {
     use arqueta_store::MemoryMeta;
 
     async fn status(uri: &str, host: Option<&str>) -> u16 {
+        answered(uri, host).await.status().as_u16()
+    }
+
+    async fn answered(uri: &str, host: Option<&str>) -> Response<Full<Bytes>> {
         let (meta, clock) = (Arc::new(MemoryMeta::default()), Arc::new(ManualClock::default()));
         let probed = Probed {
             meta: meta.clone(),
@@ -176,12 +207,13 @@ mod tests {
             readiness,
             seats: Seats::new(Bounds::of(1)),
             hosts: Arc::new(RwLock::new(vec!["metrics.example.com".to_owned()])),
+            console: Some(ConsolePort { secure: true, port: 9000 }),
         };
         let mut request = http::Request::get(uri);
         if let Some(host) = host {
             request = request.header(header::HOST, host);
         }
-        admin.answer(&request.body(()).unwrap().into_parts().0).await.status().as_u16()
+        admin.answer(&request.body(()).unwrap().into_parts().0).await
     }
 
     #[tokio::test]
@@ -200,6 +232,17 @@ mod tests {
         }
         assert_eq!(status("/healthz", None).await, 200);
         assert_eq!(status("http://rebound.example.com/healthz", None).await, 421);
+    }
+
+    #[tokio::test]
+    async fn the_bare_address_leads_to_the_console_of_the_same_host() {
+        for (host, led) in
+            [("localhost:9001", "https://localhost:9000/-/console/"), ("[::1]:9001", "https://[::1]:9000/-/console/")]
+        {
+            let answer = answered("/", Some(host)).await;
+            assert_eq!((answer.status().as_u16(), answer.headers()[header::LOCATION].to_str().unwrap()), (303, led));
+        }
+        assert_eq!(status("/", Some("rebound.example.com")).await, 421);
     }
 
     #[tokio::test]

@@ -22,6 +22,8 @@ pub struct Banner<'a> {
     pub listen: SocketAddr,
     /// Whether it speaks TLS.
     pub secure: bool,
+    /// Whether there is a console.
+    pub console: bool,
     /// Administration port.
     pub admin: SocketAddr,
     /// Region.
@@ -44,6 +46,9 @@ impl Banner<'_> {
             println!("warning: {warning}");
         }
         println!("listening on {url}");
+        if self.console {
+            println!("console on {url}{}", arqueta_console::PATH);
+        }
         println!("administration on http://{}", self.admin);
     }
 }

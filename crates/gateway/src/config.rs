@@ -64,6 +64,8 @@ pub struct Config {
     pub log: String,
     /// The log of requests.
     pub request_log: RequestLog,
+    /// Whether there is a console.
+    pub console: bool,
     /// TLS files; both or none.
     pub tls: Option<Tls>,
     /// Proxies that are believed.
@@ -218,6 +220,7 @@ impl Default for Config {
             domains: vec!["localhost".to_owned()],
             log: "warn".to_owned(),
             request_log: RequestLog::default(),
+            console: true,
             tls: None,
             proxies: Proxies::default(),
             bucket_key: BucketKey::default(),
@@ -297,6 +300,7 @@ impl Config {
         }
         set(&mut self.domains, args.domains.as_ref());
         set(&mut self.log, args.log.as_ref());
+        set(&mut self.console, args.console.as_ref());
         self.only = args.only;
         self.accept_older_metadata = args.accept_older_metadata;
         if let Some(region) = &args.region {

@@ -30,6 +30,7 @@ mod client;
 mod clusters;
 mod command;
 mod config;
+pub mod console;
 mod control;
 mod credentials;
 mod data_folder;

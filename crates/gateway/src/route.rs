@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use arqueta_aws::AwsEdge;
 use arqueta_call::Connection;
+use arqueta_console::Console;
 use arqueta_model::{Clock, Served, Timestamp};
 use arqueta_s3::S3Edge;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -37,6 +38,8 @@ pub struct Router {
     pub s3: Option<Arc<S3Edge>>,
     /// KMS, IAM, STS, CloudTrail.
     pub aws: Arc<AwsEdge>,
+    /// The console; absent where it is turned off.
+    pub console: Option<Arc<Console>>,
     /// Other Regions; absent where none are configured.
     pub regions: Option<RegionEdge>,
     /// Counts answers.
@@ -58,6 +61,7 @@ impl Router {
         let ip = self.live.proxies().client(peer.ip(), request.headers());
         let continuation = Continuation::of(&request);
         let api = self.api(&request);
+        let opens = api == Api::S3 && self.console.is_some() && arqueta_console::opens_document(request.headers());
         let host = strays::host(request.headers(), request.uri());
         let mut call = Call {
             metrics: self.metrics.clone(),
@@ -85,6 +89,10 @@ impl Router {
             }
             None => too_many(),
         };
+        // A bucket that the host names is an origin of its own.
+        if opens && !self.names_bucket(host.as_deref()) {
+            arqueta_console::isolate(answer.headers_mut());
+        }
         call.note(&mut answer);
         if let (Some("NoSuchBucket" | "InvalidBucketName"), Some(host)) = (call.served.code.as_deref(), &host) {
             self.strays.not_found(host);
@@ -100,11 +108,25 @@ impl Router {
     fn api<B>(&self, request: &Request<B>) -> Api {
         if self.regions.is_some() && RegionEdge::matches(request) {
             Api::Regions
+        } else if self.console.is_some() && self.is_for_console(request) {
+            Api::Console
         } else if AwsEdge::matches(request) {
             Api::Aws
         } else {
             Api::S3
         }
+    }
+
+    /// Whether a request is for the console, or of a browser that looks for it: no request of an S3 client
+    /// that signs, and none for an object of a bucket that the host names.
+    fn is_for_console<B>(&self, request: &Request<B>) -> bool {
+        let path = Console::matches(request.uri().path()) && !request.headers().contains_key(AUTHORIZATION);
+        (path || arqueta_console::leads_here(request))
+            && !self.names_bucket(strays::host(request.headers(), request.uri()).as_deref())
+    }
+
+    fn names_bucket(&self, host: Option<&str>) -> bool {
+        self.s3.as_ref().zip(host).is_some_and(|(s3, host)| s3.is_bucket_host(host))
     }
 
     async fn pass_on(
@@ -115,19 +137,23 @@ impl Router {
         peer: Peer,
     ) -> Response<AnswerBody> {
         let Peer { tls, cipher_suite, .. } = peer;
+        let connection = Connection { peer: ip, tls, cipher_suite };
+        if let (Api::Console, Some(console)) = (api, &self.console) {
+            return console.answer(request.map(|body| body.map_err(Into::into).boxed_unsync()), &connection).await;
+        }
         match (api, &self.regions, &self.s3) {
             (Api::Regions, Some(regions), _) => {
                 regions.call(request).await.map(|body| body.map_err(|never| match never {}).boxed_unsync())
             }
             (Api::Aws, ..) => {
-                let answer = self.aws.call(request, &Connection { peer: ip, tls, cipher_suite }).await;
+                let answer = self.aws.call(request, &connection).await;
                 answer.map(|body| body.map_err(|never| match never {}).boxed_unsync())
             }
             (_, _, Some(s3)) => {
                 if let Some(answer) = elsewhere::answer(&request) {
                     return closing(answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()));
                 }
-                s3.call(request, &Connection { peer: ip, tls, cipher_suite }).await.map(BodyExt::boxed_unsync)
+                s3.call(request, &connection).await.map(BodyExt::boxed_unsync)
             }
             (_, _, None) => no_objects(),
         }
@@ -210,7 +236,7 @@ fn too_many() -> Response<AnswerBody> {
 }
 
 /// S3's answer where only the key service is served: the same to everyone, whatever was asked.
-fn no_objects() -> Response<AnswerBody> {
+pub(crate) fn no_objects() -> Response<AnswerBody> {
     told(
         StatusCode::NOT_IMPLEMENTED,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>This endpoint serves the key service only.</Message></Error>",

@@ -23,6 +23,7 @@ use crate::anchor;
 use crate::backends::Backends;
 use crate::banner::NewRoot;
 use crate::config::Config;
+use crate::console::{self, Watched};
 use crate::control::Desk;
 use crate::dependents::DependentsDesk;
 use crate::foundations::Foundations;
@@ -104,6 +105,12 @@ impl Gateway {
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
         let progress = Arc::new(Progress::default());
         let notified = notifications::progress(config);
+        let watched = Watched {
+            envelope: envelope.clone(),
+            kms: metered.clone(),
+            readiness: readiness.clone(),
+            seats: seats.clone(),
+        };
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -130,6 +137,7 @@ impl Gateway {
         let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
         let live = Live::of(config, metrics.lost_lines())?;
         let router = Router {
+            console: console::open(config, (s3.clone(), aws.clone()), watched, &clock),
             s3,
             aws,
             regions,

@@ -119,6 +119,12 @@ impl S3Edge {
         Self { guarded, admitted, verifier, forms, clock, body_idle: config.body_idle, hosts, recorder, engine }
     }
 
+    /// Whether `host` names a bucket, so that the path of a request to it is a key.
+    #[must_use]
+    pub fn is_bucket_host(&self, host: &str) -> bool {
+        self.hosts.bucket(host).is_some()
+    }
+
     /// Answers one request that came over `connection`. The path must be in origin form; hyper's
     /// HTTP/2 requests with an authority are fine. `Expect: 100-continue` is hyper's.
     pub async fn call<B>(&self, request: Request<B>, connection: &Connection) -> Response<Body>

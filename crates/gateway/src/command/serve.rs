@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, ConsolePort};
 use crate::banner::Banner;
 use crate::config::{Config, ServeArgs};
 use crate::foundations::Foundations;
@@ -44,8 +44,13 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
     let foundations = Foundations::open(&config).await?;
     let mut gateway = Gateway::open(&config, foundations).await?;
 
-    let banner =
-        Banner { listen: port.address(), secure: tls.is_some(), admin: admin_port.address(), region: &config.region };
+    let banner = Banner {
+        listen: port.address(),
+        secure: tls.is_some(),
+        console: config.console,
+        admin: admin_port.address(),
+        region: &config.region,
+    };
     let (stopper, stop) = watch::channel(false);
     let (admin_stopper, admin_stop) = watch::channel(false);
 
@@ -57,6 +62,7 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
         readiness: gateway.readiness.clone(),
         seats: gateway.seats.clone(),
         hosts: Arc::new(RwLock::new(config.admin_hosts.clone())),
+        console: config.console.then(|| ConsolePort { secure: tls.is_some(), port: port.address().port() }),
     };
     let reload = Reload {
         config: config.clone(),

@@ -60,6 +60,10 @@ pub struct ServeArgs {
     #[arg(long = "domain", env = "ARQUETA_DOMAINS", value_delimiter = ',', value_name = "DOMAIN")]
     pub domains: Option<Vec<String>>,
 
+    /// Serve the console at /-/console/ of the S3 port [default: true]
+    #[arg(long, env = "ARQUETA_CONSOLE", value_name = "BOOL")]
+    pub console: Option<bool>,
+
     /// Serve one service only. `kms` also answers STS, IAM and CloudTrail's LookupEvents, which its
     /// callers and auditors need; every S3 request is NotImplemented.
     #[arg(long, env = "ARQUETA_ONLY", value_name = "SERVICE")]

@@ -48,7 +48,7 @@ pub struct Metrics {
     usual: Registry,
     requests: Family<RequestLabels, Counter>,
     operations: Family<OperationLabels, Histogram>,
-    apis: [OfApi; 3],
+    apis: [OfApi; 4],
     lost_lines: Arc<AtomicU64>,
 }
 
@@ -95,11 +95,13 @@ pub enum Api {
     Aws,
     /// Other Regions.
     Regions,
+    /// Pages of the console; the calls that they make are no requests of their own.
+    Console,
 }
 
 impl Api {
     /// In their order.
-    const ALL: [Self; 3] = [Self::S3, Self::Aws, Self::Regions];
+    const ALL: [Self; 4] = [Self::S3, Self::Aws, Self::Regions, Self::Console];
 
     /// As labels and logs have it.
     #[must_use]
@@ -108,6 +110,7 @@ impl Api {
             Self::S3 => "s3",
             Self::Aws => "aws",
             Self::Regions => "regions",
+            Self::Console => "console",
         }
     }
 }

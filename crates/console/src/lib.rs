@@ -1,0 +1,42 @@
+//! The web console: pages rendered on the server, every act a signed call of the person.
+//!
+//! **Purpose.** [`Console`] answers what a browser asks below `/-/console/`. It is a client like any
+//! other: whatever a page shows or changes goes through the public S3, KMS, IAM, STS and CloudTrail
+//! operations ([`Service`]), signed with the person's own temporary credentials, and so is decided and
+//! recorded as that person's. Between the two lies no socket, and nothing else is missing.
+//!
+//! **Refuses to do** anything that its person's credentials could not do from a terminal. It reads no
+//! store, knows no engine and has no operation of its own.
+//!
+//! **Invariants.** It keeps nothing of a person: a session is a cookie that only this process can open
+//! (`session`). Every page carries a policy that runs no script but its own; every change carries the
+//! session's token and comes from this origin (`guard`). Text of others reaches a page through `maud`,
+//! which escapes it, and in no other way.
+//!
+//! **Threat notes.** Objects are served from the same origin as the console, so that a script in one of
+//! them could act as whoever opens it. What a browser opens as a document from the S3 port is therefore
+//! sandboxed into an origin of its own ([`isolate()`]). docs/console.md and docs/threats.md say more.
+
+mod answer;
+mod assets;
+mod client;
+mod console;
+mod guard;
+mod house;
+mod isolate;
+mod lead;
+mod limits;
+mod page;
+mod render;
+mod screens;
+mod service;
+mod session;
+mod texts;
+mod view;
+mod visit;
+
+pub use console::Console;
+pub use house::{Facts, Settings};
+pub use isolate::{isolate, opens_document};
+pub use lead::{PATH, leads_here};
+pub use service::{BoxError, CallBody, Service};

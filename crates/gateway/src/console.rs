@@ -1,0 +1,126 @@
+//! The console's way to the edges, and what the operator is shown that no operation tells.
+
+use std::sync::Arc;
+
+use arqueta_aws::AwsEdge;
+use arqueta_call::Connection;
+use arqueta_console::{CallBody, Console, Facts, Service, Settings};
+use arqueta_envelope::{CountersOf, Envelope};
+use arqueta_keys::Embedded;
+use arqueta_kms::Metered;
+use arqueta_model::Clock;
+use arqueta_s3::S3Edge;
+use async_trait::async_trait;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+
+use crate::config::Config;
+use crate::listen::seats::Seats;
+use crate::readiness::{PARTS, Readiness};
+use crate::root;
+use crate::route::no_objects;
+
+/// The edges, as the port would choose among them.
+struct Edges {
+    s3: Option<Arc<S3Edge>>,
+    aws: Arc<AwsEdge>,
+}
+
+#[async_trait]
+impl Service for Edges {
+    async fn call(&self, request: Request<CallBody>, connection: &Connection) -> Response<CallBody> {
+        if AwsEdge::matches(&request) {
+            let answer = self.aws.call(request, connection).await;
+            return answer.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+        }
+        match &self.s3 {
+            Some(s3) => s3.call(request, connection).await.map(BodyExt::boxed_unsync),
+            None => no_objects(),
+        }
+    }
+}
+
+/// What is looked at when an operator asks.
+pub struct Watched {
+    /// Bucket keys.
+    pub envelope: Arc<Envelope>,
+    /// Calls to the key service.
+    pub kms: Arc<Metered<Embedded>>,
+    /// What works.
+    pub readiness: Arc<Readiness>,
+    /// Connections.
+    pub seats: Arc<Seats>,
+}
+
+struct Operator {
+    watched: Watched,
+    configuration: String,
+    warnings: Vec<String>,
+}
+
+#[async_trait]
+impl Facts for Operator {
+    fn configuration(&self) -> String {
+        self.configuration.clone()
+    }
+
+    fn key_calls(&self) -> (u64, u64) {
+        let made = self.watched.kms.snapshot().iter().filter(|row| !row.service_owned).map(|row| row.calls).sum();
+        let saved = self.watched.envelope.counters().snapshot().iter().map(CountersOf::calls_saved).sum();
+        (made, saved)
+    }
+
+    async fn health(&self) -> Vec<(String, bool)> {
+        let report = serde_json::json!(self.watched.readiness.report(&[], &self.watched.seats).await);
+        PARTS.iter().map(|part| ((*part).to_owned(), report[part]["ok"].as_bool().unwrap_or(false))).collect()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+}
+
+/// The console over the edges, where the configuration has one.
+pub fn open(
+    config: &Config,
+    (s3, aws): (Option<Arc<S3Edge>>, Arc<AwsEdge>),
+    watched: Watched,
+    clock: &Arc<dyn Clock>,
+) -> Option<Arc<Console>> {
+    let settings = Settings {
+        region: config.region.clone(),
+        account: config.account_id.to_string(),
+        version: env!("CARGO_PKG_VERSION"),
+        clock: clock.clone(),
+    };
+    let operator =
+        Operator { watched, configuration: in_force(config), warnings: root::warning(config).into_iter().collect() };
+    config.console.then(|| Arc::new(Console::new(Arc::new(Edges { s3, aws }), Arc::new(operator), settings)))
+}
+
+/// The configuration in force, as far as it is no secret and nobody's path to one.
+fn in_force(config: &Config) -> String {
+    let names = |names: &[String]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let accounts: Vec<String> = config.accounts.iter().map(ToString::to_string).collect();
+    let lines = [
+        format!("data_dir = {:?}", config.data_dir),
+        format!("listen = \"{}\"", config.listen),
+        format!("admin_listen = \"{}\"", config.admin_listen),
+        format!("region = \"{}\"", config.region),
+        format!("account_id = \"{}\"", config.account_id),
+        format!("accounts = [{}]", names(&accounts)),
+        format!("domains = [{}]", names(&config.domains)),
+        format!("tls = {}", config.tls.is_some()),
+        format!("objects.default_encryption = {}", config.objects.default_encryption),
+        format!("objects.block_public_access = {}", config.objects.block_public_access),
+        format!("bucket_key.window_seconds = {}", config.bucket_key.window_seconds),
+        format!("bucket_key.max_objects = {}", config.bucket_key.max_objects),
+        format!("bucket_key.max_bytes = {}", config.bucket_key.max_bytes),
+        format!("audit.fail_closed = {}", config.audit.fail_closed),
+        format!("audit.keep_days = {}", config.audit.keep_days),
+        format!("metadata.engine = \"{}\"", config.metadata.engine),
+        format!("kms.backend = {:?}", config.kms.backend.as_deref().unwrap_or("embedded")),
+        format!("limits.connections = {}", config.limits.connections),
+    ];
+    lines.join("\n")
+}
