@@ -1,0 +1,633 @@
+"""The console in a real browser: signing in, buckets, objects, keys, the record, and what other sites try."""
+
+import hashlib
+import http.client
+import json
+import os
+import re
+import secrets
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import ACCESS_KEY, SECRET_KEY, refused
+from playwright.sync_api import expect, sync_playwright
+
+#: Names and values that would run a script, were they not escaped.
+CORPUS = [
+    "<script>window.pwned=1</script>",
+    "\"><img src=x onerror=window.pwned=1>",
+    "'><svg onload=window.pwned=1>",
+    "javascript:window.pwned=1",
+    "</textarea><script>window.pwned=1</script>",
+    "{{constructor.constructor('window.pwned=1')()}}",
+    "\u202e<b>\u0000".replace("\u0000", ""),
+]
+
+
+@pytest.fixture(scope="module")
+def house(start):
+    """A gateway of this suite's own: it counts sign-ins and buckets."""
+    return start()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=os.environ.get("ARQUETA_CHROMIUM", "/usr/bin/chromium"),
+                                           args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory):
+    return Path(os.environ.get("ARQUETA_SHOTS") or tmp_path_factory.mktemp("shots"))
+
+
+class Visitor:
+    """A page that fails a test when a script of others runs or one of ours breaks."""
+
+    def __init__(self, browser, house, language="en-GB", **options):
+        self.house = house
+        self.context = browser.new_context(base_url=house.url, locale=language, **options)
+        self.page = self.context.new_page()
+        self.errors = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda message: self.errors.append(message.text)
+                     if message.type == "error" and "Failed to load resource" not in message.text else None)
+
+    def at(self, path=""):
+        return self.page.goto(f"{self.house.url}/-/console/{path}")
+
+    def sign_in(self, key=ACCESS_KEY, secret=SECRET_KEY):
+        self.at("sign-in")
+        self.page.fill("#key", key)
+        self.page.fill("#secret", secret)
+        self.page.click("main button[type=submit]")
+        return self
+
+    def close(self):
+        self.context.close()
+        assert self.errors == []
+
+
+@pytest.fixture
+def guest(browser, house):
+    visitor = Visitor(browser, house)
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def root(guest):
+    guest.sign_in()
+    expect(guest.page.locator("h1")).to_be_visible()
+    return guest
+
+
+@pytest.fixture(scope="module")
+def s3(house):
+    return house.client("s3")
+
+
+@pytest.fixture
+def place(s3):
+    name = "b-" + secrets.token_hex(6)
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def asked(house, method, path, headers=None, body=None):
+    """One request as no browser makes it: status, headers, body."""
+    where = urllib.parse.urlsplit(house.url)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+    connection.request(method, path, body=body, headers=headers or {})
+    answer = connection.getresponse()
+    text = answer.read().decode(errors="replace")
+    connection.close()
+    return answer.status, dict(answer.getheaders()), text
+
+
+def press(page, button):
+    """Sends a form, and waits for the page that answers it."""
+    with page.expect_navigation():
+        page.click(button)
+
+
+def cookies(visitor):
+    return "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in visitor.context.cookies())
+
+
+def token(visitor):
+    return visitor.page.locator("input[name=csrf]").first.get_attribute("value")
+
+
+def test_a_browser_at_the_bare_address_is_led_to_the_console_and_no_client_is(house, s3):
+    html = {"accept": "text/html,*/*"}
+    status, headers, _ = asked(house, "GET", "/", html)
+    assert (status, headers["location"]) == (303, "-/console/")
+    assert asked(house, "GET", "/")[0] == 403
+    assert asked(house, "GET", "/", {"accept": "*/*"})[0] == 403
+    # A bucket that the host names has its own keys, this one too.
+    s3.create_bucket(Bucket="hosted")
+    s3.put_object(Bucket="hosted", Key="-/console/", Body=b"mine")
+    host = f"hosted.localhost:{urllib.parse.urlsplit(house.url).port}"
+    assert asked(house, "GET", "/-/console/", {"host": host} | html)[2].startswith("<?xml")
+    assert asked(house, "GET", "/", {"host": host} | html)[2].startswith("<?xml")
+    assert any(line.startswith("console on http") for line in house.banner)
+    admin = urllib.parse.urlsplit(house.admin_url)
+    connection = http.client.HTTPConnection(admin.hostname, admin.port, timeout=30)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("location")) == (303, f"{house.url}/-/console/")
+
+
+def test_the_console_can_be_turned_off(start):
+    house = start("--console", "false")
+    for path in ["/", "/-/console/", "/-/console/sign-in"]:
+        assert asked(house, "GET", path, {"accept": "text/html"})[2].startswith("<?xml"), path
+    assert not any(line.startswith("console on") for line in house.banner)
+
+
+def test_signing_in_and_out(guest, house):
+    page = guest.page
+    guest.at("buckets?prefix=x")
+    expect(page).to_have_url(re.compile("sign-in"))
+    page.fill("#key", ACCESS_KEY)
+    page.fill("#secret", "wrong")
+    page.click("main button[type=submit]")
+    expect(page.locator(".alert.bad")).to_contain_text("SignatureDoesNotMatch")
+    page.fill("#secret", SECRET_KEY)
+    page.click("main button[type=submit]")
+    expect(page.locator("h1")).to_be_visible()
+    (session,) = [c for c in guest.context.cookies() if c["name"] == "arqueta-console"]
+    assert session["httpOnly"] and session["sameSite"] == "Strict" and session["path"] == "/-/console"
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+    assert SECRET_KEY not in page.content() and ACCESS_KEY not in session["value"]
+    stolen = cookies(guest)
+    page.click(".person summary")
+    page.click(".person form[action=sign-out] button")
+    expect(page.locator(".alert")).to_contain_text("signed out")
+    # Whoever kept the cookie has nothing of it.
+    status, headers, _ = asked(house, "GET", "/-/console/buckets", {"cookie": stolen})
+    assert (status, headers["location"]) == (303, "./sign-in?next=buckets")
+
+
+def test_an_address_may_not_guess_for_ever(start):
+    house = start()
+    headers = {"origin": house.url, "content-type": "application/x-www-form-urlencoded"}
+    answers = [asked(house, "POST", "/-/console/sign-in", headers, f"key={ACCESS_KEY}&secret=wrong{n}")[0] for n in range(12)]
+    assert answers == [403] * 10 + [429] * 2
+
+
+def test_the_record_shows_the_console_and_where_its_browser_is(root, house):
+    tells = [e for e in house.events("GetSessionToken") if e["userAgent"].startswith("[ArquetaConsole/")]
+    assert tells and tells[-1]["sourceIPAddress"] == "127.0.0.1"
+    assert "Chrome" in tells[-1]["userAgent"]
+
+
+def test_a_bucket_with_a_bucket_key_in_a_few_clicks(root, house, s3):
+    page, name = root.page, "few-" + secrets.token_hex(4)
+    root.at("buckets")
+    page.click("a[href='buckets/new'] >> nth=0")
+    page.fill("#name", name)
+    page.check("#versioning")
+    page.check("#mode-aws\\:kms")
+    expect(page.locator("#bucket-key")).to_be_checked()
+    page.click("main form.card button[type=submit]")
+    expect(page.locator(".alert.good")).to_have_text("Created.")
+    rule = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms" and rule["BucketKeyEnabled"] is True
+    assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+    # And a name that is taken keeps what was filled in.
+    root.at("buckets/new")
+    page.fill("#name", "Not_A_Name")
+    page.click("main form.card button[type=submit]")
+    expect(page.locator(".alert.bad")).to_contain_text("InvalidBucketName")
+    expect(page.locator("#name")).to_have_value("Not_A_Name")
+    # Deleting asks for the name.
+    status, _, text = asked(house, "POST", f"/-/console/buckets/{name}/delete", {
+        "cookie": cookies(root), "origin": house.url, "content-type": "application/x-www-form-urlencoded"},
+        f"csrf={token(root)}&confirm=other")
+    assert status == 400 and "ConfirmationMissing" in text
+    s3.head_bucket(Bucket=name)
+
+
+def test_uploads_small_and_large_arrive_whole(root, s3, place, tmp_path):
+    page = root.page
+    small, large = tmp_path / "small ñ.txt", tmp_path / "large.bin"
+    small.write_text("hello")
+    content = os.urandom(1 << 20) * 40 + b"end"
+    large.write_bytes(content)
+    root.at(f"buckets/{place}/objects")
+    page.click("#upload > summary")
+    page.set_input_files("#file", [str(small), str(large)])
+    page.click("#upload form button[type=submit]")
+    expect(page.locator(".queue li.good")).to_have_count(2, timeout=60_000)
+    assert s3.get_object(Bucket=place, Key="small ñ.txt")["Body"].read() == b"hello"
+    stored = s3.get_object(Bucket=place, Key="large.bin")
+    assert hashlib.sha256(stored["Body"].read()).digest() == hashlib.sha256(content).digest()
+    assert s3.head_object(Bucket=place, Key="large.bin")["ETag"].strip('"').endswith("-3")
+    # And back by the console.
+    root.at(f"buckets/{place}/object?key=large.bin")
+    with page.expect_download() as download:
+        page.click("main .actions a")
+    assert Path(download.value.path()).read_bytes() == content
+
+
+def test_an_upload_that_was_broken_off_goes_on_where_it_was(root, s3, place, tmp_path):
+    page, part = root.page, 16 << 20
+    content = os.urandom(1 << 20) * 33
+    file = tmp_path / "again.bin"
+    file.write_bytes(content)
+    begun = s3.create_multipart_upload(Bucket=place, Key="again.bin", ChecksumAlgorithm="CRC32")["UploadId"]
+    s3.upload_part(Bucket=place, Key="again.bin", UploadId=begun, PartNumber=1, Body=content[:part], ChecksumAlgorithm="CRC32")
+    # Of another file: this one is not believed.
+    s3.upload_part(Bucket=place, Key="again.bin", UploadId=begun, PartNumber=2, Body=b"x" * part, ChecksumAlgorithm="CRC32")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if "/upload/part" in request.url else None)
+    root.at(f"buckets/{place}/objects")
+    page.click("#upload > summary")
+    page.set_input_files("#file", str(file))
+    page.click("#upload form button[type=submit]")
+    expect(page.locator(".queue li.good")).to_have_count(1, timeout=60_000)
+    assert sorted(re.findall(r"part=(\d)", " ".join(sent))) == ["2", "3"]
+    assert s3.get_object(Bucket=place, Key="again.bin")["Body"].read() == content
+
+
+def test_everything_but_the_queue_works_without_scripts(browser, house, s3, place, tmp_path):
+    plain = Visitor(browser, house, java_script_enabled=False).sign_in()
+    page = plain.page
+    file = tmp_path / "plain.txt"
+    file.write_text("no script")
+    plain.at(f"buckets/{place}/objects?prefix=a/")
+    page.click("#upload > summary")
+    page.set_input_files("#file", str(file))
+    page.click("#upload form button[type=submit]")
+    expect(page.locator(".alert.good")).to_have_text("Uploaded.")
+    expect(page.locator("table a.file")).to_have_text("plain.txt")
+    assert s3.get_object(Bucket=place, Key="a/plain.txt")["Body"].read() == b"no script"
+    page.click("table a.file")
+    page.click("details.card:has(#tags) summary")
+    page.fill("#tags", "colour=blue\nteam=a=b")
+    page.click("form[action$='object/tags'] button")
+    expect(page.locator(".alert.good")).to_have_text("Saved.")
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=place, Key="a/plain.txt")["TagSet"]}
+    assert tags == {"colour": "blue", "team": "a=b"}
+    plain.close()
+
+
+def test_versions_come_back(root, s3, place):
+    page = root.page
+    s3.put_bucket_versioning(Bucket=place, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket=place, Key="f", Body=b"1")["VersionId"]
+    s3.put_object(Bucket=place, Key="f", Body=b"2")
+    root.at(f"buckets/{place}/object?key=f")
+    page.click("details.card:has(#confirm-delete) summary")
+    expect(page.locator(".danger button")).to_be_disabled()
+    page.fill("#confirm-delete", "f")
+    page.click(".danger button")
+    expect(page.locator(".alert.good")).to_have_text("Deleted.")
+    assert refused(s3.get_object, Bucket=place, Key="f")[0] == 404
+    root.at(f"buckets/{place}/object?key=f")
+    page.click("form[action$='object/restore'] button >> nth=0")
+    assert s3.get_object(Bucket=place, Key="f")["Body"].read() == b"2"
+    root.at(f"buckets/{place}/object?key=f")
+    page.click(f"form:has(input[value='{first}']) button")
+    expect(page.locator(".alert.good")).to_be_visible()
+    assert s3.get_object(Bucket=place, Key="f")["Body"].read() == b"1"
+
+
+def test_a_shared_address_opens_the_object_and_how_it_is_sealed_is_shown(root, s3, place):
+    page = root.page
+    s3.put_object(Bucket=place, Key="dir/s ñ.txt", Body=b"shared", ServerSideEncryption="aws:kms", BucketKeyEnabled=True)
+    root.at(f"buckets/{place}/object?key=dir%2Fs%20%C3%B1.txt")
+    sealed = page.locator(".sealed")
+    expect(sealed).to_contain_text("derived from a bucket key")
+    expect(sealed).to_contain_text(f"arn:aws:s3:::{place}")
+    page.click("#share summary")
+    page.click("form[action$='object/share'] button")
+    address = page.locator("#share .copyable code").inner_text()
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        assert answer.read() == b"shared"
+
+
+def test_texts_of_others_run_nowhere(root, s3, place, house):
+    page = root.page
+    for n, attack in enumerate(CORPUS):
+        s3.put_object(Bucket=place, Key=f"{n}/{attack}", Body=attack.encode(), ContentType="text/html",
+                      Tagging=urllib.parse.urlencode({"k": re.sub(r"[^\w ]", "", attack)[:60]}),
+                      Metadata={"m": urllib.parse.quote(attack)})
+        key = urllib.parse.quote(f"{n}/{attack}", safe="")
+        for path in [f"buckets/{place}/objects?prefix={key[:6]}", f"buckets/{place}/object?key={key}",
+                     f"buckets/{place}/objects?versions=1&prefix={key[:6]}", f"buckets?prefix={urllib.parse.quote(attack)}",
+                     f"buckets/{urllib.parse.quote(attack, safe='')}/objects"]:
+            root.at(path)
+            assert page.evaluate("window.pwned") is None, (path, attack)
+        # Opened as a page, it is a file.
+        status, headers, _ = asked(house, "GET", f"/-/console/buckets/{place}/download?show=1&key={key}", {"cookie": cookies(root)})
+        assert status == 200 and headers["content-disposition"].startswith("attachment")
+        assert headers["content-security-policy"].startswith("sandbox")
+
+
+def test_an_object_that_is_opened_as_a_page_is_of_another_origin(root, s3, place):
+    """Objects and the console share a port: a page among them must not act as whoever opens it."""
+    page = root.page
+    script = """<script>window.tried=fetch('/-/console/buckets').then(r=>r.text()).then(t=>t.includes('csrf')?'in':'out').catch(()=>'out')</script>"""
+    s3.put_object(Bucket=place, Key="evil.html", Body=script.encode(), ContentType="text/html")
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": place, "Key": "evil.html"})
+    page.goto(address)
+    assert page.evaluate("window.tried") == "out"
+    assert page.evaluate("window.origin") == "null"
+    root.errors.clear()  # Chromium tells of the refused request.
+    # A bucket's own host is another origin already, and programs see no difference.
+    html = {"accept": "text/html"}
+    path = urllib.parse.urlsplit(address).path + "?" + urllib.parse.urlsplit(address).query
+    assert "sandbox" in asked(root.house, "GET", path, html)[1]["content-security-policy"]
+    assert "content-security-policy" not in asked(root.house, "GET", path)[1]
+    host = {"host": f"{place}.localhost:{urllib.parse.urlsplit(root.house.url).port}"}
+    assert "content-security-policy" not in asked(root.house, "GET", "/evil.html", html | host)[1]
+
+
+def test_changes_of_others_are_refused(root, house, place):
+    headers = {"cookie": cookies(root), "content-type": "application/x-www-form-urlencoded"}
+    path, good = f"/-/console/buckets/{place}/objects/folder", f"csrf={token(root)}&folder=x&prefix="
+    own = {"origin": house.url}
+    for case, extra, body in [
+        ("no origin", {}, good),
+        ("another origin", {"origin": "http://evil.example"}, good),
+        ("a null origin", {"origin": "null"}, good),
+        ("another site", own | {"sec-fetch-site": "cross-site"}, good),
+        ("a subdomain", {"origin": house.url.replace("127.0.0.1", "x.localhost")}, good),
+        ("no token", own, "folder=x&prefix="),
+        ("another token", own, "csrf=00&folder=x&prefix="),
+    ]:
+        status, _, text = asked(house, "POST", path, headers | extra, body)
+        assert status == 403 and "AccessForbidden" in text, case
+    assert asked(house, "POST", path, headers | own, good)[0] == 303
+    # Without a session nothing is done either.
+    status, answer, _ = asked(house, "POST", path, {k: v for k, v in headers.items() if k != "cookie"} | own, good)
+    assert status == 303 and "sign-in" in answer["location"]
+    assert asked(house, "DELETE", path, headers | own, good)[0] == 405
+
+
+def test_no_page_can_be_framed_and_every_page_says_so(root, browser, house):
+    for path in ["sign-in", "buckets", "buckets/new", "assets/console.css", "nowhere"]:
+        _, headers, _ = asked(house, "GET", f"/-/console/{path}", {"cookie": cookies(root)})
+        assert headers["x-content-type-options"] == "nosniff", path
+        if path.startswith("assets"):
+            continue
+        policy = headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy and "unsafe" not in policy and "default-src 'self'" in policy, path
+        assert headers["x-frame-options"] == "DENY" and headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "same-origin"
+
+
+def test_who_may_not_read_is_told_in_the_words_of_aws(browser, house, place):
+    iam = house.client("iam")
+    name = "nobody-" + secrets.token_hex(4)
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    nobody = Visitor(browser, house).sign_in(key["AccessKeyId"], key["SecretAccessKey"])
+    for path, action in [("buckets", "s3:ListAllMyBuckets"), (f"buckets/{place}/objects", "s3:ListBucket")]:
+        answer = nobody.at(path)
+        assert answer.status == 403
+        expect(nobody.page.locator(".alert.bad")).to_contain_text(f"is not authorized to perform: {action}")
+    nobody.close()
+
+
+def test_both_languages_say_everything(browser, house):
+    spanish = Visitor(browser, house, language="es-ES")
+    spanish.at("sign-in")
+    expect(spanish.page.locator("h1")).to_have_text("Iniciar sesión")
+    spanish.page.click("button[lang=en]")
+    expect(spanish.page.locator("h1")).to_have_text("Sign in")
+    assert spanish.page.evaluate("document.documentElement.lang") == "en"
+    spanish.close()
+
+
+class Furnished:
+    """Something to see on every screen."""
+
+    def __init__(self, house, s3):
+        kms, iam = house.client("kms"), house.client("iam")
+        self.bucket = "a-furnished-bucket"
+        self.key = kms.create_key(Description="of the payroll")["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName="alias/payroll", TargetKeyId=self.key)
+        kms.enable_key_rotation(KeyId=self.key)
+        self.signer = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+        self.user = "ana"
+        arn = iam.create_user(UserName=self.user)["User"]["Arn"]
+        iam.create_access_key(UserName=self.user)
+        iam.attach_user_policy(UserName=self.user, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+        kms.create_grant(KeyId=self.key, GranteePrincipal=arn, Operations=["Decrypt"])
+        s3.create_bucket(Bucket=self.bucket)
+        s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        for n in range(3):
+            s3.put_object(Bucket=self.bucket, Key="docs/read me.txt", Body=f"line {n}\n".encode() * 20,
+                          ContentType="text/plain", ServerSideEncryption="aws:kms", SSEKMSKeyId="alias/payroll",
+                          BucketKeyEnabled=True, Tagging="team=blue", Metadata={"by": "ana"})
+        for n in range(12):
+            s3.put_object(Bucket=self.bucket, Key=f"photo-{n:02}.jpg", Body=b"x" * 1000 * (n + 1) ** 3)
+
+    def pages(self):
+        """Every screen, by the name of its picture."""
+        place = self.bucket
+        return {
+            "overview": "", "buckets": "buckets", "bucket-new": "buckets/new", "objects": f"buckets/{place}/objects",
+            "versions": f"buckets/{place}/objects?versions=1", "object": f"buckets/{place}/object?key=docs%2Fread+me.txt",
+            "properties": f"buckets/{place}/properties", "keys": "keys", "key-new": "keys/new", "key": f"keys/{self.key}",
+            "key-signing": f"keys/{self.signer}", "record": "record", "identities-raise": "identities", "settings": "settings",
+            "nowhere": "nowhere",
+        }
+
+
+@pytest.fixture(scope="module")
+def furnished(house, s3):
+    return Furnished(house, s3)
+
+
+def raised(visitor):
+    """Gives the secret again, for identities."""
+    visitor.at("identities")
+    visitor.page.fill("#key", ACCESS_KEY)
+    visitor.page.fill("#secret", SECRET_KEY)
+    visitor.page.click(".gate button[type=submit]")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_screen_is_accessible_and_fits(browser, house, furnished, shots, theme, width):
+    visitor = Visitor(browser, house, color_scheme=theme, viewport={"width": width, "height": 900})
+    axe, faults = Axe(), []
+    visitor.at("sign-in")
+
+    def look(name):
+        page = visitor.page
+        page.screenshot(path=str(shots / f"{name}-{theme}-{width}.png"), full_page=True)
+        found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+        for violation in found.response["violations"]:
+            where = [node["target"] for node in violation["nodes"]]
+            faults.append((name, violation["id"], violation["help"], where))
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            faults.append((name, "scrolls sideways"))
+        if page.locator("h1").count() != 1:
+            faults.append((name, "has not one heading"))
+
+    look("sign-in")
+    visitor.sign_in()
+    def unfold_and_look(name, path):
+        visitor.at(path)
+        visitor.page.evaluate("document.querySelectorAll('main details').forEach((d) => { d.open = !d.matches('.popup, .events li ~ li > details'); })")
+        look(name)
+
+    for name, path in furnished.pages().items():
+        unfold_and_look(name, path)
+    raised(visitor)
+    unfold_and_look("identities", "identities")
+    unfold_and_look("user", f"identities/users/{furnished.user}")
+    visitor.close()
+    assert faults == []
+
+
+def test_the_first_page_is_small_and_no_link_is_dead(root, house, furnished):
+    page, sizes = root.page, []
+    page.on("response", lambda answer: sizes.append(len(answer.body())) if answer.status == 200 else None)
+    root.at("")
+    page.wait_for_load_state("networkidle")
+    assert 0 < sum(sizes) < 100 * 1024
+    found, seen = {"./"}, set()
+    raised(root)
+    for path in [*furnished.pages().values(), f"identities/users/{furnished.user}"]:
+        if path != "nowhere":
+            root.at(path)
+            found |= set(page.locator("a[href]").evaluate_all("links => links.map((link) => link.href)"))
+    for address in found:
+        address = address.split("#")[0]
+        if address.startswith(house.url) and address not in seen and "download" not in address:
+            seen.add(address)
+            path = address.removeprefix(house.url)
+            status = asked(house, "GET", path, {"cookie": cookies(root)})[0]
+            assert status in (200, 303), address
+    assert len(seen) > 10
+
+
+def test_a_key_from_its_making_to_its_end(root, house):
+    page, kms = root.page, house.client("kms")
+    root.at("keys/new")
+    page.fill("#alias", "console-key")
+    page.fill("#description", CORPUS[0])
+    page.click("form.card button[type=submit]")
+    expect(page.locator("h1")).to_have_text("alias/console-key")
+    key = kms.describe_key(KeyId="alias/console-key")["KeyMetadata"]
+    assert key["Description"] == CORPUS[0] and kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
+    page.click("form[action$='/disable'] button")
+    expect(page.locator(".alert.good")).to_have_text("Saved.")
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Disabled"
+    page.click("form[action$='/enable'] button")
+    # A policy that is none stays to be mended, and says where it is wrong.
+    page.fill("#policy", "{}<script>")
+    page.click("form[action$='/policy'] button")
+    expect(page.locator(".alert.bad")).to_contain_text("MalformedPolicyDocumentException")
+    expect(page.locator("#policy")).to_have_value("{}<script>")
+    page.click("details:has(#grantee) summary")
+    page.fill("#grantee", "arn:aws:iam::000000000000:root")
+    page.check("input[value=Decrypt]")
+    page.click("form[action$='/grant'] button")
+    expect(page.locator("form[action$='/revoke'] button")).to_have_count(1)
+    page.click("form[action$='/revoke'] button")
+    assert kms.list_grants(KeyId=key["KeyId"])["Grants"] == []
+    page.click("details.card:has(#confirm-delete) summary")
+    page.fill("#confirm-delete", key["KeyId"])
+    page.fill("#wait", "7")
+    page.click(".danger button")
+    expect(page.locator(".alert.good")).to_have_text("The deletion is scheduled.")
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    page.click("form[action$='/cancel'] button")
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Disabled"
+
+
+def test_properties_of_a_bucket_are_calls_of_s3(root, s3, place):
+    page = root.page
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject",
+                                                                "Resource": f"arn:aws:s3:::{place}/kept/*"}]})
+    root.at(f"buckets/{place}/properties")
+    page.fill("#policy", policy)
+    press(page, "form[action$='/policy'] button")
+    expect(page.locator(".alert.good")).to_have_text("Saved.")
+    assert json.loads(s3.get_bucket_policy(Bucket=place)["Policy"]) == json.loads(policy)
+    page.fill("#policy", "{")
+    press(page, "form[action$='/policy'] button")
+    expect(page.locator(".alert.bad")).to_contain_text("MalformedPolicy")
+    expect(page.locator("#policy")).to_have_value("{")
+    root.at(f"buckets/{place}/properties")
+    page.fill("#policy", "")
+    press(page, "form[action$='/policy'] button")
+    assert refused(s3.get_bucket_policy, Bucket=place)[1] == "NoSuchBucketPolicy"
+    page.check("#versioning")
+    press(page, "form[action$='/versioning'] button")
+    assert s3.get_bucket_versioning(Bucket=place)["Status"] == "Enabled"
+    root.at(f"buckets/{place}/properties")
+    for name in ["lifecycle", "cors"]:
+        example = page.locator(f"form[action$='/{name}'] pre").text_content()
+        page.fill(f"#{name}", example)
+        press(page, f"form[action$='/{name}'] button[type=submit]")
+        expect(page.locator(".alert.good")).to_have_text("Saved.")
+    assert s3.get_bucket_lifecycle_configuration(Bucket=place)["Rules"][0]["ID"] == "old-versions"
+    assert s3.get_bucket_cors(Bucket=place)["CORSRules"][0]["AllowedMethods"] == ["GET"]
+    page.fill("#tags", "team=blue")
+    press(page, "form[action$='/tags'] button")
+    assert s3.get_bucket_tagging(Bucket=place)["TagSet"] == [{"Key": "team", "Value": "blue"}]
+    page.uncheck("#BlockPublicPolicy")
+    press(page, "form[action$='/public'] button")
+    block = s3.get_public_access_block(Bucket=place)["PublicAccessBlockConfiguration"]
+    assert block["BlockPublicPolicy"] is False and block["BlockPublicAcls"] is True
+
+
+def test_identities_want_the_secret_again_and_show_a_new_one_once(root, house):
+    page, iam = root.page, house.client("iam")
+    name = "user-" + secrets.token_hex(4)
+    root.at("identities")
+    page.fill("#key", ACCESS_KEY)
+    page.fill("#secret", "wrong")
+    page.click(".gate button[type=submit]")
+    expect(page.locator(".alert.bad")).to_contain_text("SignatureDoesNotMatch")
+    # Somebody else's key raises nobody.
+    iam.create_user(UserName=name)
+    other = iam.create_access_key(UserName=name)["AccessKey"]
+    page.fill("#key", other["AccessKeyId"])
+    page.fill("#secret", other["SecretAccessKey"])
+    page.click(".gate button[type=submit]")
+    expect(page.locator(".alert.bad")).to_contain_text("somebody else")
+    raised(root)
+    expect(page.locator(".alert.good")).to_contain_text("15 minutes")
+    root.at(f"identities/users/{name}")
+    page.click("form[action$='/key'] button")
+    secret = page.locator(".alert.good code").nth(1).inner_text()
+    assert len(secret) == 40
+    root.at(f"identities/users/{name}")
+    assert secret not in page.content()
+    page.select_option("#arn", label="ReadOnlyAccess")
+    page.click("form[action$='/attach'] button")
+    assert iam.list_attached_user_policies(UserName=name)["AttachedPolicies"][0]["PolicyName"] == "ReadOnlyAccess"
+
+
+def test_the_record_is_searched_and_a_bucket_key_shows_what_it_saves(root, house, s3):
+    page, name = root.page, "saving-" + secrets.token_hex(4)
+    root.at("")
+    before = int(page.locator("#saved").inner_text())
+    s3.create_bucket(Bucket=name)
+    for n in range(5):
+        s3.put_object(Bucket=name, Key=str(n), Body=b"x", ServerSideEncryption="aws:kms", BucketKeyEnabled=True)
+    root.at("")
+    assert int(page.locator("#saved").inner_text()) - before == 4
+    root.at("record")
+    page.select_option("#by", "ResourceName")
+    page.fill("#value", name)
+    page.click("form.filters button")
+    expect(page.locator(".events li").first).to_contain_text(f"called CreateBucket on arn:aws:s3:::{name} from 127.0.0.1")
+    page.click(".events summary >> nth=0")
+    expect(page.locator(".events pre >> nth=0")).to_contain_text('"eventName": "CreateBucket"')
