@@ -20,6 +20,9 @@ const ARN: usize = 8 * 1024;
 const DOCUMENT: usize = 100 * 1024;
 /// Members of a document that is too large are left out where they are larger than this.
 const MEMBER: usize = 4 * 1024;
+/// Largest documents of a call that failed: nothing of them took effect, and anybody with an access
+/// key can send such calls without end.
+const FAILED: usize = 8 * 1024;
 /// Largest `additionalEventData` and session context.
 const ADDITIONAL: usize = 28 * 1024;
 /// Largest list of resources.
@@ -32,6 +35,10 @@ const RESOURCES: usize = 64 * 1024;
 pub(crate) fn line(before: &[u8], mut event: Event, after: &[u8]) -> Result<Vec<u8>, Error> {
     cut_texts(&mut event);
     let mut line = encoded(before, &event, after)?;
+    if event.error_code.is_some() && line.len() > FAILED {
+        leave_out(&mut event, FAILED);
+        line = encoded(before, &event, after)?;
+    }
     // No field that is checked below can be too large in a line shorter than the least limit.
     if line.len() <= ADDITIONAL {
         return Ok(line);
@@ -258,6 +265,21 @@ mod tests {
             assert!(filling.starts_with(agent) && (170..=1024).contains(&agent.len()), "{}", agent.len());
             assert!(!shown["resources"].as_array().unwrap().is_empty(), "what was touched is told");
         }
+    }
+
+    #[test]
+    fn what_a_call_that_failed_brought_is_told_by_its_size() {
+        let mut denied = event("PutKeyPolicy");
+        let policy = "{\"x\": 1}".repeat(4096);
+        denied.request_parameters = json!({ "keyId": "none", "policy": policy, "policyName": "default" });
+        let (whole, _) = line_of(denied.clone());
+        denied.error_code = Some("NotFoundException".to_owned());
+        let (length, shown) = line_of(denied);
+        assert!(whole > 32 * 1024 && length < 2 * 1024, "{length} of {whole}");
+        let parameters = &shown["requestParameters"];
+        assert_eq!((&parameters["keyId"], &parameters["policyName"]), (&json!("none"), &json!("default")));
+        assert_eq!(parameters["policy"]["omitted"], true);
+        assert!(parameters["policy"]["originalSize"].as_u64().unwrap() > 32 * 1024);
     }
 
     #[test]
