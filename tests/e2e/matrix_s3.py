@@ -178,8 +178,9 @@ ROWS = [
     thing("DeleteObject", "DELETE", "?versionId={version}", "DeleteObjectVersion", allowed=(204, None), title="DeleteObject of a version"),
     thing("DeleteObject", "DELETE", "?versionId={version}", "DeleteObjectVersion", "BypassGovernanceRetention", allowed=(204, None),
           headers={"x-amz-bypass-governance-retention": "true"}, title="DeleteObject past its retention", wants="retention"),
-    # Keys are decided one by one, so that the whole call succeeds.
-    Row("DeleteObjects", "POST", "/{b}?delete", on(OBJECT, "DeleteObject"), DELETE, denied=(200, "AccessDenied")),
+    # Keys are decided one by one, so that the whole call succeeds; not where nothing lets strangers in.
+    Row("DeleteObjects", "POST", "/{b}?delete", on(OBJECT, "DeleteObject"), DELETE, denied=(200, "AccessDenied"),
+        others={"anonymous": DENIED}),
     Row("UpdateObjectEncryption", "PUT", "/{b}/k?encryption",
         on(OBJECT, "UpdateObjectEncryption") + (("kms:GenerateDataKey", "{key}"),), RE_KEY),
     Row("PutObject", "PUT", "/{b}/new", on(NEW, "PutObject"), "new"),

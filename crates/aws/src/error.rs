@@ -70,6 +70,9 @@ pub enum Error {
     /// The body is larger than any operation needs.
     #[error("The request is too large.")]
     TooLarge,
+    /// Others whose senders are not known hold all the room that there is for bodies.
+    #[error("Rate exceeded")]
+    Crowded,
     /// The body broke off or took too long.
     #[error("The request body did not arrive.")]
     Body,
@@ -94,7 +97,7 @@ impl Error {
             Self::Iam(error) => error.is_retryable(),
             Self::Trail(error) => error.is_retryable(),
             Self::Audit(error) => error.is_retryable(),
-            Self::Body => true,
+            Self::Body | Self::Crowded => true,
             _ => false,
         }
     }
@@ -133,6 +136,7 @@ impl Error {
             Self::MalformedInput(_) => (StatusCode::BAD_REQUEST, "MalformedInput"),
             Self::Validation(_) => (StatusCode::BAD_REQUEST, either("ValidationException", "ValidationError")),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+            Self::Crowded => (StatusCode::BAD_REQUEST, either("ThrottlingException", "Throttling")),
             Self::Body => (StatusCode::REQUEST_TIMEOUT, "RequestTimeout"),
             Self::Audit(_) | Self::Encoding(_) | Self::Xml(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, either("InternalFailure", "ServiceFailure"))
@@ -253,6 +257,7 @@ mod tests {
         let unsupported = Error::Unsupported { operation: "x" };
         answers(unsupported, (400, "UnsupportedOperationException"), (501, "NotImplemented"));
         answers(Error::Validation(String::new()), (400, "ValidationException"), (400, "ValidationError"));
+        answers(Error::Crowded, (400, "ThrottlingException"), (400, "Throttling"));
         answers(Error::TooLarge, (413, "RequestEntityTooLarge"), (413, "RequestEntityTooLarge"));
         answers(Error::Audit(arqueta_audit::Error::Closed), (500, "InternalFailure"), (500, "ServiceFailure"));
     }

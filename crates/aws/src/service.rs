@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arqueta_call::signature::{Presented, Scope, SigningKeys};
-use arqueta_call::{CloudTrail, Connection, Kms, Service};
-use arqueta_iam::Identity;
+use arqueta_call::{CloudTrail, Connection, Kms, Service, Visitor};
+use arqueta_iam::Credential;
 use arqueta_kms::Caller;
 use arqueta_model::{RequestId, RequestInfo, Served};
 use bytes::Bytes;
@@ -84,14 +84,29 @@ impl AwsEdge {
         info: RequestInfo,
         served: &mut Served,
     ) -> Result<Vec<u8>, Error> {
-        let body = request::body(body, &*self.services.clock).await?;
-        if matches!(target, Target::Query(Api::Sts))
-            && let Some(form) = query::web_identity::unsigned(parts, &body)
-        {
+        let (clock, visitor) = (&*self.services.clock, parts.extensions.get::<Arc<Visitor>>());
+        let claim = self.claim(parts, &target).await;
+        let by_token = matches!(target, Target::Query(Api::Sts)) && query::web_identity::is_unsigned(parts);
+        let limit = if claim.is_ok() { request::MAX_BODY } else { request::MAX_UNSIGNED };
+        let claim = match claim {
+            // Nobody: whatever he sends is not kept.
+            Err(unproven) if !by_token => {
+                request::discard(body, clock).await;
+                return Err(unproven);
+            }
+            claim => claim,
+        };
+        let body = request::body(body, limit, visitor.map(|visitor| &**visitor), clock).await?;
+        if by_token && let Some(form) = query::web_identity::unsigned(parts, &body) {
             served.operation = Some(query::web_identity::operation().name);
             return query::web_identity::perform(&self.services, &form, &info).await;
         }
-        let (presented, identity) = self.authenticate(parts, &body, &target).await?;
+        let claim = claim?;
+        self.verify(parts, &body, &claim)?;
+        if let Some(visitor) = visitor {
+            visitor.admit();
+        }
+        let Claim { presented, credential: Credential { identity, .. } } = claim;
         served.who = Some(identity.principal.arn.as_str().to_owned());
         match target {
             Target::Kms(operation) => {
@@ -112,13 +127,9 @@ impl AwsEdge {
         }
     }
 
-    /// Who sent the request, proven by its signature.
-    async fn authenticate(
-        &self,
-        parts: &Parts,
-        body: &[u8],
-        target: &Target<'_>,
-    ) -> Result<(Presented, Arc<Identity>), Error> {
+    /// Who says that he sent the request, as far as its head tells: that proof is missing, too old, or
+    /// by nobody who is known needs no body.
+    async fn claim(&self, parts: &Parts, target: &Target<'_>) -> Result<Claim, Error> {
         let here = self.services.region.as_str();
         let regions = [here, GLOBAL_REGION];
         let (service, regions) = match target {
@@ -131,6 +142,12 @@ impl AwsEdge {
         let presented = Presented::parse(parts, Scope { services: &[service], regions }, self.services.clock.now())?;
         let credential =
             self.services.iam.authentication().credential(&presented.access_key_id, presented.token.as_deref()).await?;
+        Ok(Claim { presented, credential })
+    }
+
+    /// Proves by its signature who sent the request.
+    fn verify(&self, parts: &Parts, body: &[u8], claim: &Claim) -> Result<(), Error> {
+        let Claim { presented, credential } = claim;
         let key = self.keys.key(
             &presented.access_key_id,
             credential.secret.expose().as_bytes(),
@@ -139,8 +156,14 @@ impl AwsEdge {
             &presented.service,
         );
         presented.verify(parts, body, &key)?;
-        Ok((presented, credential.identity))
+        Ok(())
     }
+}
+
+/// Who says that he sent a request.
+struct Claim {
+    presented: Presented,
+    credential: Credential,
 }
 
 /// Our failures stand in the log; what a client did wrong, and what is not served, only where

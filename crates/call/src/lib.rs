@@ -3,7 +3,8 @@
 //! **Purpose.** An operation is one row of one table ([`operations`]): what it is called, whether it
 //! changes something, what kind of event it is, which actions it needs and on what. Whoever asks such
 //! a thing of an operation asks its row. [`Recorder`] takes every call past the record, and
-//! [`Connection`] tells where a request came from, and [`signature`] who signed it.
+//! [`Connection`] tells where a request came from, [`signature`] who signed it, and what it takes
+//! until that is known is counted in the [`antechamber`].
 //!
 //! **Refuses to do** anything that depends on one service's shapes: it reads no body and knows no
 //! error of a service.
@@ -24,6 +25,7 @@
 //! ```
 
 mod action;
+pub mod antechamber;
 mod connection;
 mod operation;
 pub mod operations;
@@ -32,6 +34,7 @@ pub mod s3_actions;
 pub mod signature;
 
 pub use action::{Action, On, Permission, When};
+pub use antechamber::{Antechamber, Visitor};
 pub use connection::Connection;
 pub use operation::{Effect, Kind, Operation, Parameters, Quota, Service};
 pub use operations::{CloudTrail, Iam, Kms, S3, Sts};

@@ -1,6 +1,6 @@
 //! Which actions a request needs, and on what, as the row of its operation says.
 
-use arqueta_call::{Action, Operation, When};
+use arqueta_call::{Action, Operation, S3, When};
 use http::{HeaderMap, Uri};
 
 use crate::query;
@@ -39,6 +39,12 @@ pub fn of_body(operation: &Operation, uri: &Uri) -> Option<Action> {
     let permission = operation.permissions.iter().find(|permission| permission.when == When::InBody)?;
     let version = permission.version.filter(|_| query::has(uri, "versionId"));
     Some(version.unwrap_or(permission.action))
+}
+
+/// Whether it is the operation that decides, once it has read the body.
+#[must_use]
+pub fn is_decided_by_body(row: &Operation, headers: &HeaderMap, uri: &Uri) -> bool {
+    row.objects_in_body || of_body(row, uri).is_some() || (row == S3::CreateBucket.row() && has_body(headers))
 }
 
 fn is_asked(when: When, headers: &HeaderMap) -> bool {
@@ -83,7 +89,6 @@ fn copies_version(headers: &HeaderMap) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use arqueta_call::S3;
     use http::HeaderValue;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arqueta_call::{Action, On, Operation, S3, s3_actions};
 use arqueta_engine::api::ObjectName;
-use arqueta_engine::record::BucketRecord;
+use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_iam::Identity;
 use arqueta_model::{AccountId, Arn, Principal, PrincipalKind};
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use crate::error::{self, Answer};
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::ops;
+use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
@@ -75,7 +76,10 @@ impl Access {
             return Err(not_served(row));
         }
         self.recorder.announce(&exchange).await?;
-        exchange.admit();
+        match action::is_decided_by_body(row, cx.headers(), cx.uri()) {
+            true => exchange.admission().admit_to_body(exchange.identity()),
+            false => exchange.admission().admit(),
+        }
         cx.extensions_mut().insert(exchange);
         Ok(())
     }
@@ -108,6 +112,9 @@ impl Access {
         };
         let copied = source.as_ref().and_then(|source| source.as_ref().ok()).map(Source::copied);
         exchange.begin_draft(self.recorder.draft(exchange, asked, copied));
+        if signing == Signing::None {
+            shut_out(operation, bucket.as_deref())?;
+        }
         let source = source.transpose()?;
         let mut keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
         if let Some(operation) = operation {
@@ -314,6 +321,18 @@ fn refuse_anonymous(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
         return Err(s3_error!(AccessDenied, "Access Denied"));
     }
     Ok(())
+}
+
+/// Refuses a request that nobody signed where nothing could let him in, before anything that he sends
+/// is looked at: only a bucket's policy could, unless RestrictPublicBuckets keeps it to the owner's account.
+fn shut_out(operation: Option<S3>, bucket: Option<&BucketRecord>) -> S3Result<()> {
+    let open = |bucket: &BucketRecord| {
+        bucket.documents.contains_key(&BucketDocument::Policy) && !PublicAccess::of(bucket).restrict_buckets
+    };
+    match operation != Some(S3::CreateBucket) && bucket.is_some_and(open) {
+        true => Ok(()),
+        false => Err(s3_error!(AccessDenied, "Access Denied")),
+    }
 }
 
 /// Compares an expected bucket owner with the bucket's.

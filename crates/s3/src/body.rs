@@ -24,22 +24,32 @@ use crate::incoming::BodyFault;
 #[error("the request body was refused: {0:?}")]
 pub struct Refused(pub BodyFault);
 
+/// Time for the whole body of a request of whom nobody knows who sent it.
+const UNDECIDED: Duration = Duration::from_secs(5);
+
 /// A request body under watch.
 pub struct Watched<B> {
     inner: B,
     exchange: Arc<Exchange>,
     clock: Arc<dyn Clock>,
     idle: Duration,
-    timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    timer: Option<Timer>,
     /// Whether anything came since the timer was set.
     moved: bool,
     document: Option<Document>,
 }
 
+struct Timer {
+    rings: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// It was set for a stranger.
+    short: bool,
+}
+
 impl<B> Watched<B> {
     /// Watches `inner`: it fails once nothing came for between one and two times `idle`, so that
     /// a busy body costs one timer a period and not one a frame. Before its request is admitted, and
-    /// where it is a document, all of it has no longer than that.
+    /// where it is a document, all of it has no longer than that; while nobody knows who sends it, no
+    /// longer than five seconds.
     pub fn new(inner: B, exchange: Arc<Exchange>, clock: Arc<dyn Clock>, idle: Duration) -> Self {
         Self { inner, exchange, clock, idle, timer: None, moved: false, document: None }
     }
@@ -66,8 +76,13 @@ impl<B> Watched<B> {
     where
         B: Body,
     {
+        let data = frame.and_then(Frame::data_ref);
+        // Of what may take its time nothing is kept.
+        if data.is_some_and(|data| !self.exchange.admission().holds(data.len())) {
+            return Err(BodyFault::Crowded);
+        }
         let Some(document) = &mut self.document else { return Ok(()) };
-        if let Some(data) = frame.and_then(Frame::data_ref) {
+        if let Some(data) = data {
             document.update(data)?;
         }
         if frame.is_some() && !self.inner.is_end_stream() {
@@ -85,18 +100,24 @@ impl<B> Watched<B> {
     /// admitted. A document is small, and a stranger owes an answer to who he is: byte by byte
     /// either would hold a connection for ever.
     fn may_take_its_time(&self) -> bool {
-        self.document.is_none() && self.exchange.is_admitted()
+        self.document.is_none() && self.exchange.admission().is_admitted()
     }
 
     /// Ready once the body idled too long, or took too long where that is not its right.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let timer = self.timer.get_or_insert_with(|| {
-                let (clock, idle) = (Arc::clone(&self.clock), self.idle);
-                Box::pin(async move { clock.sleep(idle).await })
+                let short = self.idle > UNDECIDED && self.exchange.admission().is_strangers();
+                let (clock, time) = (Arc::clone(&self.clock), if short { UNDECIDED } else { self.idle });
+                Timer { rings: Box::pin(async move { clock.sleep(time).await }), short }
             });
-            ready!(timer.as_mut().poll(cx));
+            ready!(timer.rings.as_mut().poll(cx));
+            let was_short = timer.short;
             self.timer = None;
+            if was_short && !self.exchange.admission().is_strangers() {
+                // Who sends it has been found out since.
+                continue;
+            }
             if !std::mem::take(&mut self.moved) || !self.may_take_its_time() {
                 return Poll::Ready(());
             }
@@ -214,7 +235,7 @@ mod tests {
         let connection = arqueta_call::Connection { peer: [192, 0, 2, 1].into(), tls: None, cipher_suite: "" };
         let exchange = Exchange::begin((&HeaderMap::new(), &http::Uri::from_static("/")), &connection, &*clock, None);
         if admitted {
-            exchange.admit();
+            exchange.admission().admit();
         }
         let (send, pieces) = futures::channel::mpsc::unbounded::<Result<Frame<Bytes>, std::io::Error>>();
         let pieces = http_body_util::StreamBody::new(pieces);
@@ -240,6 +261,30 @@ mod tests {
         assert_eq!(dripped(false, false).await, Some(BodyFault::Idle));
         assert_eq!(dripped(true, true).await, Some(BodyFault::Idle));
         assert_eq!(dripped(false, true).await, Some(BodyFault::Idle));
+    }
+
+    #[tokio::test]
+    async fn nobody_has_longer_than_a_few_seconds_and_who_is_admitted_meanwhile_has() {
+        const IDLE: Duration = Duration::from_secs(60);
+        for (admitted, survives) in [(false, false), (true, true)] {
+            let clock = Arc::new(arqueta_model::ManualClock::default());
+            let connection = arqueta_call::Connection { peer: [192, 0, 2, 1].into(), tls: None, cipher_suite: "" };
+            let exchange =
+                Exchange::begin((&HeaderMap::new(), &http::Uri::from_static("/")), &connection, &*clock, None);
+            let never = futures::stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
+            let mut body = Watched::new(http_body_util::StreamBody::new(never), exchange.clone(), clock.clone(), IDLE);
+            assert!(futures::poll!(http_body_util::BodyExt::frame(&mut body)).is_pending());
+            if admitted {
+                exchange.admission().admit();
+            }
+            clock.advance(UNDECIDED);
+            let polled = futures::poll!(http_body_util::BodyExt::frame(&mut body));
+            assert_eq!(polled.is_pending(), survives, "admitted: {admitted}");
+            if survives {
+                clock.advance(IDLE);
+                assert!(futures::poll!(http_body_util::BodyExt::frame(&mut body)).is_ready(), "as long as everyone");
+            }
+        }
     }
 
     #[tokio::test]

@@ -14,7 +14,9 @@ use crate::exchange::Exchange;
 use crate::incoming::{self, BodyFault};
 use crate::query;
 
-/// Largest document of any request, in bytes.
+/// Largest document of any request, in bytes. Of DeleteObjects, too: a thousand keys of 1,024 bytes,
+/// written as references, and what else may be said of each. Who has not signed gets so far only where
+/// a bucket's policy may let him in, and his address has a share ([`arqueta_call::antechamber`]).
 pub const LIMIT: usize = 4 * 1024 * 1024;
 /// Largest document of those that are read before it is known what the caller may do with them:
 /// tags of a bucket, each character written as a reference.

@@ -15,6 +15,7 @@ use arqueta_model::{Clock, RequestInfo};
 use http::{HeaderMap, Uri};
 use s3s::{S3Error, S3Result};
 
+use crate::admission::Admission;
 use crate::incoming::Incoming;
 use crate::record::draft::Draft;
 use crate::refusal::Refusal;
@@ -31,7 +32,7 @@ pub struct Exchange {
     tls: Option<&'static str>,
     token: Option<String>,
     identity: OnceLock<Arc<Identity>>,
-    admitted: AtomicBool,
+    admission: Admission,
     bucket: OnceLock<Arc<BucketRecord>>,
     incoming: Incoming,
     signing: OnceLock<Signing>,
@@ -58,7 +59,7 @@ impl Exchange {
             tls: connection.tls,
             token,
             identity: OnceLock::new(),
-            admitted: AtomicBool::new(false),
+            admission: Admission::default(),
             bucket: OnceLock::new(),
             incoming: Incoming::default(),
             signing: OnceLock::new(),
@@ -136,15 +137,10 @@ impl Exchange {
         self.signing.get().copied().unwrap_or(Signing::None)
     }
 
-    /// Records that signature and authorization were found good.
-    pub fn admit(&self) {
-        self.admitted.store(true, Ordering::Release);
-    }
-
-    /// Whether signature and authorization were found good.
+    /// How far the request was let in.
     #[must_use]
-    pub fn is_admitted(&self) -> bool {
-        self.admitted.load(Ordering::Acquire)
+    pub const fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     /// What is known of the body on its way in.

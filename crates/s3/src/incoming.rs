@@ -70,6 +70,8 @@ pub enum BodyFault {
     Signature,
     /// Longer than the limit of its kind of body.
     TooLong,
+    /// Others whose senders are not known hold all the room that there is.
+    Crowded,
     /// A document with declarations or CDATA, see [`crate::document::is_plain`].
     Markup,
     /// The file of a form is larger (as far as it was read) than its policy allows.
@@ -129,6 +131,9 @@ impl BodyFault {
                 StatusCode::FORBIDDEN,
                 "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
             ),
+            Self::Crowded => {
+                Refusal::new("SlowDown", StatusCode::SERVICE_UNAVAILABLE, "Please reduce your request rate.")
+            }
             Self::TooLong => bad("MaxMessageLengthExceeded", "Your request was too big."),
             Self::Markup => bad(
                 "MalformedXML",

@@ -31,6 +31,7 @@
 //! ```
 
 mod action;
+mod admission;
 mod answer;
 mod auth;
 mod body;

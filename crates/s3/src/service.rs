@@ -8,8 +8,8 @@ mod intake;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arqueta_call::Connection;
 use arqueta_call::signature::SigningKeys;
+use arqueta_call::{Connection, Visitor};
 use arqueta_engine::lifecycle::Calendar;
 use arqueta_engine::notifications::witnessed;
 use arqueta_engine::{Engine, Error};
@@ -144,6 +144,9 @@ impl S3Edge {
         let (parts, body) = request.into_parts();
         let token = session_token(&parts.headers, &parts.uri);
         let exchange = Exchange::begin((&parts.headers, &parts.uri), connection, &*self.clock, token);
+        if let Some(visitor) = parts.extensions.get::<Arc<Visitor>>() {
+            exchange.admission().receive(Arc::clone(visitor));
+        }
         let subject = Subject::of(&parts, &self.hosts);
         let closing = Closing::of(&parts);
         let (body, leftover) = leftover::lend(body);

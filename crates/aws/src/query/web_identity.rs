@@ -23,10 +23,15 @@ pub(crate) fn operation() -> &'static Operation {
     Sts::AssumeRoleWithWebIdentity.row()
 }
 
+/// Whether a request carries no signature at all, good or not.
+pub(crate) fn is_unsigned(parts: &Parts) -> bool {
+    !parts.headers.contains_key(AUTHORIZATION) && !parts.uri.query().unwrap_or_default().contains("X-Amz-")
+}
+
 /// The form of such a call if it comes without any signature; `None` for every other request.
 pub(crate) fn unsigned(parts: &Parts, body: &[u8]) -> Option<Form> {
     let query = parts.uri.query().unwrap_or_default();
-    if parts.headers.contains_key(AUTHORIZATION) || query.contains("X-Amz-") {
+    if !is_unsigned(parts) {
         return None;
     }
     // In the URL or in the body, as a form either way.

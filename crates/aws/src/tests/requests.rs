@@ -128,3 +128,64 @@ async fn an_answer_that_cannot_be_recorded_is_not_given() {
     let edge = Edge { edge: AwsEdge::new(services), ..edge };
     edge.query(&edge.root, "iam", &[("Action", "CreateAccessKey")]).await.refused(500, "ServiceFailure");
 }
+
+#[tokio::test]
+async fn what_nobody_proves_to_have_sent_is_refused_by_its_head() {
+    let edge = Edge::new().await;
+    let never = || {
+        let stream = futures::stream::pending::<Result<http_body::Frame<Bytes>, std::io::Error>>();
+        http_body_util::StreamBody::new(stream)
+    };
+    let unknown = Signer { access_key_id: "AKIDNOBODY".to_owned(), ..edge.root.clone() };
+    let mut unsigned = edge.signed(&edge.root, "kms", &LIST_KEYS, "{}");
+    unsigned.headers_mut().remove("authorization");
+    let foreign = edge.signed(&edge.root, "sts", &LIST_KEYS, "{}");
+    let guessed = edge.signed(&unknown, "kms", &LIST_KEYS, "{}");
+    for (request, code) in [
+        (unsigned, "MissingAuthenticationTokenException"),
+        (foreign, "InvalidSignatureException"),
+        (guessed, "UnrecognizedClientException"),
+    ] {
+        let (parts, _) = request.into_parts();
+        let connection = Connection { peer: [127, 0, 0, 1].into(), tls: None, cipher_suite: "" };
+        let mut answer = Box::pin(edge.edge.call(Request::from_parts(parts, never()), &connection));
+        assert!(futures::poll!(&mut answer).is_pending(), "the rest may come");
+        // Not long: a body that is read has ten times as long.
+        edge.clock.advance(Duration::from_millis(500));
+        let answer = tokio::time::timeout(Duration::from_secs(60), answer).await.unwrap();
+        assert_eq!(answer.headers()["x-amzn-errortype"], code);
+    }
+    // The one call that needs no signature may be as long as its token.
+    let mut unsigned = edge.signed(
+        &edge.root,
+        "sts",
+        &[("content-type", "application/x-www-form-urlencoded")],
+        &format!("Action=AssumeRoleWithWebIdentity&WebIdentityToken={}", "x".repeat(crate::request::MAX_UNSIGNED)),
+    );
+    unsigned.headers_mut().remove("authorization");
+    edge.send(unsigned).await.refused(413, "RequestEntityTooLarge");
+}
+
+#[tokio::test]
+async fn a_signature_that_is_found_good_makes_a_stranger_known() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let edge = Edge::new().await;
+    let room = arqueta_call::antechamber::Room { all: 9000, each: 1000 };
+    let chamber = Arc::new(arqueta_call::Antechamber::new(room, room));
+    let wrong = Signer { secret: "guess".to_owned(), ..edge.root.clone() };
+    for (signer, body, known, code) in [
+        (&edge.root, "{}".to_owned(), true, None),
+        (&wrong, "{}".to_owned(), false, Some("InvalidSignatureException")),
+        (&edge.root, " ".repeat(1001), false, Some("ThrottlingException")),
+    ] {
+        let told = Arc::new(AtomicBool::new(false));
+        let mut request = edge.signed(signer, "kms", &LIST_KEYS, &body);
+        let tell = Arc::clone(&told);
+        let visitor = chamber.enter([127, 0, 0, 1].into(), move || tell.store(true, Ordering::Relaxed));
+        request.extensions_mut().insert(visitor);
+        let answer = edge.send(request).await;
+        assert_eq!(answer.headers.get("x-amzn-errortype").map(|code| code.to_str().unwrap()), code);
+        assert_eq!(told.load(Ordering::Relaxed), known);
+        assert_eq!(chamber.held(), (0, 0), "given back");
+    }
+}

@@ -179,7 +179,7 @@ impl Forms {
             requester_pays::require(exchange, S3::PostObject.row(), bucket, headers, &uri)?;
         }
         self.recorder.begin(exchange)?;
-        exchange.admit();
+        exchange.admission().admit();
         Ok(())
     }
 }

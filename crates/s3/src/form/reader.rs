@@ -22,7 +22,7 @@ pub const FIELDS_LIMIT: usize = 20 * 1024;
 /// Most fields before the file.
 const FIELDS: usize = 100;
 /// How long a client may take to send them. Nobody has been authenticated until they are there.
-const FIELDS_TIME: Duration = Duration::from_secs(60);
+const FIELDS_TIME: Duration = Duration::from_secs(5);
 
 /// The fields of a form in their order, names in lower case. No name stands there twice.
 #[derive(Debug, Default)]

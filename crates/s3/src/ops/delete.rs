@@ -14,6 +14,7 @@ use crate::action::bypasses_governance;
 use crate::checksum;
 use crate::error::{answer, invalid_argument, of_engine};
 use crate::gate::Question;
+use crate::record::draft::Draft;
 use crate::text;
 use crate::time_text::from_dto;
 
@@ -89,7 +90,9 @@ pub async fn delete_objects(
     if record.is_none() && !deletes.is_empty() {
         return Err(fail(&arqueta_engine::Error::NoSuchBucket, &input.bucket, None));
     }
-    if !deletes.is_empty() {
+    if deletes.is_empty() {
+        call.exchange.with_draft(Draft::touch_nothing);
+    } else {
         ops.recorder.begin(&call.exchange)?;
     }
     let mut results = ops.engine.objects().delete_all(&deletes).await.into_iter();

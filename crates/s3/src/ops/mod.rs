@@ -212,7 +212,7 @@ impl Call {
     /// The call of this task. Access was decided, or the edge would not have come here.
     fn current() -> S3Result<Self> {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
-        let identity = exchange.identity().filter(|_| exchange.is_admitted()).cloned();
+        let identity = exchange.identity().filter(|_| exchange.admission().is_admitted()).cloned();
         let identity = identity.ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
         let caller = Caller::new(identity, Arc::clone(exchange.info()));
         Ok(Self { exchange, caller })

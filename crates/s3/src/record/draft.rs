@@ -16,6 +16,8 @@ pub struct Draft {
     /// Of a call whose body names its objects, once it was asked: whether `keys`, then those that
     /// somebody selected, are any.
     pub(super) selected: Option<bool>,
+    /// Whether every one of the objects was refused.
+    pub(super) touches_nothing: bool,
     /// Owner of the bucket, if there is such a bucket.
     pub(super) owner: Option<AccountId>,
     /// What is read beside it.
@@ -41,6 +43,11 @@ impl Draft {
     pub fn name_keys<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
         self.keys = keys.map(str::to_owned).collect();
         self.selected = None;
+    }
+
+    /// Says that every one of the objects was refused.
+    pub const fn touch_nothing(&mut self) {
+        self.touches_nothing = true;
     }
 
     /// Adds a configuration as it is acted on.

@@ -49,6 +49,9 @@ impl DataSelection for NoDataEvents {
     }
 }
 
+/// How many of the objects are named that nobody was let at.
+const NAMED: usize = 4;
+
 /// Records the calls of the edge.
 #[derive(Clone)]
 pub struct Recorder {
@@ -104,6 +107,7 @@ impl Recorder {
                 _ => parameters::of(asked.bucket, asked.key, asked.headers, asked.uri),
             },
             selected: None,
+            touches_nothing: false,
             authentication: authentication(asked.signing),
             bytes_in: number(asked.headers.get(CONTENT_LENGTH)),
         })
@@ -178,7 +182,7 @@ impl Recorder {
         if draft.operation.objects_in_body && !self.selects_any(exchange, &mut draft) {
             return Ok(answer);
         }
-        if is_anonymous(exchange) && answer.status() == StatusCode::FORBIDDEN {
+        if is_anonymous(exchange) && is_strangers(&mut draft, answer.status()) {
             self.refused(exchange, &draft, &answer, method, clock);
             return Ok(answer);
         }
@@ -327,6 +331,18 @@ impl Recorder {
         }
         Some(builder.resource("AWS::S3::Bucket", &format!("arn:aws:s3:::{bucket}"), owner))
     }
+}
+
+/// Whether what nobody signed did nothing and told him nothing, so that it is counted rather than told
+/// each time: what was refused; a call that administers a bucket, whatever was wrong with it, or its
+/// fault would show whether the bucket exists; and a call on many objects of which none was his to touch.
+fn is_strangers(draft: &mut Draft, status: StatusCode) -> bool {
+    if draft.touches_nothing {
+        draft.keys.truncate(NAMED);
+        return true;
+    }
+    let tells_nothing = draft.operation.is_management() || draft.operation.objects_in_body;
+    status == StatusCode::FORBIDDEN || (tells_nothing && status.is_client_error())
 }
 
 /// Whether nobody signed the request.

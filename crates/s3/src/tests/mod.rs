@@ -12,6 +12,7 @@ mod objects;
 mod record;
 mod rig;
 mod signatures;
+mod strangers;
 
 use std::sync::Arc;
 

@@ -9,12 +9,12 @@ use super::rig::{ACCOUNT, HOST, Rig, anonymous, presign};
 
 const ALL: &str = "arn:aws:s3:::bucket/*";
 
-fn events(rig: &Rig) -> Vec<Event> {
+pub(super) fn events(rig: &Rig) -> Vec<Event> {
     rig.audit.inner().take()
 }
 
 /// The next `count` events, which are recorded on their own time.
-async fn told(rig: &Rig, count: usize) -> Vec<Event> {
+pub(super) async fn told(rig: &Rig, count: usize) -> Vec<Event> {
     let mut told = Vec::new();
     for _ in 0..1000 {
         told.extend(events(rig));
@@ -27,7 +27,7 @@ async fn told(rig: &Rig, count: usize) -> Vec<Event> {
     told
 }
 
-fn content_md5(document: &str) -> String {
+pub(super) fn content_md5(document: &str) -> String {
     use base64::Engine as _;
     use s3s::crypto::Checksum as _;
     let mut md5 = s3s::crypto::Md5::new();
