@@ -9,6 +9,9 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.settings import SettingCodes
 
 READERS, UPLOADS, PARTS = 500, 64, 8
 SIZE = 8 << 20
@@ -17,6 +20,10 @@ PART = 2 << 20
 # smaller binary: 60 MiB of these are there before anybody comes.
 MOST, LEFT = 272 << 20, 128 << 20
 PROTECTED = {"ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True}
+
+
+# Connections of HTTP/2 whose client never reads, and the requests on each.
+CONNECTIONS, STREAMS = 10, 64
 
 
 def resident(gateway):
@@ -34,8 +41,10 @@ def settles(gateway, most):
 
 
 @pytest.fixture
-def floods(start):
-    gateway = start()
+def floods(start, tmp_path):
+    settings = tmp_path / "a.toml"
+    settings.write_text(f"[limits]\nconnections_per_address = {READERS + PARTS * UPLOADS}\n")
+    gateway = start("--config", str(settings))
     s3 = gateway.client("s3")
     s3.create_bucket(Bucket="flooded")
     address = urlparse(gateway.url)
@@ -103,3 +112,38 @@ def send(sent, body, upto):
                 sent[stream] += stream.send(body[sent[stream]:min(upto, sent[stream] + (128 << 10))])
                 if sent[stream] == upto:
                     ready.unregister(stream)
+
+
+def test_readers_of_http2_that_never_read(start):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket="streamed")
+    s3.put_object(Bucket="streamed", Key="k", Body=os.urandom(SIZE), **PROTECTED)
+    address = urlparse(gateway.url)
+    before = resident(gateway)
+    sockets = []
+    for _ in range(CONNECTIONS):
+        client = H2Connection(H2Configuration(client_side=True))
+        client.initiate_connection()
+        # As much as the gateway likes to send.
+        client.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: SIZE})
+        client.increment_flow_control_window(1 << 30)
+        for stream in range(STREAMS):
+            url = urlparse(s3.generate_presigned_url("get_object", Params={"Bucket": "streamed", "Key": "k"}))
+            client.send_headers(2 * stream + 1, [
+                (":method", "GET"), (":scheme", "http"), (":authority", address.netloc),
+                (":path", f"{url.path}?{url.query}")], end_stream=True)
+        reader = socket.socket()
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        reader.connect((address.hostname, address.port))
+        reader.sendall(client.data_to_send())
+        sockets.append(reader)
+    # An address has its share of requests, on however few connections.
+    began = time.monotonic()
+    while gateway.metrics()["arqueta_connections_refused_total"] < CONNECTIONS * STREAMS - 512:
+        assert time.monotonic() < began + 60
+        time.sleep(0.1)
+    settles(gateway, before + MOST)
+    for reader in sockets:
+        reader.close()
+    settles(gateway, LEFT)

@@ -98,7 +98,7 @@ struct Connections {
 
 impl Connections {
     fn of(seen: Occupancy) -> Self {
-        let full = seen.open >= seen.limit && seen.idle == 0;
+        let full = seen.open >= seen.limit && seen.idle + seen.undecided == 0;
         let verdict = Verdict::of(match full {
             true => Err(format!("all {} connections have requests under way", seen.limit)),
             false => Ok(()),
@@ -228,6 +228,8 @@ mod tests {
         let seat = Arc::new(seats.admit([192, 0, 2, 1].into()).await.unwrap());
         assert!(readiness.report(&[], &seats).await.ready);
         let work = seat.work();
+        assert!(readiness.report(&[], &seats).await.ready, "whoever sends it may have to leave");
+        work.make_known();
         let report = readiness.report(&[], &seats).await;
         assert!(!report.ready);
         assert!(report.connections.verdict.reason.unwrap().contains("all 1"));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arqueta_aws::AwsEdge;
-use arqueta_call::Connection;
+use arqueta_call::{Antechamber, Connection};
 use arqueta_console::Console;
 use arqueta_model::{Clock, Served, Timestamp};
 use arqueta_s3::S3Edge;
@@ -20,8 +20,8 @@ use hyper::body::Incoming;
 
 use crate::bodies::{Counted, Ended, Told};
 use crate::elsewhere;
-use crate::listen::Peer;
-use crate::listen::seats::{Asking, Seats};
+use crate::listen::seats::{Asking, Seats, counted};
+use crate::listen::{Peer, Standing};
 use crate::live::Live;
 use crate::metrics::{Api, Metrics};
 use crate::regions::RegionEdge;
@@ -46,6 +46,8 @@ pub struct Router {
     pub metrics: Arc<Metrics>,
     /// Places for clients, those behind trusted proxies included.
     pub seats: Arc<Seats>,
+    /// What requests hold before it is known who sends them.
+    pub antechamber: Arc<Antechamber>,
     /// Who is believed to be a proxy, and the log of requests.
     pub live: Arc<Live>,
     /// Time.
@@ -56,7 +58,7 @@ pub struct Router {
 
 impl Router {
     /// Answers one request.
-    pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Told<AnswerBody>> {
+    pub async fn answer(&self, mut request: Request<Incoming>, peer: Peer) -> Response<Told<AnswerBody>> {
         let start = Instant::now();
         let ip = self.live.proxies().client(peer.ip(), request.headers());
         let continuation = Continuation::of(&request);
@@ -76,14 +78,16 @@ impl Router {
             status: GONE,
             served: Served::default(),
             over: false,
-            _asking: None,
+            asking: None,
         };
         self.metrics.begun(api);
-        // The connection is the proxy's, who has no share; its client has one.
-        let asking = if ip == peer.ip() { Some(None) } else { self.seats.ask_for(ip).map(Some) };
-        let mut answer = match asking {
-            Some(asking) => {
-                call._asking = asking;
+        // The connection may be a proxy's, who has no share; its client has one.
+        call.asking = self.seats.ask_for(ip);
+        let mut answer = match call.asking {
+            Some(_) => {
+                let standing = request.extensions_mut().remove::<Standing>().unwrap_or_default();
+                let visitor = self.antechamber.enter(counted(ip), move || standing.make_known());
+                request.extensions_mut().insert(visitor);
                 let read = call.read.clone();
                 self.pass_on(api, request.map(|body| Counted::new(body, read)), ip, peer).await
             }
@@ -178,7 +182,7 @@ struct Call {
     status: u16,
     served: Served,
     over: bool,
-    _asking: Option<Asking>,
+    asking: Option<Asking>,
 }
 
 impl Call {
@@ -225,7 +229,7 @@ impl Ended for Call {
     }
 }
 
-/// What a client behind a proxy is answered who has as many requests under way as it may have.
+/// What a client is answered who has as many requests under way as it may have.
 fn too_many() -> Response<AnswerBody> {
     let mut answer = told(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -143,6 +143,7 @@ impl Gateway {
             regions,
             metrics: metrics.clone(),
             seats: seats.clone(),
+            antechamber: Arc::default(),
             live: live.clone(),
             clock: clock.clone(),
             strays: Arc::new(Strays::beside(&config.domains)),

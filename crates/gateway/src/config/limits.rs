@@ -8,10 +8,11 @@ use crate::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Connections served at once; further ones displace an idle one, or wait in the listen queue.
+    /// Connections served at once; further ones displace an idle or undecided one, or wait in the
+    /// listen queue.
     pub connections: usize,
-    /// Connections of one address (of one /64 in IPv6), and requests at once of one client of a
-    /// trusted proxy.
+    /// Connections of one address (of one /64 in IPv6); one client, behind a trusted proxy or not, may
+    /// have twice as many requests at once.
     pub connections_per_address: usize,
     /// Seconds a client may take for a request's head.
     pub header_seconds: u64,
@@ -30,8 +31,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
-            connections_per_address: 2048,
-            header_seconds: 30,
+            connections_per_address: 256,
+            header_seconds: 10,
             keep_alive_seconds: 60,
             body_idle_seconds: 60,
             drain_seconds: 30,

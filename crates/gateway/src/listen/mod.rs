@@ -6,7 +6,7 @@ mod until_read;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Error;
-use seats::{Seat, Seats};
+use seats::{Seat, Seats, Working};
 use until_read::UntilRead;
 
 /// Largest head of a request. AWS answers above 8 KiB of headers; user metadata and presigned
@@ -32,6 +32,14 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Most bytes that a connection reads ahead; a head must fit. Each open upload holds as much, and as
 /// much again while what was read before is on its way to the disk.
 const READ_BUFFER: usize = 64 << 10;
+/// Requests that one connection of HTTP/2 may have under way.
+const STREAMS: u32 = 64;
+/// Bytes of an answer that wait for an HTTP/2 client to read them. Each stream may hold as much, and
+/// the piece that comes next.
+const UNSENT: usize = 64 << 10;
+/// Bytes that an HTTP/2 client may send of one body, and of all bodies of a connection, before they
+/// are asked for.
+const UNASKED: (u32, u32) = (256 << 10, 512 << 10);
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
 /// How long a connection that has no place any more may take to send what it was about to.
@@ -55,6 +63,19 @@ impl Peer {
     #[must_use]
     pub fn ip(&self) -> IpAddr {
         self.address.ip().to_canonical()
+    }
+}
+
+/// Extension of a request: what its connection is to be told of it.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Weak<Working>);
+
+impl Standing {
+    /// It is known who sent the request, or that it may be done.
+    pub fn make_known(&self) {
+        if let Some(working) = self.0.upgrade() {
+            working.make_known();
+        }
     }
 }
 
@@ -174,7 +195,10 @@ fn builder(limits: &PortLimits) -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .max_header_list_size(MAX_HEAD_BYTES as u32)
-        .max_concurrent_streams(256);
+        .max_send_buf_size(UNSENT)
+        .initial_stream_window_size(UNASKED.0)
+        .initial_connection_window_size(UNASKED.1)
+        .max_concurrent_streams(STREAMS);
     builder
 }
 
@@ -274,9 +298,10 @@ impl<S> Connection<S> {
         let Self { builder, watcher, service, limits, seat } = self;
         let asked = Arc::new(Notify::new());
         let first = asked.clone();
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             asked.notify_one();
-            let working = seat.work();
+            let working = Arc::new(seat.work());
+            request.extensions_mut().insert(Standing(Arc::downgrade(&working)));
             let answer = service(request, peer);
             // Under way until the answer's body is out, too.
             async move { Ok::<_, std::convert::Infallible>(answer.await.map(|body| UntilRead::new(body, working))) }
@@ -405,6 +430,40 @@ mod tests {
         let read = tokio::time::timeout(Duration::from_secs(60), newcomer.read_to_end(&mut heard)).await;
         serving.abort();
         read.is_ok() && heard.ends_with(b"answered")
+    }
+
+    #[tokio::test]
+    async fn half_a_request_of_nobody_keeps_no_newcomer_out() {
+        let port = Port::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = port.address();
+        let hour = HEADER * 9000;
+        let limits = PortLimits { header: hour, idle: hour, unread: hour, drain: HEADER };
+        let (_stopper, stop) = watch::channel(false);
+        let seats = Seats::new(Bounds::of(2));
+        // Whoever posts is waited for, who gets is answered; nobody is known before his body came.
+        let serving =
+            tokio::spawn(port.serve(None, seats.clone(), limits, stop, |request: Request<Incoming>, _| async move {
+                let known = request.extensions().get::<Standing>().cloned().unwrap();
+                let _body = http_body_util::BodyExt::collect(request.into_body()).await;
+                known.make_known();
+                Response::new(Full::new(Bytes::from_static(b"answered")))
+            }));
+        let mut squatters = Vec::new();
+        for _ in 0..2 {
+            let mut squatter = TcpStream::connect(address).await.unwrap();
+            squatter.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf").await.unwrap();
+            squatters.push(squatter);
+        }
+        while seats.occupancy().undecided < 2 {
+            tokio::task::yield_now().await;
+        }
+        let mut newcomer = TcpStream::connect(address).await.unwrap();
+        newcomer.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut heard = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(60), newcomer.read_to_end(&mut heard)).await;
+        serving.abort();
+        assert!(read.is_ok() && heard.ends_with(b"answered"));
+        assert_eq!(seats.occupancy().displaced, 1);
     }
 
     #[tokio::test]

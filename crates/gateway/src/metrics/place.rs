@@ -26,6 +26,7 @@ impl Collector for Connections {
         for (name, help, value) in [
             ("connections_open", "Connections of clients", seen.open),
             ("connections_idle", "Those of them without a request under way", seen.idle),
+            ("connections_undecided", "Those with nothing but requests of whom nobody knows yet", seen.undecided),
             ("connections_limit", "Most connections at once", seen.limit),
         ] {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -37,7 +38,11 @@ impl Collector for Connections {
                 "Connections and requests refused because their address had its share",
                 seen.refused,
             ),
-            ("connections_displaced", "Idle connections that ended to make room for others", seen.displaced),
+            (
+                "connections_displaced",
+                "Idle and undecided connections that ended to make room for others",
+                seen.displaced,
+            ),
             ("connections_waited", "Connections that had to wait because all were busy", seen.waited),
         ] {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
