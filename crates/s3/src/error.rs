@@ -108,11 +108,7 @@ pub fn answer(error: &Error) -> Answer {
     match error {
         Error::NoSuchBucket => Answer::new("NoSuchBucket", S::NOT_FOUND, words()),
         Error::NoSuchKey { delete_marker } => {
-            let answer = Answer::new("NoSuchKey", S::NOT_FOUND, words());
-            match delete_marker {
-                Some(version) => with_marker(answer, version),
-                None => answer,
-            }
+            delete_marker.iter().fold(Answer::new("NoSuchKey", S::NOT_FOUND, words()), with_marker)
         }
         Error::NoSuchVersion => Answer::new("NoSuchVersion", S::NOT_FOUND, words()),
         Error::MethodNotAllowed { delete_marker, last_modified } => {
