@@ -164,12 +164,7 @@ pub fn answer(error: &Error) -> Answer {
         Error::IncompleteBody => Answer::new("IncompleteBody", S::BAD_REQUEST, words()),
         Error::InvalidArgument { message } => Answer::new("InvalidArgument", S::BAD_REQUEST, message.clone()),
         Error::InvalidRequest { message } => Answer::new("InvalidRequest", S::BAD_REQUEST, message.clone()),
-        Error::InvalidTag { message, key, value } => {
-            let told = [("TagKey", key), ("TagValue", value)].into_iter();
-            let answer = Answer::new("InvalidTag", S::BAD_REQUEST, *message);
-            told.filter_map(|(name, text)| Some((name, text.as_ref()?)))
-                .fold(answer, |answer, (n, v)| answer.detail(n, v))
-        }
+        Error::InvalidTag { message, key, value } => invalid_tag(message, key.as_deref(), value.as_deref()),
         Error::TooManyTags { message } => Answer::new("BadRequest", S::BAD_REQUEST, *message),
         Error::MetadataTooLarge => Answer::new("MetadataTooLarge", S::BAD_REQUEST, words()),
         Error::AccessDenied { message } => Answer::new("AccessDenied", S::FORBIDDEN, *message),
@@ -181,6 +176,13 @@ pub fn answer(error: &Error) -> Answer {
             internal()
         }
     }
+}
+
+fn invalid_tag(message: &'static str, key: Option<&str>, value: Option<&str>) -> Answer {
+    let told = [("TagKey", key), ("TagValue", value)].into_iter().filter_map(|(name, text)| Some((name, text?)));
+    told.fold(Answer::new("InvalidTag", StatusCode::BAD_REQUEST, message), |answer, (name, text)| {
+        answer.detail(name, text)
+    })
 }
 
 fn internal() -> Answer {
