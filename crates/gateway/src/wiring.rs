@@ -23,7 +23,7 @@ use crate::anchor;
 use crate::backends::Backends;
 use crate::banner::NewRoot;
 use crate::config::Config;
-use crate::console::{self, Watched};
+use crate::console::Watched;
 use crate::control::Desk;
 use crate::dependents::DependentsDesk;
 use crate::foundations::Foundations;
@@ -35,9 +35,7 @@ use crate::metrics::{Metrics, Observed};
 use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
-use crate::regions::RegionEdge;
 use crate::route::Router;
-use crate::strays::Strays;
 use crate::trails;
 
 pub use identities::identities;
@@ -134,20 +132,8 @@ impl Gateway {
         let s3 = edges::s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
         let aws = edges::aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
-        let regions = (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone()));
         let live = Live::of(config, metrics.lost_lines())?;
-        let router = Router {
-            console: console::open(config, (s3.clone(), aws.clone()), watched, &clock),
-            s3,
-            aws,
-            regions,
-            metrics: metrics.clone(),
-            seats: seats.clone(),
-            antechamber: Arc::default(),
-            live: live.clone(),
-            clock: clock.clone(),
-            strays: Arc::new(Strays::beside(&config.domains)),
-        };
+        let router = edges::router(config, (s3, aws), &kms, watched, (&metrics, &live), &clock);
         Ok(Self {
             damages,
             desk: Desk::new((stored, iam, engine.clone()), (audit.clone(), clock.clone()), config),

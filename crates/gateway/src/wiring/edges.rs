@@ -13,6 +13,12 @@ use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_trail::Trails;
 
 use crate::config::{Config, Only};
+use crate::console::{self, Watched};
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::regions::RegionEdge;
+use crate::route::Router;
+use crate::strays::Strays;
 use crate::trails;
 
 fn edge(config: &Config) -> EdgeConfig {
@@ -60,4 +66,28 @@ pub(super) fn aws(
         region: config.region.clone(),
         account: config.account_id.clone(),
     }))
+}
+
+/// What the port serves.
+pub(super) fn router(
+    config: &Config,
+    (s3, aws): (Option<Arc<S3Edge>>, Arc<AwsEdge>),
+    kms: &Embedded,
+    watched: Watched,
+    (metrics, live): (&Arc<Metrics>, &Arc<Live>),
+    clock: &Arc<dyn Clock>,
+) -> Router {
+    let seats = watched.seats.clone();
+    Router {
+        console: console::open(config, (s3.clone(), aws.clone()), watched, clock),
+        s3,
+        aws,
+        regions: (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone())),
+        metrics: metrics.clone(),
+        seats,
+        antechamber: Arc::default(),
+        live: live.clone(),
+        clock: clock.clone(),
+        strays: Arc::new(Strays::beside(&config.domains)),
+    }
 }
