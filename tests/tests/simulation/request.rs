@@ -77,6 +77,13 @@ pub fn draft(call: &Call<String>) -> Draft {
         }
         Call::Abort(of) => s3("DELETE", upload(of)),
         Call::Uploads(name) => s3("GET", format!("/{name}?uploads")),
+        elsewhere => administration(elsewhere),
+    }
+}
+
+/// The request of a call to KMS, CloudTrail or IAM.
+fn administration(call: &Call<String>) -> Draft {
+    match call {
         Call::CreateKey => target(KMS, "CreateKey", &json!({})),
         Call::Key(change, key) => {
             let mut body = json!({ "KeyId": key });
@@ -120,6 +127,7 @@ pub fn draft(call: &Call<String>) -> Draft {
         Call::CreateUser(name) => query("CreateUser", Some(*name)),
         Call::DeleteUser(name) => query("DeleteUser", Some(*name)),
         Call::ListUsers => query("ListUsers", None),
+        _ => unreachable!("a call to S3"),
     }
 }
 
