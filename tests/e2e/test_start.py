@@ -44,7 +44,7 @@ def test_health_readiness_and_metrics(gateway):
     for path in ("/healthz", "/readyz", "/metrics"):
         assert urllib.request.urlopen(gateway.admin_url + path, timeout=10).status == 200
     with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(gateway.admin_url + "/", timeout=10)
+        urllib.request.urlopen(gateway.admin_url + "/nothing", timeout=10)
     assert error.value.code == 404
 
 
