@@ -56,7 +56,7 @@ pub fn begin(event: Event) -> Result<bool, Error> {
 }
 
 /// As [`begin`], of a call that it takes several events to tell ([`Event::in_pieces`]). Where they are
-/// more than [`PIECES`] nothing is begun, and the call's answer waits for the record's files.
+/// more than `PIECES` nothing is begun, and the call's answer waits for the record's files.
 ///
 /// # Errors
 /// [`Error::Io`] for an event that is too large.
