@@ -155,6 +155,13 @@ fn source(folder: &Path) -> String {
     text
 }
 
+/// Where the tests of a file begin: a module of its own that stands in the file.
+fn is_test_module(lines: &[&str]) -> bool {
+    matches!(lines, ["#[cfg(test)]", module, ..] if module.starts_with("mod ") && module.ends_with('{'))
+        || matches!(lines, ["#[cfg(test)]", allowance, module, ..]
+            if allowance.starts_with("#[") && module.starts_with("mod ") && module.ends_with('{'))
+}
+
 #[test]
 fn no_file_passes_600_lines_before_its_tests() {
     let mut long = Vec::new();
@@ -166,7 +173,8 @@ fn no_file_passes_600_lines_before_its_tests() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
+                let all: Vec<&str> = text.lines().collect();
+                let lines = (0..all.len()).find(|&at| is_test_module(&all[at..])).unwrap_or(all.len());
                 if lines > 600 {
                     long.push((lines, path));
                 }

@@ -5,7 +5,7 @@
 //! was acknowledged, and the record tells every change.
 //!
 //! ```text
-//! cargo test -p arqueta-tests --test simulation            500 seeds
+//! cargo test --ignore-rust-version -p arqueta-tests --test simulation            500 seeds
 //! ARQUETA_NIGHTLY=1 cargo test … --test simulation         many more
 //! ARQUETA_SEED=17 cargo test … --test simulation           one seed, with its trace
 //! ```
@@ -55,7 +55,10 @@ fn variable(name: &str) -> Option<String> {
 fn seeds(named: &str) -> std::ops::Range<u64> {
     let (from, to) = named.split_once("..").unwrap_or((named, ""));
     let from = from.parse().expect("ARQUETA_SEED is a number, or two with .. between");
-    from..to.parse().unwrap_or(from + 1)
+    let to =
+        if to.is_empty() { from + 1 } else { to.parse().expect("ARQUETA_SEED is a number, or two with .. between") };
+    assert!(from < to, "ARQUETA_SEED={named} plays nothing");
+    from..to
 }
 
 #[test]
