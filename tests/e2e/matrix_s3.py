@@ -9,7 +9,6 @@ import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from conftest import REGION
 from matrix import DENIED
 
 BODY = b"what only readers learn"

@@ -3,11 +3,10 @@
 import datetime
 import json
 import signal
-import time
 import urllib.parse
 
 import pytest
-from conftest import Gateway, customer, refused
+from conftest import Gateway, customer, refused, until
 
 DAY = 2
 
@@ -37,15 +36,6 @@ def bucket(s3, request):
 def put(s3, bucket, *rules):
     filled = [{"ID": f"rule {n}", "Status": "Enabled", "Filter": {}} | rule for n, rule in enumerate(rules)]
     return s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": filled})
-
-
-def until(done, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if done():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come")
 
 
 def keys(s3, bucket):

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from conftest import Gateway
-from told import CREATED, listen, settings, until
+from conftest import Gateway, until
+from told import CREATED, listen, settings
 
 
 def free_port():

@@ -14,8 +14,8 @@ import time
 import urllib.parse
 
 import pytest
-from conftest import ACCOUNT, BINARY, REGION, Gateway, customer, refused
-from told import CREATED, FUNCTION, QUEUE, REMOVED, TOPIC, listen, settings, until, webhook
+from conftest import ACCOUNT, BINARY, REGION, Gateway, customer, refused, until
+from told import CREATED, FUNCTION, QUEUE, REMOVED, TOPIC, listen, settings, webhook
 
 SECRET = "whsec-" + secrets.token_hex(16)
 

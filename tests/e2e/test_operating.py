@@ -8,12 +8,11 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 import pytest
-from conftest import BINARY, ROOT, Gateway, refused, signed
+from conftest import BINARY, ROOT, Gateway, refused, signed, until
 
 
 def asked(gateway, path, host=None):
@@ -27,15 +26,6 @@ def asked(gateway, path, host=None):
 def dialled(gateway):
     host, port = gateway.url.removeprefix("http://").rsplit(":", 1)
     return socket.create_connection((host, int(port)), timeout=30)
-
-
-def wait_for(what):
-    """Asks until it holds; the gateway tells nobody when it does."""
-    until = time.monotonic() + 60
-    while not (found := what()):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return found
 
 
 def test_readiness_tells_what_works(gateway):
@@ -98,7 +88,7 @@ def test_an_address_gets_no_more_than_its_share(start, tmp_path):
             raise ConnectionResetError
     assert gateway.metrics()["arqueta_connections_refused_total"] == 1
     busy.pop().close()
-    wait_for(lambda: json.loads(asked(gateway, "/readyz")[1])["connections"]["open"] < 2)
+    until(lambda: json.loads(asked(gateway, "/readyz")[1])["connections"]["open"] < 2)
     assert s3.list_buckets()["Buckets"][0]["Name"] == "share"
 
 
@@ -119,11 +109,11 @@ def test_without_a_free_place_the_gateway_is_not_ready(start, tmp_path):
     assert asked(gateway, "/readyz?only=read,write,record")[0] == 200
     connection.sendall(b"x")
     assert b"HTTP/1.1 200" in connection.recv(64)
-    wait_for(lambda: asked(gateway, "/readyz")[0] == 200)
+    until(lambda: asked(gateway, "/readyz")[0] == 200)
 
 
 def address_of(gateway, name):
-    return wait_for(lambda: gateway.events(name))[-1]["sourceIPAddress"]
+    return until(lambda: gateway.events(name))[-1]["sourceIPAddress"]
 
 
 def test_trusted_proxies_tell_the_client_and_nobody_else_does(start, tmp_path):
@@ -199,12 +189,12 @@ def test_sighup_reads_certificates_and_configuration_again(start, tmp_path):
     settings.write_text('admin_hosts = ["new.example.com"]\n')
     assert asked(gateway, "/healthz", "new.example.com")[0] == 421
     gateway.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: asked(gateway, "/healthz", "new.example.com")[0] == 200)
+    until(lambda: asked(gateway, "/healthz", "new.example.com")[0] == 200)
     assert shown_certificate(gateway) != first
     # What is wrong changes nothing, and says so.
     settings.write_text("regoin = 1\n")
     gateway.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: "regoin" in gateway.stderr_path.read_text())
+    until(lambda: "regoin" in gateway.stderr_path.read_text())
     assert asked(gateway, "/healthz", "new.example.com")[0] == 200
     assert gateway.process.poll() is None
 
@@ -252,7 +242,7 @@ def test_requests_are_counted_by_operation_and_bytes(start):
     s3.get_object(Bucket="counted", Key="k")["Body"].read()
     gateway.client("kms").list_keys()
     refused(s3.get_object, Bucket="counted", Key="none")
-    wait_for(lambda: gateway.metrics()['arqueta_http_requests_in_flight{api="s3"}'] == 0)
+    until(lambda: gateway.metrics()['arqueta_http_requests_in_flight{api="s3"}'] == 0)
     after = gateway.metrics()
 
     def grown(name):
@@ -274,7 +264,7 @@ def test_requests_are_counted_by_operation_and_bytes(start):
     assert connection.recv(64).startswith(b"HTTP/1.1 100")
     assert gateway.metrics()['arqueta_http_requests_in_flight{api="s3"}'] == 1
     connection.close()
-    wait_for(lambda: gateway.metrics()['arqueta_http_requests_in_flight{api="s3"}'] == 0)
+    until(lambda: gateway.metrics()['arqueta_http_requests_in_flight{api="s3"}'] == 0)
     assert 0 < after["arqueta_disk_free_bytes"] <= after["arqueta_disk_total_bytes"]
     # What does not exist adds no series, however it is called.
     for name in ("Guess1", "Guess2"):
@@ -295,7 +285,7 @@ def test_each_request_is_a_line_of_the_request_log(start, tmp_path):
     refused(s3.get_object, Bucket="logged", Key="none")
     gateway.client("kms").list_keys()
     refused(gateway.client("s3", secret="wrong").list_buckets)
-    wait_for(lambda: len(lines()) == 6)
+    until(lambda: len(lines()) == 6)
     created, put, got, missing, keys, unknown = lines()
     root = "arn:aws:iam::000000000000:root"
     assert created["operation"] == "CreateBucket" and created["bucket"] == "logged" and "key" not in created
@@ -308,9 +298,9 @@ def test_each_request_is_a_line_of_the_request_log(start, tmp_path):
     # Moved away and told so, it goes on in a new file.
     log.rename(tmp_path / "old.jsonl")
     gateway.process.send_signal(signal.SIGHUP)
-    wait_for(log.exists)
+    until(log.exists)
     s3.list_buckets()
-    wait_for(lambda: [line["operation"] for line in lines()] == ["ListBuckets"])
+    until(lambda: [line["operation"] for line in lines()] == ["ListBuckets"])
 
 
 def test_what_is_not_served_is_no_error_of_the_gateway(start):

@@ -2,7 +2,6 @@
 in CloudTrail's words, and without a secret."""
 
 import base64
-import re
 
 import pytest
 from accounts import Account, allow, document

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from conftest import ACCOUNT, REGION, refused
+from conftest import ACCOUNT, REGION, refused, until
 
 AWS = [sys.executable, "-m", "awscli"]
 
@@ -107,13 +107,6 @@ class Trail:
              "--start-time", f"{self.since:%Y-%m-%dT%H:%M:%SZ}", "--end-time", f"{end:%Y-%m-%dT%H:%M:%SZ}"],
             env=self.gateway.environment(), capture_output=True, text=True, timeout=120)
         return done.returncode, done.stdout + done.stderr
-
-
-def until(holds, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -8,21 +8,13 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from accounts import OTHER
-from conftest import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, Gateway, refused
+from conftest import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, Gateway, refused, until
 
 AWS = [sys.executable, "-m", "awscli"]
 FAR = "far-record"
-
-
-def until(holds, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
 
 
 class Pair:

@@ -4,7 +4,6 @@ one bucket, and an auditor who sees the record and nothing else."""
 import datetime
 import secrets
 
-import pytest
 from accounts import OTHER, allow, deny, document, named
 from conftest import refused
 

@@ -1,6 +1,5 @@
 """What suites of notifications share."""
 
-import time
 
 from conftest import ACCOUNT, REGION
 
@@ -8,15 +7,6 @@ QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
 CREATED, REMOVED = "s3:ObjectCreated:*", "s3:ObjectRemoved:*"
-
-
-def until(done, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if done():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
 
 
 def settings(folder, text):
