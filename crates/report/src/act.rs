@@ -38,6 +38,6 @@ pub struct Use {
     pub first: String,
     /// The last.
     pub last: String,
-    /// Source addresses.
+    /// Source addresses; "others" after the first sixteen.
     pub sources: Vec<String>,
 }

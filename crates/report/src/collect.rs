@@ -7,38 +7,12 @@ use serde_json::Value;
 
 use crate::Scope;
 use crate::act::{Act, Use};
-use crate::key::{KEY, Key, bucket_of, who};
-use crate::report::{ObjectUse, Proof, Refusal, Report};
+use crate::key::{KEY, Key, buckets_of, who};
+use crate::report::{ObjectUse, Omitted, Proof, Refusal, Report};
+use crate::tally::{ROWS, Tallies, Tally};
 
-/// Objects that a report names; how many more there are is said.
-const OBJECTS: usize = 10_000;
-/// Source addresses of one row.
-const SOURCES: usize = 16;
-
-/// How often, when, where from.
-#[derive(Default)]
-struct Tally {
-    count: u64,
-    first: String,
-    last: String,
-    sources: BTreeSet<String>,
-}
-
-impl Tally {
-    fn add(&mut self, event: &Event) {
-        let at = &event.event_time;
-        if self.count == 0 || *at < self.first {
-            self.first.clone_from(at);
-        }
-        if *at > self.last {
-            self.last.clone_from(at);
-        }
-        self.count += 1;
-        if self.sources.len() < SOURCES {
-            self.sources.insert(event.source_ip_address.clone());
-        }
-    }
-}
+/// The event that sums up what strangers were refused beyond a few calls each.
+const SUMMED: &str = "AnonymousRequestsRefused";
 
 /// Who did what, through whom, for which bucket.
 type Deed = (String, String, Option<String>, Option<String>);
@@ -50,12 +24,14 @@ pub struct Collector {
     to: Option<String>,
     keys: BTreeMap<String, Key>,
     seen: BTreeSet<String>,
-    key_uses: BTreeMap<String, BTreeMap<Deed, Tally>>,
-    uses: BTreeMap<Deed, Tally>,
+    key_uses: BTreeMap<String, Tallies<Deed>>,
+    uses: Tallies<Deed>,
     changes: Vec<Act>,
-    refused: BTreeMap<(String, String, Vec<String>, String), Tally>,
-    objects: BTreeMap<(String, Option<String>, String, String), Tally>,
-    more: u64,
+    refused: Tallies<(String, String, Vec<String>, String)>,
+    objects: Tallies<(String, Option<String>, String, String)>,
+    /// Changes that a report has, of keys and of everything else.
+    changed: usize,
+    omitted: Omitted,
     /// Of the event before this one: the copies of a call follow each other, the caller's own first.
     shared: Option<String>,
 }
@@ -72,11 +48,12 @@ impl Collector {
             keys: BTreeMap::new(),
             seen: BTreeSet::new(),
             key_uses: BTreeMap::new(),
-            uses: BTreeMap::new(),
+            uses: Tallies::default(),
             changes: Vec::new(),
-            refused: BTreeMap::new(),
-            objects: BTreeMap::new(),
-            more: 0,
+            refused: Tallies::default(),
+            objects: Tallies::default(),
+            changed: 0,
+            omitted: Omitted::default(),
             shared: None,
         }
     }
@@ -97,9 +74,10 @@ impl Collector {
         if !within || !self.scope.holds(event) {
             return;
         }
-        self.seen.extend(keys.iter().map(|key| key.arn.clone()));
+        self.seen.extend(keys.iter().map(|key| &key.arn).filter(|arn| self.keys.contains_key(*arn)).cloned());
         match event.error_code.clone() {
             Some(code) => self.refusal(event, code),
+            None if event.event_name == SUMMED => self.summed(event),
             None if event.event_category == "Data" => self.object(event),
             None if !event.read_only => self.change(event, &keys),
             None => self.used(event, &keys),
@@ -115,12 +93,17 @@ impl Collector {
     }
 
     fn change(&mut self, event: &Event, keys: &[&Resource]) {
+        if self.changed >= ROWS {
+            self.omitted.changes += 1;
+            return;
+        }
+        self.changed += 1;
         let act = Act {
             at: event.event_time.clone(),
             by: who(event),
             from: event.source_ip_address.clone(),
             what: what(event),
-            on: event.resources.iter().map(|resource| resource.arn.clone()).collect(),
+            on: arns(event),
             parameters: match &event.request_parameters {
                 Value::Null => String::new(),
                 parameters => parameters.to_string(),
@@ -134,37 +117,42 @@ impl Collector {
 
     fn used(&mut self, event: &Event, keys: &[&Resource]) {
         let through = event.user_identity.invoked_by.clone().filter(|_| event.user_identity.arn.is_some());
-        let deed = (who(event), what(event), through, bucket_of(event).map(str::to_owned));
+        let deed = (who(event), what(event), through, buckets_of(event).next().map(str::to_owned));
         for key in keys {
             self.key(key).served(event);
-            self.key_uses.entry(key.arn.clone()).or_default().entry(deed.clone()).or_default().add(event);
+            self.key_uses.entry(key.arn.clone()).or_default().add(deed.clone(), event);
         }
         if keys.is_empty() {
-            self.uses.entry(deed).or_default().add(event);
+            self.uses.add(deed, event);
         }
     }
 
     fn refusal(&mut self, event: &Event, code: String) {
-        let on = event.resources.iter().map(|resource| resource.arn.clone()).collect();
-        self.refused.entry((who(event), what(event), on, code)).or_default().add(event);
+        self.refused.add((who(event), what(event), arns(event), code), event);
     }
 
+    /// What strangers were refused, of which one event tells the number.
+    fn summed(&mut self, event: &Event) {
+        let details = event.service_event_details.as_ref().unwrap_or(&Value::Null);
+        let text = |name: &str| details[name].as_str().unwrap_or_default().to_owned();
+        let row = ("nobody who signed".to_owned(), what(event), arns(event), text("reason"));
+        self.refused.add_many(row, event, details["count"].as_u64().unwrap_or(1), &text("sourceIPAddress"));
+    }
+
+    /// The version that was named or made is that of the object called; a copy's source has its own.
     fn object(&mut self, event: &Event) {
         let version = [&event.response_elements["x-amz-version-id"], &event.request_parameters["versionId"]];
-        let version = version.into_iter().find_map(Value::as_str).map(str::to_owned);
+        let mut version = version.into_iter().find_map(Value::as_str).map(str::to_owned);
         for resource in event.resources.iter().filter(|resource| resource.kind == Resource::S3_OBJECT) {
-            let row = (resource.arn.clone(), version.clone(), who(event), what(event));
-            if self.objects.len() >= OBJECTS && !self.objects.contains_key(&row) {
-                self.more += 1;
-                continue;
-            }
-            self.objects.entry(row).or_default().add(event);
+            self.objects.add((resource.arn.clone(), version.take(), who(event), what(event)), event);
         }
     }
 
     /// The report, with what the verification of the record found.
     #[must_use]
     pub fn finish(mut self, proof: Proof) -> Report {
+        let mut omitted = Omitted { refused: self.refused.more, objects: self.objects.more, ..self.omitted };
+        omitted.uses = self.uses.more + self.key_uses.values().map(|uses| uses.more).sum::<u64>();
         let seen = self.seen;
         let keys = self.keys.into_values().filter(|key| seen.contains(&key.arn)).map(|mut key| {
             key.uses = rows(self.key_uses.remove(&key.arn).unwrap_or_default());
@@ -172,11 +160,12 @@ impl Collector {
             key.aliases.sort_unstable();
             key
         });
-        let refused = self.refused.into_iter().map(|((principal, what, on, code), tally)| {
-            let Tally { count, first, last, sources } = tally;
-            Refusal { principal, what, on, code, count, first, last, sources: sources.into_iter().collect() }
+        let keys = keys.collect();
+        let refused = self.refused.into_rows(|(principal, what, on, code), tally| {
+            let (count, first, last) = (tally.count, tally.first.clone(), tally.last.clone());
+            Refusal { principal, what, on, code, count, first, last, sources: tally.sources() }
         });
-        let objects = self.objects.into_iter().map(|((object, version, principal, what), tally)| {
+        let objects = self.objects.into_rows(|(object, version, principal, what), tally| {
             let Tally { count, first, last, .. } = tally;
             ObjectUse { object, version, principal, what, count, first, last }
         });
@@ -185,12 +174,12 @@ impl Collector {
             from: self.from,
             to: self.to,
             proof,
-            keys: keys.collect(),
+            keys,
             uses: rows(self.uses),
             changes: self.changes,
-            refused: refused.collect(),
-            objects: objects.collect(),
-            more_objects: self.more,
+            refused,
+            objects,
+            omitted,
             not_covered: NOT_COVERED.to_vec(),
         }
     }
@@ -206,12 +195,15 @@ const NOT_COVERED: [&str; 4] = [
     "How many bytes a key's material sealed: only calls are counted.",
 ];
 
-fn rows(tallies: BTreeMap<Deed, Tally>) -> Vec<Use> {
-    let row = |((principal, what, through, bucket), tally): (Deed, Tally)| {
-        let Tally { count, first, last, sources } = tally;
-        Use { principal, what, through, bucket, count, first, last, sources: sources.into_iter().collect() }
-    };
-    tallies.into_iter().map(row).collect()
+fn rows(tallies: Tallies<Deed>) -> Vec<Use> {
+    tallies.into_rows(|(principal, what, through, bucket), tally| {
+        let (count, first, last) = (tally.count, tally.first.clone(), tally.last.clone());
+        Use { principal, what, through, bucket, count, first, last, sources: tally.sources() }
+    })
+}
+
+fn arns(event: &Event) -> Vec<String> {
+    event.resources.iter().map(|resource| resource.arn.clone()).collect()
 }
 
 fn what(event: &Event) -> String {

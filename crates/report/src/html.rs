@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::act::{Act, Use};
 use crate::key::Key;
-use crate::report::Report;
+use crate::report::{Omitted, Report};
 
 const STYLE: &str = "
 body{font:11pt/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
@@ -40,6 +40,7 @@ impl Report {
                     (acts(&self.changes))
                     (self.refusals())
                     (self.of_objects())
+                    (self.not_listed())
                     h2 { "What this report does not cover" }
                     ul { @for gap in &self.not_covered { li { (gap) } } }
                     div.sign { div { "Reviewed by, date" } div { "Approved by, date" } }
@@ -92,6 +93,16 @@ impl Report {
         }
     }
 
+    fn not_listed(&self) -> Markup {
+        let Omitted { uses, changes, refused, objects } = self.omitted;
+        html! {
+            @if uses + changes + refused + objects > 0 {
+                p { "Not listed, for a report has 10,000 rows of a kind: " (uses) " calls of further uses, " (changes)
+                    " changes, " (refused) " refused calls, " (objects) " calls on further objects." }
+            }
+        }
+    }
+
     fn of_objects(&self) -> Markup {
         html! {
             h2 { "Objects" }
@@ -105,9 +116,6 @@ impl Report {
                         }
                     }
                 }
-            }
-            @if self.more_objects > 0 {
-                p { "Calls on further objects, which are not listed: " (self.more_objects) "." }
             }
         }
     }

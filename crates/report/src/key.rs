@@ -35,6 +35,9 @@ pub struct Key {
     pub changes: Vec<Act>,
     /// Uses in the period.
     pub uses: Vec<Use>,
+    /// Whether its material is to be imported and is not there.
+    #[serde(skip)]
+    pub(crate) lacks_material: bool,
 }
 
 /// One material of a key.
@@ -54,73 +57,121 @@ pub struct Material {
 }
 
 impl Key {
-    /// Takes in what a call that succeeded says of the key, whenever it was.
+    /// Takes in what a call that succeeded says of the key, whenever it was. ReplicateKey says nothing of
+    /// it: the replica is another key, whose own Region records its CreateKey.
     pub(crate) fn learn(&mut self, event: &Event) {
         let parameters = &event.request_parameters;
         match event.event_name.as_str() {
-            "CreateKey" | "ReplicateKey" => self.born(event),
+            "CreateKey" => self.born(event),
+            "UpdateKeyDescription" => self.fact("description", parameters["description"].as_str()),
             "TagResource" => self.tags.extend(tags(parameters)),
             "UntagResource" => {
                 for name in parameters["tagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                     self.tags.remove(name);
                 }
             }
-            "CreateAlias" | "UpdateAlias" => {
-                let alias = parameters["aliasName"].as_str();
-                self.aliases.extend(alias.filter(|alias| !self.aliases.iter().any(|a| a == alias)).map(str::to_owned));
-            }
+            "CreateAlias" => self.aliases.extend(parameters["aliasName"].as_str().map(str::to_owned)),
+            "UpdateAlias" => self.moved(event),
             "DeleteAlias" => self.aliases.retain(|alias| parameters["aliasName"] != alias.as_str()),
-            "EnableKey" => self.state = Some("Enabled".to_owned()),
-            "DisableKey" | "CancelKeyDeletion" => self.state = Some("Disabled".to_owned()),
-            "ScheduleKeyDeletion" => self.state = Some("PendingDeletion".to_owned()),
-            "DeleteKey" => self.state = Some("Deleted".to_owned()),
+            "ImportKeyMaterial" => self.set_material(true),
+            "DeleteImportedKeyMaterial" | "DeleteExpiredKeyMaterial" => self.set_material(false),
+            "EnableKey" => self.set_state("Enabled"),
+            "CancelKeyDeletion" if self.lacks_material => self.set_state("PendingImport"),
+            "DisableKey" | "CancelKeyDeletion" => self.set_state("Disabled"),
+            "ScheduleKeyDeletion" => self.set_state("PendingDeletion"),
+            "DeleteKey" => self.set_state("Deleted"),
             _ => {}
         }
     }
 
-    fn born(&mut self, event: &Event) {
-        let made = match &event.response_elements["keyMetadata"] {
-            Value::Null => &event.response_elements["replicaKeyMetadata"],
-            made => made,
+    /// An alias that left one of the keys that the event names for the other.
+    fn moved(&mut self, event: &Event) {
+        let parameters = &event.request_parameters;
+        let (Some(alias), Some(target)) = (parameters["aliasName"].as_str(), parameters["targetKeyId"].as_str()) else {
+            return;
         };
-        // Members in the API's case, and in CloudTrail's.
-        let member =
-            |upper: &str, lower: &str| made[upper].as_str().or_else(|| made[lower].as_str()).map(str::to_owned);
+        self.aliases.retain(|known| known != alias);
+        if self.arn == target || self.arn.rsplit('/').next() == Some(target) {
+            self.aliases.push(alias.to_owned());
+        }
+    }
+
+    fn set_state(&mut self, state: &str) {
+        self.state = Some(state.to_owned());
+    }
+
+    /// Material that comes back does not enable a key that was disabled.
+    fn set_material(&mut self, there: bool) {
+        self.lacks_material = !there;
+        match (there, self.state.as_deref()) {
+            (_, Some("PendingDeletion" | "Deleted")) => {}
+            (true, Some("PendingImport")) => self.set_state("Enabled"),
+            (true, _) => {}
+            (false, _) => self.set_state("PendingImport"),
+        }
+    }
+
+    fn fact(&mut self, name: &'static str, text: Option<&str>) {
+        match text {
+            Some("") => drop(self.facts.remove(name)),
+            Some(text) => drop(self.facts.insert(name, text.to_owned())),
+            None => {}
+        }
+    }
+
+    fn born(&mut self, event: &Event) {
+        let (made, asked) = (&event.response_elements["keyMetadata"], &event.request_parameters);
+        // Members in the API's case, and in CloudTrail's. A replica's CreateKey has its parameters alone.
+        let member = |upper: &str, lower: &str| {
+            made[upper].as_str().or_else(|| made[lower].as_str()).or_else(|| asked[lower].as_str())
+        };
         for (fact, upper, lower) in [
             ("spec", "KeySpec", "keySpec"),
             ("usage", "KeyUsage", "keyUsage"),
             ("origin", "Origin", "origin"),
             ("description", "Description", "description"),
         ] {
-            self.facts.extend(member(upper, lower).filter(|text| !text.is_empty()).map(|text| (fact, text)));
+            self.fact(fact, member(upper, lower).filter(|text| !text.is_empty()));
         }
         self.facts.insert("made", event.event_time.clone());
         self.facts.insert("made by", who(event));
-        self.state = member("KeyState", "keyState");
-        self.tags.extend(tags(&event.request_parameters));
+        self.lacks_material = member("Origin", "origin") == Some("EXTERNAL");
+        let begun = if self.lacks_material { "PendingImport" } else { "Enabled" };
+        self.set_state(member("KeyState", "keyState").unwrap_or(begun));
+        self.tags.extend(tags(asked));
     }
 
-    /// Counts a call of the period under the material that served it.
+    /// Counts a call of the period under the material that served it. ReEncrypt opens under one and seals
+    /// under another, which may be another key's.
     pub(crate) fn served(&mut self, event: &Event) {
-        let Some(id) = event.additional_event_data.as_ref().and_then(|data| data["keyMaterialId"].as_str()) else {
-            return;
-        };
-        let opens = event.event_name == "Decrypt";
-        let at = &event.event_time;
-        let found = self.materials.iter_mut().find(|material| material.id == id);
-        let material = match found {
-            Some(material) => material,
-            None => {
-                let new = Material { id: id.to_owned(), first: at.clone(), last: at.clone(), sealed: 0, opened: 0 };
-                self.materials.push(new);
-                self.materials.last_mut().expect("one was pushed")
+        let Some(data) = &event.additional_event_data else { return };
+        let keys: Vec<_> = event.resources.iter().filter(|resource| resource.kind == KEY).collect();
+        let is_mine = |at: usize| keys.len() < 2 || keys.get(at).is_some_and(|key| key.arn == self.arn);
+        let decrypts = event.event_name == "Decrypt";
+        let named = [
+            ("keyMaterialId", decrypts, true),
+            ("sourceKeyMaterialId", true, is_mine(0)),
+            ("destinationKeyMaterialId", false, is_mine(1)),
+        ];
+        for (member, opens, _) in named.into_iter().filter(|(.., mine)| *mine) {
+            if let Some(id) = data[member].as_str() {
+                self.count(id, opens, &event.event_time);
             }
-        };
-        if material.first > *at {
-            material.first.clone_from(at);
         }
-        if material.last < *at {
-            material.last.clone_from(at);
+    }
+
+    fn count(&mut self, id: &str, opens: bool, at: &str) {
+        let found = self.materials.iter().position(|material| material.id == id).unwrap_or_else(|| {
+            let (first, last) = (at.to_owned(), at.to_owned());
+            self.materials.push(Material { id: id.to_owned(), first, last, sealed: 0, opened: 0 });
+            self.materials.len() - 1
+        });
+        let material = &mut self.materials[found];
+        if *material.first > *at {
+            at.clone_into(&mut material.first);
+        }
+        if *material.last < *at {
+            at.clone_into(&mut material.last);
         }
         *(if opens { &mut material.opened } else { &mut material.sealed }) += 1;
     }
@@ -140,10 +191,11 @@ pub(crate) fn who(event: &Event) -> String {
     named.or(identity.account_id.as_deref()).unwrap_or(&identity.kind).to_owned()
 }
 
-/// The bucket that an event is about: the one that was called, or the one whose objects a key was used for.
-pub(crate) fn bucket_of(event: &Event) -> Option<&str> {
+/// The buckets that an event is about: whose objects a key was used for, and those that were called. The
+/// first is the one that a row names; a copy has its source besides.
+pub(crate) fn buckets_of(event: &Event) -> impl Iterator<Item = &str> {
     let context = event.request_parameters["encryptionContext"]["aws:s3:arn"].as_str();
     let touched = event.resources.iter().map(|resource| resource.arn.as_str());
-    let arn = context.into_iter().chain(touched).find_map(|arn| arn.strip_prefix(BUCKET_ARN))?;
-    Some(arn.split_once('/').map_or(arn, |(bucket, _)| bucket))
+    let arns = context.into_iter().chain(touched).filter_map(|arn| arn.strip_prefix(BUCKET_ARN));
+    arns.map(|arn| arn.split_once('/').map_or(arn, |(bucket, _)| bucket))
 }

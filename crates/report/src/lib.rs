@@ -16,9 +16,10 @@ mod key;
 mod report;
 mod scope;
 mod table;
+mod tally;
 
 pub use act::{Act, Use};
 pub use collect::Collector;
 pub use key::{Key, Material};
-pub use report::{ObjectUse, Proof, Refusal, Report};
+pub use report::{ObjectUse, Omitted, Proof, Refusal, Report};
 pub use scope::Scope;

@@ -27,10 +27,24 @@ pub struct Report {
     pub refused: Vec<Refusal>,
     /// Objects that data events tell of, by ARN and version.
     pub objects: Vec<ObjectUse>,
-    /// How many objects beside these there are.
-    pub more_objects: u64,
+    /// What there was no room for.
+    pub omitted: Omitted,
     /// What a reader must not conclude from it.
     pub not_covered: Vec<&'static str>,
+}
+
+/// Calls and changes beside those that a report has rows for: who may be refused may make as many rows as he
+/// likes, and a report is read whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Omitted {
+    /// Calls of further uses.
+    pub uses: u64,
+    /// Further changes.
+    pub changes: u64,
+    /// Further refused calls.
+    pub refused: u64,
+    /// Calls on further objects.
+    pub objects: u64,
 }
 
 /// What `arqueta audit verify` found.
@@ -72,7 +86,7 @@ pub struct Refusal {
     pub first: String,
     /// The last.
     pub last: String,
-    /// Source addresses.
+    /// Source addresses; "others" after the first sixteen.
     pub sources: Vec<String>,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use arqueta_audit::Event;
 
-use crate::key::{KEY, bucket_of};
+use crate::key::{KEY, buckets_of};
 
 /// What a report is about. Texts are parts of names, as in `arqueta audit search`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Scope {
         match self {
             Self::Everything => true,
             Self::Key(part) => event.resources.iter().any(|r| r.kind == KEY && r.arn.contains(part.as_str())),
-            Self::Bucket(name) => bucket_of(event).is_some_and(|bucket| bucket == *name),
+            Self::Bucket(name) => buckets_of(event).any(|bucket| bucket == *name),
             Self::Principal(part) => {
                 let who = &event.user_identity;
                 let names = [&who.arn, &who.user_name, &who.principal_id, &who.access_key_id];

@@ -113,3 +113,84 @@ fn objects_are_told_by_version_where_data_events_are() {
         (Some("v1"), 2, "2026-01-01T00:00:02Z")
     );
 }
+
+fn life(second: i64, name: &str, parameters: Value) -> Event {
+    kms(second, name, parameters).writes().build()
+}
+
+#[test]
+fn material_that_is_imported_makes_and_ends_a_state() {
+    let states = |events: &[Event]| report(Scope::Everything, None, events).keys[0].state.clone().unwrap_or_default();
+    let made = life(0, "CreateKey", json!({"origin": "EXTERNAL", "keySpec": "SYMMETRIC_DEFAULT"}));
+    let [import, delete] = ["ImportKeyMaterial", "DeleteImportedKeyMaterial"].map(|name| life(1, name, json!({})));
+    let [schedule, cancel] = ["ScheduleKeyDeletion", "CancelKeyDeletion"].map(|name| life(2, name, json!({})));
+    let [disable, made] = [life(1, "DisableKey", json!({})), made];
+    assert_eq!(states(std::slice::from_ref(&made)), "PendingImport");
+    assert_eq!(states(&[made.clone(), import.clone()]), "Enabled");
+    assert_eq!(states(&[made.clone(), import.clone(), delete.clone()]), "PendingImport");
+    assert_eq!(states(&[made.clone(), schedule.clone(), cancel.clone()]), "PendingImport");
+    assert_eq!(states(&[made.clone(), import.clone(), schedule, cancel]), "Disabled");
+    assert_eq!(states(&[made, import.clone(), disable, import]), "Disabled");
+}
+
+#[test]
+fn replicating_a_key_says_nothing_of_the_key_that_was_there() {
+    let answer = json!({"replicaKeyMetadata": {"KeySpec": "x", "KeyState": "Creating"}});
+    let tags = json!({"tags": [{"TagKey": "owner", "TagValue": "abroad"}]});
+    let replicated = kms(5, "ReplicateKey", tags).response(answer).writes().build();
+    let key = report(Scope::Everything, None, &[made(), replicated]).keys.remove(0);
+    assert_eq!((key.facts["spec"].as_str(), key.facts["made"].as_str()), ("SYMMETRIC_DEFAULT", "2026-01-01T00:00:00Z"));
+    assert_eq!((key.state.as_deref(), key.tags["owner"].as_str()), (Some("Enabled"), "=finance"));
+}
+
+#[test]
+fn an_alias_is_one_keys_at_a_time() {
+    let other = "arn:aws:kms:us-east-1:111122223333:key/2";
+    let named = json!({"aliasName": "alias/a", "targetKeyId": "2"});
+    let moved = kms(2, "UpdateAlias", named).resource(KEY, other, "111122223333").writes().build();
+    let created = life(1, "CreateAlias", json!({"aliasName": "alias/a", "targetKeyId": "1"}));
+    let keys = report(Scope::Everything, None, &[made(), created, moved]).keys;
+    assert_eq!(keys.iter().map(|key| key.aliases.len()).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn re_encrypting_opens_under_one_material_and_seals_under_another() {
+    let other = "arn:aws:kms:us-east-1:111122223333:key/2";
+    let data = json!({"sourceKeyMaterialId": "from", "destinationKeyMaterialId": "to"});
+    let event = kms(2, "ReEncrypt", json!({})).additional(data).resource(KEY, other, "111122223333").build();
+    let keys = report(Scope::Everything, None, &[event]).keys;
+    let told: Vec<_> =
+        keys.iter().flat_map(|key| &key.materials).map(|m| (m.id.as_str(), m.opened, m.sealed)).collect();
+    assert_eq!(told, [("from", 1, 0), ("to", 0, 1)]);
+}
+
+#[test]
+fn who_is_refused_fills_no_report() {
+    let mut collector = Collector::new(Scope::Everything, None, None);
+    for n in 0..10_050 {
+        let arn = format!("arn:aws:s3:::bucket-{n}");
+        let event =
+            builder(1, "s3.amazonaws.com", "GetBucketPolicy", "111122223333").resource("AWS::S3::Bucket", &arn, "");
+        collector.take(&event.error("AccessDenied", "no").build());
+    }
+    let details = json!({"reason": "AccessDenied", "sourceIPAddress": "192.0.2.1", "count": 77});
+    let account = "111122223333".parse().expect("an account");
+    let region = "us-east-1".parse().expect("a Region");
+    let at = Timestamp::from_millis(1_767_225_600_000);
+    collector.take(&EventBuilder::of_service("s3.amazonaws.com", SUMMED, &region, &account, at, details).build());
+    let report = collector.finish(Proof::default());
+    assert_eq!((report.refused.len(), report.omitted.refused), (10_000, 50 + 77));
+    assert!(report.csv().contains("not listed") && report.html().contains("127 refused calls"));
+    assert!(report.csv().contains("the record is not proven"));
+}
+
+#[test]
+fn a_copy_is_of_both_buckets_and_its_version_is_the_new_objects() {
+    let event = builder(1, "s3.amazonaws.com", "CopyObject", "111122223333").data().writes();
+    let event = event.response(json!({"x-amz-version-id": "new"}));
+    let event = event.resource(Resource::S3_OBJECT, "arn:aws:s3:::to/k", "");
+    let event = event.resource(Resource::S3_OBJECT, "arn:aws:s3:::from/k", "").build();
+    let report = report(Scope::Bucket("from".to_owned()), None, &[event]);
+    let told: Vec<_> = report.objects.iter().map(|row| (row.object.as_str(), row.version.as_deref())).collect();
+    assert_eq!(told, [("arn:aws:s3:::from/k", None), ("arn:aws:s3:::to/k", Some("new"))]);
+}
