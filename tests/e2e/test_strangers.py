@@ -3,14 +3,13 @@
 import http.client
 import json
 import selectors
-import socket
 import time
 from urllib.parse import urlparse
 
 import pytest
-from conftest import ACCESS_KEY, REGION, signed
-from test_memory import resident, settles
-from test_operating import dialled, wait_for
+from conftest import ACCESS_KEY, REGION, signed, until
+from test_memory import resident
+from test_operating import dialled
 
 STRANGERS = 200
 DOCUMENT = (4 << 20) - 1
@@ -130,7 +129,7 @@ def test_half_a_request_of_a_stranger_keeps_nobody_out(start, tmp_path, half):
         squatter = dialled(gateway)
         squatter.sendall(half(gateway))
         squatters.append(squatter)
-    wait_for(lambda: gateway.metrics()["arqueta_connections_undecided"] >= 7)
+    until(lambda: gateway.metrics()["arqueta_connections_undecided"] >= 7)
     began = time.monotonic()
     host = gateway.url.removeprefix("http://")
     # One that all of it is known of, on a connection of its own.
