@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
 RSA = [f"RSASSA_{kind}_SHA_{bits}" for kind in ("PKCS1_V1_5", "PSS") for bits in (256, 384, 512)]
@@ -113,7 +113,6 @@ def test_openssl_reads_public_keys(kms, make, openssl, spec, words):
 
 
 def test_ml_dsa_signatures_verify_with_another_library(kms, make):
-    mldsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa")
     key = make("ML_DSA_65", "SIGN_VERIFY")
     public = load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
     assert isinstance(public, mldsa.MLDSA65PublicKey)

@@ -192,7 +192,9 @@ def test_the_service_is_hardened_and_its_score_is_the_documented_one(tmp_path):
     said = ran("systemd-analyze", "security", "--offline=true", unit)
     score = float(re.search(r"Overall exposure level for arqueta.service: ([0-9.]+)", said)[1])
     assert score <= 1.5, said
-    assert f"**{score} OK**" in (ROOT / "docs/install.md").read_text()
+    # Other versions of systemd weigh differently.
+    if "systemd 252" in ran("systemd-analyze", "--version"):
+        assert f"**{score} OK**" in (ROOT / "docs/install.md").read_text()
     # systemd understands every line of it; where the binary would be there is none here.
     (tmp_path / "arqueta.service").write_text(unit.read_text().replace("/usr/bin/arqueta", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", tmp_path / "arqueta.service"],
