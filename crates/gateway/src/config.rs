@@ -405,6 +405,28 @@ mod tests {
     }
 
     #[test]
+    fn every_example_in_the_documented_file_is_a_key_that_exists() {
+        let documented = include_str!("../../../config/arqueta.toml");
+        let (mut text, mut section) = (String::new(), "");
+        for line in documented.lines() {
+            let shown = |plain: &&str| {
+                let of_tls = section == "[tls]" && plain.contains(" = ");
+                plain.starts_with('[') || plain.ends_with(" (example)") || of_tls
+            };
+            let plain = line.strip_prefix("# ").filter(shown);
+            let plain = plain.map_or(line, |plain| plain.trim_end_matches(" (example)"));
+            section = if plain.starts_with('[') { plain } else { section };
+            // Of the kinds of a root key only one can be.
+            if section != "[kms.root]" && (plain.starts_with('[') || !plain.starts_with('#')) {
+                text.push_str(plain);
+                text.push('\n');
+            }
+        }
+        let config: Config = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+        assert!(config.notifications.targets.len() >= 6 && config != Config::default());
+    }
+
+    #[test]
     fn the_command_line_wins_over_the_file() {
         let (_file, mut args) = file("region = \"eu-west-1\"\nlog = \"info\"\n");
         args.region = Some("ap-south-1".to_owned());
