@@ -343,13 +343,30 @@ def test_an_object_that_is_opened_as_a_page_is_of_another_origin(root, s3, place
     assert page.evaluate("window.tried") == "out"
     assert page.evaluate("window.origin") == "null"
     root.errors.clear()  # Chromium tells of the refused request.
-    # A bucket's own host is another origin already, and programs see no difference.
+    # Whatever was asked, and of errors too: what a browser keeps does not depend on what it is for.
     html = {"accept": "text/html"}
     path = urllib.parse.urlsplit(address).path + "?" + urllib.parse.urlsplit(address).query
-    assert "sandbox" in asked(root.house, "GET", path, html)[1]["content-security-policy"]
-    assert "content-security-policy" not in asked(root.house, "GET", path)[1]
+    for headers in [html, {}, {"sec-fetch-dest": "image", "accept": "image/*"}, {"sec-fetch-dest": "empty"}]:
+        for answered in [path, f"/{place}/no", "/?Action=GetCallerIdentity"]:
+            assert asked(root.house, "GET", answered, headers)[1]["content-security-policy"].startswith("sandbox "), headers
+    # A bucket's own host is another origin already.
     host = {"host": f"{place}.localhost:{urllib.parse.urlsplit(root.house.url).port}"}
     assert "content-security-policy" not in asked(root.house, "GET", "/evil.html", html | host)[1]
+
+
+def test_a_picture_that_was_kept_opens_in_another_origin_too(root, s3, place):
+    """A page has the browser fetch an SVG as a picture, which it then opens as a document from its cache."""
+    page = root.page
+    script = "window.tried=fetch('/-/console/buckets').then(r=>r.text()).then(t=>t.includes('csrf')?'in':'out').catch(()=>'out')"
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>{script.replace(">", "&gt;")}</script></svg>'
+    s3.put_object(Bucket=place, Key="evil.svg", Body=svg.encode(), ContentType="image/svg+xml", CacheControl="max-age=3600")
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": place, "Key": "evil.svg"})
+    load = "address => new Promise((good, bad) => { const i = new Image(); i.onload = () => good(i.width); i.onerror = bad; i.src = address; })"
+    assert page.evaluate(load, address) == 9
+    page.goto(address)
+    assert page.evaluate("window.tried") == "out"
+    assert page.evaluate("window.origin") == "null"
+    root.errors.clear()  # Chromium tells of the refused request.
 
 
 def test_changes_of_others_are_refused(root, house, place):

@@ -14,8 +14,8 @@
 //! which escapes it, and in no other way.
 //!
 //! **Threat notes.** Objects are served from the same origin as the console, so that a script in one of
-//! them could act as whoever opens it. What a browser opens as a document from the S3 port is therefore
-//! sandboxed into an origin of its own ([`isolate()`]). docs/console.md and docs/threats.md say more.
+//! them could act as whoever opens it. Every other answer of the port is therefore sandboxed into an
+//! origin of its own, wherever a browser opens it as a document ([`isolate()`]). docs/console.md and docs/threats.md say more.
 
 mod answer;
 mod assets;
@@ -37,6 +37,6 @@ mod visit;
 
 pub use console::Console;
 pub use house::{Facts, Settings};
-pub use isolate::{isolate, opens_document};
+pub use isolate::isolate;
 pub use lead::{PATH, leads_here};
 pub use service::{BoxError, CallBody, Service};

@@ -63,8 +63,9 @@ impl Router {
         let ip = self.live.proxies().client(peer.ip(), request.headers());
         let continuation = Continuation::of(&request);
         let api = self.api(&request);
-        let opens = api == Api::S3 && self.console.is_some() && arqueta_console::opens_document(request.headers());
         let host = strays::host(request.headers(), request.uri());
+        // A bucket that the host names is an origin of its own.
+        let isolates = api != Api::Console && self.console.is_some() && !self.names_bucket(host.as_deref());
         let mut call = Call {
             metrics: self.metrics.clone(),
             log: self.live.log(),
@@ -93,8 +94,7 @@ impl Router {
             }
             None => too_many(),
         };
-        // A bucket that the host names is an origin of its own.
-        if opens && !self.names_bucket(host.as_deref()) {
+        if isolates {
             arqueta_console::isolate(answer.headers_mut());
         }
         call.note(&mut answer);
