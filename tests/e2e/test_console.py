@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -36,8 +37,9 @@ def house(start):
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=os.environ.get("ARQUETA_CHROMIUM", "/usr/bin/chromium"),
-                                           args=["--no-sandbox"])
+        # Without one on the path, the one that Playwright installs.
+        path = os.environ.get("ARQUETA_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield found
         found.close()
 
@@ -91,13 +93,6 @@ def root(guest):
 @pytest.fixture(scope="module")
 def s3(house):
     return house.client("s3")
-
-
-@pytest.fixture
-def place(s3):
-    name = "b-" + secrets.token_hex(6)
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 def asked(house, method, path, headers=None, body=None):
@@ -171,6 +166,7 @@ def test_signing_in_and_out(guest, house):
     page.click(".person summary")
     page.click(".person form[action=sign-out] button")
     expect(page.locator(".alert")).to_contain_text("signed out")
+    assert [c["name"] for c in guest.context.cookies() if c["name"].startswith("arqueta-console")] == []
     # Whoever kept the cookie has nothing of it.
     status, headers, _ = asked(house, "GET", "/-/console/buckets", {"cookie": stolen})
     assert (status, headers["location"]) == (303, "./sign-in?next=buckets")
@@ -216,98 +212,186 @@ def test_a_bucket_with_a_bucket_key_in_a_few_clicks(root, house, s3):
     s3.head_bucket(Bucket=name)
 
 
-def test_uploads_small_and_large_arrive_whole(root, s3, place, tmp_path):
+def test_uploads_small_and_large_arrive_whole(root, s3, bucket, tmp_path):
     page = root.page
     small, large = tmp_path / "small ñ.txt", tmp_path / "large.bin"
     small.write_text("hello")
     content = os.urandom(1 << 20) * 40 + b"end"
     large.write_bytes(content)
-    root.at(f"buckets/{place}/objects")
+    root.at(f"buckets/{bucket}/objects")
     page.click("#upload > summary")
     page.set_input_files("#file", [str(small), str(large)])
     page.click("#upload form button[type=submit]")
     expect(page.locator(".queue li.good")).to_have_count(2, timeout=60_000)
-    assert s3.get_object(Bucket=place, Key="small ñ.txt")["Body"].read() == b"hello"
-    stored = s3.get_object(Bucket=place, Key="large.bin")
+    assert s3.get_object(Bucket=bucket, Key="small ñ.txt")["Body"].read() == b"hello"
+    stored = s3.get_object(Bucket=bucket, Key="large.bin")
     assert hashlib.sha256(stored["Body"].read()).digest() == hashlib.sha256(content).digest()
-    assert s3.head_object(Bucket=place, Key="large.bin")["ETag"].strip('"').endswith("-3")
+    assert s3.head_object(Bucket=bucket, Key="large.bin")["ETag"].strip('"').endswith("-3")
     # And back by the console.
-    root.at(f"buckets/{place}/object?key=large.bin")
+    root.at(f"buckets/{bucket}/object?key=large.bin")
     with page.expect_download() as download:
         page.click("main .actions a")
     assert Path(download.value.path()).read_bytes() == content
 
 
-def test_an_upload_that_was_broken_off_goes_on_where_it_was(root, s3, place, tmp_path):
+def test_an_upload_that_was_broken_off_goes_on_where_it_was(root, s3, bucket, tmp_path):
     page, part = root.page, 16 << 20
     content = os.urandom(1 << 20) * 33
     file = tmp_path / "again.bin"
     file.write_bytes(content)
-    begun = s3.create_multipart_upload(Bucket=place, Key="again.bin", ChecksumAlgorithm="CRC32")["UploadId"]
-    s3.upload_part(Bucket=place, Key="again.bin", UploadId=begun, PartNumber=1, Body=content[:part], ChecksumAlgorithm="CRC32")
+    begun = s3.create_multipart_upload(Bucket=bucket, Key="again.bin", ChecksumAlgorithm="CRC32")["UploadId"]
+    s3.upload_part(Bucket=bucket, Key="again.bin", UploadId=begun, PartNumber=1, Body=content[:part], ChecksumAlgorithm="CRC32")
     # Of another file: this one is not believed.
-    s3.upload_part(Bucket=place, Key="again.bin", UploadId=begun, PartNumber=2, Body=b"x" * part, ChecksumAlgorithm="CRC32")
+    s3.upload_part(Bucket=bucket, Key="again.bin", UploadId=begun, PartNumber=2, Body=b"x" * part, ChecksumAlgorithm="CRC32")
     sent = []
     page.on("request", lambda request: sent.append(request.url) if "/upload/part" in request.url else None)
-    root.at(f"buckets/{place}/objects")
+    root.at(f"buckets/{bucket}/objects")
     page.click("#upload > summary")
     page.set_input_files("#file", str(file))
     page.click("#upload form button[type=submit]")
     expect(page.locator(".queue li.good")).to_have_count(1, timeout=60_000)
     assert sorted(re.findall(r"part=(\d)", " ".join(sent))) == ["2", "3"]
-    assert s3.get_object(Bucket=place, Key="again.bin")["Body"].read() == content
+    assert s3.get_object(Bucket=bucket, Key="again.bin")["Body"].read() == content
 
 
-def test_everything_but_the_queue_works_without_scripts(browser, house, s3, place, tmp_path):
+def upload(page, file):
+    """Puts a file into the queue of the page."""
+    page.click("#upload > summary")
+    page.set_input_files("#file", str(file))
+    page.click("#upload form button[type=submit]")
+
+
+def test_an_upload_after_the_session_has_failed(root, s3, bucket, tmp_path, house):
+    page = root.page
+    small, large = tmp_path / "small.txt", tmp_path / "large.bin"
+    small.write_text("x")
+    large.write_bytes(b"x" * (17 << 20))
+    root.at(f"buckets/{bucket}/objects")
+    root.context.clear_cookies()
+    page.click("#upload > summary")
+    page.set_input_files("#file", [str(small), str(large)])
+    page.click("#upload form button[type=submit]")
+    expect(page.locator(".queue li.bad")).to_have_count(2, timeout=60_000)
+    expect(page.locator(".queue li.bad .state >> nth=0")).to_contain_text("ExpiredToken")
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    # Nor is a page of something before the gateway taken for an answer.
+    root.sign_in()
+    root.at(f"buckets/{bucket}/objects")
+    page.route("**/upload/whole*", lambda route: route.fulfill(status=200, content_type="text/html", body="<h1>Sign in</h1>"))
+    upload(page, small)
+    expect(page.locator(".queue li.bad .state")).to_contain_text("sign in again")
+
+
+def test_an_upload_of_another_file_or_person_is_not_gone_on_with(root, house, s3, bucket, tmp_path):
+    page, part = root.page, 16 << 20
+    content = os.urandom(1 << 20) * 33
+    file = tmp_path / "mine.bin"
+    file.write_bytes(content)
+
+    def begun(client, *bodies):
+        upload_id = client.create_multipart_upload(Bucket=bucket, Key="mine.bin", ChecksumAlgorithm="CRC32")["UploadId"]
+        for number, body in enumerate(bodies, 1):
+            client.upload_part(Bucket=bucket, Key="mine.bin", UploadId=upload_id, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
+        return upload_id
+
+    iam = house.client("iam")
+    name = "other-" + secrets.token_hex(4)
+    iam.create_user(UserName=name)
+    iam.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess")
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    other = house.client("s3", key["AccessKeyId"], key["SecretAccessKey"])
+    for case, left in [
+        ("a longer file", lambda: begun(s3, content[:part], content[part:2 * part], content[2 * part:], b"more")),
+        ("another file of the size", lambda: begun(s3, b"x" * part, content[part:2 * part])),
+        ("another person", lambda: begun(other, content[:part])),
+    ]:
+        before = left()
+        root.at(f"buckets/{bucket}/objects")
+        upload(page, file)
+        expect(page.locator(".queue li.good")).to_have_count(1, timeout=60_000)
+        assert s3.get_object(Bucket=bucket, Key="mine.bin")["Body"].read() == content, case
+        s3.abort_multipart_upload(Bucket=bucket, Key="mine.bin", UploadId=before)
+
+
+def test_the_end_of_an_upload_names_its_parts(root, house, s3, bucket):
+    begun = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="CRC32")["UploadId"]
+    parts = [s3.upload_part(Bucket=bucket, Key="k", UploadId=begun, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")["ChecksumCRC32"]
+             for number, body in enumerate([b"a" * (5 << 20), b"end", b"of a longer file"], 1)]
+    root.at(f"buckets/{bucket}/objects")
+    headers = {"cookie": cookies(root), "origin": house.url, "x-csrf-token": token(root)}
+    finish = f"/-/console/buckets/{bucket}/upload/finish?key=k&upload={begun}"
+    for body in ["", "[]", json.dumps([parts[0], parts[0]]), json.dumps(parts + parts[:1])]:
+        status, _, text = asked(house, "POST", finish, headers, body)
+        assert (status, json.loads(text)["code"]) == (400, "InvalidPart"), body
+    assert asked(house, "POST", finish, headers, json.dumps(parts[:2]))[::2] == (200, "{}")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"a" * (5 << 20) + b"end"
+
+
+def test_metadata_that_is_set_keeps_the_rest(root, s3, bucket):
+    page = root.page
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ContentType="text/html", Metadata={"by": "ana"}, Expires="Fri, 01 Jan 2027 00:00:00 GMT",
+                  WebsiteRedirectLocation="/elsewhere")
+    root.at(f"buckets/{bucket}/object?key=k")
+    page.click("details.card:has(#metadata) summary")
+    text = page.locator("#metadata").input_value()
+    page.fill("#metadata", text.replace("=ana", "=eva"))
+    press(page, "form[action$='object/metadata'] button")
+    expect(page.locator(".alert.good")).to_have_text("Saved.")
+    head = s3.head_object(Bucket=bucket, Key="k")
+    assert (head["Metadata"], head["ContentType"], head["WebsiteRedirectLocation"]) == ({"by": "eva"}, "text/html", "/elsewhere")
+    assert head["ExpiresString"] == "Fri, 01 Jan 2027 00:00:00 GMT"
+
+
+def test_everything_but_the_queue_works_without_scripts(browser, house, s3, bucket, tmp_path):
     plain = Visitor(browser, house, java_script_enabled=False).sign_in()
     page = plain.page
     file = tmp_path / "plain.txt"
     file.write_text("no script")
-    plain.at(f"buckets/{place}/objects?prefix=a/")
+    plain.at(f"buckets/{bucket}/objects?prefix=a/")
     page.click("#upload > summary")
     page.set_input_files("#file", str(file))
     page.click("#upload form button[type=submit]")
     expect(page.locator(".alert.good")).to_have_text("Uploaded.")
     expect(page.locator("table a.file")).to_have_text("plain.txt")
-    assert s3.get_object(Bucket=place, Key="a/plain.txt")["Body"].read() == b"no script"
+    assert s3.get_object(Bucket=bucket, Key="a/plain.txt")["Body"].read() == b"no script"
     page.click("table a.file")
     page.click("details.card:has(#tags) summary")
     page.fill("#tags", "colour=blue\nteam=a=b")
     page.click("form[action$='object/tags'] button")
     expect(page.locator(".alert.good")).to_have_text("Saved.")
-    tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=place, Key="a/plain.txt")["TagSet"]}
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key="a/plain.txt")["TagSet"]}
     assert tags == {"colour": "blue", "team": "a=b"}
     plain.close()
 
 
-def test_versions_come_back(root, s3, place):
+def test_versions_come_back(root, s3, bucket):
     page = root.page
-    s3.put_bucket_versioning(Bucket=place, VersioningConfiguration={"Status": "Enabled"})
-    first = s3.put_object(Bucket=place, Key="f", Body=b"1")["VersionId"]
-    s3.put_object(Bucket=place, Key="f", Body=b"2")
-    root.at(f"buckets/{place}/object?key=f")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket=bucket, Key="f", Body=b"1")["VersionId"]
+    s3.put_object(Bucket=bucket, Key="f", Body=b"2")
+    root.at(f"buckets/{bucket}/object?key=f")
     page.click("details.card:has(#confirm-delete) summary")
     expect(page.locator(".danger button")).to_be_disabled()
     page.fill("#confirm-delete", "f")
     page.click(".danger button")
     expect(page.locator(".alert.good")).to_have_text("Deleted.")
-    assert refused(s3.get_object, Bucket=place, Key="f")[0] == 404
-    root.at(f"buckets/{place}/object?key=f")
+    assert refused(s3.get_object, Bucket=bucket, Key="f")[0] == 404
+    root.at(f"buckets/{bucket}/object?key=f")
     page.click("form[action$='object/restore'] button >> nth=0")
-    assert s3.get_object(Bucket=place, Key="f")["Body"].read() == b"2"
-    root.at(f"buckets/{place}/object?key=f")
+    assert s3.get_object(Bucket=bucket, Key="f")["Body"].read() == b"2"
+    root.at(f"buckets/{bucket}/object?key=f")
     page.click(f"form:has(input[value='{first}']) button")
     expect(page.locator(".alert.good")).to_be_visible()
-    assert s3.get_object(Bucket=place, Key="f")["Body"].read() == b"1"
+    assert s3.get_object(Bucket=bucket, Key="f")["Body"].read() == b"1"
 
 
-def test_a_shared_address_opens_the_object_and_how_it_is_sealed_is_shown(root, s3, place):
+def test_a_shared_address_opens_the_object_and_how_it_is_sealed_is_shown(root, s3, bucket):
     page = root.page
-    s3.put_object(Bucket=place, Key="dir/s ñ.txt", Body=b"shared", ServerSideEncryption="aws:kms", BucketKeyEnabled=True)
-    root.at(f"buckets/{place}/object?key=dir%2Fs%20%C3%B1.txt")
+    s3.put_object(Bucket=bucket, Key="dir/s ñ.txt", Body=b"shared", ServerSideEncryption="aws:kms", BucketKeyEnabled=True)
+    root.at(f"buckets/{bucket}/object?key=dir%2Fs%20%C3%B1.txt")
     sealed = page.locator(".sealed")
     expect(sealed).to_contain_text("derived from a bucket key")
-    expect(sealed).to_contain_text(f"arn:aws:s3:::{place}")
+    expect(sealed).to_contain_text(f"arn:aws:s3:::{bucket}")
     page.click("#share summary")
     page.click("form[action$='object/share'] button")
     address = page.locator("#share .copyable code").inner_text()
@@ -315,30 +399,30 @@ def test_a_shared_address_opens_the_object_and_how_it_is_sealed_is_shown(root, s
         assert answer.read() == b"shared"
 
 
-def test_texts_of_others_run_nowhere(root, s3, place, house):
+def test_texts_of_others_run_nowhere(root, s3, bucket, house):
     page = root.page
     for n, attack in enumerate(CORPUS):
-        s3.put_object(Bucket=place, Key=f"{n}/{attack}", Body=attack.encode(), ContentType="text/html",
+        s3.put_object(Bucket=bucket, Key=f"{n}/{attack}", Body=attack.encode(), ContentType="text/html",
                       Tagging=urllib.parse.urlencode({"k": re.sub(r"[^\w ]", "", attack)[:60]}),
                       Metadata={"m": urllib.parse.quote(attack)})
         key = urllib.parse.quote(f"{n}/{attack}", safe="")
-        for path in [f"buckets/{place}/objects?prefix={key[:6]}", f"buckets/{place}/object?key={key}",
-                     f"buckets/{place}/objects?versions=1&prefix={key[:6]}", f"buckets?prefix={urllib.parse.quote(attack)}",
+        for path in [f"buckets/{bucket}/objects?prefix={key[:6]}", f"buckets/{bucket}/object?key={key}",
+                     f"buckets/{bucket}/objects?versions=1&prefix={key[:6]}", f"buckets?prefix={urllib.parse.quote(attack)}",
                      f"buckets/{urllib.parse.quote(attack, safe='')}/objects"]:
             root.at(path)
             assert page.evaluate("window.pwned") is None, (path, attack)
         # Opened as a page, it is a file.
-        status, headers, _ = asked(house, "GET", f"/-/console/buckets/{place}/download?show=1&key={key}", {"cookie": cookies(root)})
+        status, headers, _ = asked(house, "GET", f"/-/console/buckets/{bucket}/download?show=1&key={key}", {"cookie": cookies(root)})
         assert status == 200 and headers["content-disposition"].startswith("attachment")
         assert headers["content-security-policy"].startswith("sandbox")
 
 
-def test_an_object_that_is_opened_as_a_page_is_of_another_origin(root, s3, place):
+def test_an_object_that_is_opened_as_a_page_is_of_another_origin(root, s3, bucket):
     """Objects and the console share a port: a page among them must not act as whoever opens it."""
     page = root.page
     script = """<script>window.tried=fetch('/-/console/buckets').then(r=>r.text()).then(t=>t.includes('csrf')?'in':'out').catch(()=>'out')</script>"""
-    s3.put_object(Bucket=place, Key="evil.html", Body=script.encode(), ContentType="text/html")
-    address = s3.generate_presigned_url("get_object", Params={"Bucket": place, "Key": "evil.html"})
+    s3.put_object(Bucket=bucket, Key="evil.html", Body=script.encode(), ContentType="text/html")
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "evil.html"})
     page.goto(address)
     assert page.evaluate("window.tried") == "out"
     assert page.evaluate("window.origin") == "null"
@@ -347,20 +431,20 @@ def test_an_object_that_is_opened_as_a_page_is_of_another_origin(root, s3, place
     html = {"accept": "text/html"}
     path = urllib.parse.urlsplit(address).path + "?" + urllib.parse.urlsplit(address).query
     for headers in [html, {}, {"sec-fetch-dest": "image", "accept": "image/*"}, {"sec-fetch-dest": "empty"}]:
-        for answered in [path, f"/{place}/no", "/?Action=GetCallerIdentity"]:
+        for answered in [path, f"/{bucket}/no", "/?Action=GetCallerIdentity"]:
             assert asked(root.house, "GET", answered, headers)[1]["content-security-policy"].startswith("sandbox "), headers
     # A bucket's own host is another origin already.
-    host = {"host": f"{place}.localhost:{urllib.parse.urlsplit(root.house.url).port}"}
+    host = {"host": f"{bucket}.localhost:{urllib.parse.urlsplit(root.house.url).port}"}
     assert "content-security-policy" not in asked(root.house, "GET", "/evil.html", html | host)[1]
 
 
-def test_a_picture_that_was_kept_opens_in_another_origin_too(root, s3, place):
+def test_a_picture_that_was_kept_opens_in_another_origin_too(root, s3, bucket):
     """A page has the browser fetch an SVG as a picture, which it then opens as a document from its cache."""
     page = root.page
     script = "window.tried=fetch('/-/console/buckets').then(r=>r.text()).then(t=>t.includes('csrf')?'in':'out').catch(()=>'out')"
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>{script.replace(">", "&gt;")}</script></svg>'
-    s3.put_object(Bucket=place, Key="evil.svg", Body=svg.encode(), ContentType="image/svg+xml", CacheControl="max-age=3600")
-    address = s3.generate_presigned_url("get_object", Params={"Bucket": place, "Key": "evil.svg"})
+    s3.put_object(Bucket=bucket, Key="evil.svg", Body=svg.encode(), ContentType="image/svg+xml", CacheControl="max-age=3600")
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "evil.svg"})
     load = "address => new Promise((good, bad) => { const i = new Image(); i.onload = () => good(i.width); i.onerror = bad; i.src = address; })"
     assert page.evaluate(load, address) == 9
     page.goto(address)
@@ -369,9 +453,9 @@ def test_a_picture_that_was_kept_opens_in_another_origin_too(root, s3, place):
     root.errors.clear()  # Chromium tells of the refused request.
 
 
-def test_changes_of_others_are_refused(root, house, place):
+def test_changes_of_others_are_refused(root, house, bucket):
     headers = {"cookie": cookies(root), "content-type": "application/x-www-form-urlencoded"}
-    path, good = f"/-/console/buckets/{place}/objects/folder", f"csrf={token(root)}&folder=x&prefix="
+    path, good = f"/-/console/buckets/{bucket}/objects/folder", f"csrf={token(root)}&folder=x&prefix="
     own = {"origin": house.url}
     for case, extra, body in [
         ("no origin", {}, good),
@@ -403,13 +487,13 @@ def test_no_page_can_be_framed_and_every_page_says_so(root, browser, house):
         assert headers["referrer-policy"] == "same-origin"
 
 
-def test_who_may_not_read_is_told_in_the_words_of_aws(browser, house, place):
+def test_who_may_not_read_is_told_in_the_words_of_aws(browser, house, bucket):
     iam = house.client("iam")
     name = "nobody-" + secrets.token_hex(4)
     iam.create_user(UserName=name)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     nobody = Visitor(browser, house).sign_in(key["AccessKeyId"], key["SecretAccessKey"])
-    for path, action in [("buckets", "s3:ListAllMyBuckets"), (f"buckets/{place}/objects", "s3:ListBucket")]:
+    for path, action in [("buckets", "s3:ListAllMyBuckets"), (f"buckets/{bucket}/objects", "s3:ListBucket")]:
         answer = nobody.at(path)
         assert answer.status == 403
         expect(nobody.page.locator(".alert.bad")).to_contain_text(f"is not authorized to perform: {action}")
@@ -452,11 +536,11 @@ class Furnished:
 
     def pages(self):
         """Every screen, by the name of its picture."""
-        place = self.bucket
+        bucket = self.bucket
         return {
-            "overview": "", "buckets": "buckets", "bucket-new": "buckets/new", "objects": f"buckets/{place}/objects",
-            "versions": f"buckets/{place}/objects?versions=1", "object": f"buckets/{place}/object?key=docs%2Fread+me.txt",
-            "properties": f"buckets/{place}/properties", "keys": "keys", "key-new": "keys/new", "key": f"keys/{self.key}",
+            "overview": "", "buckets": "buckets", "bucket-new": "buckets/new", "objects": f"buckets/{bucket}/objects",
+            "versions": f"buckets/{bucket}/objects?versions=1", "object": f"buckets/{bucket}/object?key=docs%2Fread+me.txt",
+            "properties": f"buckets/{bucket}/properties", "keys": "keys", "key-new": "keys/new", "key": f"keys/{self.key}",
             "key-signing": f"keys/{self.signer}", "record": "record", "identities-raise": "identities", "settings": "settings",
             "nowhere": "nowhere",
         }
@@ -567,40 +651,40 @@ def test_a_key_from_its_making_to_its_end(root, house):
     assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Disabled"
 
 
-def test_properties_of_a_bucket_are_calls_of_s3(root, s3, place):
+def test_properties_of_a_bucket_are_calls_of_s3(root, s3, bucket):
     page = root.page
     policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject",
-                                                                "Resource": f"arn:aws:s3:::{place}/kept/*"}]})
-    root.at(f"buckets/{place}/properties")
+                                                                "Resource": f"arn:aws:s3:::{bucket}/kept/*"}]})
+    root.at(f"buckets/{bucket}/properties")
     page.fill("#policy", policy)
     press(page, "form[action$='/policy'] button")
     expect(page.locator(".alert.good")).to_have_text("Saved.")
-    assert json.loads(s3.get_bucket_policy(Bucket=place)["Policy"]) == json.loads(policy)
+    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) == json.loads(policy)
     page.fill("#policy", "{")
     press(page, "form[action$='/policy'] button")
     expect(page.locator(".alert.bad")).to_contain_text("MalformedPolicy")
     expect(page.locator("#policy")).to_have_value("{")
-    root.at(f"buckets/{place}/properties")
+    root.at(f"buckets/{bucket}/properties")
     page.fill("#policy", "")
     press(page, "form[action$='/policy'] button")
-    assert refused(s3.get_bucket_policy, Bucket=place)[1] == "NoSuchBucketPolicy"
+    assert refused(s3.get_bucket_policy, Bucket=bucket)[1] == "NoSuchBucketPolicy"
     page.check("#versioning")
     press(page, "form[action$='/versioning'] button")
-    assert s3.get_bucket_versioning(Bucket=place)["Status"] == "Enabled"
-    root.at(f"buckets/{place}/properties")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    root.at(f"buckets/{bucket}/properties")
     for name in ["lifecycle", "cors"]:
         example = page.locator(f"form[action$='/{name}'] pre").text_content()
         page.fill(f"#{name}", example)
         press(page, f"form[action$='/{name}'] button[type=submit]")
         expect(page.locator(".alert.good")).to_have_text("Saved.")
-    assert s3.get_bucket_lifecycle_configuration(Bucket=place)["Rules"][0]["ID"] == "old-versions"
-    assert s3.get_bucket_cors(Bucket=place)["CORSRules"][0]["AllowedMethods"] == ["GET"]
+    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["ID"] == "old-versions"
+    assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"][0]["AllowedMethods"] == ["GET"]
     page.fill("#tags", "team=blue")
     press(page, "form[action$='/tags'] button")
-    assert s3.get_bucket_tagging(Bucket=place)["TagSet"] == [{"Key": "team", "Value": "blue"}]
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "team", "Value": "blue"}]
     page.uncheck("#BlockPublicPolicy")
     press(page, "form[action$='/public'] button")
-    block = s3.get_public_access_block(Bucket=place)["PublicAccessBlockConfiguration"]
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     assert block["BlockPublicPolicy"] is False and block["BlockPublicAcls"] is True
 
 
@@ -619,8 +703,13 @@ def test_identities_want_the_secret_again_and_show_a_new_one_once(root, house):
     page.fill("#secret", other["SecretAccessKey"])
     page.click(".gate button[type=submit]")
     expect(page.locator(".alert.bad")).to_contain_text("somebody else")
+    before = cookies(root)
     raised(root)
     expect(page.locator(".alert.good")).to_contain_text("15 minutes")
+    # The raised session takes the other's place; it does not stand beside it.
+    held = [cookie for cookie in root.context.cookies() if cookie["name"].startswith("arqueta-console")]
+    assert len({cookie["name"] for cookie in held}) == len(held) and {c["path"] for c in held} == {"/-/console"}
+    assert cookies(root) != before
     root.at(f"identities/users/{name}")
     page.click("form[action$='/key'] button")
     secret = page.locator(".alert.good code").nth(1).inner_text()
@@ -630,6 +719,12 @@ def test_identities_want_the_secret_again_and_show_a_new_one_once(root, house):
     page.select_option("#arn", label="ReadOnlyAccess")
     page.click("form[action$='/attach'] button")
     assert iam.list_attached_user_policies(UserName=name)["AttachedPolicies"][0]["PolicyName"] == "ReadOnlyAccess"
+    # Who signs in after is that person, on every page, and the session before is over.
+    stolen = cookies(root)
+    root.sign_in(other["AccessKeyId"], other["SecretAccessKey"])
+    root.at("identities")
+    expect(page.locator(".person .who")).to_have_text(name)
+    assert asked(house, "GET", "/-/console/identities", {"cookie": stolen})[0] == 303
 
 
 def test_the_record_is_searched_and_a_bucket_key_shows_what_it_saves(root, house, s3):

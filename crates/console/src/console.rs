@@ -3,8 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use arqueta_call::Connection;
-use http::header::{ALLOW, CONTENT_TYPE};
+use arqueta_call::{Connection, Visitor};
+use http::header::ALLOW;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::answer::redirect;
@@ -12,18 +13,17 @@ use crate::client::Fault;
 use crate::house::{Facts, House, Settings};
 use crate::lead::PATH;
 use crate::limits::Attempts;
+use crate::receive::{PERSON, STRANGER, too_large};
 use crate::render::render;
-use crate::service::{CallBody, Service, whole};
+use crate::service::{CallBody, Service};
 use crate::session::{self, Sessions};
 use crate::texts::Language;
 use crate::visit::{Fields, LANGUAGE, Outcome, Visit};
 use crate::{assets, guard, screens};
 
-/// Largest form: a policy of the largest size, encoded, and some room.
-const LARGEST_FORM: usize = 1 << 20;
 /// The console. Cheap to share behind an `Arc`.
 pub struct Console {
-    house: House,
+    pub(crate) house: House,
 }
 
 impl Console {
@@ -75,78 +75,103 @@ impl Console {
         nonce: &str,
     ) -> Response<CallBody> {
         let (parts, body) = request.into_parts();
+        let mut visit = self.visit(&parts, connection, up, nonce);
+        let outcome = self.outcome(&mut visit, body).await;
+        let mut answer = render(&visit, outcome);
+        if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT"));
+        }
+        answer
+    }
+
+    /// What the head of a request tells.
+    fn visit<'a>(&'a self, parts: &'a Parts, connection: &Connection, up: String, nonce: &str) -> Visit<'a> {
         let rest = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
         let now = self.house.settings.clock.now();
         let session = self.house.sessions.of(&parts.headers, now);
         let says = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let language =
             Language::of(session::cookie(&parts.headers, LANGUAGE), says("accept-language").unwrap_or_default());
-        let changes = parts.method == Method::POST || parts.method == Method::PUT;
-        let secure = connection.tls.is_some() || says("origin").is_some_and(|origin| origin.starts_with("https://"));
-        let mut visit = Visit {
+        // Behind a proxy that ends TLS only the browser tells: of a change by its origin, of another
+        // request by the page that led there.
+        let is_https = |address: &str| address.starts_with("https://");
+        let secure = connection.tls.is_some()
+            || says("origin").or_else(|| says("referer")).is_some_and(is_https)
+            || session.as_ref().is_some_and(|session| is_https(&session.base));
+        let visitor = parts.extensions.get::<Arc<Visitor>>().cloned();
+        if let (Some(visitor), Some(session)) = (&visitor, &session) {
+            // Only we can have sealed it.
+            visitor.identify(&session.arn);
+        }
+        Visit {
             house: &self.house,
             connection: *connection,
+            visitor,
             session,
             language,
             t: language.texts(),
             path: rest.split('/').filter_map(decoded).collect(),
-            query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+            query: Fields::default(),
             form: Fields::default(),
             up,
             nonce: nonce.to_owned(),
             secure,
             now,
-            parts: &parts,
-        };
-        if !changes && parts.method != Method::GET && parts.method != Method::HEAD {
-            let mut answer = render(&visit, Err(not_allowed()));
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT"));
-            return answer;
+            parts,
         }
-        if changes && !guard::is_same_origin(&parts.headers, &parts.uri) {
-            return render(&visit, Err(foreign()));
-        }
-        // What an upload carries is not read here.
-        let mut body = Some(body);
-        let is_form =
-            says(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-        if changes && is_form {
-            let read = match body.take() {
-                Some(body) => whole(body, LARGEST_FORM).await,
-                None => None,
-            };
-            match read {
-                Some(form) => visit.form = Fields::parse(&form),
-                None => return render(&visit, Err(too_large())),
-            }
-        }
-        let outcome = self.outcome(&mut visit, body, changes).await;
-        render(&visit, outcome)
     }
 
-    async fn outcome(&self, visit: &mut Visit<'_>, body: Option<CallBody>, changes: bool) -> Result<Outcome, Fault> {
+    async fn outcome(&self, visit: &mut Visit<'_>, body: CallBody) -> Result<Outcome, Fault> {
+        let (method, changes) = (&visit.parts.method, visit.changes());
+        if !changes && method != Method::GET && method != Method::HEAD {
+            return Err(not_allowed());
+        }
+        if changes && !guard::is_same_origin(&visit.parts.headers, &visit.parts.uri) {
+            return Err(foreign());
+        }
+        let query = visit.parts.uri.query().unwrap_or_default();
+        visit.query = Fields::parse(query.as_bytes(), PERSON.fields).ok_or_else(too_large)?;
         let path: Vec<String> = visit.path.clone();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        if let Some(outcome) = screens::open(visit, &path, changes).await {
-            return outcome;
+        let is_open = screens::is_open(&path);
+        if visit.session.is_none() && !is_open {
+            return signed_out(visit);
         }
-        let Some(session) = &visit.session else {
-            return Ok(Outcome::Go(format!("sign-in?next={}", visit.here())));
-        };
-        if changes && !session.is_csrf(visit.stated_token()) {
+        let mut body = Some(body);
+        if changes
+            && visit.has_form()
+            && let Some(body) = body.take()
+        {
+            let bounds = if visit.session.is_some() { PERSON } else { STRANGER };
+            let form = visit.receive(body, bounds).await?;
+            visit.form = Fields::parse(&form, bounds.fields).ok_or_else(too_large)?;
+        }
+        if is_open {
+            return screens::open(visit, &path, changes).await;
+        }
+        if changes && !visit.session().is_csrf(visit.stated_token()) {
             return Err(forged());
         }
-        let outcome = screens::route(visit, &path, body, changes).await;
-        match outcome {
+        match screens::route(visit, &path, body, changes).await {
             Err(fault) if fault.ends_session() => Ok(Outcome::SignedOut("sign-in?reason=expired".to_owned())),
             other => other,
         }
     }
 }
 
+/// What becomes of a request for which one has to have signed in. Nothing of its body is read.
+fn signed_out(visit: &Visit<'_>) -> Result<Outcome, Fault> {
+    if visit.is_script() {
+        return Err(Fault::session_over(visit.t));
+    }
+    // What was to change is not done later, by an address that only takes changes.
+    let next = if visit.changes() { "reason=expired".to_owned() } else { format!("next={}", visit.here()) };
+    Ok(Outcome::Go(format!("sign-in?{next}")))
+}
+
 /// A segment of a path; none for an empty one.
 fn decoded(segment: &str) -> Option<String> {
-    let text = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
+    let text = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
     (!text.is_empty()).then(|| text.into_owned())
 }
 
@@ -164,8 +189,4 @@ fn foreign() -> Fault {
 
 fn forged() -> Fault {
     Fault::own(StatusCode::FORBIDDEN, "AccessForbidden", "This form is of another session. Open the page again.")
-}
-
-fn too_large() -> Fault {
-    Fault::own(StatusCode::PAYLOAD_TOO_LARGE, "EntityTooLarge", "The form is larger than any that the console has.")
 }

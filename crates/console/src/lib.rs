@@ -27,10 +27,14 @@ mod isolate;
 mod lead;
 mod limits;
 mod page;
+mod receive;
 mod render;
 mod screens;
 mod service;
 mod session;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod texts;
 mod view;
 mod visit;

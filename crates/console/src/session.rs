@@ -12,10 +12,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
+
+use crate::lead::PATH;
 
 /// Longest session, whatever the credentials allow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
@@ -27,6 +30,8 @@ const NAME: &str = "arqueta-console";
 const PIECE: usize = 3600;
 /// Most pieces. A session's token with the largest policies takes two.
 const PIECES: usize = 4;
+/// Ended sessions that are remembered.
+const ENDED: u64 = 100_000;
 const AAD: &[u8] = b"arqueta/console/session/1";
 
 /// Credentials, long-term or temporary.
@@ -73,8 +78,8 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// A person who has signed in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A person who has signed in. No `Debug`: the token of changes is a secret.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub id: String,
     pub credentials: Credentials,
@@ -105,6 +110,11 @@ impl Session {
         }
     }
 
+    /// Whether it is the account itself.
+    pub fn is_root(&self) -> bool {
+        self.arn.starts_with("arn:aws:iam:") && self.arn.ends_with(":root")
+    }
+
     /// The last part of the ARN: what people call themselves.
     pub fn name(&self) -> &str {
         self.arn.rsplit([':', '/']).next().unwrap_or(&self.arn)
@@ -122,7 +132,9 @@ impl Sessions {
     pub fn new() -> Self {
         let mut key = Zeroizing::new([0; 32]);
         arqueta_model::random::fill(&mut *key);
-        Self { key, ended: Cache::builder().max_capacity(100_000).time_to_live(LONGEST).build() }
+        // The newest is always kept, however often older ones are asked for.
+        let ended = Cache::builder().max_capacity(ENDED).eviction_policy(EvictionPolicy::lru());
+        Self { key, ended: ended.time_to_live(LONGEST).build() }
     }
 
     /// The session of a request, if it has one that is still good.
@@ -140,25 +152,29 @@ impl Sessions {
         (now.millis() < session.expires && !self.ended.contains_key(&session.id)).then_some(session)
     }
 
-    /// Puts the cookies of `session` on an answer. They have no `Path`: it is that of the console, as the
-    /// browser sees it, since they are set there.
-    pub fn keep(&self, session: &Session, secure: bool, answer: &mut HeaderMap) {
+    /// Puts the cookies of `session` on an answer.
+    pub fn keep(&self, session: &Session, place: &Place, answer: &mut HeaderMap) {
         let plain = Zeroizing::new(serde_json::to_vec(session).unwrap_or_default());
         let sealed = BASE64_URL_SAFE_NO_PAD.encode(message::seal(&self.key, AAD, &plain));
         let mut pieces = sealed.as_bytes().chunks(PIECE).map(|piece| std::str::from_utf8(piece).unwrap_or_default());
         for at in 0..PIECES {
-            set(answer, &piece(at), pieces.next(), secure);
+            set(answer, &piece(at), pieces.next(), place);
         }
     }
 
     /// Ends `session`: the cookie goes, and a copy of it is of no use.
-    pub fn end(&self, session: Option<&Session>, secure: bool, answer: &mut HeaderMap) {
+    pub fn end(&self, session: Option<&Session>, place: &Place, answer: &mut HeaderMap) {
         if let Some(session) = session {
-            self.ended.insert(session.id.clone(), ());
+            self.revoke(session);
         }
         for at in 0..PIECES {
-            set(answer, &piece(at), None, secure);
+            set(answer, &piece(at), None, place);
         }
+    }
+
+    /// Ends `session`, whose cookie is replaced.
+    pub fn revoke(&self, session: &Session) {
+        self.ended.insert(session.id.clone(), ());
     }
 }
 
@@ -166,11 +182,29 @@ fn piece(at: usize) -> String {
     if at == 0 { NAME.to_owned() } else { format!("{NAME}-{at}") }
 }
 
+/// Where cookies count. Always the whole console, whichever page sets them: one that counted for some
+/// pages only would stand beside the one of all of them, and before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    path: String,
+    secure: bool,
+}
+
+impl Place {
+    /// Below `base`, the address of the console as the browser has it.
+    pub fn of(base: &str, secure: bool) -> Self {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~/%".contains(c);
+        let path = base.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        let path = path.filter(|path| path.ends_with(PATH) && path.chars().all(plain)).unwrap_or(PATH);
+        Self { path: path.trim_end_matches('/').to_owned(), secure }
+    }
+}
+
 /// Sets a cookie, or removes it.
-pub(crate) fn set(answer: &mut HeaderMap, name: &str, value: Option<&str>, secure: bool) {
-    let secure = if secure { "; Secure" } else { "" };
+pub(crate) fn set(answer: &mut HeaderMap, name: &str, value: Option<&str>, place: &Place) {
+    let (path, secure) = (&place.path, if place.secure { "; Secure" } else { "" });
     let life = if value.is_some() { "" } else { "; Max-Age=0" };
-    let cookie = format!("{name}={}; HttpOnly; SameSite=Strict{secure}{life}", value.unwrap_or_default());
+    let cookie = format!("{name}={}; Path={path}; HttpOnly; SameSite=Strict{secure}{life}", value.unwrap_or_default());
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         answer.append(SET_COOKIE, cookie);
     }
@@ -224,10 +258,13 @@ mod tests {
         for token in ["short".to_owned(), "x".repeat(7000)] {
             let (sessions, session) = (Sessions::new(), session(&token));
             let mut set = HeaderMap::new();
-            sessions.keep(&session, true, &mut set);
+            sessions.keep(&session, &Place::of(&session.base, true), &mut set);
             for line in set.get_all(SET_COOKIE) {
                 let line = line.to_str().unwrap();
-                assert!(line.len() < 4000 && line.contains("; HttpOnly; SameSite=Strict; Secure"), "{line}");
+                assert!(
+                    line.len() < 4000 && line.contains("; Path=/-/console; HttpOnly; SameSite=Strict; Secure"),
+                    "{line}"
+                );
                 assert!(!line.contains("secret"), "{line}");
             }
             let headers = returned(&set);
@@ -242,17 +279,31 @@ mod tests {
     fn a_copy_of_an_ended_session_is_of_no_use() {
         let (sessions, session) = (Sessions::new(), session("t"));
         let (mut set, mut gone) = (HeaderMap::new(), HeaderMap::new());
-        sessions.keep(&session, false, &mut set);
-        sessions.end(Some(&session), false, &mut gone);
+        let place = Place::of(&session.base, false);
+        sessions.keep(&session, &place, &mut set);
+        sessions.end(Some(&session), &place, &mut gone);
         assert!(sessions.of(&returned(&set), Timestamp::from_millis(0)).is_none());
         assert!(gone.get_all(SET_COOKIE).iter().all(|line| line.to_str().unwrap().contains("Max-Age=0")));
+    }
+
+    #[test]
+    fn cookies_are_the_whole_consoles_wherever_a_proxy_puts_it() {
+        for (base, path) in [
+            ("http://h/-/console/", "/-/console"),
+            ("https://h:1/below/a/-/console/", "/below/a/-/console"),
+            ("https://h/a;Domain=evil/-/console/", "/-/console"),
+            ("http://h", "/-/console"),
+            ("", "/-/console"),
+        ] {
+            assert_eq!(Place::of(base, false).path, path, "{base}");
+        }
     }
 
     #[test]
     fn a_changed_cookie_opens_nothing() {
         let (sessions, session) = (Sessions::new(), session("t"));
         let mut set = HeaderMap::new();
-        sessions.keep(&session, false, &mut set);
+        sessions.keep(&session, &Place::of(&session.base, false), &mut set);
         let text = returned(&set)[COOKIE].to_str().unwrap().to_owned();
         let mut other = text.clone().into_bytes();
         let last = other.len() - 5;

@@ -1,19 +1,23 @@
 //! One request of a browser: who asks for what, in which language.
 
-use arqueta_call::Connection;
-use arqueta_model::Timestamp;
-use http::Response;
-use http::header::USER_AGENT;
-use http::request::Parts;
-use maud::Markup;
+use std::sync::Arc;
 
-use crate::client::{Client, Scope};
+use arqueta_call::{Connection, Visitor};
+use arqueta_model::Timestamp;
+use http::header::{CONTENT_TYPE, ORIGIN, REFERER, USER_AGENT};
+use http::request::Parts;
+use http::{Method, Response};
+use maud::Markup;
+use zeroize::Zeroizing;
+
+use crate::client::{Client, Fault, Scope};
 use crate::guard;
 use crate::house::House;
 use crate::lead::PATH;
 use crate::page::{Page, Section};
+use crate::receive::{Bounds, receive};
 use crate::service::{CallBody, Service};
-use crate::session::{Credentials, Session};
+use crate::session::{Credentials, Place, Session};
 use crate::texts::{Language, Texts};
 
 /// Cookie of the language.
@@ -21,23 +25,32 @@ pub(crate) const LANGUAGE: &str = "arqueta-language";
 /// Most characters of the browser's own user agent that the record has.
 const AGENT: usize = 200;
 
-/// Parameters of an address, or fields of a form.
-#[derive(Debug, Default)]
-pub(crate) struct Fields(Vec<(String, String)>);
+/// Parameters of an address, or fields of a form. They may be secrets: there is no `Debug`, and they
+/// are wiped.
+#[derive(Default)]
+pub(crate) struct Fields(Vec<(String, Zeroizing<String>)>);
 
 impl Fields {
-    pub fn parse(text: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(text).into_owned().collect())
+    /// `None` where there are more than `most`: each costs more than its bytes.
+    pub fn parse(text: &[u8], most: usize) -> Option<Self> {
+        let mut fields = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(text) {
+            if fields.len() == most {
+                return None;
+            }
+            fields.push((name.into_owned(), Zeroizing::new(value.into_owned())));
+        }
+        Some(Self(fields))
     }
 
     /// Fields that nobody sent.
     pub fn of(pairs: &[(&str, String)]) -> Self {
-        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect())
     }
 
     /// The first of a name; empty where there is none.
     pub fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
 
     /// As [`Fields::get`], without spaces around it.
@@ -78,6 +91,7 @@ impl Outcome {
 pub(crate) struct Visit<'a> {
     pub house: &'a House,
     pub connection: Connection,
+    pub visitor: Option<Arc<Visitor>>,
     pub session: Option<Session>,
     pub language: Language,
     pub t: &'static Texts,
@@ -112,7 +126,7 @@ impl Visit<'_> {
         let service: &dyn Service = &*self.house.service;
         let host = guard::host(&self.parts.headers, &self.parts.uri);
         let scope = Scope { credentials, region: &self.house.settings.region, host, now: self.now };
-        Client { service, connection: self.connection, scope, agent: self.agent() }
+        Client { service, connection: self.connection, visitor: self.visitor.clone(), scope, agent: self.agent() }
     }
 
     /// The person's session.
@@ -127,9 +141,51 @@ impl Visit<'_> {
         format!("[ArquetaConsole/{}, {browser}]", self.house.settings.version)
     }
 
+    /// A header of the request.
+    pub fn says(&self, name: &str) -> Option<&str> {
+        self.parts.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Whether something is to change.
+    pub fn changes(&self) -> bool {
+        self.parts.method == Method::POST || self.parts.method == Method::PUT
+    }
+
+    /// Whether a form was sent. What an upload carries is none, and is not read here.
+    pub fn has_form(&self) -> bool {
+        self.says(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+    }
+
+    /// Whether a script of ours asks, which can make nothing of a page.
+    pub fn is_script(&self) -> bool {
+        self.parts.headers.contains_key("x-csrf-token")
+    }
+
+    /// A body that this request came with.
+    pub async fn receive(&self, body: CallBody, bounds: Bounds) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        receive(body, bounds, self.visitor.as_deref(), &*self.house.settings.clock).await
+    }
+
+    /// The console's address as the browser has it; a proxy may have put something before our path.
+    pub fn base(&self) -> String {
+        let referer = self.says(REFERER.as_str()).and_then(|from| Some(&from[..from.find(PATH)? + PATH.len()]));
+        let scheme = if self.secure { "https" } else { "http" };
+        let origin = || match self.says(ORIGIN.as_str()) {
+            Some(origin) if origin != "null" => format!("{origin}{PATH}"),
+            _ => format!("{scheme}://{}{PATH}", guard::host(&self.parts.headers, &self.parts.uri)),
+        };
+        referer.map_or_else(origin, str::to_owned)
+    }
+
+    /// Where cookies count: where those of the session do, if there is one.
+    pub fn place(&self) -> Place {
+        let base = self.session.as_ref().map_or_else(|| self.base(), |session| session.base.clone());
+        Place::of(&base, self.secure)
+    }
+
     /// The token that a change states, in its form or its header.
     pub fn stated_token(&self) -> &str {
-        match self.parts.headers.get("x-csrf-token").and_then(|token| token.to_str().ok()) {
+        match self.says("x-csrf-token") {
             Some(token) => token,
             None => self.form.get("csrf"),
         }
@@ -149,8 +205,8 @@ impl Visit<'_> {
 
     /// This page, as an address that leads to itself.
     pub fn this(&self) -> String {
-        let here = self.plain_here();
-        if here.is_empty() { "./".to_owned() } else { here }
+        // Whatever stands in the path, it leads from here: `javascript:x` and `/x` would be other addresses.
+        format!("./{}", self.plain_here())
     }
 }
 
@@ -159,8 +215,11 @@ impl Visit<'_> {
 pub(crate) fn wished(next: &str) -> &str {
     let path = next.split('?').next().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./%".contains(c);
-    let leads_out = path.starts_with('/') || path.contains("//") || path.contains("..") || !path.chars().all(plain);
-    if leads_out || next.contains(['\\', '\r', '\n']) { "" } else { next }
+    // Browsers take encoded dots for dots, and a backslash for a slash.
+    let dots = path.to_ascii_lowercase().replace("%2e", ".");
+    let leads_out = path.starts_with('/') || path.contains("//") || dots.contains("..") || !path.chars().all(plain);
+    let is_odd = |c: char| c == '\\' || c.is_control();
+    if leads_out || dots.contains("%5c") || next.contains(is_odd) { "" } else { next }
 }
 
 /// Text as it stands in a parameter of an address.
@@ -169,6 +228,7 @@ pub(crate) fn encode(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -179,6 +239,8 @@ mod tests {
         }
         for bad in
             ["//evil.example", "/x", "https://evil.example", "javascript:alert(1)", "a/../../b", "\\\\evil", "a\r\nb"]
+                .into_iter()
+                .chain(["%2e%2e/%2e%2e/bucket/evil.html", ".%2E/x", "%2E./x", "a/%5c..", "a?x=\\", "a?\tx", "a?\u{7f}"])
         {
             assert_eq!(wished(bad), "", "{bad}");
         }
@@ -186,8 +248,9 @@ mod tests {
 
     #[test]
     fn fields_are_read_as_browsers_write_them() {
-        let fields = Fields::parse(b"a=1+2%26&b=&a=3&c=+x+");
+        let fields = Fields::parse(b"a=1+2%26&b=&a=3&c=+x+", 4).unwrap();
         assert_eq!((fields.get("a"), fields.is_on("b"), fields.trimmed("c")), ("1 2&", false, "x"));
         assert_eq!(fields.all("a").collect::<Vec<_>>(), ["1 2&", "3"]);
+        assert!(Fields::parse(b"a&b&c&d&e", 4).is_none() && Fields::parse(b"&&&&a&&&&&&", 1).is_some());
     }
 }

@@ -23,15 +23,18 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 class Refused extends Error {}
 
 // One request; `progress` hears of the bytes that left. Only XMLHttpRequest tells that.
-function send(method, address, csrf, body, progress) {
+function send(method, address, words, body, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(method, address);
-    request.setRequestHeader("x-csrf-token", csrf);
+    request.setRequestHeader("x-csrf-token", words.csrf);
     request.responseType = "json";
     if (progress) request.upload.onprogress = (event) => progress(event.loaded);
     request.onload = () => {
-      if (request.status >= 200 && request.status < 300) resolve(request.response || {});
+      const good = request.status >= 200 && request.status < 300;
+      if (good && request.response) resolve(request.response);
+      // A page, such as the one to sign in, is no answer.
+      else if (good) reject(new Refused(words.lost));
       else if (request.status >= 500 || request.status === 429) reject(new Error(request.response?.message || request.statusText));
       else reject(new Refused([request.response?.code, request.response?.message].filter(Boolean).join(": ") || request.statusText));
     };
@@ -103,34 +106,44 @@ class Upload {
   async whole() {
     const bytes = new Uint8Array(await this.file.arrayBuffer());
     const address = this.address("whole", { type: this.file.type, crc32: crc32(bytes) });
-    await patient("PUT", address, this.words.csrf, bytes, (count) => this.progress(0, count));
+    await patient("PUT", address, this.words, bytes, (count) => this.progress(0, count));
   }
 
   async parts() {
     const size = Math.max(PART, Math.ceil(this.file.size / MOST_PARTS / 1048576) * 1048576);
     const count = Math.ceil(this.file.size / size);
     this.state.textContent = this.words.checking;
-    const found = await patient("GET", this.address(""), this.words.csrf, null);
-    const arrived = new Map((found.parts || []).map((part) => [part.number, part]));
-    const upload = found.upload
-      || (await patient("POST", this.address("begin", { type: this.file.type }), this.words.csrf, null)).upload;
+    const read = async (number) => new Uint8Array(await this.file.slice((number - 1) * size, number * size).arrayBuffer());
+    let { upload, parts } = await patient("GET", this.address(""), this.words, null);
+    if (!upload || !(await this.knows(parts, size, read))) {
+      upload = (await patient("POST", this.address("begin", { type: this.file.type }), this.words, null)).upload;
+      parts = [];
+    }
+    const arrived = new Map(parts.map((part) => [part.number, part]));
+    const checksums = new Array(count);
     const numbers = Array.from({ length: count }, (_, at) => at + 1);
     const work = async () => {
       for (let number = numbers.shift(); number; number = numbers.shift()) {
-        const blob = this.file.slice((number - 1) * size, number * size);
-        const bytes = new Uint8Array(await blob.arrayBuffer());
-        const checksum = crc32(bytes);
+        const bytes = await read(number);
+        const checksum = checksums[number - 1] = crc32(bytes);
         const known = arrived.get(number);
         // What arrived before is known by its checksum.
         if (!(known && known.size === bytes.length && known.crc32 === checksum)) {
           const address = this.address("part", { upload, part: number, crc32: checksum });
-          await patient("PUT", address, this.words.csrf, bytes, (sent) => this.progress(number, sent));
+          await patient("PUT", address, this.words, bytes, (sent) => this.progress(number, sent));
         }
         this.progress(number, bytes.length);
       }
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, work));
-    await patient("POST", this.address("finish", { upload }), this.words.csrf, null);
+    await patient("POST", this.address("finish", { upload }), this.words, JSON.stringify(checksums));
+  }
+
+  // Whether an upload is of this file: parts of its sizes and no further ones, the first with its bytes.
+  async knows(parts, size, read) {
+    const length = (number) => Math.min(size, this.file.size - (number - 1) * size);
+    if (!parts.length || parts.some((part) => part.size !== length(part.number))) return false;
+    return crc32(await read(parts[0].number)) === parts[0].crc32;
   }
 }
 

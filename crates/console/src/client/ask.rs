@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 
+use super::fault::Fault;
 use crate::service::CallBody;
 
 /// A request on its way to be signed.
@@ -20,6 +21,15 @@ pub(crate) struct Ask {
     /// Lower-case names; all of them are signed.
     pub headers: Vec<(Cow<'static, str>, String)>,
     pub body: Payload,
+    flaw: Option<Flaw>,
+}
+
+/// Why a request would be another than it says: a bucket with a slash in its name is an object, an
+/// object without a key is its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    Bucket,
+    Key,
 }
 
 /// The body of a request.
@@ -41,7 +51,8 @@ impl Payload {
 
 impl Ask {
     fn new(method: Method, service: &'static str, path: String) -> Self {
-        Self { method, service, path, query: Vec::new(), headers: Vec::new(), body: Payload::Whole(Bytes::new()) }
+        let body = Payload::Whole(Bytes::new());
+        Self { method, service, path, query: Vec::new(), headers: Vec::new(), body, flaw: None }
     }
 
     /// A POST to a service.
@@ -56,12 +67,28 @@ impl Ask {
 
     /// A request to S3 for a bucket.
     pub fn bucket(method: Method, bucket: &str) -> Self {
-        Self::new(method, "s3", format!("/{bucket}"))
+        let flaw = (bucket.is_empty() || bucket.contains('/')).then_some(Flaw::Bucket);
+        Self { flaw, ..Self::new(method, "s3", format!("/{bucket}")) }
     }
 
     /// A request to S3 for an object.
     pub fn object(method: Method, bucket: &str, key: &str) -> Self {
-        Self::new(method, "s3", format!("/{bucket}/{key}"))
+        let of_bucket = Self::bucket(method, bucket);
+        let flaw = of_bucket.flaw.or_else(|| key.is_empty().then_some(Flaw::Key));
+        Self { path: format!("/{bucket}/{key}"), flaw, ..of_bucket }
+    }
+
+    /// As it is, if it means what it says. Asked of every request before it is signed.
+    ///
+    /// # Errors
+    /// [`Fault`], in the words of S3.
+    pub fn sound(self) -> Result<Self, Fault> {
+        let (code, message) = match self.flaw {
+            None => return Ok(self),
+            Some(Flaw::Bucket) => ("InvalidBucketName", "The specified bucket is not valid."),
+            Some(Flaw::Key) => ("InvalidArgument", "An object key must have at least one byte."),
+        };
+        Err(Fault::own(StatusCode::BAD_REQUEST, code, message))
     }
 
     /// With a parameter.
@@ -100,5 +127,27 @@ impl Ask {
     pub fn stream(mut self, body: CallBody, length: u64) -> Self {
         self.body = Payload::Stream(body, length);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_another_request_is_none() {
+        let refused = |ask: Ask| ask.sound().err().map(|fault| fault.code);
+        for bucket in ["a/b", "", "/"] {
+            assert_eq!(refused(Ask::bucket(Method::DELETE, bucket)).as_deref(), Some("InvalidBucketName"), "{bucket}");
+            assert_eq!(
+                refused(Ask::object(Method::GET, bucket, "k")).as_deref(),
+                Some("InvalidBucketName"),
+                "{bucket}"
+            );
+        }
+        assert_eq!(refused(Ask::object(Method::DELETE, "bucket", "")).as_deref(), Some("InvalidArgument"));
+        for sound in [Ask::account(Method::GET), Ask::bucket(Method::GET, "b"), Ask::object(Method::GET, "b", "a/b")] {
+            assert_eq!(refused(sound), None);
+        }
     }
 }

@@ -4,6 +4,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::xml::Node;
+use crate::texts::Texts;
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,11 @@ impl Fault {
     /// An answer that could not be read.
     pub fn unreadable() -> Self {
         Self::own(StatusCode::BAD_GATEWAY, "InternalError", "The answer of the service could not be read.")
+    }
+
+    /// What a script is told who asks for somebody that is not signed in.
+    pub fn session_over(t: &Texts) -> Self {
+        Self::own(StatusCode::UNAUTHORIZED, "ExpiredToken", t.session_expired)
     }
 
     /// What an answer says.

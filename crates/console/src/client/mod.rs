@@ -10,7 +10,9 @@ pub(crate) use ask::Ask;
 pub(crate) use fault::Fault;
 pub(crate) use sign::Scope;
 
-use arqueta_call::Connection;
+use std::sync::Arc;
+
+use arqueta_call::{Connection, Visitor};
 use bytes::Bytes;
 use http::Response;
 use serde_json::Value;
@@ -27,6 +29,8 @@ pub(crate) struct Client<'a> {
     pub service: &'a dyn Service,
     /// The connection of the browser: calls come from where it is.
     pub connection: Connection,
+    /// The browser's request, as long as it is not decided.
+    pub visitor: Option<Arc<Visitor>>,
     /// How the person signs.
     pub scope: Scope<'a>,
     /// What the record has as user agent.
@@ -57,7 +61,10 @@ impl Client<'_> {
     /// # Errors
     /// [`Fault`], as the service tells it.
     pub async fn open(&self, ask: Ask) -> Result<Response<CallBody>, Fault> {
-        let request = self.scope.sign(ask, &self.agent);
+        let mut request = self.scope.sign(ask.sound()?, &self.agent);
+        if let Some(visitor) = &self.visitor {
+            request.extensions_mut().insert(Arc::clone(visitor));
+        }
         let answer = self.service.call(request, &self.connection).await;
         if answer.status().is_success() || answer.status().is_redirection() {
             return Ok(answer);

@@ -56,9 +56,9 @@ fn raise_page(visit: &Visit<'_>, refusal: Option<&Fault>) -> Outcome {
 pub(crate) async fn raise(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let (attempts, from) = (&visit.house.attempts, visit.connection.peer);
     let refused = |message: &str| Fault::own(http::StatusCode::FORBIDDEN, "AccessDenied", message);
-    if attempts.are_spent(from) {
+    let Some(guess) = attempts.guess(from) else {
         return Ok(raise_page(visit, Some(&refused(visit.t.too_many_attempts))));
-    }
+    };
     let stated = Credentials {
         access_key_id: visit.form.trimmed("key").to_owned(),
         secret: visit.form.trimmed("secret").to_owned().into(),
@@ -67,14 +67,20 @@ pub(crate) async fn raise(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let caller = visit.client_by(&stated).query("sts", "GetCallerIdentity", &[]).await;
     let fault = match caller {
         Ok(caller) if caller.text("Arn") == visit.session().arn => {
+            guess.take_back();
             let until = visit.now.plus(RAISED).millis();
             let session = Session { raised: Some((stated, until)), ..visit.session().clone() };
             return Ok(Outcome::SignedIn(Box::new(session), "identities?done=raised".to_owned()));
         }
-        Ok(_) => refused(visit.t.raise_other),
-        Err(fault) => fault,
+        Ok(_) => {
+            guess.take_back();
+            refused(visit.t.raise_other)
+        }
+        Err(fault) => {
+            guess.failed(&fault);
+            fault
+        }
     };
-    attempts.fail(from);
     Ok(raise_page(visit, Some(&fault)))
 }
 

@@ -19,20 +19,26 @@ mod uploads;
 mod user;
 mod versions;
 
+use arqueta_model::BucketName;
 use http::StatusCode;
 
 use crate::client::Fault;
 use crate::service::CallBody;
 use crate::visit::{Outcome, Visit};
 
-/// What needs nobody to have signed in; `None` for everything else.
-pub(crate) async fn open(visit: &Visit<'_>, path: &[&str], changes: bool) -> Option<Result<Outcome, Fault>> {
-    Some(match (changes, path) {
+/// Whether nobody needs to have signed in.
+pub(crate) fn is_open(path: &[&str]) -> bool {
+    matches!(path, ["sign-in" | "language"])
+}
+
+/// What [`is_open`].
+pub(crate) async fn open(visit: &Visit<'_>, path: &[&str], changes: bool) -> Result<Outcome, Fault> {
+    match (changes, path) {
         (false, ["sign-in"]) => Ok(sign_in::page(visit, None)),
         (true, ["sign-in"]) => sign_in::sign_in(visit).await,
         (true, ["language"]) => Ok(sign_in::language(visit)),
-        _ => return None,
-    })
+        _ => Err(nowhere()),
+    }
 }
 
 /// Everything else. What `changes` carries the session's token.
@@ -73,6 +79,10 @@ async fn in_bucket(
     body: Option<CallBody>,
     changes: bool,
 ) -> Result<Outcome, Fault> {
+    // Nothing else may stand where S3 has a bucket: `b%2Fk` would be an object of another.
+    if let Err(invalid) = bucket.parse::<BucketName>() {
+        return Err(Fault::own(StatusCode::BAD_REQUEST, "InvalidBucketName", &invalid.to_string()));
+    }
     match (changes, path) {
         (false, []) => Ok(Outcome::Go(format!("buckets/{bucket}/objects"))),
         (false, ["properties"]) => properties::page(visit, bucket, None).await,

@@ -20,8 +20,8 @@ const LONGEST_SHARE: u64 = 7 * 24 * 60;
 /// Largest text that is shown.
 const PREVIEW: u64 = 64 << 10;
 /// Headers that describe an object's content, in S3's order.
-const CONTENT: [&str; 5] =
-    ["content-type", "cache-control", "content-disposition", "content-encoding", "content-language"];
+const CONTENT: [&str; 6] =
+    ["content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 
 /// The page; `shared` is an address that was just made.
 pub(crate) async fn page(visit: &Visit<'_>, bucket: &str, shared: Option<&str>) -> Result<Outcome, Fault> {
@@ -244,6 +244,7 @@ pub(crate) async fn delete(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, F
 /// Makes an address that is good for a while.
 pub(crate) async fn share(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, Fault> {
     let named = Named::of(visit, true);
+    named.ask(Method::GET, bucket).sound()?;
     let minutes = visit.form.trimmed("minutes").parse::<u64>().unwrap_or(60).clamp(1, LONGEST_SHARE);
     let query: Vec<_> = [("versionId", &named.version)]
         .into_iter()

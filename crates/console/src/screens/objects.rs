@@ -150,7 +150,7 @@ fn upload(visit: &Visit<'_>, bucket: &str, prefix: &str) -> Markup {
         details.upload #upload open[prefix.is_empty() && visit.query.get("done") == "created"]
             data-address={ "buckets/" (bucket) "/upload" } data-folder=(folder) data-csrf=(session.csrf)
             data-done=(t.upload_done) data-failed=(t.upload_failed) data-again=(t.upload_again) data-waiting=(t.upload_waiting)
-            data-sending=(t.upload_sending) data-checking=(t.upload_checking) data-reload=(t.upload_reload) {
+            data-sending=(t.upload_sending) data-checking=(t.upload_checking) data-reload=(t.upload_reload) data-lost=(t.upload_lost) {
             summary.button.primary { (t.upload) }
             div.drop {
                 p { (t.upload_drop) }

@@ -5,13 +5,10 @@ use std::time::Duration;
 use arqueta_call::signature::moment;
 use arqueta_model::Timestamp;
 use http::StatusCode;
-use http::header::{ORIGIN, REFERER};
 use maud::{Markup, html};
 use s3s_sigv4::AmzDate;
 
 use crate::client::Fault;
-use crate::guard;
-use crate::lead::PATH;
 use crate::page::{Page, Section};
 use crate::session::{self, Credentials, LONGEST, Session};
 use crate::view::{csrf, fault, text_field};
@@ -67,10 +64,10 @@ fn credentials(visit: &Visit<'_>) -> Markup {
 /// Exchanges what the form has for a session.
 pub(crate) async fn sign_in(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let (attempts, from) = (&visit.house.attempts, visit.connection.peer);
-    if attempts.are_spent(from) {
+    let Some(guess) = attempts.guess(from) else {
         let fault = Fault::own(StatusCode::TOO_MANY_REQUESTS, "SlowDown", visit.t.too_many_attempts);
         return Ok(page(visit, Some(&fault)));
-    }
+    };
     let token = visit.form.trimmed("token");
     let stated = Credentials {
         access_key_id: visit.form.trimmed("key").to_owned(),
@@ -79,12 +76,12 @@ pub(crate) async fn sign_in(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     };
     match begin(visit, stated).await {
         Ok(session) => {
-            attempts.succeed(from);
+            guess.take_back();
             let next = wished(visit.form.get("next")).to_owned();
             Ok(Outcome::SignedIn(Box::new(session), next))
         }
         Err(fault) => {
-            attempts.fail(from);
+            guess.failed(&fault);
             Ok(page(visit, Some(&fault)))
         }
     }
@@ -107,7 +104,7 @@ async fn begin(visit: &Visit<'_>, stated: Credentials) -> Result<Session, Fault>
         arn: caller.text("Arn"),
         account: caller.text("Account"),
         csrf: session::random(),
-        base: base(visit),
+        base: visit.base(),
         credentials,
     })
 }
@@ -131,22 +128,10 @@ async fn exchanged(
     Ok((credentials, ends.min(latest)))
 }
 
-/// The console's address as the browser has it; a proxy may have put something before our path.
-fn base(visit: &Visit<'_>) -> String {
-    let says = |name| visit.parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let referer = says(REFERER).and_then(|from| Some(&from[..from.find(PATH)? + PATH.len()]));
-    let scheme = if visit.secure { "https" } else { "http" };
-    let origin = || match says(ORIGIN) {
-        Some(origin) if origin != "null" => format!("{origin}{PATH}"),
-        _ => format!("{scheme}://{}{PATH}", guard::host(&visit.parts.headers, &visit.parts.uri)),
-    };
-    referer.map_or_else(origin, str::to_owned)
-}
-
 /// Keeps the choice of a language.
 pub(crate) fn language(visit: &Visit<'_>) -> Outcome {
     let mut answer = crate::answer::redirect(&format!("{}{}", visit.up, wished(visit.form.get("back"))));
     let tag: String = visit.form.get("to").chars().filter(char::is_ascii_lowercase).take(2).collect();
-    session::set(answer.headers_mut(), LANGUAGE, Some(&tag), visit.secure);
+    session::set(answer.headers_mut(), LANGUAGE, Some(&tag), &visit.place());
     Outcome::Raw(Box::new(answer))
 }

@@ -2,7 +2,10 @@
 //! carry, and that go on after a broken one.
 //!
 //! Bytes pass through as they come. Each part states its CRC-32, by which S3 checks it and the script
-//! knows again what arrived of a file before.
+//! knows again what arrived of a file before. The end names every part of the file by its CRC-32: what
+//! else was uploaded under the same id is no part of it.
+
+use std::collections::HashMap;
 
 use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode};
@@ -11,22 +14,25 @@ use serde_json::json;
 use crate::answer;
 use crate::client::xml::{Node, escape};
 use crate::client::{Ask, Fault, Reply};
+use crate::receive::PERSON;
+use crate::render;
 use crate::service::CallBody;
+use crate::session::Session;
 use crate::visit::{Outcome, Visit};
 
 fn told(value: &serde_json::Value) -> Outcome {
     Outcome::Raw(Box::new(answer::json(StatusCode::OK, value)))
 }
 
-fn refused(fault: &Fault) -> Outcome {
-    let value = json!({ "code": fault.code, "message": fault.message });
-    Outcome::Raw(Box::new(answer::json(fault.status, &value)))
-}
-
-/// What arrived of a file before: the newest upload of its key that was begun in this way.
+/// What arrived of a file before: the newest upload of its key that this person began in this way. The
+/// script looks whether it is of the same file.
 pub(crate) async fn found(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, Fault> {
     let key = visit.query.get("key");
-    let ask = Ask::bucket(Method::GET, bucket).query("uploads", "").query("prefix", key).query("max-uploads", "100");
+    let mut ask =
+        Ask::bucket(Method::GET, bucket).query("uploads", "").query("prefix", key).query("max-uploads", "100");
+    if visit.session().is_root() {
+        ask = ask.header("x-amz-expected-bucket-owner", &visit.session().account);
+    }
     let listed = match visit.client().send(ask).await {
         Ok(reply) => reply.xml(),
         // Who may not look begins anew.
@@ -35,6 +41,7 @@ pub(crate) async fn found(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, Fa
     let newest = listed
         .all("Upload")
         .filter(|upload| upload.text("Key") == key && upload.text("ChecksumAlgorithm") == "CRC32")
+        .filter(|upload| is_own(visit.session(), upload))
         .max_by_key(|upload| upload.text("Initiated"));
     let Some(upload) = newest.map(|upload| upload.text("UploadId")) else { return Ok(told(&json!({}))) };
     let parts: Vec<_> = parts(visit, bucket, key, &upload)
@@ -43,6 +50,15 @@ pub(crate) async fn found(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, Fa
         .map(|part| json!({ "number": part.text("PartNumber").parse::<u32>().unwrap_or_default(), "size": part.text("Size").parse::<u64>().unwrap_or_default(), "crc32": part.text("ChecksumCRC32") }))
         .collect();
     Ok(told(&json!({ "upload": upload, "parts": parts })))
+}
+
+/// Whether a person began an upload. S3 calls users and roles by their ARNs, root by the id of its
+/// account, which is the one of the owner if the bucket is the account's own: others are not listed to root.
+fn is_own(session: &Session, upload: &Node) -> bool {
+    let id = |element: &str| upload.child(element).map(|who| who.text("ID")).unwrap_or_default();
+    let initiator = id("Initiator");
+    let is_root = session.is_root() && !initiator.is_empty() && initiator == id("Owner");
+    initiator == session.arn || is_root
 }
 
 /// One step of an upload.
@@ -57,13 +73,13 @@ pub(crate) async fn step(
         "whole" => whole(visit, bucket, key, body).await.map(|_| json!({})),
         "begin" => begin(visit, bucket, key).await,
         "part" => part(visit, bucket, (key, upload), body).await,
-        "finish" => finish(visit, bucket, key, upload).await.map(|_| json!({})),
+        "finish" => finish(visit, bucket, (key, upload), body).await.map(|_| json!({})),
         "abandon" => abandon(visit, bucket, key, upload).await.map(|_| json!({})),
         _ => Err(Fault::own(StatusCode::NOT_FOUND, "NoSuchPage", "There is no such step.")),
     };
     Ok(match outcome {
         Ok(value) => told(&value),
-        Err(fault) => refused(&fault),
+        Err(fault) => Outcome::Raw(Box::new(render::told(&fault))),
     })
 }
 
@@ -121,18 +137,20 @@ async fn part(
     Ok(json!({}))
 }
 
-/// Puts the parts together, as S3 has them.
-async fn finish(visit: &Visit<'_>, bucket: &str, key: &str, upload: &str) -> Result<Reply, Fault> {
-    let mut document = String::from("<CompleteMultipartUpload>");
-    for part in parts(visit, bucket, key, upload).await? {
-        document.push_str(&format!(
-            "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag><ChecksumCRC32>{}</ChecksumCRC32></Part>",
-            escape(&part.text("PartNumber")),
-            escape(&part.text("ETag")),
-            escape(&part.text("ChecksumCRC32"))
-        ));
-    }
-    document.push_str("</CompleteMultipartUpload>");
+/// Puts the parts of the file together: the body has the CRC-32 of each of them, in order.
+async fn finish(
+    visit: &Visit<'_>,
+    bucket: &str,
+    (key, upload): (&str, &str),
+    body: Option<CallBody>,
+) -> Result<Reply, Fault> {
+    let (body, _) = stated(visit, body)?;
+    let file: Vec<String> = serde_json::from_slice(&visit.receive(body, PERSON).await?).unwrap_or_default();
+    let document = completion(&parts(visit, bucket, key, upload).await?, &file).ok_or_else(|| {
+        let message = "One or more of the specified parts could not be found. The part might not have been uploaded, \
+                       or the specified entity tag might not have matched the part's entity tag.";
+        Fault::own(StatusCode::BAD_REQUEST, "InvalidPart", message)
+    })?;
     let ask = Ask::object(Method::POST, bucket, key).query("uploadId", upload).body(document);
     let reply = visit.client().send(ask).await?;
     let answer = reply.xml();
@@ -145,6 +163,23 @@ async fn finish(visit: &Visit<'_>, bucket: &str, key: &str, upload: &str) -> Res
 
 async fn abandon(visit: &Visit<'_>, bucket: &str, key: &str, upload: &str) -> Result<Reply, Fault> {
     visit.client().send(Ask::object(Method::DELETE, bucket, key).query("uploadId", upload)).await
+}
+
+/// The document that makes of `arrived` a file whose parts have the checksums `file`; `None` where one
+/// is missing or another.
+fn completion(arrived: &[Node], file: &[String]) -> Option<String> {
+    let arrived: HashMap<String, &Node> = arrived.iter().map(|part| (part.text("PartNumber"), part)).collect();
+    let mut document = String::from("<CompleteMultipartUpload>");
+    for (number, checksum) in (1_u32..).zip(file) {
+        let part = arrived.get(&number.to_string()).filter(|part| part.text("ChecksumCRC32") == *checksum)?;
+        document.push_str(&format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag><ChecksumCRC32>{}</ChecksumCRC32></Part>",
+            escape(&part.text("ETag")),
+            escape(checksum)
+        ));
+    }
+    document.push_str("</CompleteMultipartUpload>");
+    (!file.is_empty()).then_some(document)
 }
 
 /// All parts of an upload.
@@ -160,6 +195,34 @@ async fn parts(visit: &Visit<'_>, bucket: &str, key: &str, upload: &str) -> Resu
         marker = listed.text("NextPartNumberMarker");
         if listed.text("IsTruncated") != "true" || marker.is_empty() {
             return Ok(parts);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn part(number: u32, checksum: &str) -> String {
+        format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>e{number}</ETag><ChecksumCRC32>{checksum}</ChecksumCRC32></Part>"
+        )
+    }
+
+    #[test]
+    fn a_file_is_its_own_parts_and_all_of_them() {
+        let listed =
+            Node::parse(format!("<L>{}{}{}</L>", part(1, "a"), part(2, "b"), part(3, "c")).as_bytes()).unwrap();
+        let made = |file: &[&str]| {
+            let file: Vec<String> = file.iter().map(|checksum| (*checksum).to_owned()).collect();
+            completion(&listed.children, &file)
+        };
+        // The third is of a longer file that was uploaded before.
+        let two = format!("<CompleteMultipartUpload>{}{}</CompleteMultipartUpload>", part(1, "a"), part(2, "b"));
+        assert_eq!(made(&["a", "b"]), Some(two));
+        for file in [&["a", "x"][..], &["a", "b", "c", "d"], &["b", "a"], &[]] {
+            assert_eq!(made(file), None, "{file:?}");
         }
     }
 }

@@ -100,18 +100,27 @@ pub(crate) fn versions_panel(
     }
 }
 
-/// A copy of a version onto its own name, sealed as it is.
+/// What a copy does not take with it by itself (S3 API Reference, "CopyObject").
+const KEPT: [&str; 5] = [
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+];
+
+/// A copy of the version that `now` tells of onto its own name, sealed and kept as it is; of no other,
+/// should it have been written since.
 pub(crate) fn copy(bucket: &str, named: &Named, now: &Reply) -> Ask {
     let mut source = format!("{bucket}/{}", encode(&named.key));
     if !named.version.is_empty() {
         source.push_str(&format!("?versionId={}", encode(&named.version)));
     }
     let mut ask = Ask::object(Method::PUT, bucket, &named.key).header("x-amz-copy-source", &source);
-    for name in [
-        "x-amz-server-side-encryption",
-        "x-amz-server-side-encryption-aws-kms-key-id",
-        "x-amz-server-side-encryption-bucket-key-enabled",
-    ] {
+    if let Some(tag) = now.header("etag") {
+        ask = ask.header("x-amz-copy-source-if-match", &tag);
+    }
+    for name in KEPT {
         if let Some(value) = now.header(name) {
             ask = ask.header(name, &value);
         }

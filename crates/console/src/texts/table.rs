@@ -150,6 +150,7 @@ texts! {
     upload_waiting: "waiting", "en espera";
     upload_sending: "sending", "enviando";
     upload_checking: "looking for what has arrived", "buscando lo que ya llegó";
+    upload_lost: "The console did not answer: sign in again", "La consola no respondió: inicie sesión de nuevo";
     upload_reload: "Show the list", "Mostrar la lista";
     // One object
     download: "Download", "Descargar";
