@@ -9,7 +9,7 @@ use arqueta_iam::Identity;
 use arqueta_model::{AccountId, Arn, Principal, PrincipalKind};
 use async_trait::async_trait;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Uri};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::CopySource;
@@ -18,7 +18,7 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use crate::action;
 use crate::condition;
-use crate::error::{self, Answer};
+use crate::error;
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::ops;
@@ -28,6 +28,7 @@ use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
 use crate::requester_pays;
 use crate::signing::Signing;
+use crate::terms::require_owner;
 use crate::version_2;
 
 /// Nobody's secrets: signatures are verified before s3s sees a request, and taken out of it. s3s
@@ -333,21 +334,6 @@ fn shut_out(operation: Option<S3>, bucket: Option<&BucketRecord>) -> S3Result<()
         true => Ok(()),
         false => Err(s3_error!(AccessDenied, "Access Denied")),
     }
-}
-
-/// Compares an expected bucket owner with the bucket's.
-///
-/// # Errors
-/// `AccessDenied`; `InvalidBucketOwnerAWSAccountID` for what is no account.
-pub fn require_owner(name: &'static str, headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
-    let (Some(expected), Some(bucket)) = (headers.get(name), bucket) else { return Ok(()) };
-    let expected = expected.to_str().unwrap_or_default();
-    if expected.parse::<AccountId>().is_err() {
-        let message =
-            format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]");
-        return Err(Answer::new("InvalidBucketOwnerAWSAccountID", StatusCode::BAD_REQUEST, message).into_error());
-    }
-    if expected == bucket.owner.as_str() { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
 }
 
 /// Headers that say who sends a request and how its body is framed.

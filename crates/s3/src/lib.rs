@@ -63,6 +63,7 @@ mod signature;
 mod signing;
 mod sse;
 mod subject;
+mod terms;
 mod text;
 mod tidy;
 mod time_text;

@@ -34,6 +34,7 @@ use crate::record::{Asked, Recorder};
 use crate::refusal::Detail as _;
 use crate::requester_pays;
 use crate::signing::Signing;
+use crate::terms::require_owner;
 use crate::version_2;
 
 use policy::Policy;
@@ -174,7 +175,7 @@ impl Forms {
         if signing == Signing::FormV2 {
             version_2::refuse_write(headers, bucket.as_deref())?;
         }
-        auth::require_owner("x-amz-expected-bucket-owner", headers, bucket.as_deref())?;
+        require_owner("x-amz-expected-bucket-owner", headers, bucket.as_deref())?;
         if let Some(bucket) = &bucket {
             requester_pays::require(exchange, S3::PostObject.row(), bucket, headers, &uri)?;
         }

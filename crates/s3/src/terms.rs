@@ -1,0 +1,23 @@
+//! What a request says of the bucket that it is about, and what the bucket wants to hear.
+
+use arqueta_engine::record::BucketRecord;
+use arqueta_model::AccountId;
+use http::{HeaderMap, StatusCode};
+use s3s::{S3Result, s3_error};
+
+use crate::error::Answer;
+
+/// Compares an expected bucket owner with the bucket's.
+///
+/// # Errors
+/// `AccessDenied`; `InvalidBucketOwnerAWSAccountID` for what is no account.
+pub fn require_owner(name: &'static str, headers: &HeaderMap, bucket: Option<&BucketRecord>) -> S3Result<()> {
+    let (Some(expected), Some(bucket)) = (headers.get(name), bucket) else { return Ok(()) };
+    let expected = expected.to_str().unwrap_or_default();
+    if expected.parse::<AccountId>().is_err() {
+        let message =
+            format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]");
+        return Err(Answer::new("InvalidBucketOwnerAWSAccountID", StatusCode::BAD_REQUEST, message).into_error());
+    }
+    if expected == bucket.owner.as_str() { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
+}
