@@ -217,7 +217,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_in_pieces_is_put_together_and_counted_for_whom_nobody_knows() {
         let clock = ManualClock::default();
-        let room = Room { all: 5000, each: 3000 };
+        let room = Room { all: 5000, each: 3000, floor: 0 };
         let chamber = Arc::new(Antechamber::new(room, room));
         let sent = |count: u8| {
             let frames =

@@ -1,7 +1,8 @@
 //! Where requests wait until it is known who sends them.
 //!
 //! What a request's body takes before its sender has proven himself is a gift to whoever asks for
-//! it, so it is bounded over all requests together, and for each address. Who has signed, but whose
+//! it, so it is bounded over all requests together, and for each address. Honest calls are strangers' too
+//! until their signatures are verified, so each address has a little that others cannot take. Who has signed, but whose
 //! rights stand in the body, has room of his own: strangers cannot take it from him, nor he from them.
 
 use std::collections::HashMap;
@@ -16,12 +17,15 @@ pub struct Room {
     pub all: usize,
     /// Of one address, or one caller.
     pub each: usize,
+    /// What each has however much the others hold, or a few could keep everybody out: all of that is
+    /// bounded by how many have a connection.
+    pub floor: usize,
 }
 
 /// What senders hold who are not known yet.
-const STRANGERS: Room = Room { all: 64 << 20, each: 16 << 20 };
+const STRANGERS: Room = Room { all: 64 << 20, each: 16 << 20, floor: 64 << 10 };
 /// What callers hold whose rights stand in the bodies that they send.
-const CALLERS: Room = Room { all: 256 << 20, each: 64 << 20 };
+const CALLERS: Room = Room { all: 256 << 20, each: 64 << 20, floor: 256 << 10 };
 
 /// The bodies of requests that are not decided yet.
 #[derive(Debug)]
@@ -160,7 +164,8 @@ impl<K: Hash + Eq + Clone> Pool<K> {
     fn take(&self, who: &K, bytes: usize, held: &mut usize) -> bool {
         let mut state = self.lock();
         let of = state.of.get(who).copied().unwrap_or_default();
-        if state.all.saturating_add(bytes) > self.room.all || of.saturating_add(bytes) > self.room.each {
+        let (all, of) = (state.all.saturating_add(bytes), of.saturating_add(bytes));
+        if of > self.room.each || (all > self.room.all && of > self.room.floor) {
             return false;
         }
         state.add(who, bytes);
@@ -211,7 +216,7 @@ mod tests {
     }
 
     fn chamber() -> Arc<Antechamber> {
-        Arc::new(Antechamber::new(Room { all: 100, each: 60 }, Room { all: 50, each: 40 }))
+        Arc::new(Antechamber::new(Room { all: 100, each: 60, floor: 0 }, Room { all: 50, each: 40, floor: 10 }))
     }
 
     #[test]
@@ -229,6 +234,29 @@ mod tests {
         drop((second, other));
         assert_eq!(chamber.held(), (0, 0));
         assert!(chamber.strangers.lock().of.is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn a_few_who_hold_all_keep_nobody_out() {
+        let few = Room { all: 100, each: 60, floor: 10 };
+        let chamber = Arc::new(Antechamber::new(few, few));
+        let enter = |from| chamber.enter(address(from), || ());
+        let (first, second) = (enter(1), enter(2));
+        assert!(first.hold(60) && second.hold(40));
+        assert!(!second.hold(1), "he has more than his floor");
+        for honest in [enter(3), enter(4)] {
+            assert!(honest.hold(4) && honest.hold(6) && !honest.hold(1));
+        }
+        let (one, other) = (enter(5), enter(5));
+        assert!(one.hold(6) && !other.hold(6) && other.hold(4), "an address has one, however often it asks");
+        // Neither do callers, whatever each brought.
+        for (visitor, who) in [(&first, "a"), (&second, "b")] {
+            visitor.identify(who);
+        }
+        assert_eq!(chamber.held(), (10, 100));
+        let honest = enter(6);
+        honest.identify("c");
+        assert!(honest.hold(10) && !honest.hold(1));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use arqueta_call::Visitor;
 use arqueta_iam::Identity;
-use arqueta_model::PrincipalKind;
+use arqueta_model::{Principal, PrincipalKind};
 
 /// Of one request.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Admission {
         if let (Some(visitor), Some(identity)) = (self.visitor.get(), identity)
             && identity.principal.kind != PrincipalKind::Anonymous
         {
-            visitor.identify(identity.principal.arn.as_str());
+            visitor.identify(&holder(&identity.principal));
         }
     }
 
@@ -58,5 +58,34 @@ impl Admission {
     #[must_use]
     pub fn is_admitted(&self) -> bool {
         self.admitted.load(Ordering::Acquire)
+    }
+}
+
+/// Whose room it is: a user's or a role's, whatever its sessions are called, or one would have as much as
+/// it can think of names. Those whom an account federates share the account's.
+fn holder(principal: &Principal) -> String {
+    let id = principal.id.split_once(':').map_or(&*principal.id, |(id, _)| id);
+    format!("{}/{id}", principal.account)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use arqueta_model::Arn;
+
+    #[test]
+    fn the_sessions_of_a_role_share_one_room() {
+        let of = |account: &str, id: &str| {
+            let account: arqueta_model::AccountId = account.parse().unwrap();
+            let arn = Arn::new("sts", "", account.as_str(), &format!("assumed-role/r/{id}"));
+            holder(&Principal { id: id.to_owned(), arn, ..Principal::root(&account, "ASIA") })
+        };
+        let (home, abroad) = ("111122223333", "444455556666");
+        assert_eq!(of(home, "AROA1:one"), of(home, "AROA1:two:three"));
+        let all =
+            [of(home, "AROA1:one"), of(home, "AROA2:one"), of(home, "AIDA1"), of(abroad, "AROA1:one"), of(home, home)];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 }

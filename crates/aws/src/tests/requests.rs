@@ -170,7 +170,7 @@ async fn what_nobody_proves_to_have_sent_is_refused_by_its_head() {
 async fn a_signature_that_is_found_good_makes_a_stranger_known() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let edge = Edge::new().await;
-    let room = arqueta_call::antechamber::Room { all: 9000, each: 1000 };
+    let room = arqueta_call::antechamber::Room { all: 9000, each: 1000, floor: 0 };
     let chamber = Arc::new(arqueta_call::Antechamber::new(room, room));
     let wrong = Signer { secret: "guess".to_owned(), ..edge.root.clone() };
     for (signer, body, known, code) in [

@@ -77,7 +77,8 @@ fn delete(keys: impl Iterator<Item = String>) -> String {
 async fn bodies_of_strangers_have_the_room_of_their_address_and_those_of_callers_their_own() {
     let rig = Rig::with_bucket().await;
     open_a_little(&rig).await;
-    let chamber = Arc::new(Antechamber::new(Room { all: 9000, each: 1000 }, Room { all: 9000, each: 4000 }));
+    let room = |each| Room { all: 9000, each, floor: 0 };
+    let chamber = Arc::new(Antechamber::new(room(1000), room(4000)));
     let document = delete((0..50).map(|n| format!("open/{n}")));
     assert!((1000..4000).contains(&document.len()));
     let sent = async |signed: bool| {
