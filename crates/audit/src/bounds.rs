@@ -20,8 +20,8 @@ const ARN: usize = 8 * 1024;
 const DOCUMENT: usize = 100 * 1024;
 /// Members of a document that is too large are left out where they are larger than this.
 const MEMBER: usize = 4 * 1024;
-/// Largest documents of a call that failed: nothing of them took effect, and anybody with an access
-/// key can send such calls without end.
+/// Largest documents of a call that failed and changed nothing: anybody with an access key can send such
+/// calls without end.
 const FAILED: usize = 8 * 1024;
 /// Largest `additionalEventData` and session context.
 const ADDITIONAL: usize = 28 * 1024;
@@ -33,12 +33,22 @@ const RESOURCES: usize = 64 * 1024;
 /// # Errors
 /// [`Error::Io`] for an event that exceeds [`LINE`] although each field keeps its limit.
 pub(crate) fn line(before: &[u8], mut event: Event, after: &[u8]) -> Result<Vec<u8>, Error> {
+    if event.error_code.is_some() {
+        cut_texts(&mut event);
+        if encoded(before, &event, after)?.len() > FAILED {
+            leave_out(&mut event, FAILED);
+        }
+    }
+    line_of_effect(before, event, after)
+}
+
+/// As [`line`], of a call that changed something whatever became of it then: what it changed is told.
+///
+/// # Errors
+/// As [`line`].
+pub(crate) fn line_of_effect(before: &[u8], mut event: Event, after: &[u8]) -> Result<Vec<u8>, Error> {
     cut_texts(&mut event);
     let mut line = encoded(before, &event, after)?;
-    if event.error_code.is_some() && line.len() > FAILED {
-        leave_out(&mut event, FAILED);
-        line = encoded(before, &event, after)?;
-    }
     // No field that is checked below can be too large in a line shorter than the least limit.
     if line.len() <= ADDITIONAL {
         return Ok(line);

@@ -47,4 +47,4 @@ pub use json_lines::{
     prune, verify,
 };
 pub use sink::{AuditSink, Lenient};
-pub use told::{Journaled, Outbox, Told, begin, begin_all, call, carried};
+pub use told::{Journaled, Outbox, PIECES, Told, apart, begin, begin_all, call, carried};

@@ -7,7 +7,8 @@
 //! have the call's event durably. A row that is left, by a crash or a caller that went away, becomes
 //! an event that says that its outcome was not recorded ([`Outbox`]).
 //!
-//! A call that it takes several events to tell has a row for each ([`begin_all`]).
+//! A call that it takes several events to tell has a row for each ([`begin_all`]); one that takes more
+//! than a commit should carry ([`PIECES`]) announces them in lines of their own before it ([`apart`]).
 //!
 //! Commits of a call that the row does not ride with, because it was refused, change nothing; a call
 //! that never commits leaves no row.
@@ -20,7 +21,7 @@ mod store;
 
 pub use journaled::Journaled;
 pub use outbox::Outbox;
-pub use scope::{begin, begin_all, call, carried};
+pub use scope::{PIECES, apart, begin, begin_all, call, carried};
 pub use store::Told;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, Event, EventBuilder};
 use arqueta_model::{Principal, Region, RequestInfo};
+use futures::future::try_join_all;
 
 use crate::operation::Operation;
 
@@ -79,12 +80,18 @@ impl Recorder {
         }
     }
 
-    /// As [`Recorder::announce`], of a change on objects that it takes several events to tell.
+    /// As [`Recorder::announce`], of a change on objects that it takes several events to tell. Those that
+    /// are too many for the frame of the change are durable when this returns.
     ///
     /// # Errors
     /// As [`Recorder::announce`].
-    pub fn begin(&self, events: Vec<Event>) -> Result<(), arqueta_audit::Error> {
-        arqueta_audit::begin_all(events).map(drop)
+    pub async fn begin(&self, events: Vec<Event>) -> Result<(), arqueta_audit::Error> {
+        if events.len() <= arqueta_audit::PIECES {
+            return arqueta_audit::begin_all(events).map(drop);
+        }
+        // Together, so that they share their syncs.
+        let announced = events.into_iter().map(|event| arqueta_audit::apart(self.audit.announce(event)));
+        try_join_all(announced).await.map(drop)
     }
 
     /// Makes the events of a call durable.

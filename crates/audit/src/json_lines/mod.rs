@@ -238,6 +238,14 @@ impl JsonLines {
         }
     }
 
+    /// As an append, of the event of a call that is known to have changed something, also if it failed.
+    ///
+    /// # Errors
+    /// As of an append.
+    pub(crate) async fn append_of_effect(&self, event: Event) -> Result<(), Error> {
+        self.submit(bounds::line_of_effect(b"", event, b"\n")?).await
+    }
+
     /// Whether an event could be recorded now: not by writing one, which costs a sync, but by what the
     /// last ones met and by the file being there.
     ///

@@ -45,7 +45,7 @@ impl AuditSink for Journaled {
             let durable = self.lines.append_early(event).await?;
             telling.tell(at, Some(durable));
         } else {
-            self.lines.append(event).await?;
+            self.lines.append_of_effect(event).await?;
             telling.tell(at, None);
         }
         Ok(())

@@ -10,7 +10,7 @@ use super::row::Row;
 use crate::{Error, Event};
 
 tokio::task_local! {
-    static CALL: Arc<Telling>;
+    static CALL: Option<Arc<Telling>>;
 }
 
 /// One call's event, from its beginning to its end, and who looks after it then.
@@ -33,15 +33,20 @@ enum State {
 /// Runs a call: what it begins and what it commits belong together.
 // No `async fn`: that would hold `work` twice, as it came and as it runs.
 pub fn call<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    CALL.scope(Arc::default(), work)
+    CALL.scope(Some(Arc::default()), work)
 }
 
 /// `work` as a part of the present call, wherever it runs: for tasks of their own.
 pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
     match current() {
-        Some(telling) => Either::Left(CALL.scope(telling, work)),
+        Some(telling) => Either::Left(CALL.scope(Some(telling), work)),
         None => Either::Right(work),
     }
+}
+
+/// `work` as no part of the present call: what it announces is durable before any commit.
+pub fn apart<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    CALL.scope(None, work)
 }
 
 /// Has the first commit of this call carry `event`, if the call runs inside [`call`] and its commits
@@ -56,7 +61,7 @@ pub fn begin(event: Event) -> Result<bool, Error> {
 }
 
 /// As [`begin`], of a call that it takes several events to tell ([`Event::in_pieces`]). Where they are
-/// more than `PIECES` nothing is begun, and the call's answer waits for the record's files.
+/// more than [`PIECES`] nothing is begun: such a call has to be announced [`apart`].
 ///
 /// # Errors
 /// [`Error::Io`] for an event that is too large.
@@ -68,10 +73,10 @@ pub fn begin_all(events: Vec<Event>) -> Result<bool, Error> {
 }
 
 /// Most events that a commit carries: together they are at most a mebibyte of the journal.
-const PIECES: usize = 4;
+pub const PIECES: usize = 4;
 
 pub(crate) fn current() -> Option<Arc<Telling>> {
-    CALL.try_with(Arc::clone).ok()
+    CALL.try_with(Clone::clone).ok().flatten()
 }
 
 impl Telling {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use arqueta_model::ManualClock;
 use arqueta_store::{Batch, Fault, Faulty, MemoryMeta, MetaStore as _, Scan};
 use bytes::Bytes;
+use futures::future::join_all;
 
 use super::row::ROWS;
 use super::*;
@@ -253,15 +254,52 @@ async fn a_call_of_several_events_carries_each_and_each_is_relieved_for_itself()
 }
 
 #[tokio::test]
-async fn more_events_than_a_commit_should_carry_wait_for_the_files() {
+async fn more_events_than_a_commit_should_carry_are_announced_before_it() {
     let world = world().await;
     let many: Vec<_> = (0..3).flat_map(|_| pieces()).collect();
     call(async {
         assert!(!begin_all(many.clone()).unwrap() && !begin_all(Vec::new()).unwrap_or(true));
+        join_all(many.iter().map(|event| apart(world.sink.announce(event.clone()))))
+            .await
+            .into_iter()
+            .for_each(Result::unwrap);
+        let entries = Entries::open(world.folder.path(), None).unwrap();
+        let announced = entries.filter(|entry| matches!(entry, Ok(Entry::Announced(_)))).count();
+        assert_eq!(announced, many.len(), "before anything changes");
         world.change().await.unwrap();
         assert_eq!(world.rows().await, 0);
     })
     .await;
+}
+
+#[tokio::test]
+async fn of_a_call_that_failed_after_its_change_everything_is_told() {
+    let world = world().await;
+    let whole = "x".repeat(20_000);
+    let failed = |name: &str| Event {
+        request_parameters: serde_json::json!({ "document": whole }),
+        error_code: Some("InternalError".to_owned()),
+        ..ended(&event(name))
+    };
+    for changes in [true, false] {
+        let end = failed(if changes { "Changed" } else { "Refused" });
+        call(async {
+            begin(Event { error_code: None, ..end.clone() }).unwrap();
+            if changes {
+                world.change().await.unwrap();
+            }
+            world.sink.append(end).await.unwrap();
+        })
+        .await;
+    }
+    let told: Vec<_> = Entries::open(world.folder.path(), None)
+        .unwrap()
+        .map(|entry| match entry.unwrap() {
+            Entry::Event(event) => event.request_parameters["document"] == *whole,
+            Entry::Announced(event) => panic!("{event:?}"),
+        })
+        .collect();
+    assert_eq!(told, [true, false], "nothing took effect of what is not");
 }
 
 #[tokio::test]

@@ -179,7 +179,7 @@ impl Forms {
         if let Some(bucket) = &bucket {
             requester_pays::require(exchange, S3::PostObject.row(), bucket, headers, &uri)?;
         }
-        self.recorder.begin(exchange)?;
+        self.recorder.begin(exchange).await?;
         exchange.admission().admit();
         Ok(())
     }

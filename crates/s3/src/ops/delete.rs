@@ -93,7 +93,7 @@ pub async fn delete_objects(
     if deletes.is_empty() {
         call.exchange.with_draft(Draft::touch_nothing);
     } else {
-        ops.recorder.begin(&call.exchange)?;
+        ops.recorder.begin(&call.exchange).await?;
     }
     let mut results = ops.engine.objects().delete_all(&deletes).await.into_iter();
     let quiet = input.delete.quiet.unwrap_or(false);

@@ -155,7 +155,7 @@ impl Recorder {
     ///
     /// # Errors
     /// As [`Recorder::announce`].
-    pub fn begin(&self, exchange: &Exchange) -> S3Result<()> {
+    pub async fn begin(&self, exchange: &Exchange) -> S3Result<()> {
         let begun = exchange.with_draft(|draft| {
             if draft.keys.is_empty() || !self.selects_any(exchange, draft) {
                 return None;
@@ -164,7 +164,7 @@ impl Recorder {
             Some(pieces.into_iter().filter_map(|it| it.for_accounts(&draft.owner).into_iter().next()).collect())
         });
         let Some(events) = begun.flatten() else { return Ok(()) };
-        self.calls.begin(events).map_err(|error| refused(&error))
+        self.calls.begin(events).await.map_err(|error| refused(&error))
     }
 
     /// Records a finished call. An answer whose event cannot be written does not leave.

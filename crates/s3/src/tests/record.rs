@@ -189,6 +189,34 @@ async fn a_delete_of_selected_objects_is_told_by_its_own_commit() {
     assert!(named.map(|it| it.arn.clone()).eq(keys.iter().map(|key| format!("arn:aws:s3:::bucket/{key}"))));
 }
 
+/// More than a commit should carry is announced before it, and nothing is deleted where that fails.
+#[tokio::test]
+async fn a_delete_that_takes_many_events_is_announced_before_it_takes_effect() {
+    let rig = Rig::with_bucket().await;
+    let keys: Vec<String> = (0..400).map(|n| format!("logs/{n:04}/{}", "x".repeat(900))).collect();
+    let last = format!("/bucket/{}", keys[399]);
+    assert_eq!(rig.root.put(&last).body("x").send(&rig).await.status, 200);
+    events(&rig);
+    *rig.selected.0.lock().unwrap() = Some("bucket/logs/");
+    let objects: String = keys.iter().map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
+    let document = format!("<Delete>{objects}</Delete>");
+    let delete = || {
+        rig.root.post("/bucket?delete").header("content-md5", &content_md5(&document)).body(document.clone()).send(&rig)
+    };
+    rig.audit.fail(true);
+    assert_eq!(delete().await.error(), (507, "InsufficientStorage"));
+    rig.audit.fail(false);
+    *rig.selected.0.lock().unwrap() = None;
+    assert_eq!(rig.root.get(&last).send(&rig).await.status, 200, "it is still there");
+    *rig.selected.0.lock().unwrap() = Some("bucket/logs/");
+    let before = rig.audit.inner().announced().len();
+    assert_eq!(delete().await.status, 200);
+    let (begun, told) = (rig.audit.inner().announced().split_off(before), events(&rig));
+    assert!(told.len() > arqueta_audit::PIECES, "{}", told.len());
+    let resources = |events: &[Event]| events.iter().map(|event| event.resources.clone()).collect::<Vec<_>>();
+    assert_eq!(resources(&begun), resources(&told));
+}
+
 #[tokio::test]
 async fn nobody_is_an_account_of_that_name() {
     let rig = Rig::with_bucket().await;

@@ -68,17 +68,20 @@ impl SearchArgs {
     pub fn run(&self, config: &Config, out: &mut impl Write) -> Result<(), Error> {
         let form = Form::of(self.json);
         // Announced, and not an event yet, in the order of announcement.
-        let mut open: HashMap<String, (usize, Event)> = HashMap::new();
+        let mut open: HashMap<String, Vec<(usize, Event)>> = HashMap::new();
         let mut entries = Entries::open(folder(config), None).map_err(Error::Record)?;
         for (at, entry) in entries.by_ref().enumerate() {
             match entry.map_err(Error::Record)? {
                 Entry::Announced(event) if self.unfinished => {
-                    open.insert(event.request_id.clone(), (at, event));
+                    open.entry(event.request_id.clone()).or_default().push((at, event));
                 }
                 Entry::Event(event) if self.unfinished => {
-                    open.remove(&event.request_id);
+                    if let Some(begun) = open.get_mut(&event.request_id) {
+                        // A call on many objects is announced in pieces, each of which has an event.
+                        begun.retain(|(_, begun)| !begun.management_event && begun.resources != event.resources);
+                    }
                     if event.lacks_outcome() {
-                        open.insert(event.event_id.clone(), (at, event));
+                        open.entry(event.event_id.clone()).or_default().push((at, event));
                     }
                 }
                 Entry::Event(event) if self.wants(&event) => write(out, &form.show(&event)?)?,
@@ -86,7 +89,7 @@ impl SearchArgs {
             }
         }
         warn_of(entries.skipped());
-        let mut open: Vec<_> = open.into_values().filter(|(_, event)| self.wants(event)).collect();
+        let mut open: Vec<_> = open.into_values().flatten().filter(|(_, event)| self.wants(event)).collect();
         open.sort_by_key(|(at, _)| *at);
         open.iter().try_for_each(|(_, event)| write(out, &form.show(event)?))
     }
