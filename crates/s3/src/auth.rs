@@ -28,7 +28,7 @@ use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
 use crate::requester_pays;
 use crate::signing::Signing;
-use crate::terms::require_owner;
+use crate::terms;
 use crate::version_2;
 
 /// Nobody's secrets: signatures are verified before s3s sees a request, and taken out of it. s3s
@@ -162,15 +162,14 @@ impl Access {
             // Who may act in it is told first of all that there is none.
             return Err(error::of_engine(&arqueta_engine::Error::NoSuchBucket));
         }
-        require_owner("x-amz-expected-bucket-owner", cx.headers(), bucket.as_deref())?;
-        let sources = source.as_ref().and_then(|source| source.bucket.as_deref());
-        for bucket in present.into_iter().chain(sources) {
+        if !action::is_decided_by_body(row, headers, uri) {
+            terms::require(exchange, headers, uri)?;
+        }
+        let Some(source) = &source else { return Ok(()) };
+        if let Some(bucket) = &source.bucket {
             requester_pays::require(exchange, row, bucket, headers, uri)?;
         }
-        if let Some(source) = &source {
-            require_owner("x-amz-source-expected-bucket-owner", cx.headers(), source.bucket.as_deref())?;
-        }
-        Ok(())
+        terms::require_owner("x-amz-source-expected-bucket-owner", headers, source.bucket.as_deref())
     }
 }
 
@@ -211,16 +210,20 @@ pub fn not_served(row: &Operation) -> S3Error {
 /// What an Object Lambda function is told that answers a request of GetObject. Its address looks like a
 /// bucket's and is none, so that it is decided before s3s sees it.
 #[must_use]
-pub fn refuse_object_lambda(gate: &Gate, exchange: &Exchange, parts: &Parts) -> S3Error {
+pub fn refuse_object_lambda(gate: &Gate, recorder: &Recorder, exchange: &Exchange, parts: &Parts) -> S3Error {
     let Some(row) = S3::known(OBJECT_LAMBDA) else { return s3_error!(InternalError) };
     exchange.name_operation(row);
-    let keys = gate.keys(exchange, &parts.headers, &parts.uri, exchange.signing());
+    let (headers, uri, signing) = (&parts.headers, &parts.uri, exchange.signing());
+    let asked = Asked { operation: row, bucket: None, key: None, headers, uri, signing };
+    exchange.begin_draft(recorder.draft(exchange, asked, None));
+    let keys = gate.keys(exchange, headers, uri, signing);
     let question = Question { exchange, keys: &keys };
     let denied = row.permissions.iter().find_map(|needed| gate.decide(question, needed.action, "*", None).err());
     denied.unwrap_or_else(|| not_served(row))
 }
 
-/// Whether a request is one of an Object Lambda function (S3 API Reference, WriteGetObjectResponse).
+/// Whether a request is one of an Object Lambda function (S3 API Reference, WriteGetObjectResponse), if
+/// its host names no bucket: in one that is a key like others.
 #[must_use]
 pub fn is_object_lambda(parts: &Parts) -> bool {
     parts.method == http::Method::POST && parts.uri.path().strip_prefix('/') == Some(OBJECT_LAMBDA)

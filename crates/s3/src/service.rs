@@ -191,7 +191,7 @@ impl S3Edge {
             answer::of_error(&refused)
         } else if form::is_form(&parts.method, &parts.headers) {
             self.form(&parts, self.watch(body, exchange), exchange).await
-        } else if auth::is_object_lambda(&parts) {
+        } else if auth::is_object_lambda(&parts) && self.hosts.bucket(subject::host(&parts)).is_none() {
             answer::of_error(&self.object_lambda(&parts, exchange).await)
         } else if self.lacks_a_form(&parts) {
             answer::of_error(&form::not_a_form())
@@ -239,7 +239,7 @@ impl S3Edge {
         match self.verified(parts, exchange).await {
             Ok(verified) => {
                 exchange.sign(verified.signing);
-                auth::refuse_object_lambda(&self.forms.gate, exchange, parts)
+                auth::refuse_object_lambda(&self.forms.gate, &self.recorder, exchange, parts)
             }
             Err(refused) => refused,
         }

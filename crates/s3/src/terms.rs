@@ -2,10 +2,26 @@
 
 use arqueta_engine::record::BucketRecord;
 use arqueta_model::AccountId;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use s3s::{S3Result, s3_error};
 
 use crate::error::Answer;
+use crate::exchange::Exchange;
+use crate::requester_pays;
+
+/// Holds a request that may act in its bucket to both. Not before that is decided, be it by the
+/// operation itself: to whom nothing is allowed it would tell whether the bucket exists, and whose it is.
+///
+/// # Errors
+/// `AccessDenied`, and those of [`require_owner`].
+pub fn require(exchange: &Exchange, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+    let bucket = exchange.bucket().map(|bucket| &**bucket);
+    require_owner("x-amz-expected-bucket-owner", headers, bucket)?;
+    match exchange.operation().zip(bucket) {
+        Some((operation, bucket)) => requester_pays::require(exchange, operation, bucket, headers, uri),
+        None => Ok(()),
+    }
+}
 
 /// Compares an expected bucket owner with the bucket's.
 ///

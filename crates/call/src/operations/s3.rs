@@ -241,6 +241,7 @@ mod tests {
     fn what_is_refused_says_why() {
         for row in S3::rows() {
             assert_eq!(row.is_served, row.reason.is_empty(), "{}", row.name);
+            assert!(!row.permissions.is_empty(), "{}: who may not would be told", row.name);
         }
     }
 }

@@ -32,9 +32,8 @@ use crate::gate::{Gate, Question};
 use crate::ops;
 use crate::record::{Asked, Recorder};
 use crate::refusal::Detail as _;
-use crate::requester_pays;
 use crate::signing::Signing;
-use crate::terms::require_owner;
+use crate::terms;
 use crate::version_2;
 
 use policy::Policy;
@@ -175,10 +174,7 @@ impl Forms {
         if signing == Signing::FormV2 {
             version_2::refuse_write(headers, bucket.as_deref())?;
         }
-        require_owner("x-amz-expected-bucket-owner", headers, bucket.as_deref())?;
-        if let Some(bucket) = &bucket {
-            requester_pays::require(exchange, S3::PostObject.row(), bucket, headers, &uri)?;
-        }
+        terms::require(exchange, headers, &uri)?;
         self.recorder.begin(exchange).await?;
         exchange.admission().admit();
         Ok(())

@@ -15,6 +15,7 @@ use crate::action;
 use crate::condition;
 use crate::error::{invalid_argument, of_engine};
 use crate::refusal::Detail as _;
+use crate::terms;
 use crate::time_text::to_dto;
 
 /// Most buckets of one page.
@@ -186,7 +187,7 @@ fn authorize(ops: &Operations, request: &S3Request<CreateBucketInput>) -> S3Resu
     for action in std::iter::once(s3_actions::CREATE_BUCKET).chain(tagging) {
         ops.permits_creation(action, &request.input.bucket, &told, &request.headers, &request.uri)?;
     }
-    Ok(())
+    terms::require(&Call::current()?.exchange, &request.headers, &request.uri)
 }
 
 /// Whether a bucket may be made `wanted` in a gateway of `region`. The first region of S3 has no

@@ -15,6 +15,7 @@ use crate::checksum;
 use crate::error::{answer, invalid_argument, of_engine};
 use crate::gate::Question;
 use crate::record::draft::Draft;
+use crate::terms;
 use crate::text;
 use crate::time_text::from_dto;
 
@@ -74,7 +75,6 @@ pub async fn delete_objects(
     let bucket = bucket_name(&input.bucket)?;
     let record = ops.gate.bucket(&input.bucket).await?;
     let bypass = bypasses_governance(&request.headers);
-    refuse_bypass(bypass, record.as_deref())?;
     let keys = ops.gate.keys(&call.exchange, &request.headers, &request.uri, call.exchange.signing());
 
     let question = Question { exchange: &call.exchange, keys: &keys };
@@ -93,6 +93,9 @@ pub async fn delete_objects(
     if deletes.is_empty() {
         call.exchange.with_draft(Draft::touch_nothing);
     } else {
+        // Whom nothing is allowed here is told nothing of the bucket.
+        refuse_bypass(bypass, record.as_deref())?;
+        terms::require(&call.exchange, &request.headers, &request.uri)?;
         ops.recorder.begin(&call.exchange).await?;
     }
     let mut results = ops.engine.objects().delete_all(&deletes).await.into_iter();

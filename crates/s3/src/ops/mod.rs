@@ -51,6 +51,7 @@ use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::Recorder;
 use crate::refusal::Detail as _;
+use crate::terms;
 
 /// S3 over an [`Engine`].
 #[derive(Debug)]
@@ -320,7 +321,8 @@ impl Operations {
         }
         let resource = format!("arn:aws:s3:::{}/{}", name.bucket, name.key);
         let question = Question { exchange: &exchange, keys: &keys };
-        self.gate.decide_object(question, action, &resource, record.as_deref(), Some(name.clone())).await
+        self.gate.decide_object(question, action, &resource, record.as_deref(), Some(name.clone())).await?;
+        terms::require(&exchange, headers, uri)
     }
 
     /// Decides an action on a bucket that is to be, with condition keys that only the body tells.

@@ -3,7 +3,8 @@
 use arqueta_kms::testing::root;
 use arqueta_kms::{KeyState, Operation};
 
-use super::rig::{ACCOUNT, Rig};
+use super::record::content_md5;
+use super::rig::{ACCOUNT, Rig, Signer};
 
 #[tokio::test]
 async fn every_answer_names_its_request_and_errors_are_whole_documents() {
@@ -75,6 +76,61 @@ async fn what_is_not_served_says_so() {
     }
     let public = rig.root.put("/bucket/k").header("x-amz-acl", "public-read").body("x").send(&rig).await;
     assert_eq!(public.error(), (400, "AccessControlListNotSupported"));
+}
+
+/// What the body decides is decided before anything is said of the bucket, too.
+#[tokio::test]
+async fn who_may_not_is_not_told_whether_there_is_a_bucket_or_whose_it_is() {
+    let rig = Rig::with_bucket().await;
+    assert_eq!(rig.root.put("/bucket/k").body("x").send(&rig).await.status, 200);
+    let user = rig.identities.user("stranger", &[("s3:ListAllMyBuckets", "*", "{}")]).await;
+    let by_body = [
+        ("POST", "?delete", "<Delete><Object><Key>k</Key></Object></Delete>"),
+        ("PUT", "/k?tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"),
+        ("PUT", "/k?retention", "<Retention/>"),
+        ("PUT", "/k?legal-hold", "<LegalHold><Status>ON</Status></LegalHold>"),
+    ];
+    let by_head = [
+        ("PUT", "/k?annotation&annotationName=a", "<x/>"),
+        ("GET", "/k?annotation&annotationName=a", ""),
+        ("DELETE", "/k?annotation&annotationName=a", ""),
+        ("PUT", "?metadataAnnotationTable", "<x/>"),
+        ("GET", "/k?torrent", ""),
+        ("PUT", "?logging", "<x/>"),
+    ];
+    let other = ("x-amz-expected-bucket-owner", "999999999999");
+    let bypass = ("x-amz-bypass-governance-retention", "true");
+    let ask = async |who: &Signer, (method, rest, body): (&'static str, &str, &'static str), bucket: &str, header| {
+        let uri = format!("/{bucket}{rest}");
+        let draft = match method {
+            "PUT" => who.put(&uri),
+            "POST" => who.post(&uri),
+            "DELETE" => who.delete(&uri),
+            _ => who.get(&uri),
+        };
+        let (name, value): (&str, &str) = header;
+        let draft = if body.is_empty() { draft } else { draft.header("content-md5", &content_md5(body)).body(body) };
+        draft.header(name, value).send(&rig).await
+    };
+    for request in by_body.into_iter().chain(by_head) {
+        for header in [other, bypass, ("x-amz-meta-none", "a")] {
+            let told = async |bucket: &str| {
+                let answer = ask(&user, request, bucket, header).await;
+                let message = answer.element("Message").map(|text| text.replace(bucket, "<bucket>"));
+                (answer.status.as_u16(), answer.element("Code").map(str::to_owned), message)
+            };
+            let (existing, missing) = (told("bucket").await, told("none").await);
+            assert_eq!(existing, missing, "{request:?} {header:?}");
+            assert_eq!(existing.1.as_deref(), Some("AccessDenied"), "{request:?} {header:?}");
+        }
+    }
+    // Who may is held to what he expects.
+    for request in by_body {
+        assert_eq!(ask(&rig.root, request, "bucket", other).await.error(), (403, "AccessDenied"), "{request:?}");
+    }
+    let bypassed = ask(&rig.root, by_body[0], "bucket", bypass).await;
+    assert_eq!(bypassed.error(), (400, "InvalidArgument"));
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.status, 200, "nothing was done");
 }
 
 #[tokio::test]

@@ -217,6 +217,19 @@ async fn a_delete_that_takes_many_events_is_announced_before_it_takes_effect() {
     assert_eq!(resources(&begun), resources(&told));
 }
 
+/// Of Object Lambda there is nothing, and the call is in the record; in a bucket it is a key like others.
+#[tokio::test]
+async fn what_an_object_lambda_asks_is_told_and_is_a_key_where_the_host_names_a_bucket() {
+    let rig = Rig::with_bucket().await;
+    events(&rig);
+    *rig.selected.0.lock().unwrap() = Some("");
+    assert_eq!(rig.root.post("/WriteGetObjectResponse").send(&rig).await.error(), (501, "NotImplemented"));
+    let event = only(&rig);
+    assert_eq!((&*event.event_name, event.error_code.as_deref()), ("WriteGetObjectResponse", Some("NotImplemented")));
+    let begun = rig.root.post("/WriteGetObjectResponse?uploads").host("bucket.localhost:9000").send(&rig).await;
+    assert_eq!((begun.status.as_u16(), begun.element("Key")), (200, Some("WriteGetObjectResponse")));
+}
+
 #[tokio::test]
 async fn nobody_is_an_account_of_that_name() {
     let rig = Rig::with_bucket().await;

@@ -212,6 +212,11 @@ impl Draft {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
+    /// To another host than the usual one.
+    pub fn host(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.headers[0].1);
+        self
+    }
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
