@@ -99,7 +99,7 @@ impl AwsEdge {
         let body = request::body(body, limit, visitor.map(|visitor| &**visitor), clock).await?;
         if by_token && let Some(form) = query::web_identity::unsigned(parts, &body) {
             served.operation = Some(query::web_identity::operation().name);
-            return query::web_identity::perform(&self.services, &form, &info).await;
+            return query::web_identity::perform(&self.services, &form, &info, visitor.map(|visitor| &**visitor)).await;
         }
         let claim = claim?;
         self.verify(parts, &body, &claim)?;

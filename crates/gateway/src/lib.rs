@@ -26,6 +26,7 @@ mod anchor;
 mod backends;
 mod banner;
 mod bodies;
+mod browser;
 mod client;
 mod clusters;
 mod command;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arqueta_call::Visitor;
 use arqueta_keys::{Embedded, Peer, PeerError, PeerKey, PeerRegion};
 use arqueta_model::Region;
 use async_trait::async_trait;
@@ -154,11 +155,14 @@ impl RegionEdge {
         B::Error: Into<PeerError>,
     {
         let from = request.uri().path().strip_prefix(PATH).unwrap_or_default().to_owned();
+        let visitor = request.extensions().get::<Arc<Visitor>>().cloned();
         let Ok(_place) = self.places.try_acquire() else { return status(StatusCode::SERVICE_UNAVAILABLE) };
         let body = tokio::time::timeout(PATIENCE, Limited::new(request.into_body(), LARGEST).collect()).await;
         let Ok(Ok(body)) = body else { return status(StatusCode::BAD_REQUEST) };
         match self.kms.answer_region(&from, &body.to_bytes()).await {
             Ok(sealed) => {
+                // Only who has the key of the two could seal what was opened.
+                visitor.inspect(|visitor| visitor.admit());
                 let mut answer = Response::new(Full::new(Bytes::from(sealed)));
                 answer.headers_mut().insert(CONTENT_TYPE, SEALED);
                 answer

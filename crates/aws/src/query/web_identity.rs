@@ -1,7 +1,7 @@
 //! AssumeRoleWithWebIdentity: the one call that needs no signature. Its proof is the token in it.
 
 use arqueta_audit::{Event, EventBuilder, UserIdentity};
-use arqueta_call::{Call, Operation, Recorder, Sts};
+use arqueta_call::{Call, Operation, Recorder, Sts, Visitor};
 use arqueta_iam::{AssumeRoleWithWebIdentity, WebIdentity, WebIdentitySession};
 use arqueta_model::{AccountId, Arn, Principal, PrincipalKind, RequestInfo};
 use http::header::AUTHORIZATION;
@@ -57,14 +57,19 @@ struct Assumed {
 /// # Errors
 /// [`Error::InvalidAction`] for another version, [`Error::UnsupportedParameter`], and those of
 /// the identity service.
-pub(crate) async fn perform(services: &Services, form: &Form, info: &RequestInfo) -> Result<Vec<u8>, Error> {
+pub(crate) async fn perform(
+    services: &Services,
+    form: &Form,
+    info: &RequestInfo,
+    visitor: Option<&Visitor>,
+) -> Result<Vec<u8>, Error> {
     let name = operation().name;
     let version = form.value("Version").unwrap_or("NO_VERSION_SPECIFIED");
     if version != Api::Sts.version() {
         return Err(Error::InvalidAction { action: name.to_owned(), version: version.to_owned() });
     }
     form.check_lengths()?;
-    let session = services.recorder.run(Recorded { services, form, info, vouched: None }).await?;
+    let session = services.recorder.run(Recorded { services, form, info, visitor, vouched: None }).await?;
     let result = xml::result(name, &assumed(session))?;
     xml::answer(Api::Sts.namespace(), name, Some(result), &info.id.to_string())
 }
@@ -74,6 +79,7 @@ struct Recorded<'a> {
     services: &'a Services,
     form: &'a Form,
     info: &'a RequestInfo,
+    visitor: Option<&'a Visitor>,
     /// Who a provider says that the caller is.
     vouched: Option<WebIdentity>,
 }
@@ -96,7 +102,7 @@ impl Call for Recorded<'_> {
     }
 
     async fn perform(&mut self) -> Result<WebIdentitySession, Error> {
-        let Self { services, form, info, vouched } = self;
+        let Self { services, form, info, visitor, vouched } = self;
         // Tokens of OAuth 2.0, which two providers of old still issue, are not those of OpenID Connect.
         if form.mentions("ProviderId") {
             return Err(Error::UnsupportedParameter { parameter: "ProviderId" });
@@ -110,6 +116,9 @@ impl Call for Recorded<'_> {
         };
         let (identity, outcome) =
             services.iam.sessions().assume_role_with_web_identity(info, &services.region, input).await;
+        if let Some(visitor) = visitor.filter(|_| identity.is_some()) {
+            visitor.admit();
+        }
         *vouched = identity;
         Ok(outcome?)
     }
