@@ -93,7 +93,8 @@ impl Condition {
 
     /// Whether the condition holds. Where that cannot be told (a policy variable without a value,
     /// several values without a set operator, a value that is no number where one is compared) an
-    /// Allow does not apply and a Deny does.
+    /// Allow does not apply and a Deny does. What calls for somebody is no address but a service's name:
+    /// that is told, it is in no network, so that NotIpAddress holds for it whatever the effect.
     pub(crate) fn holds(&self, effect: Effect, env: &Environment<'_>) -> bool {
         env.steps.charge(1);
         let values = env.values(&self.key);
