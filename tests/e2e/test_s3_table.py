@@ -30,6 +30,21 @@ SAME = {"GetBucketLifecycle": "GetBucketLifecycleConfiguration", "PutBucketLifec
 # Errors by which an operation says that there is nothing of its kind, here and ever.
 NOTHING = {"NoSuchConfiguration", "MetadataConfigurationNotFound", "InvalidObjectState", "ReplicationConfigurationNotFoundError"}
 
+# By which errors operations that are served answer the sample of their requests, or where there is nothing yet.
+SERVED = {
+    "CopyObject": "InvalidRequest", "DeleteBucket": "NoSuchBucket", "GetBucketCors": "NoSuchCORSConfiguration",
+    "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration", "GetBucketTagging": "NoSuchTagSet",
+    "GetBucketOwnershipControls": "OwnershipControlsNotFoundError", "GetBucketWebsite": "NoSuchWebsiteConfiguration",
+    "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError", "PutBucketPolicy": "MalformedPolicy",
+    "GetPublicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
+    "PutBucketVersioning": "IllegalVersioningConfigurationException",
+    **dict.fromkeys(["AbortMultipartUpload", "CompleteMultipartUpload", "ListParts", "UploadPart", "UploadPartCopy"], "NoSuchUpload"),
+    **dict.fromkeys(["GetBucketPolicy", "GetBucketPolicyStatus"], "NoSuchBucketPolicy"),
+    **dict.fromkeys(["GetObjectLegalHold", "GetObjectRetention", "PutBucketCors", "PutObjectLockConfiguration"], "InvalidRequest"),
+    **dict.fromkeys(["PutBucketAccelerateConfiguration", "PutBucketLifecycleConfiguration", "PutObjectLegalHold",
+                     "PutObjectRetention", "UpdateObjectEncryption"], "MalformedXML"),
+}
+
 ENFORCED = {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
 RULE = {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}}
 # What differs from AWS, and a request that shows it: operation -> (how, parameters, code) ...
@@ -129,6 +144,7 @@ class Asker:
             elif code in NOTHING:
                 kind, why = f"{status} `{code}`", "always, since there is nothing of the kind"
             else:
+                assert status < 300 or code == SERVED.get(operation), (operation, status, code, message)
                 kind, why = "served", "; ".join(how for how, _, _ in DIFFERS.get(operation, []))
             rows.append(f"| {operation} | {kind} | {why} |\n")
         return "| operation | answer | why, or what differs from AWS |\n| --- | --- | --- |\n" + "".join(rows)
