@@ -50,15 +50,15 @@ impl Rule {
     /// filters (User Guide, "Configuring event notifications using object key name filtering").
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        let part = |rule: &Option<String>| rule.clone().unwrap_or_default();
-        let (a, b) = (part(&self.prefix), part(&other.prefix));
-        let (c, d) = (part(&self.suffix), part(&other.suffix));
-        let shares = self
-            .events
-            .iter()
-            .flat_map(|name| expand(name))
-            .any(|of| other.events.iter().flat_map(|name| expand(name)).any(|its| its == of));
-        shares && (a.starts_with(&b) || b.starts_with(&a)) && (c.ends_with(&d) || d.ends_with(&c))
+        let (a, b) = (self.prefix.as_deref().unwrap_or_default(), other.prefix.as_deref().unwrap_or_default());
+        let (c, d) = (self.suffix.as_deref().unwrap_or_default(), other.suffix.as_deref().unwrap_or_default());
+        let filters = (a.starts_with(b) || b.starts_with(a)) && (c.ends_with(d) || d.ends_with(c));
+        filters && self.kinds() & other.kinds() != 0
+    }
+
+    /// A bit for each kind of event that it names.
+    fn kinds(&self) -> u32 {
+        self.events.iter().flat_map(|name| expand(name)).fold(0, |kinds, of| kinds | 1 << of as u32)
     }
 }
 

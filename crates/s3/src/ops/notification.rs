@@ -20,7 +20,7 @@ const LONGEST_VALUE: usize = 1024;
 const LONGEST_NAME: usize = 255;
 
 /// Events of S3 that never happen here.
-const ELSEWHERE: [&str; 13] = [
+const ELSEWHERE: [&str; 15] = [
     "s3:ReducedRedundancyLostObject",
     "s3:ObjectRestore:*",
     "s3:ObjectRestore:Post",
@@ -34,6 +34,8 @@ const ELSEWHERE: [&str; 13] = [
     "s3:LifecycleTransition",
     "s3:IntelligentTiering",
     "s3:ObjectAnnotation:*",
+    "s3:ObjectAcl:*",
+    "s3:ObjectAcl:Put",
 ];
 
 /// GetBucketNotificationConfiguration: an empty one where nobody is told anything.
@@ -118,6 +120,8 @@ fn invalid(message: &str) -> S3Error {
 }
 
 fn decode(ops: &Operations, bucket: &BucketRecord, asked: &NotificationConfiguration) -> S3Result<Notifications> {
+    // Before anything else: each rule is held against all others.
+    count(asked)?;
     let mut rules: Vec<Rule> = Vec::new();
     let queues = asked.queue_configurations.iter().flatten();
     let topics = asked.topic_configurations.iter().flatten();
@@ -142,10 +146,17 @@ fn decode(ops: &Operations, bucket: &BucketRecord, asked: &NotificationConfigura
         }
         rules.push(rule);
     }
-    if rules.len() > MOST {
+    Ok(Notifications { rules })
+}
+
+fn count(asked: &NotificationConfiguration) -> S3Result<()> {
+    let queues = asked.queue_configurations.as_ref().map_or(0, Vec::len);
+    let topics = asked.topic_configurations.as_ref().map_or(0, Vec::len);
+    let functions = asked.lambda_function_configurations.as_ref().map_or(0, Vec::len);
+    if queues + topics + functions > MOST {
         return Err(invalid("The notification configuration has more than 100 entries"));
     }
-    Ok(Notifications { rules })
+    Ok(())
 }
 
 fn decode_id(id: Option<&str>) -> S3Result<String> {
@@ -158,6 +169,7 @@ fn decode_id(id: Option<&str>) -> S3Result<String> {
     }
 }
 
+/// Each event once, in the order they were given: no more than there are names.
 fn decode_events(events: &[Event]) -> S3Result<Vec<String>> {
     if events.is_empty() {
         return Err(s3_error!(
@@ -165,16 +177,21 @@ fn decode_events(events: &[Event]) -> S3Result<Vec<String>> {
             "The XML you provided was not well-formed or did not validate against our published schema"
         ));
     }
+    let mut names: Vec<String> = Vec::new();
     for event in events {
         let name: &str = event.as_ref();
+        if names.iter().any(|known| known == name) {
+            continue;
+        }
         if ELSEWHERE.contains(&name) {
             return Err(s3_error!(NotImplemented, "{} does not happen here.", name));
         }
         if expand(name).next().is_none() {
             return Err(invalid_argument("The event is not supported for notifications", "Event", name));
         }
+        names.push(name.to_owned());
     }
-    Ok(events.iter().map(|event| event.as_ref().to_owned()).collect())
+    Ok(names)
 }
 
 /// Prefix and suffix. Names are taken in any case, as S3 does.
@@ -256,13 +273,28 @@ mod tests {
     fn events_are_known_or_refused_by_name() {
         let names = |names: &[&str]| names.iter().map(|&name| Event::from(name.to_owned())).collect::<Vec<_>>();
         assert_eq!(decode_events(&names(&["s3:ObjectCreated:*"])).unwrap(), ["s3:ObjectCreated:*"]);
+        let twice = names(&["s3:ObjectRemoved:*", "s3:ObjectCreated:*", "s3:ObjectRemoved:*"]);
+        assert_eq!(decode_events(&twice).unwrap(), ["s3:ObjectRemoved:*", "s3:ObjectCreated:*"]);
         for (given, code) in [
             ("s3:Replication:*", "NotImplemented"),
+            ("s3:ObjectAcl:Put", "NotImplemented"),
             ("s3:ObjectMade:*", "InvalidArgument"),
             ("s3:*", "InvalidArgument"),
         ] {
             assert_eq!(decode_events(&names(&[given])).unwrap_err().code().as_str(), code, "{given}");
         }
         assert_eq!(decode_events(&[]).unwrap_err().code().as_str(), "MalformedXML");
+    }
+
+    #[test]
+    fn rules_are_counted_before_they_are_read() {
+        // None of them could be read: the first thing said is that they are too many.
+        let topics = |rules| NotificationConfiguration {
+            topic_configurations: Some(vec![TopicConfiguration::default(); rules]),
+            queue_configurations: Some(vec![QueueConfiguration::default(); 50]),
+            ..Default::default()
+        };
+        count(&topics(50)).unwrap();
+        assert!(count(&topics(51)).unwrap_err().message().unwrap().contains("more than 100"));
     }
 }
