@@ -1,7 +1,8 @@
 //! The audit webhook: the record's events, all of them, in their order, to one address.
 //!
 //! Nothing is queued: the record's own files are the queue, and a place in them is all that is kept, with
-//! the metadata (`w/audit-webhook`). A delivery that failed or was killed is made again from there. What
+//! the metadata (`w/audit-webhook`), and beside it how far the delivery under way reaches
+//! (`w/audit-webhook-end`). One that failed or was killed is made again, the same to the byte. What
 //! is not delivered is not removed when old files are ([`undelivered`]).
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use arqueta_audit::{AuditSink, Events, Mark};
 use arqueta_model::{Clock, Timestamp};
 use arqueta_store::{Batch, Leases, MetaStore};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -24,6 +26,8 @@ use crate::target::{Failure, Target};
 
 /// Where the place is kept.
 const PLACE: &[u8] = b"w/audit-webhook";
+/// Where the delivery under way is kept.
+const PLAN: &[u8] = b"w/audit-webhook-end";
 /// The lease's name.
 const LEASE: &str = "audit-webhook";
 /// Events of one delivery, at most.
@@ -71,6 +75,14 @@ pub struct AuditStream {
     counts: Arc<Counts>,
 }
 
+/// A delivery that was made and may not have been noted. However far the record reaches by now, it is made
+/// again as it was: its receiver knows it by its id.
+#[derive(Serialize, Deserialize)]
+struct Plan {
+    from: Mark,
+    to: Mark,
+}
+
 /// A stretch of the record.
 struct Stretch {
     to: Mark,
@@ -89,14 +101,14 @@ struct Stretch {
 pub async fn begin(meta: &dyn MetaStore, wanted: bool) -> Result<(), arqueta_store::Error> {
     let batch = match (wanted, undelivered(meta).await?) {
         (true, None) => Batch::default().put(PLACE, encoded(&Mark::default())),
-        (false, Some(_)) => Batch::default().delete(PLACE),
+        (false, Some(_)) => Batch::default().delete(PLACE).delete(PLAN),
         _ => return Ok(()),
     };
     meta.commit(batch).await
 }
 
-fn encoded(place: &Mark) -> Vec<u8> {
-    serde_json::to_vec(place).expect("a place is texts and numbers, which serialise")
+fn encoded(place: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(place).expect("places are texts and numbers, which serialise")
 }
 
 /// The place in the record up to which an audit webhook of this store has taken everything; `None` where
@@ -153,13 +165,20 @@ impl AuditStream {
             return Ok(false);
         }
         let Some(mut held) = self.from.leases.take(LEASE).await? else { return Ok(false) };
+        let mut planned = self.planned(&place).await?;
         while place < end {
-            let stretch = self.read(&place, &end).await?;
+            let again = planned.take();
+            let stretch = self.read(&place, again.as_ref().unwrap_or(&end)).await?;
             if stretch.skipped > 0 {
                 tracing::error!(lines = stretch.skipped, "lines of the record cannot be read, and are not delivered");
             }
             if stretch.events > 0 {
                 self.counts.wait(stretch.events as u64, stretch.since);
+                if again.is_none() {
+                    let plan = Plan { from: place.clone(), to: stretch.to.clone() };
+                    let batch = Batch::default().require(held.fence()).put(PLAN, encoded(&plan));
+                    self.from.meta.commit(batch).await?;
+                }
                 self.send(&stretch).await?;
                 self.counts.sent_some(stretch.events);
             }
@@ -173,6 +192,16 @@ impl AuditStream {
         self.counts.wait(0, None);
         self.from.leases.give_up(held).await?;
         Ok(true)
+    }
+
+    /// How far the delivery reaches that was made from `place`, if one was.
+    async fn planned(&self, place: &Mark) -> Result<Option<Mark>, Error> {
+        let plan = match self.from.meta.get(PLAN).await {
+            // Then it comes again under another id.
+            Err(arqueta_store::Error::Damaged { .. }) => None,
+            found => found?.and_then(|bytes| serde_json::from_slice::<Plan>(&bytes).ok()),
+        };
+        Ok(plan.filter(|plan| plan.from == *place).map(|plan| plan.to))
     }
 
     async fn send(&self, stretch: &Stretch) -> Result<(), Failure> {
