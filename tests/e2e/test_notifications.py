@@ -25,7 +25,7 @@ class Hook:
 
     def __init__(self, port=0):
         hook = self
-        self.heard, self.headers, self.refuse, self.guard = [], [], set(), threading.Lock()
+        self.heard, self.headers, self.refuse, self.answer, self.guard = [], [], set(), 422, threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -36,7 +36,7 @@ class Hook:
                 event = json.loads(body)
                 key = event["Records"][0].get("s3", {}).get("object", {}).get("key") if "Records" in event else ""
                 with hook.guard:
-                    status = 422 if key in hook.refuse else 200
+                    status = hook.answer if key in hook.refuse else 200
                     if status == 200:
                         hook.heard.append(event)
                         hook.headers.append((dict(self.headers), body))
@@ -132,6 +132,9 @@ def test_a_configuration_is_told_as_it_was_set(s3, bucket):
      "InvalidArgument", "Unable to validate"),
     ({"QueueConfigurations": [{"QueueArn": QUEUE + "hook", "Events": ["s3:ObjectMade:*"]}]}, 400, "InvalidArgument", "not supported"),
     ({"QueueConfigurations": [{"QueueArn": QUEUE + "hook", "Events": ["s3:Replication:*"]}]}, 501, "NotImplemented", "s3:Replication:*"),
+    ({"QueueConfigurations": [{"QueueArn": QUEUE + "hook", "Events": ["s3:ObjectAcl:Put"]}]}, 501, "NotImplemented", "s3:ObjectAcl:Put"),
+    ({"QueueConfigurations": [{"QueueArn": QUEUE + "hook", "Events": [CREATED]} | keyed(f"{n}/") for n in range(101)]}, 400,
+     "InvalidArgument", "more than 100 entries"),
     ({"EventBridgeConfiguration": {}}, 501, "NotImplemented", "EventBridge"),
     ({"QueueConfigurations": [{"QueueArn": QUEUE + "hook", "Events": [CREATED]},
                               {"QueueArn": QUEUE + "other", "Events": ["s3:ObjectCreated:Put"]}]}, 400, "InvalidArgument",
@@ -267,8 +270,10 @@ def test_the_signature_and_the_token(s3, hook, bucket):
     assert minio["Records"][0]["eventSource"] == "minio:s3"
 
 
-def test_an_event_that_is_refused_holds_its_key_and_no_other(s3, hook, bucket, told):
+@pytest.mark.parametrize("answer", [422, 500])
+def test_an_event_that_is_refused_holds_its_key_and_no_other(s3, hook, bucket, told, answer):
     listen(s3, bucket, CREATED)
+    hook.answer = answer
     hook.refuse.add("stuck")
     for key in ("stuck", "free", "stuck", "free"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
@@ -421,6 +426,28 @@ def test_an_outage_is_seen_and_ends(tmp_path):
     finally:
         gateway.stop(signal.SIGKILL)
         hook.stop()
+
+
+def test_no_more_than_so_many_events_wait_and_none_for_a_target_that_is_gone(tmp_path):
+    text = "[notifications]\nmost_waiting = 3\n"
+    gateway = Gateway(tmp_path / "data", "--config", settings(tmp_path, text + webhook("hook", 9)))
+    try:
+        s3 = gateway.client("s3")
+        s3.create_bucket(Bucket="full")
+        listen(s3, "full", CREATED)
+        for n in range(3):
+            s3.put_object(Bucket="full", Key=f"k{n}", Body=b"x")
+        assert refused(s3.put_object, Bucket="full", Key="more", Body=b"x") == (503, "SlowDown", "Please reduce your request rate.")
+        gateway.restart()
+        s3 = gateway.client("s3")
+        assert refused(s3.put_object, Bucket="full", Key="more", Body=b"x")[:2] == (503, "SlowDown")
+        settings(tmp_path, text)
+        gateway.restart()
+        s3 = gateway.client("s3")
+        s3.put_object(Bucket="full", Key="more", Body=b"x")
+        assert gateway.metrics()["arqueta_notifications_unnamed"] == 3
+    finally:
+        gateway.stop(signal.SIGKILL)
 
 
 def test_the_audit_webhook_has_the_record_in_its_order(tmp_path):

@@ -50,6 +50,12 @@ impl Engine {
         Self { state: State { damages, ..self.state } }
     }
 
+    /// Orders what is written from now on behind `sequence`: the last one of the outbox, whatever the clock
+    /// said when it was written.
+    pub fn follow(&self, sequence: u64) {
+        self.state.sequence.raise(sequence);
+    }
+
     /// Settings in force.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -127,6 +127,9 @@ pub enum Error {
     /// More would be in the bucket, or in the buckets of its account, than may.
     #[error("The quota of the bucket or of its account does not permit the upload.")]
     QuotaExceeded,
+    /// As many events wait for a target as may, and the change would add one. Nobody would hear of it otherwise.
+    #[error("Please reduce your request rate.")]
+    TooManyWaiting,
     /// A condition of the request does not hold.
     #[error("At least one of the pre-conditions you specified did not hold")]
     PreconditionFailed {
@@ -303,7 +306,7 @@ impl Error {
         match self {
             Self::Store(error) => error.is_retryable(),
             Self::Encryption(error) => error.is_retryable(),
-            Self::ConditionalConflict { .. } => true,
+            Self::ConditionalConflict { .. } | Self::TooManyWaiting => true,
             _ => false,
         }
     }

@@ -24,6 +24,11 @@ impl Sequencer {
         let (Ok(last) | Err(last)) = before;
         at_least.max(last.saturating_add(1))
     }
+
+    /// From now on above `sequence`.
+    pub fn raise(&self, sequence: u64) {
+        self.last.fetch_max(sequence, Ordering::Relaxed);
+    }
 }
 
 /// A fresh version id that tells its sequence in its first eight bytes.
@@ -58,6 +63,9 @@ mod tests {
         let third = sequencer.next(Timestamp::from_millis(900), second + 500);
         assert!(first < second && second + 500 < third);
         assert_eq!(first >> COUNTER_BITS, 1000);
+        sequencer.raise(third + 7);
+        sequencer.raise(third);
+        assert_eq!(sequencer.next(Timestamp::from_millis(900), 0), third + 8);
     }
 
     #[test]

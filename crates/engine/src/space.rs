@@ -118,11 +118,9 @@ async fn finish(
     state: &State,
     (batch, counted): (Batch, Option<(Entered, Bytes)>),
 ) -> Result<(), arqueta_store::Error> {
-    let (garbage, tells) = (garbage(&batch), Notices::stand_in(&batch));
+    let (garbage, tells) = (garbage(&batch), Notices::rows_of(&batch));
     state.meta.commit(batch).await?;
-    if tells {
-        state.config.notices.wake();
-    }
+    state.config.notices.wake(&tells);
     if let Some((entered, row)) = counted {
         entered.committed(row);
     }

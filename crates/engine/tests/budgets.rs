@@ -9,6 +9,7 @@ mod rig;
 use std::sync::Arc;
 
 use arqueta_engine::api::{GetObject, ListObjectVersions, ListObjects, Versioning};
+use arqueta_engine::notifications::{Destination, Notifications, Rule};
 use arqueta_engine::schema;
 use arqueta_store::{Batch, Counting, MemoryBlobs, MetaStore};
 use bytes::Bytes;
@@ -78,6 +79,21 @@ async fn grow(rig: &Rig, objects: usize) {
     }
 }
 
+/// Whatever is put from now on is told.
+async fn listen(rig: &Rig) {
+    let rule = Rule {
+        id: "rule".to_owned(),
+        destination: Destination::Queue,
+        arn: "arn:aws:sqs:us-east-1:111122223333:hook".to_owned(),
+        target: "hook".to_owned(),
+        events: vec!["s3:ObjectCreated:*".to_owned()],
+        prefix: None,
+        suffix: None,
+    };
+    let rules = Notifications { rules: vec![rule] };
+    rig.engine.bucket_settings().put_notifications(&bucket(), &rules, false).await.unwrap();
+}
+
 async fn get(rig: &Rig, at: &str) -> Bytes {
     collect(rig.get(GetObject::new(name(at))).await.unwrap()).await.unwrap()
 }
@@ -121,6 +137,10 @@ fn of_one_object(counted: &mut Counted) {
     });
     counted.hold("DELETE of nothing", (2, 0, 20), async |rig| {
         rig.delete(name("nothing")).await.unwrap();
+    });
+    counted.runtime.block_on(listen(&counted.rig));
+    counted.hold("PUT 4 KiB that is told", (3, 1, 160), async |rig| {
+        rig.put_mode("0", pattern(4096), Mode::KmsBucketKey).await;
     });
     counted.hold("list of a folder", (2, 0, 40), async |rig| assert_eq!(page(rig, "large", None).await, 1));
 }

@@ -12,11 +12,11 @@ use arqueta_engine::api::{
 };
 use arqueta_engine::lifecycle::{self, Calendar, Expiration, Filter, Pass, Rules};
 use arqueta_engine::notifications::{
-    Act, Destination, Happening, Lane, Notice, Notifications, Occurrence, Rule, Witness, witnessed,
+    Act, Destination, Happening, Lane, Notice, Notices, Notifications, Occurrence, Rule, Targets, Witness, witnessed,
 };
 use arqueta_engine::record::{BucketDocument, Record as _};
-use arqueta_store::{Fault, MetaStore as _, Scan};
-use rig::{Mode, Rig, account, bucket, key, name, pattern, version};
+use arqueta_store::{Counting, Fault, MemoryBlobs, MetaStore, Scan};
+use rig::{Mode, Rig, account, bucket, key, name, pattern, targets, version};
 
 struct Form(bool);
 
@@ -229,4 +229,82 @@ async fn who_waits_is_told_of_rows() {
     rig.engine.bucket_settings().put_notifications(&bucket(), &Notifications::default(), false).await.unwrap();
     rig.put("k", pattern(1)).await.unwrap();
     assert!(!written.has_changed().unwrap());
+}
+
+/// A rig whose events go to `hook` as these targets say.
+async fn under(targets: Targets) -> Rig {
+    let notices = Arc::new(Notices::to(targets));
+    let rig = Rig::over(Arc::default(), MemoryBlobs::default(), Arc::default(), |config| config.notices = notices);
+    rig.make_bucket(Versioning::Off).await;
+    listen(&rig, &["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]).await;
+    rig
+}
+
+#[tokio::test]
+async fn a_target_that_is_gone_or_not_for_the_buckets_owner_any_more_is_told_nothing() {
+    let other = "444455556666".parse().unwrap();
+    for named in [vec![], vec![("hook", vec![])], vec![("hook", vec![other])], vec![("other", vec![account()])]] {
+        let named = named.into_iter().map(|(name, accounts)| (name.to_owned(), accounts)).collect();
+        let rig = under(Targets { named, ..Targets::default() }).await;
+        rig.put("k", pattern(1)).await.unwrap();
+        rig.delete(name("k")).await.unwrap();
+        assert_eq!(rig.meta.page(Scan::prefix(Lane::all(), 10)).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_refused_that_would_add_to_more_events_than_may_wait() {
+    let rig = under(Targets { most: Some(3), ..targets() }).await;
+    let notices = rig.engine.config().notices.clone();
+    for key in ["a", "b", "c"] {
+        rig.put(key, pattern(1)).await.unwrap();
+    }
+    assert_eq!(notices.waiting("hook"), 3);
+    let refused = |error: Error| matches!(error, Error::TooManyWaiting) && error.is_retryable();
+    assert!(refused(rig.put("d", pattern(1)).await.unwrap_err()));
+    assert!(refused(rig.delete(name("a")).await.unwrap_err()));
+    let rules = Notifications { rules: vec![rule(&["s3:ObjectCreated:*"], "")] };
+    let settings = rig.engine.bucket_settings();
+    assert!(refused(settings.put_notifications(&bucket(), &rules, true).await.unwrap_err()), "nor another test");
+    assert_eq!(rig.body(name("a")).await.unwrap(), pattern(1), "nothing changed");
+    notices.taken("hook", 1);
+    rig.delete(name("a")).await.unwrap();
+    assert_eq!(happened(&rig).await.len(), 4);
+    // Whoever needs the space more than the events stops asking for them.
+    settings.put_notifications(&bucket(), &Notifications::default(), true).await.unwrap();
+    rig.delete(name("b")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_test_event_is_in_the_commit_of_the_change() {
+    let mut counting = None;
+    let wrap = |meta: Arc<dyn MetaStore>| -> Arc<dyn MetaStore> {
+        let counted = Counting::new(meta);
+        counting = Some(counted.clone());
+        Arc::new(counted)
+    };
+    let rig = Rig::wrapping(Arc::default(), MemoryBlobs::default(), Arc::default(), |_| {}, wrap);
+    rig.make_bucket(Versioning::Off).await;
+    let (counting, rules) = (counting.unwrap(), Notifications { rules: vec![rule(&["s3:ObjectCreated:*"], "")] });
+    let mut written = rig.engine.config().notices.watch();
+    let before = counting.writes();
+    rig.engine.bucket_settings().put_notifications(&bucket(), &rules, true).await.unwrap();
+    assert_eq!((counting.writes() - before, notices(&rig).await.len()), (1, 1));
+    written.changed().await.unwrap();
+    assert_eq!(rig.engine.config().notices.waiting("hook"), 1);
+}
+
+#[tokio::test]
+async fn events_lie_behind_those_that_wait_also_after_the_clock_was_set_back() {
+    let rig = everything(Versioning::Off).await;
+    rig.clock.advance(Duration::from_secs(3600));
+    rig.put("k", pattern(1)).await.unwrap();
+    rig.delete(name("k")).await.unwrap();
+    let last = told(&rig).await.last().unwrap().sequence;
+    // The rig's clock begins where the first one did.
+    let rig = rig.restarted();
+    rig.engine.follow(last);
+    rig.put("k", pattern(1)).await.unwrap();
+    use Happening::*;
+    assert_eq!(happened(&rig).await, [Put, Delete, Put]);
 }

@@ -9,7 +9,7 @@ use arqueta_engine::notifications::{Notices, Targets};
 use arqueta_model::Clock;
 use arqueta_notify::{
     AuditStream, Courier, JetStream, JetStreamSettings, Progress, Queue, RedisSettings, RedisStream, Route, Source,
-    Standing, Table, TableSettings, Topic, Webhook, WebhookSettings,
+    Standing, Table, TableSettings, Topic, Webhook, WebhookSettings, line,
 };
 use arqueta_remote::{Secret, ServiceSettings, SetupError};
 use arqueta_store::{Leases, MetaStore};
@@ -34,6 +34,7 @@ pub(crate) fn notices(config: &Config) -> Arc<Notices> {
         named: named.collect(),
         account: Some(config.account_id.clone()),
         region: Some(config.region.clone()),
+        most: Some(config.notifications.most_waiting),
     }))
 }
 
@@ -78,8 +79,8 @@ pub(crate) async fn audit(
 /// The courier.
 ///
 /// # Errors
-/// [`Error::Config`] names the target and what it lacks.
-pub(crate) fn open(
+/// [`Error::Config`] names the target and what it lacks; [`Error::Open`] if what waits cannot be read.
+pub(crate) async fn open(
     config: &Config,
     meta: &Arc<dyn MetaStore>,
     (engine, clock): (&Arc<Engine>, &Arc<dyn Clock>),
@@ -105,7 +106,10 @@ pub(crate) fn open(
         clock: clock.clone(),
         notices: engine.config().notices.clone(),
     };
-    Ok(Courier::new(standing, routes?, progress))
+    let courier = Courier::new(standing, routes?, progress);
+    // Before the first call: what is written from now on is counted with it, and lies behind it.
+    engine.follow(courier.begin(progress).await.map_err(Error::open("notifications"))?);
+    Ok(courier)
 }
 
 fn target(target: &config::Target, clock: &Arc<dyn Clock>) -> Result<Arc<dyn arqueta_notify::Target>, SetupError> {
@@ -179,16 +183,4 @@ fn target(target: &config::Target, clock: &Arc<dyn Clock>) -> Result<Arc<dyn arq
 /// A secret access key, which the configuration was checked to name.
 fn key(file: Option<&std::path::PathBuf>, variable: Option<&String>) -> Result<Secret, SetupError> {
     config::secret(file, variable).ok_or(SetupError::Value("secret access key"))
-}
-
-/// An error and what caused it, in one line.
-fn line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

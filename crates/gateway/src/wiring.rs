@@ -127,7 +127,7 @@ impl Gateway {
         let trails = Arc::new(trails::open(config, standing).await?);
 
         let audit_stream = notifications::audit(config, &meta, (&audit, &clock), &notified).await?;
-        let courier = notifications::open(config, &meta, (&engine, &clock), &notified)?;
+        let courier = notifications::open(config, &meta, (&engine, &clock), &notified).await?;
         let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
         let s3 = edges::s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());

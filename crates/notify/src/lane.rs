@@ -2,36 +2,37 @@
 //!
 //! A round reads one page: one moment of the store, in which the rows of a key are complete from the
 //! oldest on. Reading on in a later moment could meet an event whose forerunner came in between, behind
-//! what was read already.
+//! what was read already; where nothing in the longest page can be told, [`further`] does so with care.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arqueta_engine::StoreError;
 use arqueta_engine::notifications::{Lane as Rows, Notice};
 use arqueta_engine::record::Record as _;
 use arqueta_model::Timestamp;
-use arqueta_store::{Batch, Held, Scan};
+use arqueta_store::{Batch, Entry, Held, Scan};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
-use crate::message::Message;
-use crate::pace::{Pace, Refused};
+use crate::further::further;
+use crate::message::{Message, group};
+use crate::pace::Resting;
 use crate::progress::Counts;
 use crate::route::{Route, Standing, WINDOW};
 use crate::target::Failure;
 
 /// Rows read at first; more where some of them wait.
-const PAGE: usize = 1000;
-/// Rows taken away in one commit.
+pub const PAGE: usize = 1000;
+/// Rows taken away in one commit: so many come again after a kill, and those under way.
 const CHUNK: usize = 128;
 /// How often an empty lane is looked at that nobody in this process wrote into.
 const LOOK: Duration = Duration::from_secs(10);
-/// How often the rows of a long lane are counted.
-const COUNT: Duration = Duration::from_secs(60);
+/// Least pause between looks at a lane in which everything had to wait.
+const LEAST: Duration = Duration::from_millis(50);
 /// Pause after a failure of the store.
 const BROKEN: Duration = Duration::from_secs(1);
 
@@ -59,11 +60,13 @@ pub struct Lane {
 #[derive(Default)]
 struct State {
     tenure: Option<(Held, Timestamp)>,
-    pace: Pace,
-    refused: Refused,
+    /// Accounts for whose events the target did not work: one that answers so to all events of one account
+    /// is not down for the others.
+    resting: Resting,
+    /// Keys whose next event was not taken.
+    held: Resting,
     /// Rows of the last page that had to wait.
     left: usize,
-    counted: Option<Timestamp>,
 }
 
 /// A row as it is sent.
@@ -72,11 +75,28 @@ struct Row {
     message: Message,
 }
 
-/// What became of the rows of one key.
+/// The rows of one key of a bucket, in order.
+struct Group {
+    name: String,
+    /// The bucket's owner; nobody's for tests of configurations.
+    account: String,
+    rows: Vec<Row>,
+}
+
+/// What became of them.
 struct Outcome {
     group: String,
-    taken: Vec<Bytes>,
+    account: String,
+    taken: usize,
     failure: Option<Failure>,
+}
+
+/// Whose bucket it is about; nobody's for tests of configurations.
+fn account(notice: &Notice) -> String {
+    match notice {
+        Notice::Occurred(what) => what.owner.to_string(),
+        Notice::Test { .. } => String::new(),
+    }
 }
 
 impl Lane {
@@ -99,9 +119,9 @@ impl Lane {
                 Ok(Round::Empty) => LOOK,
                 Ok(Round::Elsewhere) => self.on.leases.term(),
                 Ok(Round::Wait(rest)) => {
-                    // New rows change nothing for those that wait, and a target that is down stays so.
-                    self.on.clock.sleep(rest).await;
-                    continue;
+                    // What was written meanwhile may be of a key that need not wait.
+                    self.on.clock.sleep(LEAST.min(rest)).await;
+                    rest.saturating_sub(LEAST)
                 }
                 Err(error) => {
                     tracing::warn!(target_name = self.name(), %error, "notifications stopped and will go on");
@@ -135,27 +155,51 @@ impl Lane {
             return Ok(Round::Elsewhere);
         }
         let (full, found) = (page.len() == limit, page.len());
-        self.count(&mut state, found, full, oldest).await?;
-        let groups = self.groups(page, &state.refused);
-        let (taken, down) = self.tell(&mut state, groups).await?;
-        state.left = if down { 0 } else { found - taken };
+        let waiting = if full { self.on.notices.waiting(self.name()).max(found as u64) } else { found as u64 };
+        self.counts.wait(waiting, oldest);
+        let last = page.last().map_or_else(Bytes::new, |last| last.key.clone());
+        let groups = self.groups(page, &state);
+        let taken = self.tell(&mut state, groups).await?;
+        state.left = found - taken;
+        if state.tenure.is_none() {
+            return Ok(Round::Elsewhere);
+        }
         if taken > 0 && !full {
             self.counts.wait((found - taken) as u64, oldest.filter(|_| found > taken));
-        }
-        let now = self.on.clock.now();
-        if down {
-            return Ok(Round::Wait(state.pace.fail()));
         }
         if taken > 0 || (full && limit < WINDOW) {
             return Ok(Round::Told);
         }
-        Ok(Round::Wait(
-            state.refused.next().map_or(LOOK, |next| next.since(now)).clamp(Duration::from_millis(50), LOOK),
-        ))
+        if full && self.tell_further(&mut state, &last).await? > 0 {
+            return Ok(Round::Told);
+        }
+        let now = self.on.clock.now();
+        let next = state.held.next(now).into_iter().chain(state.resting.next(now)).min();
+        Ok(Round::Wait(next.map_or(LOOK, |next| next.since(now)).clamp(LEAST, LOOK)))
+    }
+
+    /// Tells what lies behind a window in which everything has to wait. Returns how many were taken.
+    async fn tell_further(&self, state: &mut State, last: &Bytes) -> Result<usize, StoreError> {
+        let now = self.on.clock.now();
+        let waits =
+            |notice: &Notice| state.held.holds(&group(notice), now) || state.resting.holds(&account(notice), now);
+        let found = further(&*self.on.meta, &self.rows, last, waits).await?;
+        let groups = self.groups(found, state);
+        self.tell(state, groups).await
     }
 
     /// Holds the lease. `false`: another gateway does.
     async fn hold(&self, state: &mut State) -> Result<bool, StoreError> {
+        if self.keep(state).await? {
+            return Ok(true);
+        }
+        let held = self.on.leases.take(&format!("notify/{}", self.route.name)).await?;
+        state.tenure = held.map(|held| (held, self.on.clock.now()));
+        Ok(state.tenure.is_some())
+    }
+
+    /// Goes on holding it. `false`: it is not this gateway's, or not any more.
+    async fn keep(&self, state: &mut State) -> Result<bool, StoreError> {
         let now = self.on.clock.now();
         if let Some((held, renewed)) = &mut state.tenure {
             if now.since(*renewed) < self.on.leases.term() / 3 {
@@ -166,45 +210,15 @@ impl Lane {
                 return Ok(true);
             }
         }
-        let held = self.on.leases.take(&format!("notify/{}", self.route.name)).await?;
-        state.tenure = held.map(|held| (held, now));
-        Ok(state.tenure.is_some())
+        state.tenure = None;
+        Ok(false)
     }
 
-    /// How many rows wait: those of a page that is not full, or of the whole lane now and then.
-    async fn count(
-        &self,
-        state: &mut State,
-        found: usize,
-        full: bool,
-        oldest: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
+    /// The rows of each key that does not wait, in order: the oldest key of each account, then the second of
+    /// each, so that none takes all turns. Of an account that rested one is tried.
+    fn groups(&self, page: Vec<Entry>, state: &State) -> Vec<Group> {
         let now = self.on.clock.now();
-        if !full {
-            self.counts.wait(found as u64, oldest);
-            return Ok(());
-        }
-        if state.counted.is_some_and(|counted| now.since(counted) < COUNT) {
-            self.counts.wait(self.counts.waiting().max(found as u64), oldest);
-            return Ok(());
-        }
-        state.counted = Some(now);
-        let (mut all, mut scan) = (0, Scan::prefix(self.rows.prefix(), PAGE));
-        loop {
-            let page = self.on.meta.page(scan.clone()).await?;
-            let Some(last) = page.last() else { break };
-            scan.start = [&last.key[..], &[0]].concat().into();
-            all += page.len() as u64;
-            tokio::task::yield_now().await;
-        }
-        self.counts.wait(all, oldest);
-        Ok(())
-    }
-
-    /// The rows of each key that does not wait, in order.
-    fn groups(&self, page: Vec<arqueta_store::Entry>, refused: &Refused) -> Vec<(String, Vec<Row>)> {
-        let now = self.on.clock.now();
-        let mut groups: BTreeMap<String, (usize, Vec<Row>)> = BTreeMap::new();
+        let mut groups: BTreeMap<String, (usize, Group)> = BTreeMap::new();
         for (at, entry) in page.into_iter().enumerate() {
             let Some(place) = self.rows.place(&entry.key) else { continue };
             let notice = entry.value.as_ref().map(|value| Notice::decode(value));
@@ -214,66 +228,104 @@ impl Lane {
                 continue;
             };
             let message = Message::of(&notice, place, self.route.format);
-            let group = groups.entry(message.group.clone()).or_insert_with(|| (at, Vec::new()));
-            group.1.push(Row { key: entry.key, message });
+            let name = message.group.clone();
+            let empty = || (at, Group { name: name.clone(), account: account(&notice), rows: Vec::new() });
+            groups.entry(name.clone()).or_insert_with(empty).1.rows.push(Row { key: entry.key, message });
         }
-        let mut groups: Vec<_> = groups.into_iter().filter(|(group, _)| !refused.holds(group, now)).collect();
-        // The oldest first, whatever its key.
-        groups.sort_by_key(|(_, (at, _))| *at);
-        groups.into_iter().map(|(group, (_, rows))| (group, rows)).collect()
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.retain(|(_, group)| !state.held.holds(&group.name, now) && !state.resting.holds(&group.account, now));
+        // Of an account that rested a key that did not fail yet comes first: what failed may be the keys' fault.
+        let failed = |of: &Group| state.resting.knows(&of.account) && state.held.knows(&of.name);
+        groups.sort_by_key(|(at, group)| (failed(group), *at));
+        let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+        let mut taking = Vec::with_capacity(groups.len());
+        for (_, group) in groups {
+            let turn = turns.entry(group.account.clone()).or_default();
+            *turn += 1;
+            if *turn == 1 || !state.resting.knows(&group.account) {
+                taking.push((*turn, group));
+            }
+        }
+        taking.sort_by_key(|(turn, _)| *turn);
+        taking.into_iter().map(|(_, group)| group).collect()
     }
 
-    /// Sends, and takes away what was taken. Returns how many were, and whether the target is down.
-    async fn tell(&self, state: &mut State, groups: Vec<(String, Vec<Row>)>) -> Result<(usize, bool), StoreError> {
-        let down = AtomicBool::new(false);
+    /// Sends, and takes away what was taken. Returns how many were.
+    async fn tell(&self, state: &mut State, groups: Vec<Group>) -> Result<usize, StoreError> {
+        let off = Mutex::default();
+        let (told, mut heard) = mpsc::unbounded_channel();
         let concurrent = self.route.bounds.concurrent.max(1);
-        let outcomes = groups.into_iter().map(|(group, rows)| self.tell_group(group, rows, &down));
-        let mut outcomes = futures::stream::iter(outcomes).buffer_unordered(concurrent);
+        let outcomes = groups.into_iter().map(|group| self.tell_group(group, &off, told.clone()));
+        let mut outcomes = pin!(futures::stream::iter(outcomes).buffer_unordered(concurrent));
         let (mut taken, mut gone) = (0, Vec::new());
-        while let Some(Outcome { group, taken: mut keys, failure }) = outcomes.next().await {
-            taken += keys.len();
-            if !keys.is_empty() {
-                self.counts.sent_some(keys.len());
-                state.refused.remove(&group);
-                if state.pace.is_failing() {
-                    tracing::info!(target_name = self.name(), "a target of notifications works again");
-                    state.pace.succeed();
+        loop {
+            let noted = tokio::select! {
+                biased;
+                Some(key) = heard.recv() => {
+                    taken += 1;
+                    self.counts.sent_some(1);
+                    gone.push(key);
+                    gone.len() < CHUNK
                 }
-            }
-            gone.append(&mut keys);
-            if let Some(failure) = failure {
-                self.fail(state, group, &failure);
-            }
-            if gone.len() >= CHUNK && !self.take_away(state, &mut gone).await? {
-                return Ok((0, false));
+                outcome = outcomes.next() => match outcome {
+                    Some(outcome) => {
+                        self.settle(state, outcome);
+                        true
+                    }
+                    None => break,
+                },
+                () = self.on.clock.sleep(self.on.leases.term() / 3) => false,
+            };
+            // However long this round takes, the lane stays this gateway's and what was told is noted.
+            if !self.keep(state).await? || !noted && !self.take_away(state, &mut gone).await? {
+                return Ok(0);
             }
         }
-        if !self.take_away(state, &mut gone).await? {
-            return Ok((0, false));
+        while let Ok(key) = heard.try_recv() {
+            taken += 1;
+            self.counts.sent_some(1);
+            gone.push(key);
         }
-        Ok((taken, down.load(Ordering::Relaxed)))
+        Ok(if self.take_away(state, &mut gone).await? { taken } else { 0 })
     }
 
-    fn fail(&self, state: &mut State, group: String, failure: &Failure) {
+    fn settle(&self, state: &mut State, Outcome { group, account, taken, failure }: Outcome) {
+        if taken > 0 {
+            state.held.remove(&group);
+            if state.resting.remove(&account) {
+                tracing::info!(target_name = self.name(), account, "a target of notifications works again");
+            }
+        }
+        let Some(failure) = failure else { return };
         self.counts.failed();
+        let now = self.on.clock.now();
+        state.held.add(group, now);
         match failure {
             Failure::Refused(_) => {
                 tracing::warn!(target_name = self.name(), %failure, "an event was not taken and is tried again");
-                state.refused.add(group, self.on.clock.now());
             }
+            // What failed beside it, at once, is the same failure.
+            Failure::Unavailable(_) if state.resting.holds(&account, now) => {}
             Failure::Unavailable(_) => {
-                if !state.pace.is_failing() {
-                    tracing::warn!(target_name = self.name(), %failure, "a target does not work; its events wait");
+                if !state.resting.knows(&account) {
+                    tracing::warn!(target_name = self.name(), account, %failure, "a target does not work; events wait");
                 }
+                state.resting.add(account, now);
             }
         }
     }
 
-    /// The rows of one key, one after the other, up to the first that is not taken.
-    async fn tell_group(&self, group: String, rows: Vec<Row>, down: &AtomicBool) -> Outcome {
-        let mut outcome = Outcome { group, taken: Vec::new(), failure: None };
+    /// The rows of one key, one after the other, up to the first that is not taken, or until the target does
+    /// not work for its account.
+    async fn tell_group(
+        &self,
+        Group { name, account, rows }: Group,
+        off: &Mutex<BTreeSet<String>>,
+        told: mpsc::UnboundedSender<Bytes>,
+    ) -> Outcome {
+        let mut outcome = Outcome { group: name, account, taken: 0, failure: None };
         for Row { key, message } in rows {
-            if down.load(Ordering::Relaxed) {
+            if off.lock().await.contains(&outcome.account) {
                 break;
             }
             let sent = tokio::select! {
@@ -281,10 +333,14 @@ impl Lane {
                 () = self.on.clock.sleep(self.route.bounds.attempt) => Err(Failure::Unavailable("no answer in time".to_owned())),
             };
             match sent {
-                Ok(()) => outcome.taken.push(key),
+                Ok(()) => {
+                    outcome.taken += 1;
+                    // Who is not there any more lost the lane, and another one sends it again.
+                    let _ = told.send(key);
+                }
                 Err(failure) => {
                     if matches!(failure, Failure::Unavailable(_)) {
-                        down.store(true, Ordering::Relaxed);
+                        off.lock().await.insert(outcome.account.clone());
                     }
                     outcome.failure = Some(failure);
                     break;
@@ -299,6 +355,7 @@ impl Lane {
         while !gone.is_empty() {
             let Some((held, _)) = &state.tenure else { return Ok(false) };
             let some = gone.split_off(gone.len().saturating_sub(CHUNK));
+            let rows = some.len() as u64;
             let batch = some.into_iter().fold(Batch::default().require(held.fence()), Batch::delete);
             match self.on.meta.commit(batch).await {
                 Err(StoreError::Conflict) => {
@@ -307,6 +364,7 @@ impl Lane {
                 }
                 outcome => outcome?,
             }
+            self.on.notices.taken(self.name(), rows);
         }
         Ok(true)
     }

@@ -12,7 +12,8 @@
 //!
 //! **Invariants.** Nothing is dropped: a row goes away only after its target took the event, and is
 //! tried again for ever, more and more seldom, until then. Events of one key reach a target in the order
-//! of their commits; a later one waits for those before it. An event may come twice, with the same id.
+//! of their commits; a later one waits for those before it. What a target does not take of one account does not
+//! keep those of others. An event may come twice, with the same id.
 //! Of several gateways one empties a lane, under a lease. Memory is bounded by [`route::WINDOW`] rows a
 //! target.
 //!
@@ -21,6 +22,7 @@
 //! Secrets come from files or the environment, and are not in `Debug` or logs.
 
 mod courier;
+mod further;
 mod lane;
 pub mod message;
 mod pace;
@@ -35,7 +37,7 @@ pub use message::{Format, Message};
 pub use progress::{Counts, Progress};
 pub use route::{Bounds, Route, Standing};
 pub use stream::{AuditStream, Source};
-pub use target::{Failure, Target};
+pub use target::{Failure, Target, line};
 pub use targets::{
     JetStream, JetStreamSettings, Queue, RedisSettings, RedisStream, Table, TableSettings, Topic, Webhook,
     WebhookSettings,

@@ -47,7 +47,7 @@ impl Message {
             Notice::Occurred(what) => {
                 let name = name(what.happening);
                 let bucket = what.bucket.to_string();
-                let group = format!("{bucket}/{}", what.key);
+                let group = group(notice);
                 let body = match format {
                     Format::Aws => json!({ "Records": [record(what, VERSION, "aws:s3")] }),
                     Format::Minio => json!({
@@ -68,9 +68,17 @@ impl Message {
                     "HostId": act.host,
                 });
                 let (bucket, body) = (bucket.to_string(), body.to_string().into());
-                Self { id, group: format!("{bucket}/"), event: "TestEvent", bucket, key: String::new(), body }
+                Self { id, group: group(notice), event: "TestEvent", bucket, key: String::new(), body }
             }
         }
+    }
+}
+
+/// What must stay in order: bucket and key.
+pub(crate) fn group(notice: &Notice) -> String {
+    match notice {
+        Notice::Occurred(what) => format!("{}/{}", what.bucket, what.key),
+        Notice::Test { bucket, .. } => format!("{bucket}/"),
     }
 }
 

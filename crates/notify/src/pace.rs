@@ -38,30 +38,35 @@ impl Pace {
     }
 }
 
-/// Keys whose next event was refused, and until when they wait.
+/// What failed last time, and until when it rests.
 #[derive(Debug, Default)]
-pub struct Refused(BTreeMap<String, (Pace, Timestamp)>);
+pub struct Resting(BTreeMap<String, (Pace, Timestamp)>);
 
-impl Refused {
-    /// Whether `group` waits.
-    pub fn holds(&self, group: &str, now: Timestamp) -> bool {
-        self.0.get(group).is_some_and(|(_, until)| *until > now)
+impl Resting {
+    /// Whether `what` rests.
+    pub fn holds(&self, what: &str, now: Timestamp) -> bool {
+        self.0.get(what).is_some_and(|(_, until)| *until > now)
     }
 
-    /// Its next event was refused.
-    pub fn add(&mut self, group: String, now: Timestamp) {
-        let (pace, until) = self.0.entry(group).or_insert((Pace::default(), now));
+    /// Whether it failed last time, whether or not it still rests.
+    pub fn knows(&self, what: &str) -> bool {
+        self.0.contains_key(what)
+    }
+
+    /// It failed.
+    pub fn add(&mut self, what: String, now: Timestamp) {
+        let (pace, until) = self.0.entry(what).or_insert((Pace::default(), now));
         *until = now.plus(pace.fail());
     }
 
-    /// Its next event was taken.
-    pub fn remove(&mut self, group: &str) {
-        self.0.remove(group);
+    /// It works. Whether it had failed last time.
+    pub fn remove(&mut self, what: &str) -> bool {
+        self.0.remove(what).is_some()
     }
 
-    /// When the first of them is tried again.
-    pub fn next(&self) -> Option<Timestamp> {
-        self.0.values().map(|(_, until)| *until).min()
+    /// When the next of those that rest is tried again.
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        self.0.values().map(|(_, until)| *until).filter(|until| *until > now).min()
     }
 }
 

@@ -10,6 +10,7 @@ use arqueta_model::Timestamp;
 #[derive(Debug, Default)]
 pub struct Progress {
     targets: BTreeMap<String, Arc<Counts>>,
+    unnamed: AtomicU64,
 }
 
 /// Counters of one target.
@@ -25,12 +26,24 @@ impl Progress {
     /// Counters for these targets.
     #[must_use]
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { targets: names.into_iter().map(|name| (name.to_owned(), Arc::default())).collect() }
+        let targets = names.into_iter().map(|name| (name.to_owned(), Arc::default())).collect();
+        Self { targets, unnamed: AtomicU64::default() }
     }
 
     /// Every target's.
     pub fn targets(&self) -> impl Iterator<Item = (&str, &Arc<Counts>)> {
         self.targets.iter().map(|(name, counts)| (&**name, counts))
+    }
+
+    pub(crate) fn leave(&self, events: u64) {
+        self.unnamed.store(events, Ordering::Relaxed);
+    }
+
+    /// Events in the outbox for targets that the configuration does not name: since the start no other is
+    /// written, and none is sent.
+    #[must_use]
+    pub fn unnamed(&self) -> u64 {
+        self.unnamed.load(Ordering::Relaxed)
     }
 
     /// One target's.

@@ -20,7 +20,7 @@ pub enum Failure {
     /// The target works, and refuses this event: others may pass.
     #[error("refused: {0}")]
     Refused(String),
-    /// The target does not work: nothing else is tried for a while.
+    /// The target does not work: nothing else of the account is tried for a while.
     #[error("unavailable: {0}")]
     Unavailable(String),
 }
@@ -41,13 +41,19 @@ impl Failure {
 
     /// Of an error and what caused it, in one line.
     pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut text = error.to_string();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            next = cause.source();
-        }
-        Self::Unavailable(text)
+        Self::Unavailable(line(error))
     }
+}
+
+/// An error and what caused it, in one line.
+#[must_use]
+pub fn line(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }

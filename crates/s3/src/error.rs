@@ -126,6 +126,7 @@ pub fn answer(error: &Error) -> Answer {
         Error::NoObjectLockConfiguration => Answer::new("ObjectLockConfigurationNotFoundError", S::NOT_FOUND, words()),
         Error::NoObjectLock => Answer::new("NoSuchObjectLockConfiguration", S::NOT_FOUND, words()),
         Error::QuotaExceeded => Answer::new("QuotaExceeded", S::FORBIDDEN, words()),
+        Error::TooManyWaiting => Answer::new("SlowDown", S::SERVICE_UNAVAILABLE, words()),
         Error::PreconditionFailed { condition } => {
             Answer::new("PreconditionFailed", S::PRECONDITION_FAILED, words()).detail("Condition", condition)
         }

@@ -3,7 +3,7 @@ use arqueta_store::Batch;
 
 use super::BucketSettings;
 use crate::api::{ObjectLockConfiguration, RetentionPeriod, Tags, Versioning};
-use crate::notifications::Notifications;
+use crate::notifications::{Notices, Notifications};
 use crate::record::{BucketDocument, BucketRecord, Record};
 use crate::state::ATTEMPTS;
 use crate::{Error, schema};
@@ -17,6 +17,16 @@ impl BucketSettings<'_> {
     pub(crate) async fn update(
         self,
         name: &BucketName,
+        change: impl FnMut(&mut BucketRecord) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        self.update_along(name, Batch::default(), change).await
+    }
+
+    /// The same in one commit with `along`.
+    async fn update_along(
+        self,
+        name: &BucketName,
+        along: Batch,
         mut change: impl FnMut(&mut BucketRecord) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let key = schema::bucket(name);
@@ -24,10 +34,14 @@ impl BucketSettings<'_> {
             let stored = self.state.stored_bucket(name).await?;
             let mut record = (*stored.record).clone();
             change(&mut record)?;
-            let batch = Batch::default().unchanged(key.clone(), Some(stored.bytes)).put(key.clone(), record.encode());
+            let batch = along.clone().unchanged(key.clone(), Some(stored.bytes)).put(key.clone(), record.encode());
             match self.state.meta.commit(batch).await {
                 Err(arqueta_store::Error::Conflict) => {}
-                result => return Ok(result?),
+                result => {
+                    result?;
+                    self.state.config.notices.wake(&Notices::rows_of(&along));
+                    return Ok(());
+                }
             }
         }
         Err(arqueta_store::Error::Conflict.into())
@@ -124,10 +138,10 @@ impl BucketSettings<'_> {
     }
 
     /// Sets who is told of events, or that nobody is; the edge has validated it. `test` sends each
-    /// target of a queue or a topic an event that says so.
+    /// target of a queue or a topic an event that says so, in the commit of the change.
     ///
     /// # Errors
-    /// [`Error::NoSuchBucket`].
+    /// [`Error::NoSuchBucket`], [`Error::TooManyWaiting`].
     pub async fn put_notifications(
         self,
         name: &BucketName,
@@ -135,14 +149,16 @@ impl BucketSettings<'_> {
         test: bool,
     ) -> Result<(), Error> {
         let text = (!configuration.rules.is_empty()).then(|| configuration.to_document());
-        self.put_document(name, BucketDocument::Notification, text).await?;
         let now = self.state.clock.now();
-        let notices = &self.state.config.notices;
-        let batch = notices.test(name, configuration, self.state.sequence.next(now, 0), now);
-        if test && !batch.writes.is_empty() {
-            self.state.commit(batch).await?;
-        }
-        Ok(())
+        let tests = match test {
+            true => self.state.config.notices.test(name, configuration, self.state.sequence.next(now, 0), now)?,
+            false => Batch::default(),
+        };
+        self.update_along(name, tests, |bucket| {
+            set(bucket, BucketDocument::Notification, text.as_ref());
+            Ok(())
+        })
+        .await
     }
 
     /// Sets or removes a configuration that is kept as text; the edge has validated it.
@@ -156,10 +172,7 @@ impl BucketSettings<'_> {
         text: Option<String>,
     ) -> Result<(), Error> {
         self.update(name, |bucket| {
-            match &text {
-                Some(text) => bucket.documents.insert(kind, text.clone()),
-                None => bucket.documents.remove(&kind),
-            };
+            set(bucket, kind, text.as_ref());
             Ok(())
         })
         .await?;
@@ -168,4 +181,11 @@ impl BucketSettings<'_> {
         }
         Ok(())
     }
+}
+
+fn set(bucket: &mut BucketRecord, kind: BucketDocument, text: Option<&String>) {
+    match text {
+        Some(text) => bucket.documents.insert(kind, text.clone()),
+        None => bucket.documents.remove(&kind),
+    };
 }

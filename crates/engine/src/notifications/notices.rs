@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arqueta_model::{AccountId, BucketName, ObjectKey, Region, Timestamp, VersionId};
 use arqueta_store::{Batch, Write};
+use bytes::Bytes;
 use moka::sync::Cache;
 use tokio::sync::watch;
 
@@ -34,6 +36,8 @@ pub struct Targets {
     pub account: Option<AccountId>,
     /// The Region in their ARNs.
     pub region: Option<Region>,
+    /// Events that may wait for one target; as many as come if absent.
+    pub most: Option<u64>,
 }
 
 /// What an ARN is to a bucket.
@@ -48,6 +52,12 @@ pub enum Access {
 }
 
 impl Targets {
+    /// Whether the target `name` is there for buckets of `owner`. A rule outlives what the operator allowed
+    /// when it was set.
+    fn takes(&self, name: &str, owner: &AccountId) -> bool {
+        self.named.get(name).is_some_and(|accounts| accounts.contains(owner))
+    }
+
     /// What `arn` is to a bucket of `owner`. A target answers to the ARN of a queue, a topic or a
     /// function of its name, in the gateway's own Region and account.
     #[must_use]
@@ -74,6 +84,8 @@ pub struct Notices {
     known: Cache<BucketName, (Arc<str>, Arc<Notifications>)>,
     /// Grows when rows were written.
     written: watch::Sender<u64>,
+    /// Rows that wait, by target.
+    waiting: BTreeMap<String, AtomicU64>,
 }
 
 impl Default for Notices {
@@ -134,7 +146,8 @@ impl Notices {
     /// For these targets.
     #[must_use]
     pub fn to(targets: Targets) -> Self {
-        Self { targets, known: Cache::new(REMEMBERED), written: watch::Sender::new(0) }
+        let waiting = targets.named.keys().map(|name| (name.clone(), AtomicU64::default())).collect();
+        Self { targets, known: Cache::new(REMEMBERED), written: watch::Sender::new(0), waiting }
     }
 
     /// The targets that there are.
@@ -149,11 +162,33 @@ impl Notices {
         self.written.subscribe()
     }
 
-    /// Adds to the batch of a change what is to be told of it.
+    /// So many rows were found to wait for a target. To be said before others are written.
+    pub fn found(&self, target: &str, rows: u64) {
+        if let Some(waiting) = self.waiting.get(target) {
+            waiting.store(rows, Ordering::Relaxed);
+        }
+    }
+
+    /// So many rows of a target were taken away.
+    pub fn taken(&self, target: &str, rows: u64) {
+        if let Some(waiting) = self.waiting.get(target) {
+            let less = |before: u64| Some(before.saturating_sub(rows));
+            let _ = waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
+    /// How many rows wait for a target; none for one that is not named.
+    #[must_use]
+    pub fn waiting(&self, target: &str) -> u64 {
+        self.waiting.get(target).map_or(0, |waiting| waiting.load(Ordering::Relaxed))
+    }
+
+    /// Adds to the batch of a change what is to be told of it: to targets that are named, and for the
+    /// bucket's owner, now.
     ///
     /// # Errors
-    /// [`Error::Damaged`] for a configuration that cannot be read: the change does not happen, since
-    /// nobody would hear of it.
+    /// [`Error::Damaged`] for a configuration that cannot be read, [`Error::TooManyWaiting`]: the change does
+    /// not happen, since nobody would hear of it.
     pub(crate) fn tell(
         &self,
         batch: Batch,
@@ -169,7 +204,8 @@ impl Notices {
             Happening::Put if witness.as_ref().is_some_and(|witness| witness.by_form()) => Happening::Post,
             happening => happening,
         };
-        let mut taking = configuration.taking(happening, key.as_str()).peekable();
+        let named = |rule: &&Rule| self.targets.takes(&rule.target, &bucket.owner);
+        let mut taking = configuration.taking(happening, key.as_str()).filter(named).peekable();
         if taking.peek().is_none() {
             return Ok(batch);
         }
@@ -194,17 +230,31 @@ impl Notices {
                 act: act.clone(),
             }))
         };
-        Ok(taking.fold(batch, |batch, rule| batch.put(Lane::of(&rule.target).next(sequence), told(rule).encode())))
+        taking.try_fold(batch, |batch, rule| {
+            self.admit(&rule.target)?;
+            Ok(batch.put(Lane::of(&rule.target).next(sequence), told(rule).encode()))
+        })
+    }
+
+    /// Whether another row may wait for a target.
+    fn admit(&self, target: &str) -> Result<(), Error> {
+        match self.targets.most {
+            Some(most) if self.waiting(target) >= most => Err(Error::TooManyWaiting),
+            _ => Ok(()),
+        }
     }
 
     /// What tells the targets of queues and topics that they were named; functions are told nothing.
+    ///
+    /// # Errors
+    /// [`Error::TooManyWaiting`].
     pub(crate) fn test(
         &self,
         bucket: &BucketName,
         configuration: &Notifications,
         sequence: u64,
         at: Timestamp,
-    ) -> Batch {
+    ) -> Result<Batch, Error> {
         let act = act::witness().map_or_else(Act::of_service, |witness| witness.act());
         let mut named: Vec<&str> = configuration
             .rules
@@ -215,7 +265,10 @@ impl Notices {
         named.sort_unstable();
         named.dedup();
         let notice = Notice::Test { bucket: bucket.clone(), at, act }.encode();
-        named.into_iter().fold(Batch::default(), |batch, name| batch.put(Lane::of(name).next(sequence), notice.clone()))
+        named.into_iter().try_fold(Batch::default(), |batch, name| {
+            self.admit(name)?;
+            Ok(batch.put(Lane::of(name).next(sequence), notice.clone()))
+        })
     }
 
     fn configuration(&self, bucket: &BucketName, text: &str) -> Result<Arc<Notifications>, Error> {
@@ -229,13 +282,23 @@ impl Notices {
         Ok(configuration)
     }
 
-    /// Whether a batch writes rows: who commits it says so afterwards ([`Notices::wake`]).
-    pub(crate) fn stand_in(batch: &Batch) -> bool {
-        batch.writes.iter().any(|write| matches!(write, Write::Put(key, _) if key.starts_with(schema::NOTICES)))
+    /// The rows that a batch writes: who commits it says so afterwards ([`Notices::wake`]).
+    pub(crate) fn rows_of(batch: &Batch) -> Vec<Bytes> {
+        let row = |write: &Write| match write {
+            Write::Put(key, _) if key.starts_with(schema::NOTICES) => Some(key.clone()),
+            _ => None,
+        };
+        batch.writes.iter().filter_map(row).collect()
     }
 
-    /// Rows were written.
-    pub(crate) fn wake(&self) {
+    /// These rows were written, if any.
+    pub fn wake(&self, rows: &[Bytes]) {
+        if rows.is_empty() {
+            return;
+        }
+        for waiting in rows.iter().filter_map(|row| self.waiting.get(Lane::target(row)?)) {
+            waiting.fetch_add(1, Ordering::Relaxed);
+        }
         self.written.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
@@ -252,6 +315,7 @@ mod tests {
             named: BTreeMap::from([("hook".to_owned(), vec![own.clone()])]),
             account: Some(own.clone()),
             region: Some("eu-west-1".parse().unwrap()),
+            most: None,
         };
         let granted = Access::Granted("hook".to_owned());
         let queue = "arn:aws:sqs:eu-west-1:111122223333:hook";

@@ -10,6 +10,7 @@ use arqueta_engine::api::{
     Conditions, CreateBucket, DeleteConditions, DeleteObject, DeletedObject, EncryptionRequest, EtagCondition,
     GetObject, GotObject, ObjectName, PutObject, RequestedMode, StoredObject, Versioning,
 };
+use arqueta_engine::notifications::{Notices, Targets};
 use arqueta_engine::{BucketKeyTable, Caller, Config, CustomerKey, Engine, Envelope, Error};
 use arqueta_envelope::BucketKeyConfig;
 use arqueta_model::{
@@ -35,6 +36,12 @@ pub struct Rig {
 
 pub fn account() -> AccountId {
     "111122223333".parse().unwrap()
+}
+
+/// What rules of notifications may name.
+pub fn targets() -> Targets {
+    let named = ["hook", "function"].map(|name| (name.to_owned(), vec![account()]));
+    Targets { named: named.into(), ..Targets::default() }
 }
 
 pub fn bucket() -> BucketName {
@@ -97,6 +104,7 @@ impl Rig {
         let table = Arc::new(BucketKeyTable::new(stores.0.clone()));
         let envelope = Envelope::new(kms.clone(), table, clock.clone(), region.clone(), BucketKeyConfig::default());
         let mut config = Config::new(region);
+        config.notices = Arc::new(Notices::to(targets()));
         adjust(&mut config);
         let engine = Engine::open(stores.0, stores.1, Arc::new(envelope), clock.clone(), config).unwrap();
         let request = RequestInfo {

@@ -49,11 +49,19 @@ impl AuditWebhook {
 }
 
 /// `[notifications]`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notifications {
+    /// Events that may wait for one target; a change that would add another one is refused.
+    pub most_waiting: u64,
     /// By the name at the end of their ARNs.
     pub targets: BTreeMap<String, Target>,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self { most_waiting: 1_000_000, targets: BTreeMap::new() }
+    }
 }
 
 /// `[notifications.targets.<name>]`
@@ -359,6 +367,9 @@ impl Notifications {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
+        if self.most_waiting == 0 {
+            return Err(Error::Config("notifications.most_waiting is at least 1".to_owned()));
+        }
         for (name, target) in &self.targets {
             let refuse = |what: &str| Err(Error::Config(format!("notifications.targets.{name:?}: {what}")));
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');

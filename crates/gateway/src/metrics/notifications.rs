@@ -34,6 +34,10 @@ impl Collector for Notifications {
             let count = i64::try_from(counts.waiting()).unwrap_or(i64::MAX);
             ConstGauge::new(count).encode(waiting.encode_family(&[("target", name)])?)?;
         }
+        let help = "Events in the outbox for targets that the configuration does not name";
+        let unnamed = i64::try_from(progress.unnamed()).unwrap_or(i64::MAX);
+        let family = encoder.encode_descriptor("notifications_unnamed", help, None, MetricType::Gauge)?;
+        ConstGauge::new(unnamed).encode(family)?;
         let help = "Age of the oldest event in the outbox, in seconds; 0 if none waits";
         let mut age = encoder.encode_descriptor("notifications_age_seconds", help, None, MetricType::Gauge)?;
         for (name, counts) in progress.targets() {
