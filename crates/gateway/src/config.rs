@@ -30,7 +30,7 @@ pub use clusters::Cluster;
 pub use lifecycle::Lifecycle;
 pub use limits::Limits;
 pub(crate) use notifications::secret;
-pub use notifications::{AUDIT, AuditWebhook, Notifications, Target};
+pub use notifications::{AUDIT, AuditWebhook, Kind, Notifications, Service, Target};
 pub use overrides::{Only, ServeArgs};
 pub use proxies::{ForwardedBy, Proxies};
 pub use regions::{Endpoint, OtherRegion};
@@ -455,6 +455,12 @@ mod tests {
             ),
             ("[notifications.targets.\"a b\"]\nkind = \"webhook\"\nurl = \"http://x\"", "letters, digits"),
             ("[notifications.targets.bus]\nkind = \"kafka\"", "kafka"),
+            ("[notifications.targets.bus]\nkind = \"kafka\"", "notifications.targets.bus"),
+            ("[notifications.targets.bus]\nurl = \"http://x\"", "kind"),
+            ("[notifications.targets.q]\nkind = \"sqs\"\ntopic_arn = \"t\"", "queue_url"),
+            ("[notifications.targets.n]\nkind = \"sns\"\ntopic_arn = \"t\"\nqueue_url = \"q\"", "queue_url"),
+            ("[notifications.targets.hook]\nkind = \"webhook\"\nurl = \"http://x\"\nattempt_ms = \"1\"", "attempt_ms"),
+            ("[notifications]\nmost_waiting = 0", "most_waiting"),
             ("[notifications.targets.hook]\nkind = \"webhook\"\nurl = \"http://x\"\nsecret = \"s\"", "secret"),
             ("[notifications.targets.hook]\nkind = \"webhook\"\nurl = \"http://x\"\nconcurrent = 0", "concurrent"),
             (

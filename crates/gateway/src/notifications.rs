@@ -1,5 +1,6 @@
 //! Notifications, to the targets of the configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub(crate) fn notices(config: &Config) -> Arc<Notices> {
     let own = || vec![config.account_id.clone()];
     let named = config.notifications.targets.iter();
-    let named = named.map(|(name, target)| (name.clone(), target.accounts().map_or_else(own, <[_]>::to_vec)));
+    let named = named.map(|(name, target)| (name.clone(), target.accounts.clone().unwrap_or_else(own)));
     Arc::new(Notices::to(Targets {
         named: named.collect(),
         account: Some(config.account_id.clone()),
@@ -57,14 +58,8 @@ pub(crate) async fn audit(
     let begun = arqueta_notify::stream::begin(&**meta, config.audit.webhook.is_some()).await;
     begun.map_err(Error::open("audit webhook"))?;
     let Some(of) = &config.audit.webhook else { return Ok(None) };
-    let settings = WebhookSettings {
-        url: of.url.clone(),
-        secret: config::secret(of.secret_file.as_ref(), of.secret_env.as_ref()),
-        token: config::secret(of.token_file.as_ref(), of.token_env.as_ref()),
-        ca: of.ca.clone(),
-        connect: CONNECT,
-    };
-    let webhook = Webhook::new(settings, clock.clone());
+    let secrets = [(&of.secret_file, &of.secret_env), (&of.token_file, &of.token_env)];
+    let webhook = Webhook::new(webhook(&of.url, secrets, &of.ca), clock.clone());
     let webhook = webhook.map_err(|error| Error::Config(format!("audit.webhook: {}", line(&error))))?;
     let source = Source {
         folder: config.data_dir.join("audit"),
@@ -113,44 +108,18 @@ pub(crate) async fn open(
 }
 
 fn target(target: &config::Target, clock: &Arc<dyn Clock>) -> Result<Arc<dyn arqueta_notify::Target>, SetupError> {
-    Ok(match target {
-        config::Target::Webhook(of) => {
-            let settings = WebhookSettings {
-                url: of.url.clone(),
-                secret: config::secret(of.secret_file.as_ref(), of.secret_env.as_ref()),
-                token: config::secret(of.token_file.as_ref(), of.token_env.as_ref()),
-                ca: of.ca.clone(),
-                connect: CONNECT,
-            };
-            Arc::new(Webhook::new(settings, clock.clone())?)
+    Ok(match &target.kind {
+        config::Kind::Webhook(of) => {
+            let secrets = [(&of.secret_file, &of.secret_env), (&of.token_file, &of.token_env)];
+            Arc::new(Webhook::new(webhook(&of.url, secrets, &of.ca), clock.clone())?)
         }
-        config::Target::Sqs(of) => {
-            let settings = ServiceSettings {
-                endpoint: of.endpoint.clone(),
-                service: "sqs",
-                region: of.region.clone(),
-                access_key_id: of.access_key_id.clone(),
-                secret: key(of.secret_access_key_file.as_ref(), of.secret_access_key_env.as_ref())?,
-                session_token_file: of.session_token_file.clone(),
-                ca: of.ca.clone(),
-                connect: CONNECT,
-            };
-            Arc::new(Queue::new(settings, of.queue_url.clone(), clock.clone())?)
+        config::Kind::Sqs { queue_url, service } => {
+            Arc::new(Queue::new(self::service("sqs", service)?, queue_url.clone(), clock.clone())?)
         }
-        config::Target::Sns(of) => {
-            let settings = ServiceSettings {
-                endpoint: of.endpoint.clone(),
-                service: "sns",
-                region: of.region.clone(),
-                access_key_id: of.access_key_id.clone(),
-                secret: key(of.secret_access_key_file.as_ref(), of.secret_access_key_env.as_ref())?,
-                session_token_file: of.session_token_file.clone(),
-                ca: of.ca.clone(),
-                connect: CONNECT,
-            };
-            Arc::new(Topic::new(settings, of.topic_arn.clone(), clock.clone())?)
+        config::Kind::Sns { topic_arn, service } => {
+            Arc::new(Topic::new(self::service("sns", service)?, topic_arn.clone(), clock.clone())?)
         }
-        config::Target::Redis(of) => Arc::new(RedisStream::new(RedisSettings {
+        config::Kind::Redis(of) => Arc::new(RedisStream::new(RedisSettings {
             address: of.address.clone(),
             stream: of.stream.clone(),
             database: of.database,
@@ -158,7 +127,7 @@ fn target(target: &config::Target, clock: &Arc<dyn Clock>) -> Result<Arc<dyn arq
             password: config::secret(of.password_file.as_ref(), of.password_env.as_ref()),
             most: of.most,
         })?),
-        config::Target::Postgresql(of) => Arc::new(Table::new(TableSettings {
+        config::Kind::Postgresql(of) => Arc::new(Table::new(TableSettings {
             host: of.host.clone(),
             port: of.port,
             database: of.database.clone(),
@@ -169,7 +138,7 @@ fn target(target: &config::Target, clock: &Arc<dyn Clock>) -> Result<Arc<dyn arq
             ca: of.ca.clone(),
             connect: CONNECT,
         })?),
-        config::Target::Nats(of) => Arc::new(JetStream::new(JetStreamSettings {
+        config::Kind::Nats(of) => Arc::new(JetStream::new(JetStreamSettings {
             url: of.url.clone(),
             subject: of.subject.clone(),
             user: of.user.clone(),
@@ -180,7 +149,37 @@ fn target(target: &config::Target, clock: &Arc<dyn Clock>) -> Result<Arc<dyn arq
     })
 }
 
+/// A webhook and where its secret and its token are.
+fn webhook(
+    url: &str,
+    [secret, token]: [(&Option<PathBuf>, &Option<String>); 2],
+    ca: &Option<PathBuf>,
+) -> WebhookSettings {
+    let found =
+        |(file, variable): (&Option<PathBuf>, &Option<String>)| config::secret(file.as_ref(), variable.as_ref());
+    WebhookSettings {
+        url: url.to_owned(),
+        secret: found(secret),
+        token: found(token),
+        ca: ca.clone(),
+        connect: CONNECT,
+    }
+}
+
+fn service(service: &'static str, of: &config::Service) -> Result<ServiceSettings, SetupError> {
+    Ok(ServiceSettings {
+        endpoint: of.endpoint.clone(),
+        service,
+        region: of.region.clone(),
+        access_key_id: of.access_key_id.clone(),
+        secret: key(of.secret_access_key_file.as_ref(), of.secret_access_key_env.as_ref())?,
+        session_token_file: of.session_token_file.clone(),
+        ca: of.ca.clone(),
+        connect: CONNECT,
+    })
+}
+
 /// A secret access key, which the configuration was checked to name.
-fn key(file: Option<&std::path::PathBuf>, variable: Option<&String>) -> Result<Secret, SetupError> {
+fn key(file: Option<&PathBuf>, variable: Option<&String>) -> Result<Secret, SetupError> {
     config::secret(file, variable).ok_or(SetupError::Value("secret access key"))
 }

@@ -8,6 +8,8 @@ use arqueta_model::AccountId;
 use arqueta_notify::{Bounds, Format};
 use arqueta_remote::Secret;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Table;
 
 use crate::Error;
 
@@ -66,20 +68,78 @@ impl Default for Notifications {
 
 /// `[notifications.targets.<name>]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Target {
+#[serde(try_from = "Table")]
+pub struct Target {
+    /// What it is.
+    pub kind: Kind,
+    /// Accounts whose buckets may name it; the gateway's first account if absent.
+    pub accounts: Option<Vec<AccountId>>,
+    /// Events on their way at once, 1 to 64.
+    pub concurrent: usize,
+    /// Milliseconds that one may take, 1 to 600,000.
+    pub attempt_ms: u64,
+}
+
+/// What a target is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
     /// An event is a signed POST.
     Webhook(Webhook),
     /// A queue of SQS, at AWS or elsewhere.
-    Sqs(Sqs),
+    Sqs {
+        /// URL of the queue.
+        queue_url: String,
+        /// Where it is asked.
+        service: Service,
+    },
     /// A topic of SNS, at AWS or elsewhere.
-    Sns(Sns),
+    Sns {
+        /// ARN of the topic, at its endpoint.
+        topic_arn: String,
+        /// Where it is asked.
+        service: Service,
+    },
     /// A stream of Redis.
     Redis(Redis),
     /// A table of PostgreSQL.
     Postgresql(Postgresql),
     /// A subject of NATS JetStream.
     Nats(Nats),
+}
+
+impl TryFrom<Table> for Target {
+    type Error = String;
+
+    /// What all kinds have is taken out first: what is left over is the kind's own, or unknown.
+    fn try_from(mut table: Table) -> Result<Self, String> {
+        let accounts = take(&mut table, "accounts")?;
+        let concurrent = take(&mut table, "concurrent")?.unwrap_or(8);
+        let attempt_ms = take(&mut table, "attempt_ms")?.unwrap_or(30_000);
+        let kind: String = required(&mut table, "kind")?;
+        let kind = match &*kind {
+            "webhook" => Kind::Webhook(rest(table)?),
+            "sqs" => Kind::Sqs { queue_url: required(&mut table, "queue_url")?, service: rest(table)? },
+            "sns" => Kind::Sns { topic_arn: required(&mut table, "topic_arn")?, service: rest(table)? },
+            "redis" => Kind::Redis(rest(table)?),
+            "postgresql" => Kind::Postgresql(rest(table)?),
+            "nats" => Kind::Nats(rest(table)?),
+            other => return Err(format!("kind {other:?} is none of webhook, sqs, sns, redis, postgresql and nats")),
+        };
+        Ok(Self { kind, accounts, concurrent, attempt_ms })
+    }
+}
+
+fn take<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<Option<T>, String> {
+    let value = table.remove(key).map(toml::Value::try_into);
+    value.transpose().map_err(|error| format!("{key}: {}", error.message()))
+}
+
+fn required<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<T, String> {
+    take(table, key)?.ok_or_else(|| format!("missing field `{key}`"))
+}
+
+fn rest<T: DeserializeOwned>(table: Table) -> Result<T, String> {
+    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
 }
 
 /// A webhook.
@@ -101,22 +161,12 @@ pub struct Webhook {
     /// Whose records: `aws` or `minio`.
     #[serde(default)]
     pub format: Format,
-    /// Accounts whose buckets may name it; the gateway's first account if absent.
-    pub accounts: Option<Vec<AccountId>>,
-    /// Events on their way at once, 1 to 64.
-    #[serde(default = "eight")]
-    pub concurrent: usize,
-    /// Milliseconds that one may take, 1 to 600,000.
-    #[serde(default = "half_a_minute")]
-    pub attempt_ms: u64,
 }
 
 /// Who calls a service of AWS, or what speaks like one, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sqs {
-    /// URL of the queue.
-    pub queue_url: String,
+pub struct Service {
     /// Address; AWS's own of the region if absent.
     pub endpoint: Option<String>,
     /// Region to sign for.
@@ -131,44 +181,6 @@ pub struct Sqs {
     pub session_token_file: Option<PathBuf>,
     /// PEM file of the certificate authority; the system's if absent.
     pub ca: Option<PathBuf>,
-    /// Accounts whose buckets may name it; the gateway's first account if absent.
-    pub accounts: Option<Vec<AccountId>>,
-    /// Events on their way at once, 1 to 64.
-    #[serde(default = "eight")]
-    pub concurrent: usize,
-    /// Milliseconds that one may take, 1 to 600,000.
-    #[serde(default = "half_a_minute")]
-    pub attempt_ms: u64,
-}
-
-/// As [`Sqs`], of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sns {
-    /// ARN of the topic, at its endpoint.
-    pub topic_arn: String,
-    /// Address; AWS's own of the region if absent.
-    pub endpoint: Option<String>,
-    /// Region to sign for.
-    pub region: String,
-    /// Access key id.
-    pub access_key_id: String,
-    /// File with the secret access key.
-    pub secret_access_key_file: Option<PathBuf>,
-    /// Environment variable with it.
-    pub secret_access_key_env: Option<String>,
-    /// File with a session token.
-    pub session_token_file: Option<PathBuf>,
-    /// PEM file of the certificate authority; the system's if absent.
-    pub ca: Option<PathBuf>,
-    /// Accounts whose buckets may name it; the gateway's first account if absent.
-    pub accounts: Option<Vec<AccountId>>,
-    /// Events on their way at once, 1 to 64.
-    #[serde(default = "eight")]
-    pub concurrent: usize,
-    /// Milliseconds that one may take, 1 to 600,000.
-    #[serde(default = "half_a_minute")]
-    pub attempt_ms: u64,
 }
 
 /// A stream of Redis, or of what speaks its protocol.
@@ -190,14 +202,6 @@ pub struct Redis {
     pub password_file: Option<PathBuf>,
     /// Environment variable with it.
     pub password_env: Option<String>,
-    /// Accounts whose buckets may name it; the gateway's first account if absent.
-    pub accounts: Option<Vec<AccountId>>,
-    /// Events on their way at once, 1 to 64.
-    #[serde(default = "eight")]
-    pub concurrent: usize,
-    /// Milliseconds that one may take, 1 to 600,000.
-    #[serde(default = "half_a_minute")]
-    pub attempt_ms: u64,
 }
 
 /// A table of PostgreSQL.
@@ -224,14 +228,6 @@ pub struct Postgresql {
     pub password_file: Option<PathBuf>,
     /// Environment variable with it.
     pub password_env: Option<String>,
-    /// Accounts whose buckets may name it; the gateway's first account if absent.
-    pub accounts: Option<Vec<AccountId>>,
-    /// Events on their way at once, 1 to 64.
-    #[serde(default = "eight")]
-    pub concurrent: usize,
-    /// Milliseconds that one may take, 1 to 600,000.
-    #[serde(default = "half_a_minute")]
-    pub attempt_ms: u64,
 }
 
 /// A subject of NATS JetStream.
@@ -250,14 +246,6 @@ pub struct Nats {
     pub password_file: Option<PathBuf>,
     /// Environment variable with it.
     pub password_env: Option<String>,
-    /// Accounts whose buckets may name it; the gateway's first account if absent.
-    pub accounts: Option<Vec<AccountId>>,
-    /// Events on their way at once, 1 to 64.
-    #[serde(default = "eight")]
-    pub concurrent: usize,
-    /// Milliseconds that one may take, 1 to 600,000.
-    #[serde(default = "half_a_minute")]
-    pub attempt_ms: u64,
 }
 
 fn postgresql_port() -> u16 {
@@ -268,65 +256,35 @@ fn yes() -> bool {
     true
 }
 
-fn eight() -> usize {
-    8
-}
-
-fn half_a_minute() -> u64 {
-    30_000
-}
-
 /// Where a secret is, if it is anywhere. Both is refused by [`Notifications::check`].
 pub fn secret(file: Option<&PathBuf>, variable: Option<&String>) -> Option<Secret> {
     file.map(|file| Secret::File(file.clone())).or_else(|| variable.map(|name| Secret::Variable(name.clone())))
 }
 
 impl Target {
-    /// Accounts whose buckets may name it.
-    #[must_use]
-    pub fn accounts(&self) -> Option<&[AccountId]> {
-        match self {
-            Self::Webhook(of) => of.accounts.as_deref(),
-            Self::Sqs(of) => of.accounts.as_deref(),
-            Self::Sns(of) => of.accounts.as_deref(),
-            Self::Redis(of) => of.accounts.as_deref(),
-            Self::Postgresql(of) => of.accounts.as_deref(),
-            Self::Nats(of) => of.accounts.as_deref(),
-        }
-    }
-
     /// How many at once, and how long each.
     #[must_use]
     pub fn bounds(&self) -> Bounds {
-        let (concurrent, attempt) = match self {
-            Self::Webhook(of) => (of.concurrent, of.attempt_ms),
-            Self::Sqs(of) => (of.concurrent, of.attempt_ms),
-            Self::Sns(of) => (of.concurrent, of.attempt_ms),
-            Self::Redis(of) => (of.concurrent, of.attempt_ms),
-            Self::Postgresql(of) => (of.concurrent, of.attempt_ms),
-            Self::Nats(of) => (of.concurrent, of.attempt_ms),
-        };
-        Bounds { concurrent, attempt: Duration::from_millis(attempt) }
+        Bounds { concurrent: self.concurrent, attempt: Duration::from_millis(self.attempt_ms) }
     }
 
     /// Whose records it reads.
     #[must_use]
     pub const fn format(&self) -> Format {
-        match self {
-            Self::Webhook(of) => of.format,
+        match &self.kind {
+            Kind::Webhook(of) => of.format,
             _ => Format::Aws,
         }
     }
 
     /// Names of the environment variables that it reads.
     fn variables(&self) -> impl Iterator<Item = &String> {
-        let two = match self {
-            Self::Webhook(of) => [of.secret_env.as_ref(), of.token_env.as_ref()],
-            Self::Sqs(of) => [of.secret_access_key_env.as_ref(), None],
-            Self::Sns(of) => [of.secret_access_key_env.as_ref(), None],
-            Self::Redis(Redis { password_env: variable, .. })
-            | Self::Postgresql(Postgresql { password_env: variable, .. })
-            | Self::Nats(Nats { password_env: variable, .. }) => [variable.as_ref(), None],
+        let two = match &self.kind {
+            Kind::Webhook(of) => [of.secret_env.as_ref(), of.token_env.as_ref()],
+            Kind::Sqs { service, .. } | Kind::Sns { service, .. } => [service.secret_access_key_env.as_ref(), None],
+            Kind::Redis(Redis { password_env: variable, .. })
+            | Kind::Postgresql(Postgresql { password_env: variable, .. })
+            | Kind::Nats(Nats { password_env: variable, .. }) => [variable.as_ref(), None],
         };
         two.into_iter().flatten()
     }
@@ -337,21 +295,20 @@ impl Target {
         if !(1..=64).contains(&concurrent) || !(1..=600_000).contains(&attempt.as_millis()) {
             return Some("concurrent is 1 to 64, attempt_ms 1 to 600000");
         }
-        match self {
-            Self::Webhook(of) if of.secret_file.is_some() && of.secret_env.is_some() => {
+        match &self.kind {
+            Kind::Webhook(of) if of.secret_file.is_some() && of.secret_env.is_some() => {
                 Some("either secret_file or secret_env says where the secret is")
             }
-            Self::Webhook(of) if of.token_file.is_some() && of.token_env.is_some() => {
+            Kind::Webhook(of) if of.token_file.is_some() && of.token_env.is_some() => {
                 Some("either token_file or token_env says where the token is")
             }
-            Self::Redis(Redis { password_file: Some(_), password_env: Some(_), .. })
-            | Self::Postgresql(Postgresql { password_file: Some(_), password_env: Some(_), .. })
-            | Self::Nats(Nats { password_file: Some(_), password_env: Some(_), .. }) => {
+            Kind::Redis(Redis { password_file: Some(_), password_env: Some(_), .. })
+            | Kind::Postgresql(Postgresql { password_file: Some(_), password_env: Some(_), .. })
+            | Kind::Nats(Nats { password_file: Some(_), password_env: Some(_), .. }) => {
                 Some("either password_file or password_env says where the password is")
             }
-            Self::Sqs(Sqs { secret_access_key_file: file, secret_access_key_env: variable, .. })
-            | Self::Sns(Sns { secret_access_key_file: file, secret_access_key_env: variable, .. })
-                if file.is_some() == variable.is_some() =>
+            Kind::Sqs { service, .. } | Kind::Sns { service, .. }
+                if service.secret_access_key_file.is_some() == service.secret_access_key_env.is_some() =>
             {
                 Some("one of secret_access_key_file and secret_access_key_env says where the secret is")
             }
