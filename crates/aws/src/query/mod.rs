@@ -45,8 +45,8 @@ pub(crate) async fn perform(api: Api, call: &Call<'_>) -> Result<Vec<u8>, Error>
     // Before anything is recorded or said back: nobody has a name of a megabyte.
     call.form.check_lengths()?;
     if operation == web_identity::operation() {
-        // Whoever signed the call: the token says whose session it is.
-        return web_identity::perform(call.services, call.form, call.info).await;
+        // Whoever signed the call: the token says whose session it is. A signature made its sender known already.
+        return web_identity::perform(call.services, call.form, call.info, None).await;
     }
     let answer = call.services.recorder.run(Recorded { api, operation, call }).await?;
     xml::answer(api.namespace(), operation.name, answer.result, &call.info.id.to_string())
