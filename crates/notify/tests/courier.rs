@@ -249,7 +249,8 @@ async fn a_target_that_does_not_work_for_one_account_works_for_the_others() {
     rig.target.broken.lock().unwrap().insert("broken".to_owned());
     let courier = rig.courier("one");
     courier.round().await.unwrap();
-    assert_eq!((rig.target.heard.lock().unwrap().len(), rig.rows().await), (100, 200));
+    let heard = rig.target.heard.lock().unwrap().len();
+    assert_eq!((heard, rig.rows().await), (100, 200));
     let (_, counts) = rig.progress.targets().next().unwrap();
     let at_once = counts.failures();
     assert!((1..=4).contains(&at_once), "{at_once}");
