@@ -95,7 +95,7 @@ def s3(told):
 
 @pytest.fixture
 def bucket(s3, request):
-    name = "n-" + request.node.name.replace("_", "-").replace("[", "-").replace("]", "").replace(":", "-")[:50].rstrip("-").lower()
+    name = "n-" + request.node.name.replace("_", "-").replace("[", "-").replace("]", "").replace(":", "-")[-50:].strip("-").lower()
     s3.create_bucket(Bucket=name)
     return name
 

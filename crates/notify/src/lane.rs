@@ -354,7 +354,8 @@ impl Lane {
     async fn take_away(&self, state: &mut State, gone: &mut Vec<Bytes>) -> Result<bool, StoreError> {
         while !gone.is_empty() {
             let Some((held, _)) = &state.tenure else { return Ok(false) };
-            let some = gone.split_off(gone.len().saturating_sub(CHUNK));
+            // The oldest first: whatever comes again after a kill comes with all that followed it.
+            let some: Vec<Bytes> = gone.drain(..gone.len().min(CHUNK)).collect();
             let rows = some.len() as u64;
             let batch = some.into_iter().fold(Batch::default().require(held.fence()), Batch::delete);
             match self.on.meta.commit(batch).await {
