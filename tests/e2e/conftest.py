@@ -65,6 +65,12 @@ def customer(raw=None, prefix="SSECustomer"):
             f"{prefix}KeyMD5": base64.b64encode(hashlib.md5(raw).digest()).decode()}
 
 
+def take_customer_keys(s3, bucket):
+    """Lets a bucket take SSE-C, which new ones do not."""
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
 def refused(call, **options):
     """Status, code and message of a call that must fail."""
     with pytest.raises(ClientError) as error:

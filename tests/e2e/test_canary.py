@@ -6,7 +6,7 @@ import secrets
 import urllib.request
 
 import pytest
-from conftest import customer
+from conftest import customer, take_customer_keys
 
 CANARY = b"ARQUETA-PLAINTEXT-CANARY-7f3d1c"
 CUSTOMER_KEY = secrets.token_bytes(32)
@@ -35,6 +35,7 @@ def found(folder, needle):
 def own(start):
     gateway = start("--log", "debug")
     gateway.client("s3").create_bucket(Bucket="canary")
+    take_customer_keys(gateway.client("s3"), "canary")
     return gateway, gateway.client("kms").create_key()["KeyMetadata"]["Arn"]
 
 

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import ACCOUNT, REGION, customer, refused, signed
+from conftest import ACCOUNT, REGION, customer, refused, signed, take_customer_keys
 
 
 def test_a_new_bucket_encrypts_with_sse_s3(s3, bucket):
@@ -137,6 +137,11 @@ def test_the_callers_context_is_authenticated_recorded_and_not_copied(gateway, s
 
 def test_customer_keys(s3, bucket):
     mine, other = customer(), customer()
+    assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0][
+        "BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", **mine)[:2] == (403, "AccessDenied")
+    assert refused(s3.create_multipart_upload, Bucket=bucket, Key="k", **mine)[:2] == (403, "AccessDenied")
+    take_customer_keys(s3, bucket)
     put = s3.put_object(Bucket=bucket, Key="k", Body=b"x", **mine)
     assert put["SSECustomerKeyMD5"] == mine["SSECustomerKeyMD5"]
     assert put["ETag"].strip('"') != hashlib.md5(b"x").hexdigest()
@@ -166,6 +171,7 @@ MODES = ["SSE-S3", "SSE-KMS", "bucket key", "DSSE-KMS", "SSE-C"]
 @pytest.mark.parametrize("source", MODES)
 def test_a_copy_converts_from_any_mode_to_any_other(s3, bucket, key, source, target):
     body = secrets.token_bytes(200_000)
+    take_customer_keys(s3, bucket)
     put, as_source, _ = modes(key)[source]
     s3.put_object(Bucket=bucket, Key="from", Body=body, **put)
     to, _, read = modes(key)[target]

@@ -6,7 +6,7 @@ import signal
 import urllib.parse
 
 import pytest
-from conftest import Gateway, customer, refused, until
+from conftest import Gateway, customer, refused, take_customer_keys, until
 
 DAY = 2
 
@@ -119,6 +119,7 @@ def test_objects_of_every_mode_go_and_the_header_said_when(quick, s3, bucket, mo
         "none": {}, "s3": {"ServerSideEncryption": "AES256"}, "kms": {"ServerSideEncryption": "aws:kms"},
         "bucket-key": {"ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True}, "customer": customer(),
     }[mode]
+    take_customer_keys(s3, bucket)
     reading = {name: value for name, value in extra.items() if name.startswith("SSECustomer")}
     s3.put_object(Bucket=bucket, Key="stays", Body=b"x", **extra)
     put(s3, bucket, {"ID": "a b/c", "Filter": {"Prefix": "goes/"}, "Expiration": {"Days": 1}})

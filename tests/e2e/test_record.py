@@ -12,7 +12,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from conftest import ACCOUNT, BINARY, SECRET_KEY, Gateway, customer, refused
+from conftest import ACCOUNT, BINARY, SECRET_KEY, Gateway, customer, refused, take_customer_keys
 
 OTHER = "111122223333"
 
@@ -188,6 +188,7 @@ def test_no_secret_is_ever_in_the_record(recorded):
     iam.create_user(UserName="keeper")
     known.append(iam.create_access_key(UserName="keeper")["AccessKey"]["SecretAccessKey"].encode())
     s3.create_bucket(Bucket="secretive")
+    take_customer_keys(s3, "secretive")
     raw = secrets.token_bytes(32)
     known.append(raw)
     s3.put_object(Bucket="secretive", Key="k", Body=known[1], **customer(raw))

@@ -40,6 +40,8 @@ pub struct Config {
     /// Whether a bucket without default encryption uses SSE-S3, as in AWS since 2023. Off leaves
     /// objects there unencrypted unless a request says otherwise.
     pub encrypt_by_default: bool,
+    /// Whether new buckets take no objects under keys of customers (SSE-C), as AWS's since April 2026.
+    pub block_customer_keys: bool,
     /// Largest sealed body that travels inside the metadata commit, in bytes.
     pub inline_limit: usize,
     /// Largest body of one put, part or copy, in bytes.
@@ -57,6 +59,7 @@ impl Config {
         Self {
             region,
             encrypt_by_default: true,
+            block_customer_keys: false,
             inline_limit: 16 * 1024,
             put_limit: 5 * 1024 * 1024 * 1024,
             part_minimum: 5 * 1024 * 1024,

@@ -131,6 +131,8 @@ pub struct Objects {
     pub default_encryption: bool,
     /// New buckets block public access, as AWS's since April 2023.
     pub block_public_access: bool,
+    /// New buckets take no SSE-C, as AWS's since April 2026.
+    pub block_sse_c: bool,
     /// Presigned requests and forms may be signed by Signature Version 2, as many SDKs sign by default.
     pub signature_v2: bool,
     /// Signatures for any Region are taken, as MinIO takes them where none is configured.
@@ -248,7 +250,13 @@ impl Default for BucketKey {
 
 impl Default for Objects {
     fn default() -> Self {
-        Self { default_encryption: true, block_public_access: true, signature_v2: true, any_region: false }
+        Self {
+            default_encryption: true,
+            block_public_access: true,
+            block_sse_c: true,
+            signature_v2: true,
+            any_region: false,
+        }
     }
 }
 

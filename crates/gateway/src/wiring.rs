@@ -283,6 +283,7 @@ async fn seal(
 fn engine_settings(config: &Config) -> arqueta_engine::Config {
     arqueta_engine::Config {
         encrypt_by_default: config.objects.default_encryption,
+        block_customer_keys: config.objects.block_sse_c,
         notices: notifications::notices(config),
         ..arqueta_engine::Config::new(config.region.clone())
     }

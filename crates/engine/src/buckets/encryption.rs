@@ -48,7 +48,7 @@ impl BucketSettings<'_> {
     pub async fn delete_encryption(self, name: &BucketName) -> Result<(), Error> {
         self.update(name, |bucket| {
             bucket.encryption = None;
-            bucket.blocked.clear();
+            bucket.blocked = self.state.blocked_at_first();
             Ok(())
         })
         .await
@@ -56,6 +56,11 @@ impl BucketSettings<'_> {
 }
 
 impl State {
+    /// What a bucket does not take until somebody sets otherwise.
+    pub(crate) fn blocked_at_first(&self) -> Vec<BlockedEncryption> {
+        if self.config.block_customer_keys { vec![BlockedEncryption::Customer] } else { Vec::new() }
+    }
+
     /// What applies in a bucket to a write that asks for nothing.
     pub(crate) fn default_encryption(&self, bucket: &BucketRecord) -> Option<DefaultEncryption> {
         let fallback = || self.config.encrypt_by_default.then(DefaultEncryption::default);

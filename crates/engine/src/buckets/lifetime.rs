@@ -32,7 +32,7 @@ impl Buckets<'_> {
             region: self.state.config.region.clone(),
             versioning: if input.object_lock { Versioning::Enabled } else { Versioning::Off },
             encryption: None,
-            blocked: Vec::new(),
+            blocked: self.state.blocked_at_first(),
             object_lock: input.object_lock.then(ObjectLockConfiguration::default),
             tags: input.tags,
             documents: input.documents,

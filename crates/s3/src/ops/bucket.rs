@@ -10,7 +10,7 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::listing::present;
-use super::{Call, Operations, acl, bucket_name, fail, fields, tagging};
+use super::{Call, Operations, acl, bucket_name, fail, fields, namespace, tagging};
 use crate::action;
 use crate::condition;
 use crate::error::{invalid_argument, of_engine};
@@ -142,6 +142,8 @@ pub async fn create_bucket(
     if configuration.is_some_and(|c| c.location.is_some() || c.bucket.is_some()) {
         return Err(s3_error!(NotImplemented, "Directory buckets are not implemented."));
     }
+    let owner = &call.caller.identity.principal.account;
+    namespace::require(&input.bucket, input.bucket_namespace.as_ref(), owner, &ops.region)?;
     if let Some(wanted) = configuration.and_then(|c| c.location_constraint.as_ref()) {
         check_location(wanted.as_str(), ops.region.as_str())?;
     }

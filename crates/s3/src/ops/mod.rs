@@ -19,6 +19,7 @@ mod listing_document;
 mod listing_uploads;
 mod lock;
 mod multipart;
+mod namespace;
 mod notification;
 mod payment;
 mod policy;
