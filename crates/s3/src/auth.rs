@@ -356,20 +356,22 @@ pub fn refuse_doubled(headers: &HeaderMap) -> Result<(), S3Error> {
 }
 
 /// Refuses bodies in aws-chunked framing that nothing would decode: they would be stored as they
-/// are. s3s decodes it for requests signed in the header only.
+/// are. Chunks that are signed follow a signature in the header; others need none.
 ///
 /// # Errors
 /// `NotImplemented`, `InvalidRequest`.
 pub fn refuse_undecoded(headers: &HeaderMap, signing: Signing) -> Result<(), S3Error> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let streaming = text("x-amz-content-sha256").starts_with("STREAMING-");
+    let unsigned = text("x-amz-content-sha256") == "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
     let encoding = headers.get("content-encoding").map(http::HeaderValue::as_bytes).unwrap_or_default();
     let chunked = encoding.split(|byte| *byte == b',').any(|it| it.trim_ascii().eq_ignore_ascii_case(b"aws-chunked"));
     match signing {
         Signing::Header if streaming => Ok(()),
+        Signing::None | Signing::Query | Signing::QueryV2 if unsigned => Ok(()),
         _ if streaming => Err(s3_error!(
             NotImplemented,
-            "Chunked uploads are implemented for requests signed in the Authorization header."
+            "Signed chunks are implemented for requests signed in the Authorization header."
         )),
         _ if chunked => {
             Err(s3_error!(InvalidRequest, "The Content-Encoding aws-chunked needs a streaming x-amz-content-sha256."))
@@ -405,9 +407,15 @@ mod tests {
             ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
             ("content-encoding", "aws-chunked"),
         ]);
-        assert!(refuse_undecoded(&streaming, Signing::Header).is_ok());
-        for signing in [Signing::None, Signing::Query, Signing::QueryV2, Signing::Form, Signing::FormV2] {
+        for signing in [Signing::Header, Signing::None, Signing::Query, Signing::QueryV2] {
+            assert!(refuse_undecoded(&streaming, signing).is_ok(), "{signing:?}");
+        }
+        for signing in [Signing::Form, Signing::FormV2] {
             assert!(refuse_undecoded(&streaming, signing).is_err(), "{signing:?}");
+        }
+        let signed = headers(&[("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")]);
+        for signing in [Signing::None, Signing::Query, Signing::QueryV2, Signing::Form] {
+            assert!(refuse_undecoded(&signed, signing).is_err(), "{signing:?}");
         }
         let bare = headers(&[("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-encoding", "gzip, aws-chunked")]);
         for signing in [Signing::None, Signing::Query, Signing::Header] {

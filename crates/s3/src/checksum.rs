@@ -9,14 +9,11 @@ use arqueta_engine::api::{ChecksumAlgorithm, ChecksumRequest, ChecksumType, Chec
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderMap;
-use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::exchange::Exchange;
 use crate::incoming::BodyFault;
 use crate::refusal::Detail as _;
-
-/// Algorithms that S3's API names and this gateway does not compute.
-const UNSERVED: [&str; 5] = ["SHA512", "MD5", "XXHASH3", "XXHASH64", "XXHASH128"];
 
 /// `x-amz-checksum-<algorithm>`.
 fn header_name(algorithm: ChecksumAlgorithm) -> &'static str {
@@ -26,6 +23,11 @@ fn header_name(algorithm: ChecksumAlgorithm) -> &'static str {
         ChecksumAlgorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
         ChecksumAlgorithm::Sha1 => "x-amz-checksum-sha1",
         ChecksumAlgorithm::Sha256 => "x-amz-checksum-sha256",
+        ChecksumAlgorithm::Sha512 => "x-amz-checksum-sha512",
+        ChecksumAlgorithm::Md5 => "x-amz-checksum-md5",
+        ChecksumAlgorithm::XxHash64 => "x-amz-checksum-xxhash64",
+        ChecksumAlgorithm::XxHash3 => "x-amz-checksum-xxhash3",
+        ChecksumAlgorithm::XxHash128 => "x-amz-checksum-xxhash128",
     }
 }
 
@@ -36,15 +38,10 @@ fn invalid(message: impl Into<String>) -> S3Error {
 /// An algorithm named in a request.
 ///
 /// # Errors
-/// `NotImplemented` for one that S3 has and we do not, `InvalidRequest` for no algorithm at all.
+/// `InvalidRequest`.
 pub fn algorithm(name: &str) -> S3Result<ChecksumAlgorithm> {
-    let upper = name.to_ascii_uppercase();
-    ChecksumAlgorithm::from_name(&upper).ok_or_else(|| {
-        if UNSERVED.contains(&upper.as_str()) {
-            s3_error!(NotImplemented, "The checksum algorithm {upper} is not implemented.")
-        } else {
-            invalid("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
-        }
+    ChecksumAlgorithm::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
+        invalid("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]")
     })
 }
 
@@ -60,8 +57,8 @@ pub fn checksum_type(name: &str) -> S3Result<ChecksumType> {
 /// The one checksum that the headers declare, algorithm and text.
 ///
 /// # Errors
-/// `InvalidRequest` for several, `NotImplemented` for one that we cannot check: an unchecked
-/// value is never taken for a right one.
+/// `InvalidRequest` for several, and for one that nobody can check: an unchecked value is never taken for a
+/// right one.
 pub fn declared(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgorithm, String)>> {
     let mut found = None;
     for (name, value) in headers {
@@ -206,6 +203,11 @@ macro_rules! set_checksum {
                 arqueta_engine::api::ChecksumAlgorithm::Crc64Nvme => $output.checksum_crc64nvme = text,
                 arqueta_engine::api::ChecksumAlgorithm::Sha1 => $output.checksum_sha1 = text,
                 arqueta_engine::api::ChecksumAlgorithm::Sha256 => $output.checksum_sha256 = text,
+                arqueta_engine::api::ChecksumAlgorithm::Sha512 => $output.checksum_sha512 = text,
+                arqueta_engine::api::ChecksumAlgorithm::Md5 => $output.checksum_md5 = text,
+                arqueta_engine::api::ChecksumAlgorithm::XxHash64 => $output.checksum_xxhash64 = text,
+                arqueta_engine::api::ChecksumAlgorithm::XxHash3 => $output.checksum_xxhash3 = text,
+                arqueta_engine::api::ChecksumAlgorithm::XxHash128 => $output.checksum_xxhash128 = text,
             }
         }
     };
@@ -215,24 +217,19 @@ pub(crate) use set_checksum;
 /// The checksum that a part of CompleteMultipartUpload states.
 ///
 /// # Errors
-/// `NotImplemented` for algorithms that we do not compute.
+/// `InvalidRequest` for several.
 pub fn of_completed_part(part: &s3s::dto::CompletedPart) -> S3Result<Option<(ChecksumAlgorithm, String)>> {
-    let unserved = [
-        &part.checksum_md5,
-        &part.checksum_sha512,
-        &part.checksum_xxhash3,
-        &part.checksum_xxhash64,
-        &part.checksum_xxhash128,
-    ];
-    if unserved.iter().any(|value| value.is_some()) {
-        return Err(s3_error!(NotImplemented, "The checksum algorithm is not implemented."));
-    }
     let mut stated = [
         (ChecksumAlgorithm::Crc32, &part.checksum_crc32),
         (ChecksumAlgorithm::Crc32c, &part.checksum_crc32c),
         (ChecksumAlgorithm::Crc64Nvme, &part.checksum_crc64nvme),
         (ChecksumAlgorithm::Sha1, &part.checksum_sha1),
         (ChecksumAlgorithm::Sha256, &part.checksum_sha256),
+        (ChecksumAlgorithm::Sha512, &part.checksum_sha512),
+        (ChecksumAlgorithm::Md5, &part.checksum_md5),
+        (ChecksumAlgorithm::XxHash64, &part.checksum_xxhash64),
+        (ChecksumAlgorithm::XxHash3, &part.checksum_xxhash3),
+        (ChecksumAlgorithm::XxHash128, &part.checksum_xxhash128),
     ]
     .into_iter()
     .filter_map(|(algorithm, text)| Some((algorithm, text.clone()?)));
@@ -295,9 +292,10 @@ mod tests {
             let error = of_body(&headers(pairs), &exchange()).unwrap_err();
             assert_eq!(error.code(), &S3ErrorCode::InvalidRequest, "{pairs:?}");
         }
-        for unserved in ["x-amz-checksum-md5", "x-amz-checksum-xxhash3", "x-amz-checksum-sha512"] {
-            let error = of_body(&headers(&[(unserved, "AAAA")]), &exchange()).unwrap_err();
-            assert_eq!(error.code(), &S3ErrorCode::NotImplemented, "{unserved}");
+        for name in ["x-amz-checksum-md5", "x-amz-checksum-xxhash3", "x-amz-checksum-sha512", "x-amz-checksum-xxhash32"]
+        {
+            let error = of_body(&headers(&[(name, "AAAA")]), &exchange()).unwrap_err();
+            assert_eq!(error.code(), &S3ErrorCode::InvalidRequest, "{name}");
         }
     }
 

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::Checksum as _;
-use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256, Sha512, XxHash3, XxHash64, XxHash128};
 
 use crate::exchange::Exchange;
 use crate::incoming::{self, BodyFault};
@@ -135,12 +135,17 @@ pub struct Document {
 }
 
 /// The headers and trailers that state a checksum.
-const CHECKSUMS: [(&str, Digest); 5] = [
+const CHECKSUMS: [(&str, Digest); 10] = [
     ("x-amz-checksum-crc32", Digest::Crc32),
     ("x-amz-checksum-crc32c", Digest::Crc32c),
     ("x-amz-checksum-crc64nvme", Digest::Crc64Nvme),
     ("x-amz-checksum-sha1", Digest::Sha1),
     ("x-amz-checksum-sha256", Digest::Sha256),
+    ("x-amz-checksum-sha512", Digest::Sha512),
+    ("x-amz-checksum-md5", Digest::ChecksumMd5),
+    ("x-amz-checksum-xxhash64", Digest::XxHash64),
+    ("x-amz-checksum-xxhash3", Digest::XxHash3),
+    ("x-amz-checksum-xxhash128", Digest::XxHash128),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +157,11 @@ enum Digest {
     Crc64Nvme,
     Sha1,
     Sha256,
+    Sha512,
+    ChecksumMd5,
+    XxHash64,
+    XxHash3,
+    XxHash128,
 }
 
 impl Document {
@@ -171,13 +181,16 @@ impl Document {
         let all: Vec<Digest> = stated.iter().map(|(digest, _)| digest).chain(of_trailer).copied().collect();
         let wants = |wanted: &[Digest]| all.iter().any(|digest| wanted.contains(digest));
         let hasher = ChecksumHasher {
-            md5: wants(&[Digest::Md5]).then(Md5::new),
+            md5: wants(&[Digest::Md5, Digest::ChecksumMd5]).then(Md5::new),
             crc32: wants(&[Digest::Crc32]).then(Crc32::new),
             crc32c: wants(&[Digest::Crc32c]).then(Crc32c::new),
             crc64nvme: wants(&[Digest::Crc64Nvme]).then(Crc64Nvme::new),
             sha1: wants(&[Digest::Sha1]).then(Sha1::new),
             sha256: wants(&[Digest::Sha256, Digest::Payload]).then(Sha256::new),
-            ..ChecksumHasher::default()
+            sha512: wants(&[Digest::Sha512]).then(Sha512::new),
+            xxhash64: wants(&[Digest::XxHash64]).then(XxHash64::new),
+            xxhash3: wants(&[Digest::XxHash3]).then(XxHash3::new),
+            xxhash128: wants(&[Digest::XxHash128]).then(XxHash128::new),
         };
         Self { limits, seen: 0, markup: None, hasher, stated, trailer }
     }
@@ -225,12 +238,16 @@ impl Document {
         let computed = self.hasher.finalize();
         for (digest, value) in &self.stated {
             let (got, name) = match digest {
-                Digest::Md5 => (&computed.checksum_md5, "MD5"),
+                Digest::Md5 | Digest::ChecksumMd5 => (&computed.checksum_md5, "MD5"),
                 Digest::Crc32 => (&computed.checksum_crc32, "CRC32"),
                 Digest::Crc32c => (&computed.checksum_crc32c, "CRC32C"),
                 Digest::Crc64Nvme => (&computed.checksum_crc64nvme, "CRC64NVME"),
                 Digest::Sha1 => (&computed.checksum_sha1, "SHA1"),
                 Digest::Payload | Digest::Sha256 => (&computed.checksum_sha256, "SHA256"),
+                Digest::Sha512 => (&computed.checksum_sha512, "SHA512"),
+                Digest::XxHash64 => (&computed.checksum_xxhash64, "XXHASH64"),
+                Digest::XxHash3 => (&computed.checksum_xxhash3, "XXHASH3"),
+                Digest::XxHash128 => (&computed.checksum_xxhash128, "XXHASH128"),
             };
             let (stated, computed) = (BASE64_STANDARD.encode(value), got.clone().unwrap_or_default());
             if computed == stated {

@@ -111,10 +111,14 @@ impl Payload {
             Stated::ChunksWithTrailer => (Some(chain()), true),
             Stated::UnsignedChunksWithTrailer => (None, true),
         };
-        if has_trailer && !parts.headers.contains_key("x-amz-trailer") {
+        Self::in_chunks(&parts.headers, chain, has_trailer)
+    }
+
+    fn in_chunks(headers: &HeaderMap, chain: Option<Chain>, has_trailer: bool) -> S3Result<Self> {
+        if has_trailer && !headers.contains_key("x-amz-trailer") {
             return Err(s3_error!(InvalidRequest, "Missing required header for this request: x-amz-trailer"));
         }
-        let length = parts.headers.get("x-amz-decoded-content-length").and_then(|value| value.to_str().ok());
+        let length = headers.get("x-amz-decoded-content-length").and_then(|value| value.to_str().ok());
         let Some(length) = length else {
             return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));
         };
@@ -128,14 +132,15 @@ impl Payload {
     /// That of a presigned request, whose signature does not cover the body.
     ///
     /// # Errors
-    /// `NotImplemented` for chunks.
-    pub fn of_presigned(stated: &Stated) -> S3Result<Self> {
+    /// `NotImplemented` for chunks that are signed: no signature in a header begins theirs.
+    pub fn of_presigned(stated: &Stated, headers: &HeaderMap) -> S3Result<Self> {
         match stated {
             Stated::Digest(digest) => Ok(Self::Digest(digest.clone())),
             Stated::Unsigned => Ok(Self::Unsigned),
-            _ => Err(s3_error!(
+            Stated::UnsignedChunksWithTrailer => Self::in_chunks(headers, None, true),
+            Stated::Chunks | Stated::ChunksWithTrailer => Err(s3_error!(
                 NotImplemented,
-                "Chunked uploads are implemented for requests signed in the Authorization header."
+                "Signed chunks are implemented for requests signed in the Authorization header."
             )),
         }
     }
@@ -143,9 +148,13 @@ impl Payload {
     /// That of a request without a signature over its headers.
     ///
     /// # Errors
-    /// None today.
+    /// Those of chunks, see [`Payload::of_signed`].
     pub fn of_unsigned(headers: &HeaderMap) -> S3Result<Self> {
-        let digest = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|text| is_digest(text));
+        let stated = headers.get(HEADER).and_then(|value| value.to_str().ok());
+        if stated == Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
+            return Self::in_chunks(headers, None, true);
+        }
+        let digest = stated.filter(|text| is_digest(text));
         Ok(digest.map_or(Self::Unsigned, |digest| Self::Digest(digest.to_owned())))
     }
 }

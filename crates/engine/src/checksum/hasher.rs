@@ -2,13 +2,15 @@
 
 use crc_fast::CrcAlgorithm;
 use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
+use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh64::Xxh64;
 
 use super::{Algorithm, Value};
 
 /// Which checksums a body needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Wanted(u8);
+pub struct Wanted(u16);
 
 impl Wanted {
     /// None at all.
@@ -52,6 +54,52 @@ pub struct Hasher {
     crcs: Vec<(Algorithm, crc_fast::Digest)>,
     sha1: Option<Sha1>,
     sha256: Option<Sha256>,
+    others: Vec<(Algorithm, Other)>,
+}
+
+/// What is computed where a client asks for it by name, and hardly ever.
+#[derive(Clone)]
+enum Other {
+    Sha512(Sha512),
+    Md5(md5::Md5),
+    XxHash64(Xxh64),
+    /// Of 64 bits and of 128.
+    XxHash3(Box<Xxh3>),
+}
+
+impl Other {
+    fn new(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::Sha512 => Some(Self::Sha512(Sha512::new())),
+            Algorithm::Md5 => Some(Self::Md5(md5::Md5::new())),
+            Algorithm::XxHash64 => Some(Self::XxHash64(Xxh64::new(0))),
+            Algorithm::XxHash3 | Algorithm::XxHash128 => Some(Self::XxHash3(Box::new(Xxh3::new()))),
+            Algorithm::Crc32 | Algorithm::Crc32c | Algorithm::Crc64Nvme | Algorithm::Sha1 | Algorithm::Sha256 => None,
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha512(hash) => hash.update(bytes),
+            Self::Md5(hash) => hash.update(bytes),
+            Self::XxHash64(hash) => hash.update(bytes),
+            Self::XxHash3(hash) => hash.update(bytes),
+        }
+    }
+
+    fn finish(self, algorithm: Algorithm) -> Value {
+        let value = match self {
+            Self::Sha512(hash) => Value::new(algorithm, &hash.finalize()),
+            Self::Md5(hash) => Value::new(algorithm, &hash.finalize()),
+            // In the canonical form of xxHash, the most significant byte first.
+            Self::XxHash64(hash) => Value::new(algorithm, &hash.digest().to_be_bytes()),
+            Self::XxHash3(hash) if algorithm == Algorithm::XxHash3 => {
+                Value::new(algorithm, &hash.digest().to_be_bytes())
+            }
+            Self::XxHash3(hash) => Value::new(algorithm, &hash.digest128().to_be_bytes()),
+        };
+        value.expect("a digest has its algorithm's length")
+    }
 }
 
 impl std::fmt::Debug for Hasher {
@@ -71,6 +119,11 @@ impl Hasher {
             crcs: Algorithm::ALL.into_iter().filter(wants).filter_map(crc).collect(),
             sha1: wanted.contains(Algorithm::Sha1).then(Sha1::new),
             sha256: wanted.contains(Algorithm::Sha256).then(Sha256::new),
+            others: Algorithm::ALL
+                .into_iter()
+                .filter(wants)
+                .filter_map(|algorithm| Some((algorithm, Other::new(algorithm)?)))
+                .collect(),
         }
     }
 
@@ -85,6 +138,9 @@ impl Hasher {
         }
         if let Some(hash) = &mut self.sha256 {
             hash.update(bytes);
+        }
+        for (_, other) in &mut self.others {
+            other.update(bytes);
         }
     }
 
@@ -102,6 +158,7 @@ impl Hasher {
         let hash = |algorithm, bytes: &[u8]| Value::new(algorithm, bytes).expect("a digest has its algorithm's length");
         values.extend(self.sha1.map(|sha1| hash(Algorithm::Sha1, &sha1.finalize())));
         values.extend(self.sha256.map(|sha256| hash(Algorithm::Sha256, &sha256.finalize())));
+        values.extend(self.others.into_iter().map(|(algorithm, other)| other.finish(algorithm)));
         Digests { size: self.size, values }
     }
 }
@@ -136,7 +193,7 @@ pub(super) const fn polynomial(algorithm: Algorithm) -> Option<CrcAlgorithm> {
         Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
         Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
         Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-        Algorithm::Sha1 | Algorithm::Sha256 => None,
+        _ => None,
     }
 }
 
@@ -148,7 +205,7 @@ mod tests {
 
     #[test]
     fn check_values_of_the_catalogues() {
-        // "123456789": CRC catalogue (reveng) for the CRCs, RFC 3174 / FIPS 180-4 tools for SHA.
+        // "123456789": CRC catalogue (reveng) for the CRCs, RFC 3174 / FIPS 180-4 tools for SHA, xxhsum for xxHash.
         let mut hasher = Hasher::new(Algorithm::ALL.into_iter().collect());
         hasher.update(b"123456789");
         let digests = hasher.finish();
@@ -158,6 +215,14 @@ mod tests {
             (Algorithm::Crc64Nvme, "ae8b14860a799888"),
             (Algorithm::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
             (Algorithm::Sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
+            (
+                Algorithm::Sha512,
+                "d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274ad27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85",
+            ),
+            (Algorithm::Md5, "25f9e794323b453885f5181f1b624d0b"),
+            (Algorithm::XxHash64, "8cb841db40e6ae83"),
+            (Algorithm::XxHash3, "72dcb18b67a17dff"),
+            (Algorithm::XxHash128, "33119477ede5dcd5e9716427681d5860"),
         ] {
             assert_eq!(hex::encode(digests.value(algorithm).unwrap().as_bytes()), want, "{}", algorithm.name());
         }

@@ -30,6 +30,16 @@ pub enum Algorithm {
     Sha1,
     /// SHA-256.
     Sha256,
+    /// SHA-512.
+    Sha512,
+    /// MD5, as a checksum beside the entity tag.
+    Md5,
+    /// XXH64.
+    XxHash64,
+    /// XXH3 of 64 bits.
+    XxHash3,
+    /// XXH3 of 128 bits.
+    XxHash128,
 }
 
 /// What a multipart object's checksum covers (`x-amz-checksum-type`). That of an object put in
@@ -45,12 +55,23 @@ pub enum ChecksumType {
 
 impl Algorithm {
     /// Every algorithm, in the order of preference of the answers.
-    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub const ALL: [Self; 10] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+        Self::XxHash64,
+        Self::XxHash3,
+        Self::XxHash128,
+    ];
 
     /// What S3 computes when a client names no algorithm.
     pub const DEFAULT: Self = Self::Crc64Nvme;
 
-    /// The name in the S3 API: `CRC32`, `CRC32C`, `CRC64NVME`, `SHA1`, `SHA256`.
+    /// The name in the S3 API, such as `CRC64NVME`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -59,6 +80,11 @@ impl Algorithm {
             Self::Crc64Nvme => "CRC64NVME",
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+            Self::Md5 => "MD5",
+            Self::XxHash64 => "XXHASH64",
+            Self::XxHash3 => "XXHASH3",
+            Self::XxHash128 => "XXHASH128",
         }
     }
 
@@ -73,20 +99,22 @@ impl Algorithm {
     pub const fn value_len(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
+            Self::Crc64Nvme | Self::XxHash64 | Self::XxHash3 => 8,
+            Self::Md5 | Self::XxHash128 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 
-    /// Whether multipart objects may carry this algorithm in this type: SHA is composite only,
-    /// CRC-64/NVME full-object only, the 32-bit CRCs either.
+    /// Whether multipart objects may carry this algorithm in this type: CRC-64/NVME is full-object only, the
+    /// 32-bit CRCs either. All others are composite only: their values of parts do not add up.
     #[must_use]
     pub const fn permits(self, kind: ChecksumType) -> bool {
         match self {
             Self::Crc32 | Self::Crc32c => true,
             Self::Crc64Nvme => matches!(kind, ChecksumType::FullObject),
-            Self::Sha1 | Self::Sha256 => matches!(kind, ChecksumType::Composite),
+            _ => matches!(kind, ChecksumType::Composite),
         }
     }
 
@@ -127,7 +155,7 @@ mod tests {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
             assert!(Algorithm::from_name(&algorithm.name().to_lowercase()).is_none());
         }
-        assert!(Algorithm::from_name("MD5").is_none());
+        assert!(Algorithm::from_name("XXHASH32").is_none());
         assert_eq!(ChecksumType::from_name("FULL_OBJECT"), Some(ChecksumType::FullObject));
         assert!(ChecksumType::from_name("FULLOBJECT").is_none());
     }

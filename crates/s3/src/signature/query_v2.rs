@@ -93,7 +93,7 @@ pub async fn verify(
     compare(&[candidate], signature, |first| refusals::mismatch(access_key, signature, first))?;
     exchange.identify(known.identity);
     let payload = match parts.headers.contains_key("x-amz-content-sha256") {
-        true => Payload::of_presigned(&Stated::of(parts)?)?,
+        true => Payload::of_presigned(&Stated::of(parts)?, &parts.headers)?,
         false => Payload::of_unsigned(&parts.headers)?,
     };
     Ok(Verified { signing: Signing::QueryV2, payload })

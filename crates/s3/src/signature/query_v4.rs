@@ -48,21 +48,29 @@ pub async fn verify(verifier: &Verifier, parts: &Parts, pairs: &Pairs, exchange:
     let (method, region) = (parts.method.as_str(), credential.aws_region);
     let key = verifier.key(credential, &presigned.date, &known);
     let sign = |canonical| Candidate::version_4(canonical, &presigned.date, region, "s3", &key);
-    let mut candidates =
-        vec![sign(s3s_sigv4::create_presigned_canonical_request(method, &decoded, pairs.all(), &headers))];
+    let mut canonicals = vec![s3s_sigv4::create_presigned_canonical_request(method, &decoded, pairs.all(), &headers)];
     if is_bare(parts.uri.path()) {
         let (path, all) = (parts.uri.path(), pairs.all());
-        candidates
-            .push(sign(s3s_sigv4::create_presigned_canonical_request_with_raw_uri_path(method, path, all, &headers)));
+        canonicals.push(s3s_sigv4::create_presigned_canonical_request_with_raw_uri_path(method, path, all, &headers));
     }
+    let stating: Vec<_> = canonicals.iter().filter_map(|canonical| with_payload(canonical, &headers)).collect();
+    let candidates: Vec<_> = canonicals.into_iter().chain(stating).map(sign).collect();
     let refuse = |first: &Candidate| refusals::mismatch(credential.access_key_id, presigned.signature, first);
     compare(&candidates, presigned.signature, refuse)?;
     exchange.identify(known.identity);
     let payload = match parts.headers.contains_key("x-amz-content-sha256") {
-        true => Payload::of_presigned(&Stated::of(parts)?)?,
+        true => Payload::of_presigned(&Stated::of(parts)?, &parts.headers)?,
         false => Payload::of_unsigned(&parts.headers)?,
     };
     Ok(Verified { signing: Signing::Query, payload })
+}
+
+/// A canonical request whose last line is what a signed header states of the payload, as botocore and other SDKs write
+/// it, in place of the constant of presigned requests.
+fn with_payload(canonical: &str, headers: &[(&str, &str)]) -> Option<String> {
+    let (_, stated) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amz-content-sha256"))?;
+    let rest = canonical.strip_suffix("UNSIGNED-PAYLOAD").filter(|_| *stated != "UNSIGNED-PAYLOAD")?;
+    Some(format!("{rest}{stated}"))
 }
 
 fn require_now(verifier: &Verifier, presigned: &Presigned<'_>) -> S3Result<()> {

@@ -13,19 +13,45 @@ const STREAMING: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
 async fn chunked_framing_is_never_stored() {
     let rig = Rig::with_bucket().await;
     let framed = "3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n";
-    let answer = anonymous("PUT", "/bucket/k")
-        .payload(STREAMING)
-        .header("content-encoding", "aws-chunked")
-        .body(framed)
-        .send(&rig)
-        .await;
-    assert_eq!(answer.error(), (501, "NotImplemented"));
     let url = presign(&rig.root, "PUT", "/bucket/k", true);
+    for signed in ["STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"] {
+        let answer = anonymous("PUT", &url).payload(signed).body(framed).send(&rig).await;
+        assert_eq!(answer.error(), (501, "NotImplemented"), "{signed}");
+        let answer = anonymous("PUT", "/bucket/k").payload(signed).body(framed).send(&rig).await;
+        assert_eq!(answer.error(), (501, "NotImplemented"), "{signed}");
+    }
     let answer = anonymous("PUT", &url).payload(STREAMING).body(framed).send(&rig).await;
-    assert_eq!(answer.error(), (501, "NotImplemented"));
+    assert_eq!(answer.error(), (400, "InvalidRequest"), "the trailer is not announced");
     let answer = rig.root.put("/bucket/k").header("content-encoding", "aws-chunked").body(framed).send(&rig).await;
     assert_eq!(answer.error(), (400, "InvalidRequest"));
     assert_eq!(rig.root.get("/bucket/k").send(&rig).await.error(), (404, "NoSuchKey"));
+}
+
+#[tokio::test]
+async fn chunks_that_nobody_signed_are_decoded_without_a_signature_too() {
+    let rig = Rig::with_bucket().await;
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::bucket/*"}]}"#;
+    assert_eq!(rig.root.put("/bucket?policy").body(policy).send(&rig).await.status, 204);
+    let put = |uri: &str, body: &'static str| {
+        anonymous("PUT", uri)
+            .payload(STREAMING)
+            .header("content-encoding", "aws-chunked")
+            .header("x-amz-decoded-content-length", "3")
+            .header("x-amz-trailer", "x-amz-checksum-crc32")
+            .body(body)
+    };
+    let good = "3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n";
+    for bad in [&good[3..], "3\r\nabc\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", "4\r\nabcd\r\n0\r\n\r\n"] {
+        let answer = put("/bucket/k", bad).send(&rig).await;
+        assert_eq!(answer.status, 400, "{bad}: {}", answer.text());
+    }
+    let answer = put("/bucket/k", good).send(&rig).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let got = rig.root.get("/bucket/k").send(&rig).await;
+    assert_eq!((got.text(), got.header("content-encoding")), ("abc", None));
+    let url = presign(&rig.root, "PUT", "/bucket/k", true);
+    let answer = put(&url, good).send(&rig).await;
+    assert_eq!(answer.error(), (403, "AccessDenied"), "a presigned request signs its headers");
 }
 
 fn trailed(rig: &Rig, announced: &str, trailer: &str) -> super::rig::Draft {
@@ -65,7 +91,9 @@ async fn digests_of_objects_are_compared() {
         ("content-md5", "abc", (400, "InvalidDigest")),
         ("x-amz-checksum-crc32", "AAAAAA==", (400, "BadDigest")),
         ("x-amz-checksum-sha256", "AAAAAA==", (400, "InvalidRequest")),
-        ("x-amz-checksum-xxhash3", "AAAAAA==", (501, "NotImplemented")),
+        ("x-amz-checksum-xxhash3", "AAAAAA==", (400, "InvalidRequest")),
+        ("x-amz-checksum-xxhash3", "AAAAAAAAAAA=", (400, "BadDigest")),
+        ("x-amz-checksum-xxhash32", "AAAAAA==", (400, "InvalidRequest")),
         ("x-amz-sdk-checksum-algorithm", "CRC32", (400, "InvalidRequest")),
     ] {
         let answer = rig.root.put("/bucket/k").header(name, value).body("abc").send(&rig).await;
