@@ -18,6 +18,7 @@ VERSIONING = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfi
 CORS = "<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>{origin}</AllowedOrigin></CORSRule></CORSConfiguration>"
 LIFECYCLE = ("<LifecycleConfiguration><Rule><ID>r</ID><Filter><Prefix>none/</Prefix></Filter><Status>Enabled</Status>"
              "<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>")
+WEBSITE = "<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument></WebsiteConfiguration>"
 TAGS = "<Tagging><TagSet><Tag><Key>{tag}</Key><Value>1</Value></Tag></TagSet></Tagging>"
 OWNERSHIP = "<OwnershipControls><Rule><ObjectOwnership>{who}</ObjectOwnership></Rule></OwnershipControls>"
 BLOCK = "<PublicAccessBlockConfiguration><BlockPublicAcls>{on}</BlockPublicAcls></PublicAccessBlockConfiguration>"
@@ -147,7 +148,8 @@ ROWS = [
     bucket("ListBucketIntelligentTieringConfigurations", "GET", "?intelligent-tiering", "GetIntelligentTieringConfiguration"),
     bucket("ListBucketInventoryConfigurations", "GET", "?inventory", "GetInventoryConfiguration"),
     bucket("ListBucketMetricsConfigurations", "GET", "?metrics", "GetMetricsConfiguration"),
-    bucket("PutBucketWebsite", "PUT", "?website", "PutBucketWebsite", "<x/>", allowed=(501, "NotImplemented")),
+    bucket("PutBucketWebsite", "PUT", "?website", "PutBucketWebsite", WEBSITE),
+    bucket("PutBucketMetricsConfiguration", "PUT", "?metrics&id=a", "PutMetricsConfiguration", "<x/>", allowed=(501, "NotImplemented")),
     thing("SelectObjectContent", "POST", "?select&select-type=2", "GetObject", body="<x/>", allowed=(501, "NotImplemented")),
     thing("GetObjectTorrent", "GET", "?torrent", "GetObjectTorrent", allowed=(501, "NotImplemented")),
     thing("RestoreObject", "POST", "?restore", "RestoreObject", body="<RestoreRequest><Days>1</Days></RestoreRequest>",
@@ -205,7 +207,7 @@ ROWS = [
 
 # Requests by which root sees all that a denied call might have changed.
 VIEWS = ["/", "/{b}?versions", "/{b}?uploads", "/{b}/u?uploadId={upload}", "/{b}?encryption", "/{b}?versioning", "/{b}?cors",
-         "/{b}?tagging", "/{b}?policy", "/{b}?acl", "/{b}?ownershipControls", "/{b}?publicAccessBlock", "/{b}?object-lock", "/{b}/k?acl",
+         "/{b}?tagging", "/{b}?policy", "/{b}?acl", "/{b}?ownershipControls", "/{b}?publicAccessBlock", "/{b}?website", "/{b}?object-lock", "/{b}/k?acl",
          "/{b}/k?tagging", "/{b}/k?retention", "/{b}/k?legal-hold", "/{b}/k", "/{b}/sealed", "/{empty}"]
 
 

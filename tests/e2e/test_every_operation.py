@@ -228,7 +228,7 @@ def test_an_operation_that_is_refused_by_name_is_recorded(driver):
     """An authenticated call of an operation that is not served has an event, and no parameters of it."""
     world = driver.world
     for service, name, parameters in (
-            ("s3", "PutBucketWebsite", {"Bucket": driver.bucket, "WebsiteConfiguration": {"IndexDocument": {"Suffix": "hidden"}}}),
+            ("s3", "PutBucketMetricsConfiguration", {"Bucket": driver.bucket, "Id": "a", "MetricsConfiguration": {"Id": "hidden"}}),
             ("iam", "CreateAccountAlias", {"AccountAlias": "hidden-alias"}),
             ("cloudtrail", "CreateChannel", {"Name": "hidden", "Source": "Custom", "Destinations": [{"Type": "AWS_SERVICE", "Location": "hidden"}]})):
         verdict, request, _ = driver.ask(service, name, world.root, parameters)

@@ -307,7 +307,7 @@ def test_what_is_not_served_is_no_error_of_the_gateway(start):
     gateway = start()
     s3 = gateway.client("s3")
     s3.create_bucket(Bucket="quiet")
-    assert refused(s3.put_bucket_website, Bucket="quiet", WebsiteConfiguration={"IndexDocument": {"Suffix": "i"}})[0] == 501
+    assert refused(s3.put_bucket_metrics_configuration, Bucket="quiet", Id="m", MetricsConfiguration={"Id": "m"})[0] == 501
     gateway.stop()
     assert "ERROR" not in gateway.stderr_path.read_text()
 

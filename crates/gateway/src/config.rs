@@ -60,6 +60,8 @@ pub struct Config {
     pub accounts: Vec<AccountId>,
     /// Domains for virtual-host style.
     pub domains: Vec<String>,
+    /// Domains under which buckets are websites, as `bucket.domain`; none for no websites.
+    pub website_domains: Vec<String>,
     /// Log filter.
     pub log: String,
     /// The log of requests.
@@ -220,6 +222,7 @@ impl Default for Config {
             account_id: "000000000000".parse().expect("a literal account id is valid"),
             accounts: Vec::new(),
             domains: vec!["localhost".to_owned()],
+            website_domains: vec!["s3-website.localhost".to_owned()],
             log: "warn".to_owned(),
             request_log: RequestLog::default(),
             console: true,
@@ -356,7 +359,12 @@ impl Config {
                 return refuse(": ca_file and an https endpoint belong together");
             }
         }
-        if self.domains.iter().any(|domain| domain.is_empty() || domain.contains(['/', ':', ' '])) {
+        if self
+            .domains
+            .iter()
+            .chain(&self.website_domains)
+            .any(|domain| domain.is_empty() || domain.contains(['/', ':', ' ']))
+        {
             return refuse("a domain is a host name without scheme and port, such as s3.example.com");
         }
         self.limits.check()?;

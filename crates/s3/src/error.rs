@@ -216,6 +216,9 @@ fn no_document(kind: BucketDocument) -> Answer {
         BucketDocument::Replication => {
             ("ReplicationConfigurationNotFoundError", "The replication configuration was not found")
         }
+        BucketDocument::Website => {
+            ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration")
+        }
         // Every bucket has one; nothing asks for one that is missing.
         BucketDocument::RequestPayment | BucketDocument::Quota => return internal(),
     };

@@ -68,6 +68,7 @@ mod text;
 mod tidy;
 mod time_text;
 mod version_2;
+mod website;
 mod wide;
 mod witness;
 

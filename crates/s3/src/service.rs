@@ -16,6 +16,7 @@ use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
 use arqueta_model::{Clock, PrincipalKind, Served};
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -44,6 +45,7 @@ use crate::signature::{self, Rules, Verified, Verifier};
 use crate::signing::Signing;
 use crate::subject::{self, Subject};
 use crate::tidy::tidy;
+use crate::website;
 use closing::Closing;
 pub use config::EdgeConfig;
 use cross_origin::{Allowed, preflight};
@@ -63,6 +65,8 @@ pub struct S3Edge {
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
     hosts: Hosts,
+    /// Under which buckets are websites.
+    sites: Option<Hosts>,
     recorder: Recorder,
     body_idle: Duration,
 }
@@ -85,6 +89,8 @@ impl S3Edge {
         config: &EdgeConfig,
     ) -> Self {
         let hosts = Hosts::new(&config.domains, &config.region);
+        let under = &config.website_domains;
+        let sites = (!under.is_empty()).then(|| Hosts::new(under, &config.region));
         let settings = Arc::new(StaticConfigProvider::new(Arc::new(settings())));
         let gate = Arc::new(Gate::new(Arc::clone(&iam), Arc::clone(&engine), config.region.clone()));
         let public_access = config.block_public_access.then_some(PublicAccess::BLOCKED);
@@ -116,13 +122,13 @@ impl S3Edge {
             signature_v2: config.signature_v2,
             keys,
         };
-        Self { guarded, admitted, verifier, forms, clock, body_idle: config.body_idle, hosts, recorder, engine }
+        Self { guarded, admitted, verifier, forms, clock, body_idle: config.body_idle, hosts, sites, recorder, engine }
     }
 
     /// Whether `host` names a bucket, so that the path of a request to it is a key.
     #[must_use]
     pub fn is_bucket_host(&self, host: &str) -> bool {
-        self.hosts.bucket(host).is_some()
+        self.hosts.bucket(host).is_some() || self.sites.as_ref().is_some_and(|sites| sites.bucket(host).is_some())
     }
 
     /// Answers one request that came over `connection`. The path must be in origin form; hyper's
@@ -132,8 +138,19 @@ impl S3Edge {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
+        let (parts, body) = request.into_parts();
+        if let Some(bucket) = self.sites.as_ref().and_then(|sites| sites.bucket(subject::host(&parts))) {
+            let visitor = parts.extensions.get::<Arc<Visitor>>();
+            let read = |mut request: Request<_>| -> BoxFuture<'_, _> {
+                if let Some(visitor) = visitor {
+                    request.extensions_mut().insert(Arc::clone(visitor));
+                }
+                Box::pin(arqueta_audit::call(self.answer(request, connection)))
+            };
+            return website::answer(&self.engine, (&parts, connection.tls.is_some()), bucket, &read).await;
+        }
         // What it changes and the event that tells it belong together.
-        arqueta_audit::call(self.answer(request, connection)).await
+        arqueta_audit::call(self.answer(Request::from_parts(parts, body), connection)).await
     }
 
     async fn answer<B>(&self, request: Request<B>, connection: &Connection) -> Response<Body>

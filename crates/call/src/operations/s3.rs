@@ -114,6 +114,7 @@ operations! {
         PutBucketRequestPayment => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_REQUEST_PAYMENT)]);
         PutBucketTagging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_TAGGING)]);
         PutBucketVersioning => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_VERSIONING)]);
+        PutBucketWebsite => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_WEBSITE)]);
         PutObjectLockConfiguration => writes(On::Bucket).recorded_as("PutBucketObjectLockConfiguration")
             .needs(&[of(actions::PUT_BUCKET_OBJECT_LOCK_CONFIGURATION)]);
         PutPublicAccessBlock => writes(On::Bucket).recorded_as("PutBucketPublicAccessBlock")
@@ -216,8 +217,6 @@ operations! {
             .because(NO_METRICS);
         PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)])
             .because("Replication is not implemented.");
-        PutBucketWebsite => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_WEBSITE)])
-            .because("Website hosting is not implemented.");
         PutObjectAnnotation => writes(On::Object).data().because(NO_ANNOTATIONS);
         RenameObject => writes(On::Object).data().needs(RENAME)
             .because("Objects of directory buckets can be renamed, and there are none here.");

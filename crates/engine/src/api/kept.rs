@@ -19,6 +19,8 @@ pub enum BucketDocument {
     Replication,
     /// Who is told of events.
     Notification,
+    /// What it shows to browsers.
+    Website,
     /// Who pays for requests.
     RequestPayment,
     /// How much may lie in it, JSON.

@@ -24,6 +24,7 @@ use crate::trails;
 fn edge(config: &Config) -> EdgeConfig {
     EdgeConfig {
         domains: config.domains.clone(),
+        website_domains: config.website_domains.clone(),
         body_idle: Duration::from_secs(config.limits.body_idle_seconds),
         block_public_access: config.objects.block_public_access,
         signature_v2: config.objects.signature_v2,

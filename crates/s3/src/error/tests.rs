@@ -47,6 +47,7 @@ fn table() -> Vec<(Error, &'static str, u16, &'static str)> {
             "public access block",
         ),
         (Error::NoSuchDocument(BucketDocument::OwnershipControls), "OwnershipControlsNotFoundError", 404, "ownership"),
+        (Error::NoSuchDocument(BucketDocument::Website), "NoSuchWebsiteConfiguration", 404, "website configuration"),
         (Error::NoSuchDocument(BucketDocument::Lifecycle), "NoSuchLifecycleConfiguration", 404, "lifecycle"),
         (
             Error::NoSuchDocument(BucketDocument::Replication),

@@ -46,15 +46,6 @@ pub async fn get_bucket_replication(
     Err(fail(&Error::NoSuchDocument(BucketDocument::Replication), &request.input.bucket, None))
 }
 
-/// GetBucketWebsite: none.
-pub async fn get_bucket_website(
-    ops: &Operations,
-    request: S3Request<GetBucketWebsiteInput>,
-) -> S3Result<S3Response<GetBucketWebsiteOutput>> {
-    require(ops, &request.input.bucket).await?;
-    Err(s3_error!(NoSuchWebsiteConfiguration, "The specified bucket does not have a website configuration"))
-}
-
 /// GetBucketAbac: tags of the bucket decide nothing.
 pub async fn get_bucket_abac(
     ops: &Operations,
@@ -152,7 +143,6 @@ macro_rules! deletes {
 
 deletes! {
     delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
-    delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
     delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
     delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
     delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;

@@ -27,6 +27,7 @@ mod public_access;
 mod put;
 mod read;
 mod tagging;
+mod website;
 
 pub use copy::copy_source;
 pub use tagging::pairs as tag_pairs;
@@ -176,17 +177,18 @@ operations! {
     GetBucketNotificationConfiguration: notification::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
     GetBucketLifecycleConfiguration: lifecycle::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
     GetBucketReplication: absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
-    GetBucketWebsite: absent::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
+    GetBucketWebsite: website::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
     PutBucketLifecycleConfiguration: lifecycle::put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput;
     DeleteBucketLifecycle: lifecycle::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
     DeleteBucketReplication: absent::delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
-    DeleteBucketWebsite: absent::delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
+    DeleteBucketWebsite: website::delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
     DeleteBucketAnalyticsConfiguration: absent::delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
     DeleteBucketIntelligentTieringConfiguration: absent::delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
     DeleteBucketInventoryConfiguration: absent::delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;
     DeleteBucketMetricsConfiguration: absent::delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput;
     PutBucketRequestPayment: payment::put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
     PutBucketAccelerateConfiguration: absent::put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput;
+    PutBucketWebsite: website::put_bucket_website(PutBucketWebsiteInput) -> PutBucketWebsiteOutput;
     GetBucketAbac: absent::get_bucket_abac(GetBucketAbacInput) -> GetBucketAbacOutput;
     GetBucketAnalyticsConfiguration: absent::get_bucket_analytics_configuration(GetBucketAnalyticsConfigurationInput) -> GetBucketAnalyticsConfigurationOutput;
     GetBucketIntelligentTieringConfiguration: absent::get_bucket_intelligent_tiering_configuration(GetBucketIntelligentTieringConfigurationInput) -> GetBucketIntelligentTieringConfigurationOutput;

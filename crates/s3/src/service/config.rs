@@ -11,6 +11,8 @@ pub struct EdgeConfig {
     pub region: Region,
     /// Domains for virtual-host style; none for [`Hosts::defaults`](crate::host::Hosts::defaults).
     pub domains: Vec<String>,
+    /// Domains under which buckets are websites; none for no websites.
+    pub website_domains: Vec<String>,
     /// How long a request body may bring nothing.
     pub body_idle: Duration,
     /// Whether new buckets block public access, as those of AWS do.
@@ -30,6 +32,7 @@ impl EdgeConfig {
         Self {
             region,
             domains: Vec::new(),
+            website_domains: Vec::new(),
             body_idle: Duration::from_secs(20),
             block_public_access: true,
             signature_v2: true,

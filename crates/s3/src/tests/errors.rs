@@ -52,7 +52,7 @@ async fn what_is_not_served_says_so() {
         ("GET", "/bucket/k?torrent"),
         ("PUT", "/bucket?logging"),
         ("PUT", "/bucket?replication"),
-        ("PUT", "/bucket?website"),
+        ("PUT", "/bucket?inventory&id=a"),
         ("PUT", "/bucket?metrics&id=a"),
         ("POST", "/bucket/k?select&select-type=2"),
         ("PUT", "/bucket/k?renameObject"),

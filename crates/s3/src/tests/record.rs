@@ -412,6 +412,7 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
         ("PutBucketPolicy", "PUT", "/bucket?policy"),
         ("PutBucketTagging", "PUT", "/bucket?tagging"),
         ("PutBucketVersioning", "PUT", "/bucket?versioning"),
+        ("PutBucketWebsite", "PUT", "/bucket?website"),
         ("PutObjectLockConfiguration", "PUT", "/bucket?object-lock"),
         ("PutPublicAccessBlock", "PUT", "/bucket?publicAccessBlock"),
         ("DeleteBucket", "DELETE", "/bucket"),
