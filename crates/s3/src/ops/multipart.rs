@@ -250,7 +250,11 @@ mod tests {
             upload(vec![CompletedPart { part_number: None, ..whole.clone() }]),
             upload(vec![CompletedPart { e_tag: None, ..whole.clone() }]),
             upload(vec![CompletedPart { part_number: Some(10_001), ..whole.clone() }]),
-            upload(vec![CompletedPart { checksum_md5: Some("x".into()), ..whole.clone() }]),
+            upload(vec![CompletedPart {
+                checksum_md5: Some("x".into()),
+                checksum_sha1: Some("x".into()),
+                ..whole.clone()
+            }]),
         ] {
             assert!(completed_parts(bad).is_err());
         }
