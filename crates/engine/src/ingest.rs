@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
-use arqueta_envelope::{ObjectCipher, PartSealer};
+use arqueta_envelope::{ObjectCipher, Out as _, PartSealer};
 use arqueta_model::{BlobId, PartId};
 use arqueta_store::{BLOCK, Batch, BlobWriter, Member};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
 
 use crate::api::{ChecksumAlgorithm, ChecksumRequest, ChecksumValue};
-use crate::buffers::{CHUNK, FULL};
+use crate::buffers::{Buffer, CHUNK, FULL, LARGE, LARGE_CHUNK};
 use crate::checksum::{Digests, Hasher, Md5, Wanted};
 use crate::in_flight::Claim;
 use crate::record::{Blob, Place};
@@ -35,12 +35,22 @@ const BESIDE: usize = 80 * 1024;
 /// What sealing adds to a small body, and some.
 const SEALING: usize = 256;
 
-/// Room for a chunk of `share` bytes and for what one more piece adds. Sealed bytes come a segment
-/// at a time, which is a piece: a smaller chunk is flushed with its first one.
-const fn room(share: usize) -> usize {
+/// What is written at once, of a share of the memory of all bodies that come in.
+const fn chunk(share: usize) -> usize {
     match share {
-        CHUNK.. => FULL,
-        share if share > PIECE => share + BESIDE,
+        LARGE_CHUNK.. => LARGE_CHUNK,
+        CHUNK.. => CHUNK,
+        less => less,
+    }
+}
+
+/// Room for a chunk and for what one more piece adds. Sealed bytes come a segment at a time, which is
+/// a piece: a smaller chunk is flushed with its first one.
+const fn room(chunk: usize) -> usize {
+    match chunk {
+        LARGE_CHUNK => LARGE,
+        CHUNK => FULL,
+        chunk if chunk > PIECE => chunk + BESIDE,
         _ => BESIDE,
     }
 }
@@ -201,7 +211,7 @@ impl Sealing {
         Self(cipher.map(|cipher| cipher.sealer(part)))
     }
 
-    fn push(&mut self, plain: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+    fn push(&mut self, plain: &[u8], out: &mut Buffer) -> Result<(), Error> {
         match &mut self.0 {
             Some(sealer) => sealer.push(plain, out).map_err(|_| Error::EntityTooLarge { limit: u64::MAX }),
             None => {
@@ -211,7 +221,7 @@ impl Sealing {
         }
     }
 
-    fn finish(self, out: &mut BytesMut) -> Result<(), Error> {
+    fn finish(self, out: &mut Buffer) -> Result<(), Error> {
         match self.0 {
             Some(sealer) => sealer.finish(out).map_err(|_| Error::EntityTooLarge { limit: u64::MAX }),
             None => Ok(()),
@@ -222,7 +232,7 @@ impl Sealing {
 /// Stored bytes on their way: kept while they are few, a file once they are many.
 struct Spool<'a> {
     state: &'a State,
-    pending: BytesMut,
+    pending: Buffer,
     file: Option<File>,
     booking: Booking,
     /// Its share of the memory of all bodies that come in.
@@ -239,7 +249,7 @@ struct File {
 impl<'a> Spool<'a> {
     fn new(state: &'a State, size: Option<u64>, booking: Booking) -> Self {
         let member = state.intake.join();
-        let most = room(member.bytes());
+        let most = room(chunk(member.bytes()));
         let size = size.and_then(|size| usize::try_from(size).ok());
         let room = size.map_or(0, |size| size.saturating_add(SEALING).min(most));
         Self { state, pending: state.buffers.take(room), file: None, booking, member }
@@ -247,23 +257,27 @@ impl<'a> Spool<'a> {
 
     /// Most plaintext to be sealed before the next flush.
     fn piece(&self) -> usize {
-        if self.member.bytes() >= CHUNK { LARGE_PIECE } else { PIECE }
+        if self.chunk() >= CHUNK { LARGE_PIECE } else { PIECE }
+    }
+
+    fn chunk(&self) -> usize {
+        chunk(self.member.bytes())
     }
 
     async fn flush_full(&mut self) -> Result<(), Error> {
-        if self.pending.len() < self.member.bytes().max(self.state.config.inline_limit + 1) {
+        if self.pending.len() < self.chunk().max(self.state.config.inline_limit + 1) {
             return Ok(());
         }
-        let mut next = self.state.buffers.take(room(self.member.bytes()));
+        let mut next = self.state.buffers.take(room(self.chunk()));
         // Whole blocks, so that the file takes what follows from where it lies, too.
         let blocks = self.pending.len() / BLOCK * BLOCK;
-        next.extend_from_slice(&self.pending[blocks..]);
+        next.extend_from_slice(&self.pending.as_ref()[blocks..]);
         self.pending.truncate(blocks);
         self.flush(next).await
     }
 
     /// Hands what is pending to the file and goes on in `next`.
-    async fn flush(&mut self, next: BytesMut) -> Result<(), Error> {
+    async fn flush(&mut self, next: Buffer) -> Result<(), Error> {
         let file = match &mut self.file {
             Some(file) => file,
             empty => {
@@ -281,10 +295,10 @@ impl<'a> Spool<'a> {
     async fn finish(mut self) -> Result<(Place, Option<Bytes>, Option<Claim>), Error> {
         if self.file.is_none() && self.pending.len() <= self.state.config.inline_limit {
             let place = Place { blob: Blob::Inline(BlobId::random()), sealed_size: self.pending.len() as u64 };
-            return Ok((place, Some(self.pending.freeze()), None));
+            return Ok((place, Some(self.pending.into()), None));
         }
         if !self.pending.is_empty() {
-            self.flush(BytesMut::new()).await?;
+            self.flush(Buffer::default()).await?;
         }
         let File { id, writer, mut claim } = self.file.expect("a body beyond the inline limit has been flushed");
         let sealed_size = writer.finish().await?;

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::Error;
 use crate::bucket_keys::Collection;
 use crate::buckets::stored::StoredBucket;
-use crate::buffers::{Buffers, CHUNK};
+use crate::buffers::{Buffers, LARGE_CHUNK};
 use crate::in_flight::InFlight;
 use crate::key_locks::KeyLocks;
 use crate::lifecycle::Rules;
@@ -129,7 +129,7 @@ impl State {
             locks: KeyLocks::default(),
             readers: Readers::default(),
             buffers: Buffers::default(),
-            intake: Share::new(INTAKE, CHUNK),
+            intake: Share::new(INTAKE, LARGE_CHUNK),
             in_flight: InFlight::default(),
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),

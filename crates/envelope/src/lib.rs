@@ -50,7 +50,7 @@ mod windows;
 
 pub use arqueta_kms::{Caller, Error as KeyServiceError, KeyRef, KeyState};
 pub use arqueta_model::SseMode;
-pub use arqueta_seal::{ObjectCipher, PartOpener, PartSealer};
+pub use arqueta_seal::{ObjectCipher, Out, PartOpener, PartSealer};
 pub use bucket_key::{BucketKeyConfig, BucketKeyStoreError, WrappedBucketKey, WrappedBucketKeys};
 pub use counters::{Counters, CountersOf, Direction};
 pub use envelope::{Envelope, Sealing};

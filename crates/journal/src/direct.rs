@@ -25,9 +25,12 @@ pub(crate) const LARGE: usize = 192 * 1024;
 /// A file being written past the page cache, one byte after the other.
 #[derive(Debug)]
 pub(crate) struct Direct {
-    /// `BUFFER` bytes, of which those from `aligned` on are used.
+    /// What was gathered, from `aligned` on. As long as what comes lies in whole blocks that is the
+    /// file's tail and nothing else.
     memory: Vec<u8>,
     aligned: usize,
+    /// Bytes that there is room for behind `aligned`: none, a block or `BUFFER`.
+    room: usize,
     filled: usize,
     /// Offset in the file of the buffer's first byte; a multiple of `BLOCK`.
     at: u64,
@@ -38,10 +41,7 @@ impl Direct {
     pub(crate) fn start(file: &File) -> Option<Self> {
         let flags = rustix::fs::fcntl_getfl(file).ok()?;
         rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT).ok()?;
-        // Fresh memory of the allocator: what is never gathered here never becomes a page.
-        let memory = vec![0; BUFFER + BLOCK];
-        let aligned = memory.as_ptr().align_offset(BLOCK);
-        (aligned <= BLOCK).then_some(Self { memory, aligned, filled: 0, at: 0 })
+        Some(Self { memory: Vec::new(), aligned: 0, room: 0, filled: 0, at: 0 })
     }
 
     /// The offset that the next byte belongs at.
@@ -62,6 +62,7 @@ impl Direct {
                     rest = tail;
                     continue;
                 }
+                self.make_room(rest.len());
                 let room = BUFFER - self.filled;
                 let (now, later) = rest.split_at(room.min(rest.len()));
                 let from = self.aligned + self.filled;
@@ -74,6 +75,19 @@ impl Direct {
             }
         }
         Ok(())
+    }
+
+    /// Sees to it that there is room for `more` bytes behind what was gathered, or for a whole buffer.
+    fn make_room(&mut self, more: usize) {
+        let wanted = if self.filled + more < BLOCK { BLOCK } else { BUFFER };
+        if self.room >= wanted {
+            return;
+        }
+        let mut memory = vec![0; wanted + BLOCK];
+        let aligned = memory.as_ptr().align_offset(BLOCK).min(BLOCK);
+        let gathered = &self.memory[self.aligned..self.aligned + self.filled];
+        memory[aligned..aligned + self.filled].copy_from_slice(gathered);
+        (self.memory, self.aligned, self.room) = (memory, aligned, wanted);
     }
 
     /// Writes what is left: whole blocks directly, the tail through the page cache.

@@ -22,10 +22,13 @@ pub trait Aead: Send + Sync {
     /// [`Error::Authentication`]; what `buffer` then holds is unspecified and must not be used.
     fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG_LEN]) -> Result<(), Error>;
 
-    /// As [`Aead::seal`], from `plain` into `out`, which is as long.
-    fn seal_into(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], plain: &[u8], out: &mut [u8]) -> [u8; TAG_LEN] {
-        out.copy_from_slice(plain);
-        self.seal(nonce, aad, out)
+    /// As [`Aead::seal`], of two pieces that are one message, into `out`: ciphertext and tag, and so
+    /// [`TAG_LEN`] longer than both.
+    fn seal_into(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], [first, second]: [&[u8]; 2], out: &mut [u8]) {
+        let (body, tag) = out.split_at_mut(first.len() + second.len());
+        body[..first.len()].copy_from_slice(first);
+        body[first.len()..].copy_from_slice(second);
+        tag.copy_from_slice(&self.seal(nonce, aad, body));
     }
 
     /// As [`Aead::open`], from `sealed` into `out`, which is as long.
@@ -83,14 +86,13 @@ impl Aead for AwsLc {
             .map_err(|_| Error::Authentication)
     }
 
-    fn seal_into(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], plain: &[u8], out: &mut [u8]) -> [u8; TAG_LEN] {
+    fn seal_into(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], [first, second]: [&[u8]; 2], out: &mut [u8]) {
         use aws_lc_rs::aead::{Aad, Nonce};
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let mut tag = [0; TAG_LEN];
+        let (body, rest) = out.split_at_mut(first.len());
         self.0
-            .seal_out_of_place_scatter(nonce, Aad::from(aad), plain, out, &[], &mut tag)
-            .expect("both buffers have one length, the tag has GCM's, and none comes near GCM's 64 GiB");
-        tag
+            .seal_out_of_place_scatter(nonce, Aad::from(aad), first, body, second, rest)
+            .expect("out is as long as both pieces and a tag, and none comes near GCM's 64 GiB");
     }
 
     fn open_into(
@@ -191,8 +193,13 @@ mod tests {
             assert_eq!(opened_apart.is_ok(), opened.is_ok(), "{}", test.tc_id);
             if opened_apart.is_ok() {
                 assert_eq!(apart, test.pt[..], "{}", test.tc_id);
-                assert_eq!(aead.seal_into(nonce, &test.aad, &test.pt, &mut apart), *tag, "{}", test.tc_id);
-                assert_eq!(apart, test.ct[..], "{}", test.tc_id);
+                let whole = [&test.ct[..], &tag[..]].concat();
+                for at in 0..=test.pt.len() {
+                    let (first, second) = test.pt.split_at(at);
+                    let mut apart = vec![0xee; whole.len()];
+                    aead.seal_into(nonce, &test.aad, [first, second], &mut apart);
+                    assert_eq!(apart, whole, "{} cut at {at}", test.tc_id);
+                }
             }
             seen += 1;
         }

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use zeroize::Zeroizing;
 
 use crate::aead::Preferred;
+use crate::out::Out;
 use crate::{Error, stream};
 
 type Sealer = stream::Sealer<Preferred>;
@@ -41,7 +42,7 @@ impl PartSealer {
     ///
     /// # Errors
     /// [`Error::TooLarge`] beyond [`stream::MAX_PLAIN`] bytes; the part is then to be abandoned.
-    pub fn push(&mut self, plain: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+    pub fn push(&mut self, plain: &[u8], out: &mut impl Out) -> Result<(), Error> {
         let Some(outer) = &mut self.outer else { return self.inner.push(plain, out) };
         self.inner.push(plain, &mut outer.between)?;
         outer.layer.push(&outer.between, out)?;
@@ -53,7 +54,7 @@ impl PartSealer {
     ///
     /// # Errors
     /// [`Error::TooLarge`], as for [`PartSealer::push`].
-    pub fn finish(self, out: &mut BytesMut) -> Result<(), Error> {
+    pub fn finish(self, out: &mut impl Out) -> Result<(), Error> {
         let Some(mut outer) = self.outer else { return self.inner.finish(out) };
         self.inner.finish(&mut outer.between)?;
         outer.layer.push(&outer.between, out)?;
@@ -120,7 +121,7 @@ impl PartOpener {
     /// # Errors
     /// [`Error::Authentication`]; nothing of the failing segment was appended, and every later
     /// call fails too.
-    pub fn push(&mut self, sealed: Bytes, out: &mut BytesMut) -> Result<(), Error> {
+    pub fn push(&mut self, sealed: Bytes, out: &mut impl Out) -> Result<(), Error> {
         let Some(outer) = &mut self.outer else { return self.inner.push(sealed, out) };
         outer.layer.push(sealed, &mut outer.between)?;
         self.inner.push(outer.between.split().freeze(), out)

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::aead::{Aead, TAG_LEN};
+use crate::out::Out;
 
 use super::geometry::{HEADER_LEN, MAX_PLAIN, SEGMENT_LEN, last_segment, plain_of, sealed_of, segment_of};
 use super::{SALT_LEN, StreamKey};
@@ -85,7 +86,7 @@ impl<A: Aead> Opener<A> {
     ///
     /// # Errors
     /// [`Error::Authentication`], then and at every later call.
-    pub fn push(&mut self, mut sealed: Bytes, out: &mut BytesMut) -> Result<(), Error> {
+    pub fn push(&mut self, mut sealed: Bytes, out: &mut impl Out) -> Result<(), Error> {
         while !sealed.is_empty() {
             let wanted = match &self.expects {
                 Expects::Header { .. } => HEADER_LEN,
@@ -125,7 +126,7 @@ impl<A: Aead> Opener<A> {
     }
 
     /// Handles one complete header or segment. A failure leaves [`Expects::Failed`] behind.
-    fn take(&mut self, piece: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+    fn take(&mut self, piece: &[u8], out: &mut impl Out) -> Result<(), Error> {
         self.expects = match std::mem::replace(&mut self.expects, Expects::Failed) {
             Expects::Header { ikm, aad } => {
                 let (&length, rest) = piece.split_first().expect("a header is not empty");
@@ -151,7 +152,7 @@ impl<A: Aead> Opener<A> {
     }
 
     /// Opens one segment in `out` and leaves there what of it is wanted.
-    fn open(&self, key: &StreamKey<A>, number: u64, sealed: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+    fn open(&self, key: &StreamKey<A>, number: u64, sealed: &[u8], out: &mut impl Out) -> Result<(), Error> {
         let (body, tag) = sealed.split_last_chunk::<TAG_LEN>().ok_or(Error::Authentication)?;
         let segment = u32::try_from(number).map_err(|_| Error::Authentication)?;
         let nonce = key.nonce(segment, number == last_segment(self.plain_size));
@@ -163,17 +164,13 @@ impl<A: Aead> Opener<A> {
         };
         let (from, to) = ((kept.start - plain.start) as usize, (kept.end - plain.start) as usize);
         let at = out.len();
-        out.resize(at + body.len(), 0);
-        if let Err(error) = key.aead.open_into(&nonce, &[], body, &mut out[at..], tag) {
-            out.truncate(at);
-            return Err(error);
+        let segment = out.grow(body.len());
+        let opened = key.aead.open_into(&nonce, &[], body, segment, tag);
+        if opened.is_ok() && from > 0 {
+            segment.copy_within(from..to, 0);
         }
-        out.truncate(at + to);
-        if from > 0 {
-            out.copy_within(at + from.., at);
-            out.truncate(at + to - from);
-        }
-        Ok(())
+        out.truncate(if opened.is_ok() { at + to - from } else { at });
+        opened
     }
 
     fn first(&self) -> u64 {

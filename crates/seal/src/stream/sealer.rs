@@ -3,6 +3,7 @@ use bytes::BytesMut;
 use crate::Error;
 use crate::aead::{Aead, TAG_LEN};
 use crate::kdf;
+use crate::out::Out;
 
 use super::geometry::{FIRST_PLAIN_LEN, HEADER_LEN, PLAIN_LEN, SEGMENT_LEN};
 use super::{PREFIX_LEN, SALT_LEN, StreamKey};
@@ -39,25 +40,20 @@ impl<A: Aead> Sealer<A> {
     ///
     /// # Errors
     /// [`Error::TooLarge`] once the segment counter is used up (F-16).
-    pub fn push(&mut self, mut plain: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+    pub fn push(&mut self, mut plain: &[u8], out: &mut impl Out) -> Result<(), Error> {
         while !plain.is_empty() {
             let capacity = if self.segment == 0 { FIRST_PLAIN_LEN } else { PLAIN_LEN };
-            if self.pending.is_empty() && plain.len() > capacity {
-                let (whole, rest) = plain.split_at(capacity);
-                self.seal(whole, false, SEGMENT_LEN * (1 + rest.len() / PLAIN_LEN), out)?;
-                plain = rest;
+            let (fits, rest) = plain.split_at(plain.len().min(capacity - self.pending.len()));
+            plain = rest;
+            if !rest.is_empty() {
+                self.seal_pending(fits, false, room(rest), out)?;
                 continue;
             }
-            let (fits, rest) = plain.split_at(plain.len().min(capacity - self.pending.len()));
             if self.segment > 0 {
                 // More will come: as much as there is room for, instead of twice what there is now.
                 self.pending.reserve(capacity - self.pending.len());
             }
             self.pending.extend_from_slice(fits);
-            plain = rest;
-            if !plain.is_empty() {
-                self.seal_pending(false, out)?;
-            }
         }
         Ok(())
     }
@@ -66,21 +62,23 @@ impl<A: Aead> Sealer<A> {
     ///
     /// # Errors
     /// [`Error::TooLarge`], as for [`Sealer::push`].
-    pub fn finish(mut self, out: &mut BytesMut) -> Result<(), Error> {
-        self.seal_pending(true, out)
+    pub fn finish(mut self, out: &mut impl Out) -> Result<(), Error> {
+        let room = self.pending.len() + TAG_LEN;
+        self.seal_pending(&[], true, room, out)
     }
 
-    fn seal_pending(&mut self, last: bool, out: &mut BytesMut) -> Result<(), Error> {
+    /// Seals what waits and what ends the segment, which is not copied to it.
+    fn seal_pending(&mut self, end: &[u8], last: bool, room: usize, out: &mut impl Out) -> Result<(), Error> {
         let mut pending = std::mem::take(&mut self.pending);
-        self.seal(&pending, last, pending.len() + TAG_LEN, out)?;
+        self.seal([&pending, end], last, room, out)?;
         pending.clear();
         self.pending = pending;
         Ok(())
     }
 
-    /// Seals one segment from where it lies to the end of `out`, after the header if it is the first.
-    /// `room` is what the segments at hand will take.
-    fn seal(&mut self, plain: &[u8], last: bool, room: usize, out: &mut BytesMut) -> Result<(), Error> {
+    /// Seals one segment, which is two pieces, from where they lie to the end of `out`, after the header if
+    /// it is the first. `room` is what the segments at hand will take.
+    fn seal(&mut self, plain: [&[u8]; 2], last: bool, room: usize, out: &mut impl Out) -> Result<(), Error> {
         if self.segment == 0 {
             out.reserve(HEADER_LEN + room);
             out.extend_from_slice(&self.header);
@@ -88,10 +86,7 @@ impl<A: Aead> Sealer<A> {
             out.reserve(room);
         }
         let nonce = self.next_nonce(last)?;
-        let at = out.len();
-        out.resize(at + plain.len() + TAG_LEN, 0);
-        let (body, tag) = out[at..].split_at_mut(plain.len());
-        tag.copy_from_slice(&self.key.aead.seal_into(&nonce, &[], plain, body));
+        self.key.aead.seal_into(&nonce, &[], plain, out.grow(plain[0].len() + plain[1].len() + TAG_LEN));
         Ok(())
     }
 
@@ -106,4 +101,9 @@ impl<A: Aead> Sealer<A> {
     pub(super) fn skip_to(&mut self, segment: u64) {
         self.segment = segment;
     }
+}
+
+/// What this segment, which is full, and those that `rest` fills will take.
+fn room(rest: &[u8]) -> usize {
+    SEGMENT_LEN * (1 + rest.len() / PLAIN_LEN)
 }
