@@ -44,6 +44,8 @@ pub(super) struct Writer {
     seen: Seen,
     /// Kept for its memory.
     bytes: Vec<u8>,
+    /// Appends of the last group.
+    before: usize,
     #[cfg(any(test, feature = "testing"))]
     pub(super) watch: Option<Watch>,
 }
@@ -93,6 +95,7 @@ impl Writer {
             chain: None,
             seen,
             bytes: Vec::new(),
+            before: 1,
             #[cfg(any(test, feature = "testing"))]
             watch: None,
         })
@@ -129,7 +132,8 @@ impl Writer {
                 let mut bytes = std::mem::take(&mut self.bytes);
                 bytes.clear();
                 bytes.extend_from_slice(&line);
-                let next = gather(queue, (&mut group, &mut early), &mut bytes);
+                let next = gather(queue, (&mut group, &mut early), &mut bytes, self.before);
+                self.before = group.len();
                 self.append(group, early, &mut bytes);
                 self.bytes = bytes;
                 return next;
