@@ -1,5 +1,7 @@
 //! One call by a user, and its event in the record.
 
+use std::future::Future;
+
 use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
 use arqueta_model::{AccountId, EncryptionContext, KeyArn};
@@ -8,10 +10,69 @@ use serde_json::{Map, Value};
 use crate::Embedded;
 use crate::schema::LastUse;
 
+/// A request of the API as a value: what its operation is to do, once its protocol has read it.
+pub trait Operation: Sized + Send {
+    /// What it comes to.
+    type Answer: Send;
+    /// Which operation it is.
+    const OPERATION: Kms;
+
+    /// Decides whether the caller may, and does it. [`run`] is the way here, for who is to be answered.
+    ///
+    /// # Errors
+    /// As the API names them.
+    fn perform(
+        self,
+        service: &Embedded,
+        call: &mut Call<'_>,
+    ) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
+}
+
+/// Who asks, and what the record tells of the parameters, in the words of the protocol that read them.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Who.
+    pub caller: &'a Caller,
+    /// `requestParameters`: no secret is in it.
+    pub told: Map<String, Value>,
+}
+
+impl<'a> From<&'a Caller> for Asked<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self { caller, told: Map::new() }
+    }
+}
+
+/// Performs `operation`, and answers once that is recorded; `elements` tells the record of the answer.
+///
+/// # Errors
+/// The operation's, and [`Error::Audit`] in the place of any outcome that cannot be recorded.
+pub async fn run<O: Operation>(
+    service: &Embedded,
+    asked: Asked<'_>,
+    operation: O,
+    elements: impl FnOnce(&O::Answer) -> Value + Send,
+) -> Result<O::Answer, Error> {
+    let mut call = Call::asked(asked, O::OPERATION);
+    let outcome = operation.perform(service, &mut call).await;
+    if let Ok(answer) = &outcome {
+        call.answers(elements(answer));
+    }
+    finish(service, call, outcome).await
+}
+
+/// Records a call that its protocol refused because of its parameters, and answers that.
+///
+/// # Errors
+/// Always: `error`, or [`Error::Audit`] where it cannot be recorded.
+pub async fn refuse<T>(service: &Embedded, asked: Asked<'_>, operation: Kms, error: Error) -> Result<T, Error> {
+    finish(service, Call::asked(asked, operation), Err(error)).await
+}
+
 /// What the record will say of a call. Built while the call goes on; holds no secret, because
 /// nothing that builds it is given one.
 #[derive(Debug)]
-pub(crate) struct Call<'a> {
+pub struct Call<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) operation: Kms,
     parameters: Map<String, Value>,
@@ -24,6 +85,10 @@ impl<'a> Call<'a> {
     pub(crate) fn new(caller: &'a Caller, operation: Kms) -> Self {
         let (parameters, additional) = (Map::new(), Map::new());
         Self { caller, operation, parameters, response: Value::Null, keys: Vec::new(), additional }
+    }
+
+    fn asked(Asked { caller, told }: Asked<'a>, operation: Kms) -> Self {
+        Self { parameters: told, ..Self::new(caller, operation) }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

@@ -49,7 +49,7 @@ mod decide;
 mod held;
 mod key;
 mod life;
-mod limits;
+pub mod limits;
 pub mod operations;
 mod own;
 mod page;
@@ -67,6 +67,7 @@ mod stores;
 mod tests;
 mod upkeep;
 
+pub use call::{Asked, Call, Operation, refuse, run};
 pub use config::Config;
 pub use life::service_keys::ServiceSigningKey;
 pub use peer::{Peer, PeerError, PeerKey, PeerKeyError, PeerRegion};

@@ -1,34 +1,46 @@
 //! Limits and patterns of the KMS API, refused in AWS's words.
 
 use arqueta_kms::Error;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// An error of the API that has no variant of its own.
-pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Error {
+#[must_use]
+pub fn refused(code: &'static str, message: impl Into<String>) -> Error {
     Error::Refused { code, message: message.into() }
 }
 
-pub(crate) fn invalid(message: impl Into<String>) -> Error {
+/// `ValidationException`.
+#[must_use]
+pub fn invalid(message: impl Into<String>) -> Error {
     refused("ValidationException", message)
 }
 
-pub(crate) fn unsupported(what: &str) -> Error {
+/// `UnsupportedOperationException`.
+#[must_use]
+pub fn unsupported(what: &str) -> Error {
     refused("UnsupportedOperationException", format!("{what} is not supported."))
 }
 
 /// `1 validation error detected: Value … at '…' failed to satisfy constraint: …`
-pub(crate) fn constraint(value: impl std::fmt::Display, member: &str, constraint: &str) -> Error {
+#[must_use]
+pub fn constraint(value: impl std::fmt::Display, member: &str, constraint: &str) -> Error {
     invalid(format!(
         "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
     ))
 }
 
 /// The same for what is not repeated, because it is secret, not text or long.
-pub(crate) fn constraint_unseen(member: &str, constraint: &str) -> Error {
+#[must_use]
+pub fn constraint_unseen(member: &str, constraint: &str) -> Error {
     invalid(format!("1 validation error detected: Value at '{member}' failed to satisfy constraint: {constraint}"))
 }
 
 /// A text of `min` to `max` characters.
-pub(crate) fn length(text: &str, member: &str, min: usize, max: usize) -> Result<(), Error> {
+///
+/// # Errors
+/// `ValidationException`.
+pub fn length(text: &str, member: &str, min: usize, max: usize) -> Result<(), Error> {
     let length = text.chars().count();
     if length < min {
         return Err(constraint(text, member, &format!("Member must have length greater than or equal to {min}")));
@@ -46,7 +58,10 @@ pub(crate) fn length(text: &str, member: &str, min: usize, max: usize) -> Result
 const MAX_SHOWN: usize = 10_000;
 
 /// A number within `min..=max`.
-pub(crate) fn range(value: i64, member: &str, min: i64, max: i64) -> Result<usize, Error> {
+///
+/// # Errors
+/// `ValidationException`.
+pub fn range(value: i64, member: &str, min: i64, max: i64) -> Result<usize, Error> {
     if value < min {
         return Err(constraint(value, member, &format!("Member must have value greater than or equal to {min}")));
     }
@@ -57,35 +72,62 @@ pub(crate) fn range(value: i64, member: &str, min: i64, max: i64) -> Result<usiz
 }
 
 /// One of a set of names.
-pub(crate) fn member_of(value: &str, member: &str, set: &[&str]) -> Result<(), Error> {
+///
+/// # Errors
+/// `ValidationException`.
+pub fn member_of(value: &str, member: &str, set: &[&str]) -> Result<(), Error> {
     named(value, member, set, |value| set.contains(&value).then_some(()))
 }
 
 /// What one of a set of names stands for.
-pub(crate) fn named<T>(
-    value: &str,
-    member: &str,
-    set: &[&str],
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, Error> {
+///
+/// # Errors
+/// `ValidationException`.
+pub fn named<T>(value: &str, member: &str, set: &[&str], parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
     parse(value)
         .ok_or_else(|| constraint(value, member, &format!("Member must satisfy enum value set: [{}]", set.join(", "))))
 }
 
 /// A text of the characters that `fits` accepts; `pattern` is how AWS writes them.
-pub(crate) fn pattern(text: &str, member: &str, pattern: &str, fits: impl Fn(char) -> bool) -> Result<(), Error> {
+///
+/// # Errors
+/// `ValidationException`.
+pub fn pattern(text: &str, member: &str, pattern: &str, fits: impl Fn(char) -> bool) -> Result<(), Error> {
     if !text.is_empty() && text.chars().all(fits) {
         return Ok(());
     }
     Err(constraint(text, member, &format!("Member must satisfy regular expression pattern: {pattern}")))
 }
 
+/// The name that a `Marker` stands for.
+///
+/// # Errors
+/// `InvalidMarkerException` for what no answer gave.
+pub fn marker(text: &str) -> Result<String, Error> {
+    let refused = || refused("InvalidMarkerException", "Could not deserialize token");
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| !bytes.is_empty()).ok_or_else(refused)?;
+    String::from_utf8(bytes).map_err(|_| refused())
+}
+
+/// The `Marker` of what follows the item of this name.
+#[must_use]
+pub fn marker_behind(name: &str) -> String {
+    URL_SAFE_NO_PAD.encode(name)
+}
+
 /// `KeyId` members: 1 to 2,048 characters.
-pub(crate) fn key_id(text: &str, member: &str) -> Result<(), Error> {
+///
+/// # Errors
+/// `ValidationException`.
+pub fn key_id(text: &str, member: &str) -> Result<(), Error> {
     length(text, member, 1, 2048)
 }
 
-pub(crate) fn grant_tokens(tokens: &[String]) -> Result<(), Error> {
+/// `GrantTokens` members: up to 10 of 1 to 8,192 characters.
+///
+/// # Errors
+/// `ValidationException`.
+pub fn grant_tokens(tokens: &[String]) -> Result<(), Error> {
     if tokens.len() > 10 {
         return Err(constraint_unseen("grantTokens", "Member must have length less than or equal to 10"));
     }
@@ -101,7 +143,8 @@ pub(crate) fn grant_tokens(tokens: &[String]) -> Result<(), Error> {
 }
 
 /// `[a-zA-Z0-9:/_-]`, of aliases and grant names.
-pub(crate) fn is_name_char(c: char) -> bool {
+#[must_use]
+pub fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, ':' | '/' | '_' | '-')
 }
 

@@ -8,7 +8,6 @@ pub use crate::crypt::signing::{get_public_key, sign, verify};
 pub use crate::crypt::symmetric::{
     decrypt, encrypt, generate_data_key, generate_data_key_without_plaintext, generate_random, re_encrypt,
 };
-pub use crate::life::aliases::{create_alias, delete_alias, list_aliases, update_alias};
 pub use crate::life::create::create_key;
 pub use crate::life::describe::{describe_key, list_keys};
 pub use crate::life::grants::create::create_grant;
@@ -16,15 +15,7 @@ pub use crate::life::grants::end::{retire_grant, revoke_grant};
 pub use crate::life::grants::list::{list_grants, list_retirable_grants};
 pub use crate::life::import::material::{delete_imported_key_material, import_key_material};
 pub use crate::life::import::parameters::get_parameters_for_import;
-pub use crate::life::policies::{get_key_policy, list_key_policies, put_key_policy};
-pub use crate::life::rotation::{
-    disable_key_rotation, enable_key_rotation, get_key_rotation_status, list_key_rotations, rotate_key_on_demand,
-};
-pub use crate::life::states::{
-    cancel_key_deletion, disable_key, enable_key, schedule_key_deletion, update_key_description,
-};
 pub use crate::life::tags::{list_resource_tags, tag_resource, untag_resource};
-pub use crate::life::usage::get_key_last_usage;
 pub use crate::regions::primary::update_primary_region;
 pub use crate::regions::replicate::replicate_key;
 pub use crate::stores::administer::{

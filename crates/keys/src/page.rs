@@ -1,8 +1,6 @@
 //! Pages of listings: `Limit`, `Marker`, `NextMarker`, `Truncated`.
 
 use arqueta_kms::Error;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::limits;
 
@@ -12,7 +10,24 @@ pub(crate) struct Page<T> {
     pub(crate) next: Option<String>,
 }
 
-/// The page after `marker` of `items`, which are in the order of their names.
+/// The page of at most `limit` behind the item named `marker`, of `items`, which are in the order of their names.
+pub(crate) fn page_behind<'a, T>(
+    items: impl Iterator<Item = (&'a str, T)>,
+    limit: usize,
+    marker: Option<&str>,
+) -> Page<T> {
+    let mut items = items.skip_while(|(name, _)| marker.is_some_and(|marker| *name <= marker));
+    let mut page = Page { items: Vec::new(), next: None };
+    let mut last = "";
+    for (name, item) in items.by_ref().take(limit) {
+        last = name;
+        page.items.push(item);
+    }
+    page.next = items.next().map(|_| last.to_owned());
+    page
+}
+
+/// As [`page_behind`], as the wire says it.
 pub(crate) fn page<'a, T>(
     items: impl Iterator<Item = (&'a str, T)>,
     limit: Option<i64>,
@@ -20,22 +35,9 @@ pub(crate) fn page<'a, T>(
     marker: Option<&str>,
 ) -> Result<Page<T>, Error> {
     let limit = limit.map_or(Ok(default), |limit| limits::range(limit, "limit", 1, max))?;
-    let after = marker.map(decode).transpose()?;
-    let mut items = items.skip_while(|(name, _)| after.as_deref().is_some_and(|after| *name <= after));
-    let mut page = Page { items: Vec::new(), next: None };
-    let mut last = "";
-    for (name, item) in items.by_ref().take(limit) {
-        last = name;
-        page.items.push(item);
-    }
-    page.next = items.next().map(|_| URL_SAFE_NO_PAD.encode(last));
-    Ok(page)
-}
-
-fn decode(marker: &str) -> Result<String, Error> {
-    let refused = || limits::refused("InvalidMarkerException", "Could not deserialize token");
-    let bytes = URL_SAFE_NO_PAD.decode(marker).ok().filter(|bytes| !bytes.is_empty()).ok_or_else(refused)?;
-    String::from_utf8(bytes).map_err(|_| refused())
+    let marker = marker.map(limits::marker).transpose()?;
+    let page = page_behind(items, limit, marker.as_deref());
+    Ok(Page { next: page.next.map(|last| limits::marker_behind(&last)), ..page })
 }
 
 #[cfg(test)]

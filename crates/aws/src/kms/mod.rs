@@ -1,5 +1,14 @@
 //! The AWS JSON 1.1 protocol for KMS: `X-Amz-Target: TrentService.<Operation>` (AWS KMS API
-//! Reference). Shapes, checks and authorization are the key service's; this is JSON in and out.
+//! Reference). Here a request is decoded, and refused where its parameters are none, and the answer is
+//! encoded; the key service decides, does and records.
+
+mod aliases;
+mod parameters;
+mod policies;
+mod rotation;
+mod shape;
+mod states;
+mod wire;
 
 use arqueta_audit::{Event, EventBuilder};
 use arqueta_call::{Kms, Operation, Recorder};
@@ -77,9 +86,11 @@ fn named(body: &[u8]) -> Map<String, Value> {
 
 macro_rules! dispatch {
     ($service:ident, $caller:ident, $operation:ident, $body:ident;
+     shapes { $($shape:ident => $kind:path),* $(,)? }
      answers { $($name:ident => $method:ident),* $(,)? }
      silent { $($silent:ident => $silent_method:ident),* $(,)? }) => {
         match $operation {
+            $(Kms::$shape => shape::run::<$kind>($service, $caller, $body).await,)*
             $(Kms::$name => json::encoded(&keys::$method($service, $caller, json::decoded($body)?).await?),)*
             $(Kms::$silent => {
                 keys::$silent_method($service, $caller, json::decoded($body)?).await?;
@@ -102,8 +113,27 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
     };
     service.admit_operation(caller, operation).await?;
     dispatch!(service, caller, operation, body;
+        shapes {
+            CancelKeyDeletion => states::CancelKeyDeletion,
+            CreateAlias => aliases::CreateAlias,
+            DeleteAlias => aliases::DeleteAlias,
+            DisableKey => states::DisableKey,
+            DisableKeyRotation => rotation::DisableKeyRotation,
+            EnableKey => states::EnableKey,
+            EnableKeyRotation => rotation::EnableKeyRotation,
+            GetKeyLastUsage => states::GetKeyLastUsage,
+            GetKeyPolicy => policies::GetKeyPolicy,
+            GetKeyRotationStatus => rotation::GetKeyRotationStatus,
+            ListAliases => aliases::ListAliases,
+            ListKeyPolicies => policies::ListKeyPolicies,
+            ListKeyRotations => rotation::ListKeyRotations,
+            PutKeyPolicy => policies::PutKeyPolicy,
+            RotateKeyOnDemand => rotation::RotateKeyOnDemand,
+            ScheduleKeyDeletion => states::ScheduleKeyDeletion,
+            UpdateAlias => aliases::UpdateAlias,
+            UpdateKeyDescription => states::UpdateKeyDescription,
+        }
         answers {
-            CancelKeyDeletion => cancel_key_deletion,
             ConnectCustomKeyStore => connect_custom_key_store,
             CreateCustomKeyStore => create_custom_key_store,
             CreateGrant => create_grant,
@@ -122,47 +152,33 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
             GenerateDataKeyWithoutPlaintext => generate_data_key_without_plaintext,
             GenerateMac => generate_mac,
             GenerateRandom => generate_random,
-            GetKeyLastUsage => get_key_last_usage,
-            GetKeyPolicy => get_key_policy,
-            GetKeyRotationStatus => get_key_rotation_status,
             GetParametersForImport => get_parameters_for_import,
             GetPublicKey => get_public_key,
             ImportKeyMaterial => import_key_material,
-            ListAliases => list_aliases,
             ListGrants => list_grants,
-            ListKeyPolicies => list_key_policies,
-            ListKeyRotations => list_key_rotations,
             ListKeys => list_keys,
             ListResourceTags => list_resource_tags,
             ListRetirableGrants => list_retirable_grants,
             ReEncrypt => re_encrypt,
             ReplicateKey => replicate_key,
-            RotateKeyOnDemand => rotate_key_on_demand,
-            ScheduleKeyDeletion => schedule_key_deletion,
             Sign => sign,
             UpdateCustomKeyStore => update_custom_key_store,
             Verify => verify,
             VerifyMac => verify_mac,
         }
         silent {
-            CreateAlias => create_alias,
-            DeleteAlias => delete_alias,
-            DisableKey => disable_key,
-            DisableKeyRotation => disable_key_rotation,
-            EnableKey => enable_key,
-            EnableKeyRotation => enable_key_rotation,
-            PutKeyPolicy => put_key_policy,
             RetireGrant => retire_grant,
             RevokeGrant => revoke_grant,
             TagResource => tag_resource,
             UntagResource => untag_resource,
-            UpdateAlias => update_alias,
-            UpdateKeyDescription => update_key_description,
             UpdatePrimaryRegion => update_primary_region,
         }
     )
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod refusals;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

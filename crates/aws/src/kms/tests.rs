@@ -20,14 +20,14 @@ use crate::protocol::Protocol;
 const ACCOUNT: &str = "111122223333";
 const SECRET: &str = "c2VjcmV0";
 
-struct Service {
+pub(super) struct Service {
     kms: Embedded,
     caller: Caller,
     record: Arc<Record>,
     _folder: tempfile::TempDir,
 }
 
-async fn service() -> Service {
+pub(super) async fn service() -> Service {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::default());
     let account: AccountId = ACCOUNT.parse().unwrap();
@@ -57,11 +57,16 @@ impl Service {
         }
     }
 
-    async fn ok(&self, operation: &str, request: Value) -> Value {
+    /// What the record says of the latest call.
+    pub(super) fn last_event(&self) -> arqueta_audit::Event {
+        self.record.take().pop().unwrap()
+    }
+
+    pub(super) async fn ok(&self, operation: &str, request: Value) -> Value {
         self.call(operation, request).await.unwrap_or_else(|fault| panic!("{operation}: {fault:?}"))
     }
 
-    async fn refused(&self, operation: &str, request: Value, code: &str) {
+    pub(super) async fn refused(&self, operation: &str, request: Value, code: &str) {
         let fault = self.call(operation, request.clone()).await.expect_err(operation);
         assert_eq!(
             (fault.code, fault.status),

@@ -1,6 +1,7 @@
 //! CreateKey, DescribeKey, ListKeys and the operations on a key's state.
 
 use arqueta_kms::{KeyManager, KeySpec, KeyState, KeyUsage};
+use arqueta_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{EpochSeconds, KeyAlgorithms, Tag};
@@ -157,8 +158,7 @@ pub struct KeyListEntry {
 macro_rules! names_one_key {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, Deserialize)]
-        #[serde(rename_all = "PascalCase", default)]
+        #[derive(Debug, Clone, Default)]
         pub struct $name {
             /// Key id or key ARN.
             pub key_id: String,
@@ -177,41 +177,36 @@ names_one_key!(
 );
 
 /// Answer to [`CancelKeyDeletionRequest`]: the key is `Disabled` now.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct CancelKeyDeletionResponse {
     /// ARN of the key.
     pub key_id: String,
 }
 
 /// `ScheduleKeyDeletion`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct ScheduleKeyDeletionRequest {
     /// Key id or key ARN.
     pub key_id: String,
     /// 7 to 30; 30 if absent.
-    pub pending_window_in_days: Option<i64>,
+    pub pending_window_in_days: Option<u16>,
 }
 
 /// Answer to [`ScheduleKeyDeletionRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct ScheduleKeyDeletionResponse {
     /// ARN of the key.
     pub key_id: String,
     /// When the material will be destroyed; absent where replicas must be deleted first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_date: Option<EpochSeconds>,
+    pub deletion_date: Option<Timestamp>,
     /// `PendingDeletion`, or `PendingReplicaDeletion` of a primary key that has replicas.
     pub key_state: KeyState,
     /// The waiting period.
-    pub pending_window_in_days: i64,
+    pub pending_window_in_days: u16,
 }
 
 /// `UpdateKeyDescription`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct UpdateKeyDescriptionRequest {
     /// Key id or key ARN.
     pub key_id: String,

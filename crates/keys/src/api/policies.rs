@@ -1,10 +1,7 @@
 //! Key policies. A key has exactly one, named `default`.
 
-use serde::{Deserialize, Serialize};
-
 /// `PutKeyPolicy`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct PutKeyPolicyRequest {
     /// Key id or key ARN.
     pub key_id: String,
@@ -17,8 +14,7 @@ pub struct PutKeyPolicyRequest {
 }
 
 /// `GetKeyPolicy`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct GetKeyPolicyRequest {
     /// Key id or key ARN.
     pub key_id: String,
@@ -27,8 +23,7 @@ pub struct GetKeyPolicyRequest {
 }
 
 /// Answer to [`GetKeyPolicyRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct GetKeyPolicyResponse {
     /// The policy as it was put.
     pub policy: String,
@@ -36,24 +31,18 @@ pub struct GetKeyPolicyResponse {
     pub policy_name: String,
 }
 
-/// `ListKeyPolicies`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+/// `ListKeyPolicies`. A key has no policy but `default`.
+#[derive(Debug, Clone, Default)]
 pub struct ListKeyPoliciesRequest {
     /// Key id or key ARN.
     pub key_id: String,
-    /// 1 to 1,000; 100 if absent.
-    pub limit: Option<i64>,
-    /// `next_marker` of the page before.
-    pub marker: Option<String>,
 }
 
 /// Answer to [`ListKeyPoliciesRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct ListKeyPoliciesResponse {
     /// `default`.
-    pub policy_names: Vec<String>,
-    /// Whether there are more: never.
-    pub truncated: bool,
+    pub policy_names: Vec<&'static str>,
+    /// There is never more.
+    pub next_marker: Option<String>,
 }

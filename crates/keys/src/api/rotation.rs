@@ -1,9 +1,7 @@
 //! Rotation of key material.
 
-use serde::{Deserialize, Serialize};
-
-use super::EpochSeconds;
 use super::keys::names_one_key;
+use arqueta_model::Timestamp;
 
 names_one_key!(
     /// `RotateKeyOnDemand`: new material at once; up to 25 times in a key's life.
@@ -15,92 +13,75 @@ names_one_key!(
 );
 
 /// Answer to [`RotateKeyOnDemandRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct RotateKeyOnDemandResponse {
     /// ARN of the key.
     pub key_id: String,
 }
 
 /// `EnableKeyRotation`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct EnableKeyRotationRequest {
     /// Key id or key ARN.
     pub key_id: String,
     /// 90 to 2,560 days; the present period, or 365, if absent.
-    pub rotation_period_in_days: Option<i64>,
+    pub rotation_period_in_days: Option<u16>,
 }
 
 /// Answer to [`GetKeyRotationStatusRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct GetKeyRotationStatusResponse {
     /// Whether automatic rotation is on.
     pub key_rotation_enabled: bool,
     /// ARN of the key.
     pub key_id: String,
     /// Present when enabled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rotation_period_in_days: Option<i64>,
+    pub rotation_period_in_days: Option<u16>,
     /// Present when enabled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_rotation_date: Option<EpochSeconds>,
+    pub next_rotation_date: Option<Timestamp>,
 }
 
 /// `ListKeyRotations`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct ListKeyRotationsRequest {
     /// Key id or key ARN.
     pub key_id: String,
-    /// `ROTATIONS_ONLY` (the default) or `ALL_KEY_MATERIAL`.
-    pub include_key_material: Option<String>,
-    /// 1 to 1,000; 100 if absent.
-    pub limit: Option<i64>,
-    /// `next_marker` of the page before.
+    /// Material that no rotation made, too.
+    pub all_material: bool,
+    /// Most that are answered; 100 if absent.
+    pub limit: Option<usize>,
+    /// `next_marker` of the page before: what follows it.
     pub marker: Option<String>,
 }
 
 /// Answer to [`ListKeyRotationsRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct ListKeyRotationsResponse {
     /// Newest first.
     pub rotations: Vec<RotationsListEntry>,
-    /// Present when truncated.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The last one's name, where there are more.
     pub next_marker: Option<String>,
-    /// Whether there are more.
-    pub truncated: bool,
 }
 
 /// One version of a key's material.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationsListEntry {
     /// ARN of the key.
     pub key_id: String,
     /// Id of the material.
     pub key_material_id: String,
     /// `CURRENT`, `NON_CURRENT`, `PENDING_ROTATION` or `PENDING_MULTI_REGION_IMPORT_AND_ROTATION`.
-    pub key_material_state: String,
+    pub key_material_state: &'static str,
     /// What its importer said of it. This and the next three: of origin `EXTERNAL` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_material_description: Option<String>,
     /// `IMPORTED` or `PENDING_IMPORT`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub import_state: Option<&'static str>,
     /// Whether it expires; of imported material that is there.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expiration_model: Option<&'static str>,
     /// When it expires.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub valid_to: Option<EpochSeconds>,
+    pub valid_to: Option<Timestamp>,
     /// When it became current; absent for the first one and for one that waits for a rotation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rotation_date: Option<EpochSeconds>,
+    pub rotation_date: Option<Timestamp>,
     /// `AUTOMATIC` or `ON_DEMAND`; absent as the date is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rotation_type: Option<String>,
+    pub rotation_type: Option<&'static str>,
 }

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error, KeyUsage};
+use arqueta_kms::{Error, KeyUsage};
 use arqueta_model::{AccountId, Arn};
 
 use crate::Embedded;
 use crate::api::{
-    AliasListEntry, CreateAliasRequest, DeleteAliasRequest, EpochSeconds, ListAliasesRequest, ListAliasesResponse,
-    UpdateAliasRequest,
+    AliasListEntry, CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, ListAliasesResponse, UpdateAliasRequest,
 };
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::access::{authorize, authorize_account};
 use crate::decide::admit::admit_target;
 use crate::decide::ask::Ask;
@@ -19,7 +18,7 @@ use crate::decide::resolve::{Names, find_key, resolve};
 use crate::key::Key;
 use crate::key::fitness::not_pending_deletion;
 use crate::limits::{self, refused};
-use crate::page::page;
+use crate::page::page_behind;
 use crate::schema::AliasRecord;
 use crate::state::change::Change;
 
@@ -27,127 +26,99 @@ use crate::state::change::Change;
 const MAX_PER_KEY: usize = 50;
 
 /// `CreateAlias`. Needs the permission on the alias and on the key.
-///
-/// # Errors
-/// As the API names them.
-pub async fn create_alias(service: &Embedded, caller: &Caller, request: CreateAliasRequest) -> Result<(), Error> {
-    let mut call = Call::new(caller, Kms::CreateAlias)
-        .with("aliasName", request.alias_name.as_str())
-        .with("targetKeyId", request.target_key_id.as_str());
-    let outcome = create_alias_in(service, &mut call, request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for CreateAliasRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::CreateAlias;
 
-async fn create_alias_in(service: &Embedded, call: &mut Call<'_>, request: CreateAliasRequest) -> Result<(), Error> {
-    let name = checked_name(request.alias_name)?;
-    let account = &call.caller.identity.principal.account;
-    let arn = alias_arn(service, account, &name);
-    let turn = service.turn().await?;
-    authorize_account(service, Ask::new(call.caller, Kms::CreateAlias), &arn)?;
-    let key = alias_target(service, call, &request.target_key_id, Kms::CreateAlias).await?;
-    if service.state.directory().alias(account, &name).is_some() {
-        return Err(refused("AlreadyExistsException", format!("An alias with the name {arn} already exists")));
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let name = self.alias_name;
+        not_reserved(&name)?;
+        let account = &call.caller.identity.principal.account;
+        let arn = alias_arn(service, account, &name);
+        let turn = service.turn().await?;
+        authorize_account(service, Ask::new(call.caller, Kms::CreateAlias), &arn)?;
+        let key = alias_target(service, call, &self.target_key_id, Kms::CreateAlias).await?;
+        if service.state.directory().alias(account, &name).is_some() {
+            return Err(refused("AlreadyExistsException", format!("An alias with the name {arn} already exists")));
+        }
+        room_for_alias(&key)?;
+        let now = service.state.clock.now();
+        let alias =
+            AliasRecord { account: account.clone(), name, target: key.record.id.clone(), created: now, updated: now };
+        service.commit(turn, vec![Change::Alias(alias)]).await
     }
-    room_for_alias(&key)?;
-    let now = service.state.clock.now();
-    let alias =
-        AliasRecord { account: account.clone(), name, target: key.record.id.clone(), created: now, updated: now };
-    service.commit(turn, vec![Change::Alias(alias)]).await
 }
 
 /// `UpdateAlias`. Needs the permission on the alias and on both keys.
-///
-/// # Errors
-/// As the API names them.
-pub async fn update_alias(service: &Embedded, caller: &Caller, request: UpdateAliasRequest) -> Result<(), Error> {
-    let mut call = Call::new(caller, Kms::UpdateAlias)
-        .with("aliasName", request.alias_name.as_str())
-        .with("targetKeyId", request.target_key_id.as_str());
-    let outcome = update_alias_in(service, &mut call, request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for UpdateAliasRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::UpdateAlias;
 
-async fn update_alias_in(service: &Embedded, call: &mut Call<'_>, request: UpdateAliasRequest) -> Result<(), Error> {
-    let name = checked_name(request.alias_name)?;
-    let turn = service.turn().await?;
-    let (alias, old) = existing_alias(service, call, &name, Kms::UpdateAlias)?;
-    let key = alias_target(service, call, &request.target_key_id, Kms::UpdateAlias).await?;
-    if let Some(old) = old.filter(|old| kind(old) != kind(&key)) {
-        return Err(limits::invalid(format!(
-            "Alias {name} cannot move from {} to {}: their kinds differ",
-            old.arn, key.arn
-        )));
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let name = self.alias_name;
+        not_reserved(&name)?;
+        let turn = service.turn().await?;
+        let (alias, old) = existing_alias(service, call, &name, Kms::UpdateAlias)?;
+        let key = alias_target(service, call, &self.target_key_id, Kms::UpdateAlias).await?;
+        if let Some(old) = old.filter(|old| kind(old) != kind(&key)) {
+            return Err(limits::invalid(format!(
+                "Alias {name} cannot move from {} to {}: their kinds differ",
+                old.arn, key.arn
+            )));
+        }
+        if alias.target != key.record.id {
+            room_for_alias(&key)?;
+        }
+        let updated = service.state.clock.now();
+        let alias = AliasRecord { target: key.record.id.clone(), updated, ..(*alias).clone() };
+        service.commit(turn, vec![Change::Alias(alias)]).await
     }
-    if alias.target != key.record.id {
-        room_for_alias(&key)?;
-    }
-    let updated = service.state.clock.now();
-    let alias = AliasRecord { target: key.record.id.clone(), updated, ..(*alias).clone() };
-    service.commit(turn, vec![Change::Alias(alias)]).await
 }
 
 /// `DeleteAlias`. Needs the permission on the alias and on the key.
-///
-/// # Errors
-/// As the API names them.
-pub async fn delete_alias(service: &Embedded, caller: &Caller, request: DeleteAliasRequest) -> Result<(), Error> {
-    let mut call = Call::new(caller, Kms::DeleteAlias).with("aliasName", request.alias_name.as_str());
-    let outcome = delete_alias_in(service, &mut call, request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for DeleteAliasRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::DeleteAlias;
 
-async fn delete_alias_in(service: &Embedded, call: &mut Call<'_>, request: DeleteAliasRequest) -> Result<(), Error> {
-    let name = checked_name(request.alias_name)?;
-    let turn = service.turn().await?;
-    let (alias, _) = existing_alias(service, call, &name, Kms::DeleteAlias)?;
-    service.commit(turn, vec![Change::DropAlias(alias)]).await
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let name = self.alias_name;
+        not_reserved(&name)?;
+        let turn = service.turn().await?;
+        let (alias, _) = existing_alias(service, call, &name, Kms::DeleteAlias)?;
+        service.commit(turn, vec![Change::DropAlias(alias)]).await
+    }
 }
 
 /// `ListAliases` of the caller's account.
-///
-/// # Errors
-/// As the API names them.
-pub async fn list_aliases(
-    service: &Embedded,
-    caller: &Caller,
-    request: ListAliasesRequest,
-) -> Result<ListAliasesResponse, Error> {
-    let mut call = Call::new(caller, Kms::ListAliases)
-        .maybe("keyId", request.key_id.as_deref())
-        .maybe("limit", request.limit)
-        .maybe("marker", request.marker.as_deref());
-    let outcome = list_aliases_in(service, &mut call, &request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for ListAliasesRequest {
+    type Answer = ListAliasesResponse;
+    const OPERATION: Kms = Kms::ListAliases;
 
-async fn list_aliases_in(
-    service: &Embedded,
-    call: &mut Call<'_>,
-    request: &ListAliasesRequest,
-) -> Result<ListAliasesResponse, Error> {
-    service.up_to_date().await?;
-    authorize_account(service, Ask::new(call.caller, Kms::ListAliases), "*")?;
-    let only = match &request.key_id {
-        Some(name) => {
-            let target = resolve(service, call.caller, name, Names::Keys, "keyId").await?;
-            Some(own_target(service, call, target.key, &target.named, Kms::ListAliases)?)
-        }
-        None => None,
-    };
-    let account = &call.caller.identity.principal.account;
-    let directory = service.state.directory();
-    let aliases = directory.aliases.get(account).into_iter().flat_map(|aliases| aliases.values());
-    let aliases = aliases.filter(|alias| only.as_ref().is_none_or(|key| key.record.id == alias.target));
-    let entry = |alias: &AliasRecord| AliasListEntry {
-        alias_name: alias.name.clone(),
-        alias_arn: alias_arn(service, account, &alias.name),
-        target_key_id: Some(alias.target.clone()),
-        creation_date: EpochSeconds(alias.created),
-        last_updated_date: EpochSeconds(alias.updated),
-    };
-    let listed = aliases.map(|alias| (alias.name.as_str(), entry(alias)));
-    let page = page(listed, request.limit, (50, 100), request.marker.as_deref())?;
-    Ok(ListAliasesResponse { truncated: page.next.is_some(), aliases: page.items, next_marker: page.next })
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListAliasesResponse, Error> {
+        service.up_to_date().await?;
+        authorize_account(service, Ask::new(call.caller, Kms::ListAliases), "*")?;
+        let only = match &self.key_id {
+            Some(name) => {
+                let target = resolve(service, call.caller, name, Names::Keys, "keyId").await?;
+                Some(own_target(service, call, target.key, &target.named, Kms::ListAliases)?)
+            }
+            None => None,
+        };
+        let account = &call.caller.identity.principal.account;
+        let directory = service.state.directory();
+        let aliases = directory.aliases.get(account).into_iter().flat_map(|aliases| aliases.values());
+        let aliases = aliases.filter(|alias| only.as_ref().is_none_or(|key| key.record.id == alias.target));
+        let entry = |alias: &AliasRecord| AliasListEntry {
+            alias_name: alias.name.clone(),
+            alias_arn: alias_arn(service, account, &alias.name),
+            target_key_id: Some(alias.target.clone()),
+            creation_date: alias.created,
+            last_updated_date: alias.updated,
+        };
+        let listed = aliases.map(|alias| (alias.name.as_str(), entry(alias)));
+        let page = page_behind(listed, self.limit.unwrap_or(50), self.marker.as_deref());
+        Ok(ListAliasesResponse { aliases: page.items, next_marker: page.next })
+    }
 }
 
 /// A key of the caller's own account; those of others are not there for it.
@@ -203,21 +174,9 @@ fn alias_arn(service: &Embedded, account: &AccountId, name: &str) -> String {
     Arn::new("kms", service.state.region.as_str(), account.as_str(), name).into()
 }
 
-fn checked_name(name: String) -> Result<String, Error> {
-    limits::length(&name, "aliasName", 1, 256)?;
-    limits::pattern(&name, "aliasName", "^[a-zA-Z0-9:/_-]+$", limits::is_name_char)?;
-    match name.strip_prefix("alias/") {
-        None => Err(limits::invalid(
-            "Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
-        )),
-        Some("") => Err(limits::invalid("Invalid identifier")),
-        Some(rest) if rest.starts_with("aws/") => Err(refused("NotAuthorizedException", "")),
-        // The pattern has it; the words of "CreateAlias" and the service do not.
-        Some(rest) if rest.contains(':') => {
-            Err(limits::invalid(format!("{name} contains invalid characters for an alias")))
-        }
-        Some(_) => Ok(name),
-    }
+/// AWS's own aliases are made and moved by the service.
+fn not_reserved(name: &str) -> Result<(), Error> {
+    if name.starts_with("alias/aws/") { Err(refused("NotAuthorizedException", "")) } else { Ok(()) }
 }
 
 /// What an alias may not change: the usage of its key, and whether that is symmetric, asymmetric or

@@ -3,7 +3,7 @@
 use arqueta_kms::Error;
 
 use crate::Embedded;
-use crate::call::{Call, finish};
+use crate::call::Call;
 use crate::decide::admit::admit_in_turn;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::turn_for;
@@ -16,19 +16,18 @@ use crate::state::change::Change;
 /// Characters of a key's description.
 pub(crate) const MAX_DESCRIPTION: usize = 8192;
 
-/// One change of one key by a permission named like the operation, recorded.
+/// One change of one key by a permission named like the operation.
 pub(crate) async fn change_key<T>(
     service: &Embedded,
-    call: Call<'_>,
+    call: &mut Call<'_>,
     name: &str,
     edit: impl FnOnce(&Key, &mut KeyRecord) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut call = call.with("keyId", name);
     let ask = Ask::new(call.caller, call.operation);
-    let outcome = change_key_in(service, &mut call, name, ask, edit).await;
-    finish(service, call, outcome).await
+    change_key_in(service, call, name, ask, edit).await
 }
 
+/// The same by another question.
 pub(crate) async fn change_key_in<T>(
     service: &Embedded,
     call: &mut Call<'_>,

@@ -1,17 +1,17 @@
 //! Rotation: new material for new ciphertext; the old one opens old ciphertext for ever.
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error, KeySpec, KeyState};
+use arqueta_kms::{Error, KeySpec, KeyState};
 
 use super::change::{change_key, change_key_in};
 use super::import::expiration_model;
 use crate::Embedded;
 use crate::api::{
-    DisableKeyRotationRequest, EnableKeyRotationRequest, EpochSeconds, GetKeyRotationStatusRequest,
-    GetKeyRotationStatusResponse, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
-    RotateKeyOnDemandResponse, RotationsListEntry,
+    DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest, GetKeyRotationStatusResponse,
+    ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse,
+    RotationsListEntry,
 };
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::admit::{admit, admit_in_turn};
 use crate::decide::ask::Ask;
 use crate::decide::primary::primary_only;
@@ -19,8 +19,8 @@ use crate::decide::resolve::{Names, turn_for};
 use crate::held::add_version;
 use crate::key::Key;
 use crate::key::fitness::{unfit_origin, usable};
-use crate::limits::{self, refused};
-use crate::page::page;
+use crate::limits::refused;
+use crate::page::page_behind;
 use crate::schema::{Cause, KeyRecord, Origin, days};
 use crate::state::change::Change;
 
@@ -28,150 +28,112 @@ use crate::state::change::Change;
 const MAX_ON_DEMAND: usize = 25;
 
 /// `RotateKeyOnDemand`. New ciphertext is under new material as soon as this returns.
-///
-/// # Errors
-/// As the API names them.
-pub async fn rotate_key_on_demand(
-    service: &Embedded,
-    caller: &Caller,
-    request: RotateKeyOnDemandRequest,
-) -> Result<RotateKeyOnDemandResponse, Error> {
-    let mut call = Call::new(caller, Kms::RotateKeyOnDemand).with("keyId", request.key_id.as_str());
-    let outcome = rotate_on_demand_in(service, &mut call, &request.key_id).await;
-    finish(service, call, outcome).await
-}
+impl Operation for RotateKeyOnDemandRequest {
+    type Answer = RotateKeyOnDemandResponse;
+    const OPERATION: Kms = Kms::RotateKeyOnDemand;
 
-async fn rotate_on_demand_in(
-    service: &Embedded,
-    call: &mut Call<'_>,
-    name: &str,
-) -> Result<RotateKeyOnDemandResponse, Error> {
-    let turn = turn_for(service, call.caller, name).await?;
-    let key = admit_in_turn(service, call, name, Ask::new(call.caller, call.operation))?;
-    // The state comes before the kind of key, for this operation alone.
-    if key.record.origin != Origin::CloudHsm {
-        usable(&key)?;
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<RotateKeyOnDemandResponse, Error> {
+        let turn = turn_for(service, call.caller, &self.key_id).await?;
+        let key = admit_in_turn(service, call, &self.key_id, Ask::new(call.caller, call.operation))?;
+        // The state comes before the kind of key, for this operation alone.
+        if key.record.origin != Origin::CloudHsm {
+            usable(&key)?;
+        }
+        rotatable(&key)?;
+        primary_only(service, &key)?;
+        let mut record = key.record.clone();
+        if record.everywhere().len() < record.versions.len() {
+            return Err(refused("ConflictException", format!("A rotation of {} is in progress.", key.arn)));
+        }
+        if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
+            let message = format!(
+                "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: {}",
+                key.arn
+            );
+            return Err(refused("LimitExceededException", message));
+        }
+        match record.origin {
+            Origin::AwsKms => add_version(service, &mut record, Cause::OnDemand).await?,
+            Origin::External => move_to_pending(service, &key, &mut record)?,
+            Origin::CloudHsm | Origin::ExternalKeyStore => return Err(unfit_origin(&key)),
+        }
+        service.commit(turn, vec![Change::Key(record)]).await?;
+        Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
     }
-    rotatable(&key)?;
-    primary_only(service, &key)?;
-    let mut record = key.record.clone();
-    if record.everywhere().len() < record.versions.len() {
-        return Err(refused("ConflictException", format!("A rotation of {} is in progress.", key.arn)));
-    }
-    if record.versions.iter().filter(|version| version.cause == Cause::OnDemand).count() >= MAX_ON_DEMAND {
-        let message = format!(
-            "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: {}",
-            key.arn
-        );
-        return Err(refused("LimitExceededException", message));
-    }
-    match record.origin {
-        Origin::AwsKms => add_version(service, &mut record, Cause::OnDemand).await?,
-        Origin::External => move_to_pending(service, &key, &mut record)?,
-        Origin::CloudHsm | Origin::ExternalKeyStore => return Err(unfit_origin(&key)),
-    }
-    service.commit(turn, vec![Change::Key(record)]).await?;
-    Ok(RotateKeyOnDemandResponse { key_id: key.arn.as_str().to_owned() })
 }
 
 /// `EnableKeyRotation`. Rotations are made by [`Embedded::run_due`].
-///
-/// # Errors
-/// As the API names them.
-pub async fn enable_key_rotation(
-    service: &Embedded,
-    caller: &Caller,
-    request: EnableKeyRotationRequest,
-) -> Result<(), Error> {
-    let now = service.state.clock.now();
-    let mut call = Call::new(caller, Kms::EnableKeyRotation)
-        .maybe("rotationPeriodInDays", request.rotation_period_in_days)
-        .with("keyId", request.key_id.as_str());
-    let days_asked: Vec<String> = request.rotation_period_in_days.iter().map(ToString::to_string).collect();
-    let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
-    let ask = Ask::new(caller, Kms::EnableKeyRotation).conditions(&conditions);
-    let change = |key: &Key, record: &mut KeyRecord| {
-        automatic(key)?;
-        let period = match request.rotation_period_in_days {
-            Some(period) => limits::range(period, "rotationPeriodInDays", 90, 2560)?,
-            None => record.rotation.period_days.into(),
-        };
-        rotatable(key)?;
-        primary_only(service, key)?;
-        usable(key)?;
-        record.rotation.period_days = u16::try_from(period).expect("at most 2,560");
-        record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
-        Ok(())
-    };
-    let outcome = change_key_in(service, &mut call, &request.key_id, ask, change).await;
-    finish(service, call, outcome).await
+impl Operation for EnableKeyRotationRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::EnableKeyRotation;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let now = service.state.clock.now();
+        let days_asked: Vec<String> = self.rotation_period_in_days.iter().map(ToString::to_string).collect();
+        let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
+        let ask = Ask::new(call.caller, Kms::EnableKeyRotation).conditions(&conditions);
+        change_key_in(service, call, &self.key_id, ask, |key, record| {
+            automatic(key)?;
+            rotatable(key)?;
+            primary_only(service, key)?;
+            usable(key)?;
+            record.rotation.period_days = self.rotation_period_in_days.unwrap_or(record.rotation.period_days);
+            record.rotation.next = Some(now.plus(days(record.rotation.period_days)));
+            Ok(())
+        })
+        .await
+    }
 }
 
 /// `DisableKeyRotation`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn disable_key_rotation(
-    service: &Embedded,
-    caller: &Caller,
-    request: DisableKeyRotationRequest,
-) -> Result<(), Error> {
-    change_key(service, Call::new(caller, Kms::DisableKeyRotation), &request.key_id, |key, record| {
-        rotatable(key)?;
-        automatic(key)?;
-        primary_only(service, key)?;
-        usable(key)?;
-        record.rotation.next = None;
-        Ok(())
-    })
-    .await
+impl Operation for DisableKeyRotationRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::DisableKeyRotation;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        change_key(service, call, &self.key_id, |key, record| {
+            rotatable(key)?;
+            automatic(key)?;
+            primary_only(service, key)?;
+            usable(key)?;
+            record.rotation.next = None;
+            Ok(())
+        })
+        .await
+    }
 }
 
 /// `GetKeyRotationStatus`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn get_key_rotation_status(
-    service: &Embedded,
-    caller: &Caller,
-    request: GetKeyRotationStatusRequest,
-) -> Result<GetKeyRotationStatusResponse, Error> {
-    let mut call = Call::new(caller, Kms::GetKeyRotationStatus).with("keyId", request.key_id.as_str());
-    let ask = Ask::new(caller, Kms::GetKeyRotationStatus);
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, ask).await;
-    let outcome = outcome.map(|key| {
+impl Operation for GetKeyRotationStatusRequest {
+    type Answer = GetKeyRotationStatusResponse;
+    const OPERATION: Kms = Kms::GetKeyRotationStatus;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetKeyRotationStatusResponse, Error> {
+        let ask = Ask::new(call.caller, Kms::GetKeyRotationStatus);
+        let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         // A key that waits for its deletion does not rotate, and remembers that it did.
         let pending = matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
         let next = key.record.rotation.next.filter(|_| !pending);
-        GetKeyRotationStatusResponse {
+        Ok(GetKeyRotationStatusResponse {
             key_rotation_enabled: next.is_some(),
             key_id: key.arn.as_str().to_owned(),
-            rotation_period_in_days: next.map(|_| key.record.rotation.period_days.into()),
-            next_rotation_date: next.map(EpochSeconds),
-        }
-    });
-    finish(service, call, outcome).await
+            rotation_period_in_days: next.map(|_| key.record.rotation.period_days),
+            next_rotation_date: next,
+        })
+    }
 }
 
 /// `ListKeyRotations`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn list_key_rotations(
-    service: &Embedded,
-    caller: &Caller,
-    request: ListKeyRotationsRequest,
-) -> Result<ListKeyRotationsResponse, Error> {
-    let mut call = Call::new(caller, Kms::ListKeyRotations)
-        .with("keyId", request.key_id.as_str())
-        .maybe("includeKeyMaterial", request.include_key_material.as_deref());
-    let outcome =
-        admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::ListKeyRotations)).await;
-    let outcome = outcome.and_then(|key| {
+impl Operation for ListKeyRotationsRequest {
+    type Answer = ListKeyRotationsResponse;
+    const OPERATION: Kms = Kms::ListKeyRotations;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListKeyRotationsResponse, Error> {
+        let ask = Ask::new(call.caller, Kms::ListKeyRotations);
+        let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         rotatable(&key)?;
-        rotations(&key, &request)
-    });
-    finish(service, call, outcome).await
+        Ok(rotations(&key, &self))
+    }
 }
 
 /// Makes material that was imported for a rotation the current one.
@@ -213,9 +175,7 @@ fn rotatable(key: &Key) -> Result<(), Error> {
     }
 }
 
-fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRotationsResponse, Error> {
-    let include = request.include_key_material.as_deref().unwrap_or("ROTATIONS_ONLY");
-    limits::member_of(include, "includeKeyMaterial", &["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"])?;
+fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> ListKeyRotationsResponse {
     // A rotation counts once every Region has the new material.
     let versions = key.record.everywhere();
     // Newest first; markers need names that ascend in that order.
@@ -226,24 +186,24 @@ fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> Result<ListKeyRota
         let entry = RotationsListEntry {
             key_id: key.arn.as_str().to_owned(),
             key_material_id: version.id.clone(),
-            key_material_state: material_state(key, number).to_owned(),
+            key_material_state: material_state(key, number),
             key_material_description: imported.map(|imported| imported.description.clone()).filter(|d| !d.is_empty()),
             import_state: imported.map(|_| if version.is_here() { "IMPORTED" } else { "PENDING_IMPORT" }),
             expiration_model: here.map(|imported| expiration_model(imported.expires)),
-            valid_to: version.expires().map(EpochSeconds),
-            rotation_date: rotated.then_some(EpochSeconds(version.made)),
+            valid_to: version.expires(),
+            rotation_date: rotated.then_some(version.made),
             rotation_type: match version.cause {
                 Cause::Creation | Cause::Import => None,
-                Cause::Automatic => Some("AUTOMATIC".to_owned()),
-                Cause::OnDemand => Some("ON_DEMAND".to_owned()),
+                Cause::Automatic => Some("AUTOMATIC"),
+                Cause::OnDemand => Some("ON_DEMAND"),
             },
         };
         (format!("{:010}", u32::MAX as usize - number), rotated, entry)
     });
-    let listed: Vec<_> = numbered.filter(|(_, rotated, _)| *rotated || include == "ALL_KEY_MATERIAL").collect();
+    let listed: Vec<_> = numbered.filter(|(_, rotated, _)| *rotated || request.all_material).collect();
     let listed = listed.iter().map(|(name, _, entry)| (name.as_str(), entry.clone()));
-    let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
-    Ok(ListKeyRotationsResponse { truncated: page.next.is_some(), rotations: page.items, next_marker: page.next })
+    let page = page_behind(listed, request.limit.unwrap_or(100), request.marker.as_deref());
+    ListKeyRotationsResponse { rotations: page.items, next_marker: page.next }
 }
 
 fn material_state(key: &Key, number: usize) -> &'static str {

@@ -4,13 +4,13 @@
 //! crash loses at most that minute, and the record has the rest of the story.
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error};
+use arqueta_kms::Error;
 use arqueta_model::Timestamp;
 use arqueta_store::{Batch, Scan};
 
 use crate::Embedded;
-use crate::api::{EpochSeconds, GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};
-use crate::call::{Call, finish};
+use crate::api::{GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};
+use crate::call::{Call, Operation};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
@@ -41,27 +41,22 @@ impl Embedded {
 }
 
 /// `GetKeyLastUsage`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn get_key_last_usage(
-    service: &Embedded,
-    caller: &Caller,
-    request: GetKeyLastUsageRequest,
-) -> Result<GetKeyLastUsageResponse, Error> {
-    let mut call = Call::new(caller, Kms::GetKeyLastUsage).with("keyId", request.key_id.as_str());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::GetKeyLastUsage)).await;
-    let outcome = outcome.map(|key| {
+impl Operation for GetKeyLastUsageRequest {
+    type Answer = GetKeyLastUsageResponse;
+    const OPERATION: Kms = Kms::GetKeyLastUsage;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetKeyLastUsageResponse, Error> {
+        let ask = Ask::new(call.caller, Kms::GetKeyLastUsage);
+        let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         let uses = service.state.usage.uses();
         let last = uses.last.get(&use_key(key.arn.account(), key.arn.key_id())).map(|one| one.last.clone());
-        GetKeyLastUsageResponse {
+        Ok(GetKeyLastUsageResponse {
             key_id: key.record.id.clone(),
             key_last_usage: last.map(KeyLastUsageData::from).unwrap_or_default(),
-            tracking_start_date: EpochSeconds(key.record.created),
-            key_creation_date: EpochSeconds(key.record.created),
-        }
-    });
-    finish(service, call, outcome).await
+            tracking_start_date: key.record.created,
+            key_creation_date: key.record.created,
+        })
+    }
 }
 
 /// Reads what was written back before.
@@ -91,7 +86,7 @@ impl From<LastUse> for KeyLastUsageData {
     fn from(last: LastUse) -> Self {
         Self {
             operation: Some(last.operation),
-            timestamp: Some(EpochSeconds(last.at)),
+            timestamp: Some(last.at),
             cloud_trail_event_id: Some(last.event_id),
             kms_request_id: Some(last.request_id),
         }

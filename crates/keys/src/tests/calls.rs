@@ -24,25 +24,53 @@ macro_rules! operations {
     };
 }
 
+macro_rules! values {
+    ($($name:ident($request:ty);)*) => {
+        impl Embedded {
+            $(pub(super) async fn $name(
+                &self,
+                caller: &Caller,
+                request: $request,
+            ) -> Result<<$request as crate::Operation>::Answer, Error> {
+                crate::run(self, caller.into(), request, |_| serde_json::Value::Null).await
+            })*
+        }
+    };
+}
+
+values! {
+    cancel_key_deletion(CancelKeyDeletionRequest);
+    create_alias(CreateAliasRequest);
+    delete_alias(DeleteAliasRequest);
+    disable_key(DisableKeyRequest);
+    disable_key_rotation(DisableKeyRotationRequest);
+    enable_key(EnableKeyRequest);
+    enable_key_rotation(EnableKeyRotationRequest);
+    get_key_last_usage(GetKeyLastUsageRequest);
+    get_key_policy(GetKeyPolicyRequest);
+    get_key_rotation_status(GetKeyRotationStatusRequest);
+    list_aliases(ListAliasesRequest);
+    list_key_policies(ListKeyPoliciesRequest);
+    list_key_rotations(ListKeyRotationsRequest);
+    put_key_policy(PutKeyPolicyRequest);
+    rotate_key_on_demand(RotateKeyOnDemandRequest);
+    schedule_key_deletion(ScheduleKeyDeletionRequest);
+    update_alias(UpdateAliasRequest);
+    update_key_description(UpdateKeyDescriptionRequest);
+}
+
 operations! {
-    cancel_key_deletion(CancelKeyDeletionRequest) -> CancelKeyDeletionResponse;
     connect_custom_key_store(ConnectCustomKeyStoreRequest) -> Empty;
-    create_alias(CreateAliasRequest) -> ();
     create_custom_key_store(CreateCustomKeyStoreRequest) -> CreateCustomKeyStoreResponse;
     create_grant(CreateGrantRequest) -> CreateGrantResponse;
     create_key(CreateKeyRequest) -> CreateKeyResponse;
     decrypt(DecryptRequest) -> DecryptResponse;
-    delete_alias(DeleteAliasRequest) -> ();
     delete_custom_key_store(DeleteCustomKeyStoreRequest) -> Empty;
     delete_imported_key_material(DeleteImportedKeyMaterialRequest) -> DeleteImportedKeyMaterialResponse;
     derive_shared_secret(DeriveSharedSecretRequest) -> DeriveSharedSecretResponse;
     describe_custom_key_stores(DescribeCustomKeyStoresRequest) -> DescribeCustomKeyStoresResponse;
     describe_key(DescribeKeyRequest) -> DescribeKeyResponse;
-    disable_key(DisableKeyRequest) -> ();
-    disable_key_rotation(DisableKeyRotationRequest) -> ();
     disconnect_custom_key_store(DisconnectCustomKeyStoreRequest) -> Empty;
-    enable_key(EnableKeyRequest) -> ();
-    enable_key_rotation(EnableKeyRotationRequest) -> ();
     encrypt(EncryptRequest) -> EncryptResponse;
     generate_data_key(GenerateDataKeyRequest) -> GenerateDataKeyResponse;
     generate_data_key_pair(GenerateDataKeyPairRequest) -> GenerateDataKeyPairResponse;
@@ -50,32 +78,21 @@ operations! {
     generate_data_key_without_plaintext(GenerateDataKeyWithoutPlaintextRequest) -> GenerateDataKeyWithoutPlaintextResponse;
     generate_mac(GenerateMacRequest) -> GenerateMacResponse;
     generate_random(GenerateRandomRequest) -> GenerateRandomResponse;
-    get_key_last_usage(GetKeyLastUsageRequest) -> GetKeyLastUsageResponse;
-    get_key_policy(GetKeyPolicyRequest) -> GetKeyPolicyResponse;
-    get_key_rotation_status(GetKeyRotationStatusRequest) -> GetKeyRotationStatusResponse;
     get_parameters_for_import(GetParametersForImportRequest) -> GetParametersForImportResponse;
     get_public_key(GetPublicKeyRequest) -> GetPublicKeyResponse;
     import_key_material(ImportKeyMaterialRequest) -> ImportKeyMaterialResponse;
-    list_aliases(ListAliasesRequest) -> ListAliasesResponse;
     list_grants(ListGrantsRequest) -> ListGrantsResponse;
-    list_key_policies(ListKeyPoliciesRequest) -> ListKeyPoliciesResponse;
-    list_key_rotations(ListKeyRotationsRequest) -> ListKeyRotationsResponse;
     list_keys(ListKeysRequest) -> ListKeysResponse;
     list_resource_tags(ListResourceTagsRequest) -> ListResourceTagsResponse;
     list_retirable_grants(ListRetirableGrantsRequest) -> ListGrantsResponse;
-    put_key_policy(PutKeyPolicyRequest) -> ();
     re_encrypt(ReEncryptRequest) -> ReEncryptResponse;
     replicate_key(ReplicateKeyRequest) -> ReplicateKeyResponse;
     retire_grant(RetireGrantRequest) -> ();
     revoke_grant(RevokeGrantRequest) -> ();
-    rotate_key_on_demand(RotateKeyOnDemandRequest) -> RotateKeyOnDemandResponse;
-    schedule_key_deletion(ScheduleKeyDeletionRequest) -> ScheduleKeyDeletionResponse;
     sign(SignRequest) -> SignResponse;
     tag_resource(TagResourceRequest) -> ();
     untag_resource(UntagResourceRequest) -> ();
-    update_alias(UpdateAliasRequest) -> ();
     update_custom_key_store(UpdateCustomKeyStoreRequest) -> Empty;
-    update_key_description(UpdateKeyDescriptionRequest) -> ();
     update_primary_region(UpdatePrimaryRegionRequest) -> ();
     verify(VerifyRequest) -> VerifyResponse;
     verify_mac(VerifyMacRequest) -> VerifyMacResponse;

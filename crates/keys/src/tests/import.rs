@@ -64,8 +64,7 @@ impl World {
     }
 
     async fn materials(&self, key: &KeyArn) -> Vec<RotationsListEntry> {
-        let include_key_material = Some("ALL_KEY_MATERIAL".to_owned());
-        let request = ListKeyRotationsRequest { key_id: key.to_string(), include_key_material, ..Default::default() };
+        let request = ListKeyRotationsRequest { key_id: key.to_string(), all_material: true, ..Default::default() };
         self.kms.list_key_rotations(&self.root, request).await.unwrap().rotations
     }
 
@@ -294,7 +293,7 @@ async fn new_material_waits_for_its_rotation_and_old_ciphertext_opens_for_ever()
     let two = world.import_with(&key, &TWO, described).await.unwrap().key_material_id.unwrap();
     assert_ne!(world.metadata(&key).await.current_key_material_id.as_deref(), Some(two.as_str()));
     let listed = world.materials(&key).await;
-    let states: Vec<_> = listed.iter().map(|entry| entry.key_material_state.as_str()).collect();
+    let states: Vec<_> = listed.iter().map(|entry| entry.key_material_state).collect();
     assert_eq!(states, ["PENDING_ROTATION", "CURRENT"]);
     assert_eq!(listed[0].key_material_description.as_deref(), Some("two: a/b"));
     assert_eq!((listed[0].rotation_date, &listed[0].rotation_type), (None, &None));
@@ -304,13 +303,10 @@ async fn new_material_waits_for_its_rotation_and_old_ciphertext_opens_for_ever()
     assert_eq!(code(world.rotate(&key).await), "KMSInvalidStateException");
     assert_eq!(world.metadata(&key).await.current_key_material_id.as_deref(), Some(two.as_str()));
     let listed = world.materials(&key).await;
+    assert_eq!((listed[0].key_material_state, listed[1].key_material_state), ("CURRENT", "NON_CURRENT"));
     assert_eq!(
-        (listed[0].key_material_state.as_str(), listed[1].key_material_state.as_str()),
-        ("CURRENT", "NON_CURRENT")
-    );
-    assert_eq!(
-        (listed[0].rotation_date, listed[0].rotation_type.as_deref()),
-        (Some(world.in_(Duration::ZERO)), Some("ON_DEMAND"))
+        (listed[0].rotation_date, listed[0].rotation_type),
+        (Some(world.in_(Duration::ZERO).0), Some("ON_DEMAND"))
     );
     let young = world.seal(&key).await.unwrap();
     for kms in [world.kms.clone(), world.reopened().await] {

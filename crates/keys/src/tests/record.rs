@@ -74,7 +74,7 @@ async fn every_operation_is_exactly_one_event() {
         .await
         .unwrap_err();
     one("PutKeyPolicy", false);
-    kms.list_key_policies(by, ListKeyPoliciesRequest { key_id: key_id.clone(), ..Default::default() }).await.unwrap();
+    kms.list_key_policies(by, ListKeyPoliciesRequest { key_id: key_id.clone() }).await.unwrap();
     one("ListKeyPolicies", true);
     kms.rotate_key_on_demand(by, RotateKeyOnDemandRequest { key_id: key_id.clone() }).await.unwrap();
     one("RotateKeyOnDemand", false);

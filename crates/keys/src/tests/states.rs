@@ -231,9 +231,7 @@ impl Stage {
                 kms.list_aliases(by, ListAliasesRequest { key_id: Some(key_id), ..Default::default() }).await.map(drop)
             }
             "ListGrants" => kms.list_grants(by, ListGrantsRequest { key_id, ..Default::default() }).await.map(drop),
-            "ListKeyPolicies" => {
-                kms.list_key_policies(by, ListKeyPoliciesRequest { key_id, ..Default::default() }).await.map(drop)
-            }
+            "ListKeyPolicies" => kms.list_key_policies(by, ListKeyPoliciesRequest { key_id }).await.map(drop),
             "ListResourceTags" => {
                 kms.list_resource_tags(by, ListResourceTagsRequest { key_id, ..Default::default() }).await.map(drop)
             }

@@ -26,7 +26,7 @@ async fn the_last_successful_use_is_told_with_its_event() {
     let used = usage(&world, &world.kms, &key).await.key_last_usage;
     assert_eq!(used.operation.as_deref(), Some("GenerateDataKey"));
     assert_eq!((used.cloud_trail_event_id, used.kms_request_id), (Some(event.event_id), Some(event.request_id)));
-    assert_eq!(used.timestamp, Some(EpochSeconds(world.root.request.received)));
+    assert_eq!(used.timestamp, Some(world.root.request.received));
 }
 
 #[tokio::test]
