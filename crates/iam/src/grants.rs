@@ -116,7 +116,7 @@ impl Permissions<'_> {
         document: String,
     ) -> Result<(), Error> {
         names::check_name("policyName", policy_name, NAME)?;
-        Policy::parse(&document, PolicyKind::Identity)?;
+        Policy::parse(&document, PolicyKind::Identity)?.check_served()?;
         let mut change = self.state.directory.begin().await?;
         let mut holder = self.holder(account, entity).await?;
         holder.grants().inline.insert(policy_name.to_owned(), document);

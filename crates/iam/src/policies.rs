@@ -364,7 +364,7 @@ pub(crate) fn check_document(document: &str) -> Result<(), Error> {
     if names::characters(document) > SIZE {
         return Err(Error::limit(format!("Cannot exceed quota for PolicySize: {SIZE}")));
     }
-    Policy::parse(document, PolicyKind::Identity)?;
+    Policy::parse(document, PolicyKind::Identity)?.check_served()?;
     Ok(())
 }
 

@@ -201,10 +201,11 @@ impl Sessions<'_> {
     /// Checks that session policies exist and parse.
     pub(crate) async fn session_policies(self, account: &AccountId, scope: Scope) -> Result<SessionPolicies, Error> {
         if let Some(document) = &scope.policy {
-            Policy::parse(document, PolicyKind::Session).map_err(|error| match error {
+            let policy = Policy::parse(document, PolicyKind::Session).map_err(|error| match error {
                 arqueta_policy::ParseError::TooLarge { .. } => Error::PackedPolicyTooLarge,
                 other => other.into(),
             })?;
+            policy.check_served()?;
         }
         for arn in &scope.policy_arns {
             Policies::over(self.state)

@@ -199,7 +199,7 @@ impl Key {
             "aws:principalaccount" => Global::PrincipalAccount,
             "aws:principaltype" => Global::PrincipalType,
             "aws:principalisawsservice" => Global::PrincipalIsAwsService,
-            "aws:principalservicename" => Global::PrincipalServiceName,
+            "aws:principalservicename" | "aws:principalservicenameslist" => Global::PrincipalServiceName,
             "aws:tokenissuetime" => Global::TokenIssueTime,
             "aws:multifactorauthpresent" => Global::MfaPresent,
             "aws:multifactorauthage" => Global::MfaAge,

@@ -45,6 +45,7 @@ mod naming;
 mod operand;
 mod pattern;
 mod principal;
+mod unserved;
 
 pub use denial::denial;
 pub use document::{Policy, PolicyKind, Statement};
@@ -57,3 +58,4 @@ pub use identity::Identity;
 pub use keys::ConditionKeys;
 pub use naming::{Known, LookupError, Principals, Unidentified, identified, shown};
 pub use principal::PrincipalName;
+pub use unserved::{is_unserved_key, unserved};

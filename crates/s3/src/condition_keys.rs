@@ -1,8 +1,9 @@
 //! The condition keys that S3 has, and the actions that have them (Service Authorization Reference,
 //! "Actions, resources, and condition keys for Amazon S3"). A bucket policy that asks for another
-//! one is refused: a Deny on a key that no request has never applies.
+//! one is refused: a Deny on a key that no request has never applies. So is one that asks for a key
+//! that AWS has and no request here, by the key's name.
 
-use arqueta_iam::{Statement, is_global_key};
+use arqueta_iam::{Statement, is_global_key, is_unserved_key, unserved};
 use s3s::{S3Result, s3_error};
 
 /// The actions that have a key.
@@ -55,30 +56,17 @@ const VERSIONS: Of = Of::Only(&[
     "PutObjectVersionAcl",
     "PutObjectVersionTagging",
 ]);
-/// Keys of actions on access points, grants and jobs, which no bucket policy has.
-const ELSEWHERE: Of = Of::Only(&[]);
+/// Keys that tell tags of buckets, or tags that calls about buckets bring: policies of buckets have
+/// them in AWS where access control by tags was turned on, and no request here has them.
+const OF_TAGS: [&str; 3] = ["aws:requesttag/", "aws:resourcetag/", "aws:tagkeys"];
 
 /// Lower-case names, sorted. A name that ends in `/` stands for every key that begins so.
 const KEYS: &[(&str, Of)] = &[
-    ("s3:accessgrantscope", ELSEWHERE),
-    ("s3:accessgrantsinstancearn", Of::Every),
-    ("s3:accessgrantslocationscope", ELSEWHERE),
-    ("s3:accesspointnetworkorigin", Of::Every),
-    ("s3:accesspointtag/", Of::Every),
     ("s3:authtype", Of::Every),
-    ("s3:buckettag/", Of::Every),
-    ("s3:dataaccesspointaccount", Of::Every),
-    ("s3:dataaccesspointarn", Of::Every),
     ("s3:delimiter", LISTS),
-    ("s3:destinationregion", ELSEWHERE),
-    ("s3:existingjoboperation", ELSEWHERE),
-    ("s3:existingjobpriority", ELSEWHERE),
     ("s3:existingobjecttag/", EXISTING_TAGS),
     ("s3:if-match", Of::Only(&["DeleteObject", "PutObject"])),
     ("s3:if-none-match", Of::Only(&["PutObject"])),
-    ("s3:inventoryaccessibleoptionalfields", Of::Only(&["PutInventoryConfiguration"])),
-    ("s3:isreplicationpauserequest", Of::Only(&["PutReplicationConfiguration"])),
-    ("s3:jobsuspendedcause", ELSEWHERE),
     ("s3:locationconstraint", Of::Only(&["CreateBucket"])),
     ("s3:max-keys", LISTS),
     ("s3:object-lock-legal-hold", Of::Only(&["PutObject", "PutObjectLegalHold"])),
@@ -87,8 +75,6 @@ const KEYS: &[(&str, Of)] = &[
     ("s3:object-lock-retain-until-date", LOCKS),
     ("s3:objectcreationoperation", Of::Only(&["PutObject"])),
     ("s3:prefix", LISTS),
-    ("s3:requestjoboperation", ELSEWHERE),
-    ("s3:requestjobpriority", ELSEWHERE),
     ("s3:requestobjecttag/", TAGS),
     ("s3:requestobjecttagkeys", TAGS),
     ("s3:resourceaccount", Of::Every),
@@ -137,6 +123,10 @@ fn lookup(key: &str) -> Option<Of> {
 /// `MalformedPolicy`, in S3's words.
 pub fn check(statement: &Statement) -> S3Result<()> {
     for key in statement.condition_keys() {
+        let lower = key.to_lowercase();
+        if is_unserved_key(key) || OF_TAGS.iter().any(|of_tags| lower.starts_with(of_tags)) {
+            return Err(s3_error!(MalformedPolicy, "{}", unserved(key)));
+        }
         if is_global_key(key) {
             continue;
         }
@@ -176,30 +166,65 @@ mod tests {
     use crate::signing::Signing;
     use arqueta_call::{Connection, S3};
 
-    /// Keys whose facts do not exist here, so that every request is without them: there are no
-    /// access points, access grants, batch jobs, inventories, replication pauses, and
-    /// bucket tags for access control.
-    const NOWHERE: [&str; 16] = [
-        "s3:accessgrantscope",
-        "s3:accessgrantsinstancearn",
-        "s3:accessgrantslocationscope",
-        "s3:accesspointnetworkorigin",
-        "s3:accesspointtag/",
-        "s3:buckettag/",
-        "s3:dataaccesspointaccount",
-        "s3:dataaccesspointarn",
-        "s3:destinationregion",
-        "s3:existingjoboperation",
-        "s3:existingjobpriority",
-        "s3:inventoryaccessibleoptionalfields",
-        "s3:isreplicationpauserequest",
-        "s3:jobsuspendedcause",
-        "s3:requestjoboperation",
-        "s3:requestjobpriority",
+    /// The condition keys of the reference that begin with `s3:`; a family stands with a tag's name.
+    const REFERENCE: [&str; 52] = [
+        "s3:AccessGrantScope",
+        "s3:AccessGrantsInstanceArn",
+        "s3:AccessGrantsLocationScope",
+        "s3:AccessPointNetworkOrigin",
+        "s3:AccessPointTag/a",
+        "s3:authType",
+        "s3:BucketTag/a",
+        "s3:DataAccessPointAccount",
+        "s3:DataAccessPointArn",
+        "s3:delimiter",
+        "s3:destinationRegion",
+        "s3:ExistingJobOperation",
+        "s3:ExistingJobPriority",
+        "s3:ExistingObjectTag/a",
+        "s3:if-match",
+        "s3:if-none-match",
+        "s3:InventoryAccessibleOptionalFields",
+        "s3:isReplicationPauseRequest",
+        "s3:JobSuspendedCause",
+        "s3:locationconstraint",
+        "s3:max-keys",
+        "s3:object-lock-legal-hold",
+        "s3:object-lock-mode",
+        "s3:object-lock-remaining-retention-days",
+        "s3:object-lock-retain-until-date",
+        "s3:ObjectCreationOperation",
+        "s3:prefix",
+        "s3:RequestJobOperation",
+        "s3:RequestJobPriority",
+        "s3:RequestObjectTag/a",
+        "s3:RequestObjectTagKeys",
+        "s3:ResourceAccount",
+        "s3:signatureAge",
+        "s3:signatureversion",
+        "s3:TlsVersion",
+        "s3:versionid",
+        "s3:x-amz-acl",
+        "s3:x-amz-bucket-namespace",
+        "s3:x-amz-content-sha256",
+        "s3:x-amz-copy-source",
+        "s3:x-amz-grant-full-control",
+        "s3:x-amz-grant-read",
+        "s3:x-amz-grant-read-acp",
+        "s3:x-amz-grant-write",
+        "s3:x-amz-grant-write-acp",
+        "s3:x-amz-metadata-directive",
+        "s3:x-amz-object-ownership",
+        "s3:x-amz-server-side-encryption",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        "s3:x-amz-server-side-encryption-customer-algorithm",
+        "s3:x-amz-storage-class",
+        "s3:x-amz-website-redirect-location",
     ];
 
-    /// Keys that the store or the body tells, in whole requests of [`crate::tests`].
-    const TOLD_LATER: [&str; 2] = ["s3:existingobjecttag/", "s3:locationconstraint"];
+    /// Keys that the store or the body tells, in whole requests: `test_bucket_policies.py` (a tag) and
+    /// [`crate::tests::authorization`] (a Region).
+    const TOLD_LATER: [&str; 2] = ["s3:ExistingObjectTag/a", "s3:locationconstraint"];
 
     /// Whether an allowed request of everything that condition keys come from has `key`.
     fn is_told(key: &str) -> bool {
@@ -237,8 +262,7 @@ mod tests {
         let region = "us-east-1".parse().unwrap();
         let mut keys = condition::keys(&exchange, &region, &headers, &uri, Signing::Header);
         condition::of_operation(&mut keys, S3::PutObject);
-        let name = if key.ends_with('/') { format!("{key}a") } else { key.to_owned() };
-        is_present(&name, &keys)
+        is_present(key, &keys)
     }
 
     fn is_present(key: &str, keys: &ConditionKeys<'_>) -> bool {
@@ -254,14 +278,42 @@ mod tests {
         arqueta_iam::evaluate(&identity, &request, side).is_allowed()
     }
 
+    /// No key of the reference is taken and then without a value in a request that has the fact: a
+    /// Deny on it would never apply.
     #[test]
-    fn every_key_of_the_reference_has_a_value_where_there_is_the_fact() {
+    fn every_key_of_the_reference_is_evaluated_or_refused_by_name() {
         assert!(KEYS.is_sorted_by_key(|(name, _)| *name));
-        for (key, _) in KEYS {
-            if TOLD_LATER.contains(key) {
-                continue;
+        let mut taken = Vec::new();
+        for key in REFERENCE {
+            // CreateBucket has keys that no policy of a bucket can be asked for.
+            let checked = lookup(key).map(|of| match of {
+                Of::Every => checked("\"s3:*\"", key),
+                Of::Only(["CreateBucket"]) => Ok(()),
+                Of::Only(actions) => checked(&format!("\"s3:{}\"", actions[actions.len() - 1]), key),
+            });
+            match checked {
+                Some(checked) => {
+                    assert_eq!(checked, Ok(()), "{key}");
+                    assert!(TOLD_LATER.contains(&key) || is_told(key), "{key} is taken and never has a value");
+                    taken.push(key);
+                }
+                None => {
+                    let said = Err(format!("Policy has an unsupported condition key: {key}"));
+                    assert_eq!(self::checked("\"*\"", key), said);
+                    assert!(!is_told(key), "{key} has a value");
+                }
             }
-            assert_ne!(is_told(key), NOWHERE.contains(key), "{key}");
+        }
+        assert_eq!(taken.len(), KEYS.len(), "a key that is none of the reference's");
+        for key in taken {
+            let json = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"Null":{{"{key}":"true"}}}}}}}}"#
+            );
+            assert_eq!(Policy::parse(&json, PolicyKind::Identity).unwrap().check_served(), Ok(()), "of identities");
+        }
+        for key in ["aws:RequestTag/a", "aws:ResourceTag/a", "aws:TagKeys"] {
+            let said = Err(format!("Policy has an unsupported condition key: {key}"));
+            assert_eq!(checked("\"s3:*\"", key), said);
         }
         assert!(!is_told("s3:if-nonematch"));
     }
@@ -310,7 +362,7 @@ mod tests {
             (r#"["s3:PutObject","s3:PutObjectAcl"]"#, "s3:x-amz-acl", Ok(())),
             (r#""s3:GetObject""#, "s3:if-none-match", apart.clone()),
             (r#""s3:GetObject""#, "aws:SourceIp", Ok(())),
-            (r#""s3:PutObject""#, "s3:RequestJobPriority", apart),
+            (r#""s3:PutObject""#, "s3:prefix", apart),
         ] {
             assert_eq!(checked(action, key), said, "{action} {key}");
         }

@@ -19,16 +19,22 @@ pub(super) struct ChangeTags {
 }
 
 pub(super) async fn add(call: &Call<'_>, request: ChangeTags) -> Result<Nothing, Error> {
-    let keys: Vec<_> =
-        request.tags_list.iter().map(|tag| (format!("aws:RequestTag/{}", tag.key), &tag.value)).collect();
-    let keys: Vec<_> = keys.iter().map(|(key, value)| (&**key, value.as_str())).collect();
+    let keys = brought(&request.tags_list);
+    let keys: Vec<_> = keys.iter().map(|(key, value)| (&**key, *value)).collect();
     let id = call.trail_with(CloudTrail::AddTags, arn(&request.resource_id)?, &keys).await?;
     call.services.trails.add_tags(&id, &request.tags_list).await.map_err(missing)?;
     Ok(Nothing {})
 }
 
+/// The condition keys of tags that a call brings.
+pub(super) fn brought(tags: &[Tag]) -> Vec<(String, &str)> {
+    let named = tags.iter().map(|tag| (format!("aws:RequestTag/{}", tag.key), tag.value.as_str()));
+    named.chain(tags.iter().map(|tag| ("aws:TagKeys".to_owned(), tag.key.as_str()))).collect()
+}
+
 pub(super) async fn remove(call: &Call<'_>, request: ChangeTags) -> Result<Nothing, Error> {
-    let id = call.trail(CloudTrail::RemoveTags, arn(&request.resource_id)?).await?;
+    let keys: Vec<_> = request.tags_list.iter().map(|tag| ("aws:TagKeys", tag.key.as_str())).collect();
+    let id = call.trail_with(CloudTrail::RemoveTags, arn(&request.resource_id)?, &keys).await?;
     call.services.trails.remove_tags(&id, &request.tags_list).await.map_err(missing)?;
     Ok(Nothing {})
 }

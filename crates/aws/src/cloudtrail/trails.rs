@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{Call, no_token};
 use super::shapes::{NamedTrail, Nothing, ShownTrail};
+use super::tagging::brought;
 use crate::Error;
 use crate::json::instant;
 
@@ -60,9 +61,8 @@ pub(super) struct CreateTrail {
 pub(super) async fn create(call: &Call<'_>, request: CreateTrail) -> Result<ShownTrail, Error> {
     let trails = &call.services.trails;
     let name = TrailId::new(&call.identity.principal.account, &request.name)?;
-    let tags: Vec<_> =
-        request.tags_list.iter().map(|tag| (format!("aws:RequestTag/{}", tag.key), &tag.value)).collect();
-    let tags: Vec<_> = tags.iter().map(|(key, value)| (&**key, value.as_str())).collect();
+    let tags = brought(&request.tags_list);
+    let tags: Vec<_> = tags.iter().map(|(key, value)| (&**key, *value)).collect();
     let id = call.trail_with(CloudTrail::CreateTrail, &name.name, &tags).await?;
     if !tags.is_empty() {
         call.trail_with(CloudTrail::AddTags, &name.name, &tags).await?;

@@ -3,11 +3,12 @@
 //! request has never applies.
 
 use arqueta_kms::Error;
-use arqueta_policy::{Policy, Statement, is_global_key};
+use arqueta_policy::{Policy, Statement, is_global_key, is_unserved_key};
 
 use crate::limits::refused;
 
-/// Lower-case names, sorted. Those of enclaves are absent from every request here.
+/// Lower-case names, sorted. Those of enclaves, which no request here comes from, are refused by name
+/// ([`Policy::check_served`]).
 const KEYS: &[&str] = &[
     "kms:bypasspolicylockoutsafetycheck",
     "kms:calleraccount",
@@ -42,8 +43,8 @@ const KEYS: &[&str] = &[
     "kms:wrappingalgorithm",
     "kms:wrappingkeyspec",
 ];
-/// Keys with a name behind them.
-const FAMILIES: [&str; 2] = ["kms:encryptioncontext:", "kms:recipientattestation:"];
+/// The keys with the name of a pair behind them.
+const CONTEXT: &str = "kms:encryptioncontext:";
 /// Keys that tell keys from each other, which the policy of one key has no use for (KMS Developer
 /// Guide, "kms:ResourceAliases": identity policies only).
 const OF_IDENTITIES: [&str; 3] = ["aws:resourcetag", "kms:resourcealiases", "kms:resourcetag"];
@@ -61,12 +62,12 @@ pub(crate) fn check(policy: &Policy) -> Result<(), Error> {
                 "These condition keys are not permitted in a key policy: aws:ResourceTag, kms:ResourceTag, kms:ResourceAliases",
             ));
         }
-        let family = FAMILIES.iter().any(|family| key.strip_prefix(family).is_some_and(|name| !name.is_empty()));
-        if !(is_global_key(&key) || family || KEYS.binary_search(&&*key).is_ok()) {
+        let is_pair = key.strip_prefix(CONTEXT).is_some_and(|name| !name.is_empty());
+        if !(is_global_key(&key) || is_pair || is_unserved_key(&key) || KEYS.binary_search(&&*key).is_ok()) {
             return Err(malformed("Policy has an invalid condition key"));
         }
     }
-    Ok(())
+    policy.check_served().map_err(|failure| malformed(&failure.to_string()))
 }
 
 #[cfg(test)]
@@ -86,13 +87,15 @@ mod tests {
     #[test]
     fn keys_that_kms_has_and_no_other() {
         assert!(KEYS.is_sorted());
+        for key in KEYS {
+            assert_eq!(checked(key), Ok(()), "{key}");
+        }
         for key in [
             "kms:ViaService",
             "KMS:viaservice",
             "kms:EncryptionContext:aws:s3:arn",
             "kms:EncryptionContextKeys",
             "kms:ReEncryptOnSameKey",
-            "kms:RecipientAttestation:PCR0",
             "aws:SourceArn",
             "aws:PrincipalTag/team",
         ] {
@@ -102,6 +105,8 @@ mod tests {
         {
             assert_eq!(checked(key), Err("Policy has an invalid condition key".to_owned()), "{key}");
         }
+        let enclave = "kms:RecipientAttestation:PCR0";
+        assert_eq!(checked(enclave), Err(format!("Policy has an unsupported condition key: {enclave}")));
         for key in ["aws:ResourceTag/team", "kms:ResourceAliases", "kms:ResourceTag/x"] {
             assert!(checked(key).unwrap_err().contains("not permitted in a key policy"), "{key}");
         }
