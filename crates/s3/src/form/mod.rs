@@ -6,6 +6,7 @@
 //! streamed on, as the body of a PUT whose headers are the fields. So a form is decided and stored
 //! as that PUT would be.
 
+mod disposition;
 mod policy;
 mod put;
 mod reader;

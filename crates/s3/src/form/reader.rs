@@ -12,8 +12,9 @@ use futures::{Stream, StreamExt as _};
 use http_body::Body;
 use http_body_util::BodyDataStream;
 use s3s::{S3Error, S3Result, StdError, s3_error};
-use s3s_multipart::{Boundary, Error, Multipart, Part, PartDataStream, parse_content_disposition};
+use s3s_multipart::{Boundary, Error, Multipart, Part, PartDataStream};
 
+use super::disposition::ContentDisposition;
 use super::malformed;
 use crate::error::invalid_argument;
 
@@ -187,7 +188,7 @@ where
         }
         if name == "content-disposition" {
             let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| malformed(NOT_WELL_FORMED));
-            let parsed = parse_content_disposition(header.value).ok_or_else(|| malformed(NOT_WELL_FORMED))?;
+            let parsed = ContentDisposition::parse(header.value).ok_or_else(|| malformed(NOT_WELL_FORMED))?;
             let field = parsed.name.filter(|name| !name.is_empty()).ok_or_else(|| malformed(NOT_WELL_FORMED))?;
             let field = text(field)?.to_ascii_lowercase();
             let file_name = parsed.file_name.map(text).transpose()?.map(|name| without_folders(&name));
@@ -292,6 +293,8 @@ mod tests {
         for (what, text) in [
             ("two dispositions", part(twice, "x")),
             ("two types", part(types, "x")),
+            ("two names", part("Content-Disposition: form-data; name=\"x-ignore-a\"; name=\"acl\"", "x")),
+            ("a name in another notation", part("Content-Disposition: form-data; name=\"a\"; name*=UTF-8''acl", "x")),
             ("no disposition", part("Content-Type: a/b", "x")),
             ("no name", part("Content-Disposition: form-data", "x")),
             ("no form data", part("Content-Disposition: attachment; name=\"a\"", "x")),
