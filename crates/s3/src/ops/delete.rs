@@ -71,7 +71,7 @@ pub async fn delete_objects(
             "The XML you provided was not well-formed or did not validate against our published schema"
         ));
     }
-    call.name_keys(input.delete.objects.iter().map(|object| &*object.key));
+    call.name_keys(input.delete.objects.iter().map(|object| (&*object.key, false)));
     let bucket = bucket_name(&input.bucket)?;
     let record = ops.gate.bucket(&input.bucket).await?;
     let bypass = bypasses_governance(&request.headers);
@@ -87,6 +87,8 @@ pub async fn delete_objects(
         let decided = decided.and_then(|()| decode(&bucket, object, bypass));
         verdicts.push(decided.map(|delete| deletes.push(delete)));
     }
+    let objects = input.delete.objects.iter().zip(&verdicts);
+    call.name_keys(objects.map(|(object, verdict)| (&*object.key, verdict.is_ok())));
     if record.is_none() && !deletes.is_empty() {
         return Err(fail(&arqueta_engine::Error::NoSuchBucket, &input.bucket, None));
     }

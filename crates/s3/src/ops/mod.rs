@@ -233,8 +233,8 @@ impl Call {
         self.exchange.with_draft(|draft| draft.tell_policy(text));
     }
 
-    /// Tells the record the objects that the body names.
-    fn name_keys<'a>(&self, keys: impl Iterator<Item = &'a str>) {
+    /// Tells the record the objects that the body names, and whether the caller was let at each.
+    fn name_keys<'a>(&self, keys: impl Iterator<Item = (&'a str, bool)>) {
         self.exchange.with_draft(|draft| draft.name_keys(keys));
     }
 

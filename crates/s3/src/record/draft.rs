@@ -13,6 +13,11 @@ pub struct Draft {
     pub(super) operation: &'static Operation,
     pub(super) bucket: Option<String>,
     pub(super) keys: Vec<String>,
+    /// Keys that the body names and the caller was not let at: no change is about them, and he can name
+    /// as many as he likes.
+    pub(super) refused: Vec<String>,
+    /// How many more of them there are that somebody selected.
+    pub(super) unnamed: usize,
     /// Of a call whose body names its objects, once it was asked: whether `keys`, then those that
     /// somebody selected, are any.
     pub(super) selected: Option<bool>,
@@ -39,10 +44,14 @@ pub struct Copied {
 }
 
 impl Draft {
-    /// Names the objects of a call whose body does: those that it was read to name.
-    pub fn name_keys<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
-        self.keys = keys.map(str::to_owned).collect();
-        self.selected = None;
+    /// Names the objects of a call whose body does: those that it was read to name, of which the caller
+    /// was let at those that come with a `true`.
+    pub fn name_keys<'a>(&mut self, keys: impl Iterator<Item = (&'a str, bool)>) {
+        (self.keys, self.refused) = (Vec::new(), Vec::new());
+        for (key, let_at) in keys {
+            if let_at { &mut self.keys } else { &mut self.refused }.push(key.to_owned());
+        }
+        (self.unnamed, self.selected) = (0, None);
     }
 
     /// Says that every one of the objects was refused.

@@ -49,7 +49,7 @@ impl DataSelection for NoDataEvents {
     }
 }
 
-/// How many of the objects are named that nobody was let at.
+/// How many of the objects are named that the caller was not let at.
 const NAMED: usize = 4;
 
 /// Records the calls of the edge.
@@ -106,6 +106,8 @@ impl Recorder {
                 Parameters::Hidden => parameters::named(asked.bucket, asked.key),
                 _ => parameters::of(asked.bucket, asked.key, asked.headers, asked.uri),
             },
+            refused: Vec::new(),
+            unnamed: 0,
             selected: None,
             touches_nothing: false,
             authentication: authentication(asked.signing),
@@ -157,7 +159,7 @@ impl Recorder {
     /// As [`Recorder::announce`].
     pub async fn begin(&self, exchange: &Exchange) -> S3Result<()> {
         let begun = exchange.with_draft(|draft| {
-            if draft.keys.is_empty() || !self.selects_any(exchange, draft) {
+            if (draft.keys.is_empty() && draft.refused.is_empty()) || !self.selects_any(exchange, draft) {
                 return None;
             }
             let pieces = self.event(exchange, draft)?.build().in_pieces();
@@ -182,7 +184,7 @@ impl Recorder {
         if draft.operation.objects_in_body && !self.selects_any(exchange, &mut draft) {
             return Ok(answer);
         }
-        if is_anonymous(exchange) && is_strangers(&mut draft, answer.status()) {
+        if is_anonymous(exchange) && is_strangers(&draft, answer.status()) {
             self.refused(exchange, &draft, &answer, method, clock);
             return Ok(answer);
         }
@@ -204,12 +206,16 @@ impl Recorder {
         if let Some(selected) = draft.selected {
             return selected;
         }
-        let mut keys = std::mem::take(&mut draft.keys);
+        let (mut keys, mut refused) = (std::mem::take(&mut draft.keys), std::mem::take(&mut draft.refused));
         let (owner, bucket) = (draft.owner.as_ref(), draft.bucket.as_deref().unwrap_or_default());
-        if keys.is_empty() {
+        if keys.is_empty() && refused.is_empty() {
             return self.selects(exchange, owner, bucket, "", !draft.operation.writes());
         }
-        keys.retain(|key| self.selects(exchange, owner, bucket, key, !draft.operation.writes()));
+        let wanted = |key: &String| self.selects(exchange, owner, bucket, key, !draft.operation.writes());
+        keys.retain(wanted);
+        refused.retain(wanted);
+        draft.unnamed = refused.len().saturating_sub(NAMED);
+        keys.extend(refused.into_iter().take(NAMED));
         draft.keys = keys;
         // What was begun is what is told.
         *draft.selected.insert(!draft.keys.is_empty())
@@ -294,6 +300,9 @@ impl Recorder {
         if let Some(tls) = &exchange.info().tls {
             additional.insert("CipherSuite".to_owned(), (*tls.cipher_suite).into());
         }
+        if draft.unnamed > 0 {
+            additional.insert("refusedObjectsNotNamed".to_owned(), draft.unnamed.into());
+        }
         additional.insert("bytesTransferredIn".to_owned(), draft.bytes_in.into());
         additional.insert("bytesTransferredOut".to_owned(), bytes_out(answer, method).into());
         additional.insert("x-amz-id-2".to_owned(), answer::host_id(&exchange.info().id.to_string()).into());
@@ -336,13 +345,9 @@ impl Recorder {
 /// Whether what nobody signed did nothing and told him nothing, so that it is counted rather than told
 /// each time: what was refused; a call that administers a bucket, whatever was wrong with it, or its
 /// fault would show whether the bucket exists; and a call on many objects of which none was his to touch.
-fn is_strangers(draft: &mut Draft, status: StatusCode) -> bool {
-    if draft.touches_nothing {
-        draft.keys.truncate(NAMED);
-        return true;
-    }
+fn is_strangers(draft: &Draft, status: StatusCode) -> bool {
     let tells_nothing = draft.operation.is_management() || draft.operation.objects_in_body;
-    status == StatusCode::FORBIDDEN || (tells_nothing && status.is_client_error())
+    draft.touches_nothing || status == StatusCode::FORBIDDEN || (tells_nothing && status.is_client_error())
 }
 
 /// Whether nobody signed the request.

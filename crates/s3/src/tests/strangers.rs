@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arqueta_audit::Resource;
 use arqueta_call::antechamber::{Antechamber, Room};
 use bytes::Bytes;
 use http::Request;
@@ -111,7 +112,7 @@ async fn a_call_on_a_thousand_objects_of_which_nobody_was_let_at_one_is_one_smal
     let size: usize = told.iter().map(|event| serde_json::to_string(event).unwrap().len()).sum();
     assert!(size < 10 * 8 * 1024, "{size} bytes of {} sent", 12 * document.len());
     assert!(told.iter().all(|event| event.event_name == "DeleteObjects"));
-    // Of a call that does something all of it is told.
+    // Of a call that does something that is told, and what it was refused as long as that is little.
     let document = delete(["open/a".to_owned(), "closed/b".to_owned()].into_iter());
     let request = anonymous("POST", "/bucket?delete").header("content-md5", &content_md5(&document));
     assert_eq!(request.body(document).send(&rig).await.status, 200);
@@ -120,6 +121,37 @@ async fn a_call_on_a_thousand_objects_of_which_nobody_was_let_at_one_is_one_smal
         named.contains(&"arn:aws:s3:::bucket/open/a".to_owned())
             && named.contains(&"arn:aws:s3:::bucket/closed/b".to_owned())
     );
+}
+
+/// A caller's own refusals are bounded as a stranger's: he names the objects, and nothing happens to them.
+#[tokio::test]
+async fn what_a_caller_was_not_let_at_is_named_in_part_and_counted() {
+    let rig = Rig::with_bucket().await;
+    *rig.selected.0.lock().unwrap() = Some("bucket/");
+    let may = [("s3:DeleteObject", "arn:aws:s3:::bucket/open/*", "{}")];
+    let user = rig.identities.user("user", &may).await;
+    let call = async |keys: &mut dyn Iterator<Item = String>| {
+        let document = delete(keys);
+        let request = user.post("/bucket?delete").header("content-md5", &content_md5(&document));
+        let answer = request.body(document).send(&rig).await;
+        (answer.status.as_u16(), answer.text().matches("<Code>AccessDenied</Code>").count())
+    };
+    let closed = |n: usize| format!("closed/{n:04}{}", "x".repeat(900));
+    events(&rig);
+    assert_eq!(call(&mut (0..1000).map(closed)).await, (200, 1000));
+    let event = events(&rig).pop().unwrap();
+    let size = serde_json::to_string(&event).unwrap().len();
+    assert!(size < 8 * 1024, "{size} bytes");
+    assert_eq!(event.additional_event_data.unwrap()["refusedObjectsNotNamed"], 996);
+    // What he may delete is named, each object; what he may not is bounded beside it as well.
+    let open = |n: usize| format!("open/{n:04}");
+    assert_eq!(call(&mut (0..10).map(open).chain((10..1000).map(closed))).await, (200, 990));
+    let told = events(&rig);
+    assert_eq!(told.len(), 1);
+    let named: Vec<_> = told[0].resources.iter().filter(|it| it.kind == Resource::S3_OBJECT).collect();
+    assert_eq!(named.len(), 14);
+    assert!(named[..10].iter().enumerate().all(|(n, it)| it.arn == format!("arn:aws:s3:::bucket/{}", open(n))));
+    assert_eq!(told[0].additional_event_data.as_ref().unwrap()["refusedObjectsNotNamed"], 986);
 }
 
 #[tokio::test]
