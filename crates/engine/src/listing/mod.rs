@@ -7,6 +7,7 @@ mod brief;
 mod cursor;
 mod group;
 mod objects;
+mod place;
 mod token;
 mod uploads;
 mod versions;

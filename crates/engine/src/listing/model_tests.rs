@@ -402,6 +402,33 @@ async fn a_common_prefix_is_jumped_over_not_read() {
     assert!(read < 250, "versions: read {read} of 5,000 records");
 }
 
+/// However many delete markers lie in one common prefix, a page reads its share and the next goes on there.
+#[tokio::test]
+async fn delete_markers_within_a_common_prefix_have_a_budget() {
+    let gone = (0..100_000).map(|n| (format!("a/{n:06}"), vec![false]));
+    let more = [("a/x".to_owned(), vec![true]), ("b".to_owned(), vec![true])];
+    let meta = Counted { inner: store(&gone.chain(more).collect()).await, pairs: Default::default() };
+    for delimiter in [Some("/".to_owned()), None] {
+        let (mut after, mut pages, mut found) = (None, 0, Vec::new());
+        loop {
+            let delimiter = delimiter.clone();
+            let input = ListObjects { bucket: bucket(), prefix: String::new(), delimiter, after, limit: 1000 };
+            meta.pairs.store(0, std::sync::atomic::Ordering::Relaxed);
+            let page = objects::page(&meta, &input, objects::BUDGET).await.unwrap();
+            let read = meta.pairs.load(std::sync::atomic::Ordering::Relaxed);
+            assert!(read <= objects::BUDGET + 1000, "read {read} records");
+            found.extend(page.objects.into_iter().map(|object| object.key.as_str().to_owned()));
+            found.extend(page.prefixes);
+            (after, pages) = (page.next, pages + 1);
+            if after.is_none() {
+                break;
+            }
+        }
+        let want = if delimiter.is_some() { ["b", "a/"] } else { ["a/x", "b"] };
+        assert_eq!((found, pages), (want.map(str::to_owned).to_vec(), 100_000 / objects::BUDGET + 1));
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_record_is_a_gap_and_one_of_a_later_format_an_error() {
     let meta = store(&Keys::from([("a".to_owned(), vec![true])])).await;

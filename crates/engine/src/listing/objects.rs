@@ -6,14 +6,14 @@ use bytes::Bytes;
 use super::brief::Brief;
 use super::cursor::{Cursor, after_all, just_after};
 use super::group::{Shape, Start};
-use super::{object_key, text, whole};
+use super::{object_key, place, text, whole};
 use crate::api::{ListObjects, ListedObjects};
 use crate::{Error, schema};
 
 /// Records that one page may read. Delete markers are no entries, so a page over very many of them
-/// stops here, short or even empty, and says where to go on. Within a common prefix it goes on
-/// reading, because no marker names a place there.
-pub(super) const BUDGET: usize = 50_000;
+/// stops here, short or even empty, and says where to go on: within a common prefix by a place
+/// ([`place::within`]), since a marker there means what lies behind the prefix.
+pub(super) const BUDGET: usize = 20_000;
 
 /// First chunk of a walk with a delimiter: the first key often decides for a jump.
 const FIRST_WITH_DELIMITER: usize = 64;
@@ -27,16 +27,16 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjects, budget: usiz
     // Whether the last entry is a common prefix.
     let mut grouped = false;
     while let Some(Entry { key: stored, value }) = cursor.next().await? {
-        let Some(brief) = whole(&stored, value.as_ref(), Brief::decode)? else { continue };
+        let brief = whole(&stored, value.as_ref(), Brief::decode)?;
         let key = text(&stored[base.len()..])?;
         let group = shape.group(key);
-        if brief.content.is_none() {
-            if cursor.examined >= budget && group.is_none() {
-                page.next = Some(key.to_owned());
+        let Some(brief) = brief.filter(|brief| brief.content.is_some()) else {
+            if cursor.examined >= budget {
+                page.next = Some(if group.is_some() { place::within(key) } else { key.to_owned() });
                 break;
             }
             continue;
-        }
+        };
         if page.objects.len() + page.prefixes.len() == input.limit {
             page.next = match grouped {
                 true => page.prefixes.last().cloned(),
@@ -56,7 +56,12 @@ pub(super) async fn page(meta: &dyn MetaStore, input: &ListObjects, budget: usiz
 }
 
 fn start<'m>(meta: &'m dyn MetaStore, base: &[u8], shape: Shape<'_>, input: &ListObjects) -> Option<Cursor<'m>> {
-    let start = match shape.start(input.after.as_deref())? {
+    let marker = input.after.as_deref();
+    let start = match place::key(marker).filter(|key| key.starts_with(shape.prefix)).map(Start::After) {
+        Some(place) => place,
+        None => shape.start(place::key(marker).or(marker))?,
+    };
+    let start = match start {
         Start::At(text) => under(base, text),
         Start::After(text) => just_after(&under(base, text)),
         Start::Beyond(text) => after_all(&under(base, text))?,

@@ -114,8 +114,9 @@ pub async fn list_objects(
     document.element("Name", &input.bucket);
     document.named("Prefix", input.prefix.as_deref().unwrap_or_default());
     document.named("Marker", input.marker.as_deref().unwrap_or_default());
-    // Without a delimiter clients take the last key.
-    document.maybe("NextMarker", page.next.as_deref().filter(|_| delimiter.is_some()));
+    // Without a delimiter clients take the last key; a page that ends beyond it must say so.
+    let last = page.objects.last().map(|object| object.key.as_str());
+    document.maybe("NextMarker", page.next.as_deref().filter(|next| delimiter.is_some() || last != Some(next)));
     document.plain("MaxKeys", limit);
     document.maybe("Delimiter", delimiter);
     document.plain("IsTruncated", page.next.is_some());
