@@ -289,21 +289,22 @@ impl Report {
         for finding in self.findings {
             match plan(meta, &finding, free_unnamed).await? {
                 Some(batch) => {
+                    if !mended {
+                        // Before the first one: killed in between, no count is left that is wrong.
+                        forget_usage(meta).await?;
+                        mended = true;
+                    }
                     meta.commit(batch).await?;
-                    mended = true;
                 }
                 None => left.push(finding),
             }
-        }
-        if mended {
-            forget_usage(meta).await?;
         }
         Ok(left)
     }
 }
 
-/// Removes the counts of all buckets: what was mended may have changed them, and nobody knows by how much. They
-/// are counted anew when they are next asked about.
+/// Removes the counts of all buckets: what is mended may change them, and nobody knows by how much. They are
+/// counted anew when they are next asked about.
 async fn forget_usage(meta: &dyn MetaStore) -> Result<(), Error> {
     for chunk in meta.page(Scan::prefix(schema::USAGE, usize::MAX)).await?.chunks(PAGE) {
         let batch = chunk.iter().fold(Batch::default(), |batch, entry| batch.delete(entry.key.clone()));

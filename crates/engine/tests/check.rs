@@ -154,3 +154,27 @@ async fn versions_without_a_current_one_get_it_back() {
     let null = ObjectName { version: Some(arqueta_model::VersionId::Null), ..name("k") };
     assert!(rig.body(null).await.unwrap() == pattern(50_000));
 }
+
+/// Killed at any moment, and begun again, it leaves no count that a scan does not find.
+#[tokio::test]
+async fn counts_are_right_wherever_mending_ends() {
+    let mut mended = 0;
+    for nth in 1..12 {
+        let rig = Rig::new(Versioning::Enabled).await;
+        for at in ["k", "l"] {
+            rig.put_mode(at, pattern(10), Mode::S3).await;
+            rig.put_mode(at, pattern(20), Mode::S3).await;
+            rig.meta.commit(Batch::default().delete(schema::current(&bucket(), &key(at)))).await.unwrap();
+        }
+        let report = checked(&rig).await;
+        assert_eq!(report.findings.iter().filter(|finding| finding.fault == Fault::Headless).count(), 2);
+        rig.faulty_meta.fail_nth(nth, arqueta_store::Fault::Refused);
+        let outcome = report.mend(&rig.faulty_meta, false).await;
+        let rig = rig.restarted();
+        checked(&rig).await.mend(&*rig.meta, false).await.unwrap();
+        let counted = rig.engine.usage().of(&bucket()).await.unwrap().usage;
+        assert_eq!(counted, rig.restarted().engine.usage().recount(&bucket()).await.unwrap().usage, "{nth}");
+        mended += usize::from(outcome.is_ok());
+    }
+    assert!((1..11).contains(&mended), "{mended}");
+}
