@@ -9,19 +9,15 @@ use futures::TryStreamExt;
 
 use super::{PARTS, Upload, Uploads, etag_is_md5};
 use crate::api::{
-    ByteRange, Checksum, ChecksumAlgorithm, ChecksumRequest, EncryptionInfo, ObjectStream, UploadPart, UploadPartCopy,
-    UploadedPart,
+    ByteRange, Checksum, ChecksumAlgorithm, ChecksumRequest, EncryptionInfo, UploadPart, UploadPartCopy, UploadedPart,
 };
 use crate::ingest::{Intake, Stowed};
-use crate::objects::{Objects, Purpose, Reading};
+use crate::objects::{Objects, Reading};
 use crate::record::{PartRecord, Record as _, UploadRecord};
 use crate::space::expect_part;
 use crate::state::ATTEMPTS;
 use crate::versions::release_body;
 use crate::{Error, schema};
-
-/// Times a copy starts over because its source was replaced under it.
-const RESTARTS: usize = 4;
 
 impl Uploads<'_> {
     /// Stores a part. A part of that number that is there already is replaced. The keys are
@@ -65,7 +61,9 @@ impl Uploads<'_> {
         check_number(input.number)?;
         let upload = self.under_way(&input.bucket, &input.key, input.upload).await?;
         let cipher = self.cipher(caller, &upload.record, input.customer_key.as_deref()).await?;
-        let (source, bytes, body) = self.part_source(caller, &input).await?;
+        let limit = self.state.config.put_limit;
+        let wanted = |source: &Reading| source_bytes(input.range, source.manifest.size(), limit);
+        let (source, bytes, body) = Objects::over(self.state).open_source(caller, &input.source, wanted).await?;
         expect_part(self.state, &input.bucket, bytes.end - bytes.start).await?;
         let booking = self.state.admit(caller, Some(bytes.end - bytes.start))?;
         let intake = Intake {
@@ -81,26 +79,6 @@ impl Uploads<'_> {
         let part = self.store_part(&upload, input.number, &stowed, cipher).await?;
         let checksum = part.checksum.filter(|_| upload.record.checksum.is_some());
         Ok(UploadedPart { source_version: Some(source.stored.record.version), checksum, ..part })
-    }
-
-    /// Opens the source of a part.
-    async fn part_source(
-        self,
-        caller: &Caller,
-        input: &UploadPartCopy,
-    ) -> Result<(Reading, Range<u64>, ObjectStream), Error> {
-        let source = &input.source;
-        for _ in 0..RESTARTS {
-            let reading = Objects::over(self.state).find(&source.name, &source.conditions, Purpose::Source).await?;
-            let bytes = source_bytes(input.range, reading.manifest.size(), self.state.config.put_limit)?;
-            let cipher = Objects::over(self.state)
-                .unlock(caller, &source.name, &reading, source.customer_key.as_deref())
-                .await?;
-            if let Some(body) = Objects::over(self.state).read(&reading, cipher, bytes.clone()).await? {
-                return Ok((reading, bytes, body));
-            }
-        }
-        Err(Error::Damaged { what: "body" })
     }
 
     /// Commits the record of a part, in place of an earlier one of its number.

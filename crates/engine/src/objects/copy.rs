@@ -1,5 +1,7 @@
 //! CopyObject: from any mode to any other, through memory in pieces and never in the clear on disk.
 
+use std::ops::Range;
+
 use super::put::Description;
 use super::read::{Purpose, Reading};
 use super::{Locks, Objects};
@@ -30,7 +32,7 @@ impl Objects<'_> {
         if !input.conditions.is_empty() {
             check_write(&input.conditions, &self.state.slot(schema::current(&input.bucket, &input.key)).await?)?;
         }
-        let (source, body) = self
+        let (source, _, body) = self
             .open_source(caller, &input.source, |source| {
                 if source.manifest.size() > self.state.config.put_limit {
                     return Err(Error::request(format!(
@@ -42,7 +44,7 @@ impl Objects<'_> {
                 let sealed_anew = bucket.encryption.is_some() || !is_plainly_kept(source);
                 match changes_nothing(&input) && !sealed_anew {
                     true => Err(Error::request(ONTO_ITSELF)),
-                    false => Ok(()),
+                    false => Ok(0..source.manifest.size()),
                 }
             })
             .await?;
@@ -76,20 +78,19 @@ impl Objects<'_> {
         Ok(CopiedObject { object, source_version: source.stored.record.version })
     }
 
-    /// Opens the source of a copy, all of it, after `permit` has seen it.
+    /// Opens the source of a copy: as much of it as `wanted` says once it has seen it.
     pub(crate) async fn open_source(
         self,
         caller: &Caller,
         source: &CopySource,
-        permit: impl Fn(&Reading) -> Result<(), Error> + Send + Sync,
-    ) -> Result<(Reading, ObjectStream), Error> {
+        wanted: impl Fn(&Reading) -> Result<Range<u64>, Error> + Send + Sync,
+    ) -> Result<(Reading, Range<u64>, ObjectStream), Error> {
         for _ in 0..RESTARTS {
             let reading = self.find(&source.name, &source.conditions, Purpose::Source).await?;
-            permit(&reading)?;
+            let bytes = wanted(&reading)?;
             let cipher = self.unlock(caller, &source.name, &reading, source.customer_key.as_deref()).await?;
-            let all = 0..reading.manifest.size();
-            if let Some(body) = self.read(&reading, cipher, all).await? {
-                return Ok((reading, body));
+            if let Some(body) = self.read(&reading, cipher, bytes.clone()).await? {
+                return Ok((reading, bytes, body));
             }
         }
         Err(arqueta_store::Error::Conflict.into())

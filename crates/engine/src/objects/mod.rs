@@ -13,7 +13,7 @@ mod rekey;
 pub use lock::Locks;
 pub(crate) use lock::permit_removal;
 pub(crate) use put::Draft;
-pub(crate) use read::{Purpose, Reading};
+pub(crate) use read::Reading;
 
 use crate::state::State;
 
