@@ -12,7 +12,7 @@ use crate::bucket_keys::{named, require_named};
 use crate::buckets::stored::StoredBucket;
 use crate::conditions::{self, Subject};
 use crate::notifications::{About, Happening};
-use crate::record::{Blob, Content, Manifest, ObjectRecord, Place, Record};
+use crate::record::{Blob, BucketRecord, Content, Manifest, ObjectRecord, Place, Record};
 use crate::sequence::{sequence_in, version_id};
 use crate::slots::{Slot, Stored};
 use crate::space::commit_within;
@@ -97,22 +97,24 @@ impl Versions<'_> {
     }
 
     /// Adds a version, which becomes the current one, if `permit` agrees to what it replaces; what
-    /// `permit` saw is what the commit finds.
+    /// `permit` saw is what the commit finds. `bucket` is the one that the caller asked about: what is late
+    /// comes into no other one that was made under its name.
     ///
     /// # Errors
     /// [`Error::PreconditionFailed`], [`Error::QuotaExceeded`], [`Error::NoSuchBucket`]. After a failure of the store the
     /// outcome may be unknown; the bodies then stay for the sweeper to decide about.
     pub(crate) async fn add(
         self,
-        bucket: &BucketName,
+        bucket: &BucketRecord,
         key: &ObjectKey,
         permit: Permit<'_>,
         new: &NewVersion,
     ) -> Result<Added, Error> {
-        let _held = self.state.locks.lock(bucket, key).await;
+        let name = &bucket.name;
+        let _held = self.state.locks.lock(name, key).await;
         for _ in 0..ATTEMPTS {
-            let stored_bucket = self.state.stored_bucket(bucket).await?;
-            let current = self.state.slot(schema::current(bucket, key)).await?;
+            let stored_bucket = self.state.same_bucket(bucket).await?;
+            let current = self.state.slot(schema::current(name, key)).await?;
             if matches!(current, Slot::Damaged(_)) && stored_bucket.record.object_lock.is_some() {
                 // It cannot tell that it is not protected.
                 return Err(Error::ObjectLocked);

@@ -186,3 +186,49 @@ async fn what_they_deleted_meanwhile_is_deleted() {
     assert_eq!(two.ours.delete(name("k")).await.unwrap(), DeletedObject::default());
     assert_eq!(two.theirs.meta.scan(Scan::prefix(b"g/", 10)).await.unwrap().len(), 1);
 }
+
+/// The bucket is emptied, removed, made by another account, and has an object of the same name.
+async fn made_by_another(theirs: Arc<Rig>) {
+    theirs.delete(version("k", arqueta_model::VersionId::Null)).await.unwrap();
+    theirs.engine.buckets().delete(&bucket()).await.unwrap();
+    let create = arqueta_engine::api::CreateBucket {
+        bucket: bucket(),
+        owner: "444455556666".parse().unwrap(),
+        object_lock: false,
+        tags: None,
+        documents: Default::default(),
+    };
+    theirs.engine.buckets().create(create).await.unwrap();
+    theirs.put("k", "another's").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_late_touches_no_object_of_another_bucket_of_the_same_name() {
+    for late in 0..5 {
+        let two = Two::new(if late == 3 { Versioning::Suspended } else { Versioning::Off }).await;
+        two.ours.put("k", "ours").await.unwrap();
+        two.meanwhile(made_by_another);
+        let outcome = match late {
+            0 => two.ours.delete(name("k")).await.map(drop),
+            1 => two.ours.delete(version("k", arqueta_model::VersionId::Null)).await.map(drop),
+            2 => two.ours.engine.objects().put_tags(&name("k"), None).await.map(drop),
+            // A marker, where the bucket had versions.
+            3 => two.ours.delete(name("k")).await.map(drop),
+            _ => two.ours.put("k", "late").await.map(drop),
+        };
+        assert!(matches!(outcome, Err(Error::NoSuchBucket)), "{late}: {outcome:?}");
+        assert_eq!(two.theirs.body(name("k")).await.unwrap(), "another's", "{late}");
+    }
+}
+
+#[tokio::test]
+async fn a_delete_leaves_what_versioning_keeps_by_now() {
+    let two = Two::new(Versioning::Off).await;
+    two.ours.put("k", "kept").await.unwrap();
+    two.meanwhile(|theirs| async move {
+        theirs.engine.bucket_settings().put_versioning(&bucket(), Versioning::Enabled).await.unwrap()
+    });
+    let deleted = two.ours.delete(name("k")).await.unwrap();
+    assert!(deleted.delete_marker);
+    assert_eq!(two.ours.body(version("k", arqueta_model::VersionId::Null)).await.unwrap(), "kept");
+}

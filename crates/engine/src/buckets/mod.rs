@@ -84,6 +84,14 @@ impl State {
         Ok(stored)
     }
 
+    /// A bucket as of now, if it is still the one that `before` was: another one made under its name meanwhile is
+    /// none of the caller's.
+    pub(crate) async fn same_bucket(&self, before: &BucketRecord) -> Result<StoredBucket, Error> {
+        let now = self.stored_bucket(&before.name).await?;
+        let is_same = now.record.created == before.created && now.record.owner == before.owner;
+        if is_same { Ok(now) } else { Err(Error::NoSuchBucket) }
+    }
+
     /// Tells a missing key in a bucket from a missing bucket.
     pub(crate) async fn require_bucket(&self, name: &BucketName) -> Result<(), Error> {
         self.stored_bucket(name).await.map(drop)

@@ -100,7 +100,9 @@ impl Uploads<'_> {
             check_write(&input.conditions, current)?;
             check_unwritten(&input.conditions, &upload.record, current)
         };
-        let added = Versions::over(self.state).add(&input.bucket, &input.key, &permit, &new).await?;
+        // Uploads end with their bucket: another one of its name has none of this one's.
+        let bucket = self.state.bucket(&input.bucket).await?;
+        let added = Versions::over(self.state).add(&bucket, &input.key, &permit, &new).await?;
         self.state.upload_ciphers.forget(input.upload);
         if let Err(error) = self.remove_parts(input.upload).await {
             tracing::warn!(upload = %input.upload, %error, "parts that came late stay until they are swept");

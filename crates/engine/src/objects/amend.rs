@@ -48,6 +48,7 @@ impl Objects<'_> {
         happening: Option<Happening>,
         mut change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
     ) -> Result<VersionId, Error> {
+        let mut bucket = self.state.stored_bucket(&name.bucket).await?;
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
             let reading = self.peek(name).await?;
@@ -55,20 +56,20 @@ impl Objects<'_> {
             change(&mut content)?;
             let stored = reading.stored;
             let version = stored.record.version;
-            let mut along = Batch::default();
+            let mut along = bucket.unchanged(Batch::default());
             if let Some(happening) = happening {
-                let bucket = self.state.stored_bucket(&name.bucket).await?.record;
                 let told = || {
                     let now = self.state.clock.now();
                     let sequence = self.state.sequence.next(now, stored.record.sequence);
-                    let written = About::written(&bucket, &stored.record)?;
+                    let written = About::written(&bucket.record, &stored.record)?;
                     Ok(About { sequence, at: now, ..written })
                 };
-                along = self.state.config.notices.tell(along, &bucket, &name.key, happening, told)?;
+                along = self.state.config.notices.tell(along, &bucket.record, &name.key, happening, told)?;
             }
             if self.replace_content(stored, content, along).await? {
                 return Ok(version);
             }
+            bucket = self.state.same_bucket(&bucket.record).await?;
         }
         Err(arqueta_store::Error::Conflict.into())
     }

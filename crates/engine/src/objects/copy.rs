@@ -74,7 +74,7 @@ impl Objects<'_> {
         let (mut headers, metadata) = described(input.metadata, &source)?;
         headers.website_redirect = input.website_redirect;
         let described = Description { headers, metadata, etag: known_md5, happening: Happening::Copy };
-        let object = self.publish(&input.bucket, &input.key, &input.conditions, draft, described, stowed).await?;
+        let object = self.publish(&bucket, &input.key, &input.conditions, draft, described, stowed).await?;
         Ok(CopiedObject { object, source_version: source.stored.record.version })
     }
 

@@ -5,6 +5,7 @@ use arqueta_store::Batch;
 
 use super::{Objects, lock};
 use crate::api::{DeleteConditions, DeleteObject, DeletedObject, ObjectName, Versioning};
+use crate::buckets::stored::StoredBucket;
 use crate::notifications::{About, Happening};
 use crate::record::BucketRecord;
 use crate::slots::{Damage, Slot, Stored};
@@ -21,15 +22,23 @@ impl Objects<'_> {
     /// [`Error::NoSuchBucket`], [`Error::ObjectLocked`], [`Error::PreconditionFailed`],
     /// [`Error::NoSuchKey`] for an entity tag of no object.
     pub async fn delete(self, input: &DeleteObject) -> Result<DeletedObject, Error> {
-        let bucket = self.state.bucket(&input.name.bucket).await?;
-        match (input.name.version, bucket.versioning) {
-            (Some(version), _) => self.remove_version(input, version, &bucket).await,
-            (None, Versioning::Off) => {
-                self.remove_version(input, VersionId::Null, &bucket).await?;
-                Ok(DeletedObject::default())
+        let mut bucket = self.state.stored_bucket(&input.name.bucket).await?;
+        for _ in 0..ATTEMPTS {
+            let outcome = match (input.name.version, bucket.record.versioning) {
+                (Some(version), _) => self.remove_version(input, version, &bucket).await,
+                (None, Versioning::Off) => {
+                    self.remove_version(input, VersionId::Null, &bucket).await.map(|_| DeletedObject::default())
+                }
+                (None, _) => return self.mark_deleted(&input.name, &input.conditions, &bucket.record).await,
+            };
+            match outcome {
+                Err(Error::Store(arqueta_store::Error::Conflict)) => {
+                    bucket = self.state.same_bucket(&bucket.record).await?;
+                }
+                outcome => return outcome,
             }
-            (None, _) => self.mark_deleted(&input.name, &input.conditions).await,
         }
+        Err(arqueta_store::Error::Conflict.into())
     }
 
     /// Deletes many objects of one bucket; each has its own outcome, in the order given.
@@ -41,7 +50,12 @@ impl Objects<'_> {
         futures::stream::iter(deletes).buffered(CONCURRENT).collect().await
     }
 
-    async fn mark_deleted(self, name: &ObjectName, held: &DeleteConditions) -> Result<DeletedObject, Error> {
+    async fn mark_deleted(
+        self,
+        name: &ObjectName,
+        held: &DeleteConditions,
+        bucket: &BucketRecord,
+    ) -> Result<DeletedObject, Error> {
         let marker = NewVersion { content: None, happening: Happening::Marker, along: Batch::default() };
         let permit = |current: &Slot| match current {
             _ if held.is_empty() => Ok(()),
@@ -52,56 +66,51 @@ impl Objects<'_> {
             }
             _ => Err(NOTHING_THERE),
         };
-        let added = match Versions::over(self.state).add(&name.bucket, &name.key, &permit, &marker).await {
+        let added = match Versions::over(self.state).add(bucket, &name.key, &permit, &marker).await {
             Err(Error::NoSuchKey { .. }) if held.if_match.is_none() => return Ok(DeletedObject::default()),
             result => result?,
         };
         Ok(DeletedObject { version: added.version, delete_marker: true })
     }
 
+    /// Removes a version for good, if the bucket is still as it was read.
+    ///
+    /// # Errors
+    /// [`arqueta_store::Error::Conflict`] if it or the version was changed meanwhile.
     async fn remove_version(
         self,
         input: &DeleteObject,
         version: VersionId,
-        bucket: &BucketRecord,
+        stored_bucket: &StoredBucket,
     ) -> Result<DeletedObject, Error> {
-        let name = &input.name;
+        let (name, bucket) = (&input.name, &stored_bucket.record);
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
-        for _ in 0..ATTEMPTS {
-            let (batch, delete_marker, last) =
-                match Versions::over(self.state).version_slot(&name.bucket, &name.key, version).await? {
-                    // Of a version that is named, its id says all.
-                    Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
-                        return Err(NOTHING_THERE);
-                    }
-                    Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
-                    Slot::Damaged(damage) => {
-                        permit_damage(&damage, input, bucket)?;
-                        (damage.require(Batch::default()).delete(damage.key), false, 0)
-                    }
-                    Slot::Whole(stored) => {
-                        let delete_marker = stored.record.is_delete_marker();
-                        if !delete_marker {
-                            check(&input.conditions, &stored)?;
-                        }
-                        lock::permit_removal(&stored.record, input.bypass_governance, self.state.clock.now())?;
-                        let last = stored.record.sequence;
-                        let versions = Versions::over(self.state);
-                        (versions.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker, last)
-                    }
-                };
-            let told = || Ok(About::removed(bucket, version, (&self.state.sequence, last), self.state.clock.now()));
-            let batch = self.state.config.notices.tell(batch, bucket, &name.key, Happening::Delete, told)?;
-            match self.state.commit_freeing(batch).await {
-                Err(arqueta_store::Error::Conflict) => {}
-                result => {
-                    return result
-                        .map(|()| DeletedObject { version: Some(version), delete_marker })
-                        .map_err(Error::from);
+        let (batch, delete_marker, last) =
+            match Versions::over(self.state).version_slot(&name.bucket, &name.key, version).await? {
+                // Of a version that is named, its id says all.
+                Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
+                    return Err(NOTHING_THERE);
                 }
-            }
-        }
-        Err(arqueta_store::Error::Conflict.into())
+                Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
+                Slot::Damaged(damage) => {
+                    permit_damage(&damage, input, bucket)?;
+                    (damage.require(Batch::default()).delete(damage.key), false, 0)
+                }
+                Slot::Whole(stored) => {
+                    let delete_marker = stored.record.is_delete_marker();
+                    if !delete_marker {
+                        check(&input.conditions, &stored)?;
+                    }
+                    lock::permit_removal(&stored.record, input.bypass_governance, self.state.clock.now())?;
+                    let last = stored.record.sequence;
+                    let versions = Versions::over(self.state);
+                    (versions.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker, last)
+                }
+            };
+        let told = || Ok(About::removed(bucket, version, (&self.state.sequence, last), self.state.clock.now()));
+        let batch = self.state.config.notices.tell(batch, bucket, &name.key, Happening::Delete, told)?;
+        self.state.commit_freeing(stored_bucket.unchanged(batch)).await?;
+        Ok(DeletedObject { version: Some(version), delete_marker })
     }
 }
 

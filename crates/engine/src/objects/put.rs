@@ -14,7 +14,7 @@ use crate::api::{
 };
 use crate::ingest::{Intake, Stowed};
 use crate::notifications::Happening;
-use crate::record::{Content, Manifest, ManifestPart, Record};
+use crate::record::{BucketRecord, Content, Manifest, ManifestPart, Record};
 use crate::slots::Slot;
 use crate::space::expect;
 use crate::versions::{NewVersion, Versions, check_write};
@@ -104,7 +104,7 @@ impl Objects<'_> {
         let stowed = self.state.take_in(input.body.map_err(Error::from), intake).await?;
         let described =
             Description { headers: input.headers, metadata: input.metadata, etag: None, happening: Happening::Put };
-        self.publish(&input.bucket, &input.key, &input.conditions, draft, described, stowed).await
+        self.publish(&bucket, &input.key, &input.conditions, draft, described, stowed).await
     }
 
     /// A draft with fresh keys under `protection`.
@@ -137,7 +137,7 @@ impl Objects<'_> {
     /// Makes a single stowed body the current version.
     pub(crate) async fn publish(
         self,
-        bucket: &BucketName,
+        bucket: &BucketRecord,
         key: &ObjectKey,
         conditions: &Conditions,
         draft: Draft,

@@ -28,6 +28,7 @@ impl Objects<'_> {
             context: EncryptionContext::default(),
             bucket_key: input.bucket_key,
         };
+        let mut bucket = self.state.stored_bucket(&name.bucket).await?;
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
             let reading = self.peek(name).await?;
@@ -41,10 +42,11 @@ impl Objects<'_> {
             let rewrapped = self.state.envelope.rewrap(caller, &name.bucket, &name.key, content.id, keys, &to).await?;
             let info = EncryptionInfo::of(&rewrapped);
             content.keys = Some(rewrapped);
-            let along = require_named(Batch::default(), &name.bucket, content.keys.as_ref());
+            let along = require_named(bucket.unchanged(Batch::default()), &name.bucket, content.keys.as_ref());
             if self.replace_content(stored, content, along).await? {
                 return Ok(info);
             }
+            bucket = self.state.same_bucket(&bucket.record).await?;
         }
         Err(arqueta_store::Error::Conflict.into())
     }
