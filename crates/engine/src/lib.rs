@@ -33,6 +33,7 @@ pub mod api;
 mod bucket_keys;
 mod buckets;
 mod buffers;
+mod carried;
 pub mod check;
 pub mod checksum;
 mod collect;

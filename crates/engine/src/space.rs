@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use arqueta_model::{BlobId, BucketName, ObjectKey};
-use arqueta_store::{Batch, Room, Write};
-use bytes::Bytes;
+use arqueta_store::{Batch, BlobStore, Room, Write};
 
 use crate::api::Versioning;
+use crate::carried::carried;
 use crate::notifications::Notices;
+use crate::readers::Readers;
 use crate::record::BucketRecord;
+use crate::slots::Slot;
 use crate::state::State;
-use crate::usage::{self, Amount, Entered};
+use crate::usage::{self, Amount, Counted, Leaving};
 use crate::{Caller, Error, schema};
 
 impl State {
@@ -49,23 +51,27 @@ impl State {
             outcome => outcome,
         }
     }
+}
 
-    /// Removes these bodies in the background. What fails, or is held, is left to the sweeper: their
-    /// marks stay until then.
-    fn reclaim(&self, garbage: Vec<BlobId>) {
-        if garbage.is_empty() {
-            return;
+/// Commits the end of a bucket, as [`State::commit_freeing`] does.
+pub(crate) async fn commit_end(
+    state: &State,
+    batch: Batch,
+    leaving: Leaving,
+) -> (Result<(), arqueta_store::Error>, Leaving) {
+    let (meta, room) = (Arc::clone(&state.meta), state.room.clone());
+    let end = async move {
+        let mut outcome = meta.commit(batch.clone()).await;
+        if let (Err(error), Some(room)) = (&outcome, room)
+            && error.is_full()
+            && room.give_up()
+        {
+            outcome = meta.commit(batch).await;
         }
-        let (blobs, readers) = (self.blobs.clone(), self.readers.clone());
-        tokio::spawn(async move {
-            for id in garbage {
-                let Some(_removing) = readers.remove(id) else { continue };
-                if let Err(error) = blobs.delete(id).await {
-                    tracing::debug!(%id, %error, "a body that nobody needs is left to the sweeper");
-                }
-            }
-        });
-    }
+        leaving.ended(&outcome);
+        (outcome, leaving)
+    };
+    carried(end).await
 }
 
 /// [`State::commit`] of what has to stay within the limits of its bucket and account.
@@ -87,18 +93,37 @@ pub(crate) async fn expect(state: &State, bucket: &BucketRecord, key: &ObjectKey
     if !state.usage.is_limited(bucket).await? {
         return Ok(());
     }
-    let replaced = match bucket.versioning {
-        Versioning::Enabled => None,
-        _ => state.slot(schema::current(&bucket.name, key)).await?.whole().ok().flatten(),
-    };
     let mut by = Amount { bytes: i64::try_from(size).unwrap_or(i64::MAX), objects: 1, versions: 1 };
-    if let Some(old) = replaced.filter(|old| old.record.version.is_null()) {
-        by = by.minus(usage::weight(&old.bytes, true));
-    }
+    by = by.minus(replaced(state, bucket, key).await?);
     match state.usage.permits(&bucket.name, by).await? {
         true => Ok(()),
         false => Err(Error::QuotaExceeded),
     }
+}
+
+/// What a new version of a key takes the place of, as [`crate::versions`] plans it: the current version is not
+/// current any more, and no other null version stays beside a new one.
+async fn replaced(state: &State, bucket: &BucketRecord, key: &ObjectKey) -> Result<Amount, Error> {
+    let is_null = bucket.versioning != Versioning::Enabled;
+    let current = state.slot(schema::current(&bucket.name, key)).await?;
+    let mut gone = match &current {
+        Slot::Whole(old) if is_null && old.record.version.is_null() => usage::weight(&old.bytes, true),
+        // It stays, below the new one.
+        Slot::Whole(old) => usage::weight(&old.bytes, true).minus(usage::weight(&old.bytes, false)),
+        Slot::Empty | Slot::Damaged(_) => Amount::ZERO,
+    };
+    let below = match &current {
+        _ if !is_null => None,
+        Slot::Whole(old) => old.record.null_sequence,
+        Slot::Empty => None,
+        Slot::Damaged(_) => state.null_below(&bucket.name, key).await?,
+    };
+    if let Some(sequence) = below
+        && let Slot::Whole(null) = state.slot(schema::noncurrent(&bucket.name, key, sequence)).await?
+    {
+        gone = gone.plus(usage::weight(&null.bytes, false));
+    }
+    Ok(gone)
 }
 
 /// Whether a part of `size` bytes could be in an object here at all.
@@ -114,18 +139,44 @@ pub(crate) async fn expect_part(state: &State, bucket: &BucketName, size: u64) -
     Ok(())
 }
 
-async fn finish(
-    state: &State,
-    (batch, counted): (Batch, Option<(Entered, Bytes)>),
-) -> Result<(), arqueta_store::Error> {
+async fn finish(state: &State, (batch, counted): (Batch, Option<Counted>)) -> Result<(), arqueta_store::Error> {
     let (garbage, tells) = (garbage(&batch), Notices::rows_of(&batch));
-    state.meta.commit(batch).await?;
-    state.config.notices.wake(&tells);
-    if let Some((entered, row)) = counted {
-        entered.committed(row);
+    let meta = Arc::clone(&state.meta);
+    let (notices, blobs, readers) = (Arc::clone(&state.config.notices), state.blobs.clone(), state.readers.clone());
+    let finish = async move {
+        match (meta.commit(batch).await, counted) {
+            (Ok(()), counted) => {
+                notices.wake(&tells);
+                if let Some(counted) = counted {
+                    counted.committed();
+                }
+                reclaim(blobs, readers, garbage);
+                Ok(())
+            }
+            (Err(arqueta_store::Error::Conflict), Some(counted)) => {
+                counted.refused(&*meta).await;
+                Err(arqueta_store::Error::Conflict)
+            }
+            (Err(error), _) => Err(error),
+        }
+    };
+    carried(finish).await
+}
+
+/// Removes these bodies in the background. What fails, or is held, is left to the sweeper: their marks stay
+/// until then.
+fn reclaim(blobs: Arc<dyn BlobStore>, readers: Readers, garbage: Vec<BlobId>) {
+    if garbage.is_empty() {
+        return;
     }
-    state.reclaim(garbage);
-    Ok(())
+    tokio::spawn(async move {
+        for id in garbage {
+            let Some(_removing) = readers.remove(id) else { continue };
+            if let Err(error) = blobs.delete(id).await {
+                tracing::debug!(%id, %error, "a body that nobody needs is left to the sweeper");
+            }
+        }
+    });
 }
 
 /// The space of a body under way. Dropped, it gives back what did not arrive.

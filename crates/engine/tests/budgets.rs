@@ -8,7 +8,7 @@ mod rig;
 
 use std::sync::Arc;
 
-use arqueta_engine::api::{GetObject, ListObjectVersions, ListObjects, Versioning};
+use arqueta_engine::api::{CreateBucket, GetObject, ListObjectVersions, ListObjects, Versioning};
 use arqueta_engine::notifications::{Destination, Notifications, Rule};
 use arqueta_engine::schema;
 use arqueta_store::{Batch, Counting, MemoryBlobs, MetaStore};
@@ -42,6 +42,9 @@ impl Counted {
             rig.put_mode("0", pattern(4096), Mode::KmsBucketKey).await;
             rig.put_mode("large", pattern(8 << 20), Mode::KmsBucketKey).await;
             grow(&rig, objects).await;
+            for n in 0..50 {
+                rig.engine.buckets().create(other(n)).await.unwrap();
+            }
         });
         Self { runtime, rig, meta: counting.unwrap(), over: Vec::new() }
     }
@@ -65,6 +68,17 @@ impl Counted {
         if fewest > budget.2 {
             self.over.push(format!("{what}: {fewest} allocations, allowed {budget:?}"));
         }
+    }
+}
+
+/// Another bucket of the account.
+fn other(n: usize) -> CreateBucket {
+    CreateBucket {
+        bucket: format!("other-{n}").parse().unwrap(),
+        owner: rig::account(),
+        object_lock: false,
+        tags: None,
+        documents: Default::default(),
     }
 }
 
@@ -145,12 +159,30 @@ fn of_one_object(counted: &mut Counted) {
     counted.hold("list of a folder", (2, 0, 40), async |rig| assert_eq!(page(rig, "large", None).await, 1));
 }
 
+/// What a limit of the account adds: one look at what would be replaced, and nothing for its other buckets.
+fn under_an_account_quota(counted: &mut Counted) {
+    let limit = |counted: &Counted, bytes| {
+        let quota = arqueta_engine::usage::Quota { bytes, objects: None };
+        counted.runtime.block_on(counted.rig.engine.usage().limit_account(&rig::account(), quota)).unwrap();
+    };
+    limit(counted, Some(u64::MAX));
+    counted.hold("PUT 4 KiB under a quota of the account", (4, 1, 150), async |rig| {
+        let put = rig.put_with("0", pattern(4096), |put| {
+            (put.size, put.encryption) = (Some(4096), Mode::KmsBucketKey.request());
+        });
+        put.await.unwrap();
+    });
+    limit(counted, None);
+}
+
 #[test]
 fn a_call_stays_within_its_budget_on_an_empty_and_on_a_large_store() {
     let many = if std::env::var_os("ARQUETA_NIGHTLY").is_some() { 1_000_000 } else { 100_000 };
     let mut over = Vec::new();
     for objects in [0, many] {
         let mut counted = Counted::new(objects);
+        // First: from then on puts are told.
+        under_an_account_quota(&mut counted);
         of_one_object(&mut counted);
         if objects > 0 {
             counted.hold("list of folders", (3, 0, 70), async |rig| {

@@ -8,6 +8,7 @@ use super::Buckets;
 use crate::api::{CreateBucket, ListBuckets, ListedBucket, ListedBuckets, ObjectLockConfiguration, Versioning};
 use crate::multipart::Uploads;
 use crate::record::{BucketRecord, Record};
+use crate::space::commit_end;
 use crate::state::ATTEMPTS;
 use crate::{Error, schema};
 
@@ -38,19 +39,21 @@ impl Buckets<'_> {
             documents: input.documents,
         };
         let (key, encoded) = (schema::bucket(&input.bucket), record.encode());
-        for _ in 0..ATTEMPTS {
-            let batch = Batch::default().unchanged(key.clone(), None).put(key.clone(), encoded.clone());
-            match self.state.meta.commit(requiring_nothing_in(&input.bucket, batch)).await {
-                Err(arqueta_store::Error::Conflict) => {}
-                result => return Ok(result?),
-            }
+        for attempt in 0..ATTEMPTS {
+            // Before its place is taken: the commits into a bucket that is there do not wait for who wants its name.
             match self.state.bucket(&input.bucket).await {
+                Err(Error::NoSuchBucket) if attempt == 0 => {}
                 // Whoever makes it would be given what is left of another's. Or it has just gone.
                 Err(Error::NoSuchBucket) => self.require_nothing_left(&input.bucket).await?,
                 Err(other) => return Err(other),
                 Ok(existing) if existing.owner != input.owner => return Err(Error::BucketAlreadyExists),
                 Ok(_) if self.state.config.region.as_str() == LENIENT_REGION => return Ok(()),
                 Ok(_) => return Err(Error::BucketAlreadyOwnedByYou),
+            }
+            let batch = Batch::default().unchanged(key.clone(), None).put(key.clone(), encoded.clone());
+            match self.state.usage.make(&record, requiring_nothing_in(&input.bucket, batch)).await {
+                Err(arqueta_store::Error::Conflict) => {}
+                result => return Ok(result?),
             }
         }
         Err(arqueta_store::Error::Conflict.into())
@@ -91,7 +94,9 @@ impl Buckets<'_> {
     /// [`Error::NoSuchBucket`], [`Error::BucketNotEmpty`].
     pub async fn delete(self, name: &BucketName) -> Result<(), Error> {
         let (currents, noncurrents) = (schema::currents(name), schema::noncurrents(name));
-        let (rows, _held) = self.state.usage.leave(name).await?;
+        // Of a name that is no bucket's nothing is to be remembered.
+        self.state.require_bucket(name).await?;
+        let mut leaving = self.state.usage.leave(name).await?;
         for _ in 0..ATTEMPTS {
             let bucket = self.state.stored_bucket(name).await?;
             for versions in [&currents, &noncurrents] {
@@ -103,14 +108,15 @@ impl Buckets<'_> {
             Uploads::over(self.state).abort_all(name, &empty.fold(Batch::default(), Batch::require)).await?;
             let key = schema::bucket(name);
             let batch = Batch::default().unchanged(key.clone(), Some(bucket.bytes)).delete(key);
-            let batch = rows.iter().cloned().fold(batch, Batch::delete);
-            match self.state.commit_freeing(requiring_nothing_in(name, batch)).await {
+            let batch = requiring_nothing_in(name, leaving.with_rows(batch));
+            let outcome;
+            (outcome, leaving) = commit_end(self.state, batch, leaving).await;
+            match outcome {
                 // The bucket was changed or something came into it: look again.
                 Err(arqueta_store::Error::Conflict) => {}
                 result => {
                     result?;
                     self.state.decoded_buckets.invalidate(name);
-                    self.state.usage.forget(name);
                     self.state.envelope.counters().forget(name);
                     return Ok(());
                 }

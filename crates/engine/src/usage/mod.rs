@@ -5,17 +5,21 @@
 //! count is the sum of several rows, `y/<bucket>\0<slot>`: each commit under way has one of its own, and the
 //! row says what it must have been. As many rows come to be as commits were ever under way at once.
 //!
-//! After a commit whose outcome nobody knows the rows are read again. A bucket without rows, which an earlier
+//! A commit is carried through when its caller goes away, and its row is given back when it meets a conflict.
+//! After one whose outcome nobody knows the rows are read again. A bucket without rows, which an earlier
 //! version wrote or [`crate::check`] mended, is counted once, while its commits wait.
 
+mod account;
 mod book;
 mod change;
 mod ledger;
 mod quota;
+mod reading;
 
+pub(crate) use book::Leaving;
 pub use book::{BucketUsage, UsageBook};
 pub(crate) use change::weight;
-pub(crate) use ledger::Entered;
+pub(crate) use ledger::Counted;
 pub use quota::Quota;
 
 use serde::{Deserialize, Serialize};
