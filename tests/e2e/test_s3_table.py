@@ -47,6 +47,8 @@ SERVED = {
 
 ENFORCED = {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
 RULE = {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}}
+# What a request must have beside what its shape requires.
+WHOLE = {"PutBucketWebsite": {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "index.html"}}}}
 # What differs from AWS, and a request that shows it: operation -> (how, parameters, code) ...
 DIFFERS = {
     "CreateBucket": [
@@ -100,7 +102,7 @@ class Asker:
         for name, value in (("Bucket", self.bucket), ("Key", "k"), ("CopySource", f"{self.bucket}/k")):
             if model.input_shape and name in model.input_shape.members:
                 parameters[name] = value
-        parameters |= more or {}
+        parameters |= WHOLE.get(operation, {}) | (more or {})
         if operation in ("DeleteObject", "DeleteObjects", "PutBucketOwnershipControls"):
             # Nothing that the others need.
             parameters |= {"DeleteObject": {"Key": "missing"}, "DeleteObjects": {"Delete": {"Objects": [{"Key": "missing"}]}},
