@@ -229,7 +229,7 @@ def test_an_operation_that_is_refused_by_name_is_recorded(driver):
     world = driver.world
     for service, name, parameters in (
             ("s3", "PutBucketMetricsConfiguration", {"Bucket": driver.bucket, "Id": "a", "MetricsConfiguration": {"Id": "hidden"}}),
-            ("iam", "CreateAccountAlias", {"AccountAlias": "hidden-alias"}),
+            ("iam", "CreateServiceLinkedRole", {"AWSServiceName": "hidden.amazonaws.com"}),
             ("cloudtrail", "CreateChannel", {"Name": "hidden", "Source": "Custom", "Destinations": [{"Type": "AWS_SERVICE", "Location": "hidden"}]})):
         verdict, request, _ = driver.ask(service, name, world.root, parameters)
         assert verdict[0] >= 400, verdict

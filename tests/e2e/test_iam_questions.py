@@ -84,9 +84,9 @@ def test_what_is_asked_before_a_user_is_deleted(home):
     for call in (iam.get_login_profile, iam.delete_login_profile):
         assert refused(call, UserName=name)[:2] == (404, "NoSuchEntity")
     assert refused(iam.get_account_password_policy)[:2] == (404, "NoSuchEntity")
-    for call, member in ((iam.list_account_aliases, "AccountAliases"), (iam.list_instance_profiles, "InstanceProfiles"), (iam.list_saml_providers, "SAMLProviderList"),
+    for call, member in ((iam.list_saml_providers, "SAMLProviderList"),
                          (iam.list_virtual_mfa_devices, "VirtualMFADevices"), (iam.list_server_certificates, "ServerCertificateMetadataList")):
         assert call()[member] == []
     for call, options in ((iam.create_login_profile, {"UserName": name, "Password": "x" * 12}), (iam.create_virtual_mfa_device, {"VirtualMFADeviceName": "x"}),
-                          (iam.create_account_alias, {"AccountAlias": "abc"})):
+                          (iam.create_service_linked_role, {"AWSServiceName": "x.amazonaws.com"})):
         assert refused(call, **options)[:2] == (501, "NotImplemented")

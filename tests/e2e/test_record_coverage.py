@@ -16,6 +16,7 @@ TRUST = document({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUN
 NONE = document(allow("s3:ListAllMyBuckets"))
 TAGS = [{"Key": "team", "Value": "red"}, {"Key": "empty", "Value": ""}]
 USER, GROUP, ROLE = {"UserName": NAME}, {"GroupName": NAME}, {"RoleName": NAME}
+PROFILE = {"InstanceProfileName": NAME}
 INLINE, ATTACHED = {"PolicyName": "inline", "PolicyDocument": NONE}, {"PolicyArn": MANAGED}
 READS = ("Get", "List", "Simulate")
 
@@ -44,7 +45,13 @@ def iam_table(issuer):
         ("PutRolePermissionsBoundary", ROLE | boundary), ("DeleteRolePermissionsBoundary", ROLE),
         ("UpdateUser", USER | {"NewPath": "/q/"}), ("UpdateGroup", GROUP | {"NewPath": "/q/"}),
         ("UpdateRole", ROLE | {"MaxSessionDuration": 3600}), ("UpdateRoleDescription", ROLE | {"Description": "d"}),
-        ("UpdateAssumeRolePolicy", ROLE | {"PolicyDocument": TRUST}), ("ListInstanceProfilesForRole", ROLE),
+        ("UpdateAssumeRolePolicy", ROLE | {"PolicyDocument": TRUST}),
+        ("CreateInstanceProfile", PROFILE | {"Path": "/p/", "Tags": TAGS}), ("AddRoleToInstanceProfile", PROFILE | ROLE),
+        ("GetInstanceProfile", PROFILE), ("ListInstanceProfilesForRole", ROLE), ("RemoveRoleFromInstanceProfile", PROFILE | ROLE),
+        ("TagInstanceProfile", PROFILE | {"Tags": TAGS}), ("ListInstanceProfileTags", PROFILE),
+        ("UntagInstanceProfile", PROFILE | {"TagKeys": ["team"]}), ("DeleteInstanceProfile", PROFILE),
+        ("CreateAccountAlias", {"AccountAlias": "covered-alias"}), ("ListAccountAliases", {}),
+        ("DeleteAccountAlias", {"AccountAlias": "covered-alias"}),
         *kinds("Put*Policy", **INLINE), *kinds("Get*Policy", PolicyName="inline"), *kinds("List*Policies"),
         *kinds("Delete*Policy", PolicyName="inline"), *kinds("Attach*Policy", **ATTACHED),
         *kinds("ListAttached*Policies"), ("ListEntitiesForPolicy", ATTACHED),
@@ -71,7 +78,7 @@ def iam_table(issuer):
         ("GetContextKeysForCustomPolicy", {"PolicyInputList": [NONE]}),
         ("ListMFADevices", USER), ("ListVirtualMFADevices", {}), ("ListSSHPublicKeys", USER), ("ListSigningCertificates", USER),
         ("ListServerCertificates", {}), ("ListServiceSpecificCredentials", USER), ("ListInstanceProfiles", {}),
-        ("ListAccountAliases", {}), ("ListSAMLProviders", {}), ("GetAccountSummary", {}),
+        ("ListSAMLProviders", {}), ("GetAccountSummary", {}),
         ("GetAccountAuthorizationDetails", {"Filter": ["User", "Role"]}), ("GenerateCredentialReport", {}), ("GetCredentialReport", {}),
         ("GetLoginProfile", USER, absent), ("DeleteLoginProfile", USER, absent), ("GetAccountPasswordPolicy", {}, absent),
         ("RemoveUserFromGroup", USER | GROUP), ("DeleteUser", USER), ("DeleteGroup", GROUP), ("DeleteRole", ROLE),

@@ -23,6 +23,8 @@ pub enum On {
     Role,
     /// A managed policy.
     Policy,
+    /// An instance profile.
+    InstanceProfile,
     /// An OpenID Connect provider.
     Provider,
     /// A trail.

@@ -120,7 +120,7 @@ impl AccessKeys<'_> {
         account: &AccountId,
         created: Timestamp,
     ) -> Result<NewAccessKey, Error> {
-        self.add_key(change, account, Ring::Root(AccountRecord { created, root_keys: Vec::new() })).await
+        self.add_key(change, account, Ring::Root(AccountRecord { created, alias: None, root_keys: Vec::new() })).await
     }
 
     async fn add_key(self, mut change: Change<'_>, account: &AccountId, mut ring: Ring) -> Result<NewAccessKey, Error> {

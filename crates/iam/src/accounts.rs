@@ -57,7 +57,10 @@ impl Accounts<'_> {
         }
         let mut change = self.state.directory.begin().await?;
         if self.state.directory.account(account).await?.is_none() {
-            change.put_account(account, &AccountRecord { created: self.state.directory.now(), root_keys: Vec::new() });
+            change.put_account(
+                account,
+                &AccountRecord { created: self.state.directory.now(), alias: None, root_keys: Vec::new() },
+            );
             change.commit().await?;
         }
         Ok(())

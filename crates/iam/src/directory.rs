@@ -1,8 +1,9 @@
 //! The records in the store: reading, listing, and changes that happen one after another.
 //!
-//! Keys, under `iam/`: `a/<account>`, `u|g|r|p|o/<account>\0<lower-case name>`,
+//! Keys, under `iam/`: `a/<account>`, `u|g|r|p|o|n/<account>\0<lower-case name>`,
 //! `k/<access key id>`, `i/<unique id>` (account and name of a user or role), `l/<access key or role id>`
-//! (last use), `c/<account>` (credential report), `epoch`. Every change requires the epoch it read and moves it, so that changes by
+//! (last use), `c/<account>` (credential report),
+//! `m/<alias>` (the account that has it), `epoch`. Every change requires the epoch it read and moves it, so that changes by
 //! several gateways over one store happen in some order, each seeing the one before.
 
 use std::sync::Arc;
@@ -87,13 +88,18 @@ impl Directory {
 
     /// Whether an account has any record of a name, also a damaged one.
     pub(crate) async fn has_any(&self, account: &AccountId) -> Result<bool, Error> {
-        for letter in ["u", "g", "r", "p", "o"] {
+        for letter in ["u", "g", "r", "p", "o", "n"] {
             let prefix = format!("iam/{letter}/{account}\0");
             if !self.meta.page(Scan::prefix(prefix.as_bytes(), 1)).await?.is_empty() {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The account that has an alias.
+    pub(crate) async fn alias_owner(&self, alias: &str) -> Result<Option<AccountId>, Error> {
+        self.read(&alias_key(alias)).await
     }
 
     /// The account and name of the user or role with a unique id.
@@ -194,6 +200,14 @@ impl Change<'_> {
         self.write(account_key(account), record);
     }
 
+    pub(crate) fn put_alias(&mut self, alias: &str, account: &AccountId) {
+        self.write(alias_key(alias), account);
+    }
+
+    pub(crate) fn delete_alias(&mut self, alias: &str) {
+        self.remove(alias_key(alias));
+    }
+
     pub(crate) fn put_id(&mut self, id: &str, account: &AccountId, name: &str) {
         self.write(id_key(id), &(account, name));
     }
@@ -244,6 +258,10 @@ fn id_key(id: &str) -> Vec<u8> {
 
 fn report_key(account: &AccountId) -> Vec<u8> {
     format!("iam/c/{account}").into_bytes()
+}
+
+fn alias_key(alias: &str) -> Vec<u8> {
+    format!("iam/m/{alias}").into_bytes()
 }
 
 fn account_key(account: &AccountId) -> Vec<u8> {

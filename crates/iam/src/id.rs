@@ -14,6 +14,7 @@ pub(crate) enum Prefix {
     Group,
     Role,
     Policy,
+    InstanceProfile,
     AccessKey,
     TemporaryAccessKey,
 }
@@ -25,6 +26,7 @@ impl Prefix {
             Self::Group => "AGPA",
             Self::Role => "AROA",
             Self::Policy => "ANPA",
+            Self::InstanceProfile => "AIPA",
             Self::AccessKey => "AKIA",
             Self::TemporaryAccessKey => "ASIA",
         }

@@ -52,6 +52,7 @@
 
 mod access_keys;
 mod accounts;
+mod aliases;
 mod authorize;
 mod credential;
 mod details;
@@ -60,6 +61,7 @@ mod error;
 mod grants;
 mod groups;
 mod id;
+mod instance_profiles;
 mod known;
 mod managed;
 mod names;
@@ -90,7 +92,7 @@ pub use accounts::{Accounts, Standing};
 pub use arqueta_policy::{
     ConditionKeys, Decision, Effect, Identity, ParseError, Policy, PolicyKind, Principals, Request,
     Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, denial, evaluate, identified, is_global_key,
-    shown,
+    is_unserved_key, shown, unserved,
 };
 pub use authorize::{Denied, authorize};
 pub use credential::Authentication;
@@ -98,6 +100,7 @@ pub use details::{Detail, DetailKind, Held};
 pub use error::Error;
 pub use grants::{AttachedPolicy, Entity, Permissions};
 pub use groups::{Group, Groups};
+pub use instance_profiles::{CreateInstanceProfile, InstanceProfile, InstanceProfiles};
 pub use known::Credential;
 pub use names::Tag;
 pub use oidc::{

@@ -114,10 +114,32 @@ impl PolicyRecord {
     }
 }
 
+/// An instance profile.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct InstanceProfileRecord {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
+    pub(crate) created: Timestamp,
+    /// Name of the role in it, which lives as long as it is in it.
+    pub(crate) role: Option<String>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl InstanceProfileRecord {
+    /// Whether the role is in it; names ignore case.
+    pub(crate) fn holds(&self, role: &str) -> bool {
+        self.role.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(role))
+    }
+}
+
 /// An account that exists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AccountRecord {
     pub(crate) created: Timestamp,
+    /// Its name beside its number.
+    #[serde(default)]
+    pub(crate) alias: Option<String>,
     /// Access key ids of the root user, oldest first.
     pub(crate) root_keys: Vec<String>,
 }
@@ -188,7 +210,8 @@ impl OidcProviderRecord {
     }
 }
 
-named!(UserRecord 'u' "user", GroupRecord 'g' "group", RoleRecord 'r' "role", PolicyRecord 'p' "policy");
+named!(UserRecord 'u' "user", GroupRecord 'g' "group", RoleRecord 'r' "role", PolicyRecord 'p' "policy",
+    InstanceProfileRecord 'n' "instance-profile");
 
 /// A credential report, as it is stored and told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

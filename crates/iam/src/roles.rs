@@ -9,7 +9,7 @@ use crate::id::{Prefix, fresh};
 use crate::names::{self, Tag};
 use crate::page::{List, Page};
 use crate::policies::Policies;
-use crate::record::{Grants, RoleRecord};
+use crate::record::{Grants, InstanceProfileRecord, RoleRecord};
 use crate::state::State;
 use crate::users::{NAME, delete_conflict, no_boundary};
 
@@ -136,6 +136,7 @@ impl Roles<'_> {
     /// A trust policy as it is stored: it names whom it trusts by unique ids.
     async fn trust(self, document: &str) -> Result<String, Error> {
         let policy = Policy::parse(document, PolicyKind::Trust)?;
+        policy.check_served()?;
         Ok(arqueta_policy::identified(&policy, document, &*self.state.directory).await?)
     }
 
@@ -202,7 +203,7 @@ impl Roles<'_> {
         .await
     }
 
-    /// Deletes a role without policies. Its sessions die.
+    /// Deletes a role without policies that is in no instance profile. Its sessions die.
     ///
     /// # Errors
     /// [`Error::NoSuchEntity`], [`Error::DeleteConflict`].
@@ -211,6 +212,10 @@ impl Roles<'_> {
         let record: RoleRecord = self.state.existing(account, name).await?;
         if let Some(first) = record.grants.hinders_deletion() {
             return Err(delete_conflict(first));
+        }
+        let profiles = self.state.directory.all::<InstanceProfileRecord>(account).await?;
+        if profiles.iter().any(|profile| profile.holds(&record.name)) {
+            return Err(delete_conflict("remove roles from instance profile"));
         }
         change.delete::<RoleRecord>(account, name);
         change.delete_id(&record.id);

@@ -12,6 +12,7 @@ use crate::accounts::{Accounts, Standing};
 use crate::credential::Authentication;
 use crate::grants::Permissions;
 use crate::groups::Groups;
+use crate::instance_profiles::InstanceProfiles;
 use crate::oidc::{IssuerDocuments, Providers};
 use crate::policies::Policies;
 use crate::report::Reports;
@@ -146,6 +147,12 @@ impl Iam {
     #[must_use]
     pub fn roles(&self) -> Roles<'_> {
         Roles::over(&self.state)
+    }
+
+    /// Instance profiles, and the role in each.
+    #[must_use]
+    pub fn instance_profiles(&self) -> InstanceProfiles<'_> {
+        InstanceProfiles::over(&self.state)
     }
 
     /// Managed policies and their versions.

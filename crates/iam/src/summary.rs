@@ -2,9 +2,9 @@
 
 use arqueta_model::AccountId;
 
-use crate::record::{GroupRecord, OidcProviderRecord, PolicyRecord, RoleRecord, UserRecord};
+use crate::record::{GroupRecord, InstanceProfileRecord, OidcProviderRecord, PolicyRecord, RoleRecord, UserRecord};
 use crate::report::Reports;
-use crate::{Error, access_keys, grants, groups, policies, versions};
+use crate::{Error, access_keys, grants, groups, instance_profiles, policies, versions};
 
 impl Reports<'_> {
     /// Numbers of an account's entities and the quotas in force, by the names that
@@ -22,6 +22,7 @@ impl Reports<'_> {
             ("Groups", self.state.directory.all::<GroupRecord>(account).await?.len()),
             ("Roles", self.state.directory.all::<RoleRecord>(account).await?.len()),
             ("Providers", self.state.directory.all::<OidcProviderRecord>(account).await?.len()),
+            ("InstanceProfiles", self.state.directory.all::<InstanceProfileRecord>(account).await?.len()),
             ("Policies", policies.len()),
             ("PolicyVersionsInUse", policies.iter().map(|policy| policy.versions.len()).sum()),
             ("AccountAccessKeysPresent", usize::from(stored_root_key || configured_root_key)),
@@ -30,6 +31,7 @@ impl Reports<'_> {
             ("AttachedPoliciesPerUserQuota", grants::ATTACHED),
             ("AttachedPoliciesPerGroupQuota", grants::ATTACHED),
             ("AttachedPoliciesPerRoleQuota", grants::ATTACHED),
+            ("InstanceProfilesQuota", instance_profiles::PROFILES),
             ("PolicySizeQuota", policies::SIZE),
             ("VersionsPerPolicyQuota", versions::VERSIONS),
         ])

@@ -126,6 +126,21 @@ pub(super) struct Role {
     pub role_last_used: Option<RoleLastUsed>,
 }
 
+/// `InstanceProfile`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct InstanceProfile {
+    pub path: String,
+    pub instance_profile_name: String,
+    pub instance_profile_id: String,
+    pub arn: String,
+    pub create_date: Date,
+    /// One or none.
+    pub roles: Members<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Members<Tag>>,
+}
+
 /// `RoleLastUsed`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -287,6 +302,28 @@ impl From<arqueta_iam::Role> for Role {
             permissions_boundary: role.permissions_boundary.map(Boundary::from),
             tags: tags(role.tags),
             role_last_used: None,
+        }
+    }
+}
+
+impl From<arqueta_iam::InstanceProfile> for InstanceProfile {
+    fn from(profile: arqueta_iam::InstanceProfile) -> Self {
+        // As in AWS, of the role only what names it and whom it trusts.
+        let shown = |role| Role {
+            description: None,
+            max_session_duration: None,
+            permissions_boundary: None,
+            tags: None,
+            ..Role::from(role)
+        };
+        Self {
+            path: profile.path,
+            instance_profile_name: profile.name,
+            instance_profile_id: profile.id,
+            arn: profile.arn.into(),
+            create_date: Date(profile.create_date),
+            roles: profile.role.into_iter().map(shown).collect(),
+            tags: tags(profile.tags),
         }
     }
 }

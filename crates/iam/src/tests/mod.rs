@@ -5,6 +5,7 @@ mod administration;
 mod credentials;
 mod policies;
 mod principals;
+mod profiles;
 mod sessions;
 mod simulations;
 

@@ -1,4 +1,4 @@
-//! What no account here has: passwords, devices, certificates, instance profiles. The operations
+//! What no account here has: passwords, devices, certificates. The operations
 //! that would make them are refused by name, so what reading them tells is the truth. Tools that
 //! look at all of a user before they delete it need these answers.
 

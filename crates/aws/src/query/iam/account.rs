@@ -1,7 +1,7 @@
-//! GetAccountAuthorizationDetails, GenerateCredentialReport, GetCredentialReport: an account as
-//! auditors' tools read it.
+//! An account as auditors' tools read it (GetAccountAuthorizationDetails, GenerateCredentialReport,
+//! GetCredentialReport), and its alias.
 
-use arqueta_iam::{AttachedPolicy as Attached, Detail, DetailKind, Held, PolicyVersion as Version};
+use arqueta_iam::{AttachedPolicy as Attached, Detail, DetailKind, Held, List, PolicyVersion as Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -10,7 +10,8 @@ use super::call::{Iam, Keys};
 use crate::Error;
 use crate::query::call::Answer;
 use crate::query::shapes::{
-    AttachedPolicy, Date, Document, Group, ManagedPolicy, PolicyVersion, Role, RoleLastUsed, User,
+    AttachedPolicy, Date, Document, Group, InstanceProfile, Listing, ManagedPolicy, PolicyVersion, Role, RoleLastUsed,
+    User,
 };
 use crate::query::xml::Members;
 
@@ -49,7 +50,7 @@ struct GroupDetail {
 struct RoleDetail {
     #[serde(flatten)]
     role: Role,
-    instance_profile_list: Members<String>,
+    instance_profile_list: Members<InstanceProfile>,
     role_policy_list: Members<Inline>,
     attached_managed_policies: Members<AttachedPolicy>,
 }
@@ -103,6 +104,8 @@ pub(super) async fn details(call: &Iam<'_>) -> Result<Answer, Error> {
                 attached_managed_policies: attached(held.attached),
             }),
             Detail::Role(role, held) => {
+                let profiles = call.service().instance_profiles();
+                let profiles = profiles.list(call.account(), Some(&role.role_name), &List::default()).await?;
                 let region = call.call.services.region.to_string();
                 let last_used = RoleLastUsed::of(role.last_used, region);
                 roles.push(RoleDetail {
@@ -112,8 +115,7 @@ pub(super) async fn details(call: &Iam<'_>) -> Result<Answer, Error> {
                         role_last_used: Some(last_used),
                         ..role.into()
                     },
-                    // There are no instances here, hence no profiles.
-                    instance_profile_list: Members::from_iter([]),
+                    instance_profile_list: profiles.items.into_iter().map(InstanceProfile::from).collect(),
                     role_policy_list: inline(&held),
                     attached_managed_policies: attached(held.attached),
                 });
@@ -134,6 +136,29 @@ pub(super) async fn details(call: &Iam<'_>) -> Result<Answer, Error> {
         marker: found.marker,
     };
     Answer::of(call.operation, &details)
+}
+
+pub(super) async fn create_alias(call: &Iam<'_>) -> Result<Answer, Error> {
+    let alias = call.required("AccountAlias")?;
+    call.authorize("*", &Keys::new())?;
+    call.service().accounts().set_alias(call.account(), alias).await?;
+    Ok(Answer::nothing())
+}
+
+pub(super) async fn delete_alias(call: &Iam<'_>) -> Result<Answer, Error> {
+    let alias = call.required("AccountAlias")?;
+    call.authorize("*", &Keys::new())?;
+    call.service().accounts().delete_alias(call.account(), alias).await?;
+    Ok(Answer::nothing())
+}
+
+/// ListAccountAliases: one or none.
+pub(super) async fn aliases(call: &Iam<'_>) -> Result<Answer, Error> {
+    let page = call.page()?;
+    call.authorize("*", &Keys::new())?;
+    let alias = call.service().accounts().alias(call.account()).await?;
+    let page = page.page(alias.into_iter(), |alias| alias.as_str().into())?;
+    Answer::of(call.operation, &Listing::<String>::of("AccountAliases", page))
 }
 
 /// What is wanted; everything by default.

@@ -1,7 +1,7 @@
 //! One IAM call: its parameters, whom it means, and whether the caller may.
 
 use arqueta_call::Operation;
-use arqueta_iam::{List, Tag};
+use arqueta_iam::{ConditionKeys, List, Request, Tag};
 use arqueta_model::{AccountId, Arn, PrincipalKind};
 
 use crate::Error;
@@ -77,6 +77,17 @@ impl<'a> Iam<'a> {
         access::check(self.call.services, self.call.identity, self.call.info, &wish)
     }
 
+    /// Asks the caller's policies whether he may hand a role to a service (IAM User Guide, "Grant a user
+    /// permissions to pass a role to an AWS service"). Roles have no policy that could allow it.
+    pub(super) fn pass_role(&self, role: &str, keys: &Keys, to: &str) -> Result<(), Error> {
+        let mut asked = ConditionKeys::of_request(self.call.info, &self.call.services.region);
+        keys.iter().for_each(|(name, value)| asked.insert(name, value.as_str()));
+        asked.set("iam:passedtoservice", to);
+        let request = Request { action: "iam:PassRole", resource: role, keys: &asked };
+        arqueta_iam::authorize(self.call.identity, &request, None, self.account())
+            .map_err(|denied| Error::Denied(denied.message))
+    }
+
     /// ARN of a resource of the caller's account.
     pub(super) fn arn(&self, resource: &str) -> Arn {
         Arn::new("iam", "", self.account().as_str(), resource)
@@ -110,6 +121,17 @@ impl<'a> Iam<'a> {
         match self.service().roles().get(self.account(), name).await {
             Ok(role) => Ok((role.arn.into(), tag_keys("ResourceTag", &role.tags))),
             Err(arqueta_iam::Error::NoSuchEntity { .. }) => Ok((self.arn(&format!("role/{name}")).into(), Keys::new())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// As [`Iam::user`], for an instance profile.
+    pub(super) async fn instance_profile(&self, name: &str) -> Result<(String, Keys), Error> {
+        match self.service().instance_profiles().get(self.account(), name).await {
+            Ok(profile) => Ok((profile.arn.into(), tag_keys("ResourceTag", &profile.tags))),
+            Err(arqueta_iam::Error::NoSuchEntity { .. }) => {
+                Ok((self.arn(&format!("instance-profile/{name}")).into(), Keys::new()))
+            }
             Err(error) => Err(error.into()),
         }
     }

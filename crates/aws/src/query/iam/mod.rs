@@ -6,6 +6,7 @@ mod account;
 mod call;
 mod grants;
 mod groups;
+mod instance_profiles;
 mod oidc;
 mod policies;
 mod roles;
@@ -60,7 +61,6 @@ pub(super) async fn perform(operation: Op, call: &Call<'_>) -> Result<Answer, Er
         Op::ListRoleTags => roles::tags(call).await,
         Op::PutRolePermissionsBoundary => roles::bound(call).await,
         Op::DeleteRolePermissionsBoundary => roles::unbound(call).await,
-        Op::ListInstanceProfilesForRole => roles::instance_profiles(call).await,
 
         Op::CreateAccessKey => access_keys::create(call).await,
         Op::ListAccessKeys => access_keys::list(call).await,
@@ -92,6 +92,17 @@ pub(super) async fn perform(operation: Op, call: &Call<'_>) -> Result<Answer, Er
         Op::ListPolicyTags => policies::tags(call).await,
         Op::ListEntitiesForPolicy => policies::entities(call).await,
 
+        Op::CreateInstanceProfile => instance_profiles::create(call).await,
+        Op::GetInstanceProfile => instance_profiles::describe(call).await,
+        Op::ListInstanceProfiles => instance_profiles::list(call).await,
+        Op::ListInstanceProfilesForRole => instance_profiles::of_role(call).await,
+        Op::AddRoleToInstanceProfile => instance_profiles::add_role(call).await,
+        Op::RemoveRoleFromInstanceProfile => instance_profiles::remove_role(call).await,
+        Op::DeleteInstanceProfile => instance_profiles::delete(call).await,
+        Op::TagInstanceProfile => instance_profiles::tag(call).await,
+        Op::UntagInstanceProfile => instance_profiles::untag(call).await,
+        Op::ListInstanceProfileTags => instance_profiles::tags(call).await,
+
         Op::CreateOpenIDConnectProvider => oidc::create(call).await,
         Op::GetOpenIDConnectProvider => oidc::describe(call).await,
         Op::ListOpenIDConnectProviders => oidc::list(call).await,
@@ -106,6 +117,9 @@ pub(super) async fn perform(operation: Op, call: &Call<'_>) -> Result<Answer, Er
         Op::SimulatePrincipalPolicy | Op::SimulateCustomPolicy => simulate::run(call).await,
         Op::GetContextKeysForPrincipalPolicy | Op::GetContextKeysForCustomPolicy => simulate::context_keys(call).await,
 
+        Op::CreateAccountAlias => account::create_alias(call).await,
+        Op::ListAccountAliases => account::aliases(call).await,
+        Op::DeleteAccountAlias => account::delete_alias(call).await,
         Op::GetAccountSummary => summary::of_account(call).await,
         Op::GetAccountAuthorizationDetails => account::details(call).await,
         Op::GenerateCredentialReport => account::generate_report(call).await,
@@ -117,8 +131,6 @@ pub(super) async fn perform(operation: Op, call: &Call<'_>) -> Result<Answer, Er
         Op::ListSigningCertificates => absent::none(call, "Certificates", true).await,
         Op::ListServerCertificates => absent::none(call, "ServerCertificateMetadataList", true).await,
         Op::ListServiceSpecificCredentials => absent::none(call, "ServiceSpecificCredentials", false).await,
-        Op::ListInstanceProfiles => absent::none(call, "InstanceProfiles", true).await,
-        Op::ListAccountAliases => absent::none(call, "AccountAliases", true).await,
         Op::ListSAMLProviders => absent::none(call, "SAMLProviderList", false).await,
         Op::GetLoginProfile | Op::DeleteLoginProfile => absent::login_profile(call).await,
         Op::GetAccountPasswordPolicy => absent::password_policy(call).await,

@@ -126,15 +126,6 @@ pub(super) async fn unbound(call: &Iam<'_>) -> Result<Answer, Error> {
     Ok(Answer::nothing())
 }
 
-/// There are no instances here, hence no profile of any role: the list is truly empty. Terraform
-/// asks for it before it deletes a role.
-pub(super) async fn instance_profiles(call: &Iam<'_>) -> Result<Answer, Error> {
-    let name = named(call).await?;
-    call.service().roles().get(call.account(), name).await?;
-    let none = arqueta_iam::Page { items: Vec::<Tag>::new(), marker: None };
-    Answer::of(call.operation, &Listing::<Tag>::of("InstanceProfiles", none))
-}
-
 /// The role named, once the caller is allowed to act on it.
 async fn named<'a>(call: &Iam<'a>) -> Result<&'a str, Error> {
     let name = call.required("RoleName")?;

@@ -15,7 +15,6 @@ pub(super) async fn of_account(call: &Iam<'_>) -> Result<Answer, Error> {
         "AccountMFAEnabled",
         "AccountPasswordPresent",
         "AccountSigningCertificatesPresent",
-        "InstanceProfiles",
         "MFADevices",
         "MFADevicesInUse",
         "ServerCertificates",
