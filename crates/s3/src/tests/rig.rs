@@ -8,7 +8,7 @@ use arqueta_engine::{BucketKeyTable, Config, Engine, Envelope};
 use arqueta_envelope::BucketKeyConfig;
 use arqueta_kms::testing::Memory;
 use arqueta_model::{AccountId, ManualClock, Region, Timestamp};
-use arqueta_store::{MemoryBlobs, MemoryMeta, MetaStore};
+use arqueta_store::{Counting, MemoryBlobs, MemoryMeta, MetaStore};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -31,6 +31,8 @@ pub struct Rig {
     pub selected: Arc<Selected>,
     /// The store, with the events that changes carried.
     pub rows: Arc<MemoryMeta>,
+    /// What the store was asked.
+    pub asked: Counting<Arc<dyn MetaStore>>,
 }
 
 /// Objects whose data events are wanted: those under this prefix of `bucket/key`, by any account.
@@ -89,7 +91,9 @@ impl Rig {
     pub async fn configured(change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let (meta, blobs): (Arc<MemoryMeta>, MemoryBlobs) = Default::default();
         let rows = Arc::clone(&meta);
-        let meta: Arc<dyn MetaStore> = Arc::new(arqueta_audit::Told::new(meta, Arc::default()));
+        let told: Arc<dyn MetaStore> = Arc::new(arqueta_audit::Told::new(meta, Arc::default()));
+        let asked = Counting::new(told);
+        let meta: Arc<dyn MetaStore> = Arc::new(asked.clone());
         let clock = Arc::new(ManualClock::new(now()));
         let kms = Arc::new(Memory::new());
         let region: Region = "us-east-1".parse().unwrap();
@@ -124,7 +128,7 @@ impl Rig {
             &config,
         );
         let root = identities.root.clone();
-        Self { edge: Arc::new(edge), kms, clock, identities, root, audit, selected, rows }
+        Self { edge: Arc::new(edge), kms, clock, identities, root, audit, selected, rows, asked }
     }
 
     /// A rig with the bucket `bucket`.

@@ -60,6 +60,30 @@ async fn what_nobody_may_do_is_refused_before_its_body_and_alike_whether_the_buc
     }
 }
 
+/// What a refusal costs says no more than its words do: the store is asked as often, but for one look, and
+/// nothing is written, whether or not there is such a bucket.
+#[tokio::test]
+async fn a_refusal_costs_the_same_whether_the_bucket_exists() {
+    let rig = Rig::with_bucket().await;
+    let nobody = rig.identities.user("nobody", &[("s3:GetObject", "arn:aws:s3:::elsewhere/*", "{}")]).await;
+    for uri in ["", "?policy", "?acl", "?tagging", "?versioning", "?list-type=2", "/k", "/k?tagging", "/k?uploadId=u"] {
+        for signer in [Some(&nobody), None] {
+            let cost = async |bucket: &str| {
+                let uri = format!("/{bucket}{uri}");
+                let draft = || signer.map_or_else(|| anonymous("GET", &uri), |signer| signer.get(&uri));
+                // What is remembered of the caller is remembered now.
+                draft().send(&rig).await;
+                let before = (rig.asked.reads(), rig.asked.writes());
+                assert_eq!(draft().send(&rig).await.error(), (403, "AccessDenied"), "{uri}");
+                (rig.asked.reads() - before.0, rig.asked.writes() - before.1)
+            };
+            let (there, missing) = (cost("bucket").await, cost("none").await);
+            assert_eq!((there.1, missing.1), (0, 0), "{uri}");
+            assert!(there.0.abs_diff(missing.0) <= 1, "{uri}: {there:?} {missing:?}");
+        }
+    }
+}
+
 /// Lets everyone delete below `open/`, and put tags anywhere.
 async fn open_a_little(rig: &Rig) {
     let policy = json!({ "Version": "2012-10-17", "Statement": [
