@@ -38,6 +38,8 @@ pub fn tidy(parts: &mut Parts, presigned: bool, now: Timestamp) {
         drop_useless(&mut parts.headers, now);
     }
     if copy {
+        // Shown for copies by a record of AWS itself: re:Post, "Aws copy-object api copies data even if
+        // x-amz-copy-source-if-modified-since is false", where the day after and ten days later copy, too.
         for name in ["x-amz-copy-source-if-modified-since", "x-amz-copy-source-if-unmodified-since"] {
             if is_useless_date(&parts.headers, name, now) {
                 parts.headers.remove(name);
