@@ -160,6 +160,19 @@ def post(gateway, form, body, drop=(), **changed):
 SIGNATURE = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 
 
+@pytest.mark.parametrize("part", [
+    'form-data; name="x-ignore-a"; name="acl"', 'form-data; name="a"; name*=UTF-8\'\'acl', 'form-data; name="a\\"; name="acl"',
+    'form-data; name="a"\r\nContent-Disposition: form-data; name="acl"'])
+def test_a_form_part_that_can_be_read_in_two_ways_is_refused(gateway, s3, bucket, part):
+    form = s3.generate_presigned_post(bucket, "k")
+    fields = [(f'form-data; name="{name}"', value) for name, value in form["fields"].items()] + [(part, "public-read")]
+    data = "".join(f"--xyz\r\nContent-Disposition: {head}\r\n\r\n{value}\r\n" for head, value in fields)
+    data += '--xyz\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n--xyz--\r\n'
+    answer = send(gateway, "POST", form["url"], {"Content-Type": "multipart/form-data; boundary=xyz"}, data.encode())
+    assert answer == (400, "MalformedPOSTRequest")
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
 def test_a_form_is_refused_before_its_file_is_asked_for(gateway, bucket):
     head = "".join(f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n' for name in ("key", "file"))
     piece = head.replace("\r\n\r\n--", "\r\n\r\nk\r\n--").encode()
