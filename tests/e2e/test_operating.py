@@ -1,5 +1,6 @@
 """What who runs a gateway relies on: readiness, signals, limits, proxies, whom the administration port answers."""
 
+import errno
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from conftest import BINARY, ROOT, Gateway, refused, signed, until
@@ -160,9 +162,32 @@ def test_ipv4_clients_of_an_ipv6_listener_are_ipv4_in_the_record(tmp_path):
 
 
 def test_sigterm_at_the_moment_of_readiness_stops_in_order(tmp_path):
-    for attempt in range(4):
-        gateway = Gateway(tmp_path / f"data{attempt}")
-        assert gateway.stop() == 0
+    assert Gateway(tmp_path / "data").stop() == 0
+
+
+def test_signals_are_heard_before_anything_is_opened(tmp_path):
+    # The start waits for its certificate, whose writer never comes: nothing was opened or told yet.
+    certificate = tmp_path / "cert.pem"
+    os.mkfifo(certificate)
+    process = subprocess.Popen(
+        [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"),
+         "--tls-cert", str(certificate), "--tls-key", str(certificate)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def waits():
+        try:
+            return os.open(certificate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO and process.poll() is None
+            return None
+    try:
+        writer = until(waits)
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())[1]
+        for heard in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            assert int(caught, 16) >> (heard - 1) & 1, heard
+        os.close(writer)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def certificate(folder, name):
