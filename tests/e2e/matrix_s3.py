@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from conftest import ACCOUNT
 from matrix import DENIED
 
 BODY = b"what only readers learn"
@@ -72,6 +73,8 @@ def thing(operation, method, query, *actions, body="", **more):
 
 ATTRIBUTES = {"x-amz-object-attributes": "ETag,ObjectSize"}
 COPY = {"x-amz-copy-source": "/{b}/k"}
+BLOCKS = "/v20180820/configuration/publicAccessBlock"
+OF_ACCOUNT = {"x-amz-account-id": ACCOUNT}
 
 ROWS = [
     Row("ListBuckets", "GET", "/", (("s3:ListAllMyBuckets", "*"),), others={"other account": (200, None)}),
@@ -108,6 +111,10 @@ ROWS = [
     bucket("GetPublicAccessBlock", "GET", "?publicAccessBlock", "GetBucketPublicAccessBlock"),
     bucket("PutPublicAccessBlock", "PUT", "?publicAccessBlock", "PutBucketPublicAccessBlock", BLOCK.format(on="false")),
     bucket("DeletePublicAccessBlock", "DELETE", "?publicAccessBlock", "PutBucketPublicAccessBlock", allowed=(204, None)),
+    Row("GetAccountPublicAccessBlock", "GET", BLOCKS, (("s3:GetAccountPublicAccessBlock", "*"),), headers=OF_ACCOUNT,
+        wants="account's block"),
+    Row("PutAccountPublicAccessBlock", "PUT", BLOCKS, (("s3:PutAccountPublicAccessBlock", "*"),), BLOCK.format(on="true"), OF_ACCOUNT),
+    Row("DeleteAccountPublicAccessBlock", "DELETE", BLOCKS, (("s3:PutAccountPublicAccessBlock", "*"),), headers=OF_ACCOUNT),
     bucket("GetObjectLockConfiguration", "GET", "?object-lock", "GetBucketObjectLockConfiguration"),
     bucket("PutObjectLockConfiguration", "PUT", "?object-lock", "PutBucketObjectLockConfiguration", LOCK),
     bucket("GetBucketRequestPayment", "GET", "?requestPayment", "GetBucketRequestPayment"),
@@ -263,6 +270,8 @@ class Place:
         if row.wants == "sealed":
             self.root("PUT", "/{b}/sealed", BODY, {"x-amz-server-side-encryption": "aws:kms",
                                                    "x-amz-server-side-encryption-aws-kms-key-id": self.key})
+        if row.wants == "account's block":
+            self.root("PUT", BLOCKS, BLOCK.format(on="false").encode(), OF_ACCOUNT)
         if row.wants == "retention":
             self.root("PUT", "/{b}/k?retention", RETENTION.encode())
 

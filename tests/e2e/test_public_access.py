@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from accounts import OTHER, allow, document
-from conftest import refused
+from conftest import ACCOUNT, refused
 
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -153,3 +153,68 @@ def test_public_lists_are_refused_whatever_is_set(shelf):
         for acl in ("public-read", "public-read-write", "authenticated-read"):
             assert refused(s3.put_object, Bucket=bucket, Key="l", Body=b"x", ACL=acl)[:2] == (400, "AccessControlListNotSupported")
             assert refused(s3.put_bucket_acl, Bucket=bucket, ACL=acl)[:2] == (400, "AccessControlListNotSupported")
+
+
+def s3control(gateway, **who):
+    """boto3 writes the account before the host, and a gateway under test has an address for its host."""
+    client = gateway.client("s3control", **who)
+
+    def at_the_address(request, **_):
+        request.url = request.url.replace(f"//{ACCOUNT}.", "//").replace(f"//{OTHER}.", "//")
+
+    client.meta.events.register_first("before-sign.s3-control", at_the_address)
+    return client
+
+
+@pytest.fixture
+def control(home):
+    control = s3control(home.gateway, **home.root)
+    yield control
+    control.delete_public_access_block(AccountId=ACCOUNT)
+
+
+def test_an_account_blocks_for_all_its_buckets(world, shelf, control):
+    (s3, bucket), gateway = shelf, world[0]
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=to_everyone(bucket))
+    assert anonymous(gateway, bucket) == 200
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"]
+    control.put_public_access_block(AccountId=ACCOUNT, **block(RestrictPublicBuckets=True))
+    assert control.get_public_access_block(AccountId=ACCOUNT)["PublicAccessBlockConfiguration"] == block(
+        RestrictPublicBuckets=True)["PublicAccessBlockConfiguration"]
+    assert anonymous(gateway, bucket) == 403
+    assert not s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"]
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    s3.put_bucket_policy(Bucket=bucket, Policy=to_everyone(bucket))
+    control.put_public_access_block(AccountId=ACCOUNT, **block(BlockPublicPolicy=True))
+    assert anonymous(gateway, bucket) == 200, "what is there is not in question"
+    assert refused(s3.put_bucket_policy, Bucket=bucket, Policy=to_everyone(bucket))[:2] == (403, "AccessDenied")
+    assert refused(s3.get_public_access_block, Bucket=bucket)[1] == "NoSuchPublicAccessBlockConfiguration", "the bucket's own are its own"
+    for _ in range(2):
+        control.delete_public_access_block(AccountId=ACCOUNT)
+    assert refused(control.get_public_access_block, AccountId=ACCOUNT)[:2] == (404, "NoSuchPublicAccessBlockConfiguration")
+    s3.put_bucket_policy(Bucket=bucket, Policy=to_everyone(bucket))
+
+
+def test_an_account_is_its_own(home, control):
+    for call, more in ((control.get_public_access_block, {}), (control.put_public_access_block, block(BlockPublicPolicy=True)),
+                       (control.delete_public_access_block, {})):
+        assert refused(call, AccountId=OTHER, **more)[:2] == (403, "AccessDenied")
+    wrong = urllib.request.Request(home.gateway.url + "/v20180820/configuration/publicAccessBlock", method="PUT",
+                                   data=b"<PublicAccessBlockConfiguration/>", headers={"x-amz-account-id": ACCOUNT})
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(wrong)
+    assert error.value.code == 403 and b"<ErrorResponse><Error><Code>AccessDenied</Code>" in error.value.read()
+    assert refused(control.get_public_access_block, AccountId=ACCOUNT)[1] == "NoSuchPublicAccessBlockConfiguration"
+
+
+def test_what_an_account_blocks_outlives_the_gateway(start):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket="shown")
+    s3.delete_public_access_block(Bucket="shown")
+    s3.put_bucket_policy(Bucket="shown", Policy=to_everyone("shown"))
+    s3.put_object(Bucket="shown", Key="k", Body=b"x")
+    s3control(gateway).put_public_access_block(AccountId=ACCOUNT, **block(RestrictPublicBuckets=True))
+    gateway.restart()
+    assert anonymous(gateway, "shown") == 403

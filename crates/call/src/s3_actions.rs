@@ -19,7 +19,9 @@ macro_rules! actions {
 // What a policy may ask of the tags of the object that is there: `true`.
 actions! {
     Account false {
+        GET_ACCOUNT_PUBLIC_ACCESS_BLOCK = "s3:GetAccountPublicAccessBlock";
         LIST_ALL_MY_BUCKETS = "s3:ListAllMyBuckets";
+        PUT_ACCOUNT_PUBLIC_ACCESS_BLOCK = "s3:PutAccountPublicAccessBlock";
     }
     Bucket false {
         CREATE_BUCKET = "s3:CreateBucket";

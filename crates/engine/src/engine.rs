@@ -8,6 +8,7 @@ use arqueta_model::Clock;
 use arqueta_store::{BlobStore, Damages, MetaStore, Room};
 
 use crate::Error;
+use crate::accounts::AccountSettings;
 use crate::buckets::{BucketSettings, Buckets};
 use crate::collect::Collector;
 use crate::lifecycle::Lifecycle;
@@ -96,6 +97,12 @@ impl Engine {
     #[must_use]
     pub fn usage(&self) -> &Arc<UsageBook> {
         &self.state.usage
+    }
+
+    /// What accounts are set to as a whole.
+    #[must_use]
+    pub const fn accounts(&self) -> &AccountSettings {
+        &self.state.accounts
     }
 
     /// Multipart uploads.

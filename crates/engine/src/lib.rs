@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accounts;
 pub mod api;
 mod bucket_keys;
 mod buckets;
@@ -63,6 +64,7 @@ mod sweep;
 pub mod usage;
 mod versions;
 
+pub use accounts::AccountSettings;
 pub use arqueta_envelope::{Caller, CustomerKey, Envelope, Error as EnvelopeError, KeyServiceError, KeyState, SseMode};
 pub use arqueta_store::Error as StoreError;
 pub use bucket_keys::BucketKeyTable;

@@ -35,6 +35,9 @@ pub const USAGE: &[u8] = b"y/";
 /// Prefix of all limits of accounts.
 pub const ACCOUNT_QUOTAS: &[u8] = b"q/";
 
+/// Prefix of all settings of accounts.
+pub const ACCOUNTS: &[u8] = b"a/";
+
 fn join(pieces: &[&[u8]]) -> Bytes {
     pieces.concat().into()
 }
@@ -152,6 +155,12 @@ pub fn usage_slot(key: &[u8]) -> Option<u16> {
 #[must_use]
 pub fn account_quota(account: &AccountId) -> Bytes {
     join(&[ACCOUNT_QUOTAS, account.as_str().as_bytes()])
+}
+
+/// `a/<account>`: what an account is set to as a whole.
+#[must_use]
+pub fn account(account: &AccountId) -> Bytes {
+    join(&[ACCOUNTS, account.as_str().as_bytes()])
 }
 
 /// `k/<bucket>\0`: all wrapped bucket keys of a bucket.

@@ -11,6 +11,7 @@ use moka::sync::Cache;
 use tokio::sync::Notify;
 
 use crate::Error;
+use crate::accounts::AccountSettings;
 use crate::bucket_keys::Collection;
 use crate::buckets::stored::StoredBucket;
 use crate::buffers::{Buffers, LARGE_CHUNK};
@@ -95,6 +96,8 @@ pub(crate) struct State {
     pub(crate) lifecycle: LifecycleState,
     /// What lies in each bucket, and how much may.
     pub(crate) usage: Arc<UsageBook>,
+    /// What accounts are set to as a whole.
+    pub(crate) accounts: AccountSettings,
     pub(crate) damages: Arc<Damages>,
     pub(crate) room: Option<Arc<dyn Room>>,
     /// Bytes of garbage that the last sweep left.
@@ -120,6 +123,7 @@ impl State {
         Ok(Self {
             opened: clock.now(),
             usage: Arc::new(UsageBook::new(Arc::clone(&meta))),
+            accounts: AccountSettings::new(Arc::clone(&meta)),
             meta,
             blobs,
             envelope,

@@ -208,15 +208,19 @@ fn write_error(answer: &mut Response<Body>, refusal: &Refusal, subject: &Subject
     }
     let mut xml = String::with_capacity(512);
     xml.push_str(DECLARATION);
-    xml.push_str("<Error>");
+    // S3 Control's documents are those of AWS's other services.
+    xml.push_str(if subject.of_account { "<ErrorResponse><Error>" } else { "<Error>" });
     text::element(&mut xml, "Code", &refusal.code);
     text::said(&mut xml, "Message", &refusal.message);
     for (name, value) in &refusal.details {
         text::said(&mut xml, name, value);
     }
+    if subject.of_account {
+        xml.push_str("</Error>");
+    }
     text::element(&mut xml, "RequestId", id);
     text::element(&mut xml, "HostId", host_id);
-    xml.push_str("</Error>");
+    xml.push_str(if subject.of_account { "</ErrorResponse>" } else { "</Error>" });
     *answer.body_mut() = Body::from(xml);
 }
 

@@ -22,7 +22,6 @@ use crate::error;
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
 use crate::ops;
-use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
@@ -114,7 +113,7 @@ impl Access {
         let copied = source.as_ref().and_then(|source| source.as_ref().ok()).map(Source::copied);
         exchange.begin_draft(self.recorder.draft(exchange, asked, copied));
         if signing == Signing::None {
-            shut_out(operation, bucket.as_deref())?;
+            shut_out(gate, operation, bucket.as_deref())?;
         }
         let source = source.transpose()?;
         let mut keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);
@@ -329,9 +328,9 @@ fn refuse_anonymous(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
 
 /// Refuses a request that nobody signed where nothing could let him in, before anything that he sends
 /// is looked at: only a bucket's policy could, unless RestrictPublicBuckets keeps it to the owner's account.
-fn shut_out(operation: Option<S3>, bucket: Option<&BucketRecord>) -> S3Result<()> {
+fn shut_out(gate: &Gate, operation: Option<S3>, bucket: Option<&BucketRecord>) -> S3Result<()> {
     let open = |bucket: &BucketRecord| {
-        bucket.documents.contains_key(&BucketDocument::Policy) && !PublicAccess::of(bucket).restrict_buckets
+        bucket.documents.contains_key(&BucketDocument::Policy) && !gate.known_public_access(bucket).restrict_buckets
     };
     match operation != Some(S3::CreateBucket) && bucket.is_some_and(open) {
         true => Ok(()),

@@ -70,10 +70,34 @@ impl Gate {
     pub async fn bucket(&self, name: &str) -> S3Result<Option<Arc<BucketRecord>>> {
         let name = name.parse::<BucketName>().map_err(|_| s3_error!(InvalidBucketName))?;
         match self.engine.buckets().get(&name).await {
-            Ok(record) => Ok(Some(record)),
+            Ok(record) => {
+                if record.documents.contains_key(&BucketDocument::Policy) {
+                    // What its account blocks decides with it.
+                    self.engine.accounts().learn().await.map_err(|failure| error::of_engine(&failure))?;
+                }
+                Ok(Some(record))
+            }
             Err(Error::NoSuchBucket) => Ok(None),
             Err(other) => Err(error::of_engine(&other)),
         }
+    }
+
+    /// What is blocked in a bucket: by itself, or by its owner's account.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn public_access(&self, bucket: &BucketRecord) -> S3Result<PublicAccess> {
+        self.engine.accounts().learn().await.map_err(|failure| error::of_engine(&failure))?;
+        Ok(self.known_public_access(bucket))
+    }
+
+    /// As [`Gate::public_access`], of a bucket that [`Gate::bucket`] gave; all is blocked where its account's
+    /// settings are not known.
+    #[must_use]
+    pub fn known_public_access(&self, bucket: &BucketRecord) -> PublicAccess {
+        let of_account = self.engine.accounts().public_access_block(&bucket.owner);
+        let of_account = of_account.map_or_else(PublicAccess::default, |document| PublicAccess::read(&document));
+        PublicAccess::of(bucket).and(of_account)
     }
 
     /// The condition keys of a request.
@@ -110,7 +134,7 @@ impl Gate {
             true => None,
             false => bucket.map(|bucket| self.bucket_policy(bucket)).transpose()?.flatten(),
         };
-        let restricted = || bucket.is_some_and(|bucket| PublicAccess::of(bucket).restrict_buckets);
+        let restricted = || bucket.is_some_and(|bucket| self.known_public_access(bucket).restrict_buckets);
         if identity.principal.kind == PrincipalKind::Anonymous && (policy.is_none() || restricted()) {
             return Err(denied());
         }
@@ -191,7 +215,7 @@ impl Gate {
             Unidentified::Nobody { .. } => s3_error!(MalformedPolicy, "Invalid principal in policy"),
             other => S3Error::with_source(S3ErrorCode::InternalError, Box::new(other)),
         })?;
-        if !(policy.is_public() && PublicAccess::of(bucket).block_policy) {
+        if !(policy.is_public() && self.public_access(bucket).await?.block_policy) {
             return Ok(stored);
         }
         let resource = format!("arn:aws:s3:::{}", bucket.name);

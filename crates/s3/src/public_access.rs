@@ -8,9 +8,10 @@
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_iam::Identity;
 use arqueta_model::PrincipalKind;
+use s3s::dto::PublicAccessBlockConfiguration;
 use serde_json::{Value, json};
 
-/// The four settings of a bucket.
+/// The four settings of a bucket or an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PublicAccess {
     /// BlockPublicAcls.
@@ -43,6 +44,28 @@ impl PublicAccess {
             ignore_acls: setting("IgnorePublicAcls"),
             block_policy: setting("BlockPublicPolicy"),
             restrict_buckets: setting("RestrictPublicBuckets"),
+        }
+    }
+
+    /// The settings that a request asks for. What is not named is off.
+    #[must_use]
+    pub fn asked(configuration: &PublicAccessBlockConfiguration) -> Self {
+        Self {
+            block_acls: configuration.block_public_acls.unwrap_or(false),
+            ignore_acls: configuration.ignore_public_acls.unwrap_or(false),
+            block_policy: configuration.block_public_policy.unwrap_or(false),
+            restrict_buckets: configuration.restrict_public_buckets.unwrap_or(false),
+        }
+    }
+
+    /// What is in force where these are and `other` is, too: the stricter of each.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            block_acls: self.block_acls || other.block_acls,
+            ignore_acls: self.ignore_acls || other.ignore_acls,
+            block_policy: self.block_policy || other.block_policy,
+            restrict_buckets: self.restrict_buckets || other.restrict_buckets,
         }
     }
 
@@ -80,6 +103,15 @@ mod tests {
         for settings in [PublicAccess::BLOCKED, PublicAccess::default(), some] {
             assert_eq!(PublicAccess::read(&settings.document()), settings);
         }
+    }
+
+    #[test]
+    fn of_two_the_stricter_is_in_force() {
+        let some = PublicAccess { block_policy: true, ..PublicAccess::default() };
+        let other = PublicAccess { restrict_buckets: true, ..PublicAccess::default() };
+        assert_eq!(some.and(other), PublicAccess { restrict_buckets: true, ..some });
+        assert_eq!(other.and(some), some.and(other));
+        assert_eq!(PublicAccess::default().and(PublicAccess::BLOCKED), PublicAccess::BLOCKED);
     }
 
     #[test]

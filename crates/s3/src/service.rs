@@ -1,5 +1,6 @@
 //! The edge itself: a request in, an answer out, never an error.
 
+mod account;
 mod closing;
 mod config;
 mod cross_origin;
@@ -204,6 +205,9 @@ impl S3Edge {
             preflight(&parts, question)
         } else if let Some(answer) = self.minio(&parts).await {
             answer
+        } else if subject::is_of_account(&parts.headers, &parts.uri) {
+            // Boxed, as forms are: hardly any request is one.
+            Box::pin(self.account(parts, body, exchange)).await
         } else if let Err(refused) = self.refused(&parts) {
             answer::of_error(&refused)
         } else if form::is_form(&parts.method, &parts.headers) {

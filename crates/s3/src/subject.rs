@@ -10,6 +10,18 @@ use percent_encoding::percent_decode_str;
 use crate::host::Hosts;
 use crate::query;
 
+/// The one address of requests about whole accounts (S3 API Reference, "Actions" of S3 Control).
+const OF_ACCOUNTS: &str = "/v20180820/configuration/publicAccessBlock";
+/// The header that names the account.
+pub const ACCOUNT: &str = "x-amz-account-id";
+
+/// Whether a request is about an account, by S3 Control's protocol. Its address could be an object's, too: no client
+/// of S3 names an account in a header, and each of S3 Control does.
+#[must_use]
+pub fn is_of_account(headers: &HeaderMap, uri: &Uri) -> bool {
+    uri.path() == OF_ACCOUNTS && headers.contains_key(ACCOUNT)
+}
+
 /// Longest key, in bytes.
 const LONGEST_KEY: usize = 1024;
 
@@ -24,6 +36,8 @@ pub struct Subject {
     host_bucket: Option<String>,
     range: Option<String>,
     if_match: bool,
+    /// Whether it is about an account, by S3 Control's protocol.
+    pub of_account: bool,
 }
 
 impl Subject {
@@ -36,12 +50,16 @@ impl Subject {
             host_bucket: hosts.bucket(host(parts)).map(str::to_owned),
             range: text(&parts.headers, &RANGE).map(str::to_owned),
             if_match: parts.headers.contains_key(IF_MATCH),
+            of_account: is_of_account(&parts.headers, &parts.uri),
         }
     }
 
     /// The bucket that the request names.
     #[must_use]
     pub fn bucket(&self) -> Option<Cow<'_, str>> {
+        if self.of_account {
+            return None;
+        }
         let named = match &self.host_bucket {
             Some(bucket) => Cow::Borrowed(bucket.as_str()),
             None => decode(self.uri.path().trim_start_matches('/').split('/').next()?),
@@ -52,7 +70,7 @@ impl Subject {
     /// The key that the request names.
     #[must_use]
     pub fn key(&self) -> Option<Cow<'_, str>> {
-        let path = self.uri.path().strip_prefix('/')?;
+        let path = self.uri.path().strip_prefix('/').filter(|_| !self.of_account)?;
         let key = match &self.host_bucket {
             Some(_) => path,
             None => path.split_once('/')?.1,

@@ -102,6 +102,10 @@ operations! {
         DeleteBucketWebsite => writes(On::Bucket).needs(&[of(actions::DELETE_BUCKET_WEBSITE)]);
         DeletePublicAccessBlock => writes(On::Bucket).recorded_as("DeleteBucketPublicAccessBlock")
             .needs(&[of(actions::PUT_BUCKET_PUBLIC_ACCESS_BLOCK)]);
+        DeleteAccountPublicAccessBlock => writes(On::Account)
+            .needs(&[of(actions::PUT_ACCOUNT_PUBLIC_ACCESS_BLOCK)]);
+        GetAccountPublicAccessBlock => reads(On::Account).needs(&[of(actions::GET_ACCOUNT_PUBLIC_ACCESS_BLOCK)]);
+        PutAccountPublicAccessBlock => writes(On::Account).needs(&[of(actions::PUT_ACCOUNT_PUBLIC_ACCESS_BLOCK)]);
         PutBucketAccelerateConfiguration => writes(On::Bucket).recorded_as("PutAccelerateConfiguration")
             .needs(&[of(actions::PUT_ACCELERATE_CONFIGURATION)]);
         PutBucketAcl => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_ACL)]);

@@ -105,6 +105,10 @@ macro_rules! operations {
             $(arqueta_call::S3::$row => (),)*
             // Becomes a PutObject (`crate::form`).
             arqueta_call::S3::PostObject => (),
+            // Of accounts (`crate::account`).
+            arqueta_call::S3::DeleteAccountPublicAccessBlock
+            | arqueta_call::S3::GetAccountPublicAccessBlock
+            | arqueta_call::S3::PutAccountPublicAccessBlock => (),
         };
 
         /// Names of rows and of the inputs that they stand for.

@@ -38,12 +38,7 @@ pub async fn put_public_access_block(
     let name = bucket_name(&request.input.bucket)?;
     let asked = &request.input.public_access_block_configuration;
     call.tell("PublicAccessBlockConfiguration", asked);
-    let settings = PublicAccess {
-        block_acls: asked.block_public_acls.unwrap_or(false),
-        ignore_acls: asked.ignore_public_acls.unwrap_or(false),
-        block_policy: asked.block_public_policy.unwrap_or(false),
-        restrict_buckets: asked.restrict_public_buckets.unwrap_or(false),
-    };
+    let settings = PublicAccess::asked(asked);
     ops.engine
         .bucket_settings()
         .put_document(&name, BucketDocument::PublicAccessBlock, Some(settings.document()))
@@ -78,7 +73,7 @@ pub async fn get_bucket_policy_status(
     let record = ops.engine.buckets().get(&name).await.map_err(|e| fail(&e, &request.input.bucket, None))?;
     let missing = || error::of_engine(&arqueta_engine::Error::NoSuchDocument(BucketDocument::Policy));
     let policy = ops.gate.bucket_policy(&record)?.ok_or_else(missing)?;
-    let is_public = policy.is_public && !PublicAccess::of(&record).restrict_buckets;
+    let is_public = policy.is_public && !ops.gate.public_access(&record).await?.restrict_buckets;
     Ok(S3Response::new(GetBucketPolicyStatusOutput {
         policy_status: Some(PolicyStatus { is_public: Some(is_public) }),
     }))

@@ -18,6 +18,7 @@ use crate::incoming::BodyFault;
 use crate::payload::{self, Hashed, Payload};
 use crate::query;
 use crate::resources::{self, On};
+use crate::subject;
 
 impl S3Edge {
     /// The request with its body under watch, decoded, and held against what is stated of it.
@@ -83,7 +84,9 @@ impl S3Edge {
 fn document(parts: &Parts) -> Option<Digests> {
     // Only `PUT` carries an object, and only without a sub-resource. S3 ignores parameters that it does not
     // know: people put into them what they look for in logs.
-    let is_document = parts.method != Method::PUT || query::pairs(&parts.uri).any(|(name, _)| is_of_document(&name));
+    let is_document = parts.method != Method::PUT
+        || subject::is_of_account(&parts.headers, &parts.uri)
+        || query::pairs(&parts.uri).any(|(name, _)| is_of_document(&name));
     let completes = parts.method == Method::POST && query::has(&parts.uri, "uploadId");
     is_document.then_some(if completes { Digests::WithoutChecksums } else { Digests::All })
 }
