@@ -69,7 +69,13 @@ DIFFERS = {
     "PutBucketLifecycleConfiguration": [
         ("without transitions: every object is in one place",
          {"LifecycleConfiguration": {"Rules": [RULE | {"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}]}}, "NotImplemented")],
+    "CopyObject": [("without event holds", {"ObjectLockEventHoldDurationDays": 1}, "NotImplemented")],
+    "CreateMultipartUpload": [("without event holds", {"ObjectLockEventHold": "ON"}, "NotImplemented")],
+    "PutObjectLockConfiguration": [
+        ("without event holds", {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {
+            "DefaultEventHold": {"Days": 1}}}}}, "MalformedXML")],
     "PutObject": [("nothing is appended", {"WriteOffsetBytes": 3}, "NotImplemented"),
+                  ("without event holds", {"ObjectLockEventHold": "ON"}, "NotImplemented"),
                   ("without the storage classes of archives", {"StorageClass": "GLACIER"}, "InvalidStorageClass")],
 }
 

@@ -7,7 +7,7 @@ use arqueta_engine::api::{self, ByteRange, MetadataDirective as Directive, Objec
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::{Call, Operations, acl, bucket_name, fields, object_key};
+use super::{Call, Operations, acl, bucket_name, fields, lock, object_key};
 use crate::checksum::{self, set_checksum, type_name};
 use crate::error::invalid_argument;
 use crate::sse::{self, Told};
@@ -36,6 +36,7 @@ pub async fn copy_object(
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let call = Call::current()?;
     fields::presigned_conditions!(request);
+    lock::refuse_event_hold(&request.headers)?;
     let name = source_name(&copy_source(&request.headers)?)?;
     let copy = decode(&mut request.input, &request.extensions, name)?;
     let written = copy.key.clone();

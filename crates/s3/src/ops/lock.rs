@@ -2,6 +2,7 @@
 
 use arqueta_call::s3_actions;
 use arqueta_engine::api::{self, ObjectName, Retention, RetentionPeriod};
+use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -9,6 +10,7 @@ use super::{Call, Operations, bucket_name, fail, fields, object_key};
 use crate::action::bypasses_governance;
 use crate::checksum::require_digest;
 use crate::condition;
+use crate::refusal::Detail as _;
 use crate::time_text::{exact, from_dto};
 
 fn malformed() -> s3s::S3Error {
@@ -76,6 +78,19 @@ fn decode(configuration: &ObjectLockConfiguration) -> S3Result<api::ObjectLockCo
 fn positive(period: i32) -> S3Result<u32> {
     let refuse = || s3_error!(InvalidArgument, "Default retention period must be a positive integer value.");
     u32::try_from(period).ok().filter(|period| *period > 0).ok_or_else(refuse)
+}
+
+/// Refuses event holds, which S3 has since 2026 (S3 API Reference, PutObject): what is not held must not be taken for
+/// held.
+///
+/// # Errors
+/// `NotImplemented`, which names the header.
+pub fn refuse_event_hold(headers: &HeaderMap) -> S3Result<()> {
+    match headers.keys().find(|name| name.as_str().starts_with("x-amz-object-lock-event-hold")) {
+        Some(name) => Err(s3_error!(NotImplemented, "Event holds of object lock are not implemented.")
+            .detail("Header", name.as_str())),
+        None => Ok(()),
+    }
 }
 
 fn object(bucket: &str, key: &str, version: Option<&str>) -> S3Result<ObjectName> {

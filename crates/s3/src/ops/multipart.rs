@@ -5,7 +5,7 @@ use arqueta_engine::api;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::{Call, Operations, acl, bucket_name, fail, fields, object_key};
+use super::{Call, Operations, acl, bucket_name, fail, fields, lock, object_key};
 use crate::checksum::{self, algorithm_name, set_checksum, type_name};
 use crate::document::Missing;
 use crate::error::invalid_argument;
@@ -19,6 +19,7 @@ pub async fn create_multipart_upload(
     mut request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let call = Call::current()?;
+    lock::refuse_event_hold(&request.headers)?;
     let create = decode(&mut request.input, &request.extensions)?;
     let input = &request.input;
     let created = ops

@@ -4,7 +4,7 @@ use arqueta_engine::api::{PutObject, StoredObject};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::{Call, Operations, acl, bucket_name, fields, object_key};
+use super::{Call, Operations, acl, bucket_name, fields, lock, object_key};
 use crate::checksum::{self, set_checksum, type_name};
 use crate::form::FormFile;
 use crate::sse::{self, Told};
@@ -21,6 +21,7 @@ pub async fn put_object(
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));
     }
     fields::presigned_conditions!(request);
+    lock::refuse_event_hold(&request.headers)?;
     let mut put = decode(&mut request.input, &request.extensions)?;
     put.md5 = checksum::stated_md5(&request.headers)?;
     if (put.retention.is_some() || put.legal_hold.is_some()) && put.md5.is_none() && !is_form {
