@@ -170,6 +170,27 @@ def test_a_folder_without_a_journal_is_migrated(folder):
     assert any((folder / "meta.journal").iterdir())
 
 
+def test_sled_keeps_the_metadata_where_that_is_asked_for(tmp_path):
+    settings = tmp_path / "sled.toml"
+    settings.write_text('[metadata]\nengine = "sled"\n')
+    gateway = Gateway(tmp_path / "data", "--config", str(settings))
+    told = gateway.stderr_path.read_text()
+    assert "metadata.engine is sled" in told and "power-loss tests of this gateway do not cover it" in told
+    key = gateway.client("kms").create_key(Description="kept")["KeyMetadata"]["KeyId"]
+    gateway.client("s3").create_bucket(Bucket="kept")
+    bodies = {"small": b"s" * 100, "large": b"l" * (2 << 20)}
+    for name, content in bodies.items():
+        gateway.client("s3").put_object(Bucket="kept", Key=name, Body=content, ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        gateway.restart(how)
+        s3 = gateway.client("s3")
+        assert {name: s3.get_object(Bucket="kept", Key=name)["Body"].read() for name in bodies} == bodies
+        assert gateway.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Description"] == "kept"
+    gateway.stop()
+    assert (tmp_path / "data" / "meta.sled").is_dir() and not (tmp_path / "data" / "meta.redb").exists()
+    assert "has its metadata in sled; metadata.engine is redb" in not_served(tmp_path / "data")
+
+
 def test_a_gateway_that_is_told_to_stop_leaves_nothing_to_replay(tmp_path):
     gateway = Gateway(tmp_path / "data", "--log", "info")
     s3 = gateway.client("s3")

@@ -156,7 +156,7 @@ pub enum Engine {
     /// A journal, with redb as the index over it.
     #[default]
     Redb,
-    /// sled 0.34, in a binary with the feature `sled`.
+    /// sled 0.34; not in a binary built without the feature `sled`.
     Sled,
 }
 

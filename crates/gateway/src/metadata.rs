@@ -59,8 +59,9 @@ pub(crate) fn open_store(config: &Config) -> Result<Opened, Error> {
         #[cfg(feature = "sled")]
         Engine::Sled => {
             tracing::warn!(
-                "metadata.engine is sled: readers wait while a group of writes is synced, a damaged file can only be \
-                 restored, and the power-loss tests of this gateway do not cover it"
+                "metadata.engine is sled: readers wait while a group of writes is synced, after a write or sync that \
+                 failed nothing is read or written before a restart, a damaged file can only be restored, and the \
+                 power-loss tests of this gateway do not cover it"
             );
             let store = arqueta_store::SledStore::open(&path).map_err(|error| unopened(&path, error))?;
             Ok(Opened { meta: Arc::new(store), journaled: None })

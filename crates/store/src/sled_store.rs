@@ -1,4 +1,4 @@
-//! [`MetaStore`] on sled 0.34 (feature `sled`): for comparison and by request, not the default.
+//! [`MetaStore`] on sled 0.34 (feature `sled`): by request, not the default.
 //!
 //! What was measured (docs/adr/0003): sled's own `flush` calls `sync_file_range`, which on Linux
 //! does not make a file durable; alone it lost acknowledged data in 60 of 60 simulated power
@@ -7,6 +7,10 @@
 //! sled has no snapshots and no preconditions on ranges. So one committing thread evaluates
 //! preconditions, and readers wait while it applies and syncs a group: a page is one state, and
 //! nothing is seen that a power cut could take back.
+//!
+//! A group that sled applied and whose sync failed cannot be taken back, and a further sync would
+//! say nothing of what the kernel dropped. So the first error of a write is the last outcome:
+//! neither writes nor reads are answered until the store is opened again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,7 +22,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::copies::Copies;
 use crate::group::{Apply, Committer, Request};
@@ -36,11 +40,41 @@ const LAST_POSITION: &[u8] = b"n";
 /// Bytes of pages that sled keeps in memory.
 const CACHE: u64 = 64 << 20;
 
+/// Makes a file, or the names in a folder, durable.
+type SyncPath = fn(&Path) -> io::Result<()>;
+
 /// The metadata store on sled.
 #[derive(Debug)]
 pub struct SledStore {
-    database: Arc<RwLock<sled::Db>>,
+    state: Arc<RwLock<State>>,
     committer: Committer,
+}
+
+/// What readers see.
+#[derive(Debug)]
+struct State {
+    database: sled::Db,
+    /// The first error of a write: what the database shows from there on may have been refused.
+    failed: Option<Told>,
+}
+
+/// An error that many are told of.
+#[derive(Debug, Clone)]
+struct Told(io::ErrorKind, String);
+
+impl From<Told> for Error {
+    fn from(Told(kind, text): Told) -> Self {
+        io::Error::new(kind, text).into()
+    }
+}
+
+impl From<&Error> for Told {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Full(error) | Error::Io(error) => Self(error.kind(), error.to_string()),
+            other => Self(io::ErrorKind::Other, other.to_string()),
+        }
+    }
 }
 
 impl SledStore {
@@ -50,16 +84,27 @@ impl SledStore {
     /// [`Error::InUse`] while another process has it open, [`Error::Damaged`] when sled cannot
     /// make sense of its files, [`Error::Full`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
+        Self::open_with(path.as_ref(), |path| File::open(path)?.sync_all())
+    }
+
+    fn open_with(path: &Path, sync_path: SyncPath) -> Result<Self, Error> {
         create_dirs(&OsDisk, parent(path))?;
         let config = sled::Config::default().path(path).cache_capacity(CACHE).flush_every_ms(None);
         let database = guarded(|| config.open()).map_err(|error| in_use_or(error, path))?;
-        let writer =
-            Writer { database: Arc::new(RwLock::new(database.clone())), plain: database, path: path.to_owned() };
+        let state = Arc::new(RwLock::new(State { database: database.clone(), failed: None }));
+        let writer = Writer { state: state.clone(), plain: database, path: path.to_owned(), sync_path };
         writer.sync()?;
-        File::open(parent(path))?.sync_all()?;
-        let database = writer.database.clone();
-        Ok(Self { database, committer: Committer::start("meta-commit", writer)? })
+        sync_path(parent(path))?;
+        Ok(Self { state, committer: Committer::start("meta-commit", writer)? })
+    }
+
+    /// For reading, while no group is being written and none has failed.
+    async fn read(&self) -> Result<RwLockReadGuard<'_, State>, Error> {
+        let state = self.state.read().await;
+        match &state.failed {
+            Some(told) => Err(told.clone().into()),
+            None => Ok(state),
+        }
     }
 }
 
@@ -138,19 +183,19 @@ fn feed(database: &sled::Db, since: Position, limit: usize) -> Result<Vec<Change
 #[async_trait]
 impl MetaStore for SledStore {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        let database = self.database.read().await;
+        let database = &self.read().await?.database;
         let found = guarded(|| database.get(pair_key(key)))?;
         found.map(|found| Ok(Bytes::copy_from_slice(record::decode(key, &found)?))).transpose()
     }
 
     async fn page(&self, scan: Scan) -> Result<Vec<Entry>, Error> {
-        let database = self.database.read().await;
-        guarded(|| Ok(page(&database, &scan)))?
+        let database = &self.read().await?.database;
+        guarded(|| Ok(page(database, &scan)))?
     }
 
     async fn pages(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Entry>>, Error> {
-        let database = self.database.read().await;
-        guarded(|| Ok(scans.iter().map(|scan| page(&database, scan)).collect()))?
+        let database = &self.read().await?.database;
+        guarded(|| Ok(scans.iter().map(|scan| page(database, scan)).collect()))?
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), Error> {
@@ -158,8 +203,8 @@ impl MetaStore for SledStore {
     }
 
     async fn changes(&self, since: Position, limit: usize) -> Result<Vec<Change>, Error> {
-        let database = self.database.read().await;
-        guarded(|| Ok(feed(&database, since, limit)))?
+        let database = &self.read().await?.database;
+        guarded(|| Ok(feed(database, since, limit)))?
     }
 
     async fn trim(&self, through: Position) -> Result<(), Error> {
@@ -170,10 +215,11 @@ impl MetaStore for SledStore {
 /// The committing thread's side.
 struct Writer {
     /// Locked for writing while a group is applied and synced.
-    database: Arc<RwLock<sled::Db>>,
+    state: Arc<RwLock<State>>,
     /// The same database, for reading while nobody else writes.
     plain: sled::Db,
     path: PathBuf,
+    sync_path: SyncPath,
 }
 
 /// What a group will have written, by sled key; `None` for a removal.
@@ -188,10 +234,10 @@ impl Writer {
             for entry in dir.read_dir()? {
                 let path = entry?.path();
                 if path.is_file() {
-                    File::open(path)?.sync_all()?;
+                    (self.sync_path)(&path)?;
                 }
             }
-            File::open(dir)?.sync_all()?;
+            (self.sync_path)(&dir)?;
         }
         Ok(())
     }
@@ -268,18 +314,26 @@ impl Writer {
                 None => batch.remove(key),
             }
         }
-        let database = self.database.blocking_write();
-        database.apply_batch(batch)?;
-        database.flush()?;
-        Ok(self.sync()?)
+        let mut state = self.state.blocking_write();
+        let written = guarded(|| {
+            state.database.apply_batch(batch)?;
+            state.database.flush()?;
+            Ok(self.sync()?)
+        });
+        // Before any reader is let in again.
+        written.inspect_err(|error| state.failed = Some(Told::from(error)))
     }
 
     fn apply_all(&self, group: &[Request]) -> Result<Vec<Result<(), Error>>, Error> {
+        if let Some(told) = &self.state.blocking_read().failed {
+            return Err(told.clone().into());
+        }
         let mut pending = Pending::new();
         let answers = group.iter().map(|request| match request {
             Request::Commit(batch) => self.commit(&mut pending, batch),
             Request::Trim(through) => self.trim(&mut pending, *through),
-            Request::Reopen(_) | Request::Probe => Ok(()),
+            // Each group is durable, and no file is opened again.
+            Request::Reopen(_) | Request::Probe | Request::Checkpoint => Ok(()),
         });
         let answers = answers.collect();
         if !pending.is_empty() {
@@ -295,11 +349,8 @@ impl Apply for Writer {
             Ok(answers) => answers,
             Err(error) => {
                 tracing::error!(%error, batches = group.len(), "a metadata commit failed");
-                let (kind, text) = match &error {
-                    Error::Full(error) | Error::Io(error) => (error.kind(), error.to_string()),
-                    other => (io::ErrorKind::Other, other.to_string()),
-                };
-                group.iter().map(|_| Err(io::Error::new(kind, text.clone()).into())).collect()
+                let told = Told::from(&error);
+                group.iter().map(|_| Err(told.clone().into())).collect()
             }
         }
     }

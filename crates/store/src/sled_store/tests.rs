@@ -28,6 +28,54 @@ fn a_second_opener_is_refused() {
     SledStore::open(&path).unwrap();
 }
 
+/// Fails beside a file `broken`.
+fn sync_unless_broken(path: &Path) -> io::Result<()> {
+    match path.ancestors().any(|folder| folder.join("broken").exists()) {
+        true => Err(io::Error::other("the disk failed, as told")),
+        false => File::open(path)?.sync_all(),
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_answered_before_the_store_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, broken) = (dir.path().join("meta.sled"), dir.path().join("broken"));
+    let store = SledStore::open_with(&path, sync_unless_broken).unwrap();
+    store.commit(Batch::default().put("kept", "1")).await.unwrap();
+    fs::write(&broken, "").unwrap();
+    let refused = store.commit(Batch::default().put("refused", "2")).await.unwrap_err();
+    assert!(matches!(refused, Error::Io(_)), "{refused:?}");
+    // The disk says that all is well again. It would not say what it dropped.
+    fs::remove_file(&broken).unwrap();
+    let everything = || Scan { start: Bytes::new(), end: None, limit: 10 };
+    let answers = [
+        store.commit(Batch::default().put("later", "3")).await,
+        store.commit(Batch::default()).await,
+        store.trim(Position(0)).await,
+        store.get(b"kept").await.map(drop),
+        store.page(everything()).await.map(drop),
+        store.pages(vec![everything()]).await.map(drop),
+        store.changes(Position(0), 1).await.map(drop),
+    ];
+    for answer in answers {
+        let refused = answer.unwrap_err();
+        assert!(matches!(&refused, Error::Io(error) if error.to_string().contains("as told")), "{refused:?}");
+    }
+    drop(store);
+    let store = SledStore::open_with(&path, sync_unless_broken).unwrap();
+    assert_eq!(store.get(b"kept").await.unwrap().unwrap(), "1");
+    assert_eq!(store.get(b"later").await.unwrap(), None);
+    store.commit(Batch::default().put("later", "3")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_whose_first_sync_fails_does_not_open() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("broken"), "").unwrap();
+    let refused = SledStore::open_with(&dir.path().join("meta.sled"), sync_unless_broken).unwrap_err();
+    assert!(matches!(refused, Error::Io(_)), "{refused:?}");
+}
+
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 fn files(root: &Path, dir: &Path) -> Files {
