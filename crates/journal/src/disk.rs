@@ -40,7 +40,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Creates one directory, accessible to its owner only; an existing one is fine.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-    /// Makes the entries of a directory durable.
+    /// Removes an empty directory.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes the entries of a directory durable. After a failure nobody knows which are, and the next
+    /// sync says nothing of those: it counts for names that were made after the failure.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Names in a directory, in byte order; none if it is missing.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
@@ -69,7 +72,7 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
         let _ = (at, out);
         0
     }
-    /// Makes the content durable.
+    /// Makes the content durable. After a failure no sync of this file succeeds again.
     fn sync(&self) -> io::Result<()>;
     /// Bytes of the file.
     fn size(&self) -> io::Result<u64>;
@@ -80,10 +83,21 @@ pub fn create_dirs(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if disk.stat(path).is_ok() {
         return Ok(());
     }
-    let parent = parent(path);
-    create_dirs(disk, parent)?;
+    create_dirs(disk, parent(path))?;
+    create_durable_dir(disk, path)
+}
+
+/// Creates the directory `path` and makes its name durable. One that is there already may have been
+/// made by a process that was killed before it could.
+///
+/// A name whose sync failed is taken away again, so that the next attempt makes a new one, whose sync
+/// means something.
+pub fn create_durable_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     disk.create_dir(path)?;
-    disk.sync_dir(parent)
+    disk.sync_dir(parent(path)).inspect_err(|_| {
+        // What cannot be removed is not empty, or the disk takes no changes: see who calls.
+        let _ = disk.remove_dir(path);
+    })
 }
 
 /// The directory that holds the entry of `path`.

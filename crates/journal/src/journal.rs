@@ -40,6 +40,17 @@ pub struct Journal {
     /// Where the segment begins that was begun and is not yet where replays begin.
     begun: Option<Position>,
     stopped: Option<Arc<io::Error>>,
+    found: Names,
+}
+
+/// Of names that were there when the journal was opened. The process before may have been killed
+/// between making one and syncing it.
+#[derive(Debug)]
+enum Names {
+    Unsynced,
+    Durable,
+    /// Their sync failed, and a second one would say nothing of what the first has lost.
+    Lost(Arc<io::Error>),
 }
 
 #[derive(Debug)]
@@ -65,8 +76,13 @@ impl Journal {
             match Segment::look(&*disk, path.clone(), &id).map_err(unreadable)? {
                 Found::Segment(segment) => segments.push(segment),
                 Found::Foreign => foreign = foreign.max(Some(index)),
-                // Was being allocated. On a file system that takes no change it stays, unused.
-                Found::Unfinished => drop(disk.remove(&path)),
+                // Was being allocated: its name may be one whose sync failed. Where it cannot be removed it
+                // stays, unused.
+                Found::Unfinished => {
+                    if disk.remove(&path).is_err() {
+                        foreign = foreign.max(Some(index));
+                    }
+                }
             }
         }
         let last_number = segments.iter().filter_map(|it| it.header).map(|it| it.number).max().unwrap_or(0);
@@ -83,6 +99,7 @@ impl Journal {
             current: None,
             begun: None,
             stopped,
+            found: Names::Unsynced,
         })
     }
 
@@ -118,9 +135,7 @@ impl Journal {
             return Err(Error::NoRoom(Arc::new(io::Error::other("too many segments wait for a checkpoint"))));
         }
         self.current = None;
-        // The process before may have been killed between making a name and syncing it.
-        let names = self.disk.sync_dir(parent(&self.folder)).and_then(|()| self.disk.sync_dir(&self.folder));
-        names.map_err(|error| self.stop(error))?;
+        self.settle_names()?;
         let (file, size, number) = self.start_segment(0, sequence, previous)?;
         let next = Position { segment: number, offset: BLOCK as u64, sequence, previous };
         self.current = Some(Current { file, size, next });
@@ -201,6 +216,26 @@ impl Journal {
     #[must_use]
     pub fn stopped(&self) -> Option<&Arc<io::Error>> {
         self.stopped.as_ref()
+    }
+
+    fn settle_names(&mut self) -> Result<(), Error> {
+        match &self.found {
+            Names::Durable => return Ok(()),
+            Names::Lost(error) => return Err(Error::Stopped(error.clone())),
+            Names::Unsynced => {}
+        }
+        let synced = self.disk.sync_dir(parent(&self.folder)).and_then(|()| self.disk.sync_dir(&self.folder));
+        match synced {
+            Ok(()) => self.found = Names::Durable,
+            // Nothing was asked of the disk.
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => return Err(self.stop(error)),
+            Err(error) => {
+                let error = Arc::new(error);
+                (self.found, self.stopped) = (Names::Lost(error.clone()), Some(error.clone()));
+                return Err(Error::Stopped(error));
+            }
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -77,6 +77,19 @@ pub(crate) struct Segment {
     pub(crate) header: Option<Header>,
 }
 
+/// Whether there is nothing but zeros in a file.
+fn is_blank(file: &dyn DiskFile, size: u64) -> io::Result<bool> {
+    let mut at = 0;
+    while at < size {
+        let read = file.read(at, ZEROS)?;
+        if read.is_empty() || read.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += read.len() as u64;
+    }
+    Ok(true)
+}
+
 /// What a file in the folder is.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -84,8 +97,8 @@ pub(crate) enum Found {
     Segment(Segment),
     /// A segment of another journal. It may be all that is left of a store, so it is not used again.
     Foreign,
-    /// Too short to ever have held a frame, which is how a power cut leaves a file that was being
-    /// allocated.
+    /// Never begun, which is how a power cut or a failed sync leaves a file that was being allocated.
+    /// Its name may be one that the disk has lost, so it is not used.
     Unfinished,
 }
 
@@ -99,7 +112,8 @@ impl Segment {
             return Ok(Found::Foreign);
         }
         let usable = size >= 2 * BLOCK as u64 && size.is_multiple_of(BLOCK as u64);
-        Ok(match header.is_some() || usable {
+        // A header that does not read may be all that is wrong with a file that is needed.
+        Ok(match header.is_some() || usable && !is_blank(&*file, size)? {
             true => Found::Segment(Self { path, size, header }),
             false => Found::Unfinished,
         })

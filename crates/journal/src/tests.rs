@@ -285,12 +285,24 @@ fn the_last_number_is_the_end() {
 fn a_file_left_half_allocated_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("000007.seg"), vec![0; 5000]).unwrap();
+    // Allocated and never begun: its name may not be durable.
+    fs::write(dir.path().join("000009.seg"), vec![0; 8 * BLOCK as usize]).unwrap();
     fs::write(dir.path().join("notes.txt"), b"not ours").unwrap();
     let (journal, from) = filled(dir.path(), &bodies(1, 10));
     drop(journal);
     assert_eq!(found(dir.path(), from).unwrap().0.len(), 1);
     let names: Vec<_> = segments(dir.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
     assert_eq!(names, ["000000.seg", "notes.txt"]);
+}
+
+#[test]
+fn a_file_that_holds_anything_is_not_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, mut content) = (dir.path().join("000007.seg"), vec![0; 8 * BLOCK as usize]);
+    content[5 * BLOCK as usize] = 1;
+    fs::write(&path, &content).unwrap();
+    drop(open(dir.path()));
+    assert!(fs::read(&path).unwrap() == content, "its header may be all that it has lost");
 }
 
 #[test]

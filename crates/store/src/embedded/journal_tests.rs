@@ -48,7 +48,7 @@ impl Known {
 #[tokio::test]
 async fn an_error_of_any_write_or_sync_loses_nothing_acknowledged() {
     // Every operation of a few dozen commits, checkpoints and turns of segments included.
-    for strike in 0..260 {
+    for trouble in (0..260).flat_map(|at| [Trouble::Once(at), Trouble::Dropping(at)]) {
         let disk = Recorder::new();
         let store = disk.meta().unwrap();
         let mut known = Known::default();
@@ -56,31 +56,66 @@ async fn an_error_of_any_write_or_sync_loses_nothing_acknowledged() {
         for n in numbers.by_ref().take(3) {
             known.try_put(&store, n).await.unwrap();
         }
-        disk.set_trouble(Trouble::Once(strike));
+        disk.set_trouble(trouble);
         let mut refused = 0;
         for n in numbers.by_ref().take(60) {
             if let Err(error) = known.try_put(&store, n).await {
-                assert!(matches!(error, Error::Io(_)), "strike {strike}: {error:?}");
+                assert!(matches!(error, Error::Io(_)), "{trouble:?}: {error:?}");
                 refused += 1;
                 let cut = disk.crash(disk.position(), Loss::Everything, 0);
-                known.check(&cut.meta().unwrap(), &format!("strike {strike}, power lost at once")).await;
+                known.check(&cut.meta().unwrap(), &format!("{trouble:?}, power lost at once")).await;
                 // What readers see is the state before, until a later write says otherwise.
                 let seen = store.get(b"last").await.unwrap().unwrap();
-                assert_eq!(seen, known.last.unwrap().to_string(), "strike {strike}");
+                assert_eq!(seen, known.last.unwrap().to_string(), "{trouble:?}");
                 // And the next write goes on, for good: what was refused never comes back.
                 known.try_put(&store, n + 100).await.unwrap();
                 let cut = disk.crash(disk.position(), Loss::Everything, 0);
-                known.check(&cut.meta().unwrap(), &format!("strike {strike}, power lost later")).await;
+                known.check(&cut.meta().unwrap(), &format!("{trouble:?}, power lost later")).await;
             }
         }
-        assert!(refused <= 1, "strike {strike}: {refused} writes refused for one error");
-        assert_eq!(store.writing(), Writing::Going, "strike {strike}");
+        assert!(refused <= 1, "{trouble:?}: {refused} writes refused for one error");
+        assert_eq!(store.writing(), Writing::Going, "{trouble:?}");
         for (loss, seed) in [(Loss::Everything, 0), (Loss::Random, 1), (Loss::Random, 2)] {
             let cut = disk.crash(disk.position(), loss, seed);
-            known.check(&cut.meta().unwrap(), &format!("strike {strike}, {loss:?}")).await;
+            known.check(&cut.meta().unwrap(), &format!("{trouble:?}, {loss:?}")).await;
         }
         drop(store);
-        known.check(&disk.meta().unwrap(), &format!("strike {strike}, closed")).await;
+        known.check(&disk.meta().unwrap(), &format!("{trouble:?}, closed")).await;
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_any_write_or_sync_of_a_start_loses_nothing_acknowledged() {
+    let first = Recorder::new();
+    let mut known = Known::default();
+    let store = first.meta().unwrap();
+    for n in 0..30 {
+        known.try_put(&store, n).await.unwrap();
+    }
+    // Killed here; or this is the first start of all.
+    let (killed, began) = (first.position(), known.clone());
+    for (at, before) in [(0, Known::default()), (killed, began)] {
+        for strike in 0..40 {
+            let case = format!("a start at {at}, strike {strike}");
+            // What the process before did and did not sync is still in memory, as after a kill.
+            let disk = first.killed(at);
+            let mut known = before.clone();
+            disk.set_trouble(Trouble::Dropping(strike));
+            let mut refused = 0;
+            for n in 100..130 {
+                // Whoever cannot start, or cannot write, starts again.
+                let Ok(store) = disk.meta() else {
+                    refused += 1;
+                    continue;
+                };
+                for n in [n, n + 100] {
+                    refused += usize::from(known.try_put(&store, n).await.is_err());
+                }
+                let cut = disk.crash(disk.position(), Loss::Everything, 0);
+                known.check(&cut.meta().unwrap(), &case).await;
+            }
+            assert!(refused <= 2, "{case}: {refused} refused for one error");
+        }
     }
 }
 

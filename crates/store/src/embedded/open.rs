@@ -76,7 +76,11 @@ impl Opener {
             return Err(Failure::Io(refused).into());
         }
         self.disk.rename(&unfinished, &self.path)?;
-        self.disk.sync_dir(parent(&self.path))?;
+        if let Err(error) = self.disk.sync_dir(parent(&self.path)) {
+            // It holds nothing yet. The next start makes a new name, whose sync means something.
+            let _ = self.disk.remove(&self.path);
+            return Err(error.into());
+        }
         Ok(())
     }
 

@@ -11,15 +11,15 @@
 //! blobs overlap, which is worth a factor of forty on a busy disk (docs/adr/0003).
 
 mod memory;
+mod names;
 mod read;
 mod write;
 
-use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use arqueta_model::BlobId;
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use crate::share::Share;
 use crate::{BlobEntry, BlobStore, BlobStream, BlobWriter, Error};
 use arqueta_journal::OsDisk;
-use arqueta_journal::disk::{DirLock, Disk, create_dirs, parent};
+use arqueta_journal::disk::{DirLock, Disk, create_dirs};
 
 /// Blobs as files of one directory.
 ///
@@ -45,8 +45,7 @@ const BUDGET: usize = 16 << 20;
 struct Folder {
     disk: Arc<dyn Disk>,
     root: PathBuf,
-    /// Fan-out directories whose own entries this process has made durable.
-    durable: Mutex<HashSet<PathBuf>>,
+    names: names::Names,
     next_temporary: AtomicU64,
     /// Bounds the memory of the chunks of all readers.
     readers: Share,
@@ -81,7 +80,7 @@ impl FsBlobs {
         let folder = Folder {
             disk,
             root: root.to_owned(),
-            durable: Mutex::default(),
+            names: names::Names::default(),
             next_temporary: AtomicU64::new(0),
             readers: Share::new(BUDGET, memory::CHUNK),
             memory: memory::Memory::default(),
@@ -101,21 +100,6 @@ impl Folder {
     fn temporary_path(&self, id: BlobId) -> PathBuf {
         let n = self.next_temporary.fetch_add(1, Ordering::Relaxed);
         self.root.join("tmp").join(format!("{id}.{n}"))
-    }
-
-    /// Makes sure that the directory `path` exists and is durable. Synced once by each process:
-    /// the one before may have been killed between creating and syncing it.
-    fn ensure_dir(&self, path: &Path) -> io::Result<()> {
-        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        if path == self.root || known().contains(path) {
-            return Ok(());
-        }
-        let parent = parent(path);
-        self.ensure_dir(parent)?;
-        self.disk.create_dir(path)?;
-        self.disk.sync_dir(parent)?;
-        known().insert(path.to_owned());
-        Ok(())
     }
 
     fn list(&self, after: Option<BlobId>, limit: usize) -> io::Result<Vec<BlobEntry>> {

@@ -155,17 +155,12 @@ impl Temporary {
     /// Syncs the content, then renames, then syncs the name.
     fn publish(mut self, id: BlobId) -> Result<(), Error> {
         self.file.sync()?;
-        let path = self.folder.path(id);
-        let dir = parent(&path);
-        self.folder.ensure_dir(dir)?;
-        self.folder.disk.rename(&self.path, &path)?;
-        self.published = true;
-        if let Err(error) = self.folder.disk.sync_dir(dir) {
-            // Nobody will be told that it exists.
-            let _ = self.folder.disk.remove(&path);
-            return Err(error.into());
-        }
-        Ok(())
+        let (folder, path) = (self.folder.clone(), self.folder.path(id));
+        folder.names.ensure_dir(&*folder.disk, &folder.root, parent(&path))?;
+        let named = folder.names.publish(&*folder.disk, &self.path, &path);
+        // Unless not even the rename was done, there is nothing left under this name.
+        self.published = named.is_ok() || folder.disk.stat(&self.path).is_err();
+        Ok(named?)
     }
 }
 

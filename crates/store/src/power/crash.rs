@@ -38,18 +38,27 @@ fn names_after(base: &Image, log: &[Op], loss: Loss, dice: &mut Dice) -> Image {
         if let Op::SyncDir(dir) = op {
             pending.remove(dir).into_iter().flatten().for_each(|change| apply(&mut durable, change));
         }
+        if let Op::LoseDir(dir) = op {
+            let lost = pending.remove(dir).unwrap_or_default();
+            let kept = some_first(lost, loss, dice);
+            kept.into_iter().for_each(|change| apply(&mut durable, change));
+        }
         for change in changes(op, &volatile) {
             apply(&mut volatile, change.clone());
             pending.entry(parent(&change.0).to_owned()).or_default().push(change);
         }
     }
-    if loss == Loss::Random {
-        for changes in pending.into_values() {
-            let kept = dice.below(changes.len() + 1);
-            changes.into_iter().take(kept).for_each(|change| apply(&mut durable, change));
-        }
+    for changes in pending.into_values() {
+        some_first(changes, loss, dice).into_iter().for_each(|change| apply(&mut durable, change));
     }
     reachable(&durable)
+}
+
+/// What the disk had taken of the changes of a directory that no sync made durable.
+fn some_first(mut changes: Vec<Change>, loss: Loss, dice: &mut Dice) -> Vec<Change> {
+    let kept = if loss == Loss::Random { dice.below(changes.len() + 1) } else { 0 };
+    changes.truncate(kept);
+    changes
 }
 
 fn changes(op: &Op, volatile: &BTreeMap<PathBuf, Entry>) -> Vec<Change> {
@@ -58,7 +67,7 @@ fn changes(op: &Op, volatile: &BTreeMap<PathBuf, Entry>) -> Vec<Change> {
         Op::Create(path, id) => vec![(path.clone(), Some(Entry::File(*id)))],
         Op::Rename(from, to) => vec![(to.clone(), volatile.get(from).copied()), (from.clone(), None)],
         Op::Remove(path) => vec![(path.clone(), None)],
-        Op::SyncDir(_) | Op::Write(..) | Op::SetLen(..) | Op::Sync(_) => Vec::new(),
+        Op::SyncDir(_) | Op::LoseDir(_) | Op::Write(..) | Op::SetLen(..) | Op::Sync(_) | Op::Lose(_) => Vec::new(),
     }
 }
 
@@ -105,21 +114,28 @@ fn content_after(before: Vec<u8>, id: FileId, log: &[Op], loss: Loss, dice: &mut
             Op::Write(file, at, bytes) if *file == id => unsynced.push(Edit::Write(*at, bytes)),
             Op::SetLen(file, len) if *file == id => unsynced.push(Edit::SetLen(*len)),
             Op::Sync(file) if *file == id => unsynced.drain(..).for_each(|edit| edit.apply(&mut durable)),
+            Op::Lose(file) if *file == id => {
+                durable = some_pages(durable, &unsynced, loss, dice);
+                unsynced.clear();
+            }
             _ => {}
         }
     }
-    if loss == Loss::Random && !unsynced.is_empty() { some_pages(&durable, &unsynced, dice) } else { durable }
+    some_pages(durable, &unsynced, loss, dice)
 }
 
 /// Every page, and the length, in one of its states since the last sync.
-fn some_pages(durable: &[u8], unsynced: &[Edit<'_>], dice: &mut Dice) -> Vec<u8> {
+fn some_pages(durable: Vec<u8>, unsynced: &[Edit<'_>], loss: Loss, dice: &mut Dice) -> Vec<u8> {
+    if loss == Loss::Everything || unsynced.is_empty() {
+        return durable;
+    }
     let mut lengths = vec![durable.len()];
     for edit in unsynced {
         let last = lengths[lengths.len() - 1];
         lengths.push(edit.length(last));
     }
     let most = lengths.iter().copied().max().unwrap_or_default();
-    let mut content = durable.to_vec();
+    let mut content = durable;
     content.resize(most, 0);
     let touched: BTreeSet<usize> = unsynced.iter().flat_map(|edit| edit.pages(most)).collect();
     for page in touched {

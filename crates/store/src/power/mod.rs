@@ -70,6 +70,8 @@ pub struct Spent {
     pub database: (usize, usize),
     /// The same of all other files.
     pub others: (usize, usize),
+    /// Syncs of folders.
+    pub folders: usize,
 }
 
 /// A disk in memory that remembers every operation. Cloning shares it.
@@ -152,7 +154,7 @@ impl Recorder {
         let tape = self.tape();
         let journal = tape.created_below(Path::new(JOURNAL));
         let database = tape.live().names.get(Path::new(META)).copied();
-        let mut sum = Spent::default();
+        let mut sum = Spent { folders: tape.folder_syncs(since), ..Spent::default() };
         for (id, (syncs, bytes)) in tape.spent(since) {
             let part = match id {
                 id if journal.contains(&id) => &mut sum.journal,
@@ -185,6 +187,13 @@ impl Recorder {
     pub fn crash(&self, at: usize, loss: Loss, seed: u64) -> Self {
         let image = crash::image(&self.tape(), at, loss, &mut Dice::new(seed));
         Self::from(image)
+    }
+
+    /// The disk after the process was killed right after the first `at` operations: everything is there,
+    /// and what was not synced is still not durable.
+    #[must_use]
+    pub fn killed(&self, at: usize) -> Self {
+        Self { tape: Arc::new(Mutex::new(self.tape().until(at))) }
     }
 
     /// The same recording with these syncs left out, as on a disk that lies about them: a test of

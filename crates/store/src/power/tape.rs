@@ -36,9 +36,13 @@ pub(super) enum Op {
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
     SyncDir(PathBuf),
+    /// A sync that failed: what it covered is not made durable by a later one.
+    LoseDir(PathBuf),
     Write(FileId, usize, Bytes),
     SetLen(FileId, usize),
     Sync(FileId),
+    /// As [`Op::LoseDir`].
+    Lose(FileId),
 }
 
 /// The live disk and how it came about.
@@ -61,6 +65,32 @@ impl Image {
         self.names.iter().try_for_each(|(path, id)| fs::write(dir.join(path), &self.files[id]))
     }
 
+    /// What a process sees after it.
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::CreateDir(path) => drop(self.dirs.insert(path.clone())),
+            Op::Create(path, id) => {
+                self.names.insert(path.clone(), *id);
+                self.files.insert(*id, Vec::new());
+            }
+            Op::Rename(from, to) => {
+                let id = self.names.remove(from);
+                self.names.extend(id.map(|id| (to.clone(), id)));
+            }
+            Op::Remove(path) => {
+                self.names.remove(path);
+                self.dirs.remove(path);
+            }
+            Op::Write(id, at, bytes) => {
+                let content = self.files.entry(*id).or_default();
+                content.resize(content.len().max(at + bytes.len()), 0);
+                content[*at..at + bytes.len()].copy_from_slice(bytes);
+            }
+            Op::SetLen(id, len) => self.files.entry(*id).or_default().resize(*len, 0),
+            Op::SyncDir(_) | Op::LoseDir(_) | Op::Sync(_) | Op::Lose(_) => {}
+        }
+    }
+
     pub(super) fn import(dir: &Path) -> io::Result<Self> {
         let mut image = Self::default();
         for (id, entry) in (0..).zip(fs::read_dir(dir)?) {
@@ -80,6 +110,13 @@ impl Tape {
         };
         let allocated = image.files.iter().flat_map(pages).collect();
         Self { base: image.clone(), live: image, allocated, next_file, ..Self::default() }
+    }
+
+    /// As it was after the first `at` operations.
+    pub(super) fn until(&self, at: usize) -> Self {
+        let (mut live, log) = (self.base.clone(), self.log[..at].to_vec());
+        log.iter().for_each(|op| live.apply(op));
+        Self { base: self.base.clone(), log, next_file: self.next_file, ..Self::new(live) }
     }
 
     pub(super) fn position(&self) -> usize {
@@ -126,6 +163,11 @@ impl Tape {
             }
         }
         spent
+    }
+
+    /// Syncs of directories after the first `since` operations.
+    pub(super) fn folder_syncs(&self, since: usize) -> usize {
+        self.log.iter().skip(since).filter(|op| matches!(op, Op::SyncDir(_))).count()
     }
 
     /// As if these operations had never happened.
@@ -223,15 +265,22 @@ impl Tape {
     }
 
     fn sync(&mut self, id: FileId) -> io::Result<()> {
-        self.trouble.strike()?;
-        self.log.push(Op::Sync(id));
-        Ok(())
+        self.sync_as(Op::Sync(id), Op::Lose(id))
     }
 
     fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
-        self.trouble.strike()?;
-        self.log.push(Op::SyncDir(path.to_owned()));
-        Ok(())
+        self.sync_as(Op::SyncDir(path.to_owned()), Op::LoseDir(path.to_owned()))
+    }
+
+    fn sync_as(&mut self, done: Op, lost: Op) -> io::Result<()> {
+        let drops = self.trouble.drops();
+        let struck = self.trouble.strike();
+        match struck {
+            Ok(()) => self.log.push(done),
+            Err(_) if drops => self.log.push(lost),
+            Err(_) => {}
+        }
+        struck
     }
 
     fn set_len(&mut self, id: FileId, len: usize) -> io::Result<()> {
@@ -297,6 +346,18 @@ impl Disk for SimDisk {
         if tape.live.dirs.insert(path.to_owned()) {
             tape.log.push(Op::CreateDir(path.to_owned()));
         }
+        Ok(())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let empty = self.list(path)?.is_empty();
+        let mut tape = self.tape();
+        if !empty || !tape.live.dirs.contains(path) {
+            return Err(if empty { io::ErrorKind::NotFound } else { io::ErrorKind::DirectoryNotEmpty }.into());
+        }
+        tape.trouble.strike()?;
+        tape.live.dirs.remove(path);
+        tape.log.push(Op::Remove(path.to_owned()));
         Ok(())
     }
 

@@ -196,6 +196,56 @@ async fn concurrent_writers_keep_their_promises() {
     }
 }
 
+async fn try_blob(blobs: &FsBlobs, id: BlobId, body: &'static [u8]) -> Result<(), Error> {
+    let mut writer = blobs.create(id).await?;
+    writer.write(Bytes::from_static(body)).await?;
+    writer.finish().await.map(drop)
+}
+
+/// A disk may drop what a failed sync covers, and then say nothing of it.
+#[tokio::test]
+async fn blobs_acknowledged_after_a_failed_sync_survive_power_loss() {
+    let mut struck = 0;
+    for strike in 0..60 {
+        let disk = Recorder::new();
+        disk.set_trouble(Trouble::Dropping(strike));
+        let (mut acknowledged, mut refused) = (Vec::new(), 0);
+        // Three processes, which write into a folder that all of them need, and into others.
+        for process in 0..3u8 {
+            let blobs = match disk.blobs() {
+                Ok(blobs) => blobs,
+                Err(_) => {
+                    refused += 1;
+                    disk.blobs().unwrap()
+                }
+            };
+            for n in 0..4u8 {
+                let mut id = [1; 16];
+                id[..3].copy_from_slice(&[[0, 0, process * 16, n][usize::from(n)], process, n]);
+                let id = BlobId::from_bytes(id);
+                match try_blob(&blobs, id, b"acknowledged").await {
+                    Ok(()) => acknowledged.push(id),
+                    Err(_) => refused += 1,
+                }
+                let cut = disk.crash(disk.position(), Loss::Everything, 0).blobs().unwrap();
+                for id in &acknowledged {
+                    let found = cut.read(*id, 12, 0..12).await;
+                    let found: Vec<Bytes> = found
+                        .unwrap_or_else(|error| panic!("strike {strike}: {id}: {error:?}"))
+                        .try_collect()
+                        .await
+                        .unwrap();
+                    assert!(found.concat() == b"acknowledged", "strike {strike}: {id}");
+                }
+            }
+        }
+        // A folder with files in it cannot be made anew: it takes no others before the next start.
+        assert!(refused <= 4, "strike {strike}: {refused} refused for one error");
+        struck += usize::from(refused > 0);
+    }
+    assert!(struck > 40, "{struck}");
+}
+
 /// The tests of the test: a disk whose syncs do nothing must be found out.
 async fn is_found_out(loss: Loss, forgotten: impl Fn(&Op, &HashSet<FileId>) -> bool) {
     let disk = Recorder::new();

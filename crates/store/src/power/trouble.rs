@@ -12,19 +12,28 @@ pub enum Trouble {
     ReadOnly,
     /// After so many that work, one fails. A write that fails has written its first half.
     Once(usize),
+    /// As [`Trouble::Once`], and what a sync that fails covers is lost: later syncs succeed without it.
+    /// So Linux does where it cannot write a page back.
+    Dropping(usize),
     /// After so many that work, all fail.
     From(usize),
 }
 
 impl Trouble {
+    /// Whether the next sync loses what it covers.
+    pub(super) fn drops(self) -> bool {
+        self == Self::Dropping(0)
+    }
+
     /// Counts one operation. An error, if it fails.
     pub(super) fn strike(&mut self) -> io::Result<()> {
         let (now, next) = match *self {
             Self::None => (Ok(()), Self::None),
             Self::ReadOnly => (Err(io::ErrorKind::ReadOnlyFilesystem.into()), Self::ReadOnly),
-            Self::Once(0) => (Err(broken()), Self::None),
+            Self::Once(0) | Self::Dropping(0) => (Err(broken()), Self::None),
             Self::From(0) => (Err(broken()), Self::From(0)),
             Self::Once(left) => (Ok(()), Self::Once(left - 1)),
+            Self::Dropping(left) => (Ok(()), Self::Dropping(left - 1)),
             Self::From(left) => (Ok(()), Self::From(left - 1)),
         };
         *self = next;
