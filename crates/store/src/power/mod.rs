@@ -11,6 +11,7 @@
 
 mod crash;
 mod dice;
+mod sim;
 mod tape;
 mod trouble;
 
@@ -19,7 +20,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::dice::Dice;
-use self::tape::{Image, Op, SimDisk, Tape};
+use self::sim::SimDisk;
+use self::tape::{Image, Op, Tape};
 pub use self::trouble::Trouble;
 use crate::embedded::Tuning;
 use crate::{Error, FsBlobs, RedbOptions, RedbStore};

@@ -1,18 +1,14 @@
-//! The recording disk: its live content and the log of everything done to it.
+//! What the recording disk remembers: its live content and the log of everything done to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arqueta_model::Timestamp;
 use bytes::Bytes;
-use redb::StorageBackend;
 
 use super::trouble::Trouble;
-use crate::database::Databases;
-use arqueta_journal::disk::{DirLock, Disk, DiskFile, Stat, parent};
+use arqueta_journal::disk::parent;
 
 /// Unit of writing back and of space.
 pub(super) const PAGE: usize = 4096;
@@ -175,7 +171,7 @@ impl Tape {
         self.log.retain(|op| !forgotten(op));
     }
 
-    fn named(&self, path: &Path) -> io::Result<FileId> {
+    pub(super) fn named(&self, path: &Path) -> io::Result<FileId> {
         self.live.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
@@ -188,7 +184,7 @@ impl Tape {
         }
     }
 
-    fn create(&mut self, path: &Path) -> io::Result<FileId> {
+    pub(super) fn create(&mut self, path: &Path) -> io::Result<FileId> {
         self.trouble.strike()?;
         self.ensure_parent(path)?;
         if self.live.names.contains_key(path) {
@@ -202,7 +198,7 @@ impl Tape {
         Ok(id)
     }
 
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+    pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         self.trouble.strike()?;
         self.ensure_parent(to)?;
         let id = self.named(from)?;
@@ -215,7 +211,7 @@ impl Tape {
         Ok(())
     }
 
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
+    pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
         if self.trouble == Trouble::ReadOnly {
             return self.trouble.strike();
         }
@@ -226,11 +222,31 @@ impl Tape {
         Ok(())
     }
 
-    fn content(&mut self, id: FileId) -> &mut Vec<u8> {
+    pub(super) fn create_dir(&mut self, path: &Path) -> io::Result<()> {
+        self.ensure_parent(path)?;
+        self.trouble.strike()?;
+        if self.live.dirs.insert(path.to_owned()) {
+            self.log.push(Op::CreateDir(path.to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
+        let empty = !self.live.names.keys().chain(&self.live.dirs).any(|entry| parent(entry) == path);
+        if !empty || !self.live.dirs.contains(path) {
+            return Err(if empty { io::ErrorKind::NotFound } else { io::ErrorKind::DirectoryNotEmpty }.into());
+        }
+        self.trouble.strike()?;
+        self.live.dirs.remove(path);
+        self.log.push(Op::Remove(path.to_owned()));
+        Ok(())
+    }
+
+    pub(super) fn content(&mut self, id: FileId) -> &mut Vec<u8> {
         self.live.files.entry(id).or_default()
     }
 
-    fn write(&mut self, id: FileId, at: usize, bytes: Bytes) -> io::Result<()> {
+    pub(super) fn write(&mut self, id: FileId, at: usize, bytes: Bytes) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -264,11 +280,11 @@ impl Tape {
         self.log.push(Op::Write(id, at, bytes));
     }
 
-    fn sync(&mut self, id: FileId) -> io::Result<()> {
+    pub(super) fn sync(&mut self, id: FileId) -> io::Result<()> {
         self.sync_as(Op::Sync(id), Op::Lose(id))
     }
 
-    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+    pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         self.sync_as(Op::SyncDir(path.to_owned()), Op::LoseDir(path.to_owned()))
     }
 
@@ -283,7 +299,7 @@ impl Tape {
         struck
     }
 
-    fn set_len(&mut self, id: FileId, len: usize) -> io::Result<()> {
+    pub(super) fn set_len(&mut self, id: FileId, len: usize) -> io::Result<()> {
         self.trouble.strike()?;
         self.content(id).resize(len, 0);
         self.allocated.retain(|(file, page)| *file != id || page * PAGE < len);
@@ -291,174 +307,9 @@ impl Tape {
         Ok(())
     }
 
-    fn read(&mut self, id: FileId, at: usize, len: usize) -> Vec<u8> {
+    pub(super) fn read(&mut self, id: FileId, at: usize, len: usize) -> Vec<u8> {
         let content = self.content(id);
         let end = content.len().min(at.saturating_add(len));
         content.get(at..end).unwrap_or_default().to_vec()
-    }
-}
-
-fn usize_of(offset: u64) -> io::Result<usize> {
-    usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
-}
-
-/// The recorder as a [`Disk`].
-#[derive(Debug)]
-pub(super) struct SimDisk(pub(super) Arc<Mutex<Tape>>);
-
-impl SimDisk {
-    fn tape(&self) -> MutexGuard<'_, Tape> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn file(&self, id: FileId) -> SimFile {
-        SimFile { tape: self.0.clone(), id }
-    }
-}
-
-impl Disk for SimDisk {
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let id = self.tape().create(path)?;
-        Ok(Arc::new(self.file(id)))
-    }
-
-    fn edit(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        self.open(path)
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let id = self.tape().named(path)?;
-        Ok(Arc::new(self.file(id)))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.tape().rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.tape().remove(path)
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        let mut tape = self.tape();
-        tape.ensure_parent(path)?;
-        tape.trouble.strike()?;
-        if tape.live.dirs.insert(path.to_owned()) {
-            tape.log.push(Op::CreateDir(path.to_owned()));
-        }
-        Ok(())
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        let empty = self.list(path)?.is_empty();
-        let mut tape = self.tape();
-        if !empty || !tape.live.dirs.contains(path) {
-            return Err(if empty { io::ErrorKind::NotFound } else { io::ErrorKind::DirectoryNotEmpty }.into());
-        }
-        tape.trouble.strike()?;
-        tape.live.dirs.remove(path);
-        tape.log.push(Op::Remove(path.to_owned()));
-        Ok(())
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.tape().sync_dir(path)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        let tape = self.tape();
-        let entries = tape.live.names.keys().chain(&tape.live.dirs).filter(|entry| parent(entry) == path);
-        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.file_name()?.to_str()?.to_owned())).collect();
-        names.sort_unstable();
-        Ok(names)
-    }
-
-    fn stat(&self, path: &Path) -> io::Result<Stat> {
-        let mut tape = self.tape();
-        let modified = Timestamp::from_millis(0);
-        if path == Path::new(".") || tape.live.dirs.contains(path) {
-            return Ok(Stat { size: 0, modified });
-        }
-        let id = tape.named(path)?;
-        Ok(Stat { size: tape.content(id).len() as u64, modified })
-    }
-
-    fn lock(&self, _path: &Path) -> io::Result<DirLock> {
-        // No other process can see this disk.
-        Ok(Box::new(()))
-    }
-}
-
-impl Databases for SimDisk {
-    fn database(&self, path: &Path) -> io::Result<Box<dyn StorageBackend>> {
-        let id = {
-            let mut tape = self.tape();
-            tape.named(path).or_else(|_| tape.create(path))?
-        };
-        Ok(Box::new(self.file(id)))
-    }
-}
-
-/// An open file of the recorder.
-#[derive(Debug)]
-struct SimFile {
-    tape: Arc<Mutex<Tape>>,
-    id: FileId,
-}
-
-impl SimFile {
-    fn tape(&self) -> MutexGuard<'_, Tape> {
-        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl DiskFile for SimFile {
-    fn write(&self, at: u64, chunks: &[Bytes]) -> io::Result<()> {
-        let mut at = usize_of(at)?;
-        for chunk in chunks {
-            self.tape().write(self.id, at, chunk.clone())?;
-            at += chunk.len();
-        }
-        Ok(())
-    }
-
-    fn read(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        Ok(self.tape().read(self.id, usize_of(at)?, len))
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.tape().sync(self.id)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.tape().content(self.id).len() as u64)
-    }
-}
-
-/// No locks: no other process can see this disk.
-impl StorageBackend for SimFile {
-    fn len(&self) -> io::Result<u64> {
-        self.size()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let found = DiskFile::read(self, offset, out.len())?;
-        if found.len() < out.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        out.copy_from_slice(&found);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.tape().set_len(self.id, usize_of(len)?)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.sync()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        DiskFile::write(self, offset, &[Bytes::copy_from_slice(data)])
     }
 }
