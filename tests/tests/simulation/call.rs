@@ -63,8 +63,7 @@ pub enum Call<I> {
         body: (u64, usize),
         print: u64,
         mode: Mode<I>,
-        /// `If-None-Match: *`.
-        fresh: bool,
+        when: When,
     },
     Copy {
         from: (&'static str, &'static str),
@@ -79,6 +78,8 @@ pub enum Call<I> {
         bucket: &'static str,
         key: &'static str,
         version: Option<I>,
+        /// `If-Match`.
+        only: Option<Known>,
     },
     /// ListObjectVersions.
     Versions(&'static str),
@@ -132,6 +133,30 @@ pub enum Call<I> {
     CreateUser(&'static str),
     DeleteUser(&'static str),
     ListUsers,
+}
+
+/// When an object is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum When {
+    Always,
+    /// `If-None-Match: *`.
+    Fresh,
+    /// `If-Match`.
+    Over(Known),
+}
+
+/// An object as somebody was told that it is: the model knows it by the print of its body, which no
+/// other PUT has, the gateway by its ETag.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Known {
+    pub print: u64,
+    pub etag: String,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.print)
+    }
 }
 
 /// What is encrypted by itself, and whether with a context.
@@ -228,17 +253,19 @@ impl<I> Call<I> {
             Self::Versioning(name) => Call::Versioning(name),
             Self::Default(name, key) => Call::Default(name, key.as_ref().map(id)),
             Self::DefaultOf(name) => Call::DefaultOf(name),
-            Self::Put { bucket, key, body, print, mode, fresh } => {
+            Self::Put { bucket, key, body, print, mode, when } => {
                 let mode = match mode {
                     Mode::Default => Mode::Default,
                     Mode::Kms(key, bucket_key) => Mode::Kms(id(key), *bucket_key),
                     Mode::Customer => Mode::Customer,
                 };
-                Call::Put { bucket, key, body: *body, print: *print, mode, fresh: *fresh }
+                Call::Put { bucket, key, body: *body, print: *print, mode, when: when.clone() }
             }
             Self::Copy { from, to } => Call::Copy { from: *from, to: *to },
             Self::Get { bucket, key, version } => Call::Get { bucket, key, version: version.as_ref().map(id) },
-            Self::Delete { bucket, key, version } => Call::Delete { bucket, key, version: version.as_ref().map(id) },
+            Self::Delete { bucket, key, version, only } => {
+                Call::Delete { bucket, key, version: version.as_ref().map(id), only: only.clone() }
+            }
             Self::Versions(name) => Call::Versions(name),
             Self::Start(bucket, key) => Call::Start(bucket, key),
             Self::Part { of, number, body, print } => {

@@ -16,7 +16,7 @@ pub async fn state(client: &Client, stage: &Stage) {
         let call = calls[at].clone();
         at += 1;
         let number = stage.history().begin(&call);
-        let heard = client.call(number, &call).await;
+        let (heard, _) = client.call(number, &call).await;
         let more = follow(&call, &heard);
         let mut history = stage.history();
         if let Heard::Failed(why) = &heard {

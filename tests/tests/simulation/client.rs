@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arqueta_aws::AwsEdge;
 use arqueta_gateway::route::Router;
-use arqueta_model::{Clock, ManualClock};
+use arqueta_model::Clock as _;
 use arqueta_s3::Connection;
 use bytes::Bytes;
 use http::{Request, Uri};
@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::answer::{Answer, heard};
 use crate::call::Call;
+use crate::clock::Wall;
 use crate::history::Heard;
 use crate::request::{Draft, LOGS, draft};
 
@@ -33,18 +34,21 @@ pub struct Signer {
 pub struct Client {
     pub signer: Signer,
     pub router: Router,
-    pub clock: Arc<ManualClock>,
+    pub clock: Arc<Wall>,
 }
 
 impl Client {
-    /// Makes the call, the `number`th, and hears what comes of it.
-    pub async fn call(&self, number: u32, call: &Call<String>) -> Heard {
+    /// Makes the call, the `number`th, and hears what comes of it, and the ETag of what it made.
+    pub async fn call(&self, number: u32, call: &Call<String>) -> (Heard, Option<String>) {
         let mut draft = draft(call);
         draft.headers.push(("user-agent", user_agent(number)));
         let answer = self.send(self.sign(draft)).await;
         match answer {
-            Err(why) => Heard::Failed(why),
-            Ok(answer) => heard(call, &answer),
+            Err(why) => (Heard::Failed(why), None),
+            Ok(answer) => {
+                let etag = answer.headers.get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
+                (heard(call, &answer), etag)
+            }
         }
     }
 

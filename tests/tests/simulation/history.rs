@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::call::{Call, Id, Row, Said, Sse};
+use crate::call::{Call, Id, Known, Row, Said, Sse};
 use crate::model::State;
 
 /// More than so many states are a fault of the simulation, not of the gateway.
@@ -13,6 +13,9 @@ const MOST: usize = 20_000;
 
 /// With more than so many, clients look at things before they change more of them.
 const UNCLEAR: usize = 48;
+
+/// Bytes of a body that no other call has.
+const UNIQUE: usize = 300;
 
 /// What was heard of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub struct History {
     /// Answers of the turn that is not over.
     fresh: Vec<(u32, Heard)>,
     told: Vec<Told>,
+    /// Objects by their names, in the order in which clients heard of them.
+    known: Vec<((&'static str, &'static str), Known)>,
     trace: Vec<String>,
     /// The first thing that cannot be.
     failure: Option<String>,
@@ -82,6 +87,20 @@ impl History {
     /// A client has its answer, in the turn that is not over.
     pub fn hear(&mut self, number: u32, heard: Heard) {
         self.fresh.push((number, heard));
+    }
+
+    /// A client has the ETag of what it put. Bodies that others may have, too, are not told apart.
+    pub fn learn(&mut self, call: &Call<String>, etag: Option<String>) {
+        if let (Call::Put { bucket, key, body, print, .. }, Some(etag)) = (call, etag)
+            && body.1 >= UNIQUE
+        {
+            self.known.push(((*bucket, *key), Known { print: *print, etag }));
+        }
+    }
+
+    /// Objects that clients have put there.
+    pub fn known(&self, bucket: &str, key: &str) -> impl Iterator<Item = &Known> {
+        self.known.iter().filter(move |(name, _)| *name == (bucket, key)).map(|(_, known)| known)
     }
 
     /// The turn is over: what was heard in it was heard.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::call::{Call, Id, Mode, Row, Said, Sse, Upload as Named, in_order};
+use crate::call::{Call, Id, Mode, Row, Said, Sse, Upload as Named, When, in_order};
 use crate::request::plaintext;
 
 /// All that a gateway keeps.
@@ -165,9 +165,12 @@ impl State {
             }
             Call::Versioning(name) => Ok(Said::State(format!("{:?}", self.bucket(name)?.versioning))),
             Call::DefaultOf(name) => Ok(Said::Encryption(self.bucket(name)?.default)),
-            Call::Put { bucket, key, print, ref mode, fresh, .. } => {
-                if fresh && self.bucket(bucket)?.current(key).is_ok() {
-                    return Err("PreconditionFailed");
+            Call::Put { bucket, key, print, ref mode, ref when, .. } => {
+                let current = self.bucket(bucket)?.current(key).map(|(_, content)| content.print);
+                match when {
+                    When::Fresh if current.is_ok() => return Err("PreconditionFailed"),
+                    When::Over(known) if current? != known.print => return Err("PreconditionFailed"),
+                    _ => {}
                 }
                 let sse = self.sse(bucket, mode, seen)?;
                 self.usable(&sse, seen)?;
@@ -192,7 +195,17 @@ impl State {
                 self.usable(&sse, seen)?;
                 Ok(Said::Body { id, print, sse })
             }
-            Call::Delete { bucket, key, version } => Ok(self.bucket(bucket)?.delete(new, key, version.as_ref())),
+            Call::Delete { bucket, key, version, ref only } => {
+                let bucket = self.bucket(bucket)?;
+                if let Some(known) = only {
+                    // Unlike for a PUT, a delete marker is something else, not nothing.
+                    let newest = bucket.objects.get(key).and_then(|versions| versions.first()).ok_or("NoSuchKey")?;
+                    if newest.content.as_ref().is_none_or(|content| content.print != known.print) {
+                        return Err("PreconditionFailed");
+                    }
+                }
+                Ok(bucket.delete(new, key, version.as_ref()))
+            }
             Call::Versions(name) => Ok(Said::Rows(self.bucket(name)?.rows())),
             Call::Start(bucket, key) => {
                 let sse = self.sse(bucket, &Mode::Default, seen)?;

@@ -3,7 +3,7 @@
 use arqueta_store::power::Dice;
 
 use crate::bodies::{body, print};
-use crate::call::{Call, Ciphertext, Mode, Secret, Upload};
+use crate::call::{Call, Ciphertext, Known, Mode, Secret, Upload, When};
 
 use crate::history::History;
 use crate::request::OWN;
@@ -35,7 +35,7 @@ pub fn draw(dice: &mut Dice, history: &History) -> Call<String> {
         15..30 => put(dice, history, bucket, key),
         30..34 => Call::Copy { from: (bucket, KEYS[0]), to: (one(dice, &BUCKETS), one(dice, &KEYS[1..3])) },
         34..46 => Call::Get { bucket, key, version: version(dice, history, bucket, key) },
-        46..55 => Call::Delete { bucket, key, version: version(dice, history, bucket, key) },
+        46..55 => delete(dice, history, bucket, key),
         55..57 => Call::Versions(bucket),
         57..64 => upload(dice, history, bucket),
         64..69 => cipher(dice, history),
@@ -64,7 +64,25 @@ fn put(dice: &mut Dice, history: &History, bucket: &'static str, key: &'static s
         _ => some_key(dice, history).map_or(Mode::Default, |key| Mode::Kms(key, dice.below(3) > 0)),
     };
     let print = print(&body(drawn.0, drawn.1));
-    Call::Put { bucket, key, body: drawn, print, mode, fresh: dice.below(6) == 0 }
+    let when = match dice.below(6) {
+        0 => When::Fresh,
+        1..3 => known(dice, history, bucket, key).map_or(When::Always, When::Over),
+        _ => When::Always,
+    };
+    Call::Put { bucket, key, body: drawn, print, mode, when }
+}
+
+fn delete(dice: &mut Dice, history: &History, bucket: &'static str, key: &'static str) -> Call<String> {
+    let version = version(dice, history, bucket, key);
+    let conditional = version.is_none() && dice.below(3) == 0;
+    let only = if conditional { known(dice, history, bucket, key) } else { None };
+    Call::Delete { bucket, key, version, only }
+}
+
+/// One of the latest objects there that somebody was told of.
+fn known(dice: &mut Dice, history: &History, bucket: &str, key: &str) -> Option<Known> {
+    let known: Vec<&Known> = history.known(bucket, key).collect();
+    (!known.is_empty()).then(|| known[known.len() - 1 - dice.below(known.len().min(2))].clone())
 }
 
 /// Something about uploads.
@@ -139,7 +157,7 @@ fn version(dice: &mut Dice, history: &History, bucket: &str, key: &str) -> Optio
         return None;
     }
     let known = history.made(|call| match call {
-        Call::Put { bucket: of, key: named, .. } | Call::Delete { bucket: of, key: named, version: None } => {
+        Call::Put { bucket: of, key: named, .. } | Call::Delete { bucket: of, key: named, version: None, .. } => {
             *of == bucket && *named == key
         }
         Call::Copy { to, .. } => *to == (bucket, key),

@@ -10,12 +10,12 @@ use arqueta_audit::{AuditSink, Entries, Entry, Event, Group, Head, Journaled, Js
 use arqueta_gateway::Config;
 use arqueta_keys::RecordSealer;
 use arqueta_kms::RootKey as _;
-use arqueta_model::ManualClock;
 use arqueta_root::FileRootKey;
 use arqueta_store::MetaStore;
 use arqueta_store::power::{Dice, Recorder};
 use async_trait::async_trait;
 
+use crate::clock::Wall;
 use crate::stores::{Lent, told};
 use crate::turns::{Fate, Step, Turns};
 
@@ -62,7 +62,7 @@ impl Book {
     }
 
     /// The record for one life of a gateway.
-    pub async fn open(&self, turns: &Arc<Turns>, disk: &Recorder, clock: &Arc<ManualClock>) -> Arc<JsonLines> {
+    pub async fn open(&self, turns: &Arc<Turns>, disk: &Recorder, clock: &Arc<Wall>) -> Arc<JsonLines> {
         self.written().clear();
         let (written, turns, disk) = (self.written.clone(), turns.clone(), disk.clone());
         let watch = move |group| {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::bodies::body;
-use crate::call::{Call, Mode, Secret, Upload};
+use crate::call::{Call, Mode, Secret, Upload, When};
 
 /// Where trails deliver; nobody else writes there.
 pub const LOGS: &str = "logs";
@@ -51,9 +51,13 @@ pub fn draft(call: &Call<String>) -> Draft {
             with(s3("PUT", format!("/{name}?encryption")), document)
         }
         Call::DefaultOf(name) => s3("GET", format!("/{name}?encryption")),
-        Call::Put { bucket, key, body: (seed, len), mode, fresh, .. } => {
+        Call::Put { bucket, key, body: (seed, len), mode, when, .. } => {
             let mut headers = sealed(mode);
-            headers.extend(fresh.then(|| ("if-none-match", "*".to_owned())));
+            match when {
+                When::Always => {}
+                When::Fresh => headers.push(("if-none-match", "*".to_owned())),
+                When::Over(known) => headers.push(("if-match", known.etag.clone())),
+            }
             Draft { headers, body: body(*seed, *len), ..s3("PUT", format!("/{bucket}/{key}")) }
         }
         Call::Copy { from: (from, key), to: (to, new) } => {
@@ -64,7 +68,10 @@ pub fn draft(call: &Call<String>) -> Draft {
             let headers = if *key == OWN { customer() } else { Vec::new() };
             Draft { headers, ..s3("GET", format!("/{bucket}/{key}{}", version(of))) }
         }
-        Call::Delete { bucket, key, version: of } => s3("DELETE", format!("/{bucket}/{key}{}", version(of))),
+        Call::Delete { bucket, key, version: of, only } => {
+            let headers = only.iter().map(|known| ("if-match", known.etag.clone())).collect();
+            Draft { headers, ..s3("DELETE", format!("/{bucket}/{key}{}", version(of))) }
+        }
         Call::Versions(name) => s3("GET", format!("/{name}?versions")),
         Call::Start(bucket, key) => s3("POST", format!("/{bucket}/{key}?uploads")),
         Call::Part { of, number, body: (seed, len), .. } => {

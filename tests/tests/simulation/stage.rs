@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-use arqueta_model::ManualClock;
 use arqueta_store::power::Recorder;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::clock::Wall;
 use crate::history::History;
 use crate::turns::Turns;
 
@@ -16,6 +16,10 @@ const TURNS_A_STEP: usize = 20;
 
 /// It moves by hours every so many steps.
 const HOURS_AFTER: usize = 8;
+/// Somebody sets it right every so many steps: it was ahead.
+const BACK_AFTER: usize = 5;
+/// By so much.
+const BACK: Duration = Duration::from_secs(180);
 /// So many seconds nobody does anything at all.
 const MOST_ASLEEP: usize = 600;
 
@@ -24,7 +28,7 @@ const MOST_ASLEEP: usize = 600;
 pub struct Life {
     pub turns: Arc<Turns>,
     pub disk: Recorder,
-    pub clock: Arc<ManualClock>,
+    pub clock: Arc<Wall>,
     /// The power goes after so many turns.
     pub turns_left: Option<usize>,
 }
@@ -130,6 +134,9 @@ impl Stage {
                 history.remark(format!("turn {taken} at {position}: {step:?} {fate:?}"));
                 if taken % TURNS_A_STEP == 0 {
                     life.clock.advance(passing(taken / TURNS_A_STEP));
+                    if taken / TURNS_A_STEP % BACK_AFTER == BACK_AFTER - 1 {
+                        life.clock.step_back(BACK);
+                    }
                 }
                 scene.asleep = 0;
                 return;

@@ -8,7 +8,7 @@ use arqueta_gateway::Config;
 use arqueta_gateway::foundations::Foundations;
 use arqueta_gateway::wiring::Gateway;
 use arqueta_model::{Clock as _, ManualClock, repeatable};
-use arqueta_store::power::{Dice, Loss, Recorder, Syncs};
+use arqueta_store::power::{Dice, Loss, Recorder, Syncs, Trouble};
 use arqueta_store::{Batch, MetaStore, RedbStore};
 use futures::FutureExt as _;
 use tokio::task::JoinSet;
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::bodies::CANARY;
 use crate::check;
 use crate::client::{Client, Signer};
+use crate::clock::Wall;
 use crate::program;
 use crate::record::{Book, Lost, RecordInTurn, Silence};
 use crate::stage::{self, Cut, Stage};
@@ -124,6 +125,8 @@ fn with_world<F: Future>(seed: u64, work: impl FnOnce(World) -> F) -> (F::Output
     (done, stage)
 }
 
+/// Operations that change the disk in a start, roughly.
+const MOST_OF_A_START: usize = 40;
 /// Of those, so many are committed together.
 const TOGETHER: usize = 20;
 /// Bytes of a record that only makes the store larger.
@@ -138,7 +141,7 @@ struct World {
     _folder: tempfile::TempDir,
     book: Book,
     /// Of the present life: who sleeps through a crash does not wake up.
-    clock: Arc<ManualClock>,
+    clock: Arc<Wall>,
     signer: Option<Signer>,
     faults: Faults,
     /// Whether the disk is searched for plaintext, which takes its time.
@@ -183,7 +186,7 @@ impl World {
             config,
             _folder: folder,
             // So that midnight comes under way.
-            clock: Arc::new(ManualClock::new(ManualClock::default().now().plus(Duration::from_secs(22 * 3600)))),
+            clock: Arc::new(Wall::new(ManualClock::default().now().plus(Duration::from_secs(22 * 3600)))),
             signer: None,
             faults,
             searched: seed.is_multiple_of(8),
@@ -193,7 +196,7 @@ impl World {
 
     async fn run(mut self, size: Size) {
         for life in 1..=size.lives + 1 {
-            let gateway = match self.start().await {
+            let gateway = match self.start_somehow(life).await {
                 Ok(gateway) => gateway,
                 Err(why) => {
                     return self.stage.history().fail(format!("life {life}: the gateway does not start: {why}"));
@@ -218,6 +221,36 @@ impl World {
         }
     }
 
+    /// A start, through what may become of one that is not the first: the power goes once more, or the
+    /// disk fails once, and whoever could not start does then.
+    async fn start_somehow(&mut self, life: usize) -> Result<Life, String> {
+        if life == 1 || (self.faults == Faults::default() && self.wrong.is_some()) {
+            return self.start().await;
+        }
+        match self.dice.below(4) {
+            0 => {
+                let from = self.disk.position();
+                let cut_short = self.start().await?;
+                self.lose_power(Cut { turn: 0, from, to: self.disk.position(), at_rest: false });
+                drop(cut_short);
+                self.start().await
+            }
+            1 if self.faults != Faults::default() => {
+                self.disk.set_trouble(Trouble::Dropping(self.dice.below(MOST_OF_A_START)));
+                let started = self.start().await;
+                self.disk.set_trouble(Trouble::None);
+                match started {
+                    Ok(started) => Ok(started),
+                    Err(why) => {
+                        self.stage.history().remark(format!("a start fails: {why}"));
+                        self.start().await
+                    }
+                }
+            }
+            _ => self.start().await,
+        }
+    }
+
     async fn start(&mut self) -> Result<Life, String> {
         let meta = self.disk.meta_in_line().map_err(|error| format!("{error:?}"))?;
         self.open(meta).await
@@ -225,7 +258,7 @@ impl World {
 
     async fn open(&mut self, meta: RedbStore) -> Result<Life, String> {
         let turns = Turns::new(Dice::new(self.dice.roll()), self.faults);
-        self.clock = Arc::new(ManualClock::new(self.clock.now()));
+        self.clock = Arc::new(Wall::new(self.clock.now()));
         let blobs = self.disk.blobs().map_err(|error| format!("{error:?}"))?;
         let lines = self.book.open(&turns, &self.disk, &self.clock).await;
         let silence = match self.wrong {
@@ -277,8 +310,10 @@ impl World {
                         let at = history.begin(&call);
                         (call, at)
                     };
-                    let heard = client.call(at, &call).await;
-                    stage.history().hear(at, heard);
+                    let (heard, etag) = client.call(at, &call).await;
+                    let mut history = stage.history();
+                    history.hear(at, heard);
+                    history.learn(&call, etag);
                 }
             });
         }
