@@ -140,6 +140,22 @@ fn keys_in_the_clear_are_named_in_few_crates() {
     assert_eq!(seen, crates.iter().map(|name| (*name).to_owned()).collect());
 }
 
+#[test]
+fn every_front_door_has_an_example_that_runs() {
+    let mut without = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let door = entry.unwrap().path().join("src/lib.rs");
+        let text = std::fs::read_to_string(&door).unwrap();
+        // A fence of its own opens a block that is compiled and run; one with a word does not have to be.
+        let mut fences = text.lines().filter(|line| line.starts_with("//! ```"));
+        let runs = std::iter::from_fn(|| Some((fences.next()?, fences.next()))).any(|(opens, _)| opens == "//! ```");
+        if !runs {
+            without.push(door);
+        }
+    }
+    assert!(without.is_empty(), "no example that runs: {without:?}");
+}
+
 /// All Rust below `folder`.
 fn source(folder: &Path) -> String {
     let Ok(entries) = std::fs::read_dir(folder) else { return String::new() };

@@ -16,6 +16,23 @@
 //! **Threat notes.** Objects are served from the same origin as the console, so that a script in one of
 //! them could act as whoever opens it. Every other answer of the port is therefore sandboxed into an
 //! origin of its own, wherever a browser opens it as a document ([`isolate()`]). docs/console.md and docs/threats.md say more.
+//!
+//! ```
+//! use arqueta_console::{PATH, isolate, leads_here};
+//! use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderMap};
+//! use http::Request;
+//!
+//! // A browser that opens the endpoint is led to the console; no S3 client is.
+//! let browser = Request::get("/").header(ACCEPT, "text/html,*/*;q=0.8").body(())?;
+//! assert!(leads_here(&browser) && PATH == "/-/console/");
+//! assert!(!leads_here(&Request::get("/").body(())?));
+//!
+//! // An object of HTML is in no origin of the console's.
+//! let mut answer = HeaderMap::new();
+//! isolate(&mut answer);
+//! assert!(!answer[CONTENT_SECURITY_POLICY].to_str()?.contains("allow-same-origin"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
 mod assets;

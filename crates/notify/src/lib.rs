@@ -20,6 +20,44 @@
 //! **Threat notes.** Names of objects, who acted and from where leave the gateway; who may set the
 //! configuration of a bucket decides which, and the operator decides whereto and for whose buckets.
 //! Secrets come from files or the environment, and are not in `Debug` or logs.
+//!
+//! ```
+//! use std::sync::Mutex;
+//!
+//! use arqueta_notify::{Failure, Message, Target};
+//!
+//! /// Answers as an HTTP server does, and keeps the keys that it took.
+//! struct Answering(u16, Mutex<Vec<String>>);
+//!
+//! #[async_trait::async_trait]
+//! impl Target for Answering {
+//!     async fn send(&self, message: &Message) -> Result<(), Failure> {
+//!         if let Some(failure) = Failure::of_status(self.0) {
+//!             return Err(failure);
+//!         }
+//!         self.1.lock().expect("nobody panics").push(message.key.clone());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let message = Message {
+//!     id: "1".to_owned(),
+//!     group: "bucket/key".to_owned(),
+//!     event: "ObjectCreated:Put",
+//!     bucket: "bucket".to_owned(),
+//!     key: "key".to_owned(),
+//!     body: "{}".into(),
+//! };
+//! let (well, ill) = (Answering(200, Mutex::default()), Answering(503, Mutex::default()));
+//! well.send(&message).await?;
+//! assert_eq!(*well.1.lock().expect("nobody panics"), ["key"]);
+//! // It is tried again, and others of the account wait.
+//! assert!(matches!(ill.send(&message).await, Err(Failure::Unavailable(_))));
+//! # Ok::<(), Failure>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod courier;
 mod further;

@@ -14,6 +14,18 @@
 //! **Threat notes.** What goes is decided by the engine on the rules and records as the commit finds
 //! them. Rules are only as trustworthy as who may set them; nobody else's permissions are asked, as in
 //! S3, where a bucket policy cannot stop lifecycle.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arqueta_work::Progress;
+//!
+//! // The worker counts what it does; whoever has the other handle shows it.
+//! let shown = Arc::new(Progress::default());
+//! let kinds: Vec<_> = shown.removed().map(|(kind, _)| kind).collect();
+//! assert_eq!(kinds, ["object", "hidden", "version", "delete_marker", "upload"]);
+//! assert_eq!((shown.rounds(), shown.last_finished()), (0, 0), "no round is finished");
+//! ```
 
 pub mod lifecycle;
 
