@@ -18,6 +18,7 @@ use arqueta_iam::testing::TestSealer;
 use arqueta_iam::{CreateUser, Entity, Iam, KeyHolder, RootKey, Secret};
 use arqueta_keys::Embedded;
 use arqueta_kms::testing::FixedRootKey;
+use arqueta_kms::{Count, Counted as Operation, Metered};
 use arqueta_model::{AccountId, Clock as _, Region, SystemClock};
 use arqueta_s3::{EdgeConfig, NoDataEvents, Recorder, S3Edge};
 use arqueta_store::{Batch, Counting, MemoryBlobs, MemoryMeta, MetaStore};
@@ -37,6 +38,8 @@ const REGION: &str = "us-east-1";
 const HOST: &str = "127.0.0.1:9000";
 const KMS: [(&str, &str); 2] =
     [("x-amz-server-side-encryption", "aws:kms"), ("x-amz-server-side-encryption-bucket-key-enabled", "true")];
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a user of a real installation has.
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
@@ -72,6 +75,8 @@ struct World {
     s3: S3Edge,
     aws: AwsEdge,
     meta: Counting<Arc<MemoryMeta>>,
+    /// What the engine asks of the key service.
+    keys: Arc<Metered<Embedded>>,
     root: Signer,
     user: Signer,
     _folder: tempfile::TempDir,
@@ -94,8 +99,7 @@ impl World {
         let store: Arc<dyn MetaStore> = Arc::new(meta.clone());
         let sink: Arc<dyn AuditSink> = Arc::new(Nowhere);
 
-        let config = arqueta_keys::Config::new(account.clone(), region.clone(), Arc::new(FixedRootKey([7; 32])));
-        let kms = Embedded::open(store.clone(), sink.clone(), clock.clone(), config).await.unwrap();
+        let kms = key_service(&meta).await;
         let root = RootKey { access_key_id: "AKIAROOT".to_owned(), secret: Secret::new("secret-of-root") };
         let config = arqueta_iam::Config { account: account.clone(), root: Some(root) };
         let sealer = Arc::new(TestSealer::default());
@@ -110,7 +114,8 @@ impl World {
 
         let table = Arc::new(BucketKeyTable::new(store.clone()));
         let window = BucketKeyConfig { window: Duration::from_secs(3600), ..BucketKeyConfig::default() };
-        let envelope = Envelope::new(Arc::new(kms.clone()), table, clock.clone(), region.clone(), window);
+        let keys = Arc::new(Metered::new(kms.clone()));
+        let envelope = Envelope::new(keys.clone(), table, clock.clone(), region.clone(), window);
         let (envelope, blobs) = (Arc::new(envelope), Arc::new(MemoryBlobs::default()));
         let engine = Engine::open(store.clone(), blobs, envelope, clock.clone(), Config::new(region.clone())).unwrap();
         let recorder = Recorder::new(sink.clone(), Arc::new(NoDataEvents), region.clone());
@@ -139,7 +144,7 @@ impl World {
         };
         let user = (key.access_key_id, key.secret.expose().to_owned());
         let root = ("AKIAROOT".to_owned(), "secret-of-root".to_owned());
-        Self { s3, aws: AwsEdge::new(services), meta, root, user, _folder: folder }
+        Self { s3, aws: AwsEdge::new(services), meta, keys, root, user, _folder: folder }
     }
 
     /// The bucket, one small and one large object, and as many others.
@@ -172,15 +177,25 @@ impl World {
     }
 }
 
-/// A request signed now, as an SDK signs it: the payload's hash too where it is one of KMS.
+/// The key service that lies in a store.
+async fn key_service(meta: &Counting<Arc<MemoryMeta>>) -> Embedded {
+    let root = Arc::new(FixedRootKey([7; 32]));
+    let config = arqueta_keys::Config::new(ACCOUNT.parse().unwrap(), REGION.parse().unwrap(), root);
+    Embedded::open(Arc::new(meta.clone()), Arc::new(Nowhere), Arc::new(SystemClock), config).await.unwrap()
+}
+
+/// A request signed now, as an SDK signs it: the payload's hash too where it is one of KMS or IAM.
 fn signed((id, secret): &Signer, call: &Call<'_>) -> Request<Full<Bytes>> {
     let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
     let stamp = SystemClock.now().date_time().format(&format).unwrap();
     let date = AmzDate::parse(&stamp).unwrap();
-    let (service, hash) = match call.headers.iter().any(|(name, _)| *name == "x-amz-target") {
-        true => ("kms", Some(hex::encode(Sha256::digest(&call.body)))),
-        false => ("s3", None),
+    let named = |wanted: &str| call.headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+    let service = match named("content-type") {
+        Some(FORM) => "iam",
+        _ if named("x-amz-target").is_some() => "kms",
+        _ => "s3",
     };
+    let hash = (service != "s3").then(|| hex::encode(Sha256::digest(&call.body)));
     let mut headers = vec![("host", HOST), ("x-amz-date", stamp.as_str())];
     headers.extend(hash.is_none().then_some(("x-amz-content-sha256", "UNSIGNED-PAYLOAD")));
     headers.extend_from_slice(call.headers);
@@ -297,6 +312,105 @@ fn of_a_key(counted: &mut Counted) {
     counted.kms("DescribeKey", &json!({ "KeyId": key }), (0, 0, 90));
 }
 
+/// An identity is one commit, whatever has to be looked up for it.
+fn of_an_identity(counted: &mut Counted) {
+    for (number, parameters) in
+        ["", "&Path=%2Fteam%2F", "&Tags.member.1.Key=a&Tags.member.1.Value=b"].iter().enumerate()
+    {
+        let body = format!("Action=CreateUser&Version=2010-05-08&UserName=user-{number}{parameters}");
+        let call = Call { method: "POST", uri: "/", headers: &[("content-type", FORM)], body: body.into() };
+        let (reads, writes) = (counted.world.meta.reads(), counted.world.meta.writes());
+        counted.runtime.block_on(counted.world.send(signed(&counted.world.root, &call)));
+        let spent = (counted.world.meta.reads() - reads, counted.world.meta.writes() - writes);
+        assert_eq!(spent.1, 1, "CreateUser{parameters}: commits");
+        assert!(spent.0 <= 3, "CreateUser{parameters}: {} reads", spent.0);
+    }
+}
+
+#[test]
+fn a_call_asks_of_the_key_service_what_its_mode_needs() {
+    let counted = Counted::new(0);
+    let headers = |key: bool| [KMS[0], (KMS[1].0, if key { "true" } else { "false" })];
+    let of = |what: &str, method: &str, uri: &str, headers: &[(&str, &str)], expected: &[(Operation, u64)]| {
+        let before = counted.world.keys.snapshot();
+        let body = if method == "PUT" && headers.iter().all(|(name, _)| *name != "x-amz-copy-source") {
+            vec![7; 4096]
+        } else {
+            Vec::new()
+        };
+        let request = signed(&counted.world.root, &Call { method, uri, headers, body: body.into() });
+        counted.runtime.block_on(counted.world.send(request));
+        let calls = |counts: &[Count], operation| {
+            counts.iter().filter(|count| count.operation == operation).map(|count| count.calls).sum::<u64>()
+        };
+        let after = counted.world.keys.snapshot();
+        let spent = [Operation::GenerateDataKey, Operation::Decrypt, Operation::ReEncrypt]
+            .map(|operation| (operation, calls(&after, operation) - calls(&before, operation)))
+            .into_iter()
+            .filter(|(_, calls)| *calls > 0)
+            .collect::<Vec<_>>();
+        assert_eq!(spent, expected, "{what}");
+    };
+    let (generate, decrypt) = ((Operation::GenerateDataKey, 1), (Operation::Decrypt, 1));
+    of("PUT under a key", "PUT", "/bucket/plain", &headers(false), &[generate]);
+    of("GET under a key", "GET", "/bucket/plain", &[], &[decrypt]);
+    of("HEAD under a key", "HEAD", "/bucket/plain", &[], &[]);
+    of("DELETE", "DELETE", "/bucket/plain", &[], &[]);
+    // The bucket key of this window was made with the first object.
+    of("PUT with a bucket key", "PUT", "/bucket/shared", &headers(true), &[]);
+    // Who reads is asked for once, whoever wrote.
+    of("the first GET with a bucket key", "GET", "/bucket/shared", &[], &[decrypt]);
+    of("GET with a bucket key", "GET", "/bucket/shared", &[], &[]);
+    let copy = |key| [("x-amz-copy-source", "/bucket/shared"), headers(key)[0], headers(key)[1]];
+    of("copy with a bucket key", "PUT", "/bucket/copy", &copy(true), &[]);
+    of("copy from a bucket key to a key", "PUT", "/bucket/copy", &copy(false), &[generate]);
+    of("list", "GET", "/bucket?list-type=2", &[], &[]);
+}
+
+/// The fewest allocator calls and bytes of twenty grants, with `before` beside them.
+fn grants(counted: &Counted, key: &Value, numbers: std::ops::Range<usize>) -> (u64, u64) {
+    let user = format!("arn:aws:iam::{ACCOUNT}:user/alice");
+    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "TrentService.CreateGrant")];
+    let (mut calls, mut bytes) = (u64::MAX, u64::MAX);
+    for number in numbers {
+        let context = json!({ "EncryptionContextSubset": { "number": format!("{number:06}") } });
+        let grant =
+            json!({ "KeyId": key, "GranteePrincipal": user, "Operations": ["Decrypt"], "Constraints": context });
+        let request = signed(
+            &counted.world.root,
+            &Call { method: "POST", uri: "/", headers: &headers, body: grant.to_string().into() },
+        );
+        let spent = allocation_counter::measure(|| drop(counted.runtime.block_on(counted.world.send(request))));
+        (calls, bytes) = (calls.min(spent.count_total), bytes.min(spent.bytes_total));
+    }
+    (calls, bytes)
+}
+
+/// Without a clock: a copy of the key, or of its grants, for each of them would be seen here.
+#[test]
+fn a_grant_costs_the_same_beside_thousands_and_opening_costs_each_the_same() {
+    let mut counted = Counted::new(0);
+    let key = counted.kms("CreateKey", &json!({}), (1, 1, u64::MAX))["KeyMetadata"]["Arn"].clone();
+    let opened = |counted: &Counted| {
+        let spent = allocation_counter::measure(|| drop(counted.runtime.block_on(key_service(&counted.world.meta))));
+        (spent.count_total, spent.bytes_total)
+    };
+    let none = opened(&counted);
+    let few = grants(&counted, &key, 0..300);
+    let with_few = opened(&counted);
+    grants(&counted, &key, 300..3_000);
+    let with_many = opened(&counted);
+    let many = grants(&counted, &key, 3_000..3_100);
+    let within = |what: &str, few: u64, many: u64| {
+        assert!(many <= few + few / 10, "{what}: {few} beside few, {many} beside thousands");
+    };
+    within("allocator calls of a grant", few.0, many.0);
+    within("bytes of a grant", few.1, many.1);
+    within("allocator calls to open ten grants", (with_few.0 - none.0) / 30, (with_many.0 - none.0) / 300);
+    within("bytes to open ten grants", (with_few.1 - none.1) / 30, (with_many.1 - none.1) / 300);
+    println!("a grant: {few:?}, {many:?}; opening: {none:?}, {with_few:?}, {with_many:?}"); // --nocapture
+}
+
 #[test]
 fn a_request_stays_within_its_budget_on_an_empty_and_on_a_large_store() {
     let many = if std::env::var_os("ARQUETA_NIGHTLY").is_some() { 1_000_000 } else { 100_000 };
@@ -305,6 +419,7 @@ fn a_request_stays_within_its_budget_on_an_empty_and_on_a_large_store() {
         let mut counted = Counted::new(objects);
         of_one_object(&mut counted);
         of_a_key(&mut counted);
+        of_an_identity(&mut counted);
         if objects > 0 {
             counted.s3("page of 1,000", "GET", "/bucket?list-type=2&prefix=many/", (4, 0, 3_140));
             counted.s3("versions, 1,000", "GET", "/bucket?prefix=many/&versions=", (4, 0, 6_170));

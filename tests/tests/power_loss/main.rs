@@ -15,6 +15,7 @@ mod check;
 mod full_disk;
 mod ledger;
 mod load;
+mod signed;
 mod site;
 
 use std::path::Path;

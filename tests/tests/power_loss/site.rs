@@ -122,9 +122,14 @@ impl Site {
 
     /// Clients with the root credentials that this start made, if it made some.
     pub fn clients(&self, front: &Front) -> Option<Clients> {
+        let (id, secret) = self.root()?;
+        Some(Clients { s3: sdk::s3_at(&front.url, &id, &secret), kms: sdk::kms_at(&front.url, &id, &secret) })
+    }
+
+    /// The root credentials that this start made, if it made some.
+    pub fn root(&self) -> Option<(String, String)> {
         let created = &self.gateway.created.first()?.key;
-        let (id, secret) = (&created.access_key_id, created.secret.expose());
-        Some(Clients { s3: sdk::s3_at(&front.url, id, secret), kms: sdk::kms_at(&front.url, id, secret) })
+        Some((created.access_key_id.clone(), created.secret.expose().to_owned()))
     }
 
     /// One round of what a gateway does in the background, as at every start.
