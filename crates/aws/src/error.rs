@@ -176,36 +176,57 @@ fn signature_code(error: &signature::Error, json: bool) -> &'static str {
 }
 
 fn kms_status(error: &arqueta_kms::Error) -> StatusCode {
-    match error.code() {
-        "KMSInternalException" | "KeyUnavailableException" => StatusCode::INTERNAL_SERVER_ERROR,
-        "DependencyTimeoutException" => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::BAD_REQUEST,
+    use arqueta_kms::Error as Kms;
+    match error {
+        Kms::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Kms::Audit(_)
+        | Kms::Store(_)
+        | Kms::RootKey(_)
+        | Kms::Refused { code: "KMSInternalException" | "KeyUnavailableException", .. } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        Kms::NotFound { .. }
+        | Kms::Disabled { .. }
+        | Kms::InvalidState { .. }
+        | Kms::Denied { .. }
+        | Kms::InvalidKeyUsage { .. }
+        | Kms::InvalidCiphertext
+        | Kms::IncorrectKey
+        | Kms::Refused { .. }
+        | Kms::Throttled => StatusCode::BAD_REQUEST,
     }
 }
 
 /// In the Query protocol IAM's own codes; in JSON those of its credentials' errors that clients of
 /// the JSON protocols know.
 fn iam_answer(error: &arqueta_iam::Error, json: bool) -> (StatusCode, &'static str) {
-    let code = error.code();
-    if json {
-        return match code {
-            "InvalidClientTokenId" => (StatusCode::BAD_REQUEST, "UnrecognizedClientException"),
-            "ExpiredToken" => (StatusCode::BAD_REQUEST, "ExpiredTokenException"),
-            "AccessDenied" => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
-            "ValidationError" => (StatusCode::BAD_REQUEST, "ValidationException"),
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
-        };
-    }
-    let status = match code {
-        "NoSuchEntity" => StatusCode::NOT_FOUND,
-        "InvalidIdentityToken" | "ExpiredTokenException" | "IDPCommunicationError" => StatusCode::BAD_REQUEST,
-        "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded" | "ConcurrentModification" => StatusCode::CONFLICT,
-        "AccessDenied" | "InvalidClientTokenId" | "ExpiredToken" => StatusCode::FORBIDDEN,
-        "ReportNotPresent" | "ReportExpired" => StatusCode::GONE,
-        "ServiceFailure" => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::BAD_REQUEST,
+    use arqueta_iam::Error as Iam;
+    let (status, in_json) = match error {
+        Iam::UnknownAccessKey | Iam::InvalidToken => (StatusCode::FORBIDDEN, Some("UnrecognizedClientException")),
+        Iam::ExpiredToken => (StatusCode::FORBIDDEN, Some("ExpiredTokenException")),
+        Iam::Denied { .. } => (StatusCode::FORBIDDEN, Some("AccessDeniedException")),
+        Iam::Validation { .. } => (StatusCode::BAD_REQUEST, Some("ValidationException")),
+        Iam::NoSuchEntity { .. } => (StatusCode::NOT_FOUND, None),
+        Iam::EntityAlreadyExists { .. }
+        | Iam::DeleteConflict { .. }
+        | Iam::LimitExceeded { .. }
+        | Iam::ConcurrentModification => (StatusCode::CONFLICT, None),
+        Iam::ReportNotPresent | Iam::ReportExpired => (StatusCode::GONE, None),
+        Iam::MalformedPolicyDocument { .. }
+        | Iam::PackedPolicyTooLarge
+        | Iam::InvalidInput { .. }
+        | Iam::InvalidParameterValue { .. }
+        | Iam::Unmodifiable { .. }
+        | Iam::InvalidIdentityToken { .. }
+        | Iam::ExpiredIdentityToken { .. }
+        | Iam::IdpCommunication => (StatusCode::BAD_REQUEST, None),
+        Iam::Damaged { .. } | Iam::Lookup(_) | Iam::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
     };
-    (status, code)
+    match (json, in_json) {
+        (false, _) => (status, error.code()),
+        (true, Some(code)) => (StatusCode::BAD_REQUEST, code),
+        (true, None) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
+    }
 }
 
 #[cfg(test)]
@@ -274,9 +295,31 @@ mod tests {
             (arqueta_iam::Error::InvalidInput { message: message() }, 400, "InvalidInput"),
             (arqueta_iam::Error::Unmodifiable { message: message() }, 400, "UnmodifiableEntity"),
             (arqueta_iam::Error::ConcurrentModification, 409, "ConcurrentModification"),
+            (arqueta_iam::Error::ReportNotPresent, 410, "ReportNotPresent"),
+            (arqueta_iam::Error::ReportExpired, 410, "ReportExpired"),
+            (arqueta_iam::Error::PackedPolicyTooLarge, 400, "PackedPolicyTooLarge"),
+            (arqueta_iam::Error::IdpCommunication, 400, "IDPCommunicationError"),
+            (arqueta_iam::Error::Damaged { what: message() }, 500, "ServiceFailure"),
         ];
         for (error, status, code) in table {
             answers(error, (500, "InternalFailure"), (status, code));
+        }
+    }
+
+    #[test]
+    fn keys() {
+        let refused = |code| arqueta_kms::Error::Refused { code, message: String::new() };
+        let table = [
+            (arqueta_kms::Error::InvalidCiphertext, 400, "InvalidCiphertextException"),
+            (arqueta_kms::Error::Throttled, 400, "ThrottlingException"),
+            (arqueta_kms::Error::Unavailable("gone".into()), 503, "DependencyTimeoutException"),
+            (arqueta_kms::Error::Store(arqueta_store::Error::Closed), 500, "KMSInternalException"),
+            (refused("KMSInternalException"), 500, "KMSInternalException"),
+            (refused("KeyUnavailableException"), 500, "KeyUnavailableException"),
+            (refused("LimitExceededException"), 400, "LimitExceededException"),
+        ];
+        for (error, status, code) in table {
+            answers(error, (status, code), (status, code));
         }
     }
 

@@ -1,7 +1,6 @@
 /// What the identity service answers instead of a result. Variants follow the error codes of IAM
-/// and STS; messages are AWS's.
+/// and STS; messages are AWS's. Exhaustive on purpose: the edge's error map matches without a `_` arm.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// `NoSuchEntity`: the named user, group, role, policy or key does not exist.
     #[error("{message}")]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, SERVER, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Response, StatusCode};
 use s3s::{Body, S3Error};
+use serde::Deserialize;
 
 use crate::exchange::Exchange;
 use crate::refusal::Refusal;
@@ -128,8 +129,7 @@ fn refusal(answer: &mut Response<Body>, exchange: &Exchange, subject: &Subject) 
 fn of_document(answer: &Response<Body>, status: StatusCode) -> Refusal {
     let bytes: Bytes = answer.body().bytes().unwrap_or_default();
     let document = String::from_utf8_lossy(&bytes);
-    let plain = |text: &str| quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), Into::into);
-    let Some((code, message)) = code_and_message(&document) else {
+    let Some(Told { code, message }) = told(&document) else {
         let code = match status {
             StatusCode::FORBIDDEN => "AccessDenied",
             StatusCode::NOT_FOUND => "NotFound",
@@ -142,7 +142,6 @@ fn of_document(answer: &Response<Body>, status: StatusCode) -> Refusal {
         };
         return Refusal::new(code, status, status.canonical_reason().unwrap_or_default());
     };
-    let (code, message) = (plain(code), plain(message));
     match message_of(&code) {
         Some(message) => Refusal::new(code, status, message),
         None => Refusal::new(code, status, message),
@@ -180,15 +179,23 @@ fn log(refusal: &Refusal, exchange: &Exchange, subject: &Subject, id: &str) {
     }
 }
 
-/// A code with its message out of a document that s3s wrote, still escaped.
-fn code_and_message(document: &str) -> Option<(&str, &str)> {
-    let inner = |name: &str| {
-        let start = document.find(&format!("<{name}>"))? + name.len() + 2;
-        let length = document[start..].find(&format!("</{name}>"))?;
-        Some(&document[start..start + length])
-    };
-    document.contains("<Error>").then_some(())?;
-    Some((inner("Code")?, inner("Message").unwrap_or_default()))
+/// A document that s3s wrote, by its outermost element.
+#[derive(Deserialize)]
+enum Document {
+    Error(Told),
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Told {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// What a document says, if it is one of an error.
+fn told(document: &str) -> Option<Told> {
+    quick_xml::de::from_str(document).ok().map(|Document::Error(told)| told)
 }
 
 /// Code and message of a finished error answer.
@@ -237,12 +244,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_and_messages_are_found_and_stay_escaped() {
-        let document = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>a &lt;b&gt;</Message></Error>";
-        assert_eq!(code_and_message(document), Some(("NoSuchKey", "a &lt;b&gt;")));
-        assert_eq!(code_and_message("<Error><Code>X</Code></Error>"), Some(("X", "")));
-        for other in ["", "<Code>X</Code>", "<Error></Error>", "plain"] {
-            assert_eq!(code_and_message(other), None, "{other}");
+    fn codes_and_messages_are_those_of_the_outermost_error() {
+        let said = |code: &str, message: &str| Some(Told { code: code.to_owned(), message: message.to_owned() });
+        let document = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>NoSuchKey</Code><Message>a &lt;b&gt; &amp; c</Message>\
+                        <Resource>x</Resource></Error>";
+        assert_eq!(told(document), said("NoSuchKey", "a <b> & c"));
+        assert_eq!(told("<Error><Code>X</Code></Error>"), said("X", ""));
+        assert_eq!(told("<Error><Code>X</Code><Message></Message></Error>"), said("X", ""));
+        let inner = "<Result><Error><Code>X</Code></Error></Result>";
+        for other in ["", "<Code>X</Code>", "<Error></Error>", "plain", inner, "<Error><Code>X</Code>"] {
+            assert_eq!(told(other), None, "{other}");
         }
     }
 }
