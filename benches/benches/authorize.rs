@@ -91,8 +91,8 @@ impl World {
         let config = arqueta_keys::Config::new(account.clone(), region.clone(), Arc::new(FixedRootKey([7; 32])));
         let sink: Arc<dyn AuditSink> = record.clone();
         let kms = Embedded::open(meta.clone(), sink.clone(), Arc::new(SystemClock), config).await.unwrap();
-        let made =
-            arqueta_keys::operations::create_key(&kms, &root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();
+        let (caller, request) = (root(ACCOUNT), api::CreateKeyRequest::default());
+        let made = arqueta_keys::run(&kms, (&caller).into(), request, |_| serde_json::Value::Null).await.unwrap();
         let key: KeyArn = made.key_metadata.arn.parse().unwrap();
 
         let first = RootKey { access_key_id: "AKIAROOT".to_owned(), secret: Secret::new("secret-of-root") };

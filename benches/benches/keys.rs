@@ -40,8 +40,8 @@ async fn service(audit: Arc<dyn AuditSink>) -> (Embedded, KeyRef) {
     let protector = Arc::new(FixedRootKey([7; 32]));
     let config = Config::new(ACCOUNT.parse().unwrap(), "us-east-1".parse().unwrap(), protector);
     let service = Embedded::open(Arc::new(MemoryMeta::new()), audit, Arc::new(SystemClock), config).await.unwrap();
-    let made =
-        arqueta_keys::operations::create_key(&service, &root(ACCOUNT), api::CreateKeyRequest::default()).await.unwrap();
+    let (caller, request) = (root(ACCOUNT), api::CreateKeyRequest::default());
+    let made = arqueta_keys::run(&service, (&caller).into(), request, |_| serde_json::Value::Null).await.unwrap();
     (service, KeyRef::Named(made.key_metadata.key_id))
 }
 

@@ -1,6 +1,7 @@
 //! One call by a user, and its event in the record.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use arqueta_call::Kms;
 use arqueta_kms::{Caller, Error};
@@ -58,7 +59,12 @@ pub async fn run<O: Operation>(
     if let Ok(answer) = &outcome {
         call.answers(elements(answer));
     }
-    finish(service, call, outcome).await
+    let afterwards = call.afterwards.take();
+    let answer = finish(service, call, outcome).await?;
+    if let Some(Afterwards(work)) = afterwards {
+        work.await;
+    }
+    Ok(answer)
 }
 
 /// Records a call that its protocol refused because of its parameters, and answers that.
@@ -79,12 +85,22 @@ pub struct Call<'a> {
     response: Value,
     keys: Vec<KeyArn>,
     additional: Map<String, Value>,
+    /// What goes on once the record has the call.
+    afterwards: Option<Afterwards>,
+}
+
+struct Afterwards(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl std::fmt::Debug for Afterwards {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Afterwards(…)")
+    }
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(caller: &'a Caller, operation: Kms) -> Self {
         let (parameters, additional) = (Map::new(), Map::new());
-        Self { caller, operation, parameters, response: Value::Null, keys: Vec::new(), additional }
+        Self { caller, operation, parameters, response: Value::Null, keys: Vec::new(), additional, afterwards: None }
     }
 
     fn asked(Asked { caller, told }: Asked<'a>, operation: Kms) -> Self {
@@ -104,16 +120,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(crate) fn context(mut self, name: &str, context: &EncryptionContext) -> Self {
-        self.notes_context(name, context);
-        self
-    }
-
-    /// As [`Self::context`], while the call goes on.
-    pub(crate) fn notes_context(&mut self, name: &str, context: &EncryptionContext) {
-        if !context.is_empty() {
-            self.parameters.insert(name.to_owned(), pairs(context));
-        }
+    pub(crate) fn context(self, name: &str, context: &EncryptionContext) -> Self {
+        if context.is_empty() { self } else { self.with(name, pairs(context)) }
     }
 
     /// Notes a key that the call touches.
@@ -126,6 +134,12 @@ impl<'a> Call<'a> {
     /// Notes which key material was used, under CloudTrail's `name` of it.
     pub(crate) fn uses_material(&mut self, name: &str, id: Option<&str>) {
         self.additional.extend(id.map(|id| (name.to_owned(), Value::from(id))));
+    }
+
+    /// What follows the call, and is waited for, once the record has it: what cannot be recorded is not
+    /// gone on with.
+    pub(crate) fn afterwards(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.afterwards = Some(Afterwards(Box::pin(work)));
     }
 
     /// Elements of the answer, for calls that change something.

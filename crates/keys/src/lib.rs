@@ -1,7 +1,7 @@
 //! The key service without a wire: keys and their life, decisions, cryptography, Regions.
 //!
 //! **Purpose.** Everything that AWS documents of keys, aliases, policies, grants and states is
-//! enforced here, for the JSON protocol edge (the operations in [`api`]) and for object encryption
+//! enforced here, for the JSON protocol edge (the requests in [`api`]) and for object encryption
 //! ([`arqueta_kms::Kms`]) alike.
 //!
 //! **Refuses to do** without authorization: every call names its [`arqueta_kms::Caller`], and the
@@ -16,13 +16,13 @@
 //! one moment; `quotas`; `state` all keys, turns and commits; `held` material that is made here or held
 //! elsewhere; `own` keys and events of the service itself; `call` one call and its event; `decide` who may;
 //! `stores` custom key stores; `crypt` what keys do; `life` what becomes of keys; `regions` multi-Region
-//! keys; `s3` the contract; `upkeep` the folder as a whole. [`operations`] is the front door.
+//! keys; `s3` the contract; `upkeep` the folder as a whole. [`run`] is the front door, for each request of [`api`].
 //!
 //! ```
 //! use std::sync::Arc;
 //!
 //! use arqueta_audit::testing::Memory;
-//! use arqueta_keys::{Config, Embedded, api, operations};
+//! use arqueta_keys::{Config, Embedded, api, run};
 //! use arqueta_kms::testing::{ACCOUNT, FixedRootKey, root};
 //! use arqueta_model::ManualClock;
 //! use arqueta_store::MemoryMeta;
@@ -32,7 +32,8 @@
 //! let config = Config::new(ACCOUNT.parse()?, "us-east-1".parse()?, Arc::new(FixedRootKey([7; 32])));
 //! let (meta, record) = (Arc::new(MemoryMeta::new()), Arc::new(Memory::default()));
 //! let service = Embedded::open(meta, record.clone(), Arc::new(ManualClock::default()), config).await?;
-//! let made = operations::create_key(&service, &root(ACCOUNT), api::CreateKeyRequest::default()).await?;
+//! let (caller, request) = (root(ACCOUNT), api::CreateKeyRequest::default());
+//! let made = run(&service, (&caller).into(), request, |_| serde_json::Value::Null).await?;
 //! assert_eq!(made.key_metadata.key_spec.name(), "SYMMETRIC_DEFAULT");
 //! assert_eq!(record.events()[0].event_name, "CreateKey");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -50,7 +51,6 @@ mod held;
 mod key;
 mod life;
 pub mod limits;
-pub mod operations;
 mod own;
 mod page;
 mod peer;

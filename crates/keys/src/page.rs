@@ -1,8 +1,4 @@
-//! Pages of listings: `Limit`, `Marker`, `NextMarker`, `Truncated`.
-
-use arqueta_kms::Error;
-
-use crate::limits;
+//! Pages of listings.
 
 /// One page of a listing.
 pub(crate) struct Page<T> {
@@ -11,11 +7,7 @@ pub(crate) struct Page<T> {
 }
 
 /// The page of at most `limit` behind the item named `marker`, of `items`, which are in the order of their names.
-pub(crate) fn page_behind<'a, T>(
-    items: impl Iterator<Item = (&'a str, T)>,
-    limit: usize,
-    marker: Option<&str>,
-) -> Page<T> {
+pub(crate) fn page<'a, T>(items: impl Iterator<Item = (&'a str, T)>, limit: usize, marker: Option<&str>) -> Page<T> {
     let mut items = items.skip_while(|(name, _)| marker.is_some_and(|marker| *name <= marker));
     let mut page = Page { items: Vec::new(), next: None };
     let mut last = "";
@@ -27,30 +19,16 @@ pub(crate) fn page_behind<'a, T>(
     page
 }
 
-/// As [`page_behind`], as the wire says it.
-pub(crate) fn page<'a, T>(
-    items: impl Iterator<Item = (&'a str, T)>,
-    limit: Option<i64>,
-    (default, max): (usize, i64),
-    marker: Option<&str>,
-) -> Result<Page<T>, Error> {
-    let limit = limit.map_or(Ok(default), |limit| limits::range(limit, "limit", 1, max))?;
-    let marker = marker.map(limits::marker).transpose()?;
-    let page = page_behind(items, limit, marker.as_deref());
-    Ok(Page { next: page.next.map(|last| limits::marker_behind(&last)), ..page })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn all(names: &[&str], limit: i64) -> Vec<Vec<String>> {
+    fn all(names: &[&str], limit: usize) -> Vec<Vec<String>> {
         let mut pages = Vec::new();
         let mut marker = None;
         loop {
-            let found =
-                page(names.iter().map(|n| (*n, (*n).to_owned())), Some(limit), (100, 1000), marker.as_deref()).unwrap();
+            let found = page(names.iter().map(|n| (*n, (*n).to_owned())), limit, marker.as_deref());
             pages.push(found.items);
             match found.next {
                 Some(next) => marker = Some(next),
@@ -68,19 +46,8 @@ mod tests {
 
     #[test]
     fn a_marker_whose_item_is_gone_continues_behind_it() {
-        let next = page([("a", ()), ("b", ())].into_iter(), Some(1), (1, 10), None).unwrap().next.unwrap();
-        let rest = page([("b", "b"), ("c", "c")].into_iter(), Some(9), (1, 10), Some(&next)).unwrap();
+        let next = page([("a", ()), ("b", ())].into_iter(), 1, None).next.unwrap();
+        let rest = page([("b", "b"), ("c", "c")].into_iter(), 9, Some(&next));
         assert_eq!(rest.items, ["b", "c"]);
-    }
-
-    #[test]
-    fn foreign_markers_and_limits_are_refused() {
-        for marker in ["", "!", "a", "_w"] {
-            let outcome = page([("a", ())].into_iter(), None, (1, 10), Some(marker));
-            assert_eq!(outcome.err().unwrap().code(), "InvalidMarkerException", "{marker}");
-        }
-        for limit in [0, 11, -1] {
-            assert!(page([("a", ())].into_iter(), Some(limit), (1, 10), None).is_err(), "{limit}");
-        }
     }
 }

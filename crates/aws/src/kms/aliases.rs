@@ -1,10 +1,10 @@
 //! Shapes of aliases.
 
 use arqueta_keys::api::{CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, UpdateAliasRequest};
-use arqueta_keys::limits;
 use arqueta_kms::Error;
 use serde::Deserialize;
 
+use super::limits;
 use super::parameters::{limit, marker};
 use super::shape::{Shape, Told};
 use super::wire::answers;
@@ -81,7 +81,7 @@ impl Shape for ListAliases {
 }
 
 answers! {
-    ListAliasesResponse { "Aliases": aliases } + page
+    ListAliasesResponse { "Aliases": aliases } + page(next_marker)
     AliasListEntry {
         "AliasName": alias_name,
         "AliasArn": alias_arn,

@@ -3,21 +3,29 @@
 //! encoded; the key service decides, does and records.
 
 mod aliases;
+mod asymmetric;
+mod crypto;
+mod grants;
+mod import;
+mod keys;
+mod limits;
 mod parameters;
 mod policies;
 mod rotation;
 mod shape;
 mod states;
+mod stores;
+mod tags;
 mod wire;
 
 use arqueta_audit::{Event, EventBuilder};
 use arqueta_call::{Kms, Operation, Recorder};
-use arqueta_keys::{Embedded, operations as keys};
+use arqueta_keys::Embedded;
 use arqueta_kms::Caller;
 use serde_json::{Map, Value};
 
+use crate::Error;
 use crate::protocol::Protocol;
-use crate::{Error, json};
 
 /// Target prefix of the service.
 pub const TARGET: &str = "TrentService.";
@@ -85,17 +93,9 @@ fn named(body: &[u8]) -> Map<String, Value> {
 }
 
 macro_rules! dispatch {
-    ($service:ident, $caller:ident, $operation:ident, $body:ident;
-     shapes { $($shape:ident => $kind:path),* $(,)? }
-     answers { $($name:ident => $method:ident),* $(,)? }
-     silent { $($silent:ident => $silent_method:ident),* $(,)? }) => {
+    ($service:ident, $caller:ident, $operation:ident, $body:ident; $($name:ident => $shape:path),* $(,)?) => {
         match $operation {
-            $(Kms::$shape => shape::run::<$kind>($service, $caller, $body).await,)*
-            $(Kms::$name => json::encoded(&keys::$method($service, $caller, json::decoded($body)?).await?),)*
-            $(Kms::$silent => {
-                keys::$silent_method($service, $caller, json::decoded($body)?).await?;
-                Ok(Vec::new())
-            })*
+            $(Kms::$name => shape::run::<$shape>($service, $caller, $body).await,)*
         }
     };
 }
@@ -113,66 +113,60 @@ pub async fn call(service: &Embedded, caller: &Caller, operation: &str, body: &[
     };
     service.admit_operation(caller, operation).await?;
     dispatch!(service, caller, operation, body;
-        shapes {
-            CancelKeyDeletion => states::CancelKeyDeletion,
-            CreateAlias => aliases::CreateAlias,
-            DeleteAlias => aliases::DeleteAlias,
-            DisableKey => states::DisableKey,
-            DisableKeyRotation => rotation::DisableKeyRotation,
-            EnableKey => states::EnableKey,
-            EnableKeyRotation => rotation::EnableKeyRotation,
-            GetKeyLastUsage => states::GetKeyLastUsage,
-            GetKeyPolicy => policies::GetKeyPolicy,
-            GetKeyRotationStatus => rotation::GetKeyRotationStatus,
-            ListAliases => aliases::ListAliases,
-            ListKeyPolicies => policies::ListKeyPolicies,
-            ListKeyRotations => rotation::ListKeyRotations,
-            PutKeyPolicy => policies::PutKeyPolicy,
-            RotateKeyOnDemand => rotation::RotateKeyOnDemand,
-            ScheduleKeyDeletion => states::ScheduleKeyDeletion,
-            UpdateAlias => aliases::UpdateAlias,
-            UpdateKeyDescription => states::UpdateKeyDescription,
-        }
-        answers {
-            ConnectCustomKeyStore => connect_custom_key_store,
-            CreateCustomKeyStore => create_custom_key_store,
-            CreateGrant => create_grant,
-            CreateKey => create_key,
-            Decrypt => decrypt,
-            DeleteImportedKeyMaterial => delete_imported_key_material,
-            DeleteCustomKeyStore => delete_custom_key_store,
-            DeriveSharedSecret => derive_shared_secret,
-            DescribeCustomKeyStores => describe_custom_key_stores,
-            DescribeKey => describe_key,
-            DisconnectCustomKeyStore => disconnect_custom_key_store,
-            Encrypt => encrypt,
-            GenerateDataKey => generate_data_key,
-            GenerateDataKeyPair => generate_data_key_pair,
-            GenerateDataKeyPairWithoutPlaintext => generate_data_key_pair_without_plaintext,
-            GenerateDataKeyWithoutPlaintext => generate_data_key_without_plaintext,
-            GenerateMac => generate_mac,
-            GenerateRandom => generate_random,
-            GetParametersForImport => get_parameters_for_import,
-            GetPublicKey => get_public_key,
-            ImportKeyMaterial => import_key_material,
-            ListGrants => list_grants,
-            ListKeys => list_keys,
-            ListResourceTags => list_resource_tags,
-            ListRetirableGrants => list_retirable_grants,
-            ReEncrypt => re_encrypt,
-            ReplicateKey => replicate_key,
-            Sign => sign,
-            UpdateCustomKeyStore => update_custom_key_store,
-            Verify => verify,
-            VerifyMac => verify_mac,
-        }
-        silent {
-            RetireGrant => retire_grant,
-            RevokeGrant => revoke_grant,
-            TagResource => tag_resource,
-            UntagResource => untag_resource,
-            UpdatePrimaryRegion => update_primary_region,
-        }
+        CancelKeyDeletion => states::CancelKeyDeletion,
+        ConnectCustomKeyStore => stores::ConnectCustomKeyStore,
+        CreateAlias => aliases::CreateAlias,
+        CreateCustomKeyStore => stores::CreateCustomKeyStore,
+        CreateGrant => grants::CreateGrant,
+        CreateKey => keys::CreateKey,
+        Decrypt => crypto::Decrypt,
+        DeleteAlias => aliases::DeleteAlias,
+        DeleteCustomKeyStore => stores::DeleteCustomKeyStore,
+        DeleteImportedKeyMaterial => import::DeleteImportedKeyMaterial,
+        DeriveSharedSecret => asymmetric::DeriveSharedSecret,
+        DescribeCustomKeyStores => stores::DescribeCustomKeyStores,
+        DescribeKey => keys::DescribeKey,
+        DisableKey => states::DisableKey,
+        DisableKeyRotation => rotation::DisableKeyRotation,
+        DisconnectCustomKeyStore => stores::DisconnectCustomKeyStore,
+        EnableKey => states::EnableKey,
+        EnableKeyRotation => rotation::EnableKeyRotation,
+        Encrypt => crypto::Encrypt,
+        GenerateDataKey => crypto::GenerateDataKey,
+        GenerateDataKeyPair => asymmetric::GenerateDataKeyPair,
+        GenerateDataKeyPairWithoutPlaintext => asymmetric::GenerateDataKeyPairWithoutPlaintext,
+        GenerateDataKeyWithoutPlaintext => crypto::GenerateDataKeyWithoutPlaintext,
+        GenerateMac => asymmetric::GenerateMac,
+        GenerateRandom => crypto::GenerateRandom,
+        GetKeyLastUsage => states::GetKeyLastUsage,
+        GetKeyPolicy => policies::GetKeyPolicy,
+        GetKeyRotationStatus => rotation::GetKeyRotationStatus,
+        GetParametersForImport => import::GetParametersForImport,
+        GetPublicKey => asymmetric::GetPublicKey,
+        ImportKeyMaterial => import::ImportKeyMaterial,
+        ListAliases => aliases::ListAliases,
+        ListGrants => grants::ListGrants,
+        ListKeyPolicies => policies::ListKeyPolicies,
+        ListKeyRotations => rotation::ListKeyRotations,
+        ListKeys => keys::ListKeys,
+        ListResourceTags => tags::ListResourceTags,
+        ListRetirableGrants => grants::ListRetirableGrants,
+        PutKeyPolicy => policies::PutKeyPolicy,
+        ReEncrypt => crypto::ReEncrypt,
+        ReplicateKey => keys::ReplicateKey,
+        RetireGrant => grants::RetireGrant,
+        RevokeGrant => grants::RevokeGrant,
+        RotateKeyOnDemand => rotation::RotateKeyOnDemand,
+        ScheduleKeyDeletion => states::ScheduleKeyDeletion,
+        Sign => asymmetric::Sign,
+        TagResource => tags::TagResource,
+        UntagResource => tags::UntagResource,
+        UpdateAlias => aliases::UpdateAlias,
+        UpdateCustomKeyStore => stores::UpdateCustomKeyStore,
+        UpdateKeyDescription => states::UpdateKeyDescription,
+        UpdatePrimaryRegion => keys::UpdatePrimaryRegion,
+        Verify => asymmetric::Verify,
+        VerifyMac => asymmetric::VerifyMac,
     )
 }
 

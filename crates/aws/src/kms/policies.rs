@@ -1,18 +1,16 @@
 //! Shapes of key policies.
 
 use arqueta_keys::api::{GetKeyPolicyRequest, ListKeyPoliciesRequest, PutKeyPolicyRequest};
-use arqueta_keys::limits;
 use arqueta_kms::Error;
 use serde::Deserialize;
 
-use super::parameters;
+use super::limits;
+use super::parameters::{MAX_POLICY, limit, marker};
 use super::shape::{Shape, Told};
 use super::wire::answers;
 
 /// The only name that a policy has.
 const NAME: &str = "default";
-/// Longest policy, characters (KMS API Reference, "PutKeyPolicy").
-const MAX_POLICY: usize = 131_072;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -53,12 +51,13 @@ impl Shape for GetKeyPolicy {
     }
 }
 
-/// `Marker` is not looked at: there is one page.
+/// There is one page: `Marker` must only be one.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct ListKeyPolicies {
     key_id: String,
     limit: Option<i64>,
+    marker: Option<String>,
 }
 
 impl Shape for ListKeyPolicies {
@@ -66,12 +65,13 @@ impl Shape for ListKeyPolicies {
 
     fn decode(self, told: &mut Told) -> Result<Self::Request, Error> {
         told.with("keyId", self.key_id.as_str());
-        parameters::limit(self.limit, 1000)?;
+        limit(self.limit, 1000)?;
+        marker(self.marker.as_deref())?;
         Ok(ListKeyPoliciesRequest { key_id: self.key_id })
     }
 }
 
 answers! {
     GetKeyPolicyResponse { "Policy": policy, "PolicyName": policy_name }
-    ListKeyPoliciesResponse { "PolicyNames": policy_names } + page
+    ListKeyPoliciesResponse { "PolicyNames": policy_names } + page(next_marker)
 }

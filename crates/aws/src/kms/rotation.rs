@@ -1,10 +1,10 @@
 //! Shapes of the rotation of key material.
 
 use arqueta_keys::api::{EnableKeyRotationRequest, ListKeyRotationsRequest};
-use arqueta_keys::limits;
 use arqueta_kms::Error;
 use serde::Deserialize;
 
+use super::limits;
 use super::parameters::{days, limit, marker, of_one_key};
 use super::shape::{Shape, Told};
 use super::wire::answers;
@@ -63,7 +63,7 @@ answers! {
         "RotationPeriodInDays": rotation_period_in_days,
         "NextRotationDate": next_rotation_date,
     }
-    ListKeyRotationsResponse { "Rotations": rotations } + page
+    ListKeyRotationsResponse { "Rotations": rotations } + page(next_marker)
     RotationsListEntry {
         "KeyId": key_id,
         "KeyMaterialId": key_material_id,

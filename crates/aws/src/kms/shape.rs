@@ -1,10 +1,14 @@
 //! What a shape of the protocol is for its operation.
 
+use std::collections::BTreeMap;
+
 use arqueta_keys::{Asked, Embedded, Operation, refuse};
 use arqueta_kms::{Caller, Error as Refusal};
+use arqueta_model::EncryptionContext;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::limits;
 use super::wire::{Json, Wire};
 use crate::{Error, json};
 
@@ -32,6 +36,20 @@ impl Told {
     pub(super) fn with(&mut self, name: &str, value: impl Into<Value>) -> &mut Self {
         self.0.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// An encryption context, which is told once it is one.
+    pub(super) fn context(
+        &mut self,
+        name: &str,
+        pairs: BTreeMap<String, String>,
+    ) -> Result<EncryptionContext, Refusal> {
+        let context = EncryptionContext::new(pairs).map_err(|error| limits::invalid(error.to_string()))?;
+        if !context.is_empty() {
+            let shown: Map<_, _> = context.pairs().map(|(k, v)| (k.to_owned(), Value::from(v))).collect();
+            self.with(name, shown);
+        }
+        Ok(context)
     }
 
     /// As [`Self::with`], where absent parameters are left out.

@@ -1,16 +1,13 @@
 //! Shapes of a key's state, its description and its last use.
 
 use arqueta_keys::api::{ScheduleKeyDeletionRequest, UpdateKeyDescriptionRequest};
-use arqueta_keys::limits;
 use arqueta_kms::Error;
 use serde::Deserialize;
 
-use super::parameters::{days, of_one_key};
+use super::limits;
+use super::parameters::{MAX_DESCRIPTION, days, of_one_key};
 use super::shape::{Shape, Told};
 use super::wire::answers;
-
-/// Characters of a key's description.
-const MAX_DESCRIPTION: usize = 8192;
 
 of_one_key! {
     CancelKeyDeletion => CancelKeyDeletionRequest,

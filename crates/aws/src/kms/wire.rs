@@ -1,8 +1,13 @@
 //! Answers as JSON: which member says what, without a second set of types.
 
-use arqueta_kms::KeyState;
-use arqueta_model::Timestamp;
+use arqueta_keys::api::{Blob, KeyAlgorithms};
+use arqueta_kms::{KeyManager, KeySpec, KeyState, KeyUsage};
+use arqueta_model::{EncryptionContext, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
 
 /// A value as a member of an answer.
 pub(super) trait Wire {
@@ -32,7 +37,7 @@ macro_rules! as_it_is {
         }
     )+};
 }
-as_it_is!(bool, u16, str, &str, String, KeyState);
+as_it_is!(bool, u16, str, &str, String, KeyManager, KeySpec, KeyState, KeyUsage);
 
 impl<T: Wire> Wire for Option<T> {
     fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -50,6 +55,20 @@ impl<T: Wire> Wire for Vec<T> {
     }
 }
 
+/// Base64.
+impl Wire for Blob {
+    fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&Zeroizing::new(STANDARD.encode(self.expose())))
+    }
+}
+
+/// An object of texts.
+impl Wire for EncryptionContext {
+    fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.pairs())
+    }
+}
+
 /// A JSON number of seconds since the epoch, with milliseconds as its fraction.
 impl Wire for Timestamp {
     fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -58,9 +77,10 @@ impl Wire for Timestamp {
     }
 }
 
-/// `answers! { Type { "Member": field, … } … }`. Of listings, `+ page` adds `NextMarker` and `Truncated`.
+/// `answers! { Type { "Member": field, … } … }`. What several have is added by a function of
+/// this module: `+ page(next_marker)`.
 macro_rules! answers {
-    ($($kind:ident { $($member:literal: $field:ident),+ $(,)? } $(+ $page:ident)?)+) => {$(
+    ($($kind:ident { $($member:literal: $field:ident),+ $(,)? } $(+ $more:ident($of:ident))?)+) => {$(
         impl $crate::kms::wire::Wire for arqueta_keys::api::$kind {
             fn write<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap as _;
@@ -68,7 +88,7 @@ macro_rules! answers {
                 $(if !$crate::kms::wire::Wire::is_absent(&self.$field) {
                     members.serialize_entry($member, &$crate::kms::wire::Json(&self.$field))?;
                 })+
-                $($crate::kms::wire::$page(&mut members, self.next_marker.as_deref())?;)?
+                $($crate::kms::wire::$more(&mut members, &self.$of)?;)?
                 members.end()
             }
         }
@@ -76,10 +96,26 @@ macro_rules! answers {
 }
 pub(super) use answers;
 
+/// What a key can do, by its spec and usage; empty lists are left out.
+pub(super) fn algorithms<M: SerializeMap>(members: &mut M, of: &KeyAlgorithms) -> Result<(), M::Error> {
+    let KeyAlgorithms { encryption_algorithms, signing_algorithms, key_agreement_algorithms, mac_algorithms } = of;
+    for (name, list) in [
+        ("EncryptionAlgorithms", encryption_algorithms),
+        ("SigningAlgorithms", signing_algorithms),
+        ("KeyAgreementAlgorithms", key_agreement_algorithms),
+        ("MacAlgorithms", mac_algorithms),
+    ] {
+        if !list.is_empty() {
+            members.serialize_entry(name, list)?;
+        }
+    }
+    Ok(())
+}
+
 /// Where a listing goes on, if it does.
-pub(super) fn page<M: serde::ser::SerializeMap>(members: &mut M, next: Option<&str>) -> Result<(), M::Error> {
+pub(super) fn page<M: SerializeMap>(members: &mut M, next: &Option<String>) -> Result<(), M::Error> {
     if let Some(name) = next {
-        members.serialize_entry("NextMarker", &arqueta_keys::limits::marker_behind(name))?;
+        members.serialize_entry("NextMarker", &super::limits::marker_behind(name))?;
     }
     members.serialize_entry("Truncated", &next.is_some())
 }

@@ -1,34 +1,27 @@
 //! Operations of key pairs.
 
-use std::collections::BTreeMap;
-
-use arqueta_kms::{KeySpec, KeyUsage};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use arqueta_kms::{KeySpec, KeyUsage, MessageType, SigningAlgorithm};
+use arqueta_model::EncryptionContext;
 
 use super::{Blob, KeyAlgorithms};
 
 /// `Sign`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug)]
 pub struct SignRequest {
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
     /// 1 to 4,096 bytes.
     pub message: Blob,
-    /// `RAW` if absent, or `DIGEST`.
-    pub message_type: Option<String>,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
+    /// What the message is.
+    pub message_type: MessageType,
     /// One of the key's.
-    pub signing_algorithm: String,
+    pub signing_algorithm: SigningAlgorithm,
     /// Answers `DryRunOperationException` where the call would have succeeded.
     pub dry_run: bool,
 }
 
 /// Answer to [`SignRequest`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct SignResponse {
     /// ARN of the key.
     pub key_id: String,
@@ -39,28 +32,24 @@ pub struct SignResponse {
 }
 
 /// `Verify`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug)]
 pub struct VerifyRequest {
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
     /// 1 to 4,096 bytes.
     pub message: Blob,
-    /// `RAW` if absent, or `DIGEST`.
-    pub message_type: Option<String>,
+    /// What the message is.
+    pub message_type: MessageType,
     /// 1 to 6,144 bytes.
     pub signature: Blob,
     /// One of the key's.
-    pub signing_algorithm: String,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
+    pub signing_algorithm: SigningAlgorithm,
     /// Answers `DryRunOperationException` where the call would have been tried.
     pub dry_run: bool,
 }
 
 /// Answer to [`VerifyRequest`], for valid signatures only.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct VerifyResponse {
     /// ARN of the key.
     pub key_id: String,
@@ -71,18 +60,14 @@ pub struct VerifyResponse {
 }
 
 /// `GetPublicKey`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Default)]
 pub struct GetPublicKeyRequest {
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
 }
 
 /// Answer to [`GetPublicKeyRequest`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct GetPublicKeyResponse {
     /// ARN of the key.
     pub key_id: String,
@@ -95,31 +80,24 @@ pub struct GetPublicKeyResponse {
     /// Usage.
     pub key_usage: KeyUsage,
     /// What it can do.
-    #[serde(flatten)]
     pub algorithms: KeyAlgorithms,
 }
 
 /// `GenerateDataKeyPair`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug)]
 pub struct GenerateDataKeyPairRequest {
     /// Of a symmetric key: key id, key ARN, alias name or alias ARN.
     pub key_id: String,
     /// Authenticated beside the wrapped private key.
-    pub encryption_context: BTreeMap<String, String>,
+    pub encryption_context: EncryptionContext,
     /// What to make: RSA or ECC.
-    pub key_pair_spec: String,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
-    /// Not supported (Nitro enclaves).
-    pub recipient: Option<Value>,
+    pub key_pair_spec: KeySpec,
     /// Answers `DryRunOperationException` where the call would have succeeded.
     pub dry_run: bool,
 }
 
 /// Answer to [`GenerateDataKeyPairRequest`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct GenerateDataKeyPairResponse {
     /// The private key wrapped.
     pub private_key_ciphertext_blob: Blob,
@@ -132,29 +110,24 @@ pub struct GenerateDataKeyPairResponse {
     /// As in the request.
     pub key_pair_spec: KeySpec,
     /// Id of the material that wrapped it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_material_id: Option<String>,
 }
 
 /// `GenerateDataKeyPairWithoutPlaintext`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug)]
 pub struct GenerateDataKeyPairWithoutPlaintextRequest {
     /// Of a symmetric key: key id, key ARN, alias name or alias ARN.
     pub key_id: String,
     /// Authenticated beside the wrapped private key.
-    pub encryption_context: BTreeMap<String, String>,
+    pub encryption_context: EncryptionContext,
     /// What to make: RSA or ECC.
-    pub key_pair_spec: String,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
+    pub key_pair_spec: KeySpec,
     /// Answers `DryRunOperationException` where the call would have succeeded.
     pub dry_run: bool,
 }
 
 /// Answer to [`GenerateDataKeyPairWithoutPlaintextRequest`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct GenerateDataKeyPairWithoutPlaintextResponse {
     /// The private key wrapped.
     pub private_key_ciphertext_blob: Blob,
@@ -165,31 +138,22 @@ pub struct GenerateDataKeyPairWithoutPlaintextResponse {
     /// As in the request.
     pub key_pair_spec: KeySpec,
     /// Id of the material that wrapped it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_material_id: Option<String>,
 }
 
 /// `DeriveSharedSecret`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Default)]
 pub struct DeriveSharedSecretRequest {
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
-    /// `ECDH`.
-    pub key_agreement_algorithm: String,
     /// The peer's, as SubjectPublicKeyInfo in DER, on the same curve.
     pub public_key: Blob,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
-    /// Not supported (Nitro enclaves).
-    pub recipient: Option<Value>,
     /// Answers `DryRunOperationException` where the call would have succeeded.
     pub dry_run: bool,
 }
 
 /// Answer to [`DeriveSharedSecretRequest`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct DeriveSharedSecretResponse {
     /// ARN of the key.
     pub key_id: String,

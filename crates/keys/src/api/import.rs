@@ -1,25 +1,24 @@
 //! Imported key material.
 
-use serde::{Deserialize, Serialize};
+use arqueta_kms::KeySpec;
+use arqueta_model::Timestamp;
 
-use super::{Blob, EpochSeconds};
+use super::Blob;
+pub use crate::schema::WrappingAlgorithm;
 
 /// `GetParametersForImport`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone)]
 pub struct GetParametersForImportRequest {
     /// Key id or key ARN, of origin `EXTERNAL`.
     pub key_id: String,
-    /// `RSAES_OAEP_SHA_1`, `RSAES_OAEP_SHA_256`, `RSA_AES_KEY_WRAP_SHA_1` or
-    /// `RSA_AES_KEY_WRAP_SHA_256`.
-    pub wrapping_algorithm: String,
+    /// How the material will be wrapped.
+    pub wrapping_algorithm: WrappingAlgorithm,
     /// `RSA_2048`, `RSA_3072` or `RSA_4096`.
-    pub wrapping_key_spec: String,
+    pub wrapping_key_spec: KeySpec,
 }
 
 /// Answer to [`GetParametersForImportRequest`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct GetParametersForImportResponse {
     /// ARN of the key.
     pub key_id: String,
@@ -28,12 +27,11 @@ pub struct GetParametersForImportResponse {
     /// What to wrap the material under: an X.509 `SubjectPublicKeyInfo` in DER.
     pub public_key: Blob,
     /// When token and public key end: 24 hours after they were made.
-    pub parameters_valid_to: EpochSeconds,
+    pub parameters_valid_to: Timestamp,
 }
 
 /// `ImportKeyMaterial`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Default)]
 pub struct ImportKeyMaterialRequest {
     /// Key id or key ARN, of origin `EXTERNAL`.
     pub key_id: String,
@@ -41,34 +39,28 @@ pub struct ImportKeyMaterialRequest {
     pub import_token: Blob,
     /// The material, wrapped.
     pub encrypted_key_material: Blob,
-    /// At most 365 days ahead; exactly with `KEY_MATERIAL_EXPIRES`.
-    pub valid_to: Option<EpochSeconds>,
-    /// `KEY_MATERIAL_EXPIRES` (the default) or `KEY_MATERIAL_DOES_NOT_EXPIRE`.
-    pub expiration_model: Option<String>,
-    /// `NEW_KEY_MATERIAL` (the default for the first import) or `EXISTING_KEY_MATERIAL`; of
-    /// symmetric encryption keys.
-    pub import_type: Option<String>,
-    /// Up to 256 of `a-zA-Z0-9:/_.-` and white space; the one before if absent; of symmetric
+    /// When it expires, at most 365 days ahead; never if absent.
+    pub valid_to: Option<Timestamp>,
+    /// Whether it must be new to the key, or must not be; new the first time, if absent; of symmetric
     /// encryption keys.
+    pub is_new: Option<bool>,
+    /// The one before if absent; of symmetric encryption keys.
     pub key_material_description: Option<String>,
     /// Which existing material this must be; of symmetric encryption keys.
     pub key_material_id: Option<String>,
 }
 
 /// Answer to [`ImportKeyMaterialRequest`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportKeyMaterialResponse {
     /// ARN of the key.
     pub key_id: String,
     /// Id of the material; of symmetric encryption keys.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_material_id: Option<String>,
 }
 
 /// `DeleteImportedKeyMaterial`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct DeleteImportedKeyMaterialRequest {
     /// Key id or key ARN, of origin `EXTERNAL`.
     pub key_id: String,
@@ -77,12 +69,10 @@ pub struct DeleteImportedKeyMaterialRequest {
 }
 
 /// Answer to [`DeleteImportedKeyMaterialRequest`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteImportedKeyMaterialResponse {
     /// ARN of the key.
     pub key_id: String,
     /// Id of the material; of symmetric encryption keys that had one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_material_id: Option<String>,
 }

@@ -1,78 +1,104 @@
 //! CreateKey, DescribeKey, ListKeys and the operations on a key's state.
 
+use std::collections::BTreeMap;
+
 use arqueta_kms::{KeyManager, KeySpec, KeyState, KeyUsage};
 use arqueta_model::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::{EpochSeconds, KeyAlgorithms, Tag};
+use super::KeyAlgorithms;
 
-/// `CreateKey`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+/// `CreateKey`. A symmetric key of this service if nothing else is asked for.
+#[derive(Debug, Clone)]
 pub struct CreateKeyRequest {
-    /// Key policy; the default policy (root of the account delegates to IAM) if absent. Up to 32 KiB.
+    /// Key policy; the default policy (root of the account delegates to IAM) if absent.
     pub policy: Option<String>,
-    /// Up to 8,192 characters.
-    pub description: Option<String>,
-    /// `ENCRYPT_DECRYPT` if absent; required for all but symmetric keys.
-    pub key_usage: Option<String>,
-    /// Deprecated name of `key_spec`; both must agree.
-    pub customer_master_key_spec: Option<String>,
-    /// `SYMMETRIC_DEFAULT` if absent.
-    pub key_spec: Option<String>,
-    /// `AWS_KMS` if absent, or `EXTERNAL`; other origins are not supported.
-    pub origin: Option<String>,
-    /// The custom key store that makes and holds the material; with `AWS_CLOUDHSM` only.
-    pub custom_key_store_id: Option<String>,
+    /// Possibly empty.
+    pub description: String,
+    /// One of the spec's.
+    pub key_usage: KeyUsage,
+    /// What it is.
+    pub key_spec: KeySpec,
+    /// Where its material comes from.
+    pub origin: NewOrigin,
     /// Skips the check that the caller can still change the policy.
     pub bypass_policy_lockout_safety_check: bool,
     /// Up to 50.
-    pub tags: Vec<Tag>,
+    pub tags: BTreeMap<String, String>,
     /// Whether the key can have replicas in other Regions.
-    pub multi_region: Option<bool>,
-    /// Not supported.
-    pub xks_key_id: Option<String>,
+    pub multi_region: bool,
+}
+
+/// Where the material of a new key comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NewOrigin {
+    /// This service makes it.
+    #[default]
+    AwsKms,
+    /// Its owner imports it.
+    External,
+    /// The custom key store of this id makes and holds it.
+    CustomKeyStore(String),
+}
+
+impl NewOrigin {
+    /// `Origin`, as the API names it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AwsKms => "AWS_KMS",
+            Self::External => "EXTERNAL",
+            Self::CustomKeyStore(_) => "AWS_CLOUDHSM",
+        }
+    }
+}
+
+impl Default for CreateKeyRequest {
+    fn default() -> Self {
+        Self {
+            policy: None,
+            description: String::new(),
+            key_usage: KeyUsage::EncryptDecrypt,
+            key_spec: KeySpec::SYMMETRIC_DEFAULT,
+            origin: NewOrigin::default(),
+            bypass_policy_lockout_safety_check: false,
+            tags: BTreeMap::new(),
+            multi_region: false,
+        }
+    }
 }
 
 /// Answer to [`CreateKeyRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct CreateKeyResponse {
     /// The new key.
     pub key_metadata: KeyMetadata,
 }
 
 /// `DescribeKey`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct DescribeKeyRequest {
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
 }
 
 /// Answer to [`DescribeKeyRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct DescribeKeyResponse {
     /// The key.
     pub key_metadata: KeyMetadata,
 }
 
 /// What AWS tells of a key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyMetadata {
     /// Owner.
-    #[serde(rename = "AWSAccountId")]
     pub aws_account_id: String,
     /// Id within account and region.
     pub key_id: String,
     /// ARN.
     pub arn: String,
     /// When it was created.
-    pub creation_date: EpochSeconds,
+    pub creation_date: Timestamp,
     /// Whether the state is `Enabled`.
     pub enabled: bool,
     /// Description, possibly empty.
@@ -82,16 +108,13 @@ pub struct KeyMetadata {
     /// State.
     pub key_state: KeyState,
     /// When the material will be destroyed; in `PendingDeletion` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_date: Option<EpochSeconds>,
+    pub deletion_date: Option<Timestamp>,
     /// `AWS_KMS`, `EXTERNAL`, …
     pub origin: String,
     /// Of origin `EXTERNAL` with imported material: whether any of it expires.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expiration_model: Option<&'static str>,
     /// When the first of the imported material expires, if any does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub valid_to: Option<EpochSeconds>,
+    pub valid_to: Option<Timestamp>,
     /// Who manages it.
     pub key_manager: KeyManager,
     /// Deprecated name of `key_spec`.
@@ -99,55 +122,41 @@ pub struct KeyMetadata {
     /// Spec.
     pub key_spec: KeySpec,
     /// What it can do.
-    #[serde(flatten)]
     pub algorithms: KeyAlgorithms,
     /// Whether it is a multi-Region key.
     pub multi_region: bool,
     /// The keys of a multi-Region key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub multi_region_configuration: Option<MultiRegionConfiguration>,
     /// Waiting period once all replicas are deleted; in `PendingReplicaDeletion` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_deletion_window_in_days: Option<u16>,
     /// The custom key store that holds the material.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_key_store_id: Option<String>,
     /// Its cluster.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud_hsm_cluster_id: Option<String>,
     /// Id of the material that encrypts now; of symmetric encryption keys, outside custom key stores.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub current_key_material_id: Option<String>,
 }
 
 /// `ListKeys`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct ListKeysRequest {
-    /// 1 to 1,000; 100 if absent.
-    pub limit: Option<i64>,
-    /// `next_marker` of the page before.
+    /// Most that are answered; 100 if absent.
+    pub limit: Option<usize>,
+    /// `next_marker` of the page before: what follows it.
     pub marker: Option<String>,
-    /// `SELF`, also if absent; keys that other accounts share by RAM are not supported.
-    pub resource_owners: Vec<String>,
 }
 
 /// Answer to [`ListKeysRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct ListKeysResponse {
     /// Keys of the caller's account, in the order of their ids.
     pub keys: Vec<KeyListEntry>,
-    /// Present when truncated.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The last one's name, where there are more.
     pub next_marker: Option<String>,
-    /// Whether there are more.
-    pub truncated: bool,
 }
 
 /// One key of a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyListEntry {
     /// Id.
     pub key_id: String,
@@ -215,8 +224,7 @@ pub struct UpdateKeyDescriptionRequest {
 }
 
 /// The keys of a multi-Region key, in [`KeyMetadata`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiRegionConfiguration {
     /// `PRIMARY` or `REPLICA`: which this key is.
     pub multi_region_key_type: &'static str,
@@ -227,8 +235,7 @@ pub struct MultiRegionConfiguration {
 }
 
 /// One key of a multi-Region key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiRegionKey {
     /// Its ARN.
     pub arn: String,

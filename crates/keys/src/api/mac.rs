@@ -1,28 +1,24 @@
 //! Operations of HMAC keys.
 
-use serde::{Deserialize, Serialize};
+use arqueta_kms::MacAlgorithm;
 
 use super::Blob;
 
 /// `GenerateMac`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug)]
 pub struct GenerateMacRequest {
     /// 1 to 4,096 bytes.
     pub message: Blob,
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
     /// The key's.
-    pub mac_algorithm: String,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
+    pub mac_algorithm: MacAlgorithm,
     /// Answers `DryRunOperationException` where the call would have succeeded.
     pub dry_run: bool,
 }
 
 /// Answer to [`GenerateMacRequest`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct GenerateMacResponse {
     /// As long as the hash.
     pub mac: Blob,
@@ -33,26 +29,22 @@ pub struct GenerateMacResponse {
 }
 
 /// `VerifyMac`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug)]
 pub struct VerifyMacRequest {
     /// 1 to 4,096 bytes.
     pub message: Blob,
     /// Key id, key ARN, alias name or alias ARN.
     pub key_id: String,
     /// The key's.
-    pub mac_algorithm: String,
+    pub mac_algorithm: MacAlgorithm,
     /// 1 to 6,144 bytes.
     pub mac: Blob,
-    /// Up to 10.
-    pub grant_tokens: Vec<String>,
     /// Answers `DryRunOperationException` where the call would have been tried.
     pub dry_run: bool,
 }
 
 /// Answer to [`VerifyMacRequest`], for the right code only.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug)]
 pub struct VerifyMacResponse {
     /// ARN of the key.
     pub key_id: String,

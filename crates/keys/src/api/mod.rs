@@ -1,14 +1,8 @@
-//! Requests and answers of the operations, in the shapes of the AWS KMS API
-//! Reference: same member names, so that a protocol edge only turns JSON into these and back.
+//! Requests and answers of the operations as values. What is a name at AWS is a type here where there is
+//! one; how they look on a wire, and within which bounds, is the business of the protocol that reads them.
 //!
-//! A member that is missing in the JSON deserialises to its default; the service checks what is
-//! required, and the limits, and answers with AWS's `ValidationException` texts. Members that the
-//! service does not support are present and refused by name, never ignored.
-//!
-//! [`crate::operations`] has one function per operation, named like it:
-//! `create_key(service: &Embedded, caller: &Caller, request: CreateKeyRequest) -> Result<CreateKeyResponse, Error>`;
-//! operations whose answer is empty return `Result<(), Error>`. [`arqueta_kms::Error::code`] is the AWS
-//! error code and its `Display` form the message.
+//! Each request is a [`crate::Operation`]: [`crate::run`] performs and records it. [`arqueta_kms::Error::code`]
+//! is the AWS error code of a refusal and its `Display` form the message.
 
 mod aliases;
 mod asymmetric;
@@ -44,12 +38,12 @@ pub use grants::{
 };
 pub use import::{
     DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, GetParametersForImportRequest,
-    GetParametersForImportResponse, ImportKeyMaterialRequest, ImportKeyMaterialResponse,
+    GetParametersForImportResponse, ImportKeyMaterialRequest, ImportKeyMaterialResponse, WrappingAlgorithm,
 };
 pub use keys::{
     CancelKeyDeletionRequest, CancelKeyDeletionResponse, CreateKeyRequest, CreateKeyResponse, DescribeKeyRequest,
     DescribeKeyResponse, DisableKeyRequest, EnableKeyRequest, KeyListEntry, KeyMetadata, ListKeysRequest,
-    ListKeysResponse, MultiRegionConfiguration, MultiRegionKey, ScheduleKeyDeletionRequest,
+    ListKeysResponse, MultiRegionConfiguration, MultiRegionKey, NewOrigin, ScheduleKeyDeletionRequest,
     ScheduleKeyDeletionResponse, UpdateKeyDescriptionRequest,
 };
 pub use mac::{GenerateMacRequest, GenerateMacResponse, VerifyMacRequest, VerifyMacResponse};
@@ -65,8 +59,8 @@ pub use rotation::{
 pub use stores::{
     ConnectCustomKeyStoreRequest, CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse, CustomKeyStoresListEntry,
     DeleteCustomKeyStoreRequest, DescribeCustomKeyStoresRequest, DescribeCustomKeyStoresResponse,
-    DisconnectCustomKeyStoreRequest, Empty, Password, ProxyParameters, UpdateCustomKeyStoreRequest,
+    DisconnectCustomKeyStoreRequest, Empty, Password, UpdateCustomKeyStoreRequest,
 };
 pub use tags::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest};
 pub use usage::{GetKeyLastUsageRequest, GetKeyLastUsageResponse, KeyLastUsageData};
-pub use values::{Blob, EpochSeconds, KeyAlgorithms};
+pub use values::{Blob, KeyAlgorithms};

@@ -1,30 +1,30 @@
 //! Multi-Region keys.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use arqueta_model::Region;
 
 use super::{KeyMetadata, Tag};
 
 /// `ReplicateKey`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone)]
 pub struct ReplicateKeyRequest {
     /// Key id or key ARN of a multi-Region primary key.
     pub key_id: String,
     /// Region of the replica; one of the configuration.
-    pub replica_region: String,
+    pub replica_region: Region,
     /// The replica's key policy; the default policy if absent. Up to 32 KiB.
     pub policy: Option<String>,
     /// Skips the check that the caller can still change the policy.
     pub bypass_policy_lockout_safety_check: bool,
-    /// The replica's description; empty if absent. Up to 8,192 characters.
-    pub description: Option<String>,
+    /// The replica's description.
+    pub description: String,
     /// The replica's tags, up to 50.
-    pub tags: Vec<Tag>,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Answer to [`ReplicateKeyRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct ReplicateKeyResponse {
     /// The replica, in state `Creating`.
     pub replica_key_metadata: KeyMetadata,
@@ -35,11 +35,10 @@ pub struct ReplicateKeyResponse {
 }
 
 /// `UpdatePrimaryRegion`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone)]
 pub struct UpdatePrimaryRegionRequest {
     /// Key id or key ARN of the present primary key.
     pub key_id: String,
     /// Region of the replica that becomes the primary key.
-    pub primary_region: String,
+    pub primary_region: Region,
 }

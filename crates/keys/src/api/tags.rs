@@ -1,30 +1,18 @@
 //! Tags of keys.
 
-use serde::{Deserialize, Serialize};
-
-/// A tag.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Tag {
-    /// 1 to 128 characters, not beginning with `aws:`.
-    pub tag_key: String,
-    /// Up to 256 characters.
-    pub tag_value: String,
-}
+use std::collections::BTreeMap;
 
 /// `TagResource`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct TagResourceRequest {
     /// Key id or key ARN.
     pub key_id: String,
     /// Tags to add or replace; a key carries up to 50.
-    pub tags: Vec<Tag>,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// `UntagResource`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct UntagResourceRequest {
     /// Key id or key ARN.
     pub key_id: String,
@@ -33,26 +21,30 @@ pub struct UntagResourceRequest {
 }
 
 /// `ListResourceTags`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct ListResourceTagsRequest {
     /// Key id or key ARN.
     pub key_id: String,
-    /// 1 to 50; 50 if absent.
-    pub limit: Option<i64>,
-    /// `next_marker` of the page before.
+    /// Most that are answered; 50 if absent.
+    pub limit: Option<usize>,
+    /// `next_marker` of the page before: what follows it.
     pub marker: Option<String>,
 }
 
 /// Answer to [`ListResourceTagsRequest`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct ListResourceTagsResponse {
     /// Tags in the order of their keys.
     pub tags: Vec<Tag>,
-    /// Present when truncated.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The last one's key, where there are more.
     pub next_marker: Option<String>,
-    /// Whether there are more.
-    pub truncated: bool,
+}
+
+/// A tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// 1 to 128 characters, not beginning with `aws:`.
+    pub tag_key: String,
+    /// Up to 256 characters.
+    pub tag_value: String,
 }

@@ -6,7 +6,7 @@ use arqueta_kms::{Caller, EncryptionAlgorithm, Error};
 use arqueta_model::EncryptionContext;
 
 use super::ciphertext;
-use super::opened::{Opened, Sealed, blob};
+use super::opened::{Opened, Sealed};
 use super::private::with_private;
 use super::sealing::{key_behind, open_parsed, seal};
 use crate::Embedded;
@@ -50,7 +50,6 @@ pub(crate) async fn opener(
     let key = match source.ciphertext {
         None => unseen_source(service, call, source.key_id, source.member, ask).await?,
         Some(bytes) => {
-            blob(bytes, "ciphertextBlob", ciphertext::MAX)?;
             if source.algorithm == EncryptionAlgorithm::SYMMETRIC_DEFAULT {
                 key_behind(service, call, source.key_id, &ciphertext::parse(bytes.expose())?, ask).await?
             } else {

@@ -22,8 +22,6 @@ const VERSION: u8 = 1;
 const ACCOUNT: usize = 12;
 /// Longest key id, so that its length fits one byte.
 pub(crate) const MAX_KEY_ID: usize = 128;
-/// Longest ciphertext that the KMS API takes.
-pub(crate) const MAX: usize = 6144;
 
 /// What a ciphertext says of itself. Nothing is authenticated before [`Parsed::open`].
 #[derive(Debug)]

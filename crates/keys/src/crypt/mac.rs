@@ -3,86 +3,65 @@
 use std::sync::Arc;
 
 use arqueta_call::Kms;
-use arqueta_kms::{Algorithms, Caller, Error, KeyUsage, MacAlgorithm};
+use arqueta_kms::{Algorithms, Error, KeyUsage, MacAlgorithm};
 use aws_lc_rs::hmac::{self, HMAC_SHA224, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
 
-use super::ciphertext;
-use super::opened::{MAX_PLAINTEXT, blob, no_material};
+use super::opened::no_material;
 use super::sealing::material_of;
 use crate::Embedded;
 use crate::api::{Blob, GenerateMacRequest, GenerateMacResponse, VerifyMacRequest, VerifyMacResponse};
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::dry_run::dry_run;
 use crate::decide::resolve::Names;
 use crate::key::Key;
 use crate::key::fitness::{incompatible, usable, used_for};
-use crate::limits::{self, refused};
+use crate::limits::refused;
 
 /// `GenerateMac`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn generate_mac(
-    service: &Embedded,
-    caller: &Caller,
-    request: GenerateMacRequest,
-) -> Result<GenerateMacResponse, Error> {
-    let mut call = noted(caller, Kms::GenerateMac, &request.key_id, &request.mac_algorithm);
-    let outcome = async {
-        limits::grant_tokens(&request.grant_tokens)?;
-        let (key, algorithm) =
-            mac_key(service, &mut call, &request.key_id, &request.mac_algorithm, &request.message).await?;
-        if request.dry_run {
+impl Operation for GenerateMacRequest {
+    type Answer = GenerateMacResponse;
+    const OPERATION: Kms = Kms::GenerateMac;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GenerateMacResponse, Error> {
+        let key = mac_key(service, call, &self.key_id, self.mac_algorithm).await?;
+        if self.dry_run {
             return Err(dry_run());
         }
-        let tag = hmac::sign(&hmac_key(service, &key, algorithm)?, request.message.expose());
+        let tag = hmac::sign(&hmac_key(service, &key, self.mac_algorithm)?, self.message.expose());
         Ok(GenerateMacResponse {
             mac: Blob::new(tag.as_ref().to_vec()),
-            mac_algorithm: algorithm.name(),
+            mac_algorithm: self.mac_algorithm.name(),
             key_id: key.arn.as_str().to_owned(),
         })
     }
-    .await;
-    finish(service, call, outcome).await
 }
 
 /// `VerifyMac`. Compares in constant time, and answers only for the right code.
-///
-/// # Errors
-/// `KMSInvalidMacException` for all others, and as the API names them.
-pub async fn verify_mac(
-    service: &Embedded,
-    caller: &Caller,
-    request: VerifyMacRequest,
-) -> Result<VerifyMacResponse, Error> {
-    let mut call = noted(caller, Kms::VerifyMac, &request.key_id, &request.mac_algorithm);
-    let outcome = async {
-        limits::grant_tokens(&request.grant_tokens)?;
-        blob(&request.mac, "mac", ciphertext::MAX)?;
-        let (key, algorithm) =
-            mac_key(service, &mut call, &request.key_id, &request.mac_algorithm, &request.message).await?;
-        if request.dry_run {
+/// All others are `KMSInvalidMacException`.
+impl Operation for VerifyMacRequest {
+    type Answer = VerifyMacResponse;
+    const OPERATION: Kms = Kms::VerifyMac;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<VerifyMacResponse, Error> {
+        let key = mac_key(service, call, &self.key_id, self.mac_algorithm).await?;
+        if self.dry_run {
             return Err(dry_run());
         }
-        hmac::verify(&hmac_key(service, &key, algorithm)?, request.message.expose(), request.mac.expose())
+        hmac::verify(&hmac_key(service, &key, self.mac_algorithm)?, self.message.expose(), self.mac.expose())
             .map_err(|_| refused("KMSInvalidMacException", ""))?;
-        Ok(VerifyMacResponse { key_id: key.arn.as_str().to_owned(), mac_valid: true, mac_algorithm: algorithm.name() })
+        let mac_algorithm = self.mac_algorithm.name();
+        Ok(VerifyMacResponse { key_id: key.arn.as_str().to_owned(), mac_valid: true, mac_algorithm })
     }
-    .await;
-    finish(service, call, outcome).await
 }
 
 async fn mac_key(
     service: &Embedded,
     call: &mut Call<'_>,
     name: &str,
-    algorithm: &str,
-    message: &Blob,
-) -> Result<(Arc<Key>, MacAlgorithm), Error> {
-    let algorithm = limits::named(algorithm, "macAlgorithm", MacAlgorithm::NAMES, MacAlgorithm::named)?;
-    blob(message, "message", MAX_PLAINTEXT)?;
+    algorithm: MacAlgorithm,
+) -> Result<Arc<Key>, Error> {
     let wanted = [algorithm.name().to_owned()];
     let conditions = [("kms:MacAlgorithm", &wanted[..])];
     let ask = Ask::new(call.caller, call.operation).conditions(&conditions);
@@ -92,7 +71,7 @@ async fn mac_key(
         return Err(incompatible(algorithm.name(), &key));
     }
     usable(&key)?;
-    Ok((key, algorithm))
+    Ok(key)
 }
 
 fn hmac_key(service: &Embedded, key: &Key, algorithm: MacAlgorithm) -> Result<hmac::Key, Error> {
@@ -108,11 +87,6 @@ fn keyed(algorithm: MacAlgorithm, bytes: &[u8]) -> hmac::Key {
         MacAlgorithm::HMAC_SHA_512 => HMAC_SHA512,
     };
     hmac::Key::new(hash, bytes)
-}
-
-/// The message and its code are none of the record's business.
-fn noted<'a>(caller: &'a Caller, operation: Kms, key_id: &str, algorithm: &str) -> Call<'a> {
-    Call::new(caller, operation).with("keyId", key_id).with("macAlgorithm", algorithm)
 }
 
 #[cfg(test)]

@@ -1,20 +1,12 @@
 //! What cryptographic operations take and give, and the answers they share.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arqueta_kms::{Error, KeyState};
-use arqueta_model::EncryptionContext;
 use zeroize::Zeroizing;
 
 use super::ciphertext::Parsed;
-use crate::api::Blob;
-use crate::call::Call;
 use crate::key::Key;
-use crate::limits::{self, unsupported};
-
-/// Bytes of the longest plaintext, message and data key.
-pub(crate) const MAX_PLAINTEXT: usize = 4096;
 
 /// A plaintext with the key that sealed or opened it.
 pub(crate) struct Opened {
@@ -48,30 +40,3 @@ pub(crate) fn not_for_you() -> Error {
         message: "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.".to_owned(),
     }
 }
-
-pub(crate) fn noted(
-    call: &mut Call<'_>,
-    name: &str,
-    pairs: &BTreeMap<String, String>,
-) -> Result<EncryptionContext, Error> {
-    let context = EncryptionContext::new(pairs.clone()).map_err(|error| limits::invalid(error.to_string()))?;
-    call.notes_context(name, &context);
-    Ok(context)
-}
-
-pub(crate) fn blob(bytes: &Blob, member: &str, max: usize) -> Result<(), Error> {
-    let bound = |words: &str, bound: usize| {
-        Err(limits::constraint_unseen(member, &format!("Member must have length {words} than or equal to {bound}")))
-    };
-    match bytes.len() {
-        0 => bound("greater", 1),
-        length if length > max => bound("less", max),
-        _ => Ok(()),
-    }
-}
-
-pub(crate) fn refuse_recipient(given: bool) -> Result<(), Error> {
-    if given { Err(unsupported("Recipient")) } else { Ok(()) }
-}
-
-pub(crate) const ALGORITHM: &str = "SYMMETRIC_DEFAULT";

@@ -6,7 +6,7 @@ use arqueta_kms::{Caller, Error, KeySpec};
 use arqueta_model::EncryptionContext;
 
 use super::ciphertext::{self, Parsed};
-use super::opened::{ALGORITHM, Opened, Sealed, is_under, no_material, not_for_you};
+use super::opened::{Opened, Sealed, is_under, no_material, not_for_you};
 use crate::Embedded;
 use crate::call::Call;
 use crate::decide::admit::{admit, admit_target};
@@ -80,7 +80,7 @@ pub(crate) async fn open_parsed(
 pub(crate) fn aes_key<'a>(service: &Embedded, key: &'a Key, number: usize) -> Result<&'a [u8; 32], Error> {
     match key.record.spec {
         KeySpec::SYMMETRIC_DEFAULT => material_of(service, key, number)?.symmetric(),
-        _ => Err(incompatible(ALGORITHM, key)),
+        _ => Err(incompatible(KeySpec::SYMMETRIC_DEFAULT.name(), key)),
     }
 }
 

@@ -20,6 +20,3 @@ pub(crate) fn check_lockout(service: &Embedded, caller: &Caller, record: &KeyRec
         "The new key policy will not allow you to update the key policy in the future.",
     ))
 }
-
-/// Longest policy, characters (KMS API Reference, "PutKeyPolicy").
-pub(crate) const MAX_POLICY: usize = 131_072;

@@ -171,7 +171,7 @@ fn later(identified: Result<(), Error>, what: &str, key: &str) -> Result<(), Err
     }
 }
 
-pub(crate) fn invalid_principal(arn: &str) -> Error {
+fn invalid_principal(arn: &str) -> Error {
     refused("InvalidArnException", format!("ARN does not refer to a valid principal: {arn}"))
 }
 

@@ -5,7 +5,7 @@ use arqueta_kms::{Algorithms, EncryptionAlgorithm, Error, KeyState, KeyUsage};
 use arqueta_model::EncryptionContext;
 
 use super::Key;
-use crate::limits::{self, invalid, refused};
+use crate::limits::{invalid, refused};
 use crate::schema::{Lifecycle, Origin};
 
 /// A key that can encrypt and decrypt.
@@ -67,15 +67,6 @@ pub(crate) fn incompatible(algorithm: &str, key: &Key) -> Error {
     Error::InvalidKeyUsage {
         message: format!("Algorithm {algorithm} is incompatible with key spec {}.", key.record.spec.name()),
     }
-}
-
-/// The algorithm that a request names.
-///
-/// # Errors
-/// `ValidationException` for a name that is none.
-pub(crate) fn algorithm(name: Option<&str>, member: &str) -> Result<EncryptionAlgorithm, Error> {
-    let name = name.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT.name());
-    limits::named(name, member, EncryptionAlgorithm::NAMES, EncryptionAlgorithm::named)
 }
 
 /// Refuses a key that is not for encryption, an algorithm that it does not have, and a context

@@ -18,7 +18,7 @@ use crate::decide::resolve::{Names, find_key, resolve};
 use crate::key::Key;
 use crate::key::fitness::not_pending_deletion;
 use crate::limits::{self, refused};
-use crate::page::page_behind;
+use crate::page::page;
 use crate::schema::AliasRecord;
 use crate::state::change::Change;
 
@@ -116,7 +116,7 @@ impl Operation for ListAliasesRequest {
             last_updated_date: alias.updated,
         };
         let listed = aliases.map(|alias| (alias.name.as_str(), entry(alias)));
-        let page = page_behind(listed, self.limit.unwrap_or(50), self.marker.as_deref());
+        let page = page(listed, self.limit.unwrap_or(50), self.marker.as_deref());
         Ok(ListAliasesResponse { aliases: page.items, next_marker: page.next })
     }
 }

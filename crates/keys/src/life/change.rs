@@ -13,9 +13,6 @@ use crate::own::event::record_expiry;
 use crate::schema::{KeyRecord, Lifecycle};
 use crate::state::change::Change;
 
-/// Characters of a key's description.
-pub(crate) const MAX_DESCRIPTION: usize = 8192;
-
 /// One change of one key by a permission named like the operation.
 pub(crate) async fn change_key<T>(
     service: &Embedded,

@@ -7,12 +7,12 @@ use serde_json::json;
 use super::describe::metadata;
 use super::tags;
 use crate::Embedded;
-use crate::api::{CreateKeyRequest, CreateKeyResponse};
-use crate::call::{Call, finish};
+use crate::api::{CreateKeyRequest, CreateKeyResponse, NewOrigin};
+use crate::call::{Call, Operation, finish};
 use crate::crypt::ciphertext::MAX_KEY_ID;
 use crate::decide::access::authorize_account;
 use crate::decide::ask::Ask;
-use crate::decide::lockout::{MAX_POLICY, check_lockout};
+use crate::decide::lockout::check_lockout;
 use crate::decide::principals::identified;
 use crate::decide::resolve::{find_any, find_key, no_such_key};
 use crate::held::{adopted_version, discard, new_version};
@@ -23,17 +23,12 @@ use crate::schema::{Cause, KeyRecord, Lifecycle, MultiRegion, Origin};
 use crate::state::change::Change;
 use crate::stores::store_for_new_key;
 
-const USAGES: &[&str] = &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
-/// Specs and the usage of key encapsulation, which AWS has and this service does not.
-const ENCAPSULATION: [&str; 4] = ["ML_KEM_512", "ML_KEM_768", "ML_KEM_1024", "ENCAPSULATE_DECAPSULATE"];
-const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
-
 impl Embedded {
     /// As `CreateKey`, under a key id of the operator's choice: 1 to 128 of `A-Za-z0-9-`.
     /// A key that exists already is answered as it is, so that a start can ask for it every time.
     ///
     /// # Errors
-    /// As [`create_key`].
+    /// As `CreateKey`.
     pub async fn provision_key(
         &self,
         caller: &Caller,
@@ -43,14 +38,14 @@ impl Embedded {
         if let Some(key) = find_key(self, &caller.identity.principal.account, key_id) {
             return Ok(CreateKeyResponse { key_metadata: metadata(&key) });
         }
-        make(self, caller, Some(key_id), None, request).await
+        make(self, caller, key_id, None, request).await
     }
 
     /// As [`Self::provision_key`], for a key whose material exists at a holder already. Deleting
     /// the key leaves it there.
     ///
     /// # Errors
-    /// As [`create_key`]; `AlreadyExistsException` for a key of that id with other material;
+    /// As `CreateKey`; `AlreadyExistsException` for a key of that id with other material;
     /// [`Error::InvalidState`] where the holder has no such key.
     pub async fn provision_held_key(
         &self,
@@ -60,7 +55,7 @@ impl Embedded {
         request: CreateKeyRequest,
     ) -> Result<CreateKeyResponse, Error> {
         let Some(key) = find_key(self, &caller.identity.principal.account, key_id) else {
-            return make(self, caller, Some(key_id), Some(at), request).await;
+            return make(self, caller, key_id, Some(at), request).await;
         };
         let held = key.record.versions.first().and_then(|version| version.held.as_ref());
         if held.is_some_and(|held| held.adopted && held.holder == at.holder && held.name == at.name) {
@@ -70,40 +65,44 @@ impl Embedded {
     }
 }
 
-/// `CreateKey`. Origins other than this service and `EXTERNAL`, and `SM2`, are
-/// `UnsupportedOperationException`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn create_key(
-    service: &Embedded,
-    caller: &Caller,
-    request: CreateKeyRequest,
-) -> Result<CreateKeyResponse, Error> {
-    make(service, caller, None, None, request).await
+/// `CreateKey`. `SM2` is `UnsupportedOperationException`.
+impl Operation for CreateKeyRequest {
+    type Answer = CreateKeyResponse;
+    const OPERATION: Kms = Kms::CreateKey;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<CreateKeyResponse, Error> {
+        create_in(service, call, None, None, self).await
+    }
 }
 
+/// A key that no protocol asked for: what the record tells is put into words here.
 async fn make(
     service: &Embedded,
     caller: &Caller,
-    id: Option<&str>,
+    id: &str,
     at: Option<Adopted<'_>>,
     request: CreateKeyRequest,
 ) -> Result<CreateKeyResponse, Error> {
     let mut call = Call::new(caller, Kms::CreateKey)
-        .with("description", request.description.as_deref().unwrap_or_default())
-        .with("keyUsage", request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT"))
-        .with(
-            "keySpec",
-            request.key_spec.as_deref().or(request.customer_master_key_spec.as_deref()).unwrap_or("SYMMETRIC_DEFAULT"),
-        )
-        .with("origin", request.origin.as_deref().unwrap_or("AWS_KMS"))
+        .with("description", request.description.as_str())
+        .with("keyUsage", request.key_usage.name())
+        .with("keySpec", request.key_spec.name())
+        .with("origin", request.origin.name())
         .with("bypassPolicyLockoutSafetyCheck", request.bypass_policy_lockout_safety_check)
-        .with("multiRegion", request.multi_region.unwrap_or(false))
-        .maybe("customKeyStoreId", request.custom_key_store_id.as_deref())
-        .maybe("policy", request.policy.as_deref())
-        .maybe("tags", (!request.tags.is_empty()).then(|| json!(request.tags)));
-    let outcome = create_in(service, &mut call, id, at, request).await;
+        .with("multiRegion", request.multi_region);
+    let outcome = create_in(service, &mut call, Some(id), at, request).await;
+    if let Ok(answer) = &outcome {
+        let made = &answer.key_metadata;
+        call.answers(json!({ "keyMetadata": {
+            "AWSAccountId": made.aws_account_id,
+            "Arn": made.arn,
+            "KeyId": made.key_id,
+            "KeySpec": made.key_spec,
+            "KeyUsage": made.key_usage,
+            "KeyState": made.key_state,
+            "Origin": made.origin,
+        } }));
+    }
     finish(service, call, outcome).await
 }
 
@@ -114,15 +113,14 @@ async fn create_in(
     at: Option<Adopted<'_>>,
     request: CreateKeyRequest,
 ) -> Result<CreateKeyResponse, Error> {
-    let (spec, usage) = checked_kind(&request)?;
-    let description = request.description.unwrap_or_default();
-    limits::length(&description, "description", 0, super::change::MAX_DESCRIPTION)?;
-    let wanted = tags::checked(request.tags)?;
+    let (spec, usage) = possible(&request)?;
+    tags::room(request.tags.len())?;
+    let wanted = request.tags;
     let account = &call.caller.identity.principal.account;
-    let multi_region = request.multi_region == Some(true);
+    let multi_region = request.multi_region;
     let ask_tags = tags::conditions(&wanted);
     let mut ask_kind = ask_tags.clone();
-    ask_kind.extend(kind_conditions(spec, usage, request.origin.as_deref()));
+    ask_kind.extend(kind_conditions(spec, usage, request.origin.name()));
     ask_kind.push(("kms:MultiRegion".to_owned(), vec![multi_region.to_string()]));
     if multi_region {
         ask_kind.push(("kms:MultiRegionKeyType".to_owned(), vec!["PRIMARY".to_owned()]));
@@ -140,26 +138,24 @@ async fn create_in(
     // The default policy leaves the account in control, whoever of it makes the key.
     let may_lock_out = request.policy.is_some() && !request.bypass_policy_lockout_safety_check;
     let policy = request.policy.unwrap_or_else(|| default_policy(account));
-    // Whoever waives the lock-out check does not waive this one: a stored policy must be readable.
-    limits::length(&policy, "policy", 1, MAX_POLICY)?;
     let policy = identified(service, &policy).await?;
     let drawn = if multi_region { new_multi_region_id } else { new_id };
     let id = id.map_or_else(|| Ok(drawn()), checked_id)?;
     let mut record = new_key(service, account, &id, KeyManager::Customer, policy);
     (record.spec, record.usage) = (spec, usage);
-    record.description = description;
+    record.description = request.description;
     record.multi_region = multi_region.then(|| MultiRegion::new(&service.state.region));
     record.tags = wanted;
-    if at.is_none() && request.origin.as_deref() == Some(Origin::External.name()) {
+    if at.is_none() && request.origin == NewOrigin::External {
         record.origin = Origin::External;
         record.lifecycle = Lifecycle::PendingImport;
     }
     if may_lock_out {
         check_lockout(service, call.caller, &record)?;
     }
-    let store = match &request.custom_key_store_id {
-        Some(id) => Some(store_for_new_key(service, account, id)?.record.id.clone()),
-        None => None,
+    let store = match &request.origin {
+        NewOrigin::CustomKeyStore(id) => Some(store_for_new_key(service, account, id)?.record.id.clone()),
+        NewOrigin::AwsKms | NewOrigin::External => None,
     };
     if store.is_some() {
         record.origin = Origin::CloudHsm;
@@ -187,7 +183,6 @@ async fn create_in(
     enter_new(service, record).await?;
     let key = find_key(service, account, &id).ok_or_else(|| no_such_key(&id))?;
     let key_metadata = metadata(&key);
-    call.answers(json!({ "keyMetadata": key_metadata }));
     Ok(CreateKeyResponse { key_metadata })
 }
 
@@ -202,68 +197,35 @@ async fn enter_new(service: &Embedded, record: KeyRecord) -> Result<(), Error> {
 }
 
 /// The spec and usage that are asked for; what this service does not make is refused by name.
-fn checked_kind(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error> {
-    let usage = request.key_usage.as_deref().unwrap_or("ENCRYPT_DECRYPT");
-    let origin = request.origin.as_deref().unwrap_or("AWS_KMS");
-    let spec = match (&request.key_spec, &request.customer_master_key_spec) {
-        (Some(one), Some(other)) if one != other => {
-            return Err(limits::invalid(
-                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
-            ));
-        }
-        (one, other) => one.as_deref().or(other.as_deref()).unwrap_or("SYMMETRIC_DEFAULT"),
-    };
-    for (member, value) in [("KeySpec", spec), ("KeyUsage", usage)] {
-        if ENCAPSULATION.contains(&value) {
-            return Err(unsupported(&format!("{member} {value}")));
-        }
-    }
-    limits::member_of(usage, "keyUsage", USAGES)?;
-    limits::member_of(spec, "keySpec", &KeySpec::ALL.map(KeySpec::name))?;
-    limits::member_of(origin, "origin", ORIGINS)?;
-    if request.xks_key_id.is_some() {
-        return Err(unsupported("XksKeyId"));
-    }
-    match (origin, &request.custom_key_store_id) {
-        ("AWS_KMS" | "EXTERNAL", None) => {}
-        ("AWS_CLOUDHSM", Some(_)) if request.multi_region == Some(true) => {
+fn possible(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error> {
+    let (spec, usage) = (request.key_spec, request.key_usage);
+    match &request.origin {
+        NewOrigin::CustomKeyStore(_) if request.multi_region => {
             return Err(unsupported("MultiRegion in a custom key store"));
         }
-        ("AWS_CLOUDHSM", Some(_)) => {}
-        ("AWS_CLOUDHSM", None) => return Err(limits::invalid("Origin AWS_CLOUDHSM needs a CustomKeyStoreId.")),
-        ("AWS_KMS" | "EXTERNAL", Some(_)) => {
-            return Err(limits::invalid(format!("CustomKeyStoreId does not go with Origin {origin}.")));
+        NewOrigin::CustomKeyStore(_) if spec != KeySpec::SYMMETRIC_DEFAULT => {
+            return Err(unsupported(&format!("KeySpec {} in a custom key store", spec.name())));
         }
-        _ => return Err(unsupported(&format!("Origin {origin}"))),
+        NewOrigin::External if matches!(spec, KeySpec::ML_DSA_44 | KeySpec::ML_DSA_65 | KeySpec::ML_DSA_87) => {
+            return Err(unsupported(&format!("Origin EXTERNAL of KeySpec {}", spec.name())));
+        }
+        _ if spec == KeySpec::SM2 => return Err(unsupported("KeySpec SM2")),
+        _ => {}
     }
-    if origin == "AWS_CLOUDHSM" && spec != "SYMMETRIC_DEFAULT" {
-        return Err(unsupported(&format!("KeySpec {spec} in a custom key store")));
+    if spec.usages().contains(&usage) {
+        return Ok((spec, usage));
     }
-    let Some(spec) = KeySpec::named(spec).filter(|spec| *spec != KeySpec::SM2) else {
-        return Err(unsupported(&format!("KeySpec {spec}")));
-    };
-    if origin == "EXTERNAL" && matches!(spec, KeySpec::ML_DSA_44 | KeySpec::ML_DSA_65 | KeySpec::ML_DSA_87) {
-        return Err(unsupported(&format!("Origin EXTERNAL of KeySpec {}", spec.name())));
-    }
-    if request.key_usage.is_none() && spec != KeySpec::SYMMETRIC_DEFAULT {
-        return Err(limits::invalid(
-            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
-        ));
-    }
-    match spec.usages().iter().find(|known| known.name() == usage) {
-        Some(usage) => Ok((spec, *usage)),
-        None => Err(limits::invalid(format!("KeyUsage {usage} is not compatible with KeySpec {}", spec.name()))),
-    }
+    Err(limits::invalid(format!("KeyUsage {} is not compatible with KeySpec {}", usage.name(), spec.name())))
 }
 
 /// What policies can say of keys that do not exist yet.
-fn kind_conditions(spec: KeySpec, usage: KeyUsage, origin: Option<&str>) -> [(String, Vec<String>); 5] {
+fn kind_conditions(spec: KeySpec, usage: KeyUsage, origin: &str) -> [(String, Vec<String>); 5] {
     [
         ("kms:KeySpec", spec.name()),
         ("kms:CustomerMasterKeySpec", spec.name()),
         ("kms:KeyUsage", usage.name()),
         ("kms:CustomerMasterKeyUsage", usage.name()),
-        ("kms:KeyOrigin", origin.unwrap_or("AWS_KMS")),
+        ("kms:KeyOrigin", origin),
     ]
     .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
 }

@@ -1,15 +1,16 @@
 //! What a caller is told of keys.
 
 use arqueta_call::Kms;
-use arqueta_kms::{Algorithms, Caller, Error, KeySpec, KeyState};
+use arqueta_kms::{Algorithms, Error, KeySpec, KeyState};
 use arqueta_model::Region;
 
 use super::import;
+use crate::Embedded;
 use crate::api::{
-    DescribeKeyRequest, DescribeKeyResponse, EpochSeconds, KeyListEntry, KeyMetadata, ListKeysRequest,
-    ListKeysResponse, MultiRegionConfiguration, MultiRegionKey,
+    DescribeKeyRequest, DescribeKeyResponse, KeyListEntry, KeyMetadata, ListKeysRequest, ListKeysResponse,
+    MultiRegionConfiguration, MultiRegionKey,
 };
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::access::authorize_account;
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
@@ -18,62 +19,37 @@ use crate::key::Key;
 use crate::key::link::Link;
 use crate::page::page;
 use crate::schema::{Lifecycle, MultiRegion, Origin, VersionRecord};
-use crate::{Embedded, limits};
-
-/// Keys of other accounts, shared by AWS's Resource Access Manager.
-const SHARED: &str = "OTHER_ACCOUNTS_VIA_RAM";
 
 /// `DescribeKey`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn describe_key(
-    service: &Embedded,
-    caller: &Caller,
-    request: DescribeKeyRequest,
-) -> Result<DescribeKeyResponse, Error> {
-    let mut call = Call::new(caller, Kms::DescribeKey).with("keyId", request.key_id.as_str());
-    let outcome = admit(service, &mut call, &request.key_id, Names::Aliases, Ask::new(caller, Kms::DescribeKey)).await;
-    let outcome = outcome.map(|key| DescribeKeyResponse { key_metadata: metadata(&key) });
-    finish(service, call, outcome).await
+impl Operation for DescribeKeyRequest {
+    type Answer = DescribeKeyResponse;
+    const OPERATION: Kms = Kms::DescribeKey;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<DescribeKeyResponse, Error> {
+        let ask = Ask::new(call.caller, Kms::DescribeKey);
+        let key = admit(service, call, &self.key_id, Names::Aliases, ask).await?;
+        Ok(DescribeKeyResponse { key_metadata: metadata(&key) })
+    }
 }
 
 /// `ListKeys`: the caller's account's keys.
-///
-/// # Errors
-/// As the API names them.
-pub async fn list_keys(
-    service: &Embedded,
-    caller: &Caller,
-    request: ListKeysRequest,
-) -> Result<ListKeysResponse, Error> {
-    let call =
-        Call::new(caller, Kms::ListKeys).maybe("limit", request.limit).maybe("marker", request.marker.as_deref());
-    let outcome = list_keys_in(service, caller, &request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for ListKeysRequest {
+    type Answer = ListKeysResponse;
+    const OPERATION: Kms = Kms::ListKeys;
 
-async fn list_keys_in(
-    service: &Embedded,
-    caller: &Caller,
-    request: &ListKeysRequest,
-) -> Result<ListKeysResponse, Error> {
-    service.up_to_date().await?;
-    authorize_account(service, Ask::new(caller, Kms::ListKeys), "*")?;
-    for owner in &request.resource_owners {
-        limits::member_of(owner, "resourceOwners", &["SELF", SHARED])?;
-        if owner == SHARED {
-            return Err(limits::unsupported(&format!("ResourceOwners {SHARED}")));
-        }
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListKeysResponse, Error> {
+        let caller = call.caller;
+        service.up_to_date().await?;
+        authorize_account(service, Ask::new(caller, Kms::ListKeys), "*")?;
+        let now = service.state.clock.now();
+        let directory = service.state.directory();
+        let keys = directory.keys.get(&caller.identity.principal.account).into_iter().flatten();
+        let listed = keys
+            .filter(|(_, key)| !key.is_owned() && !key.is_gone(now))
+            .map(|(id, key)| (id.as_str(), KeyListEntry { key_id: id.clone(), key_arn: key.arn.as_str().to_owned() }));
+        let page = page(listed, self.limit.unwrap_or(100), self.marker.as_deref());
+        Ok(ListKeysResponse { keys: page.items, next_marker: page.next })
     }
-    let now = service.state.clock.now();
-    let directory = service.state.directory();
-    let keys = directory.keys.get(&caller.identity.principal.account).into_iter().flatten();
-    let listed = keys
-        .filter(|(_, key)| !key.is_owned() && !key.is_gone(now))
-        .map(|(id, key)| (id.as_str(), KeyListEntry { key_id: id.clone(), key_arn: key.arn.as_str().to_owned() }));
-    let page = page(listed, request.limit, (100, 1000), request.marker.as_deref())?;
-    Ok(ListKeysResponse { truncated: page.next.is_some(), keys: page.items, next_marker: page.next })
 }
 
 /// What AWS tells of a key.
@@ -85,18 +61,18 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         aws_account_id: record.account.as_str().to_owned(),
         key_id: record.id.clone(),
         arn: key.arn.as_str().to_owned(),
-        creation_date: EpochSeconds(record.created),
+        creation_date: record.created,
         enabled: key.state() == KeyState::Enabled,
         description: record.description.clone(),
         key_usage: record.usage,
         key_state: key.state(),
         deletion_date: match record.lifecycle {
-            Lifecycle::PendingDeletion { at } => Some(EpochSeconds(at)),
+            Lifecycle::PendingDeletion { at } => Some(at),
             _ => None,
         },
         origin: record.origin.name().to_owned(),
         expiration_model: imported.clone().any(VersionRecord::is_here).then(|| import::expiration_model(expires)),
-        valid_to: expires.map(EpochSeconds),
+        valid_to: expires,
         key_manager: record.manager,
         customer_master_key_spec: record.spec,
         key_spec: record.spec,

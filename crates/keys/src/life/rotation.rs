@@ -20,7 +20,7 @@ use crate::held::add_version;
 use crate::key::Key;
 use crate::key::fitness::{unfit_origin, usable};
 use crate::limits::refused;
-use crate::page::page_behind;
+use crate::page::page;
 use crate::schema::{Cause, KeyRecord, Origin, days};
 use crate::state::change::Change;
 
@@ -202,7 +202,7 @@ fn rotations(key: &Key, request: &ListKeyRotationsRequest) -> ListKeyRotationsRe
     });
     let listed: Vec<_> = numbered.filter(|(_, rotated, _)| *rotated || request.all_material).collect();
     let listed = listed.iter().map(|(name, _, entry)| (name.as_str(), entry.clone()));
-    let page = page_behind(listed, request.limit.unwrap_or(100), request.marker.as_deref());
+    let page = page(listed, request.limit.unwrap_or(100), request.marker.as_deref());
     ListKeyRotationsResponse { rotations: page.items, next_marker: page.next }
 }
 

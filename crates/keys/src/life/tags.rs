@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error};
-use serde_json::json;
+use arqueta_kms::Error;
 
 use super::change::change_key_in;
 use crate::Embedded;
 use crate::api::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest};
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::key::fitness::not_pending_deletion;
-use crate::limits::{self, refused};
+use crate::limits::refused;
 use crate::page::page;
 
 const MAX_TAGS: usize = 50;
@@ -23,92 +22,57 @@ const MAX_TAGS: usize = 50;
 pub(crate) type Conditions = Vec<(String, Vec<String>)>;
 
 /// `TagResource`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn tag_resource(service: &Embedded, caller: &Caller, request: TagResourceRequest) -> Result<(), Error> {
-    let mut call =
-        Call::new(caller, Kms::TagResource).with("keyId", request.key_id.as_str()).with("tags", json!(request.tags));
-    let outcome = tag_resource_in(service, &mut call, request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for TagResourceRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::TagResource;
 
-async fn tag_resource_in(service: &Embedded, call: &mut Call<'_>, request: TagResourceRequest) -> Result<(), Error> {
-    let tags = checked(request.tags)?;
-    let conditions = conditions(&tags);
-    let conditions = borrowed(&conditions);
-    let ask = Ask::new(call.caller, Kms::TagResource).conditions(&conditions);
-    change_key_in(service, call, &request.key_id, ask, |key, record| {
-        not_pending_deletion(key)?;
-        record.tags.extend(tags);
-        room(record.tags.len())
-    })
-    .await
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let conditions = conditions(&self.tags);
+        let conditions = borrowed(&conditions);
+        let ask = Ask::new(call.caller, Kms::TagResource).conditions(&conditions);
+        change_key_in(service, call, &self.key_id, ask, |key, record| {
+            not_pending_deletion(key)?;
+            record.tags.extend(self.tags);
+            room(record.tags.len())
+        })
+        .await
+    }
 }
 
 /// `UntagResource`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn untag_resource(service: &Embedded, caller: &Caller, request: UntagResourceRequest) -> Result<(), Error> {
-    let mut call = Call::new(caller, Kms::UntagResource)
-        .with("keyId", request.key_id.as_str())
-        .with("tagKeys", json!(request.tag_keys));
-    let conditions = [("aws:TagKeys", request.tag_keys.as_slice())];
-    let ask = Ask::new(caller, Kms::UntagResource).conditions(&conditions);
-    let outcome = change_key_in(service, &mut call, &request.key_id, ask, |key, record| {
-        not_pending_deletion(key)?;
-        record.tags.retain(|name, _| !request.tag_keys.contains(name));
-        Ok(())
-    })
-    .await;
-    finish(service, call, outcome).await
+impl Operation for UntagResourceRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::UntagResource;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let conditions = [("aws:TagKeys", self.tag_keys.as_slice())];
+        let ask = Ask::new(call.caller, Kms::UntagResource).conditions(&conditions);
+        change_key_in(service, call, &self.key_id, ask, |key, record| {
+            not_pending_deletion(key)?;
+            record.tags.retain(|name, _| !self.tag_keys.contains(name));
+            Ok(())
+        })
+        .await
+    }
 }
 
 /// `ListResourceTags`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn list_resource_tags(
-    service: &Embedded,
-    caller: &Caller,
-    request: ListResourceTagsRequest,
-) -> Result<ListResourceTagsResponse, Error> {
-    let mut call = Call::new(caller, Kms::ListResourceTags).with("keyId", request.key_id.as_str());
-    let outcome =
-        admit(service, &mut call, &request.key_id, Names::Keys, Ask::new(caller, Kms::ListResourceTags)).await;
-    let outcome = outcome.and_then(|key| {
+impl Operation for ListResourceTagsRequest {
+    type Answer = ListResourceTagsResponse;
+    const OPERATION: Kms = Kms::ListResourceTags;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListResourceTagsResponse, Error> {
+        let ask = Ask::new(call.caller, Kms::ListResourceTags);
+        let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         let tags = key.record.tags.iter();
         let listed = tags.map(|(k, v)| (k.as_str(), Tag { tag_key: k.clone(), tag_value: v.clone() }));
-        page(listed, request.limit, (50, 50), request.marker.as_deref())
-    });
-    let outcome = outcome.map(|page| ListResourceTagsResponse {
-        truncated: page.next.is_some(),
-        tags: page.items,
-        next_marker: page.next,
-    });
-    finish(service, call, outcome).await
-}
-
-/// Tags within the API's limits, by key.
-pub(crate) fn checked(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, Error> {
-    let mut checked = BTreeMap::new();
-    for (number, Tag { tag_key, tag_value }) in tags.into_iter().enumerate() {
-        let member = |name: &str| format!("tags.{}.member.{name}", number + 1);
-        limits::length(&tag_key, &member("tagKey"), 1, 128)?;
-        limits::length(&tag_value, &member("tagValue"), 0, 256)?;
-        if tag_key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(refused("TagException", "Tags beginning with aws: are reserved"));
-        }
-        if checked.insert(tag_key, tag_value).is_some() {
-            return Err(refused("TagException", "Duplicate tag keys"));
-        }
+        let page = page(listed, self.limit.unwrap_or(50), self.marker.as_deref());
+        Ok(ListResourceTagsResponse { tags: page.items, next_marker: page.next })
     }
-    room(checked.len())?;
-    Ok(checked)
 }
 
-fn room(tags: usize) -> Result<(), Error> {
+/// A key's tags, all of them.
+pub(crate) fn room(tags: usize) -> Result<(), Error> {
     if tags <= MAX_TAGS { Ok(()) } else { Err(refused("TagException", "Too many tags")) }
 }
 

@@ -6,15 +6,14 @@
 //! decrypts in every Region, and that nobody administers until the heir has heard.
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error, KeyState};
+use arqueta_kms::{Error, KeyState};
 use arqueta_model::Region;
 
 use super::outbox::{exchange, run_at_once};
-use super::replicate::region;
 use super::wire::{Answer, Message, Standing};
 use crate::Embedded;
 use crate::api::UpdatePrimaryRegionRequest;
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::access::{authorize, decide};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
@@ -29,63 +28,52 @@ use crate::state::change::Change;
 
 /// `UpdatePrimaryRegion`. Needs the permission on the primary and on the replica. The keys
 /// are `Updating` until the new primary has heard of it.
-///
-/// # Errors
-/// As the API names them; [`Error::Unavailable`], and nothing changed, if the replica's Region
-/// does not answer.
-pub async fn update_primary_region(
-    service: &Embedded,
-    caller: &Caller,
-    request: UpdatePrimaryRegionRequest,
-) -> Result<(), Error> {
-    let mut call = Call::new(caller, Kms::UpdatePrimaryRegion)
-        .with("keyId", request.key_id.as_str())
-        .with("primaryRegion", request.primary_region.as_str());
-    let outcome = update_primary_in(service, &mut call, &request).await;
-    let heir = finish(service, call, outcome).await?;
-    if let Some(heir) = heir {
-        run_at_once(service, &heir).await;
-    }
-    Ok(())
-}
+/// Where the replica's Region does not answer it is [`Error::Unavailable`], and nothing changed.
+impl Operation for UpdatePrimaryRegionRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::UpdatePrimaryRegion;
 
-/// The heir, unless it is the primary already.
-async fn update_primary_in(
-    service: &Embedded,
-    call: &mut Call<'_>,
-    request: &UpdatePrimaryRegionRequest,
-) -> Result<Option<Region>, Error> {
-    let heir = region(&request.primary_region, "primaryRegion")?;
-    let regions = [heir.to_string()];
-    let conditions = [("kms:PrimaryRegion", &regions[..])];
-    let ask = Ask::new(call.caller, Kms::UpdatePrimaryRegion).conditions(&conditions);
-    let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
-    if !can_hand_over(service, &key, &heir)? {
-        return Ok(None);
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let heir = self.primary_region;
+        let regions = [heir.to_string()];
+        let conditions = [("kms:PrimaryRegion", &regions[..])];
+        let ask = Ask::new(call.caller, Kms::UpdatePrimaryRegion).conditions(&conditions);
+        let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
+        if !can_hand_over(service, &key, &heir)? {
+            return Ok(());
+        }
+        // Asked without holding up other changes; what they did meanwhile is seen afterwards.
+        heir_agrees(service, call, &key, &heir, ask).await?;
+        let turn = service.turn().await?;
+        let target = resolve(service, call.caller, &self.key_id, Names::Keys, "keyId").await?;
+        let key = authorize(service, ask, &target)?;
+        if !can_hand_over(service, &key, &heir)? {
+            return Ok(());
+        }
+        let mut record = key.record.clone();
+        let Some(regions) = &mut record.multi_region else { return Ok(()) };
+        regions.replicas.remove(&heir);
+        regions.replicas.insert(regions.primary.clone());
+        regions.primary = heir.clone();
+        regions.edition = regions.edition.next_term();
+        let edition = regions.edition;
+        record.lifecycle = Lifecycle::Updating { enabled: key.state() == KeyState::Enabled };
+        // All others hear of it, and of everything before it, from the heir.
+        let mut changes = errands_of(service, &key);
+        let (account, key_id) = (record.account.clone(), record.id.clone());
+        changes.push(Change::Key(record));
+        changes.push(Change::Errand(ErrandRecord {
+            to: heir.clone(),
+            account,
+            key_id,
+            edition,
+            errand: Errand::Share,
+        }));
+        service.commit(turn, changes).await?;
+        let service = service.clone();
+        call.afterwards(async move { run_at_once(&service, &heir).await });
+        Ok(())
     }
-    // Asked without holding up other changes; what they did meanwhile is seen afterwards.
-    heir_agrees(service, call, &key, &heir, ask).await?;
-    let turn = service.turn().await?;
-    let target = resolve(service, call.caller, &request.key_id, Names::Keys, "keyId").await?;
-    let key = authorize(service, ask, &target)?;
-    if !can_hand_over(service, &key, &heir)? {
-        return Ok(None);
-    }
-    let mut record = key.record.clone();
-    let Some(regions) = &mut record.multi_region else { return Ok(None) };
-    regions.replicas.remove(&heir);
-    regions.replicas.insert(regions.primary.clone());
-    regions.primary = heir.clone();
-    regions.edition = regions.edition.next_term();
-    let edition = regions.edition;
-    record.lifecycle = Lifecycle::Updating { enabled: key.state() == KeyState::Enabled };
-    // All others hear of it, and of everything before it, from the heir.
-    let mut changes = errands_of(service, &key);
-    let (account, key_id) = (record.account.clone(), record.id.clone());
-    changes.push(Change::Key(record));
-    changes.push(Change::Errand(ErrandRecord { to: heir.clone(), account, key_id, edition, errand: Errand::Share }));
-    service.commit(turn, changes).await?;
-    Ok(Some(heir))
 }
 
 /// Whether `heir` is a replica that can become the primary; `false` if it is the primary.

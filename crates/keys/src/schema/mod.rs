@@ -33,4 +33,5 @@ pub(crate) use names::{
 };
 pub(crate) use regions::{Creation, Edition, Errand, ErrandRecord, MultiRegion, TombRecord};
 pub(crate) use store::{Connection, ConnectionError, StoreRecord};
-pub(crate) use wrapping::{WrappingAlgorithm, WrappingRecord};
+pub use wrapping::WrappingAlgorithm;
+pub(crate) use wrapping::WrappingRecord;

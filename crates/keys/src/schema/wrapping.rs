@@ -21,7 +21,7 @@ pub(crate) struct WrappingRecord {
 
 /// How material is wrapped under the public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum WrappingAlgorithm {
+pub enum WrappingAlgorithm {
     /// RSAES-OAEP with SHA-1.
     OaepSha1,
     /// RSAES-OAEP with SHA-256.
@@ -35,5 +35,26 @@ pub(crate) enum WrappingAlgorithm {
 impl WrappingRecord {
     pub(crate) fn store_key(&self) -> String {
         wrapping_key(&self.account, &self.key_id, &self.id)
+    }
+}
+
+impl WrappingAlgorithm {
+    const ALL: [Self; 4] = [Self::OaepSha1, Self::OaepSha256, Self::AesSha1, Self::AesSha256];
+
+    /// The AWS name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OaepSha1 => "RSAES_OAEP_SHA_1",
+            Self::OaepSha256 => "RSAES_OAEP_SHA_256",
+            Self::AesSha1 => "RSA_AES_KEY_WRAP_SHA_1",
+            Self::AesSha256 => "RSA_AES_KEY_WRAP_SHA_256",
+        }
+    }
+
+    /// The algorithm of an AWS name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 }

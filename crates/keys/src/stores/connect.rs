@@ -1,14 +1,14 @@
 //! Connecting custom key stores to their clusters, and letting go.
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error};
+use arqueta_kms::Error;
 use arqueta_seal::message;
 
 use super::administer::cluster_of;
 use super::{invalid_state, password_aad, store_of};
 use crate::Embedded;
 use crate::api::{ConnectCustomKeyStoreRequest, DisconnectCustomKeyStoreRequest, Empty};
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::access::authorize_account;
 use crate::decide::ask::Ask;
 use crate::key::link::Store;
@@ -16,37 +16,29 @@ use crate::schema::{Connection, ConnectionError};
 use crate::state::change::Change;
 
 /// `ConnectCustomKeyStore`. Returns at once; `DescribeCustomKeyStores` tells how it ended.
-///
-/// # Errors
-/// As the API names them.
-pub async fn connect_custom_key_store(
-    service: &Embedded,
-    caller: &Caller,
-    request: ConnectCustomKeyStoreRequest,
-) -> Result<Empty, Error> {
-    let call =
-        Call::new(caller, Kms::ConnectCustomKeyStore).with("customKeyStoreId", request.custom_key_store_id.as_str());
-    let outcome = async {
+impl Operation for ConnectCustomKeyStoreRequest {
+    type Answer = Empty;
+    const OPERATION: Kms = Kms::ConnectCustomKeyStore;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Empty, Error> {
         let _turn = service.turn().await?;
-        authorize_account(service, Ask::new(caller, Kms::ConnectCustomKeyStore), "*")?;
-        let store = store_of(service, &caller.identity.principal.account, &request.custom_key_store_id)?;
+        authorize_account(service, Ask::new(call.caller, Kms::ConnectCustomKeyStore), "*")?;
+        let store = store_of(service, &call.caller.identity.principal.account, &self.custom_key_store_id)?;
         if store.link.state() != "DISCONNECTED" {
             return Err(invalid_state(&store, "must be disconnected to be connected"));
         }
-        Ok(store)
-    };
-    let outcome = outcome.await;
-    // What cannot be recorded does not happen.
-    let store = finish(service, call, outcome).await?;
-    store.link.set_connecting();
-    let handle = service.clone();
-    tokio::spawn(async move {
-        if let Err(error) = settle(&handle, &store).await {
-            tracing::error!(%error, store = store.record.id, "the outcome of a connection cannot be stored");
-            store.link.follow(&store.record);
-        }
-    });
-    Ok(Empty {})
+        let handle = service.clone();
+        call.afterwards(async move {
+            store.link.set_connecting();
+            tokio::spawn(async move {
+                if let Err(error) = settle(&handle, &store).await {
+                    tracing::error!(%error, store = store.record.id, "the outcome of a connection cannot be stored");
+                    store.link.follow(&store.record);
+                }
+            });
+        });
+        Ok(Empty {})
+    }
 }
 
 async fn settle(service: &Embedded, store: &Store) -> Result<(), Error> {
@@ -80,20 +72,14 @@ fn trial(service: &Embedded, store: &Store) -> Result<(), ConnectionError> {
 }
 
 /// `DisconnectCustomKeyStore`. Its keys cannot be used from now on; they are left in the cluster.
-///
-/// # Errors
-/// As the API names them.
-pub async fn disconnect_custom_key_store(
-    service: &Embedded,
-    caller: &Caller,
-    request: DisconnectCustomKeyStoreRequest,
-) -> Result<Empty, Error> {
-    let call =
-        Call::new(caller, Kms::DisconnectCustomKeyStore).with("customKeyStoreId", request.custom_key_store_id.as_str());
-    let outcome = async {
+impl Operation for DisconnectCustomKeyStoreRequest {
+    type Answer = Empty;
+    const OPERATION: Kms = Kms::DisconnectCustomKeyStore;
+
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Empty, Error> {
         let turn = service.turn().await?;
-        authorize_account(service, Ask::new(caller, Kms::DisconnectCustomKeyStore), "*")?;
-        let store = store_of(service, &caller.identity.principal.account, &request.custom_key_store_id)?;
+        authorize_account(service, Ask::new(call.caller, Kms::DisconnectCustomKeyStore), "*")?;
+        let store = store_of(service, &call.caller.identity.principal.account, &self.custom_key_store_id)?;
         if store.link.state() == "DISCONNECTED" {
             return Err(invalid_state(&store, "is disconnected already"));
         }
@@ -101,7 +87,5 @@ pub async fn disconnect_custom_key_store(
         record.connection = Connection::Disconnected;
         service.commit(turn, vec![Change::Store(record)]).await?;
         Ok(Empty {})
-    };
-    let outcome = outcome.await;
-    finish(service, call, outcome).await
+    }
 }

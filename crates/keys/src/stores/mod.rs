@@ -11,7 +11,7 @@ use arqueta_model::{AccountId, ObjectId};
 use zeroize::Zeroizing;
 
 use crate::Embedded;
-use crate::api::{CustomKeyStoresListEntry, EpochSeconds};
+use crate::api::CustomKeyStoresListEntry;
 use crate::key::link::Store;
 use crate::limits::{self, refused};
 use crate::schema::{Connection, KeyRecord, StoreRecord};
@@ -71,7 +71,7 @@ fn entry(store: &Store) -> CustomKeyStoresListEntry {
             Connection::Failed(code) if state == "FAILED" => Some(code.name().to_owned()),
             _ => None,
         },
-        creation_date: EpochSeconds(record.created),
+        creation_date: record.created,
         custom_key_store_type: "AWS_CLOUDHSM".to_owned(),
     }
 }

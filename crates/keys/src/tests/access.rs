@@ -1,5 +1,5 @@
 use arqueta_kms::testing::{OTHER_ACCOUNT, context, user};
-use arqueta_kms::{GenerateDataKey, KeyRef, Kms, Operation};
+use arqueta_kms::{GenerateDataKey, KeyRef, KeySpec, Kms, Operation};
 
 use super::*;
 
@@ -229,9 +229,9 @@ async fn aliases_and_tags_of_the_key_are_conditions() {
     assert!(world.kms.encrypt(&alice, encrypt()).await.is_ok(), "the key has such an alias now");
     assert!(world.generate_as(&alice, "alias/app").await.is_ok());
     assert_eq!(code(world.generate_as(&alice, key.as_str()).await), "AccessDeniedException", "not by the alias");
-    let describe = || DescribeKeyRequest { key_id: key.to_string(), ..Default::default() };
+    let describe = || DescribeKeyRequest { key_id: key.to_string() };
     assert_eq!(code(world.kms.describe_key(&alice, describe()).await), "AccessDeniedException");
-    let tags = vec![Tag { tag_key: "team".into(), tag_value: "a".into() }];
+    let tags = std::collections::BTreeMap::from([("team".into(), "a".into())]);
     world.kms.tag_resource(&world.root, TagResourceRequest { key_id: key.to_string(), tags }).await.unwrap();
     assert!(world.kms.describe_key(&alice, describe()).await.is_ok());
 }
@@ -255,13 +255,9 @@ async fn how_long_a_deletion_or_rotation_takes_is_a_condition() {
     assert_eq!(code(world.kms.enable_key_rotation(&alice, rotate(Some(366))).await), "AccessDeniedException");
     assert!(world.kms.enable_key_rotation(&alice, rotate(Some(365))).await.is_ok());
     assert!(world.kms.enable_key_rotation(&alice, rotate(None)).await.is_ok());
-    let create = |spec: &str| CreateKeyRequest {
-        key_spec: Some(spec.into()),
-        key_usage: (spec == "RSA_2048").then(|| "SIGN_VERIFY".into()),
-        ..Default::default()
-    };
-    assert_eq!(code(world.kms.create_key(&alice, create("RSA_2048")).await), "AccessDeniedException");
-    assert!(world.kms.create_key(&alice, create("SYMMETRIC_DEFAULT")).await.is_ok());
+    let create = |spec: KeySpec| CreateKeyRequest { key_spec: spec, key_usage: spec.usages()[0], ..Default::default() };
+    assert_eq!(code(world.kms.create_key(&alice, create(KeySpec::RSA_2048)).await), "AccessDeniedException");
+    assert!(world.kms.create_key(&alice, create(KeySpec::SYMMETRIC_DEFAULT)).await.is_ok());
     let delete = |days| ScheduleKeyDeletionRequest { key_id: key.to_string(), pending_window_in_days: Some(days) };
     assert_eq!(code(world.kms.schedule_key_deletion(&alice, delete(19)).await), "AccessDeniedException");
     assert!(world.kms.schedule_key_deletion(&alice, delete(20)).await.is_ok());
@@ -328,8 +324,6 @@ async fn nobody_locks_himself_out_by_accident() {
         let create = CreateKeyRequest { policy: Some(text.into()), ..Default::default() };
         assert_eq!(code(world.kms.create_key(&world.root, create).await), "MalformedPolicyDocumentException", "{text}");
     }
-    let empty = CreateKeyRequest { policy: Some(String::new()), ..Default::default() };
-    assert_eq!(code(world.kms.create_key(&world.root, empty).await), "ValidationException");
     let named = PutKeyPolicyRequest { policy_name: Some("other".into()), ..put(policy(""), false) };
     let bob = user(ACCOUNT, "bob", &[]);
     assert_eq!(code(world.kms.put_key_policy(&bob, named).await), "NotFoundException");
@@ -483,8 +477,7 @@ async fn key_policies_of_earlier_releases_mean_who_exists_when_they_are_opened()
     let kms = world.reopened().await;
     world.people.set(eve.identity.principal.arn.as_str(), Some(&eve.identity.principal.id));
     let may = async |caller: &Caller| {
-        let request =
-            GenerateDataKeyRequest { key_id: key.to_string(), key_spec: Some("AES_256".into()), ..Default::default() };
+        let request = GenerateDataKeyRequest { key_id: key.to_string(), size: 32, ..Default::default() };
         kms.generate_data_key(caller, request).await
     };
     assert!(may(&bob).await.is_ok());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arqueta_kms::{Caller, Error};
 use arqueta_model::{AccountId, Region};
 
+use crate::Embedded;
 use crate::api::*;
 use crate::crypt::sealing::material_of;
 use crate::decide::resolve::find_key;
@@ -12,19 +13,8 @@ use crate::key::Key;
 use crate::key::material::Material;
 use crate::regions::outbox::tell_region;
 use crate::schema::KeyRecord;
-use crate::{Embedded, operations};
 
 macro_rules! operations {
-    ($($name:ident($request:ty) -> $answer:ty;)*) => {
-        impl Embedded {
-            $(pub(super) async fn $name(&self, caller: &Caller, request: $request) -> Result<$answer, Error> {
-                operations::$name(self, caller, request).await
-            })*
-        }
-    };
-}
-
-macro_rules! values {
     ($($name:ident($request:ty);)*) => {
         impl Embedded {
             $(pub(super) async fn $name(
@@ -38,64 +28,61 @@ macro_rules! values {
     };
 }
 
-values! {
+operations! {
     cancel_key_deletion(CancelKeyDeletionRequest);
+    connect_custom_key_store(ConnectCustomKeyStoreRequest);
     create_alias(CreateAliasRequest);
+    create_custom_key_store(CreateCustomKeyStoreRequest);
+    create_grant(CreateGrantRequest);
+    create_key(CreateKeyRequest);
+    decrypt(DecryptRequest);
     delete_alias(DeleteAliasRequest);
+    delete_custom_key_store(DeleteCustomKeyStoreRequest);
+    delete_imported_key_material(DeleteImportedKeyMaterialRequest);
+    derive_shared_secret(DeriveSharedSecretRequest);
+    describe_custom_key_stores(DescribeCustomKeyStoresRequest);
+    describe_key(DescribeKeyRequest);
     disable_key(DisableKeyRequest);
     disable_key_rotation(DisableKeyRotationRequest);
+    disconnect_custom_key_store(DisconnectCustomKeyStoreRequest);
     enable_key(EnableKeyRequest);
     enable_key_rotation(EnableKeyRotationRequest);
+    encrypt(EncryptRequest);
+    generate_data_key(GenerateDataKeyRequest);
+    generate_data_key_pair(GenerateDataKeyPairRequest);
+    generate_data_key_pair_without_plaintext(GenerateDataKeyPairWithoutPlaintextRequest);
+    generate_data_key_without_plaintext(GenerateDataKeyWithoutPlaintextRequest);
+    generate_mac(GenerateMacRequest);
+    generate_random(GenerateRandomRequest);
     get_key_last_usage(GetKeyLastUsageRequest);
     get_key_policy(GetKeyPolicyRequest);
     get_key_rotation_status(GetKeyRotationStatusRequest);
+    get_parameters_for_import(GetParametersForImportRequest);
+    get_public_key(GetPublicKeyRequest);
+    import_key_material(ImportKeyMaterialRequest);
     list_aliases(ListAliasesRequest);
+    list_grants(ListGrantsRequest);
     list_key_policies(ListKeyPoliciesRequest);
     list_key_rotations(ListKeyRotationsRequest);
+    list_keys(ListKeysRequest);
+    list_resource_tags(ListResourceTagsRequest);
+    list_retirable_grants(ListRetirableGrantsRequest);
     put_key_policy(PutKeyPolicyRequest);
+    re_encrypt(ReEncryptRequest);
+    replicate_key(ReplicateKeyRequest);
+    retire_grant(RetireGrantRequest);
+    revoke_grant(RevokeGrantRequest);
     rotate_key_on_demand(RotateKeyOnDemandRequest);
     schedule_key_deletion(ScheduleKeyDeletionRequest);
+    sign(SignRequest);
+    tag_resource(TagResourceRequest);
+    untag_resource(UntagResourceRequest);
     update_alias(UpdateAliasRequest);
+    update_custom_key_store(UpdateCustomKeyStoreRequest);
     update_key_description(UpdateKeyDescriptionRequest);
-}
-
-operations! {
-    connect_custom_key_store(ConnectCustomKeyStoreRequest) -> Empty;
-    create_custom_key_store(CreateCustomKeyStoreRequest) -> CreateCustomKeyStoreResponse;
-    create_grant(CreateGrantRequest) -> CreateGrantResponse;
-    create_key(CreateKeyRequest) -> CreateKeyResponse;
-    decrypt(DecryptRequest) -> DecryptResponse;
-    delete_custom_key_store(DeleteCustomKeyStoreRequest) -> Empty;
-    delete_imported_key_material(DeleteImportedKeyMaterialRequest) -> DeleteImportedKeyMaterialResponse;
-    derive_shared_secret(DeriveSharedSecretRequest) -> DeriveSharedSecretResponse;
-    describe_custom_key_stores(DescribeCustomKeyStoresRequest) -> DescribeCustomKeyStoresResponse;
-    describe_key(DescribeKeyRequest) -> DescribeKeyResponse;
-    disconnect_custom_key_store(DisconnectCustomKeyStoreRequest) -> Empty;
-    encrypt(EncryptRequest) -> EncryptResponse;
-    generate_data_key(GenerateDataKeyRequest) -> GenerateDataKeyResponse;
-    generate_data_key_pair(GenerateDataKeyPairRequest) -> GenerateDataKeyPairResponse;
-    generate_data_key_pair_without_plaintext(GenerateDataKeyPairWithoutPlaintextRequest) -> GenerateDataKeyPairWithoutPlaintextResponse;
-    generate_data_key_without_plaintext(GenerateDataKeyWithoutPlaintextRequest) -> GenerateDataKeyWithoutPlaintextResponse;
-    generate_mac(GenerateMacRequest) -> GenerateMacResponse;
-    generate_random(GenerateRandomRequest) -> GenerateRandomResponse;
-    get_parameters_for_import(GetParametersForImportRequest) -> GetParametersForImportResponse;
-    get_public_key(GetPublicKeyRequest) -> GetPublicKeyResponse;
-    import_key_material(ImportKeyMaterialRequest) -> ImportKeyMaterialResponse;
-    list_grants(ListGrantsRequest) -> ListGrantsResponse;
-    list_keys(ListKeysRequest) -> ListKeysResponse;
-    list_resource_tags(ListResourceTagsRequest) -> ListResourceTagsResponse;
-    list_retirable_grants(ListRetirableGrantsRequest) -> ListGrantsResponse;
-    re_encrypt(ReEncryptRequest) -> ReEncryptResponse;
-    replicate_key(ReplicateKeyRequest) -> ReplicateKeyResponse;
-    retire_grant(RetireGrantRequest) -> ();
-    revoke_grant(RevokeGrantRequest) -> ();
-    sign(SignRequest) -> SignResponse;
-    tag_resource(TagResourceRequest) -> ();
-    untag_resource(UntagResourceRequest) -> ();
-    update_custom_key_store(UpdateCustomKeyStoreRequest) -> Empty;
-    update_primary_region(UpdatePrimaryRegionRequest) -> ();
-    verify(VerifyRequest) -> VerifyResponse;
-    verify_mac(VerifyMacRequest) -> VerifyMacResponse;
+    update_primary_region(UpdatePrimaryRegionRequest);
+    verify(VerifyRequest);
+    verify_mac(VerifyMacRequest);
 }
 
 impl Embedded {

@@ -1,6 +1,5 @@
 //! What changes cost: which wait for each other, and what they look at.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 
 use arqueta_kms::testing::user;
@@ -123,7 +122,7 @@ fn grants(key: &str, count: usize) -> impl Iterator<Item = CreateGrantRequest> {
         grantee_principal: grantee(n % 100),
         operations: vec!["Decrypt".to_owned()],
         constraints: Some(GrantConstraints {
-            encryption_context_subset: Some(BTreeMap::from([("n".to_owned(), n.to_string())])),
+            encryption_context_subset: Some(arqueta_kms::testing::context(&[("n", &n.to_string())])),
             ..Default::default()
         }),
         ..Default::default()

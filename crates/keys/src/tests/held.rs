@@ -53,7 +53,7 @@ async fn an_outage_is_an_outage_and_ends_by_itself() {
     assert_eq!(code(world.decrypt_as(&world.root, &sealed).await), "DependencyTimeoutException");
     assert_eq!(code(world.generate_as(&world.root, key.as_str()).await), "DependencyTimeoutException");
     let described = |request| world.kms.describe_key(&world.root, request);
-    let request = DescribeKeyRequest { key_id: key.to_string(), ..Default::default() };
+    let request = DescribeKeyRequest { key_id: key.to_string() };
     let metadata = described(request.clone()).await.unwrap().key_metadata;
     assert_eq!((metadata.key_state, metadata.enabled), (KeyState::Unavailable, false));
     assert_eq!(

@@ -1,11 +1,11 @@
 use arqueta_kms::KeyState;
 use arqueta_kms::testing::user;
-use arqueta_model::Clock as _;
+use arqueta_model::{Clock as _, Timestamp};
 use arqueta_store::{MetaStore as _, Scan};
 
 use super::*;
 use crate::life::import::wrapping::tests::wrap;
-use crate::schema::{USES, WRAPPINGS, WrappingAlgorithm};
+use crate::schema::{USES, WRAPPINGS};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const ONE: [u8; 32] = *b"the first of known materials, 32";
@@ -16,7 +16,7 @@ type Parameters = GetParametersForImportResponse;
 
 impl World {
     async fn external(&self) -> KeyArn {
-        self.key_with(CreateKeyRequest { origin: Some("EXTERNAL".into()), ..Default::default() }).await
+        self.key_with(CreateKeyRequest { origin: NewOrigin::External, ..Default::default() }).await
     }
 
     async fn parameters(&self, key: &KeyArn, algorithm: &str) -> Result<Parameters, Error> {
@@ -26,8 +26,8 @@ impl World {
     async fn parameters_as(&self, caller: &Caller, key: &KeyArn, algorithm: &str) -> Result<Parameters, Error> {
         let request = GetParametersForImportRequest {
             key_id: key.to_string(),
-            wrapping_algorithm: algorithm.to_owned(),
-            wrapping_key_spec: "RSA_2048".to_owned(),
+            wrapping_algorithm: WrappingAlgorithm::named(algorithm).unwrap(),
+            wrapping_key_spec: arqueta_kms::KeySpec::RSA_2048,
         };
         self.kms.get_parameters_for_import(caller, request).await
     }
@@ -53,7 +53,7 @@ impl World {
     }
 
     async fn metadata(&self, key: &KeyArn) -> KeyMetadata {
-        let request = DescribeKeyRequest { key_id: key.to_string(), ..Default::default() };
+        let request = DescribeKeyRequest { key_id: key.to_string() };
         self.kms.describe_key(&self.root, request).await.unwrap().key_metadata
     }
 
@@ -78,20 +78,20 @@ impl World {
         found.into_iter().map(|(_, value)| value.to_vec()).collect()
     }
 
-    fn in_(&self, time: Duration) -> EpochSeconds {
-        EpochSeconds(self.clock.now().plus(time))
+    fn in_(&self, time: Duration) -> Timestamp {
+        self.clock.now().plus(time)
     }
 }
 
 fn for_ever() -> ImportKeyMaterialRequest {
-    ImportKeyMaterialRequest { expiration_model: Some("KEY_MATERIAL_DOES_NOT_EXPIRE".into()), ..Default::default() }
+    ImportKeyMaterialRequest::default()
 }
 
 fn new() -> ImportKeyMaterialRequest {
-    ImportKeyMaterialRequest { import_type: Some("NEW_KEY_MATERIAL".into()), ..for_ever() }
+    ImportKeyMaterialRequest { is_new: Some(true), ..for_ever() }
 }
 
-fn until(valid_to: EpochSeconds) -> ImportKeyMaterialRequest {
+fn until(valid_to: Timestamp) -> ImportKeyMaterialRequest {
     ImportKeyMaterialRequest { valid_to: Some(valid_to), ..Default::default() }
 }
 
@@ -241,7 +241,7 @@ async fn material_ends_at_its_time_whoever_looks_first() {
     assert_eq!(events[2].service_event_details, Some(serde_json::json!({ "keyId": quiet.key_id() })));
     let kms = world.reopened().await;
     for key in [&key, &quiet] {
-        let request = DescribeKeyRequest { key_id: key.to_string(), ..Default::default() };
+        let request = DescribeKeyRequest { key_id: key.to_string() };
         assert_eq!(
             kms.describe_key(&world.root, request).await.unwrap().key_metadata.key_state,
             KeyState::PendingImport
@@ -258,20 +258,10 @@ async fn material_ends_at_its_time_whoever_looks_first() {
 async fn times_that_cannot_be_are_refused() {
     let world = World::new().await;
     let key = world.external().await;
-    let never = |valid_to| ImportKeyMaterialRequest { valid_to: Some(valid_to), ..for_ever() };
     let bad = [
-        ImportKeyMaterialRequest::default(),
         until(world.in_(Duration::ZERO)),
-        until(EpochSeconds(arqueta_model::Timestamp::from_millis(0))),
+        until(Timestamp::from_millis(0)),
         until(world.in_(365 * DAY + Duration::from_millis(1))),
-        never(world.in_(HOUR)),
-        ImportKeyMaterialRequest { expiration_model: Some("NEVER".into()), ..Default::default() },
-        ImportKeyMaterialRequest { import_type: Some("OLD".into()), ..for_ever() },
-        ImportKeyMaterialRequest { key_material_description: Some("a\u{e9}".into()), ..for_ever() },
-        ImportKeyMaterialRequest { key_material_description: Some("d".repeat(257)), ..for_ever() },
-        ImportKeyMaterialRequest { key_material_id: Some("a".repeat(63)), ..for_ever() },
-        ImportKeyMaterialRequest { key_material_id: Some("A".repeat(64)), ..for_ever() },
-        ImportKeyMaterialRequest { key_material_id: Some("a".repeat(64)), ..new() },
     ];
     for terms in bad {
         let words = format!("{terms:?}");
@@ -306,7 +296,7 @@ async fn new_material_waits_for_its_rotation_and_old_ciphertext_opens_for_ever()
     assert_eq!((listed[0].key_material_state, listed[1].key_material_state), ("CURRENT", "NON_CURRENT"));
     assert_eq!(
         (listed[0].rotation_date, listed[0].rotation_type),
-        (Some(world.in_(Duration::ZERO).0), Some("ON_DEMAND"))
+        (Some(world.in_(Duration::ZERO)), Some("ON_DEMAND"))
     );
     let young = world.seal(&key).await.unwrap();
     for kms in [world.kms.clone(), world.reopened().await] {
@@ -338,7 +328,7 @@ async fn material_that_waits_can_be_deleted_and_expires_without_stopping_the_key
     world.delete_material(&key, Some(&two)).await.unwrap();
     assert_eq!(world.materials(&key).await.len(), 1, "it was never the key's");
     assert_eq!(code(world.rotate(&key).await), "KMSInvalidStateException");
-    let soon = ImportKeyMaterialRequest { import_type: Some("NEW_KEY_MATERIAL".into()), ..until(world.in_(HOUR)) };
+    let soon = ImportKeyMaterialRequest { is_new: Some(true), ..until(world.in_(HOUR)) };
     world.import_with(&key, &TWO, soon).await.unwrap();
     world.clock.advance(HOUR);
     assert!(world.seal(&key).await.is_ok());
@@ -373,31 +363,10 @@ async fn keys_of_this_service_take_no_material_and_imported_ones_do_not_rotate_b
 }
 
 #[tokio::test]
-async fn algorithms_that_are_not_served_are_refused() {
-    let world = World::new().await;
-    let key = world.external().await;
-    for algorithm in ["RSAES_PKCS1_V1_5", "SM2PKE"] {
-        assert_eq!(code(world.parameters(&key, algorithm).await), "UnsupportedOperationException", "{algorithm}");
-    }
-    assert_eq!(code(world.parameters(&key, "RSA").await), "ValidationException");
-    for (spec, expected) in
-        [("SM2", "UnsupportedOperationException"), ("RSA_1024", "ValidationException"), ("", "ValidationException")]
-    {
-        let request = GetParametersForImportRequest {
-            key_id: key.to_string(),
-            wrapping_algorithm: "RSAES_OAEP_SHA_1".into(),
-            wrapping_key_spec: spec.into(),
-        };
-        assert_eq!(code(world.kms.get_parameters_for_import(&world.root, request).await), expected, "{spec}");
-    }
-    assert!(world.stored(WRAPPINGS).await.is_empty());
-}
-
-#[tokio::test]
 async fn policies_bind_how_material_is_imported() {
     let world = World::new().await;
     let key = world.external().await;
-    let before = world.in_(2 * HOUR).0.seconds();
+    let before = world.in_(2 * HOUR).seconds();
     let policy = format!(
         r#"{{"Version":"2012-10-17","Statement":[
           {{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:root"}},"Action":"kms:*","Resource":"*"}},
@@ -423,6 +392,7 @@ async fn policies_bind_how_material_is_imported() {
 
 #[tokio::test]
 async fn neither_material_nor_tokens_are_in_the_record_or_the_store() {
+    use base64::Engine as _;
     let world = World::new().await;
     let key = world.external().await;
     world.audit.inner().take();
@@ -434,9 +404,9 @@ async fn neither_material_nor_tokens_are_in_the_record_or_the_store() {
     world.delete_material(&key, None).await.unwrap();
     let events = serde_json::to_string(&world.audit.inner().take()).unwrap();
     for secret in [&parameters.import_token, &parameters.public_key, &wrapped, &Blob::new(ONE.to_vec())] {
-        assert!(!events.contains(serde_json::to_value(secret).unwrap().as_str().unwrap()));
+        assert!(!events.contains(&base64::engine::general_purpose::STANDARD.encode(secret.expose())));
     }
-    assert!(events.contains("GetParametersForImport") && events.contains("KEY_MATERIAL_DOES_NOT_EXPIRE"));
+    assert!(events.contains("GetParametersForImport"));
     world.import(&key, &ONE).await.unwrap();
     let everything = world.stored("").await.concat();
     assert!(everything.len() > 1000 && !everything.windows(16).any(|part| part == &ONE[..16]));

@@ -1,12 +1,12 @@
 use arqueta_kms::testing::{OTHER_ACCOUNT, context, user};
-use arqueta_kms::{GenerateDataKey, KeyManager, KeyRef, KeyState, Kms};
+use arqueta_kms::{GenerateDataKey, KeyManager, KeyRef, KeySpec, KeyState, KeyUsage, Kms};
 use arqueta_store::{Batch, MetaStore as _, Scan};
 
 use super::*;
 use crate::schema::{self, KEYS, KeyRecord};
 
 fn named(key: &KeyArn) -> DescribeKeyRequest {
-    DescribeKeyRequest { key_id: key.to_string(), ..Default::default() }
+    DescribeKeyRequest { key_id: key.to_string() }
 }
 
 async fn describe(world: &World, key: &KeyArn) -> KeyMetadata {
@@ -16,8 +16,8 @@ async fn describe(world: &World, key: &KeyArn) -> KeyMetadata {
 #[tokio::test]
 async fn a_new_key_is_what_was_asked_for() {
     let world = World::new().await;
-    let tags = vec![Tag { tag_key: "team".into(), tag_value: "a".into() }];
-    let key = world.key_with(CreateKeyRequest { description: Some("d".into()), tags, ..Default::default() }).await;
+    let tags = std::collections::BTreeMap::from([("team".into(), "a".into())]);
+    let key = world.key_with(CreateKeyRequest { description: "d".into(), tags, ..Default::default() }).await;
     let described = describe(&world, &key).await;
     assert_eq!(
         (described.description.as_str(), described.enabled, described.key_manager),
@@ -46,48 +46,23 @@ async fn a_new_key_is_what_was_asked_for() {
 #[tokio::test]
 async fn kinds_that_are_not_made_are_refused() {
     let world = World::new().await;
-    let unsupported = [
-        CreateKeyRequest { key_spec: Some("SM2".into()), key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
-        CreateKeyRequest { origin: Some("EXTERNAL_KEY_STORE".into()), ..Default::default() },
-        CreateKeyRequest {
-            origin: Some("AWS_CLOUDHSM".into()),
-            custom_key_store_id: Some("cks-1".into()),
-            multi_region: Some(true),
-            ..Default::default()
-        },
-    ];
-    for request in unsupported {
+    let symmetric = CreateKeyRequest::default;
+    let in_store = || NewOrigin::CustomKeyStore("cks-1".into());
+    let of = |key_spec, key_usage| CreateKeyRequest { key_spec, key_usage, ..symmetric() };
+    for request in [
+        of(KeySpec::SM2, KeyUsage::SignVerify),
+        CreateKeyRequest { origin: in_store(), multi_region: true, ..symmetric() },
+        CreateKeyRequest { origin: in_store(), ..of(KeySpec::HMAC_256, KeyUsage::GenerateVerifyMac) },
+        CreateKeyRequest { origin: NewOrigin::External, ..of(KeySpec::ML_DSA_44, KeyUsage::SignVerify) },
+    ] {
         assert_eq!(code(world.kms.create_key(&world.root, request).await), "UnsupportedOperationException");
     }
-    let invalid = [
-        CreateKeyRequest { key_spec: Some("AES".into()), ..Default::default() },
-        CreateKeyRequest { key_usage: Some("ENCRYPT".into()), ..Default::default() },
-        CreateKeyRequest { key_usage: Some("SIGN_VERIFY".into()), ..Default::default() },
-        CreateKeyRequest { key_spec: Some("RSA_2048".into()), ..Default::default() },
-        CreateKeyRequest { customer_master_key_spec: Some("HMAC_256".into()), ..Default::default() },
-        CreateKeyRequest {
-            key_spec: Some("ECC_NIST_P256".into()),
-            key_usage: Some("ENCRYPT_DECRYPT".into()),
-            ..Default::default()
-        },
-        CreateKeyRequest {
-            key_spec: Some("ECC_SECG_P256K1".into()),
-            key_usage: Some("KEY_AGREEMENT".into()),
-            ..Default::default()
-        },
-        CreateKeyRequest {
-            key_spec: Some("HMAC_256".into()),
-            key_usage: Some("SIGN_VERIFY".into()),
-            ..Default::default()
-        },
-        CreateKeyRequest { description: Some("d".repeat(8193)), ..Default::default() },
-        CreateKeyRequest {
-            key_spec: Some("RSA_2048".into()),
-            customer_master_key_spec: Some("RSA_3072".into()),
-            ..Default::default()
-        },
-    ];
-    for request in invalid {
+    for request in [
+        of(KeySpec::SYMMETRIC_DEFAULT, KeyUsage::SignVerify),
+        of(KeySpec::ECC_NIST_P256, KeyUsage::EncryptDecrypt),
+        of(KeySpec::ECC_SECG_P256K1, KeyUsage::KeyAgreement),
+        of(KeySpec::HMAC_256, KeyUsage::SignVerify),
+    ] {
         assert_eq!(code(world.kms.create_key(&world.root, request).await), "ValidationException");
     }
     assert!(world.kms.list_keys(&world.root, ListKeysRequest::default()).await.unwrap().keys.is_empty());
@@ -96,23 +71,13 @@ async fn kinds_that_are_not_made_are_refused() {
 #[tokio::test]
 async fn tags_keep_to_the_rules() {
     let world = World::new().await;
-    let tag = |key: &str| Tag { tag_key: key.into(), tag_value: String::new() };
-    for (tags, expected) in [
-        (vec![tag("a"), tag("a")], "TagException"),
-        (vec![tag("aws:x")], "TagException"),
-        ((0..51).map(|n| tag(&n.to_string())).collect(), "TagException"),
-        (vec![tag("")], "ValidationException"),
-        (vec![tag(&"k".repeat(129))], "ValidationException"),
-    ] {
-        assert_eq!(
-            code(world.kms.create_key(&world.root, CreateKeyRequest { tags, ..Default::default() }).await),
-            expected
-        );
-    }
+    let tags = |keys: std::ops::Range<u8>| keys.map(|n| (n.to_string(), String::new())).collect();
+    let many = CreateKeyRequest { tags: tags(0..51), ..Default::default() };
+    assert_eq!(code(world.kms.create_key(&world.root, many).await), "TagException");
     let key = world.key().await;
-    let many = (0..50).map(|n| tag(&n.to_string())).collect();
-    world.kms.tag_resource(&world.root, TagResourceRequest { key_id: key.to_string(), tags: many }).await.unwrap();
-    let one_more = TagResourceRequest { key_id: key.to_string(), tags: vec![tag("x")] };
+    let many = TagResourceRequest { key_id: key.to_string(), tags: tags(0..50) };
+    world.kms.tag_resource(&world.root, many).await.unwrap();
+    let one_more = TagResourceRequest { key_id: key.to_string(), tags: tags(50..51) };
     assert_eq!(code(world.kms.tag_resource(&world.root, one_more).await), "TagException");
     let untag = UntagResourceRequest { key_id: key.to_string(), tag_keys: vec!["0".into(), "missing".into()] };
     world.kms.untag_resource(&world.root, untag).await.unwrap();
@@ -124,7 +89,7 @@ async fn tags_keep_to_the_rules() {
         )
         .await
         .unwrap();
-    assert!(left.truncated && left.tags.len() == 30);
+    assert!(left.next_marker.is_some() && left.tags.len() == 30);
 }
 
 #[tokio::test]
@@ -161,7 +126,7 @@ async fn names_that_lead_nowhere_are_answered_as_aws_does() {
         ("arn:aws", "Invalid arn arn:aws"),
         ("alias/none", "Alias arn:aws:kms:us-east-1:111122223333:alias/none is not found."),
     ] {
-        let request = DescribeKeyRequest { key_id: name.into(), ..Default::default() };
+        let request = DescribeKeyRequest { key_id: name.into() };
         let error = world.kms.describe_key(&world.root, request).await.unwrap_err();
         assert_eq!((error.code(), error.to_string().as_str()), ("NotFoundException", expected));
     }
@@ -215,7 +180,7 @@ async fn a_key_waiting_for_deletion_refuses_all_but_rescue() {
             kms.create_alias(by, CreateAliasRequest { alias_name: "alias/x".into(), target_key_id: key_id.clone() })
                 .await,
         ),
-        code(kms.tag_resource(by, TagResourceRequest { key_id: key_id.clone(), tags: vec![] }).await),
+        code(kms.tag_resource(by, TagResourceRequest { key_id: key_id.clone(), ..Default::default() }).await),
         code(kms.untag_resource(by, UntagResourceRequest { key_id: key_id.clone(), tag_keys: vec![] }).await),
         code(
             kms.update_key_description(
@@ -307,12 +272,7 @@ async fn listings_show_the_own_account_page_by_page() {
     world.kms.create_key(&root(OTHER_ACCOUNT), CreateKeyRequest::default()).await.unwrap();
     let (mut found, mut marker) = (Vec::new(), None);
     loop {
-        let page = world
-            .kms
-            .list_keys(&world.root, ListKeysRequest { limit: Some(2), marker, ..Default::default() })
-            .await
-            .unwrap();
-        assert_eq!(page.truncated, page.next_marker.is_some());
+        let page = world.kms.list_keys(&world.root, ListKeysRequest { limit: Some(2), marker }).await.unwrap();
         found.extend(page.keys.into_iter().map(|key| key.key_arn));
         marker = page.next_marker;
         if marker.is_none() {
@@ -320,10 +280,6 @@ async fn listings_show_the_own_account_page_by_page() {
         }
     }
     assert_eq!(found, made);
-    let bad = ListKeysRequest { marker: Some("?".into()), ..Default::default() };
-    let shared = ListKeysRequest { resource_owners: vec!["OTHER_ACCOUNTS_VIA_RAM".into()], ..Default::default() };
-    assert_eq!(code(world.kms.list_keys(&world.root, shared).await), "UnsupportedOperationException");
-    assert_eq!(code(world.kms.list_keys(&world.root, bad).await), "InvalidMarkerException");
     let denied = world.kms.list_keys(&user(ACCOUNT, "bob", &[]), ListKeysRequest::default()).await;
     assert!(message(denied).contains("because no identity-based policy allows the kms:ListKeys action"));
 }

@@ -81,8 +81,7 @@ impl World {
     }
 
     async fn generate_as(&self, caller: &Caller, key: &str) -> Result<GenerateDataKeyResponse, Error> {
-        let request =
-            GenerateDataKeyRequest { key_id: key.to_owned(), key_spec: Some("AES_256".into()), ..Default::default() };
+        let request = GenerateDataKeyRequest { key_id: key.to_owned(), size: 32, ..Default::default() };
         self.kms.generate_data_key(caller, request).await
     }
 

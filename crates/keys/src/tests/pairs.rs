@@ -1,7 +1,5 @@
-use std::collections::BTreeMap;
-
-use arqueta_kms::testing::{OTHER_ACCOUNT, root as root_of, user};
-use arqueta_kms::{GenerateDataKey, KeyRef, KeySpec, KeyUsage, Kms};
+use arqueta_kms::testing::{OTHER_ACCOUNT, context, root as root_of, user};
+use arqueta_kms::{EncryptionAlgorithm, GenerateDataKey, KeyRef, KeySpec, KeyUsage, Kms, MacAlgorithm};
 use aws_lc_rs::agreement;
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 
@@ -9,15 +7,11 @@ use super::signing::of;
 use super::*;
 use crate::asymmetric::check_private_key;
 
-fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
-}
-
 fn encrypt(key: &KeyArn, algorithm: &str, plaintext: &[u8]) -> EncryptRequest {
     EncryptRequest {
         key_id: key.to_string(),
         plaintext: Blob::new(plaintext.to_vec()),
-        encryption_algorithm: Some(algorithm.into()),
+        encryption_algorithm: EncryptionAlgorithm::named(algorithm),
         ..Default::default()
     }
 }
@@ -26,7 +20,7 @@ fn decrypt(key: Option<&KeyArn>, algorithm: &str, ciphertext: &[u8]) -> DecryptR
     DecryptRequest {
         key_id: key.map(ToString::to_string),
         ciphertext_blob: Blob::new(ciphertext.to_vec()),
-        encryption_algorithm: Some(algorithm.into()),
+        encryption_algorithm: EncryptionAlgorithm::named(algorithm),
         ..Default::default()
     }
 }
@@ -67,7 +61,7 @@ async fn what_asymmetric_encryption_does_not_have_is_refused() {
     let signs = world.key_with(of("RSA_2048", "SIGN_VERIFY")).await;
     let oaep = "RSAES_OAEP_SHA_256";
     let sealed = world.kms.encrypt(&world.root, encrypt(&rsa, oaep, b"x")).await.unwrap().ciphertext_blob;
-    let bound = pairs(&[("k", "v")]);
+    let bound = context(&[("k", "v")]);
     let request = EncryptRequest { encryption_context: bound.clone(), ..encrypt(&rsa, oaep, b"x") };
     assert_eq!(code(world.kms.encrypt(&world.root, request).await), "ValidationException");
     let request = DecryptRequest { encryption_context: bound, ..decrypt(Some(&rsa), oaep, sealed.expose()) };
@@ -86,7 +80,6 @@ async fn what_asymmetric_encryption_does_not_have_is_refused() {
         let refused = world.kms.encrypt(&world.root, encrypt(key, algorithm, b"x")).await;
         assert_eq!(code(refused), "InvalidKeyUsageException", "{algorithm}");
     }
-    assert_eq!(code(world.kms.encrypt(&world.root, encrypt(&rsa, "RSA", b"x")).await), "ValidationException");
     assert_eq!(code(world.generate_as(&world.root, rsa.as_str()).await), "InvalidKeyUsageException");
     let dry = EncryptRequest { dry_run: true, ..encrypt(&rsa, oaep, b"x") };
     assert_eq!(code(world.kms.encrypt(&world.root, dry).await), "DryRunOperationException");
@@ -103,7 +96,7 @@ async fn re_encrypt_moves_between_symmetric_and_rsa_keys() {
     let to_rsa = ReEncryptRequest {
         ciphertext_blob: Blob::new(world.encrypt(&symmetric, b"secret").await),
         destination_key_id: rsa.to_string(),
-        destination_encryption_algorithm: Some("RSAES_OAEP_SHA_256".into()),
+        destination_encryption_algorithm: Some(EncryptionAlgorithm::RSAES_OAEP_SHA_256),
         ..Default::default()
     };
     let moved = world.kms.re_encrypt(&world.root, to_rsa).await.unwrap();
@@ -111,7 +104,7 @@ async fn re_encrypt_moves_between_symmetric_and_rsa_keys() {
     let back = |source: Option<&KeyArn>| ReEncryptRequest {
         ciphertext_blob: Blob::new(moved.ciphertext_blob.expose().to_vec()),
         source_key_id: source.map(ToString::to_string),
-        source_encryption_algorithm: Some("RSAES_OAEP_SHA_256".into()),
+        source_encryption_algorithm: Some(EncryptionAlgorithm::RSAES_OAEP_SHA_256),
         destination_key_id: symmetric.to_string(),
         ..Default::default()
     };
@@ -125,7 +118,7 @@ async fn a_symmetric_ciphertext_cannot_be_made_under_another_kind_of_key() {
     let world = World::new().await;
     // Its material has 32 bytes, like an AES key's.
     let mac = world.key_with(of("HMAC_256", "GENERATE_VERIFY_MAC")).await;
-    let context = arqueta_kms::testing::context(&[]);
+    let context = context(&[]);
     for key in [&mac, &world.key_with(of("RSA_2048", "ENCRYPT_DECRYPT")).await] {
         let reference = KeyRef::Named(key.to_string());
         let request = GenerateDataKey { key: &reference, context: &context };
@@ -145,9 +138,9 @@ async fn data_key_pairs_are_pkcs8_wrapped_with_their_context() {
     {
         let request = GenerateDataKeyPairRequest {
             key_id: key.to_string(),
-            key_pair_spec: spec.into(),
-            encryption_context: pairs(&[("k", "v")]),
-            ..Default::default()
+            key_pair_spec: KeySpec::named(spec).unwrap(),
+            encryption_context: context(&[("k", "v")]),
+            dry_run: false,
         };
         let made = world.kms.generate_data_key_pair(&world.root, request).await.unwrap();
         assert_eq!(made.key_pair_spec.name(), spec);
@@ -157,7 +150,7 @@ async fn data_key_pairs_are_pkcs8_wrapped_with_their_context() {
         assert_eq!(code(world.decrypt_as(&world.root, wrapped).await), "InvalidCiphertextException");
         let open = DecryptRequest {
             ciphertext_blob: Blob::new(wrapped.to_vec()),
-            encryption_context: pairs(&[("k", "v")]),
+            encryption_context: context(&[("k", "v")]),
             ..Default::default()
         };
         let opened = world.kms.decrypt(&world.root, open).await.unwrap();
@@ -171,25 +164,15 @@ async fn data_key_pairs_that_cannot_be_are_refused() {
     let (key, rsa) = (world.key().await, world.key_with(of("RSA_2048", "ENCRYPT_DECRYPT")).await);
     let request = |key: &KeyArn, spec: &str| GenerateDataKeyPairWithoutPlaintextRequest {
         key_id: key.to_string(),
-        key_pair_spec: spec.into(),
-        ..Default::default()
+        encryption_context: context(&[]),
+        key_pair_spec: KeySpec::named(spec).unwrap(),
+        dry_run: false,
     };
     let ask = |request| world.kms.generate_data_key_pair_without_plaintext(&world.root, request);
     assert!(ask(request(&key, "ECC_NIST_P256")).await.is_ok());
-    for spec in ["", "SYMMETRIC_DEFAULT", "HMAC_256", "ML_DSA_44", "RSA_1024"] {
-        assert_eq!(code(ask(request(&key, spec)).await), "ValidationException", "{spec}");
-    }
-    assert_eq!(code(ask(request(&key, "SM2")).await), "UnsupportedOperationException");
     assert_eq!(code(ask(request(&rsa, "ECC_NIST_P256")).await), "InvalidKeyUsageException");
     let dry = GenerateDataKeyPairWithoutPlaintextRequest { dry_run: true, ..request(&key, "RSA_4096") };
     assert_eq!(code(ask(dry).await), "DryRunOperationException");
-    let with_recipient = GenerateDataKeyPairRequest {
-        key_id: key.to_string(),
-        key_pair_spec: "ECC_NIST_P256".into(),
-        recipient: Some(serde_json::json!({})),
-        ..Default::default()
-    };
-    assert!(message(world.kms.generate_data_key_pair(&world.root, with_recipient).await).contains("Recipient"));
     let only_p256 = user(
         ACCOUNT,
         "p256",
@@ -216,7 +199,7 @@ async fn both_sides_derive_the_same_secret() {
         let spki: PublicKeyX509Der<'_> = peer.compute_public_key().unwrap().as_der().unwrap();
         let derived = world.kms.derive_shared_secret(&world.root, derive(&key, spki.as_ref())).await.unwrap();
         assert_eq!((derived.key_agreement_algorithm, derived.key_origin), ("ECDH", "AWS_KMS"));
-        let public = GetPublicKeyRequest { key_id: key.to_string(), ..Default::default() };
+        let public = GetPublicKeyRequest { key_id: key.to_string() };
         let public = world.kms.get_public_key(&world.root, public).await.unwrap().public_key;
         let ours = agreement::UnparsedPublicKey::new(algorithm, public.expose());
         let theirs = agreement::agree(&peer, ours, (), |secret| Ok(secret.to_vec())).unwrap();
@@ -225,12 +208,7 @@ async fn both_sides_derive_the_same_secret() {
 }
 
 fn derive(key: &KeyArn, peer: &[u8]) -> DeriveSharedSecretRequest {
-    DeriveSharedSecretRequest {
-        key_id: key.to_string(),
-        key_agreement_algorithm: "ECDH".into(),
-        public_key: Blob::new(peer.to_vec()),
-        ..Default::default()
-    }
+    DeriveSharedSecretRequest { key_id: key.to_string(), public_key: Blob::new(peer.to_vec()), ..Default::default() }
 }
 
 #[tokio::test]
@@ -249,8 +227,6 @@ async fn public_keys_that_are_not_on_the_curve_derive_nothing() {
     for bad in [&off_curve[..], point, &good[1..], &spki(&agreement::ECDH_P384), b"x"] {
         assert_eq!(code(world.kms.derive_shared_secret(&world.root, derive(&key, bad)).await), "ValidationException");
     }
-    let unknown = DeriveSharedSecretRequest { key_agreement_algorithm: "DH".into(), ..derive(&key, &good) };
-    assert_eq!(code(world.kms.derive_shared_secret(&world.root, unknown).await), "ValidationException");
     let dry = DeriveSharedSecretRequest { dry_run: true, ..derive(&key, &good) };
     assert_eq!(code(world.kms.derive_shared_secret(&world.root, dry).await), "DryRunOperationException");
     let signs = world.key_with(of("ECC_NIST_P256", "SIGN_VERIFY")).await;
@@ -263,19 +239,19 @@ async fn public_keys_that_are_not_on_the_curve_derive_nothing() {
 fn mac(key: &KeyArn, algorithm: &str, message: &[u8]) -> GenerateMacRequest {
     GenerateMacRequest {
         key_id: key.to_string(),
-        mac_algorithm: algorithm.into(),
+        mac_algorithm: MacAlgorithm::named(algorithm).unwrap(),
         message: Blob::new(message.to_vec()),
-        ..Default::default()
+        dry_run: false,
     }
 }
 
 fn verify_mac(key: &KeyArn, algorithm: &str, message: &[u8], mac: &[u8]) -> VerifyMacRequest {
     VerifyMacRequest {
         key_id: key.to_string(),
-        mac_algorithm: algorithm.into(),
+        mac_algorithm: MacAlgorithm::named(algorithm).unwrap(),
         message: Blob::new(message.to_vec()),
         mac: Blob::new(mac.to_vec()),
-        ..Default::default()
+        dry_run: false,
     }
 }
 
@@ -314,8 +290,6 @@ async fn macs_need_an_hmac_key_in_service_and_permission() {
     let request = || mac(&key, "HMAC_SHA_256", b"m");
     let symmetric = world.kms.generate_mac(&world.root, mac(&world.key().await, "HMAC_SHA_256", b"m")).await;
     assert_eq!(code(symmetric), "InvalidKeyUsageException");
-    assert_eq!(code(world.kms.generate_mac(&world.root, mac(&key, "HMAC", b"m")).await), "ValidationException");
-    assert_eq!(code(world.kms.generate_mac(&world.root, mac(&key, "HMAC_SHA_256", b"")).await), "ValidationException");
     let dry = GenerateMacRequest { dry_run: true, ..request() };
     assert_eq!(code(world.kms.generate_mac(&world.root, dry).await), "DryRunOperationException");
     let pinned = user(
@@ -371,7 +345,7 @@ async fn a_grant_allows_only_operations_that_its_key_has() {
     assert!(world.kms.generate_mac(&grantee, mac(&key, "HMAC_SHA_256", b"m")).await.is_ok());
     let constrained = CreateGrantRequest {
         constraints: Some(GrantConstraints {
-            encryption_context_equals: Some(pairs(&[("k", "v")])),
+            encryption_context_equals: Some(context(&[("k", "v")])),
             ..Default::default()
         }),
         ..grant(&key, "GenerateMac")

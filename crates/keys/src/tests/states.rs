@@ -173,7 +173,7 @@ impl Stage {
                 let request = DeleteImportedKeyMaterialRequest { key_id, key_material_id: None };
                 kms.delete_imported_key_material(by, request).await.map(drop)
             }
-            "DescribeKey" => kms.describe_key(by, DescribeKeyRequest { key_id, ..Default::default() }).await.map(drop),
+            "DescribeKey" => kms.describe_key(by, DescribeKeyRequest { key_id }).await.map(drop),
             "DisableKey" => kms.disable_key(by, DisableKeyRequest { key_id }).await,
             "DisableKeyRotation" => kms.disable_key_rotation(by, DisableKeyRotationRequest { key_id }).await,
             "EnableKey" => kms.enable_key(by, EnableKeyRequest { key_id }).await,
@@ -184,26 +184,21 @@ impl Stage {
                 let request = EncryptRequest { key_id, plaintext: plaintext(), ..Default::default() };
                 kms.encrypt(by, request).await.map(drop)
             }
-            "GenerateDataKey" => {
-                let key_spec = Some("AES_256".to_owned());
-                kms.generate_data_key(by, GenerateDataKeyRequest { key_id, key_spec, ..Default::default() })
-                    .await
-                    .map(drop)
-            }
+            "GenerateDataKey" => kms
+                .generate_data_key(by, GenerateDataKeyRequest { key_id, size: 32, ..Default::default() })
+                .await
+                .map(drop),
             "GenerateDataKeyPairWithoutPlaintext" => {
                 let request = GenerateDataKeyPairWithoutPlaintextRequest {
                     key_id,
-                    key_pair_spec: "ECC_NIST_P256".into(),
-                    ..Default::default()
+                    key_pair_spec: arqueta_kms::KeySpec::ECC_NIST_P256,
+                    encryption_context: Default::default(),
+                    dry_run: false,
                 };
                 kms.generate_data_key_pair_without_plaintext(by, request).await.map(drop)
             }
             "GenerateDataKeyWithoutPlaintext" => {
-                let request = GenerateDataKeyWithoutPlaintextRequest {
-                    key_id,
-                    key_spec: Some("AES_256".into()),
-                    ..Default::default()
-                };
+                let request = GenerateDataKeyWithoutPlaintextRequest { key_id, size: 32, ..Default::default() };
                 kms.generate_data_key_without_plaintext(by, request).await.map(drop)
             }
             other => self.administer(other).await,
@@ -212,7 +207,7 @@ impl Stage {
 
     async fn administer(&self, operation: &str) -> Result<(), Error> {
         let (kms, by, key_id) = (&self.kms, &self.by, self.key.clone());
-        let tags = vec![Tag { tag_key: "a".into(), tag_value: "b".into() }];
+        let tags = std::collections::BTreeMap::from([("a".into(), "b".into())]);
         match operation {
             "GetKeyLastUsage" => kms.get_key_last_usage(by, GetKeyLastUsageRequest { key_id }).await.map(drop),
             "GetKeyPolicy" => kms.get_key_policy(by, GetKeyPolicyRequest { key_id, policy_name: None }).await.map(drop),
@@ -222,8 +217,8 @@ impl Stage {
             "GetParametersForImport" => {
                 let request = GetParametersForImportRequest {
                     key_id,
-                    wrapping_algorithm: "RSAES_OAEP_SHA_256".into(),
-                    wrapping_key_spec: "RSA_2048".into(),
+                    wrapping_algorithm: WrappingAlgorithm::OaepSha256,
+                    wrapping_key_spec: arqueta_kms::KeySpec::RSA_2048,
                 };
                 kms.get_parameters_for_import(by, request).await.map(drop)
             }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error};
+use arqueta_kms::Error;
 use arqueta_model::ObjectId;
-use serde_json::json;
 
-use super::request::{checked, fits_key, grant_conditions};
+use super::request::{fits_key, grant_conditions};
 use crate::Embedded;
 use crate::api::{CreateGrantRequest, CreateGrantResponse};
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::admit::admit_in_turn;
 use crate::decide::ask::{Ask, PassedOn};
 use crate::decide::dry_run::dry_run;
@@ -25,66 +24,49 @@ use crate::state::change::Change;
 /// KMS Developer Guide, "Resource quotas".
 const MAX_PER_KEY: usize = 50_000;
 /// `CreateGrant`. The grant takes effect at once.
-///
-/// # Errors
-/// As the API names them.
-pub async fn create_grant(
-    service: &Embedded,
-    caller: &Caller,
-    request: CreateGrantRequest,
-) -> Result<CreateGrantResponse, Error> {
-    let mut call = Call::new(caller, Kms::CreateGrant)
-        .with("keyId", request.key_id.as_str())
-        .with("granteePrincipal", request.grantee_principal.as_str())
-        .with("operations", json!(request.operations))
-        .maybe("retiringPrincipal", request.retiring_principal.as_deref())
-        .maybe("constraints", request.constraints.as_ref().map(|constraints| json!(constraints)))
-        .maybe("name", request.name.as_deref());
-    let outcome = create_grant_in(service, &mut call, request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for CreateGrantRequest {
+    type Answer = CreateGrantResponse;
+    const OPERATION: Kms = Kms::CreateGrant;
 
-async fn create_grant_in(
-    service: &Embedded,
-    call: &mut Call<'_>,
-    request: CreateGrantRequest,
-) -> Result<CreateGrantResponse, Error> {
-    let (equals, subset) = checked(&request)?;
-    let turn = turn_for(service, call.caller, &request.key_id).await?;
-    let conditions = grant_conditions(&request);
-    let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
-    let passed_on = PassedOn { operations: &request.operations, equals: equals.as_ref(), subset: subset.as_ref() };
-    let ask = Ask::new(call.caller, Kms::CreateGrant).conditions(&conditions).passing_on(passed_on);
-    let key = admit_in_turn(service, call, &request.key_id, ask)?;
-    in_service(&key)?;
-    fits_key(&request, key.record.spec, key.record.usage)?;
-    let grantee = grantable(service, &request.grantee_principal).await?;
-    let retiring = match &request.retiring_principal {
-        Some(arn) => Some(grantable(service, arn).await?),
-        None => None,
-    };
-    let grant = GrantRecord {
-        account: key.record.account.clone(),
-        key_id: key.record.id.clone(),
-        id: format!("{}{}", ObjectId::random(), ObjectId::random()),
-        name: request.name.unwrap_or_default(),
-        created: service.state.clock.now(),
-        grantee,
-        retiring,
-        issuer: call.caller.identity.principal.account.clone(),
-        operations: request.operations.into_iter().collect(),
-        equals,
-        subset,
-    };
-    if request.dry_run {
-        return Err(dry_run());
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<CreateGrantResponse, Error> {
+        let constraints = self.constraints.clone().unwrap_or_default();
+        let (equals, subset) = (constraints.encryption_context_equals, constraints.encryption_context_subset);
+        let turn = turn_for(service, call.caller, &self.key_id).await?;
+        let conditions = grant_conditions(&self);
+        let conditions: Vec<_> = conditions.iter().map(|(name, values)| (*name, values.as_slice())).collect();
+        let passed_on = PassedOn { operations: &self.operations, equals: equals.as_ref(), subset: subset.as_ref() };
+        let ask = Ask::new(call.caller, Kms::CreateGrant).conditions(&conditions).passing_on(passed_on);
+        let key = admit_in_turn(service, call, &self.key_id, ask)?;
+        in_service(&key)?;
+        fits_key(&self, key.record.spec, key.record.usage)?;
+        let grantee = grantable(service, &self.grantee_principal).await?;
+        let retiring = match &self.retiring_principal {
+            Some(arn) => Some(grantable(service, arn).await?),
+            None => None,
+        };
+        let grant = GrantRecord {
+            account: key.record.account.clone(),
+            key_id: key.record.id.clone(),
+            id: format!("{}{}", ObjectId::random(), ObjectId::random()),
+            name: self.name,
+            created: service.state.clock.now(),
+            grantee,
+            retiring,
+            issuer: call.caller.identity.principal.account.clone(),
+            operations: self.operations.into_iter().collect(),
+            equals,
+            subset,
+        };
+        if self.dry_run {
+            return Err(dry_run());
+        }
+        if let Some(same) = room_for(service, &key, &grant)? {
+            return Ok(answer(&same));
+        }
+        let answer = answer(&grant);
+        service.commit(turn, vec![Change::Grant(grant)]).await?;
+        Ok(answer)
     }
-    if let Some(same) = room_for(service, &key, &grant)? {
-        return Ok(answer(call, &same));
-    }
-    let answer = answer(call, &grant);
-    service.commit(turn, vec![Change::Grant(grant)]).await?;
-    Ok(answer)
 }
 
 /// The same grant, if it was made before under its name; an error if there is no room for it.
@@ -105,8 +87,7 @@ fn room_for(service: &Embedded, key: &Key, grant: &GrantRecord) -> Result<Option
 /// "CreateGrant", `Name`).
 pub(super) const TOKEN: &str = "arqueta-grant-";
 
-fn answer(call: &mut Call<'_>, grant: &GrantRecord) -> CreateGrantResponse {
-    call.answers(json!({ "grantId": grant.id }));
+fn answer(grant: &GrantRecord) -> CreateGrantResponse {
     let grant_token = format!("{TOKEN}{}-{}", grant.id, ObjectId::random());
     CreateGrantResponse { grant_token, grant_id: grant.id.clone() }
 }

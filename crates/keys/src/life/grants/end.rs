@@ -8,7 +8,7 @@ use arqueta_kms::{Caller, Error};
 use super::create::TOKEN;
 use crate::Embedded;
 use crate::api::{RetireGrantRequest, RevokeGrantRequest};
-use crate::call::{Call, finish};
+use crate::call::{Call, Operation};
 use crate::decide::admit::{admit_in_turn, admit_target};
 use crate::decide::ask::Ask;
 use crate::decide::dry_run::dry_run;
@@ -21,68 +21,55 @@ use crate::state::change::Change;
 
 /// `RetireGrant`: by the retiring principal, the grantee if the grant says so, the issuing
 /// account's root user, or whom the key's policy lets.
-///
-/// # Errors
-/// As the API names them.
-pub async fn retire_grant(service: &Embedded, caller: &Caller, request: RetireGrantRequest) -> Result<(), Error> {
-    let mut call = Call::new(caller, Kms::RetireGrant)
-        .maybe("keyId", request.key_id.as_deref())
-        .maybe("grantId", request.grant_id.as_deref());
-    let outcome = retire_grant_in(service, &mut call, &request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for RetireGrantRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::RetireGrant;
 
-async fn retire_grant_in(service: &Embedded, call: &mut Call<'_>, request: &RetireGrantRequest) -> Result<(), Error> {
-    let (turn, target, id) = match request {
-        RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => {
-            service.up_to_date().await?;
-            let (key, _) = by_token(service, token)?;
-            let turn = service.turn_of(&key.record.account, &key.record.id).await?;
-            // Another look, now that nobody else can change it.
-            let (key, id) = by_token(service, token)?;
-            (turn, Target::of(key), id)
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let (turn, target, id) = match &self {
+            RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => {
+                service.up_to_date().await?;
+                let (key, _) = by_token(service, token)?;
+                let turn = service.turn_of(&key.record.account, &key.record.id).await?;
+                // Another look, now that nobody else can change it.
+                let (key, id) = by_token(service, token)?;
+                (turn, Target::of(key), id)
+            }
+            RetireGrantRequest { grant_token: None, key_id: Some(key), grant_id: Some(id), .. } => {
+                let turn = turn_for(service, call.caller, key).await?;
+                (turn, resolve_key(service, call.caller, key, "keyId")?, id.clone())
+            }
+            _ => return Err(limits::invalid("Specify either a grant token, or both a key ARN and a grant ID.")),
+        };
+        let grant = target.key.as_ref().and_then(|key| grant_of(service, key, &id));
+        if !grant.as_ref().is_some_and(|grant| may_retire(grant, call.caller)) {
+            admit_target(service, call, &target, Ask::new(call.caller, Kms::RetireGrant))?;
         }
-        RetireGrantRequest { grant_token: None, key_id: Some(key), grant_id: Some(id), .. } => {
-            let turn = turn_for(service, call.caller, key).await?;
-            (turn, resolve_key(service, call.caller, key, "keyId")?, id.clone())
+        let grant = grant.ok_or_else(|| no_such_grant(&id))?;
+        if let Some(key) = &target.key {
+            call.touches(&key.arn);
         }
-        _ => return Err(limits::invalid("Specify either a grant token, or both a key ARN and a grant ID.")),
-    };
-    let grant = target.key.as_ref().and_then(|key| grant_of(service, key, &id));
-    if !grant.as_ref().is_some_and(|grant| may_retire(grant, call.caller)) {
-        admit_target(service, call, &target, Ask::new(call.caller, Kms::RetireGrant))?;
+        if self.dry_run {
+            return Err(dry_run());
+        }
+        service.commit(turn, vec![Change::DropGrant(grant)]).await
     }
-    let grant = grant.ok_or_else(|| no_such_grant(&id))?;
-    if let Some(key) = &target.key {
-        call.touches(&key.arn);
-    }
-    if request.dry_run {
-        return Err(dry_run());
-    }
-    service.commit(turn, vec![Change::DropGrant(grant)]).await
 }
 
 /// `RevokeGrant`. Takes effect with the next call under the key.
-///
-/// # Errors
-/// As the API names them.
-pub async fn revoke_grant(service: &Embedded, caller: &Caller, request: RevokeGrantRequest) -> Result<(), Error> {
-    let mut call = Call::new(caller, Kms::RevokeGrant)
-        .with("keyId", request.key_id.as_str())
-        .with("grantId", request.grant_id.as_str());
-    let outcome = revoke_grant_in(service, &mut call, &request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for RevokeGrantRequest {
+    type Answer = ();
+    const OPERATION: Kms = Kms::RevokeGrant;
 
-async fn revoke_grant_in(service: &Embedded, call: &mut Call<'_>, request: &RevokeGrantRequest) -> Result<(), Error> {
-    limits::length(&request.grant_id, "grantId", 1, 128)?;
-    let turn = turn_for(service, call.caller, &request.key_id).await?;
-    let key = admit_in_turn(service, call, &request.key_id, Ask::new(call.caller, Kms::RevokeGrant))?;
-    let grant = grant_of(service, &key, &request.grant_id).ok_or_else(|| no_such_grant(&request.grant_id))?;
-    if request.dry_run {
-        return Err(dry_run());
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+        let turn = turn_for(service, call.caller, &self.key_id).await?;
+        let key = admit_in_turn(service, call, &self.key_id, Ask::new(call.caller, Kms::RevokeGrant))?;
+        let grant = grant_of(service, &key, &self.grant_id).ok_or_else(|| no_such_grant(&self.grant_id))?;
+        if self.dry_run {
+            return Err(dry_run());
+        }
+        service.commit(turn, vec![Change::DropGrant(grant)]).await
     }
-    service.commit(turn, vec![Change::DropGrant(grant)]).await
 }
 
 fn by_token(service: &Embedded, token: &str) -> Result<(Arc<Key>, String), Error> {

@@ -3,34 +3,31 @@
 use std::time::Duration;
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error, KeySpec, KeyState, KeyUsage};
+use arqueta_kms::{Error, KeySpec, KeyState, KeyUsage};
 use arqueta_model::Timestamp;
 use aws_lc_rs::hkdf;
-use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::parameters::redeem;
 use super::{expiration_model, importable, wrapping};
 use crate::Embedded;
 use crate::api::{
-    Blob, DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, ImportKeyMaterialRequest,
+    DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, ImportKeyMaterialRequest,
     ImportKeyMaterialResponse,
 };
 use crate::asymmetric::PrivateKey;
-use crate::call::{Call, finish};
-use crate::crypt::ciphertext;
+use crate::call::{Call, Operation};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::key::fitness::unfit_origin;
 use crate::key::{Key, material};
 use crate::life::change::change_key_in;
-use crate::limits::{self, invalid, refused};
+use crate::limits::{invalid, refused};
 use crate::schema::{Cause, Imported, KeyRecord, Lifecycle, Origin, VersionRecord};
 
 /// How far ahead material may expire.
 const MAX_VALID: Duration = Duration::from_secs(365 * 86_400);
-const MAX_DESCRIPTION: usize = 256;
 
 /// What a request says of the material.
 struct Terms {
@@ -43,52 +40,34 @@ struct Terms {
 
 /// `ImportKeyMaterial`. The key is usable as soon as this returns, unless it is disabled or
 /// other material of its is still missing.
-///
-/// # Errors
-/// As the API names them.
-pub async fn import_key_material(
-    service: &Embedded,
-    caller: &Caller,
-    request: ImportKeyMaterialRequest,
-) -> Result<ImportKeyMaterialResponse, Error> {
-    let mut call = Call::new(caller, Kms::ImportKeyMaterial)
-        .with("keyId", request.key_id.as_str())
-        .with("expirationModel", request.expiration_model.as_deref().unwrap_or("KEY_MATERIAL_EXPIRES"))
-        .maybe("validTo", request.valid_to.map(|at| at.0.rfc3339()))
-        .maybe("importType", request.import_type.as_deref())
-        .maybe("keyMaterialDescription", request.key_material_description.as_deref())
-        .maybe("keyMaterialId", request.key_material_id.as_deref());
-    let outcome = import_in(service, &mut call, request).await;
-    if let Ok(answer) = &outcome {
-        call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
-    }
-    finish(service, call, outcome).await
-}
+impl Operation for ImportKeyMaterialRequest {
+    type Answer = ImportKeyMaterialResponse;
+    const OPERATION: Kms = Kms::ImportKeyMaterial;
 
-async fn import_in(
-    service: &Embedded,
-    call: &mut Call<'_>,
-    request: ImportKeyMaterialRequest,
-) -> Result<ImportKeyMaterialResponse, Error> {
-    let terms = terms(&request, service.state.clock.now())?;
-    let conditions = conditions(&terms);
-    let conditions: Vec<_> = conditions.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
-    let ask = Ask::new(call.caller, Kms::ImportKeyMaterial).conditions(&conditions);
-    let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
-    importable(&key)?;
-    terms.suit(&key)?;
-    let material = unwrapped(service, &key, &request).await?;
-    let id = material_id(&key.record.id, &material);
-    change_key_in(service, call, &request.key_id, ask, |key, record| {
-        importable(key)?;
-        let replica = record.multi_region.as_ref().is_some_and(|regions| regions.primary != service.state.region);
-        let number = position(key, &terms, &id, replica)?;
-        let sealed = material::seal(&service.state.root, &key.arn, number, &material);
-        place(record, number, terms, &id, sealed, service.state.clock.now());
-        let symmetric = record.spec == KeySpec::SYMMETRIC_DEFAULT;
-        Ok(ImportKeyMaterialResponse { key_id: key.arn.as_str().to_owned(), key_material_id: symmetric.then_some(id) })
-    })
-    .await
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ImportKeyMaterialResponse, Error> {
+        let terms = terms(&self, service.state.clock.now())?;
+        let conditions = conditions(&terms);
+        let conditions: Vec<_> = conditions.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
+        let ask = Ask::new(call.caller, Kms::ImportKeyMaterial).conditions(&conditions);
+        let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
+        importable(&key)?;
+        terms.suit(&key)?;
+        let material = unwrapped(service, &key, &self).await?;
+        let id = material_id(&key.record.id, &material);
+        change_key_in(service, call, &self.key_id, ask, |key, record| {
+            importable(key)?;
+            let replica = record.multi_region.as_ref().is_some_and(|regions| regions.primary != service.state.region);
+            let number = position(key, &terms, &id, replica)?;
+            let sealed = material::seal(&service.state.root, &key.arn, number, &material);
+            place(record, number, terms, &id, sealed, service.state.clock.now());
+            let symmetric = record.spec == KeySpec::SYMMETRIC_DEFAULT;
+            Ok(ImportKeyMaterialResponse {
+                key_id: key.arn.as_str().to_owned(),
+                key_material_id: symmetric.then_some(id),
+            })
+        })
+        .await
+    }
 }
 
 /// The material in the clear, and of a kind that `key` can use.
@@ -109,70 +88,32 @@ async fn unwrapped(
 }
 
 /// `DeleteImportedKeyMaterial`. Takes effect with the next call under the key.
-///
-/// # Errors
-/// As the API names them.
-pub async fn delete_imported_key_material(
-    service: &Embedded,
-    caller: &Caller,
-    request: DeleteImportedKeyMaterialRequest,
-) -> Result<DeleteImportedKeyMaterialResponse, Error> {
-    let mut call = Call::new(caller, Kms::DeleteImportedKeyMaterial)
-        .with("keyId", request.key_id.as_str())
-        .maybe("keyMaterialId", request.key_material_id.as_deref());
-    let ask = Ask::new(caller, Kms::DeleteImportedKeyMaterial);
-    let outcome = match request.key_material_id.as_deref().map_or(Ok(()), material_id_form) {
-        Err(error) => Err(error),
-        Ok(()) => {
-            let id = request.key_material_id.as_deref();
-            change_key_in(service, &mut call, &request.key_id, ask, |key, record| delete(key, record, id)).await
-        }
-    };
-    if let Ok(answer) = &outcome {
-        call.answers(json!({ "keyId": answer.key_id, "keyMaterialId": answer.key_material_id }));
+impl Operation for DeleteImportedKeyMaterialRequest {
+    type Answer = DeleteImportedKeyMaterialResponse;
+    const OPERATION: Kms = Kms::DeleteImportedKeyMaterial;
+
+    async fn perform(
+        self,
+        service: &Embedded,
+        call: &mut Call<'_>,
+    ) -> Result<DeleteImportedKeyMaterialResponse, Error> {
+        let ask = Ask::new(call.caller, Kms::DeleteImportedKeyMaterial);
+        let id = self.key_material_id.as_deref();
+        change_key_in(service, call, &self.key_id, ask, |key, record| delete(key, record, id)).await
     }
-    finish(service, call, outcome).await
 }
 
 /// Checks everything that needs no key.
 fn terms(request: &ImportKeyMaterialRequest, now: Timestamp) -> Result<Terms, Error> {
-    let model = request.expiration_model.as_deref().unwrap_or("KEY_MATERIAL_EXPIRES");
-    limits::member_of(model, "expirationModel", &["KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"])?;
-    blob(&request.import_token, "importToken")?;
-    blob(&request.encrypted_key_material, "encryptedKeyMaterial")?;
-    let expires = request.valid_to.map(|at| at.0);
-    match (model, expires) {
-        ("KEY_MATERIAL_EXPIRES", None) => {
-            return Err(invalid("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES"));
-        }
-        ("KEY_MATERIAL_EXPIRES", Some(at)) if at <= now || at > now.plus(MAX_VALID) => {
-            return Err(invalid("The validTo date must be in the future, and at most 365 days from now"));
-        }
-        ("KEY_MATERIAL_DOES_NOT_EXPIRE", Some(_)) => {
-            return Err(invalid(
-                "A validTo date must not be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE",
-            ));
-        }
-        _ => {}
+    if request.valid_to.is_some_and(|at| at <= now || at > now.plus(MAX_VALID)) {
+        return Err(invalid("The validTo date must be in the future, and at most 365 days from now"));
     }
-    if let Some(kind) = &request.import_type {
-        limits::member_of(kind, "importType", &["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"])?;
-    }
-    let new = request.import_type.as_deref().map(|kind| kind == "NEW_KEY_MATERIAL");
-    if let Some(description) = request.key_material_description.as_deref().filter(|text| !text.is_empty()) {
-        limits::length(description, "keyMaterialDescription", 0, MAX_DESCRIPTION)?;
-        limits::pattern(description, "keyMaterialDescription", r"^[a-zA-Z0-9:/_\s.-]+$", |c| {
-            limits::is_name_char(c) || c == '.' || c.is_ascii_whitespace()
-        })?;
-    }
-    if let Some(id) = &request.key_material_id {
-        material_id_form(id)?;
-        if new == Some(true) {
-            return Err(invalid("KeyMaterialId cannot be specified when ImportType is NEW_KEY_MATERIAL"));
-        }
-    }
-    let (description, id) = (request.key_material_description.clone(), request.key_material_id.clone());
-    Ok(Terms { expires, new, description, id })
+    Ok(Terms {
+        expires: request.valid_to,
+        new: request.is_new,
+        description: request.key_material_description.clone(),
+        id: request.key_material_id.clone(),
+    })
 }
 
 impl Terms {
@@ -196,20 +137,6 @@ fn conditions(terms: &Terms) -> Vec<(&'static str, String)> {
         found.push(("kms:ValidTo", seconds.to_string()));
     }
     found
-}
-
-fn blob(bytes: &Blob, member: &str) -> Result<(), Error> {
-    let bound = match bytes.len() {
-        0 => "greater than or equal to 1".to_owned(),
-        length if length > ciphertext::MAX => format!("less than or equal to {}", ciphertext::MAX),
-        _ => return Ok(()),
-    };
-    Err(limits::constraint_unseen(member, &format!("Member must have length {bound}")))
-}
-
-fn material_id_form(id: &str) -> Result<(), Error> {
-    limits::length(id, "keyMaterialId", 64, 64)?;
-    limits::pattern(id, "keyMaterialId", "^[a-f0-9]+$", |c| matches!(c, '0'..='9' | 'a'..='f'))
 }
 
 /// Whether bytes are material of a key of this spec (KMS Developer Guide, "Requirements for

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arqueta_call::Kms;
-use arqueta_kms::{Caller, Error, KeySpec, RootKeyError};
+use arqueta_kms::{Error, KeySpec, RootKeyError};
 use arqueta_model::{AccountId, ObjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 use super::importable;
 use super::wrapping::{self, Pair};
 use crate::Embedded;
-use crate::api::{Blob, EpochSeconds, GetParametersForImportRequest, GetParametersForImportResponse};
-use crate::call::{Call, finish};
+use crate::api::{Blob, GetParametersForImportRequest, GetParametersForImportResponse};
+use crate::call::{Call, Operation};
 use crate::decide::admit::admit;
 use crate::decide::ask::Ask;
 use crate::decide::resolve::Names;
 use crate::key::Key;
-use crate::limits::{self, refused, unsupported};
+use crate::limits::refused;
 use crate::schema::{self, WrappingAlgorithm, WrappingRecord, wrapping_key};
 use crate::state::change::Change;
 
@@ -37,46 +37,28 @@ struct Token {
 }
 
 /// `GetParametersForImport`.
-///
-/// # Errors
-/// As the API names them.
-pub async fn get_parameters_for_import(
-    service: &Embedded,
-    caller: &Caller,
-    request: GetParametersForImportRequest,
-) -> Result<GetParametersForImportResponse, Error> {
-    let mut call = Call::new(caller, Kms::GetParametersForImport)
-        .with("keyId", request.key_id.as_str())
-        .with("wrappingAlgorithm", request.wrapping_algorithm.as_str())
-        .with("wrappingKeySpec", request.wrapping_key_spec.as_str());
-    let outcome = parameters_in(service, &mut call, &request).await;
-    finish(service, call, outcome).await
-}
+impl Operation for GetParametersForImportRequest {
+    type Answer = GetParametersForImportResponse;
+    const OPERATION: Kms = Kms::GetParametersForImport;
 
-async fn parameters_in(
-    service: &Embedded,
-    call: &mut Call<'_>,
-    request: &GetParametersForImportRequest,
-) -> Result<GetParametersForImportResponse, Error> {
-    let algorithm = algorithm(&request.wrapping_algorithm)?;
-    let wrapping_spec = wrapping_spec(&request.wrapping_key_spec)?;
-    let conditions = [
-        ("kms:WrappingAlgorithm", std::slice::from_ref(&request.wrapping_algorithm)),
-        ("kms:WrappingKeySpec", std::slice::from_ref(&request.wrapping_key_spec)),
-    ];
-    let ask = Ask::new(call.caller, Kms::GetParametersForImport).conditions(&conditions);
-    let key = admit(service, call, &request.key_id, Names::Keys, ask).await?;
-    importable(&key)?;
-    fits(key.record.spec, algorithm, wrapping_spec)?;
-    let pair = service.off_runtime(move || wrapping::generate(wrapping_spec)).await?;
-    let until = service.state.clock.now().plus(VALID);
-    let token = keep_pair(service, &key, algorithm, until, &pair).await?;
-    Ok(GetParametersForImportResponse {
-        key_id: key.arn.as_str().to_owned(),
-        import_token: Blob::new(token),
-        public_key: Blob::new(pair.public),
-        parameters_valid_to: EpochSeconds(until),
-    })
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetParametersForImportResponse, Error> {
+        let (algorithm, wrapping_spec) = (self.wrapping_algorithm, self.wrapping_key_spec);
+        let names = [[algorithm.name().to_owned()], [wrapping_spec.name().to_owned()]];
+        let conditions = [("kms:WrappingAlgorithm", &names[0][..]), ("kms:WrappingKeySpec", &names[1][..])];
+        let ask = Ask::new(call.caller, Kms::GetParametersForImport).conditions(&conditions);
+        let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
+        importable(&key)?;
+        fits(key.record.spec, algorithm, wrapping_spec)?;
+        let pair = service.off_runtime(move || wrapping::generate(wrapping_spec)).await?;
+        let until = service.state.clock.now().plus(VALID);
+        let token = keep_pair(service, &key, algorithm, until, &pair).await?;
+        Ok(GetParametersForImportResponse {
+            key_id: key.arn.as_str().to_owned(),
+            import_token: Blob::new(token),
+            public_key: Blob::new(pair.public),
+            parameters_valid_to: until,
+        })
+    }
 }
 
 /// Stores the private key and makes the token that finds it again.
@@ -121,34 +103,6 @@ pub(super) async fn redeem(
     let wrapping: WrappingRecord = schema::decode(name.as_bytes(), &stored)?;
     let private = service.open_secret(name.as_bytes(), &wrapping.sealed).ok_or(RootKeyError::Wrong)?;
     Ok((private, wrapping.algorithm))
-}
-
-fn algorithm(name: &str) -> Result<WrappingAlgorithm, Error> {
-    const NAMES: &[&str] = &[
-        "RSAES_PKCS1_V1_5",
-        "RSAES_OAEP_SHA_1",
-        "RSAES_OAEP_SHA_256",
-        "RSA_AES_KEY_WRAP_SHA_1",
-        "RSA_AES_KEY_WRAP_SHA_256",
-        "SM2PKE",
-    ];
-    limits::member_of(name, "wrappingAlgorithm", NAMES)?;
-    match name {
-        "RSAES_OAEP_SHA_1" => Ok(WrappingAlgorithm::OaepSha1),
-        "RSAES_OAEP_SHA_256" => Ok(WrappingAlgorithm::OaepSha256),
-        "RSA_AES_KEY_WRAP_SHA_1" => Ok(WrappingAlgorithm::AesSha1),
-        "RSA_AES_KEY_WRAP_SHA_256" => Ok(WrappingAlgorithm::AesSha256),
-        // AWS took PKCS #1 v1.5 out of service in 2023; SM2 is of the China Regions.
-        other => Err(unsupported(&format!("WrappingAlgorithm {other}"))),
-    }
-}
-
-fn wrapping_spec(spec: &str) -> Result<KeySpec, Error> {
-    limits::member_of(spec, "wrappingKeySpec", &["RSA_2048", "RSA_3072", "RSA_4096", "SM2"])?;
-    match KeySpec::named(spec) {
-        Some(rsa) if rsa != KeySpec::SM2 => Ok(rsa),
-        _ => Err(unsupported(&format!("WrappingKeySpec {spec}"))),
-    }
 }
 
 /// Refuses what is too small for the material (KMS API Reference, "WrappingAlgorithm").

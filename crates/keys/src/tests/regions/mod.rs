@@ -171,13 +171,13 @@ impl Globe {
     }
 
     pub async fn primary(&self) -> KeyArn {
-        let request = CreateKeyRequest { multi_region: Some(true), ..Default::default() };
+        let request = CreateKeyRequest { multi_region: true, ..Default::default() };
         let made = self.at(HOME).create_key(&self.root, request).await.unwrap();
         made.key_metadata.arn.parse().unwrap()
     }
 
     pub async fn replicate(&self, key: &KeyArn, to: &str) -> Result<ReplicateKeyResponse, Error> {
-        let request = ReplicateKeyRequest { key_id: key.to_string(), replica_region: to.into(), ..Default::default() };
+        let request = replicate(key, to);
         self.at(key.region()).replicate_key(&self.root, request).await
     }
 
@@ -189,12 +189,12 @@ impl Globe {
     }
 
     pub async fn hand_over(&self, key: &KeyArn, to: &str) -> Result<(), Error> {
-        let request = UpdatePrimaryRegionRequest { key_id: key.to_string(), primary_region: to.into() };
+        let request = UpdatePrimaryRegionRequest { key_id: key.to_string(), primary_region: to.parse().unwrap() };
         self.at(key.region()).update_primary_region(&self.root, request).await
     }
 
     pub async fn describe(&self, key: &KeyArn) -> Result<KeyMetadata, Error> {
-        let request = DescribeKeyRequest { key_id: key.to_string(), ..Default::default() };
+        let request = DescribeKeyRequest { key_id: key.to_string() };
         Ok(self.at(key.region()).describe_key(&self.root, request).await?.key_metadata)
     }
 
@@ -254,4 +254,16 @@ fn kind(metadata: &KeyMetadata) -> &'static str {
 
 fn names(site: &Site) -> Vec<String> {
     site.audit.inner().events().iter().map(|event| event.event_name.clone()).collect()
+}
+
+/// A replica of `key` in the Region `to`, with nothing of its own.
+fn replicate(key: &KeyArn, to: &str) -> ReplicateKeyRequest {
+    ReplicateKeyRequest {
+        key_id: key.to_string(),
+        replica_region: to.parse().unwrap(),
+        policy: None,
+        bypass_policy_lockout_safety_check: false,
+        description: String::new(),
+        tags: BTreeMap::new(),
+    }
 }
