@@ -25,6 +25,8 @@ pub struct Document {
     encoded: bool,
     /// The owner of the last entry and how he is written: most entries have one and the same.
     owner: Option<(AccountId, String)>,
+    /// The day of the last entry since 1970 and how it is written: neighbours often have one and the same.
+    day: Option<(i64, String)>,
 }
 
 impl Document {
@@ -33,7 +35,7 @@ impl Document {
         let mut out = String::with_capacity(1024 + entries * ENTRY);
         out.push_str(DECLARATION);
         let _ = write!(out, "<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-        Self { out, root, encoded, owner: None }
+        Self { out, root, encoded, owner: None, day: None }
     }
 
     /// The whole document.
@@ -49,7 +51,24 @@ impl Document {
 
     /// An element of what is written without escapes.
     pub fn plain(&mut self, name: &str, value: impl std::fmt::Display) {
-        let _ = write!(self.out, "<{name}>{value}</{name}>");
+        self.enclosed(name, |out| {
+            let _ = write!(out, "{value}");
+        });
+    }
+
+    /// As [`Document::plain`], of a word.
+    fn word(&mut self, name: &str, word: &str) {
+        self.enclosed(name, |out| out.push_str(word));
+    }
+
+    fn enclosed(&mut self, name: &str, write: impl FnOnce(&mut String)) {
+        for part in ["<", name, ">"] {
+            self.out.push_str(part);
+        }
+        write(&mut self.out);
+        for part in ["</", name, ">"] {
+            self.out.push_str(part);
+        }
     }
 
     /// A key, prefix, delimiter or marker.
@@ -112,14 +131,14 @@ impl Document {
         text::escape(&mut self.out, &object.etag);
         self.out.push_str("&quot;</ETag>");
         if let Some((algorithm, kind)) = object.checksum {
-            self.plain("ChecksumAlgorithm", algorithm.name());
-            self.plain("ChecksumType", kind.name());
+            self.word("ChecksumAlgorithm", algorithm.name());
+            self.word("ChecksumType", kind.name());
         }
         self.plain("Size", object.size);
     }
 
     fn class(&mut self, object: &ListedObject) {
-        self.plain("StorageClass", object.storage_class.name());
+        self.word("StorageClass", object.storage_class.name());
     }
 
     fn owner(&mut self, account: &AccountId) {
@@ -134,16 +153,27 @@ impl Document {
 
     /// To the second, as S3 tells times of changes in documents as in `Last-Modified`.
     fn time(&mut self, time: Timestamp) {
-        let at = time.date_time();
-        let (year, month, day) = at.to_calendar_date();
-        let (hour, minute, second) = at.to_hms();
-        let month = u8::from(month);
-        let _ = write!(
-            self.out,
-            "<LastModified>{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z</LastModified>"
-        );
+        let seconds = time.millis().div_euclid(1000);
+        let day = seconds.div_euclid(DAY);
+        if self.day.as_ref().is_none_or(|(known, _)| *known != day) {
+            let (year, month, date) = time.date_time().to_calendar_date();
+            let month = u8::from(month);
+            self.day = Some((day, format!("<LastModified>{year:04}-{month:02}-{date:02}T")));
+        }
+        if let Some((_, written)) = &self.day {
+            self.out.push_str(written);
+        }
+        let of_day = seconds.rem_euclid(DAY);
+        for (number, after) in [(of_day / 3600, ':'), (of_day / 60 % 60, ':'), (of_day % 60, '.')] {
+            let digit = |number: i64| char::from_digit(u32::try_from(number).unwrap_or(0), 10).unwrap_or('0');
+            self.out.extend([digit(number / 10), digit(number % 10), after]);
+        }
+        self.out.push_str("000Z</LastModified>");
     }
 }
+
+/// In seconds.
+const DAY: i64 = 24 * 3600;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
