@@ -108,7 +108,9 @@ impl Site {
             outbox,
             clock: clock.clone(),
         };
-        let config = Config { data_dir: data.to_owned(), ..Config::default() };
+        let mut config = Config { data_dir: data.to_owned(), ..Config::default() };
+        // The load writes in every mode.
+        config.objects.block_sse_c = false;
         let gateway = Gateway::open(&config, foundations).await.map_err(|error| error.line())?;
         let site = Self { disk, meta, blobs, clock, gateway };
         site.serve(front);
