@@ -71,9 +71,12 @@ DIFFERS = {
          {"LifecycleConfiguration": {"Rules": [RULE | {"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}]}}, "NotImplemented")],
     "CopyObject": [("without event holds", {"ObjectLockEventHoldDurationDays": 1}, "NotImplemented")],
     "CreateMultipartUpload": [("without event holds", {"ObjectLockEventHold": "ON"}, "NotImplemented")],
+    "PutObjectRetention": [
+        ("without event holds", {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": "2030-01-01T00:00:00Z", "EventHold": "ON"}},
+         "NotImplemented")],
     "PutObjectLockConfiguration": [
         ("without event holds", {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {
-            "DefaultEventHold": {"Days": 1}}}}}, "MalformedXML")],
+            "DefaultEventHold": {"Days": 1}}}}}, "NotImplemented")],
     "PutObject": [("nothing is appended", {"WriteOffsetBytes": 3}, "NotImplemented"),
                   ("without event holds", {"ObjectLockEventHold": "ON"}, "NotImplemented"),
                   ("without the storage classes of archives", {"StorageClass": "GLACIER"}, "InvalidStorageClass")],

@@ -35,6 +35,9 @@ pub struct Limits {
     pub bytes: usize,
     /// In opening and closing tags, where it is XML: what they cost to read is more than their bytes.
     pub tags: usize,
+    /// Whether it may ask for event holds, which are refused: s3s passes over elements that it does not know, and
+    /// what is not held must not be taken for held.
+    pub holds: bool,
 }
 
 impl Limits {
@@ -48,7 +51,8 @@ impl Limits {
             _ => LIMIT,
         };
         let tags = if parts.method == Method::POST && asks("delete") { TAGS_OF_DELETE } else { TAGS };
-        Self { bytes, tags }
+        let holds = parts.method == Method::PUT && (asks("retention") || asks("object-lock"));
+        Self { bytes, tags, holds }
     }
 }
 
@@ -128,10 +132,30 @@ pub struct Document {
     seen: usize,
     /// Of a document of XML.
     markup: Option<Markup>,
+    holds: Option<Holds>,
     hasher: ChecksumHasher,
     stated: Vec<(Digest, Vec<u8>)>,
     /// What the trailer is to state, if one is announced; none if that is no digest that we compute.
     trailer: Option<Option<(HeaderName, Digest)>>,
+}
+
+/// Looks for event holds in a document that comes in pieces: `EventHold` of a retention, `DefaultEventHold` of a
+/// bucket's rule.
+#[derive(Debug, Default)]
+struct Holds {
+    tail: Vec<u8>,
+    found: bool,
+}
+
+impl Holds {
+    const WORD: &'static [u8] = b"EventHold";
+
+    fn update(&mut self, piece: &[u8]) {
+        self.tail.extend_from_slice(piece);
+        self.found |= self.tail.windows(Self::WORD.len()).any(|seen| seen == Self::WORD);
+        let over = self.tail.len().saturating_sub(Self::WORD.len() - 1);
+        self.tail.drain(..over);
+    }
 }
 
 /// The headers and trailers that state a checksum.
@@ -192,7 +216,8 @@ impl Document {
             xxhash3: wants(&[Digest::XxHash3]).then(XxHash3::new),
             xxhash128: wants(&[Digest::XxHash128]).then(XxHash128::new),
         };
-        Self { limits, seen: 0, markup: None, hasher, stated, trailer }
+        let holds = limits.holds.then(Holds::default);
+        Self { limits, seen: 0, markup: None, holds, hasher, stated, trailer }
     }
 
     /// Marks it as XML, see [`is_plain`].
@@ -210,6 +235,9 @@ impl Document {
             return Err(BodyFault::TooLong);
         }
         self.hasher.update(data);
+        if let Some(holds) = &mut self.holds {
+            holds.update(data);
+        }
         if let Some(markup) = &mut self.markup {
             markup.update(data);
             if markup.tags > self.limits.tags {
@@ -226,6 +254,9 @@ impl Document {
     pub fn finish(mut self, exchange: &Exchange) -> Result<(), BodyFault> {
         if self.markup.is_some_and(|markup| !markup.is_plain()) {
             return Err(BodyFault::Markup);
+        }
+        if self.holds.is_some_and(|holds| holds.found) {
+            return Err(BodyFault::EventHold);
         }
         if let Some(wanted) = self.trailer {
             // Announced and of no use, or not there: nothing would prove the document.
@@ -322,7 +353,8 @@ mod tests {
     #[test]
     fn documents_of_nothing_but_tags_are_not_parsed() {
         let tags = |count: usize| {
-            let mut document = Document::new(&HeaderMap::new(), Digests::All, Limits { bytes: 1 << 20, tags: 100 });
+            let mut document =
+                Document::new(&HeaderMap::new(), Digests::All, Limits { bytes: 1 << 20, tags: 100, holds: false });
             document.is_xml();
             (0..count).try_for_each(|_| document.update(b"<a>"))
         };

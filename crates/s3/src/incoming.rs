@@ -74,6 +74,8 @@ pub enum BodyFault {
     Crowded,
     /// A document with declarations or CDATA, see [`crate::document::is_plain`].
     Markup,
+    /// A lock that asks for an event hold.
+    EventHold,
     /// The file of a form is larger (as far as it was read) than its policy allows.
     FileTooLarge(u64, u64),
     /// The file of a form is smaller than its policy allows.
@@ -138,6 +140,11 @@ impl BodyFault {
             Self::Markup => bad(
                 "MalformedXML",
                 "The XML you provided was not well-formed or did not validate against our published schema",
+            ),
+            Self::EventHold => Refusal::new(
+                "NotImplemented",
+                StatusCode::NOT_IMPLEMENTED,
+                "Event holds of object lock are not implemented.",
             ),
             Self::FileTooLarge(size, most) => Refusal {
                 details: vec![("ProposedSize", size.to_string()), ("MaxSizeAllowed", most.to_string())],

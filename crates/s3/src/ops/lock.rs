@@ -81,7 +81,7 @@ fn positive(period: i32) -> S3Result<u32> {
 }
 
 /// Refuses event holds, which S3 has since 2026 (S3 API Reference, PutObject): what is not held must not be taken for
-/// held.
+/// held. Those in documents are found as these are read ([`crate::document`]).
 ///
 /// # Errors
 /// `NotImplemented`, which names the header.

@@ -212,3 +212,24 @@ async fn what_a_preflight_asks_counts_in_any_request() {
     let more = more.header("access-control-request-headers", "x-other").send(&rig).await;
     assert_eq!(more.header("access-control-allow-origin"), None, "a header that no rule allows");
 }
+
+#[tokio::test]
+async fn event_holds_are_refused_by_name() {
+    let rig = Rig::with_bucket().await;
+    for (name, value) in [("x-amz-object-lock-event-hold", "ON"), ("x-amz-object-lock-event-hold-duration-days", "1")] {
+        let answer = rig.root.put("/bucket/k").header(name, value).body("abc").send(&rig).await;
+        assert_eq!(answer.error(), (501, "NotImplemented"), "{name}");
+        assert_eq!(answer.element("Header"), Some(name));
+    }
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.error(), (404, "NoSuchKey"));
+    for (uri, body) in [
+        ("/bucket/k?retention", "<Retention><EventHold>ON</EventHold></Retention>"),
+        (
+            "/bucket?object-lock",
+            "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><DefaultEventHold><Days>1</Days></DefaultEventHold></DefaultRetention></Rule></ObjectLockConfiguration>",
+        ),
+    ] {
+        let answer = rig.root.put(uri).body(body).send(&rig).await;
+        assert_eq!(answer.error(), (501, "NotImplemented"), "{uri}");
+    }
+}
