@@ -91,9 +91,10 @@ def until(holds, seconds=60):
 class Gateway:
     """One process on a free port; `data` outlives it, so it can be started again."""
 
-    def __init__(self, data, *options, env=None, listen="127.0.0.1:0"):
+    def __init__(self, data, *options, env=None, listen="127.0.0.1:0", around=()):
         self.data = Path(data)
         self.listen = listen
+        self.around = around
         self.options = options
         self.env = env or {}
         self.process = None
@@ -107,7 +108,7 @@ class Gateway:
         } | self.env
         self.stderr_path = self.data.parent / (self.data.name + ".stderr")
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--listen", self.listen, "--admin-listen", "127.0.0.1:0",
+            [*self.around, BINARY, "serve", "--listen", self.listen, "--admin-listen", "127.0.0.1:0",
              "--data-dir", str(self.data), *self.options],
             stdout=subprocess.PIPE, stderr=open(self.stderr_path, "ab"), env=environment, text=True)
         self.url = self.admin_url = None

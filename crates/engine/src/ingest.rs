@@ -283,12 +283,12 @@ impl<'a> Spool<'a> {
             empty => {
                 let id = BlobId::random();
                 let claim = self.state.in_flight.claim(id, self.state.clock.clone());
-                empty.insert(File { id, writer: self.state.blobs.create(id).await?, claim })
+                empty.insert(File { id, writer: self.state.noticing(self.state.blobs.create(id).await)?, claim })
             }
         };
         let full = std::mem::replace(&mut self.pending, next);
         self.booking.arrived(full.len());
-        file.writer.write(self.state.buffers.freeze(full)).await?;
+        self.state.noticing(file.writer.write(self.state.buffers.freeze(full)).await)?;
         Ok(())
     }
 
@@ -301,7 +301,7 @@ impl<'a> Spool<'a> {
             self.flush(Buffer::default()).await?;
         }
         let File { id, writer, mut claim } = self.file.expect("a body beyond the inline limit has been flushed");
-        let sealed_size = writer.finish().await?;
+        let sealed_size = self.state.noticing(writer.finish().await)?;
         claim.stored();
         Ok((Place { blob: Blob::File(id), sealed_size }, None, Some(claim)))
     }

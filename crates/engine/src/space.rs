@@ -33,6 +33,16 @@ impl State {
         }
     }
 
+    /// What the store answered. Where it found no space, what is left is looked at.
+    pub(crate) fn noticing<T>(&self, answer: Result<T, arqueta_store::Error>) -> Result<T, arqueta_store::Error> {
+        if let (Err(error), Some(room)) = (&answer, &self.room)
+            && error.is_full()
+        {
+            room.ran_out();
+        }
+        answer
+    }
+
     /// Commits, and removes the bodies that the batch made garbage and nobody reads. What it changes of the
     /// bucket's usage is counted with it, whatever limits there are.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<(), arqueta_store::Error> {
@@ -160,7 +170,7 @@ async fn finish(state: &State, (batch, counted): (Batch, Option<Counted>)) -> Re
             (Err(error), _) => Err(error),
         }
     };
-    carried(finish).await
+    state.noticing(carried(finish).await)
 }
 
 /// Removes these bodies in the background. What fails, or is held, is left to the sweeper: their marks stay

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arqueta_engine::Error;
 use arqueta_engine::api::{GetObject, UploadPart, Versioning};
-use arqueta_store::{BlobStore, Fault, Room};
+use arqueta_store::{BlobStore, Fault, Room, Shortage};
 use rig::{Mode, Rig, collect, name, pattern};
 use uploads::listed;
 
@@ -20,6 +20,7 @@ struct Little {
     booked: AtomicU64,
     arrived: AtomicU64,
     given_up: AtomicBool,
+    ran_out: AtomicBool,
 }
 
 impl Room for Little {
@@ -40,6 +41,12 @@ impl Room for Little {
     fn give_up(&self) -> bool {
         self.given_up.store(true, Ordering::Relaxed);
         true
+    }
+    fn ran_out(&self) {
+        self.ran_out.store(true, Ordering::Relaxed);
+    }
+    fn shortage(&self) -> Option<Shortage> {
+        None
     }
 }
 
@@ -143,7 +150,7 @@ async fn a_body_that_is_read_stays_to_its_end_and_goes_with_the_next_sweep() {
 
 #[tokio::test]
 async fn a_delete_on_a_full_disk_takes_the_reserve_and_a_put_does_not() {
-    let mut helped = 0;
+    let (mut helped, mut noticed) = (0, 0);
     for nth in 1..12 {
         for put in [false, true] {
             let (rig, room) = within(u64::MAX).await;
@@ -154,6 +161,9 @@ async fn a_delete_on_a_full_disk_takes_the_reserve_and_a_put_does_not() {
                 false => rig.delete(name("k")).await.map(drop),
             };
             let given_up = room.given_up.load(Ordering::Relaxed);
+            let ran_out = room.ran_out.load(Ordering::Relaxed);
+            assert!(ran_out || !given_up, "{nth}");
+            noticed += usize::from(put && ran_out && outcome.is_err());
             assert!(!put || !given_up, "{nth}");
             if given_up {
                 assert!(outcome.is_ok(), "{nth}: {outcome:?}");
@@ -163,4 +173,5 @@ async fn a_delete_on_a_full_disk_takes_the_reserve_and_a_put_does_not() {
         }
     }
     assert_eq!(helped, 1, "one commit deletes");
+    assert_eq!(noticed, 1, "one commit puts; what is left is looked at when it finds no space");
 }

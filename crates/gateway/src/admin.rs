@@ -182,7 +182,7 @@ mod tests {
     use crate::listen::seats::Bounds;
     use crate::readiness::Probed;
     use arqueta_model::ManualClock;
-    use arqueta_store::MemoryMeta;
+    use arqueta_store::{Headroom, MemoryMeta, RoomLimits};
 
     async fn status(uri: &str, host: Option<&str>) -> u16 {
         answered(uri, host).await.status().as_u16()
@@ -192,6 +192,7 @@ mod tests {
         let (meta, clock) = (Arc::new(MemoryMeta::default()), Arc::new(ManualClock::default()));
         let probed = Probed {
             meta: meta.clone(),
+            room: Arc::new(Headroom::open(std::env::temp_dir(), RoomLimits { reserve: 0, low_water: 0 }).unwrap()),
             record: None,
             backends: Arc::default(),
             folder: std::env::temp_dir(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arqueta_audit::{AuditSink as _, JsonLines};
 use arqueta_model::{Clock, Timestamp};
-use arqueta_store::{Batch, MetaStore};
+use arqueta_store::{Batch, MetaStore, Room};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -33,6 +33,8 @@ pub struct Probed {
     pub meta: Arc<dyn MetaStore>,
     /// The record, where it is kept here.
     pub record: Option<Arc<JsonLines>>,
+    /// The space for bodies.
+    pub room: Arc<dyn Room>,
     /// External key services.
     pub backends: Arc<Backends>,
     /// The data folder.
@@ -124,7 +126,11 @@ impl Readiness {
 
     /// What works now; `only` names the [`PARTS`] that [`Report::ready`] is about, none for all.
     pub async fn report(&self, only: &[&str], seats: &Seats) -> Report {
-        let Found { read, write, record, key_service } = self.found().await;
+        let Found { read, mut write, record, key_service } = self.found().await;
+        // A commit may find its place while no body does.
+        if let (true, Some(shortage)) = (write.ok, self.probed.room.shortage()) {
+            write = Verdict::of(Err(shortage.to_string()));
+        }
         let serving = Verdict::of(match self.serving.load(Ordering::Acquire) {
             true => Ok(()),
             false => Err("starting, or draining before the end".to_owned()),
@@ -211,11 +217,16 @@ mod tests {
     use super::*;
     use crate::listen::seats::Bounds;
     use arqueta_model::ManualClock;
-    use arqueta_store::{Fault, Faulty, MemoryMeta};
+    use arqueta_store::{Fault, Faulty, Headroom, MemoryMeta, RoomLimits, Shortage};
 
     fn over(meta: Arc<dyn MetaStore>, clock: Arc<ManualClock>) -> Readiness {
+        let room = Headroom::open(std::env::temp_dir(), RoomLimits { reserve: 0, low_water: 0 }).unwrap();
+        within(Arc::new(room), meta, clock)
+    }
+
+    fn within(room: Arc<dyn Room>, meta: Arc<dyn MetaStore>, clock: Arc<ManualClock>) -> Readiness {
         let backends = Arc::new(Backends::default());
-        let probed = Probed { meta, record: None, backends, folder: std::env::temp_dir(), clock };
+        let probed = Probed { meta, room, record: None, backends, folder: std::env::temp_dir(), clock };
         let readiness = Readiness::new(probed);
         readiness.set_serving(true);
         readiness
@@ -255,6 +266,39 @@ mod tests {
         assert_eq!(store.operations(), tried, "who asks often costs nothing more");
         store.fail_always(None);
         clock.advance(Duration::from_secs(1));
+        assert!(readiness.report(&[], &seats).await.ready);
+    }
+
+    /// No room, or some.
+    #[derive(Default)]
+    struct Full(AtomicBool);
+
+    impl Room for Full {
+        fn book(&self, _: &str, _: u64) -> bool {
+            !self.0.load(Ordering::Relaxed)
+        }
+        fn arrived(&self, _: &str, _: u64) {}
+        fn give_back(&self, _: &str, _: u64) {}
+        fn give_up(&self) -> bool {
+            false
+        }
+        fn ran_out(&self) {}
+        fn shortage(&self) -> Option<Shortage> {
+            self.0.load(Ordering::Relaxed).then_some(Shortage::Low { free: 7, until: 9 })
+        }
+    }
+
+    #[tokio::test]
+    async fn while_bodies_are_refused_writes_do_not_work_whatever_a_commit_finds() {
+        let (room, seats) = (Arc::new(Full::default()), Seats::new(Bounds::of(1)));
+        let readiness = within(room.clone(), Arc::new(MemoryMeta::default()), Arc::default());
+        assert!(readiness.report(&[], &seats).await.ready);
+        room.0.store(true, Ordering::Relaxed);
+        let report = readiness.report(&[], &seats).await;
+        assert!(!report.ready && report.read.ok && report.record.ok);
+        assert_eq!(report.write.reason.unwrap(), "7 bytes are free; new bodies are refused until 9 are");
+        assert!(readiness.report(&["read", "record"], &seats).await.ready);
+        room.0.store(false, Ordering::Relaxed);
         assert!(readiness.report(&[], &seats).await.ready);
     }
 

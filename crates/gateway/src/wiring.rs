@@ -86,7 +86,9 @@ impl Gateway {
         let stored = meta.clone();
         let (kms, meta) =
             key_service::open(config, &backends, (meta, outbox.as_ref()), &damages, &audit, &clock).await?;
-        let readiness = Arc::new(Readiness::new(probed(config, &meta, record.clone(), &backends, &clock)));
+        let room = Arc::new(room(config)?);
+        let probed = probed(config, (&meta, room.clone()), record.clone(), &backends, &clock);
+        let readiness = Arc::new(Readiness::new(probed));
         let record = seal(config, (record, outbox), &kms, &meta, &clock).await?;
         // Before keys that the configuration asks for: an account that has keys is not made.
         let (iam, created) = identities::open(config, &meta, &clock, &kms).await?;
@@ -98,7 +100,6 @@ impl Gateway {
         let seats = Seats::new(live::bounds(config));
         let orphans = knows_bodies(config, &*meta, &*blobs).await?;
         let engine = Engine::open(meta.clone(), blobs, envelope.clone(), clock.clone(), engine_settings(config));
-        let room = Arc::new(room(config)?);
         let engine = engine.map_err(Error::open("engine"))?;
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
         let progress = Arc::new(Progress::default());
@@ -251,13 +252,13 @@ fn envelope(
 
 fn probed(
     config: &Config,
-    meta: &Arc<dyn MetaStore>,
+    (meta, room): (&Arc<dyn MetaStore>, Arc<Headroom>),
     record: Option<Arc<JsonLines>>,
     backends: &Backends,
     clock: &Arc<dyn Clock>,
 ) -> Probed {
     let (meta, backends, clock) = (meta.clone(), Arc::new(backends.clone()), clock.clone());
-    Probed { meta, record, backends, folder: config.data_dir.clone(), clock }
+    Probed { meta, room, record, backends, folder: config.data_dir.clone(), clock }
 }
 
 /// The record, sealed from here on, if one is kept here.

@@ -170,7 +170,8 @@ fn log(refusal: &Refusal, exchange: &Exchange, subject: &Subject, id: &str) {
     let bucket = bucket.as_deref().unwrap_or("-");
     let (code, status, cause) = (&*refusal.code, refusal.status.as_u16(), refusal.cause.as_deref().unwrap_or("-"));
     let path = subject.uri.path();
-    if !refusal.status.is_server_error() || code == "NotImplemented" {
+    // A full disk is told when it becomes full and when there is room again, not by everyone who finds it so.
+    if !refusal.status.is_server_error() || ["NotImplemented", "InsufficientStorage"].contains(&code) {
         tracing::debug!(request = id, operation, bucket, path, code, status, message = refusal.message, "refused");
     } else if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(request = id, operation, bucket, path, code, status, cause, "a request could not be served");

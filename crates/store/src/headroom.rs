@@ -14,6 +14,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FallocateFlags;
 
+/// Free bytes that are some, where nothing has to stay.
+const SOME: u64 = 1 << 20;
+
 /// The file in the data folder that is the reserve.
 const RESERVE: &str = "reserve";
 
@@ -33,6 +36,32 @@ pub trait Room: Send + Sync {
     /// Gives up the reserve, for a change that frees space and found none. Whether it may help to
     /// try that change again.
     fn give_up(&self) -> bool;
+
+    /// A write found no space: what is left is looked at now, so that the next body is refused
+    /// before it is read.
+    fn ran_out(&self);
+
+    /// Why new bodies do not come in now; `None` where they do.
+    fn shortage(&self) -> Option<Shortage>;
+}
+
+/// Too little space for new bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Shortage {
+    /// So many bytes are free, which is less than has to stay.
+    #[error("{free} bytes are free; new bodies are refused until {until} are")]
+    Low {
+        /// Free bytes.
+        free: u64,
+        /// Free bytes from which on bodies are taken.
+        until: u64,
+    },
+    /// The last write found no space, whatever the file system says: a quota, perhaps.
+    #[error("a write found no space, and {free} bytes are free")]
+    RanOut {
+        /// Free bytes.
+        free: u64,
+    },
 }
 
 /// How much is kept back. Small file systems keep less: a fiftieth and a twentieth of all at most.
@@ -58,6 +87,11 @@ pub struct Headroom {
     space: Mutex<Space>,
     /// Whether the reserve is there.
     kept: AtomicBool,
+    /// Whether it was given up and there was no room for it since: what is free then is for deletes
+    /// and the record, and not for bodies.
+    given_up: AtomicBool,
+    /// Whether a write found no space since a look found some.
+    ran_out: AtomicBool,
     refusing: AtomicBool,
 }
 
@@ -96,7 +130,8 @@ impl Headroom {
         let limits =
             RoomLimits { reserve: limits.reserve.min(total / 50), low_water: limits.low_water.min(total / 20) };
         let kept = AtomicBool::new(std::fs::metadata(folder.join(RESERVE)).is_ok_and(|found| found.len() > 0));
-        let headroom = Self { folder, limits, space: Mutex::default(), kept, refusing: AtomicBool::new(false) };
+        let [given_up, ran_out, refusing] = [(); 3].map(|()| AtomicBool::new(false));
+        let headroom = Self { folder, limits, space: Mutex::default(), kept, given_up, ran_out, refusing };
         headroom.look()?;
         Ok(headroom)
     }
@@ -108,24 +143,38 @@ impl Headroom {
     /// If the file system cannot be looked at. That a reserve cannot be made is only told.
     pub fn look(&self) -> io::Result<()> {
         let (free, _) = space(&self.folder)?;
+        if free >= self.limits.low_water.max(SOME) {
+            self.ran_out.store(false, Ordering::Release);
+        }
+        self.judge(free);
+        Ok(())
+    }
+
+    /// Acts on what is free. Changes are told once, not with each body that is refused.
+    fn judge(&self, free: u64) {
         self.space().free = free;
-        let (kept, RoomLimits { reserve, low_water }) = (self.has_reserve(), self.limits);
+        let (kept, reserve) = (self.has_reserve(), self.limits.reserve);
         if kept && free < reserve / 4 {
             self.give_up();
-        } else if !kept && reserve > 0 && free >= low_water.saturating_add(reserve.saturating_mul(2)) {
+        } else if !kept && reserve > 0 && free >= self.enough() {
             match make(&self.folder.join(RESERVE), reserve) {
                 Ok(()) => self.kept.store(true, Ordering::Release),
                 Err(error) => tracing::warn!(%error, "no space can be reserved for deletes on a full disk"),
             }
+            self.given_up.store(false, Ordering::Release);
         }
-        let refusing = !self.book("", 0);
-        if refusing != self.refusing.swap(refusing, Ordering::AcqRel) {
-            match refusing {
-                true => tracing::error!(free, low_water, "the disk is nearly full: new bodies are refused"),
-                false => tracing::warn!(free, low_water, "there is room again: new bodies are taken"),
+        let shortage = self.shortage();
+        if shortage.is_some() != self.refusing.swap(shortage.is_some(), Ordering::AcqRel) {
+            match shortage {
+                Some(shortage) => tracing::error!(%shortage, "the disk is full, or nearly so"),
+                None => tracing::warn!(free, "there is room again: new bodies are taken"),
             }
         }
-        Ok(())
+    }
+
+    /// Free bytes from which on the reserve can be made and leaves room for bodies.
+    const fn enough(&self) -> u64 {
+        self.limits.low_water.saturating_add(self.limits.reserve.saturating_mul(2))
     }
 
     fn space(&self) -> MutexGuard<'_, Space> {
@@ -152,6 +201,9 @@ impl Room for Headroom {
         if self.limits.low_water == 0 {
             return true;
         }
+        if self.given_up.load(Ordering::Acquire) {
+            return false;
+        }
         let mut space = self.space();
         let Some(room) = space.free.checked_sub(self.limits.low_water) else { return false };
         let own = space.by.get(who).copied().unwrap_or(0);
@@ -176,12 +228,32 @@ impl Room for Headroom {
 
     fn give_up(&self) -> bool {
         if self.kept.swap(false, Ordering::AcqRel) {
+            self.given_up.store(true, Ordering::Release);
             match std::fs::remove_file(self.folder.join(RESERVE)) {
                 Ok(()) => tracing::warn!("the disk is full: the reserve was given up for deletes and the record"),
                 Err(error) => tracing::error!(%error, "the reserve cannot be given up"),
             }
         }
         self.limits.reserve > 0
+    }
+
+    fn ran_out(&self) {
+        self.ran_out.store(true, Ordering::Release);
+        match space(&self.folder) {
+            Ok((free, _)) => self.judge(free),
+            Err(error) => tracing::warn!(%error, "the space under the data folder cannot be told"),
+        }
+    }
+
+    fn shortage(&self) -> Option<Shortage> {
+        let free = self.space().free;
+        if self.given_up.load(Ordering::Acquire) {
+            return Some(Shortage::Low { free, until: self.enough() });
+        }
+        match self.limits.low_water {
+            until if free < until => Some(Shortage::Low { free, until }),
+            _ => self.ran_out.load(Ordering::Acquire).then_some(Shortage::RanOut { free }),
+        }
     }
 }
 
@@ -216,8 +288,10 @@ mod tests {
         assert_eq!((headroom.has_reserve(), reserved()), (true, Some(1 << 20)));
         assert!(headroom.give_up() && headroom.give_up(), "who comes second tries again, too");
         assert_eq!((headroom.has_reserve(), reserved()), (false, None));
+        assert!(headroom.shortage().is_some(), "what is left is not for bodies");
         headroom.look().unwrap();
         assert_eq!((headroom.has_reserve(), reserved()), (true, Some(1 << 20)));
+        assert_eq!(headroom.shortage(), None);
         let again = Headroom::open(dir.path(), limits).unwrap();
         assert!(again.has_reserve(), "that of an earlier start is found");
     }
@@ -249,6 +323,36 @@ mod tests {
         assert!(headroom.book("ann", 1));
         let none = Headroom::open(dir.path(), RoomLimits { reserve: 0, low_water: 0 }).unwrap();
         assert!(none.book("ann", u64::MAX));
+    }
+
+    #[test]
+    fn while_the_reserve_is_gone_what_is_free_is_not_for_bodies() {
+        let dir = tempfile::tempdir().unwrap();
+        let headroom = Headroom::open(dir.path(), RoomLimits { reserve: 1 << 20, low_water: 1 << 20 }).unwrap();
+        assert!(headroom.book("ann", 1) && headroom.shortage().is_none());
+        headroom.judge((1 << 18) - 1);
+        assert!(!headroom.has_reserve() && !headroom.book("ann", 0));
+        let little = (3 << 20) - 1;
+        headroom.judge(little);
+        assert!(!headroom.book("ann", 0), "the reserve's own space is free now");
+        let told = headroom.shortage();
+        assert_eq!(told, Some(Shortage::Low { free: little, until: 3 << 20 }));
+        assert_eq!(told.unwrap().to_string(), "3145727 bytes are free; new bodies are refused until 3145728 are");
+        headroom.judge(3 << 20);
+        assert!(headroom.has_reserve() && headroom.book("ann", 1) && headroom.shortage().is_none());
+    }
+
+    #[test]
+    fn a_write_that_found_no_space_is_told_until_a_look_finds_some() {
+        let dir = tempfile::tempdir().unwrap();
+        let headroom = Headroom::open(dir.path(), RoomLimits { reserve: 0, low_water: 1 << 20 }).unwrap();
+        headroom.space().free = 0;
+        assert!(!headroom.book("ann", 0));
+        headroom.ran_out();
+        assert!(headroom.book("ann", 1), "looked at again at once");
+        assert!(matches!(headroom.shortage(), Some(Shortage::RanOut { free: 1.. })));
+        headroom.look().unwrap();
+        assert_eq!(headroom.shortage(), None);
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub use doubles::{Counting, Fault, Faulty, Slow};
 pub use embedded::{RedbOptions, RedbStore, Writing};
 pub use error::Error;
 pub use fs::FsBlobs;
-pub use headroom::{Headroom, Room, RoomLimits};
+pub use headroom::{Headroom, Room, RoomLimits, Shortage};
 pub use lease::{Held, Leases};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryBlobs, MemoryMeta};
