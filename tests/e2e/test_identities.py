@@ -55,6 +55,20 @@ def test_each_user_may_do_what_his_policy_says(gateway, s3, bucket, user):
     assert refused(nobody.list_buckets)[:2] == (403, "AccessDenied")
 
 
+@pytest.mark.parametrize("key,known", [("sts:ExternalIdd", False), ("s3:if-nonematch", False), ("kms:ViaServices", False), ("aws:SourceIpp", False),
+                                       ("sts:ExternalId", True), ("ec2:InstanceType", True), ("idp.example.com/realm:aud", True)])
+def test_condition_keys_that_nobody_has_are_refused(iam, role, user, key, known):
+    unlike = {"Condition": {"StringNotEquals": {key: "x"}}}
+    trust = document({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"} | unlike)
+    (name, _), of = user(), role(allow("s3:*")).rpartition("/")[2]
+    for call, options in ((iam.update_assume_role_policy, {"RoleName": of, "PolicyDocument": trust}),
+                          (iam.put_user_policy, {"UserName": name, "PolicyName": "q", "PolicyDocument": document(deny("*", **unlike))})):
+        if known:
+            call(**options)
+        else:
+            assert refused(call, **options) == (400, "MalformedPolicyDocument", f"Policy has an invalid condition key: {key}")
+
+
 def test_who_may_not_list_does_not_learn_what_is_missing(gateway, s3, bucket, user):
     _, who = user(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"))
     assert refused(gateway.client("s3", **who).get_object, Bucket=bucket, Key="missing")[:2] == (403, "AccessDenied")

@@ -364,8 +364,13 @@ pub(crate) fn check_document(document: &str) -> Result<(), Error> {
     if names::characters(document) > SIZE {
         return Err(Error::limit(format!("Cannot exceed quota for PolicySize: {SIZE}")));
     }
-    Policy::parse(document, PolicyKind::Identity)?.check_served()?;
-    Ok(())
+    let policy = Policy::parse(document, PolicyKind::Identity)?;
+    if !policy.is_current() {
+        // Inline policies may be older (IAM User Guide, "IAM JSON policy elements: Version").
+        let message = "Policy document must be version 2012-10-17 or greater.".to_owned();
+        return Err(Error::MalformedPolicyDocument { message });
+    }
+    Ok(policy.check_served()?)
 }
 
 pub(crate) fn version_id(number: u32) -> String {

@@ -61,6 +61,7 @@ pub struct Policy {
     id: Option<Box<str>>,
     statements: Box<[Statement]>,
     size: usize,
+    is_current: bool,
     /// Lower-case names of the condition keys that it asks for, sorted.
     asked: Box<[Box<str>]>,
 }
@@ -69,7 +70,18 @@ impl Policy {
     pub(crate) fn new(kind: PolicyKind, id: Option<Box<str>>, statements: Box<[Statement]>, size: usize) -> Self {
         let asked: BTreeSet<String> =
             statements.iter().flat_map(Statement::condition_keys).map(str::to_lowercase).collect();
-        Self { kind, id, statements, size, asked: asked.into_iter().map(Into::into).collect() }
+        Self { kind, id, statements, size, is_current: true, asked: asked.into_iter().map(Into::into).collect() }
+    }
+
+    /// The same, written in the version of the language that has no variables.
+    pub(crate) fn of_2008(self) -> Self {
+        Self { is_current: false, ..self }
+    }
+
+    /// Whether its Version is 2012-10-17, and not 2008-10-17, which is also what no Version means.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.is_current
     }
 
     /// What it was parsed as.

@@ -103,7 +103,8 @@ fn policy(json: Json, kind: PolicyKind, size: usize) -> Result<Policy, ParseErro
     let statements: Box<[Statement]> =
         numbered.map(|(at, json)| statement(json, at + 1, kind, variables)).collect::<Result<_, _>>()?;
     distinct_sids(&statements)?;
-    Ok(Policy::new(kind, id.map(Into::into), statements, size))
+    let policy = Policy::new(kind, id.map(Into::into), statements, size);
+    Ok(if variables { policy } else { policy.of_2008() })
 }
 
 fn statement(json: Json, number: usize, kind: PolicyKind, variables: bool) -> Result<Statement, ParseError> {

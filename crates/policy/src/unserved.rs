@@ -126,8 +126,8 @@ const SERVED: &[&str] = &[
     "sts:transitivetagkeys",
 ];
 
-/// The vendors of those.
-const VENDORS: [&str; 5] = ["aws:", "iam:", "kms:", "s3:", "sts:"];
+/// The vendors of those, and CloudTrail, which has none of its own.
+const VENDORS: [&str; 6] = ["aws:", "cloudtrail:", "iam:", "kms:", "s3:", "sts:"];
 
 /// Whether `key`, in whatever case, is one that AWS has and no request here.
 #[must_use]

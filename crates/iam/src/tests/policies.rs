@@ -34,6 +34,20 @@ async fn inline_policies_can_be_written_read_listed_and_deleted() {
 }
 
 #[tokio::test]
+async fn managed_policies_are_of_the_present_version() {
+    let world = world().await;
+    world.user("u").await;
+    for version in ["", r#""Version":"2008-10-17","#] {
+        let old = format!(r#"{{{version}"Statement":{{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}}}"#);
+        let input = CreatePolicy { policy_name: "old".into(), document: old.clone(), ..Default::default() };
+        let error = world.iam.policies().create(&account(), input).await.unwrap_err();
+        let said = "Policy document must be version 2012-10-17 or greater.".to_owned();
+        assert_eq!((error.code(), error.to_string()), ("MalformedPolicyDocument", said));
+        world.put(Entity::User("u"), "old", &old).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn malformed_and_oversized_policies_are_refused() {
     let world = world().await;
     world.user("alice").await;

@@ -102,6 +102,41 @@ async fn conditions_of_the_trust_policy_are_kept() {
 }
 
 #[tokio::test]
+async fn condition_keys_that_nobody_has_are_refused_where_they_would_let_everyone_in() {
+    let world = world().await;
+    let key = world.with_role().await;
+    let unknown = r#"{"StringNotEquals":{"sts:ExternalIdd":"x"}}"#;
+    let document = trust(r#"{"AWS":"111122223333"}"#, unknown);
+    let error = world.iam.roles().update_trust(&account(), "app", document.clone()).await.unwrap_err();
+    let said = "Policy has an invalid condition key: sts:ExternalIdd".to_owned();
+    assert_eq!((error.code(), error.to_string()), ("MalformedPolicyDocument", said));
+    let input = CreateRole { role_name: "new".into(), assume_role_policy_document: document, ..Default::default() };
+    assert_eq!(world.iam.roles().create(&account(), input).await.unwrap_err().code(), "MalformedPolicyDocument");
+    let deny = |key: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"StringEquals":{{"{key}":"x"}}}}}}}}"#
+        )
+    };
+    let names = [
+        ("s3:if-nonematch", false),
+        ("kms:ViaServices", false),
+        ("iam:PassedTo", false),
+        ("aws:SourceIpp", false),
+        ("s3:if-none-match", true),
+        ("ec2:InstanceType", true),
+        ("idp.example.com/realm:aud", true),
+    ];
+    for (at, (name, known)) in names.into_iter().enumerate() {
+        let put = world.put(Entity::Role("app"), "p", &deny(name)).await.map_err(|error| error.code());
+        assert_eq!(put, if known { Ok(()) } else { Err("MalformedPolicyDocument") }, "{name}");
+        let input = CreatePolicy { policy_name: format!("p{at}"), document: deny(name), ..Default::default() };
+        assert_eq!(world.iam.policies().create(&account(), input).await.is_ok(), known, "{name}");
+        let scope = Scope { policy: Some(deny(name)), ..Scope::default() };
+        assert_eq!(world.assume(&key, AssumeRole { scope, ..app() }).await.is_ok(), known, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn roles_of_other_accounts_need_both_sides_and_hide_whether_they_exist() {
     let world = world().await;
     world.with_role().await;
