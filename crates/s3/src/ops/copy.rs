@@ -74,7 +74,7 @@ fn decode(input: &mut CopyObjectInput, extensions: &http::Extensions, source: Ob
     let mut headers = fields::content_headers!(input, extensions);
     fields::redirect(&headers)?;
     let website_redirect = headers.website_redirect.take();
-    let metadata = fields::metadata(input.metadata.take());
+    let metadata = fields::metadata(input.metadata.take(), extensions);
     let metadata = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
         None | Some("COPY") => Directive::Copy,
         Some("REPLACE") => Directive::Replace(headers, metadata),

@@ -21,6 +21,7 @@ use crate::incoming::BodyFault;
 use crate::query;
 use crate::refusal::Detail as _;
 use crate::time_text::from_dto;
+use crate::wide::Wide;
 
 /// A version id. One that is none of ours names no version.
 pub fn version(text: Option<&str>) -> S3Result<Option<VersionId>> {
@@ -189,9 +190,9 @@ pub fn written_version(version: Option<VersionId>) -> Option<String> {
     version.filter(|version| !version.is_null()).map(|version| version.to_string())
 }
 
-/// User metadata.
-pub fn metadata(metadata: Option<dto::Metadata>) -> UserMetadata {
-    UserMetadata(metadata.into_iter().flatten().collect())
+/// User metadata, what s3s did not see with it.
+pub fn metadata(metadata: Option<dto::Metadata>, extensions: &http::Extensions) -> UserMetadata {
+    UserMetadata(metadata.into_iter().flatten().chain(Wide::metadata(extensions)).collect())
 }
 
 /// `Content-Encoding` as stored: aws-chunked was the transport's.

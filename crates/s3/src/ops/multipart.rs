@@ -57,7 +57,7 @@ fn decode(
         bucket: bucket_name(&input.bucket)?,
         key: object_key(&input.key)?,
         headers,
-        metadata: fields::metadata(input.metadata.take()),
+        metadata: fields::metadata(input.metadata.take(), extensions),
         tags: fields::tags(input.tagging.as_deref())?,
         storage_class: fields::storage_class(input.storage_class.as_ref().map(StorageClass::as_str))?
             .unwrap_or_default(),

@@ -52,7 +52,7 @@ pub fn decode(input: &mut PutObjectInput, extensions: &http::Extensions) -> S3Re
         size: input.content_length.and_then(|length| u64::try_from(length).ok()),
         md5: checksum::content_md5(input.content_md5.as_deref())?,
         headers,
-        metadata: fields::metadata(input.metadata.take()),
+        metadata: fields::metadata(input.metadata.take(), extensions),
         tags: fields::tags(input.tagging.as_deref())?,
         storage_class: fields::storage_class(input.storage_class.as_ref().map(StorageClass::as_str))?
             .unwrap_or_default(),

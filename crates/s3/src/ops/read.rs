@@ -18,6 +18,7 @@ use crate::checksum::{set_checksum, type_name};
 use crate::error::of_engine;
 use crate::sse::{self, Told};
 use crate::time_text::{exact, from_dto, http_date, to_dto};
+use crate::wide;
 
 /// Answers up to this size leave as one piece together with their head, in bytes: one write to
 /// the socket, and an integrity failure is an error answer instead of a broken connection.
@@ -65,7 +66,8 @@ macro_rules! describe {
         $output.website_redirect_location = $info.headers.website_redirect;
         $output.e_tag = Some(fields::etag(&$info.etag));
         $output.last_modified = Some(to_dto($info.last_modified));
-        $output.metadata = Some($info.metadata.0.into_iter().collect());
+        $output.metadata =
+            Some($info.metadata.0.into_iter().map(|(name, value)| (name, wide::encoded(value))).collect());
         $output.version_id = $call.names_versions().then(|| $info.version.to_string());
         $output.storage_class = fields::told_class($info.storage_class);
         $output.replication_status = $info.replication.map(fields::replication);
