@@ -117,7 +117,9 @@ def test_upload_part_copy_takes_ranges(s3, bucket):
     source = f"{bucket}/source"
     whole = s3.upload_part_copy(**upload, PartNumber=1, CopySource=source)["CopyPartResult"]["ETag"]
     some = s3.upload_part_copy(**upload, PartNumber=2, CopySource=source, CopySourceRange="bytes=100-70000")["CopyPartResult"]["ETag"]
-    assert refused(s3.upload_part_copy, **upload, PartNumber=3, CopySource=source, CopySourceRange=f"bytes=0-{len(body)}")[0] in (400, 416)
+    assert refused(s3.upload_part_copy, **upload, PartNumber=3, CopySource=source, CopySourceRange=f"bytes=0-{len(body)}")[:2] == (400, "InvalidArgument")
+    beyond = f"bytes={len(body)}-{len(body) + 9}"
+    assert refused(s3.upload_part_copy, **upload, PartNumber=3, CopySource=source, CopySourceRange=beyond)[:2] == (400, "InvalidRequest")
     s3.complete_multipart_upload(**upload, MultipartUpload=parts_of({1: whole, 2: some}))
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == body + body[100:70001]
 

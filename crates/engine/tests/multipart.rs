@@ -374,16 +374,22 @@ async fn parts_are_copied_from_any_mode_into_any_other() {
             rig.complete("k", upload, vec![listed(1, &whole), listed(2, &some)]).await.unwrap();
             let body = rig.body_mode(name("k"), into).await.unwrap();
             assert!(body == [&source[..], &source[65_000..]].concat(), "{from:?} to {into:?}");
-            for range in
-                [ByteRange::FromTo(0, 150_000), ByteRange::FromTo(5, 4), ByteRange::From(0), ByteRange::Suffix(1)]
-            {
+            for range in [
+                ByteRange::FromTo(0, 150_000),
+                ByteRange::FromTo(5, 4),
+                ByteRange::From(0),
+                ByteRange::Suffix(1),
+                ByteRange::FromTo(150_000, 150_001),
+            ] {
                 let upload = rig.start("k", into).await;
                 let refused = rig
                     .engine
                     .uploads()
                     .copy_part(&rig.caller, UploadPartCopy { upload, ..copy(1, Some(range)) })
                     .await;
-                assert!(matches!(refused, Err(Error::InvalidArgument { .. })), "{range:?}");
+                let beyond = range == ByteRange::FromTo(150_000, 150_001);
+                assert!(matches!(refused, Err(Error::InvalidRequest { .. })) == beyond, "{range:?}: {refused:?}");
+                assert!(matches!(refused, Err(Error::InvalidArgument { .. })) != beyond, "{range:?}: {refused:?}");
             }
         }
     }

@@ -169,6 +169,9 @@ fn source_bytes(range: Option<ByteRange>, size: u64, limit: u64) -> Result<Range
     let bytes = match range {
         None => 0..size,
         Some(ByteRange::FromTo(first, last)) if first <= last && last < size => first..last + 1,
+        Some(ByteRange::FromTo(first, last)) if first <= last && first >= size => {
+            return Err(Error::request("The specified copy range is invalid for the source object size"));
+        }
         Some(ByteRange::FromTo(..)) => {
             return Err(Error::argument(format!("Range specified is not valid for source object of size: {size}")));
         }
