@@ -18,7 +18,7 @@ impl Objects<'_> {
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
     pub async fn tags(self, name: &ObjectName) -> Result<(Tags, VersionId), Error> {
-        let reading = self.peek(name).await?;
+        let reading = self.itself(name).await?;
         Ok((reading.content().tags.clone(), reading.stored.record.version))
     }
 
@@ -40,6 +40,11 @@ impl Objects<'_> {
         self.find(name, &Conditions::default(), Purpose::Answer).await
     }
 
+    /// As [`Self::peek`], for what a delete marker has none of.
+    async fn itself(self, name: &ObjectName) -> Result<Reading, Error> {
+        self.find(name, &Conditions::default(), Purpose::Itself).await
+    }
+
     /// Changes a version in place, and tells `happening`; its last-modified time stays. `change` may run
     /// more than once.
     pub(crate) async fn amend(
@@ -51,7 +56,7 @@ impl Objects<'_> {
         let mut bucket = self.state.stored_bucket(&name.bucket).await?;
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
-            let reading = self.peek(name).await?;
+            let reading = self.itself(name).await?;
             let mut content = reading.content().clone();
             change(&mut content)?;
             let stored = reading.stored;

@@ -25,6 +25,9 @@ pub(crate) enum Purpose {
     Answer,
     /// The source of a copy.
     Source,
+    /// A change, or the tags, of the version itself: what a delete marker has none of, whether the name
+    /// says its version or means it (S3 API Reference, PutObjectTagging).
+    Itself,
 }
 
 /// A version that was found and may be read under the request's conditions. Nothing of its content
@@ -90,8 +93,8 @@ impl Objects<'_> {
         let Some(content) = &stored.record.content else {
             let marker = stored.record.version;
             return Err(match (name.version, purpose) {
-                (None, _) => Error::NoSuchKey { delete_marker: Some(marker) },
-                (Some(_), Purpose::Answer) => {
+                (None, Purpose::Answer | Purpose::Source) => Error::NoSuchKey { delete_marker: Some(marker) },
+                (Some(_), Purpose::Answer) | (_, Purpose::Itself) => {
                     Error::MethodNotAllowed { delete_marker: marker, last_modified: stored.record.last_modified }
                 }
                 (Some(_), Purpose::Source) => Error::request(
@@ -102,7 +105,7 @@ impl Objects<'_> {
         let manifest = content.manifest()?;
         let subject = subject(&stored.record, &manifest);
         match purpose {
-            Purpose::Answer => conditions::of_read(held, subject, self.state.clock.now())?,
+            Purpose::Answer | Purpose::Itself => conditions::of_read(held, subject, self.state.clock.now())?,
             Purpose::Source => conditions::of_source(held, subject, self.state.clock.now())?,
         }
         Ok(Reading { stored, manifest })

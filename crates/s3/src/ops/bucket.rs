@@ -137,7 +137,6 @@ pub async fn create_bucket(
             &input.grant_write_acp,
         ],
     )?;
-    acl::require_enforced(input.object_ownership.as_ref())?;
     let configuration = input.create_bucket_configuration.as_ref();
     if configuration.is_some_and(|c| c.location.is_some() || c.bucket.is_some()) {
         return Err(s3_error!(NotImplemented, "Directory buckets are not implemented."));
@@ -163,6 +162,7 @@ pub async fn create_bucket(
         // A bucket made again as it is may pass in the first region; one made otherwise does not.
         return Err(fail(&arqueta_engine::Error::BucketAlreadyOwnedByYou, &input.bucket, None));
     }
+    acl::require_enforced(input.object_ownership.as_ref())?;
     ops.engine.buckets().create(create).await.map_err(|e| fail(&e, &input.bucket, None))?;
     Ok(S3Response::new(CreateBucketOutput {
         location: Some(format!("/{}", input.bucket)),

@@ -107,6 +107,10 @@ async fn buckets_are_made_and_changed_as_aws_has_it() {
         "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
     assert_eq!(rig.root.put("/bucket").send(&rig).await.status, 200);
     assert_eq!(rig.root.put("/bucket").body(tags).send(&rig).await.error(), (409, "BucketAlreadyOwnedByYou"));
+    for (bucket, said) in [("/bucket", (409, "BucketAlreadyOwnedByYou")), ("/other", (501, "NotImplemented"))] {
+        let preferred = rig.root.put(bucket).header("x-amz-object-ownership", "BucketOwnerPreferred");
+        assert_eq!(preferred.send(&rig).await.error(), said, "{bucket}");
+    }
     let open = rig.root.put("/other").header("x-amz-acl", "public-read").send(&rig).await;
     assert_eq!(open.error(), (400, "InvalidBucketAclWithObjectOwnership"));
     let lower = VERSIONING.replace("Enabled", "enabled");
@@ -132,6 +136,18 @@ async fn tags_are_told_once_and_a_marker_has_none() {
     let tagging = rig.root.put(&format!("/bucket/k?tagging&versionId={marker}"));
     let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
     assert_eq!(tagging.body(tags).send(&rig).await.error(), (405, "MethodNotAllowed"));
+    // Nor where it is the current version, and nobody named it.
+    let ways = [
+        rig.root.put("/bucket/k?tagging").body(tags),
+        rig.root.get("/bucket/k?tagging"),
+        rig.root.delete("/bucket/k?tagging"),
+    ];
+    for way in ways {
+        let answer = way.send(&rig).await;
+        assert_eq!((answer.error(), answer.header("x-amz-version-id")), ((405, "MethodNotAllowed"), Some(&*marker)));
+        assert_eq!(answer.element("ResourceType"), Some("DeleteMarker"));
+    }
+    assert_eq!(rig.root.get("/bucket/k").send(&rig).await.error(), (404, "NoSuchKey"));
 }
 
 #[tokio::test]
