@@ -49,7 +49,7 @@ use crate::tidy::tidy;
 use crate::website;
 use closing::Closing;
 pub use config::EdgeConfig;
-use cross_origin::{Allowed, preflight};
+use cross_origin::Allowed;
 
 /// Most tags of an object.
 const MOST_TAGS: usize = 10;
@@ -202,7 +202,7 @@ impl S3Edge {
         B::Error: Into<StdError>,
     {
         if parts.method == Method::OPTIONS {
-            preflight(&parts, question)
+            self.preflight(&parts, question)
         } else if let Some(answer) = self.minio(&parts).await {
             answer
         } else if subject::is_of_account(&parts.headers, &parts.uri) {

@@ -54,7 +54,9 @@ async fn virtual_hosts_and_paths_name_the_same_bucket() {
     // Preflights need no signature, which shows the addressing alone.
     request.headers_mut().insert("origin", http::HeaderValue::from_static("https://x"));
     request.headers_mut().insert("access-control-request-method", http::HeaderValue::from_static("GET"));
-    assert_eq!(rig.send(request).await.error(), (403, "AccessForbidden"));
+    let refused = rig.send(request).await;
+    assert_eq!(refused.error(), (403, "AccessForbidden"));
+    assert_eq!((refused.element("Method"), refused.element("ResourceType")), (Some("GET"), Some("OBJECT")));
     let rules = "<CORSConfiguration><CORSRule><AllowedOrigin>https://x</AllowedOrigin><AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader><ExposeHeader>etag</ExposeHeader><MaxAgeSeconds>60</MaxAgeSeconds></CORSRule></CORSConfiguration>";
     assert_eq!(rig.root.put("/bucket?cors").body(rules).send(&rig).await.status, 200);
     for (host, uri) in [("bucket.localhost", "/k"), (HOST, "/bucket/k")] {
