@@ -158,6 +158,8 @@ def sts_calls(people, issuer):
         calls.call("sts", "AssumeRole", who, assume, code)
         calls.call("sts", "GetFederationToken", who, federate, code)
         calls.call("sts", "GetAccessKeyInfo", who, {"AccessKeyId": nobody[1]["key"]}, code)
+        # No message was ever encoded here.
+        calls.call("sts", "DecodeAuthorizationMessage", who, {"EncodedMessage": "x"}, code or "InvalidAuthorizationMessageException")
     # Nobody can be denied these (STS API Reference): they tell the caller of itself.
     for who in (nobody, administrator):
         calls.call("sts", "GetCallerIdentity", who, {})
@@ -226,7 +228,7 @@ def test_none_of_these_events_holds_a_secret(iam_calls, sts_calls):
 
 def test_no_operation_that_is_served_is_forgotten_here(iam_calls, sts_calls):
     of_iam, of_sts = ({row["name"] for row in operations(service, served=True)} for service in ("iam", "sts"))
-    assert len(of_iam) > 80 and len(of_sts) == 6
+    assert len(of_iam) > 80 and len(of_sts) == 7
     assert of_iam == iam_calls.operations("iam", denied=True) == iam_calls.operations("iam", denied=False)
     assert of_sts == sts_calls.operations("sts", denied=False)
     assert of_sts - {"GetCallerIdentity", "GetSessionToken"} == sts_calls.operations("sts", denied=True)

@@ -15,6 +15,9 @@ pub enum Error {
     /// The identity store refused: its credentials, its rules or its store.
     #[error(transparent)]
     Iam(#[from] arqueta_iam::Error),
+    /// A message to decode that was encoded nowhere here.
+    #[error("Message is not valid.")]
+    AuthorizationMessage,
     /// Policy forbids an IAM, STS or CloudTrail operation.
     #[error("{0}")]
     Denied(String),
@@ -120,6 +123,7 @@ impl Error {
             Self::Signature(error) => (signature_status(error, forbidden), signature_code(error, json)),
             Self::Iam(error) => iam_answer(error, json),
             Self::Denied(_) => (forbidden, either("AccessDeniedException", "AccessDenied")),
+            Self::AuthorizationMessage => (StatusCode::BAD_REQUEST, "InvalidAuthorizationMessageException"),
             Self::CloudTrail { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Self::Trail(error) if error.is_internal() => (StatusCode::INTERNAL_SERVER_ERROR, error.code()),
             Self::Trail(error) => (StatusCode::BAD_REQUEST, error.code()),

@@ -150,10 +150,19 @@ async fn tokens_of_users_and_federated_users() {
 #[tokio::test]
 async fn operations_that_are_not_served() {
     let edge = Edge::new().await;
-    for action in ["AssumeRoleWithSAML", "DecodeAuthorizationMessage"] {
-        edge.query(&edge.root, "sts", &[("Action", action)]).await.refused(501, "NotImplemented");
-    }
+    edge.query(&edge.root, "sts", &[("Action", "AssumeRoleWithSAML")]).await.refused(501, "NotImplemented");
     edge.query(&edge.root, "sts", &[("Action", "ListUsers")]).await.refused(400, "InvalidAction");
+}
+
+#[tokio::test]
+async fn no_message_was_encoded_here() {
+    let edge = Edge::new().await;
+    let user = edge.user("u", &policy("Allow", "sts:DecodeAuthorizationMessage", "*")).await;
+    let decode = [("Action", "DecodeAuthorizationMessage"), ("EncodedMessage", "4GIOHlTkIaWHQD0Q0m6XSnuUMCm")];
+    edge.query(&user, "sts", &decode).await.refused(400, "InvalidAuthorizationMessageException");
+    edge.query(&user, "sts", &decode[..1]).await.refused(400, "ValidationError");
+    let nobody = edge.user("n", &policy("Allow", "sts:GetAccessKeyInfo", "*")).await;
+    edge.query(&nobody, "sts", &decode).await.refused(403, "AccessDenied");
 }
 
 #[tokio::test]

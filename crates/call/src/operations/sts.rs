@@ -10,6 +10,7 @@ operations! {
     served {
         AssumeRole => reads(On::Role);
         AssumeRoleWithWebIdentity => reads(On::Role);
+        DecodeAuthorizationMessage => reads(On::Account);
         GetAccessKeyInfo => reads(On::Account);
         GetFederationToken => reads(On::User);
         GetSessionToken => reads(On::Account);
@@ -20,7 +21,6 @@ operations! {
     refused {
         AssumeRoleWithSAML => reads(On::Account);
         AssumeRoot => reads(On::Account);
-        DecodeAuthorizationMessage => reads(On::Account);
         GetDelegatedAccessToken => reads(On::Account);
         GetWebIdentityToken => reads(On::Account);
     }
