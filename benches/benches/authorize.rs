@@ -92,7 +92,7 @@ impl World {
         let sink: Arc<dyn AuditSink> = record.clone();
         let kms = Embedded::open(meta.clone(), sink.clone(), Arc::new(SystemClock), config).await.unwrap();
         let (caller, request) = (root(ACCOUNT), api::CreateKeyRequest::default());
-        let made = arqueta_keys::run(&kms, (&caller).into(), request, |_| serde_json::Value::Null).await.unwrap();
+        let made = arqueta_keys::run(&kms, (&caller).into(), request, |_| Value::Null).await.unwrap();
         let key: KeyArn = made.key_metadata.arn.parse().unwrap();
 
         let first = RootKey { access_key_id: "AKIAROOT".to_owned(), secret: Secret::new("secret-of-root") };

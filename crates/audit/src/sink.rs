@@ -13,6 +13,12 @@ pub trait AuditSink: Send + Sync {
     /// is left of a call whose outcome could not be recorded any more.
     async fn announce(&self, event: Event) -> Result<(), Error>;
 
+    /// Whether an event could be recorded now, found out without writing one: a change whose event would
+    /// be lost is not begun. A sink that cannot tell says yes.
+    async fn ready(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Returns once everything appended before the call is durable.
     async fn flush(&self) -> Result<(), Error>;
 }
@@ -55,6 +61,10 @@ impl<S: AuditSink + ?Sized> AuditSink for std::sync::Arc<S> {
 
     async fn announce(&self, event: Event) -> Result<(), Error> {
         (**self).announce(event).await
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        (**self).ready().await
     }
 
     async fn flush(&self) -> Result<(), Error> {

@@ -75,7 +75,10 @@ impl Recorder {
     pub async fn announce(&self, operation: &Operation, event: Event) -> Result<(), arqueta_audit::Error> {
         match operation.writes() {
             true if operation.is_announced() => self.audit.announce(event).await,
-            true => arqueta_audit::begin(event).map(drop),
+            true => {
+                self.audit.ready().await?;
+                arqueta_audit::begin(event).map(drop)
+            }
             false => Ok(()),
         }
     }
@@ -87,6 +90,7 @@ impl Recorder {
     /// As [`Recorder::announce`].
     pub async fn begin(&self, events: Vec<Event>) -> Result<(), arqueta_audit::Error> {
         if events.len() <= arqueta_audit::PIECES {
+            self.audit.ready().await?;
             return arqueta_audit::begin_all(events).map(drop);
         }
         // Together, so that they share their syncs.

@@ -246,22 +246,6 @@ impl JsonLines {
         self.submit(bounds::line_of_effect(b"", event, b"\n")?).await
     }
 
-    /// Whether an event could be recorded now: not by writing one, which costs a sync, but by what the
-    /// last ones met and by the file being there.
-    ///
-    /// # Errors
-    /// Why not.
-    pub(crate) async fn ready(&self) -> Result<(), Error> {
-        let there = match &*self.file.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(file) => writer::still_there(file).is_ok(),
-            None => false,
-        };
-        if there && self.healthy().is_ok() {
-            return Ok(());
-        }
-        self.ask(|answer| Message::Ready { answer }).await
-    }
-
     async fn submit(&self, line: Vec<u8>) -> Result<(), Error> {
         self.ask(|answer| Message::Append { line, answer, early: None }).await
     }
@@ -284,6 +268,18 @@ impl AuditSink for JsonLines {
 
     async fn announce(&self, event: Event) -> Result<(), Error> {
         self.submit(bounds::line(ANNOUNCED, event, b"}\n")?).await
+    }
+
+    /// Not by writing one, which costs a sync, but by what the last ones met and by the file being there.
+    async fn ready(&self) -> Result<(), Error> {
+        let there = match &*self.file.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => writer::still_there(file).is_ok(),
+            None => false,
+        };
+        if there && self.healthy().is_ok() {
+            return Ok(());
+        }
+        self.ask(|answer| Message::Ready { answer }).await
     }
 
     async fn flush(&self) -> Result<(), Error> {

@@ -61,6 +61,10 @@ impl AuditSink for Journaled {
         scope::begin(event).map(drop)
     }
 
+    async fn ready(&self) -> Result<(), Error> {
+        self.lines.ready().await
+    }
+
     async fn flush(&self) -> Result<(), Error> {
         self.lines.flush().await
     }

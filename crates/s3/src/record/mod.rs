@@ -3,9 +3,9 @@
 //!
 //! A call that changes something is announced after it was allowed and before it takes effect: its
 //! event is part of what it commits first ([`arqueta_audit::begin`]), so no change takes effect without
-//! a trace of it, and none is answered without its event. An upload whose event cannot be written is
-//! answered with a failure and may be there; a call that changes how a bucket is administered finds
-//! out first whether it can be. Refusals of what nobody signed are told on their own time
+//! a trace of it, and none is answered without its event. It is found out first whether events can be
+//! written at all; only what stops being written in the middle of a call is answered with a failure and
+//! may be there. Refusals of what nobody signed are told on their own time
 //! ([`strangers`]).
 
 mod document;
