@@ -20,8 +20,8 @@
 //! assert_eq!(row.permissions[0].action.name, "cloudtrail:StopLogging");
 //! assert!(row.is_announced(), "it leaves a trace first");
 //!
-//! assert_eq!(Iam::served("CreateAccountAlias"), None);
-//! assert!(Iam::known("CreateAccountAlias").is_some(), "refused by name, and recorded");
+//! assert_eq!(Iam::served("CreateLoginProfile"), None);
+//! assert!(Iam::known("CreateLoginProfile").is_some(), "refused by name, and recorded");
 //! ```
 
 mod action;

@@ -166,7 +166,8 @@ async fn tags_of_an_object_change_in_place() {
     assert_eq!(rig.body(old).await.unwrap(), "one");
     let marker = rig.delete(name("k")).await.unwrap().version.unwrap();
     assert!(matches!(rig.engine.objects().tags(&version("k", marker)).await, Err(Error::MethodNotAllowed { .. })));
-    assert!(matches!(rig.engine.objects().put_tags(&name("k"), Some(tags)).await, Err(Error::NoSuchKey { .. })));
+    let hidden = rig.engine.objects().put_tags(&name("k"), Some(tags)).await;
+    assert!(matches!(hidden, Err(Error::MethodNotAllowed { .. })), "{hidden:?}");
 }
 
 async fn locked() -> Rig {

@@ -208,17 +208,11 @@ mod tests {
             "PUT",
             "/b/k",
             false,
-            &[
-                ("x-amz-checksum-mode", "enabled"),
-                ("x-amz-meta-a", "one"),
-                ("x-amz-meta-a", "two"),
-                ("x-amz-meta-b", "é"),
-            ],
+            &[("x-amz-checksum-mode", "enabled"), ("x-amz-meta-a", "one"), ("x-amz-meta-a", "two")],
         );
         assert_eq!(headers["x-amz-checksum-mode"], "ENABLED");
         assert_eq!(headers["x-amz-meta-a"], "one,two");
         assert_eq!(headers.get_all("x-amz-meta-a").iter().count(), 1);
-        assert_eq!(headers["x-amz-meta-b"].as_bytes(), "é".as_bytes());
     }
 
     #[test]

@@ -34,22 +34,22 @@ pub fn draw(dice: &mut Dice, history: &History) -> Call<String> {
         12..15 => Call::Default(bucket, if dice.below(2) == 0 { some_key(dice, history) } else { None }),
         15..30 => put(dice, history, bucket, key),
         30..34 => Call::Copy { from: (bucket, KEYS[0]), to: (one(dice, &BUCKETS), one(dice, &KEYS[1..3])) },
-        34..46 => Call::Get { bucket, key, version: version(dice, history, bucket, key) },
-        46..55 => delete(dice, history, bucket, key),
-        55..57 => Call::Versions(bucket),
-        57..64 => upload(dice, history, bucket),
-        64..69 => cipher(dice, history),
-        69..71 => Call::CreateKey,
-        71..80 => {
+        34..42 => Call::Get { bucket, key, version: version(dice, history, bucket, key) },
+        42..51 => delete(dice, history, bucket, key),
+        51..53 => Call::Versions(bucket),
+        53..60 => upload(dice, history, bucket),
+        60..65 => cipher(dice, history),
+        65..67 => Call::CreateKey,
+        67..76 => {
             // Repairs more often than it breaks, or nothing would work for long.
             let change = CHANGES[[0, 0, 0, 1, 2, 3, 3][dice.below(7)]];
             some_key(dice, history).map_or(Call::CreateKey, |key| Call::Key(change, key))
         }
-        80..81 => Call::ListBuckets,
-        81..84 => Call::CreateTrail(one(dice, &TRAILS)),
-        84..86 => Call::DeleteTrail(one(dice, &TRAILS)),
-        86..90 => Call::Logging(one(dice, &TRAILS), dice.below(2) == 0),
-        90..93 => Call::Select(one(dice, &TRAILS), dice.below(2) == 0),
+        76..77 => Call::ListBuckets,
+        77..81 => Call::CreateTrail(one(dice, &TRAILS)),
+        81..84 => Call::DeleteTrail(one(dice, &TRAILS)),
+        84..91 => Call::Logging(one(dice, &TRAILS), dice.below(2) == 0),
+        91..93 => Call::Select(one(dice, &TRAILS), dice.below(2) == 0),
         93..97 => Call::CreateUser(one(dice, &USERS)),
         97..99 => Call::DeleteUser(one(dice, &USERS)),
         _ => Call::ListUsers,

@@ -380,6 +380,9 @@ async fn what_nobody_signed_fills_no_record() {
     assert_eq!(only(&rig).event_name, "GetBucketPolicy");
 }
 
+/// Where S3 Control is asked for what an account blocks.
+const OF_ACCOUNT: &str = "/v20180820/configuration/publicAccessBlock";
+
 /// Every operation that administers a bucket and is served, by the table.
 #[tokio::test]
 async fn every_change_to_a_bucket_is_announced_and_recorded() {
@@ -404,6 +407,8 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
         ("DeleteBucketPolicy", "DELETE", "/bucket?policy"),
         ("DeleteBucketTagging", "DELETE", "/bucket?tagging"),
         ("DeletePublicAccessBlock", "DELETE", "/bucket?publicAccessBlock"),
+        ("DeleteAccountPublicAccessBlock", "DELETE", OF_ACCOUNT),
+        ("PutAccountPublicAccessBlock", "PUT", OF_ACCOUNT),
         ("PutBucketAcl", "PUT", "/bucket?acl"),
         ("PutBucketCors", "PUT", "/bucket?cors"),
         ("PutBucketLifecycleConfiguration", "PUT", "/bucket?lifecycle"),
@@ -424,6 +429,7 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
     for (operation, method, uri) in requests {
         events(&rig);
         let draft = if method == "PUT" { rig.root.put(uri) } else { rig.root.delete(uri) };
+        let draft = if uri == OF_ACCOUNT { draft.header("x-amz-account-id", ACCOUNT) } else { draft };
         let answer = draft.body(if uri.ends_with("another") { "" } else { "<x/>" }).send(&rig).await;
         announced += 1;
         let (told, event) = (rig.audit.inner().announced(), only(&rig));
