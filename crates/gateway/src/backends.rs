@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arqueta_kms::Holders;
-use arqueta_model::Clock;
+use arqueta_model::{Clock, with_causes};
 use arqueta_remote::{AwsHolder, AwsSettings, BreakerState, Guarded, Snapshot, VaultHolder, VaultSettings};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -37,7 +37,7 @@ impl Backends {
     pub fn new(config: &Kms, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
         let mut backends = Self::default();
         for (name, backend) in &config.backends {
-            let failed = |error| Error::Config(format!("kms.backends.{name}: {}", line(&error)));
+            let failed = |error| Error::Config(format!("kms.backends.{name}: {}", with_causes(&error)));
             match backend {
                 Backend::Aws(aws) => {
                     let settings = AwsSettings {
@@ -80,13 +80,6 @@ impl Backends {
         let guarded = Arc::new(guarded);
         self.holders.insert(name.to_owned(), guarded.clone());
         self.seen.push((name.to_owned(), Arc::new(move || guarded.snapshot())));
-    }
-}
-
-fn line(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }
 

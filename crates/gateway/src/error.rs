@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use arqueta_model::with_causes;
+
 /// Why the gateway did not start or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -77,16 +79,6 @@ impl Error {
     /// The error and its causes in one line, for people.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            cause = error.source();
-        }
-        line.replace('\n', " ")
+        with_causes(self)
     }
 }

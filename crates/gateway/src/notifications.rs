@@ -7,10 +7,10 @@ use std::time::Duration;
 use arqueta_audit::AuditSink;
 use arqueta_engine::Engine;
 use arqueta_engine::notifications::{Notices, Targets};
-use arqueta_model::Clock;
+use arqueta_model::{Clock, with_causes};
 use arqueta_notify::{
     AuditStream, Courier, JetStream, JetStreamSettings, Progress, Queue, RedisSettings, RedisStream, Route, Source,
-    Standing, Table, TableSettings, Topic, Webhook, WebhookSettings, line,
+    Standing, Table, TableSettings, Topic, Webhook, WebhookSettings,
 };
 use arqueta_remote::{Secret, ServiceSettings, SetupError};
 use arqueta_store::{Leases, MetaStore};
@@ -60,7 +60,7 @@ pub(crate) async fn audit(
     let Some(of) = &config.audit.webhook else { return Ok(None) };
     let secrets = [(&of.secret_file, &of.secret_env), (&of.token_file, &of.token_env)];
     let webhook = Webhook::new(webhook(&of.url, secrets, &of.ca), clock.clone());
-    let webhook = webhook.map_err(|error| Error::Config(format!("audit.webhook: {}", line(&error))))?;
+    let webhook = webhook.map_err(|error| Error::Config(format!("audit.webhook: {}", with_causes(&error))))?;
     let source = Source {
         folder: config.data_dir.join("audit"),
         sink: sink.clone(),
@@ -86,7 +86,7 @@ pub(crate) async fn open(
         .targets
         .iter()
         .map(|(name, target)| {
-            let failed = |error| Error::Config(format!("notifications.targets.{name}: {}", line(&error)));
+            let failed = |error| Error::Config(format!("notifications.targets.{name}: {}", with_causes(&error)));
             Ok(Route {
                 name: name.clone(),
                 target: self::target(target, clock).map_err(failed)?,

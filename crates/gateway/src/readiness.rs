@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arqueta_audit::{AuditSink as _, JsonLines};
-use arqueta_model::{Clock, Timestamp};
+use arqueta_model::{Clock, Timestamp, with_causes};
 use arqueta_store::{Batch, MetaStore, Room};
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -158,7 +158,7 @@ impl Readiness {
     }
 
     async fn read(&self) -> Verdict {
-        let read = async { self.probed.meta.get(NOTHING).await.map(drop).map_err(|error| line(&error)) };
+        let read = async { self.probed.meta.get(NOTHING).await.map(drop).map_err(|error| with_causes(&error)) };
         Verdict::of(self.within(read).await)
     }
 
@@ -168,7 +168,7 @@ impl Readiness {
             return Verdict::of(Ok(()));
         }
         let batch = Batch::default().delete(NOTHING.to_vec());
-        let commit = async { self.probed.meta.commit(batch).await.map_err(|error| line(&error)) };
+        let commit = async { self.probed.meta.commit(batch).await.map_err(|error| with_causes(&error)) };
         let outcome = self.within(commit).await;
         *written = outcome.is_ok().then_some(now);
         Verdict::of(outcome)
@@ -177,7 +177,7 @@ impl Readiness {
     async fn record(&self) -> Verdict {
         let Some(record) = &self.probed.record else { return Verdict::of(Ok(())) };
         // What its writer found out last, and whether it is there to find out anything.
-        let flush = async { record.flush().await.map_err(|error| line(&error)).and_then(|()| record.healthy()) };
+        let flush = async { record.flush().await.map_err(|error| with_causes(&error)).and_then(|()| record.healthy()) };
         Verdict::of(self.within(flush).await)
     }
 
@@ -195,20 +195,6 @@ impl Readiness {
             () = self.probed.clock.sleep(PATIENCE) => Err(format!("no outcome after {} s", PATIENCE.as_secs())),
         }
     }
-}
-
-/// An error and its causes in one line.
-fn line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    line
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@
 
 mod arn;
 mod caller;
+mod causes;
 mod clock;
 mod context;
 mod id;
@@ -35,6 +36,7 @@ pub use arn::{AccountId, Arn, KeyArn, ParseArnError, Partition, Region};
 pub use caller::{
     Principal, PrincipalKind, RequestInfo, Requester, ScopeDigest, SessionContext, TlsDetails, WebFederation,
 };
+pub use causes::with_causes;
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -75,7 +75,7 @@ pub use message::{Format, Message};
 pub use progress::{Counts, Progress};
 pub use route::{Bounds, Route, Standing};
 pub use stream::{AuditStream, Source};
-pub use target::{Failure, Target, line};
+pub use target::{Failure, Target};
 pub use targets::{
     JetStream, JetStreamSettings, Queue, RedisSettings, RedisStream, Table, TableSettings, Topic, Webhook,
     WebhookSettings,

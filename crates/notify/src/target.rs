@@ -1,5 +1,6 @@
 //! Who is told.
 
+use arqueta_model::with_causes;
 use async_trait::async_trait;
 
 use crate::message::Message;
@@ -41,19 +42,6 @@ impl Failure {
 
     /// Of an error and what caused it, in one line.
     pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self::Unavailable(line(error))
+        Self::Unavailable(with_causes(error))
     }
-}
-
-/// An error and what caused it, in one line.
-#[must_use]
-pub fn line(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

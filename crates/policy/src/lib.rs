@@ -58,4 +58,4 @@ pub use identity::Identity;
 pub use keys::ConditionKeys;
 pub use naming::{Known, LookupError, Principals, Unidentified, identified, shown};
 pub use principal::PrincipalName;
-pub use unserved::{is_unserved_key, unserved};
+pub use unserved::{is_served_key, is_unserved_key, unserved};

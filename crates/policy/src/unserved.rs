@@ -135,6 +135,12 @@ pub fn is_unserved_key(key: &str) -> bool {
     is_one_of(UNSERVED, &key.to_lowercase())
 }
 
+/// Whether `key`, in whatever case, is one that a service here has; the global ones are no service's.
+#[must_use]
+pub fn is_served_key(key: &str) -> bool {
+    is_one_of(SERVED, &key.to_lowercase())
+}
+
 /// Whether `key` says by its vendor that it is one of the services that are here, and is none.
 fn is_misspelt(key: &str) -> bool {
     let key = key.to_lowercase();

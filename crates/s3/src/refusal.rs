@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use arqueta_model::with_causes;
 use http::StatusCode;
 use s3s::S3Error;
 
@@ -50,22 +51,10 @@ impl Detail for S3Error {
 
     fn because(mut self, cause: &(dyn std::error::Error + 'static)) -> Self {
         let mut all = carried(&self).cloned().unwrap_or_default();
-        all.cause = Some(chain(cause));
+        all.cause = Some(with_causes(cause));
         self.set_source(Box::new(all));
         self
     }
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 /// What is answered instead of a result.

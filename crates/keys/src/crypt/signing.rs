@@ -26,6 +26,8 @@ struct Wanted<'a> {
     message: &'a Blob,
     message_type: MessageType,
     algorithm: SigningAlgorithm,
+    /// Whether only to find out if it could be done.
+    dry_run: bool,
 }
 
 /// The same, allowed and ready.
@@ -45,11 +47,9 @@ impl Operation for SignRequest {
             message: &self.message,
             message_type: self.message_type,
             algorithm: self.signing_algorithm,
+            dry_run: self.dry_run,
         };
         let Ready { key, message } = made_ready(service, call, &wanted).await?;
-        if self.dry_run {
-            return Err(dry_run());
-        }
         let algorithm = self.signing_algorithm;
         let signature = with_private(service, &key, move |private| private.sign(algorithm, &message)).await?;
         Ok(SignResponse {
@@ -72,11 +72,9 @@ impl Operation for VerifyRequest {
             message: &self.message,
             message_type: self.message_type,
             algorithm: self.signing_algorithm,
+            dry_run: self.dry_run,
         };
         let Ready { key, message } = made_ready(service, call, &wanted).await?;
-        if self.dry_run {
-            return Err(dry_run());
-        }
         let algorithm = self.signing_algorithm;
         let (spec, signature) = (key.record.spec, self.signature);
         let valid = with_private(service, &key, move |private| {
@@ -94,7 +92,7 @@ impl Operation for VerifyRequest {
 }
 
 async fn made_ready(service: &Embedded, call: &mut Call<'_>, wanted: &Wanted<'_>) -> Result<Ready, Error> {
-    let Wanted { key_id, message, message_type: kind, algorithm } = *wanted;
+    let Wanted { key_id, message, message_type: kind, algorithm, dry_run: dry } = *wanted;
     let conditions = [[algorithm.name().to_owned()], [kind.name().to_owned()]];
     let conditions = [("kms:SigningAlgorithm", &conditions[0][..]), ("kms:MessageType", &conditions[1][..])];
     let ask = Ask::new(call.caller, call.operation).conditions(&conditions);
@@ -104,7 +102,11 @@ async fn made_ready(service: &Embedded, call: &mut Call<'_>, wanted: &Wanted<'_>
         return Err(incompatible(algorithm.name(), &key));
     }
     usable(&key)?;
-    Ok(Ready { message: Message::new(algorithm, kind, message.expose())?, key })
+    let message = Message::new(algorithm, kind, message.expose())?;
+    if dry {
+        return Err(dry_run());
+    }
+    Ok(Ready { key, message })
 }
 
 /// `GetPublicKey`.

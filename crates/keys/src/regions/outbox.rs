@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_kms::Error;
-use arqueta_model::Region;
+use arqueta_model::{Region, with_causes};
 
 use super::Neighbour;
 use super::seal::Way;
@@ -68,7 +68,7 @@ async fn keep_in_step(service: &Embedded, to: &Region, neighbour: &Neighbour) {
                 neighbour.wake.notified().await;
             }
             Err(error) => {
-                tracing::warn!(%to, error = %chain(&error), "the other region could not be told; it will be again");
+                tracing::warn!(%to, error = %with_causes(&error), "the other region could not be told; it will be again");
                 tokio::select! {
                     () = service.state.clock.sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                     () = neighbour.wake.notified() => {}
@@ -272,15 +272,4 @@ fn others_wait(service: &Embedded, errand: &ErrandRecord) -> bool {
     let directory = service.state.directory();
     let mut others = directory.errands.keys().filter(|to| **to != errand.to);
     others.any(|to| directory.errand(to, &errand.account, &errand.key_id).is_some())
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
