@@ -95,7 +95,10 @@ fn named(body: &[u8]) -> Map<String, Value> {
 macro_rules! dispatch {
     ($service:ident, $caller:ident, $operation:ident, $body:ident; $($name:ident => $shape:path),* $(,)?) => {
         match $operation {
-            $(Kms::$name => shape::run::<$shape>($service, $caller, $body).await,)*
+            $(Kms::$name => {
+                const { assert!(matches!(<<$shape as shape::Shape>::Request as arqueta_keys::Operation>::OPERATION, Kms::$name)) };
+                shape::run::<$shape>($service, $caller, $body).await
+            })*
         }
     };
 }

@@ -10,6 +10,15 @@ async fn key(service: &Service) -> String {
     service.ok("CreateKey", json!({})).await["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
 }
 
+/// Refused, and recorded as what was refused. What has not the operation's shape is told elsewhere.
+async fn refused(service: &Service, operation: &str, request: Value, code: &str) {
+    service.refused(operation, request, code).await;
+    if code != "SerializationException" {
+        let event = service.last_event();
+        assert_eq!((event.event_name.as_str(), event.error_code.as_deref()), (operation, Some(code)));
+    }
+}
+
 #[tokio::test]
 async fn names_of_aliases_are_refused_by_what_is_wrong_with_them() {
     let service = service().await;
@@ -27,16 +36,17 @@ async fn names_of_aliases_are_refused_by_what_is_wrong_with_them() {
         (&long, INVALID),
     ] {
         for operation in ["CreateAlias", "UpdateAlias"] {
-            service.refused(operation, json!({ "AliasName": name, "TargetKeyId": key }), code).await;
+            refused(&service, operation, json!({ "AliasName": name, "TargetKeyId": key }), code).await;
         }
-        service.refused("DeleteAlias", json!({ "AliasName": name }), code).await;
+        refused(&service, "DeleteAlias", json!({ "AliasName": name }), code).await;
     }
 }
 
 #[tokio::test]
 async fn numbers_names_and_texts_out_of_bounds_are_refused() {
     let service = service().await;
-    let key = key(&service).await;
+    // A key that there is not: what is refused only once somebody asked for it is not found.
+    let key = "x";
     let mut wrong: Vec<(&str, Value, &str)> = Vec::new();
     for limit in [0, 101, -1] {
         wrong.push(("ListAliases", json!({ "Limit": limit }), INVALID));
@@ -59,15 +69,13 @@ async fn numbers_names_and_texts_out_of_bounds_are_refused() {
     wrong.push(("ListKeyPolicies", json!({ "KeyId": key, "Marker": 7 }), "SerializationException"));
     wrong.push(("DescribeKey", json!({ "KeyId": key, "GrantTokens": 7 }), "SerializationException"));
     wrong.push(("UpdateKeyDescription", json!({ "KeyId": key, "Description": "d".repeat(8193) }), INVALID));
+    let tags: Vec<_> = (0..51).map(|n| json!({ "TagKey": n.to_string(), "TagValue": "" })).collect();
+    wrong.push(("TagResource", json!({ "KeyId": key, "Tags": tags }), "TagException"));
     wrong.push(("PutKeyPolicy", json!({ "KeyId": key }), INVALID));
     wrong.push(("PutKeyPolicy", json!({ "KeyId": key, "Policy": " ".repeat(131_073) }), INVALID));
     for (operation, request, code) in wrong {
-        service.refused(operation, request, code).await;
+        refused(&service, operation, request, code).await;
     }
-    assert_eq!(
-        service.ok("GetKeyRotationStatus", json!({ "KeyId": key })).await,
-        json!({ "KeyId": format!("arn:aws:kms:eu-west-1:111122223333:key/{key}"), "KeyRotationEnabled": false })
-    );
 }
 
 #[tokio::test]
@@ -110,7 +118,8 @@ fn with(request: &Value, member: &str, value: Value) -> Value {
 #[tokio::test]
 async fn what_cannot_be_encrypted_opened_or_drawn_is_refused() {
     let service = service().await;
-    let key = key(&service).await;
+    // A key that there is not: what is refused only once somebody asked for it is not found.
+    let key = "x";
     let encrypt = json!({ "KeyId": key, "Plaintext": bytes(1) });
     let decrypt = json!({ "CiphertextBlob": bytes(9) });
     let data_key = json!({ "KeyId": key });
@@ -142,16 +151,18 @@ async fn what_cannot_be_encrypted_opened_or_drawn_is_refused() {
     let sized = json!({ "KeyId": key, "NumberOfBytes": 1, "Recipient": {} });
     wrong.push(("GenerateDataKey", sized, "UnsupportedOperationException"));
     for (operation, request, code) in wrong {
-        service.refused(operation, request, code).await;
+        refused(&service, operation, request, code).await;
     }
-    let permission = json!({ "KeyId": key, "DryRun": true, "DryRunModifiers": ["IGNORE_CIPHERTEXT"] });
-    service.refused("Decrypt", permission, "DryRunOperationException").await;
+    let permission =
+        json!({ "KeyId": self::key(&service).await, "DryRun": true, "DryRunModifiers": ["IGNORE_CIPHERTEXT"] });
+    refused(&service, "Decrypt", permission, "DryRunOperationException").await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_signed_agreed_on_or_paired_is_refused() {
     let service = service().await;
-    let key = key(&service).await;
+    // A key that there is not: what is refused only once somebody asked for it is not found.
+    let key = "x";
     let sign = json!({ "KeyId": key, "Message": bytes(1), "SigningAlgorithm": "ECDSA_SHA_256" });
     let mac = json!({ "KeyId": key, "Message": bytes(1), "MacAlgorithm": "HMAC_SHA_256" });
     let agree = json!({ "KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": bytes(9) });
@@ -180,7 +191,7 @@ async fn what_cannot_be_signed_agreed_on_or_paired_is_refused() {
     let pair = json!({ "KeyId": key, "KeyPairSpec": "ECC_NIST_P256", "Recipient": {} });
     wrong.push(("GenerateDataKeyPair", pair, "UnsupportedOperationException"));
     for (operation, request, code) in wrong {
-        service.refused(operation, request, code).await;
+        refused(&service, operation, request, code).await;
     }
 }
 
@@ -204,6 +215,12 @@ async fn the_record_tells_of_a_cryptographic_call_what_it_named_and_nothing_secr
     service.ok("Sign", json!({ "KeyId": key, "Message": bytes(1), "SigningAlgorithm": "ECDSA_SHA_256" })).await;
     let shown = json!({ "keyId": key, "messageType": "RAW", "signingAlgorithm": "ECDSA_SHA_256" });
     assert_eq!(service.last_event().request_parameters, shown);
+    let grant = json!({ "KeyId": key, "GranteePrincipal": "arn:aws:iam::111122223333:root", "Operations": ["Sign"] });
+    let made = service.ok("CreateGrant", grant).await;
+    assert_eq!(service.last_event().response_elements, json!({ "grantId": made["GrantId"] }));
+    service.ok("RetireGrant", json!({ "GrantToken": made["GrantToken"] })).await;
+    let told = service.last_event();
+    assert!(!serde_json::to_string(&told).unwrap().contains(made["GrantToken"].as_str().unwrap()), "{told:?}");
 }
 
 #[tokio::test]
@@ -238,16 +255,16 @@ async fn keys_and_tags_that_cannot_be_are_refused() {
         (json!({ "Tags": [tag("AWS:x")] }), "TagException"),
         (json!({ "Tags": many }), "TagException"),
     ] {
-        service.refused("CreateKey", request, code).await;
+        refused(&service, "CreateKey", request, code).await;
     }
     assert_eq!(service.ok("ListKeys", json!({})).await["Keys"], json!([]));
-    service.refused("ListKeys", json!({ "ResourceOwners": ["OTHER_ACCOUNTS_VIA_RAM"] }), UNSUPPORTED).await;
-    service.refused("ListKeys", json!({ "ResourceOwners": ["ALL"] }), INVALID).await;
-    service.refused("ListKeys", json!({ "Marker": "?" }), "InvalidMarkerException").await;
-    service.refused("ListResourceTags", json!({ "KeyId": "x", "Limit": 51 }), INVALID).await;
+    refused(&service, "ListKeys", json!({ "ResourceOwners": ["OTHER_ACCOUNTS_VIA_RAM"] }), UNSUPPORTED).await;
+    refused(&service, "ListKeys", json!({ "ResourceOwners": ["ALL"] }), INVALID).await;
+    refused(&service, "ListKeys", json!({ "Marker": "?" }), "InvalidMarkerException").await;
+    refused(&service, "ListResourceTags", json!({ "KeyId": "x", "Limit": 51 }), INVALID).await;
     for odd in ["", "nowhere", "EU-WEST-1", "eu_west_1", "eu-west", "1-2-3"] {
-        service.refused("ReplicateKey", json!({ "KeyId": "x", "ReplicaRegion": odd }), INVALID).await;
-        service.refused("UpdatePrimaryRegion", json!({ "KeyId": "x", "PrimaryRegion": odd }), INVALID).await;
+        refused(&service, "ReplicateKey", json!({ "KeyId": "x", "ReplicaRegion": odd }), INVALID).await;
+        refused(&service, "UpdatePrimaryRegion", json!({ "KeyId": "x", "PrimaryRegion": odd }), INVALID).await;
     }
 }
 
@@ -276,13 +293,13 @@ async fn grants_that_cannot_be_are_refused() {
         ("RetiringServicePrincipal", json!("s3.amazonaws.com"), UNSUPPORTED),
         ("GrantTokens", json!([""]), INVALID),
     ] {
-        service.refused("CreateGrant", with(&good, member, value), code).await;
+        refused(&service, "CreateGrant", with(&good, member, value), code).await;
     }
     let list = json!({ "KeyId": key });
-    service.refused("ListGrants", with(&list, "GranteeServicePrincipal", json!("x")), UNSUPPORTED).await;
-    service.refused("ListGrants", with(&list, "Limit", json!(101)), INVALID).await;
-    service.refused("ListRetirableGrants", json!({ "RetiringPrincipal": "bob" }), "InvalidArnException").await;
-    service.refused("RevokeGrant", json!({ "KeyId": key, "GrantId": "" }), INVALID).await;
+    refused(&service, "ListGrants", with(&list, "GranteeServicePrincipal", json!("x")), UNSUPPORTED).await;
+    refused(&service, "ListGrants", with(&list, "Limit", json!(101)), INVALID).await;
+    refused(&service, "ListRetirableGrants", json!({ "RetiringPrincipal": "bob" }), "InvalidArnException").await;
+    refused(&service, "RevokeGrant", json!({ "KeyId": key, "GrantId": "" }), INVALID).await;
     assert_eq!(service.ok("ListGrants", list).await, json!({ "Grants": [], "Truncated": false }));
     let constrained = with(&good, "Constraints", json!({ "EncryptionContextSubset": { "k": "v" } }));
     service.ok("CreateGrant", constrained).await;
@@ -307,11 +324,11 @@ async fn material_that_cannot_be_imported_is_refused() {
         ("RSAES_OAEP_SHA_1", "", INVALID),
     ] {
         let request = json!({ "KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": spec });
-        service.refused("GetParametersForImport", request, code).await;
+        refused(&service, "GetParametersForImport", request, code).await;
     }
     let never = json!({ "KeyId": key, "ImportToken": bytes(9), "EncryptedKeyMaterial": bytes(9),
         "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE" });
-    service.refused("ImportKeyMaterial", never.clone(), "InvalidImportTokenException").await;
+    refused(&service, "ImportKeyMaterial", never.clone(), "InvalidImportTokenException").await;
     for (member, value) in [
         ("ExpirationModel", json!("NEVER")),
         ("ExpirationModel", json!("KEY_MATERIAL_EXPIRES")),
@@ -324,12 +341,12 @@ async fn material_that_cannot_be_imported_is_refused() {
         ("KeyMaterialId", json!("a".repeat(63))),
         ("KeyMaterialId", json!("A".repeat(64))),
     ] {
-        service.refused("ImportKeyMaterial", with(&never, member, value), INVALID).await;
+        refused(&service, "ImportKeyMaterial", with(&never, member, value), INVALID).await;
     }
     let named = with(&with(&never, "ImportType", json!("NEW_KEY_MATERIAL")), "KeyMaterialId", "a".repeat(64).into());
-    service.refused("ImportKeyMaterial", named, INVALID).await;
+    refused(&service, "ImportKeyMaterial", named, INVALID).await;
     let short = json!({ "KeyId": key, "KeyMaterialId": "a" });
-    service.refused("DeleteImportedKeyMaterial", short, INVALID).await;
+    refused(&service, "DeleteImportedKeyMaterial", short, INVALID).await;
 }
 
 #[tokio::test]
@@ -353,13 +370,13 @@ async fn key_stores_that_cannot_be_are_refused() {
         ("CustomKeyStoreType", json!("ELSEWHERE"), INVALID),
         ("XksProxyConnectivity", json!("PUBLIC_ENDPOINT"), INVALID),
     ] {
-        service.refused("CreateCustomKeyStore", with(&good, member, value), code).await;
+        refused(&service, "CreateCustomKeyStore", with(&good, member, value), code).await;
     }
     let change = json!({ "CustomKeyStoreId": "cks-1" });
-    service.refused("UpdateCustomKeyStore", with(&change, "KeyStorePassword", json!("1")), INVALID).await;
-    service.refused("UpdateCustomKeyStore", with(&change, "CloudHsmClusterId", json!("x")), INVALID).await;
-    service.refused("UpdateCustomKeyStore", with(&change, "XksProxyUriPath", json!("/x")), INVALID).await;
-    service.refused("UpdateCustomKeyStore", with(&change, "NewCustomKeyStoreName", json!("")), INVALID).await;
-    service.refused("ConnectCustomKeyStore", change, "CustomKeyStoreNotFoundException").await;
-    service.refused("DescribeCustomKeyStores", json!({ "Limit": 0 }), INVALID).await;
+    refused(&service, "UpdateCustomKeyStore", with(&change, "KeyStorePassword", json!("1")), INVALID).await;
+    refused(&service, "UpdateCustomKeyStore", with(&change, "CloudHsmClusterId", json!("x")), INVALID).await;
+    refused(&service, "UpdateCustomKeyStore", with(&change, "XksProxyUriPath", json!("/x")), INVALID).await;
+    refused(&service, "UpdateCustomKeyStore", with(&change, "NewCustomKeyStoreName", json!("")), INVALID).await;
+    refused(&service, "ConnectCustomKeyStore", change, "CustomKeyStoreNotFoundException").await;
+    refused(&service, "DescribeCustomKeyStores", json!({ "Limit": 0 }), INVALID).await;
 }

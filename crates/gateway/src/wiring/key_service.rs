@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arqueta_audit::{AuditSink, Outbox, Told};
-use arqueta_keys::api::CreateKeyRequest;
 use arqueta_keys::{Authenticated, Embedded};
 use arqueta_kms::{Adopted, Caller, Identity, KeyHolder};
 use arqueta_model::{Clock, Principal, RequestInfo};
@@ -54,12 +53,12 @@ pub(super) async fn open(
 pub(super) async fn ensure_keys(config: &Config, kms: &Embedded, clock: &dyn Clock) -> Result<(), Error> {
     let operator = operator(config, clock);
     for id in &config.kms.ensure_keys {
-        let made = kms.provision_key(&operator, id, CreateKeyRequest::default()).await;
+        let made = kms.provision_key(&operator, id).await;
         made.map_err(Error::open("key service"))?;
     }
     for key in &config.kms.keys {
         let at = Adopted { holder: &key.backend, name: &key.remote };
-        let made = kms.provision_held_key(&operator, &key.id, at, CreateKeyRequest::default()).await;
+        let made = kms.provision_held_key(&operator, &key.id, at).await;
         made.map_err(Error::open("key service"))?;
     }
     Ok(())

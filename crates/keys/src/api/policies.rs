@@ -7,7 +7,7 @@ pub struct PutKeyPolicyRequest {
     pub key_id: String,
     /// `default`, or absent.
     pub policy_name: Option<String>,
-    /// The policy, up to 32 KiB.
+    /// The policy.
     pub policy: String,
     /// Skips the check that the caller can still change the policy.
     pub bypass_policy_lockout_safety_check: bool,

@@ -13,7 +13,7 @@ pub struct ReplicateKeyRequest {
     pub key_id: String,
     /// Region of the replica; one of the configuration.
     pub replica_region: Region,
-    /// The replica's key policy; the default policy if absent. Up to 32 KiB.
+    /// The replica's key policy; the default policy if absent.
     pub policy: Option<String>,
     /// Skips the check that the caller can still change the policy.
     pub bypass_policy_lockout_safety_check: bool,

@@ -18,7 +18,7 @@ impl Operation for DeriveSharedSecretRequest {
     type Answer = DeriveSharedSecretResponse;
     const OPERATION: Kms = Kms::DeriveSharedSecret;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<DeriveSharedSecretResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let wanted = [KeyAgreementAlgorithm::ECDH.name().to_owned()];
         let conditions = [("kms:KeyAgreementAlgorithm", &wanted[..])];
         let ask = Ask::new(call.caller, call.operation).conditions(&conditions);

@@ -24,7 +24,7 @@ impl Operation for GenerateMacRequest {
     type Answer = GenerateMacResponse;
     const OPERATION: Kms = Kms::GenerateMac;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GenerateMacResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let key = mac_key(service, call, &self.key_id, self.mac_algorithm).await?;
         if self.dry_run {
             return Err(dry_run());
@@ -44,7 +44,7 @@ impl Operation for VerifyMacRequest {
     type Answer = VerifyMacResponse;
     const OPERATION: Kms = Kms::VerifyMac;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<VerifyMacResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let key = mac_key(service, call, &self.key_id, self.mac_algorithm).await?;
         if self.dry_run {
             return Err(dry_run());

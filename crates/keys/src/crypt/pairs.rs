@@ -33,7 +33,7 @@ impl Operation for GenerateDataKeyPairRequest {
     type Answer = GenerateDataKeyPairResponse;
     const OPERATION: Kms = Kms::GenerateDataKeyPair;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GenerateDataKeyPairResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let Self { key_id, encryption_context, key_pair_spec, dry_run } = self;
         let pair = draw_pair(service, call, &key_id, key_pair_spec, &encryption_context, dry_run).await?;
         Ok(GenerateDataKeyPairResponse {
@@ -52,11 +52,7 @@ impl Operation for GenerateDataKeyPairWithoutPlaintextRequest {
     type Answer = GenerateDataKeyPairWithoutPlaintextResponse;
     const OPERATION: Kms = Kms::GenerateDataKeyPairWithoutPlaintext;
 
-    async fn perform(
-        self,
-        service: &Embedded,
-        call: &mut Call<'_>,
-    ) -> Result<GenerateDataKeyPairWithoutPlaintextResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let Self { key_id, encryption_context, key_pair_spec, dry_run } = self;
         let pair = draw_pair(service, call, &key_id, key_pair_spec, &encryption_context, dry_run).await?;
         Ok(GenerateDataKeyPairWithoutPlaintextResponse {

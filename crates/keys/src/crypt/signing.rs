@@ -41,7 +41,7 @@ impl Operation for SignRequest {
     type Answer = SignResponse;
     const OPERATION: Kms = Kms::Sign;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<SignResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let wanted = Wanted {
             key_id: &self.key_id,
             message: &self.message,
@@ -66,7 +66,7 @@ impl Operation for VerifyRequest {
     type Answer = VerifyResponse;
     const OPERATION: Kms = Kms::Verify;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<VerifyResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let wanted = Wanted {
             key_id: &self.key_id,
             message: &self.message,
@@ -114,7 +114,7 @@ impl Operation for GetPublicKeyRequest {
     type Answer = GetPublicKeyResponse;
     const OPERATION: Kms = Kms::GetPublicKey;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetPublicKeyResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::GetPublicKey);
         let key = admit(service, call, &self.key_id, Names::Aliases, ask).await?;
         let spec = key.record.spec;

@@ -30,7 +30,7 @@ impl Operation for GenerateDataKeyRequest {
     type Answer = GenerateDataKeyResponse;
     const OPERATION: Kms = Kms::GenerateDataKey;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GenerateDataKeyResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let Self { key_id, encryption_context, size, dry_run } = self;
         let (plaintext, sealed) = data_key(service, call, &key_id, size, &encryption_context, dry_run).await?;
         Ok(GenerateDataKeyResponse {
@@ -47,11 +47,7 @@ impl Operation for GenerateDataKeyWithoutPlaintextRequest {
     type Answer = GenerateDataKeyWithoutPlaintextResponse;
     const OPERATION: Kms = Kms::GenerateDataKeyWithoutPlaintext;
 
-    async fn perform(
-        self,
-        service: &Embedded,
-        call: &mut Call<'_>,
-    ) -> Result<GenerateDataKeyWithoutPlaintextResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let Self { key_id, encryption_context, size, dry_run } = self;
         let (_, sealed) = data_key(service, call, &key_id, size, &encryption_context, dry_run).await?;
         Ok(GenerateDataKeyWithoutPlaintextResponse {
@@ -88,7 +84,7 @@ impl Operation for EncryptRequest {
     type Answer = EncryptResponse;
     const OPERATION: Kms = Kms::Encrypt;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<EncryptResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let algorithm = self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT);
         let ask = Ask::new(call.caller, Kms::Encrypt).context(&self.encryption_context).algorithm(algorithm);
         let key = admit(service, call, &self.key_id, Names::Aliases, ask).await?;
@@ -110,7 +106,7 @@ impl Operation for DecryptRequest {
     type Answer = DecryptResponse;
     const OPERATION: Kms = Kms::Decrypt;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<DecryptResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let algorithm = self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT);
         let source = Source {
             key_id: self.key_id.as_deref(),
@@ -140,7 +136,7 @@ impl Operation for ReEncryptRequest {
     type Answer = ReEncryptResponse;
     const OPERATION: Kms = Kms::ReEncrypt;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ReEncryptResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let from_algorithm = self.source_encryption_algorithm.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT);
         let to_algorithm = self.destination_encryption_algorithm.unwrap_or(EncryptionAlgorithm::SYMMETRIC_DEFAULT);
         let to_context = &self.destination_encryption_context;
@@ -182,7 +178,7 @@ impl Operation for GenerateRandomRequest {
     type Answer = GenerateRandomResponse;
     const OPERATION: Kms = Kms::GenerateRandom;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GenerateRandomResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let caller = call.caller;
         authorize_account(service, Ask::new(caller, Kms::GenerateRandom), "*")?;
         let plaintext = match &self.custom_key_store_id {

@@ -30,7 +30,7 @@ impl Operation for CreateAliasRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::CreateAlias;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let name = self.alias_name;
         not_reserved(&name)?;
         let account = &call.caller.identity.principal.account;
@@ -54,7 +54,7 @@ impl Operation for UpdateAliasRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::UpdateAlias;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let name = self.alias_name;
         not_reserved(&name)?;
         let turn = service.turn().await?;
@@ -80,7 +80,7 @@ impl Operation for DeleteAliasRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::DeleteAlias;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let name = self.alias_name;
         not_reserved(&name)?;
         let turn = service.turn().await?;
@@ -94,7 +94,7 @@ impl Operation for ListAliasesRequest {
     type Answer = ListAliasesResponse;
     const OPERATION: Kms = Kms::ListAliases;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListAliasesResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         service.up_to_date().await?;
         authorize_account(service, Ask::new(call.caller, Kms::ListAliases), "*")?;
         let only = match &self.key_id {

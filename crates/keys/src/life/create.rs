@@ -24,21 +24,16 @@ use crate::state::change::Change;
 use crate::stores::store_for_new_key;
 
 impl Embedded {
-    /// As `CreateKey`, under a key id of the operator's choice: 1 to 128 of `A-Za-z0-9-`.
+    /// As `CreateKey` without parameters, under a key id of the operator's choice: 1 to 128 of `A-Za-z0-9-`.
     /// A key that exists already is answered as it is, so that a start can ask for it every time.
     ///
     /// # Errors
     /// As `CreateKey`.
-    pub async fn provision_key(
-        &self,
-        caller: &Caller,
-        key_id: &str,
-        request: CreateKeyRequest,
-    ) -> Result<CreateKeyResponse, Error> {
+    pub async fn provision_key(&self, caller: &Caller, key_id: &str) -> Result<CreateKeyResponse, Error> {
         if let Some(key) = find_key(self, &caller.identity.principal.account, key_id) {
             return Ok(CreateKeyResponse { key_metadata: metadata(&key) });
         }
-        make(self, caller, key_id, None, request).await
+        make(self, caller, key_id, None).await
     }
 
     /// As [`Self::provision_key`], for a key whose material exists at a holder already. Deleting
@@ -52,10 +47,9 @@ impl Embedded {
         caller: &Caller,
         key_id: &str,
         at: Adopted<'_>,
-        request: CreateKeyRequest,
     ) -> Result<CreateKeyResponse, Error> {
         let Some(key) = find_key(self, &caller.identity.principal.account, key_id) else {
-            return make(self, caller, key_id, Some(at), request).await;
+            return make(self, caller, key_id, Some(at)).await;
         };
         let held = key.record.versions.first().and_then(|version| version.held.as_ref());
         if held.is_some_and(|held| held.adopted && held.holder == at.holder && held.name == at.name) {
@@ -70,7 +64,7 @@ impl Operation for CreateKeyRequest {
     type Answer = CreateKeyResponse;
     const OPERATION: Kms = Kms::CreateKey;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<CreateKeyResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         create_in(service, call, None, None, self).await
     }
 }
@@ -81,8 +75,8 @@ async fn make(
     caller: &Caller,
     id: &str,
     at: Option<Adopted<'_>>,
-    request: CreateKeyRequest,
 ) -> Result<CreateKeyResponse, Error> {
+    let request = CreateKeyRequest::default();
     let mut call = Call::new(caller, Kms::CreateKey)
         .with("description", request.description.as_str())
         .with("keyUsage", request.key_usage.name())
@@ -113,7 +107,8 @@ async fn create_in(
     at: Option<Adopted<'_>>,
     request: CreateKeyRequest,
 ) -> Result<CreateKeyResponse, Error> {
-    let (spec, usage) = possible(&request)?;
+    possible(&request)?;
+    let (spec, usage) = (request.key_spec, request.key_usage);
     tags::room(request.tags.len())?;
     let wanted = request.tags;
     let account = &call.caller.identity.principal.account;
@@ -163,11 +158,6 @@ async fn create_in(
     }
     let home = store.as_deref().or(service.state.home.as_deref());
     let version = match at {
-        Some(_) if spec != KeySpec::SYMMETRIC_DEFAULT => {
-            return Err(unsupported(&format!("KeySpec {} at a key holder", spec.name())));
-        }
-        // What another holder has cannot be given to other Regions.
-        Some(_) if multi_region => return Err(unsupported("MultiRegion of keys at a key holder")),
         Some(Adopted { holder, name }) => {
             record.origin = Origin::ExternalKeyStore;
             Some(adopted_version(service, &record, holder, name).await?)
@@ -196,8 +186,8 @@ async fn enter_new(service: &Embedded, record: KeyRecord) -> Result<(), Error> {
     service.commit(turn, vec![Change::Key(record)]).await
 }
 
-/// The spec and usage that are asked for; what this service does not make is refused by name.
-fn possible(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error> {
+/// Refuses what this service does not make, by name.
+fn possible(request: &CreateKeyRequest) -> Result<(), Error> {
     let (spec, usage) = (request.key_spec, request.key_usage);
     match &request.origin {
         NewOrigin::CustomKeyStore(_) if request.multi_region => {
@@ -213,7 +203,7 @@ fn possible(request: &CreateKeyRequest) -> Result<(KeySpec, KeyUsage), Error> {
         _ => {}
     }
     if spec.usages().contains(&usage) {
-        return Ok((spec, usage));
+        return Ok(());
     }
     Err(limits::invalid(format!("KeyUsage {} is not compatible with KeySpec {}", usage.name(), spec.name())))
 }

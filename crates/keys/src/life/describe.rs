@@ -25,7 +25,7 @@ impl Operation for DescribeKeyRequest {
     type Answer = DescribeKeyResponse;
     const OPERATION: Kms = Kms::DescribeKey;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<DescribeKeyResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::DescribeKey);
         let key = admit(service, call, &self.key_id, Names::Aliases, ask).await?;
         Ok(DescribeKeyResponse { key_metadata: metadata(&key) })
@@ -37,7 +37,7 @@ impl Operation for ListKeysRequest {
     type Answer = ListKeysResponse;
     const OPERATION: Kms = Kms::ListKeys;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListKeysResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let caller = call.caller;
         service.up_to_date().await?;
         authorize_account(service, Ask::new(caller, Kms::ListKeys), "*")?;

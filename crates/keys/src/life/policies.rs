@@ -29,7 +29,7 @@ impl Operation for PutKeyPolicyRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::PutKeyPolicy;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let (bypass, caller) = (self.bypass_policy_lockout_safety_check, call.caller);
         let bypasses = [bypass.to_string()];
         let conditions = [("kms:BypassPolicyLockoutSafetyCheck", &bypasses[..])];
@@ -51,7 +51,7 @@ impl Operation for GetKeyPolicyRequest {
     type Answer = GetKeyPolicyResponse;
     const OPERATION: Kms = Kms::GetKeyPolicy;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetKeyPolicyResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::GetKeyPolicy);
         let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         named_default(self.policy_name.as_deref())?;
@@ -65,7 +65,7 @@ impl Operation for ListKeyPoliciesRequest {
     type Answer = ListKeyPoliciesResponse;
     const OPERATION: Kms = Kms::ListKeyPolicies;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListKeyPoliciesResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::ListKeyPolicies);
         admit(service, call, &self.key_id, Names::Keys, ask).await?;
         Ok(ListKeyPoliciesResponse { policy_names: vec![NAME], next_marker: None })

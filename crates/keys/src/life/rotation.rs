@@ -32,7 +32,7 @@ impl Operation for RotateKeyOnDemandRequest {
     type Answer = RotateKeyOnDemandResponse;
     const OPERATION: Kms = Kms::RotateKeyOnDemand;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<RotateKeyOnDemandResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let turn = turn_for(service, call.caller, &self.key_id).await?;
         let key = admit_in_turn(service, call, &self.key_id, Ask::new(call.caller, call.operation))?;
         // The state comes before the kind of key, for this operation alone.
@@ -67,7 +67,7 @@ impl Operation for EnableKeyRotationRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::EnableKeyRotation;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let now = service.state.clock.now();
         let days_asked: Vec<String> = self.rotation_period_in_days.iter().map(ToString::to_string).collect();
         let conditions = [("kms:RotationPeriodInDays", &days_asked[..])];
@@ -90,7 +90,7 @@ impl Operation for DisableKeyRotationRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::DisableKeyRotation;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         change_key(service, call, &self.key_id, |key, record| {
             rotatable(key)?;
             automatic(key)?;
@@ -108,7 +108,7 @@ impl Operation for GetKeyRotationStatusRequest {
     type Answer = GetKeyRotationStatusResponse;
     const OPERATION: Kms = Kms::GetKeyRotationStatus;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetKeyRotationStatusResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::GetKeyRotationStatus);
         let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         // A key that waits for its deletion does not rotate, and remembers that it did.
@@ -128,7 +128,7 @@ impl Operation for ListKeyRotationsRequest {
     type Answer = ListKeyRotationsResponse;
     const OPERATION: Kms = Kms::ListKeyRotations;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListKeyRotationsResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::ListKeyRotations);
         let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         rotatable(&key)?;

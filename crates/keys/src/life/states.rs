@@ -21,7 +21,7 @@ impl Operation for EnableKeyRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::EnableKey;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         change_key(service, call, &self.key_id, |key, record| {
             not_pending(key)?;
             record.lifecycle = Lifecycle::Enabled;
@@ -36,7 +36,7 @@ impl Operation for DisableKeyRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::DisableKey;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         change_key(service, call, &self.key_id, |key, record| {
             not_pending(key)?;
             record.lifecycle = Lifecycle::Disabled;
@@ -51,7 +51,7 @@ impl Operation for UpdateKeyDescriptionRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::UpdateKeyDescription;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         change_key(service, call, &self.key_id, |key, record| {
             not_pending_deletion(key)?;
             record.description.clone_from(&self.description);
@@ -67,7 +67,7 @@ impl Operation for ScheduleKeyDeletionRequest {
     type Answer = ScheduleKeyDeletionResponse;
     const OPERATION: Kms = Kms::ScheduleKeyDeletion;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ScheduleKeyDeletionResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let window_days = self.pending_window_in_days.unwrap_or(30);
         let now = service.state.clock.now();
         let days_asked = [window_days.to_string()];
@@ -101,7 +101,7 @@ impl Operation for CancelKeyDeletionRequest {
     type Answer = CancelKeyDeletionResponse;
     const OPERATION: Kms = Kms::CancelKeyDeletion;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<CancelKeyDeletionResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         change_key(service, call, &self.key_id, |key, record| {
             if !matches!(key.state(), KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) {
                 return Err(refused("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)));

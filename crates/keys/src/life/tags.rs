@@ -26,7 +26,8 @@ impl Operation for TagResourceRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::TagResource;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
+        room(self.tags.len())?;
         let conditions = conditions(&self.tags);
         let conditions = borrowed(&conditions);
         let ask = Ask::new(call.caller, Kms::TagResource).conditions(&conditions);
@@ -44,7 +45,7 @@ impl Operation for UntagResourceRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::UntagResource;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let conditions = [("aws:TagKeys", self.tag_keys.as_slice())];
         let ask = Ask::new(call.caller, Kms::UntagResource).conditions(&conditions);
         change_key_in(service, call, &self.key_id, ask, |key, record| {
@@ -61,7 +62,7 @@ impl Operation for ListResourceTagsRequest {
     type Answer = ListResourceTagsResponse;
     const OPERATION: Kms = Kms::ListResourceTags;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListResourceTagsResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::ListResourceTags);
         let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         let tags = key.record.tags.iter();

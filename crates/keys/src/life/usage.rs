@@ -45,7 +45,7 @@ impl Operation for GetKeyLastUsageRequest {
     type Answer = GetKeyLastUsageResponse;
     const OPERATION: Kms = Kms::GetKeyLastUsage;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetKeyLastUsageResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::GetKeyLastUsage);
         let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         let uses = service.state.usage.uses();

@@ -33,7 +33,7 @@ impl Operation for UpdatePrimaryRegionRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::UpdatePrimaryRegion;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let heir = self.primary_region;
         let regions = [heir.to_string()];
         let conditions = [("kms:PrimaryRegion", &regions[..])];

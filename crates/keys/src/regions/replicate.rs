@@ -32,7 +32,7 @@ impl Operation for ReplicateKeyRequest {
     type Answer = ReplicateKeyResponse;
     const OPERATION: Kms = Kms::ReplicateKey;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ReplicateKeyResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let to = self.replica_region;
         tags::room(self.tags.len())?;
         let turn = service.turn().await?;

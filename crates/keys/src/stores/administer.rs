@@ -24,7 +24,7 @@ impl Operation for CreateCustomKeyStoreRequest {
     type Answer = CreateCustomKeyStoreResponse;
     const OPERATION: Kms = Kms::CreateCustomKeyStore;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<CreateCustomKeyStoreResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         service.up_to_date().await?;
         let cluster_id = self.cloud_hsm_cluster_id.as_str();
         authorize_account(service, Ask::new(call.caller, Kms::CreateCustomKeyStore), "*")?;
@@ -58,7 +58,7 @@ impl Operation for DescribeCustomKeyStoresRequest {
     type Answer = DescribeCustomKeyStoresResponse;
     const OPERATION: Kms = Kms::DescribeCustomKeyStores;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<DescribeCustomKeyStoresResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         service.up_to_date().await?;
         authorize_account(service, Ask::new(call.caller, Kms::DescribeCustomKeyStores), "*")?;
         let account = &call.caller.identity.principal.account;
@@ -88,7 +88,7 @@ impl Operation for UpdateCustomKeyStoreRequest {
     type Answer = Empty;
     const OPERATION: Kms = Kms::UpdateCustomKeyStore;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Empty, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let turn = service.turn().await?;
         authorize_account(service, Ask::new(call.caller, Kms::UpdateCustomKeyStore), "*")?;
         let account = &call.caller.identity.principal.account;
@@ -119,7 +119,7 @@ impl Operation for DeleteCustomKeyStoreRequest {
     type Answer = Empty;
     const OPERATION: Kms = Kms::DeleteCustomKeyStore;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Empty, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let turn = service.turn().await?;
         authorize_account(service, Ask::new(call.caller, Kms::DeleteCustomKeyStore), "*")?;
         let store = store_of(service, &call.caller.identity.principal.account, &self.custom_key_store_id)?;

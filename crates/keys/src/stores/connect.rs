@@ -20,7 +20,7 @@ impl Operation for ConnectCustomKeyStoreRequest {
     type Answer = Empty;
     const OPERATION: Kms = Kms::ConnectCustomKeyStore;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Empty, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let _turn = service.turn().await?;
         authorize_account(service, Ask::new(call.caller, Kms::ConnectCustomKeyStore), "*")?;
         let store = store_of(service, &call.caller.identity.principal.account, &self.custom_key_store_id)?;
@@ -76,7 +76,7 @@ impl Operation for DisconnectCustomKeyStoreRequest {
     type Answer = Empty;
     const OPERATION: Kms = Kms::DisconnectCustomKeyStore;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Empty, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let turn = service.turn().await?;
         authorize_account(service, Ask::new(call.caller, Kms::DisconnectCustomKeyStore), "*")?;
         let store = store_of(service, &call.caller.identity.principal.account, &self.custom_key_store_id)?;

@@ -143,7 +143,7 @@ async fn a_key_that_existed_at_its_holder_serves_is_not_rotated_and_stays_there(
     let (world, holder) = world().await;
     let name = holder.create(&"arn:aws:kms:us-east-1:111122223333:key/theirs".parse().unwrap()).await.unwrap();
     let at = Adopted { holder: "elsewhere", name: &name };
-    let adopt = |at| world.kms.provision_held_key(&world.root, "ours", at, CreateKeyRequest::default());
+    let adopt = |at| world.kms.provision_held_key(&world.root, "ours", at);
     let metadata = adopt(at).await.unwrap().key_metadata;
     assert_eq!(metadata.origin, "EXTERNAL_KEY_STORE");
     let key: KeyArn = metadata.arn.parse().unwrap();
@@ -167,7 +167,7 @@ async fn a_key_that_existed_at_its_holder_serves_is_not_rotated_and_stays_there(
 async fn a_key_that_its_holder_does_not_have_is_not_made() {
     let (world, _holder) = world().await;
     let at = Adopted { holder: "elsewhere", name: "nothing" };
-    let refused = world.kms.provision_held_key(&world.root, "ours", at, CreateKeyRequest::default()).await;
+    let refused = world.kms.provision_held_key(&world.root, "ours", at).await;
     assert_eq!(code(refused), "KMSInvalidStateException");
     assert!(world.kms.find(&ACCOUNT.parse().unwrap(), "ours").is_none());
 }

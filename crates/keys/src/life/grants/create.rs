@@ -28,7 +28,7 @@ impl Operation for CreateGrantRequest {
     type Answer = CreateGrantResponse;
     const OPERATION: Kms = Kms::CreateGrant;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<CreateGrantResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let constraints = self.constraints.clone().unwrap_or_default();
         let (equals, subset) = (constraints.encryption_context_equals, constraints.encryption_context_subset);
         let turn = turn_for(service, call.caller, &self.key_id).await?;

@@ -25,7 +25,7 @@ impl Operation for RetireGrantRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::RetireGrant;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let (turn, target, id) = match &self {
             RetireGrantRequest { grant_token: Some(token), key_id: None, grant_id: None, .. } => {
                 service.up_to_date().await?;
@@ -61,7 +61,7 @@ impl Operation for RevokeGrantRequest {
     type Answer = ();
     const OPERATION: Kms = Kms::RevokeGrant;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<(), Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let turn = turn_for(service, call.caller, &self.key_id).await?;
         let key = admit_in_turn(service, call, &self.key_id, Ask::new(call.caller, Kms::RevokeGrant))?;
         let grant = grant_of(service, &key, &self.grant_id).ok_or_else(|| no_such_grant(&self.grant_id))?;

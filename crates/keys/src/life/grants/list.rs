@@ -24,7 +24,7 @@ impl Operation for ListGrantsRequest {
     type Answer = ListGrantsResponse;
     const OPERATION: Kms = Kms::ListGrants;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListGrantsResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::ListGrants);
         let key = admit(service, call, &self.key_id, Names::Keys, ask).await?;
         list_grants_of(service, &key, &self).await
@@ -60,7 +60,7 @@ impl Operation for ListRetirableGrantsRequest {
     type Answer = ListGrantsResponse;
     const OPERATION: Kms = Kms::ListRetirableGrants;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ListGrantsResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         service.up_to_date().await?;
         authorize_account(service, Ask::new(call.caller, Kms::ListRetirableGrants), "*")?;
         let account = self.retiring_principal.parse::<Arn>().map(|arn| arn.account().to_owned());

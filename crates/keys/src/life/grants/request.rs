@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use arqueta_kms::{Error, KeySpec, KeyUsage};
-use arqueta_model::Arn;
 
 use crate::api::CreateGrantRequest;
 use crate::limits;
@@ -56,7 +55,6 @@ pub(super) fn fits_key(request: &CreateGrantRequest, spec: KeySpec, usage: KeyUs
 }
 
 pub(super) fn grant_conditions(request: &CreateGrantRequest) -> Vec<(&'static str, Vec<String>)> {
-    let account = |arn: &str| arn.parse::<Arn>().map(|arn| arn.account().to_owned()).unwrap_or_default();
     let kind = request.constraints.as_ref().and_then(|constraints| {
         if constraints.encryption_context_equals.is_some() {
             Some("EncryptionContextEquals")
@@ -67,7 +65,6 @@ pub(super) fn grant_conditions(request: &CreateGrantRequest) -> Vec<(&'static st
     vec![
         ("kms:GrantOperations", request.operations.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()),
         ("kms:GranteePrincipal", vec![request.grantee_principal.clone()]),
-        ("kms:GranteeAccount", vec![account(&request.grantee_principal)]),
         ("kms:RetiringPrincipal", request.retiring_principal.iter().cloned().collect()),
         ("kms:GrantConstraintType", kind.map(str::to_owned).into_iter().collect()),
         ("kms:GrantIsForAWSResource", vec!["false".to_owned()]),

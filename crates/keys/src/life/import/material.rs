@@ -44,7 +44,7 @@ impl Operation for ImportKeyMaterialRequest {
     type Answer = ImportKeyMaterialResponse;
     const OPERATION: Kms = Kms::ImportKeyMaterial;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<ImportKeyMaterialResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let terms = terms(&self, service.state.clock.now())?;
         let conditions = conditions(&terms);
         let conditions: Vec<_> = conditions.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
@@ -92,11 +92,7 @@ impl Operation for DeleteImportedKeyMaterialRequest {
     type Answer = DeleteImportedKeyMaterialResponse;
     const OPERATION: Kms = Kms::DeleteImportedKeyMaterial;
 
-    async fn perform(
-        self,
-        service: &Embedded,
-        call: &mut Call<'_>,
-    ) -> Result<DeleteImportedKeyMaterialResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let ask = Ask::new(call.caller, Kms::DeleteImportedKeyMaterial);
         let id = self.key_material_id.as_deref();
         change_key_in(service, call, &self.key_id, ask, |key, record| delete(key, record, id)).await

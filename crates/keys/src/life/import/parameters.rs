@@ -41,7 +41,7 @@ impl Operation for GetParametersForImportRequest {
     type Answer = GetParametersForImportResponse;
     const OPERATION: Kms = Kms::GetParametersForImport;
 
-    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<GetParametersForImportResponse, Error> {
+    async fn perform(self, service: &Embedded, call: &mut Call<'_>) -> Result<Self::Answer, Error> {
         let (algorithm, wrapping_spec) = (self.wrapping_algorithm, self.wrapping_key_spec);
         let names = [[algorithm.name().to_owned()], [wrapping_spec.name().to_owned()]];
         let conditions = [("kms:WrappingAlgorithm", &names[0][..]), ("kms:WrappingKeySpec", &names[1][..])];
