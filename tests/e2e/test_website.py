@@ -83,8 +83,6 @@ def test_what_is_wrong(site):
     assert browse(site, "/missing", headers={"Range": "bytes=0-1"})[:2] == (403, WRONG)
     configure(site, ErrorDocument={"Key": "secret/k"})
     assert b"<li>Code: AccessDenied</li>" in browse(site, "/missing")[1], "an error document is read by nobody in particular, too"
-    answer = browse(site, "/<b>", headers={})
-    assert b"<b>" not in answer[1]
 
 
 def test_rules(site):
@@ -112,4 +110,18 @@ def test_what_is_no_website(site):
     s3.delete_bucket_website(Bucket=bucket)
     assert refused(s3.get_bucket_website, Bucket=bucket)[:2] == (404, "NoSuchWebsiteConfiguration")
     assert browse(site, "/")[0] == 404 and b"NoSuchWebsiteConfiguration" in browse(site, "/")[1]
-    assert b"NoSuchBucket" in browse(site, "/", host="none-such.s3-website.localhost")[1]
+    unknown = browse(site, "/", host="none-such.s3-website.localhost")
+    assert unknown[0] == 404 and b"NoSuchWebsiteConfiguration" in unknown[1], "strangers do not learn which buckets there are"
+    assert browse(site, "/" + "k" * 1025)[0] == 404
+    configure(site)
+    assert browse(site, "/" + "k" * 1025)[2]["x-amz-error-code"] == "KeyTooLongError"
+    loop = {"RoutingRules": [{"Redirect": {}}], "IndexDocument": {"Suffix": "index.html"}}
+    assert refused(s3.put_bucket_website, Bucket=bucket, WebsiteConfiguration=loop)[:2] == (400, "MalformedXML")
+
+
+def test_where_no_bucket_is_shown_no_website_is_kept(start, tmp_path):
+    (tmp_path / "none.toml").write_text("website_domains = []\n")
+    s3 = start("--config", str(tmp_path / "none.toml")).client("s3")
+    s3.create_bucket(Bucket="plain")
+    kept = {"IndexDocument": {"Suffix": "index.html"}}
+    assert refused(s3.put_bucket_website, Bucket="plain", WebsiteConfiguration=kept)[:2] == (501, "NotImplemented")

@@ -100,8 +100,8 @@ impl Console {
             || session.as_ref().is_some_and(|session| is_https(&session.base));
         let visitor = parts.extensions.get::<Arc<Visitor>>().cloned();
         if let (Some(visitor), Some(session)) = (&visitor, &session) {
-            // Only we can have sealed it.
-            visitor.identify(&session.arn);
+            // Only we can have sealed it. By account: names of sessions are their holders' to choose.
+            visitor.identify(&session.account);
         }
         Visit {
             house: &self.house,

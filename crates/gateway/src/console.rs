@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 
-use crate::browser;
 use crate::config::Config;
 use crate::listen::seats::Seats;
 use crate::readiness::{PARTS, Readiness};
@@ -29,10 +28,7 @@ struct Edges {
 
 #[async_trait]
 impl Service for Edges {
-    async fn call(&self, mut request: Request<CallBody>, connection: &Connection) -> Response<CallBody> {
-        if let Some(visitor) = browser::visitor() {
-            request.extensions_mut().insert(visitor);
-        }
+    async fn call(&self, request: Request<CallBody>, connection: &Connection) -> Response<CallBody> {
         if AwsEdge::matches(&request) {
             let answer = self.aws.call(request, connection).await;
             return answer.map(|body| body.map_err(|never| match never {}).boxed_unsync());

@@ -26,7 +26,6 @@ mod anchor;
 mod backends;
 mod banner;
 mod bodies;
-mod browser;
 mod client;
 mod clusters;
 mod command;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arqueta_aws::AwsEdge;
-use arqueta_call::{Antechamber, Connection, Visitor};
+use arqueta_call::{Antechamber, Connection};
 use arqueta_console::Console;
 use arqueta_model::{Clock, Served, Timestamp};
 use arqueta_s3::S3Edge;
@@ -19,7 +19,6 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use crate::bodies::{Counted, Ended, Told};
-use crate::browser;
 use crate::elsewhere;
 use crate::listen::seats::{Asking, Seats, counted};
 use crate::listen::{Peer, Standing};
@@ -144,9 +143,7 @@ impl Router {
         let Peer { tls, cipher_suite, .. } = peer;
         let connection = Connection { peer: ip, tls, cipher_suite };
         if let (Api::Console, Some(console)) = (api, &self.console) {
-            let visitor = request.extensions().get::<Arc<Visitor>>().cloned();
-            let answer = console.answer(request.map(|body| body.map_err(Into::into).boxed_unsync()), &connection);
-            return browser::on_behalf(visitor, answer).await;
+            return console.answer(request.map(|body| body.map_err(Into::into).boxed_unsync()), &connection).await;
         }
         match (api, &self.regions, &self.s3) {
             (Api::Regions, Some(regions), _) => {

@@ -23,7 +23,7 @@ pub fn is_of_account(headers: &HeaderMap, uri: &Uri) -> bool {
 }
 
 /// Longest key, in bytes.
-const LONGEST_KEY: usize = 1024;
+pub const LONGEST_KEY: usize = 1024;
 
 /// Method, address and the few headers that errors speak of.
 #[derive(Debug, Clone)]

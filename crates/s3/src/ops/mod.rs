@@ -67,9 +67,17 @@ pub struct Operations {
     calendar: Calendar,
     /// What new buckets are configured with.
     new_buckets: BTreeMap<BucketDocument, String>,
+    /// Whether anybody is shown websites.
+    websites: bool,
 }
 
 impl Operations {
+    /// The same where buckets are shown as websites, or are not.
+    #[must_use]
+    pub fn showing(self, websites: bool) -> Self {
+        Self { websites, ..self }
+    }
+
     /// The operations of a gateway in `region` whose new buckets have `public_access`.
     #[must_use]
     pub fn new(
@@ -81,7 +89,7 @@ impl Operations {
     ) -> Self {
         let blocked = public_access.map(|settings| (BucketDocument::PublicAccessBlock, settings.document()));
         let new_buckets = blocked.into_iter().collect();
-        Self { engine, gate, region, recorder, calendar: Calendar::default(), new_buckets }
+        Self { engine, gate, region, recorder, calendar: Calendar::default(), new_buckets, websites: false }
     }
 
     /// With days of another length for lifecycle.

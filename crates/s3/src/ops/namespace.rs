@@ -22,7 +22,7 @@ pub fn require(name: &str, asked: Option<&BucketNamespace>, account: &AccountId,
     };
     let own = format!("-{account}-{}{MARK}", region.as_str());
     let is_own = name.strip_suffix(&own).is_some_and(|prefix| !prefix.is_empty());
-    match (regional, is_regional(name)) {
+    match (regional, is_regional(name, region)) {
         (false, false) => Ok(()),
         (true, _) if is_own => Ok(()),
         _ => Err(s3_error!(InvalidBucketName, "The specified bucket is not valid.")),
@@ -30,9 +30,13 @@ pub fn require(name: &str, asked: Option<&BucketNamespace>, account: &AccountId,
 }
 
 /// Whether a name is one of an account's own namespace, whoever's: `<prefix>-<account>-<Region>-an`.
-fn is_regional(name: &str) -> bool {
+fn is_regional(name: &str, here: &Region) -> bool {
     let Some(rest) = name.strip_suffix(MARK) else { return false };
-    // Regions are three words.
+    let of_here = rest.strip_suffix(here.as_str()).and_then(|rest| rest.strip_suffix('-')?.rsplit_once('-'));
+    if of_here.is_some_and(|(prefix, account)| !prefix.is_empty() && account.parse::<AccountId>().is_ok()) {
+        return true;
+    }
+    // Regions elsewhere are three words.
     let mut words = rest.rsplitn(5, '-').skip(3);
     words.next().is_some_and(|account| account.parse::<AccountId>().is_ok()) && words.next().is_some()
 }
@@ -63,5 +67,9 @@ mod tests {
             assert_eq!(require(name, asked, &account, &region).is_ok(), good, "{name} {asked:?}");
         }
         assert!(require("photos", Some(&BucketNamespace::from_static("mine")), &account, &region).is_err());
+        for region in ["local", "us-gov-west-1"] {
+            let (theirs, region) = (format!("photos-444455556666-{region}-an"), region.parse().unwrap());
+            assert!(require(&theirs, None, &account, &region).is_err(), "{theirs}");
+        }
     }
 }

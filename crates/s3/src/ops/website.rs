@@ -55,6 +55,10 @@ pub async fn put_bucket_website(
 ) -> S3Result<S3Response<PutBucketWebsiteOutput>> {
     let input = &request.input;
     Call::current()?.tell("WebsiteConfiguration", &input.website_configuration);
+    if !ops.websites {
+        // It would be kept and never shown.
+        return Err(s3_error!(NotImplemented, "Website hosting is turned off: website_domains is empty."));
+    }
     let name = bucket_name(&input.bucket)?;
     let site = decode(&input.website_configuration)?;
     let kept = ops.engine.bucket_settings().put_document(&name, BucketDocument::Website, Some(site.document())).await;
@@ -116,6 +120,14 @@ fn decode(configuration: &WebsiteConfiguration) -> S3Result<Site> {
 fn decode_rule(rule: &RoutingRule) -> S3Result<Rule> {
     let Redirect { host_name, http_redirect_code, protocol: wanted, replace_key_prefix_with, replace_key_with } =
         &rule.redirect;
+    let members = [host_name, http_redirect_code, replace_key_prefix_with, replace_key_with];
+    if wanted.is_none() && members.into_iter().all(Option::is_none) {
+        // It would send everybody to where they come from.
+        return Err(s3_error!(
+            MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        ));
+    }
     if replace_key_prefix_with.is_some() && replace_key_with.is_some() {
         return Err(refused("You can only define ReplaceKeyPrefix or ReplaceKey but not both.".to_owned()));
     }

@@ -14,6 +14,7 @@ use s3s::Body;
 use super::rules::Site;
 use super::serve::{Asked, serve};
 use super::{page, path_of};
+use crate::subject::LONGEST_KEY;
 use crate::{error, subject};
 
 /// Headers of a browser that go on to whatever is read for it.
@@ -40,9 +41,13 @@ pub async fn answer(engine: &Engine, (parts, tls): (&Parts, bool), bucket: &str,
         Err(answer) => return *answer,
     };
     let path = parts.uri.path().strip_prefix('/').unwrap_or_default();
+    let key = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    if key.len() > LONGEST_KEY {
+        return page(StatusCode::BAD_REQUEST, "KeyTooLongError", "Your key is too long", &[]);
+    }
     let asked = Asked {
         bucket,
-        key: percent_decode_str(path).decode_utf8_lossy().into_owned(),
+        key,
         method: &parts.method,
         headers: &parts.headers,
         origin: (if tls { "https" } else { "http" }, subject::host(parts)),
@@ -50,32 +55,30 @@ pub async fn answer(engine: &Engine, (parts, tls): (&Parts, bool), bucket: &str,
     serve(&asked, &site, &|method, key, whole| read(request_for(&asked, method, key, whole))).await
 }
 
-/// What a bucket shows to browsers.
+/// What a bucket shows to browsers. Strangers do not learn here whether there is such a bucket.
 async fn site(engine: &Engine, bucket: &str) -> Result<Site, Box<Response<Body>>> {
-    let missing = |code, message| Err(Box::new(page(StatusCode::NOT_FOUND, code, message, &[("BucketName", bucket)])));
     let record = match bucket.parse() {
         Ok(name) => engine.buckets().get(&name).await,
         Err(_) => Err(Error::NoSuchBucket),
     };
-    match record {
-        Ok(record) => {
-            let site = record.documents.get(&BucketDocument::Website).and_then(|text| Site::from_document(text));
-            let none = "The specified bucket does not have a website configuration";
-            site.map_or_else(|| missing("NoSuchWebsiteConfiguration", none), Ok)
-        }
-        Err(Error::NoSuchBucket) => missing("NoSuchBucket", "The specified bucket does not exist"),
+    let site = match record {
+        Ok(record) => record.documents.get(&BucketDocument::Website).and_then(|text| Site::from_document(text)),
+        Err(Error::NoSuchBucket) => None,
         Err(failure) => {
             let told = error::answer(&failure);
-            Err(Box::new(page(told.status, told.code, &told.message, &[])))
+            return Err(Box::new(page(told.status, told.code, &told.message, &[])));
         }
-    }
+    };
+    let none = "The specified bucket does not have a website configuration";
+    let details = [("BucketName", bucket)];
+    site.ok_or_else(|| Box::new(page(StatusCode::NOT_FOUND, "NoSuchWebsiteConfiguration", none, &details)))
 }
 
 /// The request for an object that one for a page stands for.
 fn request_for(asked: &Asked<'_>, method: &Method, key: &str, whole: bool) -> Request<Empty<Bytes>> {
     let (mut parts, body) = Request::new(Empty::new()).into_parts();
     parts.method = method.clone();
-    parts.uri = format!("/{}/{}", asked.bucket, path_of(key)).parse().unwrap_or_default();
+    parts.uri = format!("/{}/{}", asked.bucket, path_of(key)).parse().expect("a name of a bucket and an encoded key");
     for name in PASSED.into_iter().chain(OF_THE_OBJECT.into_iter().filter(|_| !whole)) {
         for value in asked.headers.get_all(name) {
             parts.headers.append(name, value.clone());

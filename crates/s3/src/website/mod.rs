@@ -42,3 +42,19 @@ pub fn page(status: StatusCode, code: &str, message: &str, details: &[(&str, &st
     }
     answer
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_page_repeats_is_text() {
+        let shown = page(StatusCode::NOT_FOUND, "NoSuchKey", "none", &[("Key", "<b>&\"")]);
+        let body = shown.into_body().collect().await.unwrap().to_bytes();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(text.contains("<li>Key: &lt;b&gt;&amp;&quot;</li>"), "{text}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What a bucket's website is, and where its rules send whom.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::path_of;
@@ -79,17 +80,26 @@ impl Rule {
     #[must_use]
     pub fn location(&self, key: &str, (protocol, host): (&str, &str)) -> (u16, String) {
         let to = &self.to;
-        let key = match (&to.key, &to.prefix) {
-            (Some(whole), _) => whole.clone(),
+        let path = match (&to.key, &to.prefix) {
+            (Some(whole), _) => as_set(whole),
             (None, Some(prefix)) => {
                 let rest = self.prefix.as_deref().and_then(|prefix| key.strip_prefix(prefix)).unwrap_or(key);
-                format!("{prefix}{rest}")
+                as_set(prefix) + &path_of(rest)
             }
-            (None, None) => key.to_owned(),
+            (None, None) => path_of(key),
         };
         let (protocol, host) = (to.protocol.as_deref().unwrap_or(protocol), to.host.as_deref().unwrap_or(host));
-        (to.code.unwrap_or(301), format!("{protocol}://{host}/{}", path_of(&key)))
+        (to.code.unwrap_or(301), format!("{protocol}://{host}/{path}"))
     }
+}
+
+/// What cannot stand in an address. A rule may send to a fragment or a query, as those of applications in one
+/// page do; what was asked for is never one.
+const NO_ADDRESS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\');
+
+/// A part of an address as the rule has it.
+fn as_set(part: &str) -> String {
+    utf8_percent_encode(part, NO_ADDRESS).to_string()
 }
 
 #[cfg(test)]
@@ -117,6 +127,12 @@ mod tests {
             ),
             (rule(Some("docs/"), None, to(|to| to.key = Some("gone.html".into()))), "http://site.example/gone.html"),
             (rule(None, Some(404), to(|to| to.prefix = Some("report/".into()))), "http://site.example/report/docs/a b"),
+            (rule(None, Some(404), to(|to| to.prefix = Some("#!/".into()))), "http://site.example/#!/docs/a b"),
+            (
+                rule(Some("docs/"), Some(404), to(|to| to.prefix = Some("prod/resize?key=".into()))),
+                "http://site.example/prod/resize?key=a b",
+            ),
+            (rule(None, None, to(|to| to.key = Some("a\r\nb: \u{f6}".into()))), "http://site.example/a%0D%0Ab: %C3%B6"),
             (
                 rule(
                     None,

@@ -44,6 +44,10 @@ pub async fn serve(asked: &Asked<'_>, site: &Site, read: &Read<'_>) -> Response<
         return sent(code, &location);
     }
     let answer = read(asked.method, &site.target(&asked.key), false).await;
+    if *asked.method == Method::OPTIONS {
+        // What a page may ask of another site is no page.
+        return answer;
+    }
     if !answer.status().is_client_error() && !answer.status().is_server_error() {
         return match answer.headers().get(REDIRECT).and_then(|value| value.to_str().ok()).map(str::to_owned) {
             Some(location) => sent(301, &location),
@@ -61,15 +65,15 @@ async fn wrong(asked: &Asked<'_>, site: &Site, answer: Response<Body>, read: &Re
         return sent(code, &location);
     }
     let is_missing = status == StatusCode::NOT_FOUND || status == StatusCode::FORBIDDEN;
-    if let Some(index) =
-        site.index.as_ref().filter(|_| is_missing && !asked.key.is_empty() && !asked.key.ends_with('/'))
+    // A path that begins with a slash of its own would be an address of another host.
+    let is_folder = !asked.key.is_empty() && !asked.key.starts_with('/') && !asked.key.ends_with('/');
+    if let Some(index) = site.index.as_ref().filter(|_| is_missing && is_folder)
         && read(&Method::HEAD, &format!("{}/{index}", asked.key), true).await.status().is_success()
     {
         return sent(302, &format!("/{}/", path_of(&asked.key)));
     }
     if let Some(error) = site.error.as_ref().filter(|_| status.is_client_error()) {
-        let method = if *asked.method == Method::HEAD { Method::HEAD } else { Method::GET };
-        let mut shown = read(&method, error, true).await;
+        let mut shown = read(asked.method, error, true).await;
         if shown.status().is_success() {
             *shown.status_mut() = status;
             return shown;

@@ -79,6 +79,9 @@ impl SearchArgs {
                     if let Some(begun) = open.get_mut(&event.request_id) {
                         // A call on many objects is announced in pieces, each of which has an event.
                         begun.retain(|(_, begun)| !begun.management_event && begun.resources != event.resources);
+                        if begun.is_empty() {
+                            open.remove(&event.request_id);
+                        }
                     }
                     if event.lacks_outcome() {
                         open.entry(event.event_id.clone()).or_default().push((at, event));
