@@ -9,6 +9,7 @@ use arqueta_store::{Batch, Entry, MetaStore, Scan};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::carried::carried;
 use crate::record::Record;
 use crate::{Error, schema};
 
@@ -18,9 +19,9 @@ type Known = RwLock<BTreeMap<AccountId, Arc<str>>>;
 /// Settings of accounts. Few have any: all are remembered once they were read.
 pub struct AccountSettings {
     meta: Arc<dyn MetaStore>,
-    known: OnceCell<Known>,
+    known: Arc<OnceCell<Known>>,
     /// One change at a time, so that what is remembered is what was committed last.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
 }
 
 /// What is kept of an account.
@@ -37,7 +38,7 @@ impl AccountSettings {
     /// Those in a store. They are read when they are first asked for.
     #[must_use]
     pub fn new(meta: Arc<dyn MetaStore>) -> Self {
-        Self { meta, known: OnceCell::new(), changing: Mutex::new(()) }
+        Self { meta, known: Arc::default(), changing: Arc::default() }
     }
 
     /// Reads them, the first time.
@@ -58,24 +59,34 @@ impl AccountSettings {
         }
     }
 
-    /// Sets what an account blocks for all its buckets, from now on; `None` for nothing.
+    /// Sets what an account blocks for all its buckets, from now on; `None` for nothing. Where nobody can say
+    /// whether it was stored, the strictest holds until it is set again or read at the next start.
     ///
     /// # Errors
     /// Failures of the store.
     pub async fn put_public_access_block(&self, account: &AccountId, document: Option<String>) -> Result<(), Error> {
-        let known = self.learned().await?;
-        let _turn = self.changing.lock().await;
-        let key = schema::account(account);
+        self.learned().await?;
+        let turn = Arc::clone(&self.changing).lock_owned().await;
+        let (meta, known, account) = (Arc::clone(&self.meta), Arc::clone(&self.known), account.clone());
+        let key = schema::account(&account);
         let batch = match &document {
             Some(text) => Batch::default().put(key, AccountRecord { public_access_block: Some(text.clone()) }.encode()),
             None => Batch::default().delete(key),
         };
-        self.meta.commit(batch).await?;
-        match document {
-            Some(text) => write(known).insert(account.clone(), text.into()),
-            None => write(known).remove(account),
-        };
-        Ok(())
+        // Whoever asked may go away; what is in force is what is stored all the same.
+        carried(async move {
+            let _turn = turn;
+            let outcome = meta.commit(batch).await;
+            if let Some(known) = known.get() {
+                match (&outcome, document) {
+                    (Ok(_), Some(text)) => write(known).insert(account, text.into()),
+                    (Ok(_), None) => write(known).remove(&account),
+                    (Err(_), _) => write(known).insert(account, "".into()),
+                };
+            }
+            outcome.map(drop).map_err(Error::from)
+        })
+        .await
     }
 
     async fn learned(&self) -> Result<&Known, Error> {
@@ -115,9 +126,34 @@ impl fmt::Debug for AccountSettings {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use arqueta_store::MemoryMeta;
+    use std::time::Duration;
+
+    use arqueta_model::ManualClock;
+    use arqueta_store::{MemoryMeta, Slow};
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_stored_is_in_force_though_its_caller_went_away() {
+        let clock = Arc::new(ManualClock::default());
+        let second = Duration::from_secs(1);
+        let settings = AccountSettings::new(Arc::new(Slow::new(MemoryMeta::new(), clock.clone(), second)));
+        let account = "111122223333".parse().unwrap();
+        let on = async {
+            tokio::task::yield_now().await;
+            clock.advance(second);
+        };
+        tokio::join!(settings.learn(), on).0.unwrap();
+        assert_eq!(settings.public_access_block(&account), None);
+        let mut put = Box::pin(settings.put_public_access_block(&account, Some("{}".into())));
+        assert!(futures::poll!(&mut put).is_pending(), "its commit is under way");
+        drop(put);
+        clock.advance(second);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(settings.public_access_block(&account).as_deref(), Some("{}"));
+    }
 
     #[tokio::test]
     async fn what_was_not_read_is_never_taken_for_nothing() {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arqueta_engine::notifications::Lane as Rows;
 use arqueta_store::Scan;
 
-use crate::lane::{Lane, PAGE};
+use crate::lane::Lane;
 use crate::progress::Progress;
-use crate::route::{Route, Standing};
+use crate::route::{PAGE, Route, Standing};
 
 /// Empties the outbox.
 pub struct Courier {

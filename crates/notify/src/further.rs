@@ -13,9 +13,7 @@ use arqueta_store::{Entry, MetaStore, Scan};
 use bytes::Bytes;
 
 use crate::message;
-
-/// Rows read at once.
-const PAGE: usize = 1000;
+use crate::route::PAGE;
 
 /// The first rows behind `after` that need not wait and are the oldest of their keys; a page of them at most.
 ///
@@ -29,6 +27,8 @@ pub async fn further(
 ) -> Result<Vec<Entry>, StoreError> {
     let mut scan = Scan { start: behind(after), ..Scan::prefix(rows.prefix(), PAGE) };
     let (mut found, from) = loop {
+        // A long lane is many pages, and other lanes stand in the same task.
+        tokio::task::yield_now().await;
         let page = meta.page(scan.clone()).await?;
         let Some(last) = page.last() else { return Ok(Vec::new()) };
         let from = std::mem::replace(&mut scan.start, behind(&last.key));
@@ -46,6 +46,7 @@ pub async fn further(
     let mut first: BTreeSet<String> = found.iter().map(|(group, _)| group.clone()).collect();
     let mut scan = Scan { end: Some(from), ..Scan::prefix(rows.prefix(), PAGE) };
     loop {
+        tokio::task::yield_now().await;
         let page = meta.page(scan.clone()).await?;
         let Some(last) = page.last() else { break };
         scan.start = behind(&last.key);

@@ -22,17 +22,17 @@ use crate::further::further;
 use crate::message::{Message, group};
 use crate::pace::Resting;
 use crate::progress::Counts;
-use crate::route::{Route, Standing, WINDOW};
+use crate::route::{PAGE, Route, Standing, WINDOW};
 use crate::target::Failure;
 
-/// Rows read at first; more where some of them wait.
-pub const PAGE: usize = 1000;
 /// Rows taken away in one commit: so many come again after a kill, and those under way.
 const CHUNK: usize = 128;
 /// How often an empty lane is looked at that nobody in this process wrote into.
 const LOOK: Duration = Duration::from_secs(10);
 /// Least pause between looks at a lane in which everything had to wait.
 const LEAST: Duration = Duration::from_millis(50);
+/// How much of its time a lane may take for looks behind its longest page that find nothing: one part in so many.
+const SELDOM: u32 = 20;
 /// Pause after a failure of the store.
 const BROKEN: Duration = Duration::from_secs(1);
 
@@ -67,6 +67,8 @@ struct State {
     held: Resting,
     /// Rows of the last page that had to wait.
     left: usize,
+    /// Until when what lies behind the longest page is not looked at.
+    further: Option<Timestamp>,
 }
 
 /// A row as it is sent.
@@ -170,8 +172,14 @@ impl Lane {
         if taken > 0 || (full && limit < WINDOW) {
             return Ok(Round::Told);
         }
-        if full && self.tell_further(&mut state, &last).await? > 0 {
-            return Ok(Round::Told);
+        if full && state.further.is_none_or(|until| until <= self.on.clock.now()) {
+            let began = self.on.clock.now();
+            if self.tell_further(&mut state, &last).await? > 0 {
+                return Ok(Round::Told);
+            }
+            // It read the whole lane for nothing: not again before twenty times as long has passed.
+            let now = self.on.clock.now();
+            state.further = Some(now.plus(now.since(began) * SELDOM));
         }
         let now = self.on.clock.now();
         let next = state.held.next(now).into_iter().chain(state.resting.next(now)).min();
@@ -227,13 +235,15 @@ impl Lane {
                 tracing::error!(target_name = self.name(), id = place.id(), "an event cannot be read and is not sent");
                 continue;
             };
+            let (name, account) = (group(&notice), account(&notice));
+            if state.held.holds(&name, now) || state.resting.holds(&account, now) {
+                continue;
+            }
             let message = Message::of(&notice, place, self.route.format);
-            let name = message.group.clone();
-            let empty = || (at, Group { name: name.clone(), account: account(&notice), rows: Vec::new() });
+            let empty = || (at, Group { name: name.clone(), account, rows: Vec::new() });
             groups.entry(name.clone()).or_insert_with(empty).1.rows.push(Row { key: entry.key, message });
         }
         let mut groups: Vec<_> = groups.into_values().collect();
-        groups.retain(|(_, group)| !state.held.holds(&group.name, now) && !state.resting.holds(&group.account, now));
         // Of an account that rested a key that did not fail yet comes first: what failed may be the keys' fault.
         let failed = |of: &Group| state.resting.knows(&of.account) && state.held.knows(&of.name);
         groups.sort_by_key(|(at, group)| (failed(group), *at));
@@ -300,6 +310,11 @@ impl Lane {
         self.counts.failed();
         let now = self.on.clock.now();
         state.held.add(group, now);
+        if state.held.len() > WINDOW {
+            // More keys than can be remembered each: the account as a whole.
+            state.held.forget_over(now);
+            state.resting.add(account.clone(), now);
+        }
         match failure {
             Failure::Refused(_) => {
                 tracing::warn!(target_name = self.name(), %failure, "an event was not taken and is tried again");

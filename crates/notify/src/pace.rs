@@ -64,6 +64,16 @@ impl Resting {
         self.0.remove(what).is_some()
     }
 
+    /// How many are known.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets those whose rest is over.
+    pub fn forget_over(&mut self, now: Timestamp) {
+        self.0.retain(|_, (_, until)| *until > now);
+    }
+
     /// When the next of those that rest is tried again.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         self.0.values().map(|(_, until)| *until).filter(|until| *until > now).min()

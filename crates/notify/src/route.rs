@@ -10,6 +10,8 @@ use arqueta_store::{Leases, MetaStore};
 use crate::message::Format;
 use crate::target::Target;
 
+/// Rows read at first; more where some of them wait.
+pub const PAGE: usize = 1000;
 /// Rows of a lane read at once, at most.
 pub const WINDOW: usize = 10_000;
 

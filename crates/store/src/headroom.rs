@@ -198,11 +198,11 @@ impl Room for Headroom {
     /// Nobody has more than half of the room booked, but for a first body, which may need more: who
     /// declares much and sends nothing does not shut the others out.
     fn book(&self, who: &str, bytes: u64) -> bool {
-        if self.limits.low_water == 0 {
-            return true;
-        }
         if self.given_up.load(Ordering::Acquire) {
             return false;
+        }
+        if self.limits.low_water == 0 {
+            return true;
         }
         let mut space = self.space();
         let Some(room) = space.free.checked_sub(self.limits.low_water) else { return false };

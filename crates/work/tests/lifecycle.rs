@@ -8,11 +8,12 @@ use std::time::Duration;
 use arqueta_audit::testing::{Faulty as FaultyRecord, Memory as Record};
 use arqueta_engine::api::{CreateBucket, GetObject, ObjectName, PutObject, Versioning};
 use arqueta_engine::lifecycle::{Expiration, Filter, Rule, Rules};
+use arqueta_engine::notifications::{self, Destination, Notices, Notifications, Targets};
 use arqueta_engine::record::BucketDocument;
 use arqueta_engine::{BucketKeyTable, Caller, Config, Engine, Envelope};
 use arqueta_envelope::BucketKeyConfig;
 use arqueta_kms::testing::Memory as Keys;
-use arqueta_model::{BucketName, Clock, ManualClock, Principal, Region, RequestId, RequestInfo};
+use arqueta_model::{AccountId, BucketName, Clock, ManualClock, Principal, Region, RequestId, RequestInfo};
 use arqueta_policy::Identity;
 use arqueta_store::{Counting, Leases, MemoryBlobs, MemoryMeta, MetaStore, Scan};
 use arqueta_work::lifecycle::Outcome;
@@ -36,12 +37,17 @@ fn bucket(name: &str) -> BucketName {
 
 impl Rig {
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let (meta, clock) = (Arc::new(MemoryMeta::default()), Arc::new(ManualClock::default()));
         let region: Region = "us-east-1".parse().unwrap();
         let table = Arc::new(BucketKeyTable::new(meta.clone()));
         let keys = Arc::new(Keys::new());
         let envelope = Envelope::new(keys, table, clock.clone(), region.clone(), BucketKeyConfig::default());
-        let config = Config { encrypt_by_default: false, ..Config::new(region) };
+        let mut config = Config { encrypt_by_default: false, ..Config::new(region) };
+        change(&mut config);
         let blobs = Arc::new(MemoryBlobs::default());
         let engine = Engine::open(meta.clone(), blobs, Arc::new(envelope), clock.clone(), config).unwrap();
         let request = RequestInfo {
@@ -243,6 +249,36 @@ async fn a_bucket_whose_rules_cannot_be_read_does_not_stop_the_others() {
     let (worker, _) = rig.worker("a");
     worker.round().await.unwrap();
     assert!(!rig.has("bucket", "k").await);
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_kept_hold_up_their_own_objects_alone() {
+    let hook: [(String, Vec<AccountId>); 1] = [("hook".into(), vec!["111122223333".parse().unwrap()])];
+    let targets = Targets { named: hook.into(), most: Some(0), ..Targets::default() };
+    let rig = Rig::with(|config| config.notices = Arc::new(Notices::to(targets))).await;
+    rig.bucket("a-full").await;
+    let told = notifications::Rule {
+        id: "told".into(),
+        destination: Destination::Queue,
+        arn: "arn:aws:sqs:us-east-1:111122223333:hook".into(),
+        target: "hook".into(),
+        events: vec!["s3:LifecycleExpiration:*".into()],
+        prefix: Some("told/".into()),
+        suffix: None,
+    };
+    let rules = Notifications { rules: vec![told] };
+    rig.engine.bucket_settings().put_notifications(&bucket("a-full"), &rules, false).await.unwrap();
+    for name in ["a-full", "bucket"] {
+        rig.expire(name, 1).await;
+        rig.put(name, "told/k").await;
+        rig.put(name, "watched").await;
+    }
+    rig.clock.advance(3 * DAY);
+    let (worker, _) = rig.worker("a");
+    worker.round().await.unwrap();
+    assert!(rig.has("a-full", "told/k").await, "nobody would have heard of it");
+    assert!(!rig.has("a-full", "watched").await && !rig.has("bucket", "told/k").await);
+    assert_eq!(rig.record.inner().events().len(), 2, "what went is recorded");
 }
 
 #[tokio::test]

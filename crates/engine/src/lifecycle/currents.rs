@@ -28,7 +28,7 @@ impl Lifecycle<'_> {
         let (page, step) = Step::read(&self.state.meta, &base, from).await?;
         let due = page.into_iter().filter_map(|entry| self.due(pass, &ground, &base, entry));
         let due = due.map(|(key, stored, expiry)| self.expire(pass, &ground, key, stored, expiry)).collect();
-        step.carry_out(due).await
+        Ok(step.carry_out(due).await)
     }
 
     /// What of a page is due, as read.

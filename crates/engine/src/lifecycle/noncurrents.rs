@@ -64,7 +64,7 @@ impl Lifecycle<'_> {
                 due.push(self.forget(pass, &ground, key, stored, expiry));
             }
         }
-        step.carry_out(due).await
+        Ok(step.carry_out(due).await)
     }
 
     /// Where the versions of the key begin whose version stands at `at`, to go on there later.

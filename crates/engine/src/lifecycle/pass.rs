@@ -40,6 +40,8 @@ pub struct Step {
     pub removed: Vec<Removed>,
     /// Where the next step begins; `None` at the end.
     pub next: Option<Bytes>,
+    /// What went wrong beside what went.
+    pub failed: Option<Error>,
 }
 
 /// A bucket that has rules.
@@ -69,20 +71,22 @@ impl Step {
         let page = meta.page(scan).await?;
         let last = page.last().filter(|_| page.len() == PAGE);
         let next = last.map(|last| [&last.key[..], &[0]].concat().into());
-        let step = Self { seen: page.len() as u64, removed: Vec::new(), next };
+        let step = Self { seen: page.len() as u64, removed: Vec::new(), next, failed: None };
         Ok((page, step))
     }
 
-    /// Carries out what is due, and adds what went.
-    pub(super) async fn carry_out(
-        mut self,
-        due: Vec<impl Future<Output = Result<Option<Removed>, Error>>>,
-    ) -> Result<Self, Error> {
+    /// Carries out what is due, and adds what went: all of it, whatever fails, so that it can be told.
+    pub(super) async fn carry_out(mut self, due: Vec<impl Future<Output = Result<Option<Removed>, Error>>>) -> Self {
         let mut removals = futures::stream::iter(due).buffered(CONCURRENT);
         while let Some(removed) = removals.next().await {
-            self.removed.extend(removed?);
+            match removed {
+                Ok(removed) => self.removed.extend(removed),
+                // Somebody would have to be told and cannot be: it stays, and the next walk looks again.
+                Err(Error::TooManyWaiting) => {}
+                Err(failed) => self.failed = self.failed.or(Some(failed)),
+            }
         }
-        Ok(self)
+        self
     }
 }
 

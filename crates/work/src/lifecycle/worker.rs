@@ -203,6 +203,9 @@ impl Lifecycle {
             let step = self.step(&pass, place.phase, &mut walk, from.take()).await?;
             self.progress.saw(step.seen);
             self.told(ruled, &step.removed).await?;
+            if let Some(failed) = step.failed {
+                return Err(failed.into());
+            }
             from.clone_from(&step.next);
             let passed = step.next.is_none();
             self.advance(&pass, &mut place, step.next);
