@@ -1,4 +1,5 @@
-"""Checksums of every algorithm of S3's, in headers, trailers and multipart uploads; and chunks without a signature."""
+"""Checksums SHA1 to XXHASH128 of S3's, in headers, trailers and multipart uploads (CRCs: test_s3.py, test_multipart.py);
+and chunks without a signature."""
 
 import base64
 import binascii

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import secrets
 import signal
 import urllib.parse
 
@@ -27,8 +28,8 @@ def s3(quick):
 
 
 @pytest.fixture
-def bucket(s3, request):
-    name = "lc-" + request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:50].rstrip("-").lower()
+def bucket(s3):
+    name = "lc-" + secrets.token_hex(8)
     s3.create_bucket(Bucket=name)
     return name
 

@@ -411,30 +411,34 @@ def test_a_server_that_dies_in_the_middle_hears_everything_in_order(tmp_path, ki
         listen(s3, "many", CREATED, target="bus")
         gateway.listen = gateway.url.removeprefix("http://")
         done = [0] * keys
+        over = threading.Event()
 
         def work(key):
             """Until it is acknowledged; what was not may have happened, too."""
             for n in range(rounds):
-                while True:
+                while not over.is_set():
                     try:
                         s3.put_object(Bucket="many", Key=f"k {key}", Body=b"x" * n)
+                        done[key] += 1
                         break
                     except Exception:
                         time.sleep(0.02)
-                done[key] += 1
 
         with concurrent.futures.ThreadPoolExecutor(keys) as pool:
             running = [pool.submit(work, key) for key in range(keys)]
-            until(lambda: sum(done) >= rounds * keys // 4 and server.count() >= keys, 300)
-            server.stop()
-            until(lambda: sum(done) >= rounds * keys // 2, 300)
-            gateway.restart(signal.SIGKILL)
-            server.start()
-            until(lambda: sum(done) >= rounds * keys * 3 // 4, 300)
-            server.stop()
-            server.start()
-            for one in running:
-                one.result()
+            try:
+                until(lambda: sum(done) >= rounds * keys // 4 and server.count() >= keys, 300)
+                server.stop()
+                until(lambda: sum(done) >= rounds * keys // 2, 300)
+                gateway.restart(signal.SIGKILL)
+                server.start()
+                until(lambda: sum(done) >= rounds * keys * 3 // 4, 300)
+                server.stop()
+                server.start()
+                for one in running:
+                    one.result()
+            finally:
+                over.set()
         until(lambda: gateway.metrics()['arqueta_notifications_waiting{target="bus"}'] == 0, 300)
         sizes, seen = {}, set()
         for id, event in server.heard():
