@@ -26,6 +26,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("engine", "model envelope store"),
     ("work", "model store engine audit"),
     ("notify", "model store audit engine remote"),
+    ("replicate", "model engine"),
     ("report", "audit"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
