@@ -3,6 +3,8 @@
 //! encoded by RFC 2047, which s3s decodes. S3 keeps them as they came, and gives back encoded what a
 //! header cannot hold.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, HeaderName,
 };
@@ -58,32 +60,51 @@ pub fn set_aside(headers: &mut HeaderMap, extensions: &mut Extensions) {
     }
 }
 
-/// A value of metadata as a header can hold it: in words of RFC 2047, "Q" encoded, where it must be.
+/// A value of metadata as a header can hold it: in words of RFC 2047 where it must be, "Q" encoded when
+/// most of it is ASCII and "B" encoded otherwise, as AWS shows it (S3 User Guide, "Working with object
+/// metadata").
 #[must_use]
 pub fn encoded(value: String) -> String {
-    // Longest text of a word of at most 75 characters (RFC 2047, section 2).
-    const TEXT: usize = 75 - "=?UTF-8?Q??=".len();
-    if value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return value;
+    let (ascii, others) = value.chars().fold((0_usize, 0_usize), |(ascii, others), character| match character {
+        ' '..='~' => (ascii + 1, others),
+        _ => (ascii, others + 1),
+    });
+    if others == 0 {
+        value
+    } else if ascii > others {
+        words("Q", &value, quoted)
+    } else {
+        words("B", &value, |text| BASE64_STANDARD.encode(text))
     }
-    let mut words = vec![String::new()];
+}
+
+/// `value` in encoded words of at most 75 characters (RFC 2047, section 2). No character is cut.
+fn words(encoding: &str, value: &str, encode: impl Fn(&str) -> String) -> String {
+    const LONGEST: usize = 75 - "=?UTF-8?Q??=".len();
+    let mut words = Vec::new();
+    let mut text = String::new();
     for character in value.chars() {
-        let mut bytes = [0; 4];
-        let bytes = character.encode_utf8(&mut bytes).bytes();
-        let text: String = bytes
-            .map(|byte| match byte {
-                b' ' => "_".to_owned(),
-                b if b.is_ascii_alphanumeric() || b"!*+-/.,:;".contains(&b) => char::from(b).into(),
-                b => format!("={b:02X}"),
-            })
-            .collect();
-        match words.last_mut() {
-            Some(word) if word.len() + text.len() <= TEXT => word.push_str(&text),
-            _ => words.push(text),
+        text.push(character);
+        if encode(&text).len() > LONGEST {
+            text.pop();
+            words.push(encode(&text));
+            text = character.into();
         }
     }
-    let words: Vec<_> = words.iter().map(|text| format!("=?UTF-8?Q?{text}?=")).collect();
+    words.push(encode(&text));
+    let words: Vec<_> = words.iter().map(|word| format!("=?UTF-8?{encoding}?{word}?=")).collect();
     words.join(" ")
+}
+
+/// `text` in the "Q" encoding (RFC 2047, section 4.2).
+fn quoted(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b' ' => "_".to_owned(),
+            b if b.is_ascii_alphanumeric() || b"!*+-/.,:;".contains(&b) => char::from(b).into(),
+            b => format!("={b:02X}"),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -122,16 +143,28 @@ mod tests {
         for (value, told) in [
             ("a b", "a b"),
             ("=?UTF-8?B?w6Q=?=", "=?UTF-8?B?w6Q=?="),
-            ("ä", "=?UTF-8?Q?=C3=A4?="),
+            ("ä", "=?UTF-8?B?w6Q=?="),
+            ("aä", "=?UTF-8?B?YcOk?="),
+            ("abä", "=?UTF-8?Q?ab=C3=A4?="),
             ("a=b_c? ü", "=?UTF-8?Q?a=3Db=5Fc=3F_=C3=BC?="),
             ("a\tb", "=?UTF-8?Q?a=09b?="),
+            ("你好，世界", "=?UTF-8?B?5L2g5aW977yM5LiW55WM?="),
         ] {
             assert_eq!(encoded(value.to_owned()), told, "{value}");
         }
-        let long = encoded("€".repeat(20));
-        let words: Vec<_> = long.split(' ').collect();
-        assert_eq!(words.len(), 3, "no character is cut: seven of nine letters a word");
-        assert!(words.iter().all(|word| word.len() <= 75), "{words:?}");
+        for long in ["€".repeat(20), "aü€b".repeat(30), "abü€b".repeat(30)] {
+            let told = encoded(long);
+            assert!(told.contains(' ') && told.split(' ').all(|word| word.len() <= 75), "{told}");
+        }
+        let words = encoded("€".repeat(20));
+        let read: String = words.split(' ').map(decoded).collect();
+        assert_eq!(read, "€".repeat(20), "no character is cut, and each word stands alone");
+    }
+
+    /// One "B" encoded word, read.
+    fn decoded(word: &str) -> String {
+        let text = word.strip_prefix("=?UTF-8?B?").and_then(|rest| rest.strip_suffix("?=")).unwrap();
+        String::from_utf8(BASE64_STANDARD.decode(text).unwrap()).unwrap()
     }
 
     #[test]
