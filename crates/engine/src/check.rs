@@ -123,7 +123,12 @@ impl Walk {
     /// A damaged record, and whether removing it loses nothing that was not lost.
     async fn find_damaged(&mut self, meta: &dyn MetaStore, key: &Bytes) -> Result<(), Error> {
         let removable = match key.get(..2).unwrap_or_default() {
-            schema::UPLOADS | schema::PARTS | schema::FINISHED | schema::REFERENCED | schema::GARBAGE => true,
+            schema::UPLOADS
+            | schema::PARTS
+            | schema::FINISHED
+            | schema::REFERENCED
+            | schema::GARBAGE
+            | schema::REMOVED => true,
             schema::NONCURRENTS => self.lies_unlocked(key),
             schema::CURRENTS if self.lies_unlocked(key) => match current_of(key) {
                 Some((bucket, object)) => {

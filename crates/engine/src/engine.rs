@@ -15,6 +15,7 @@ use crate::lifecycle::Lifecycle;
 use crate::listing::Listing;
 use crate::multipart::Uploads;
 use crate::objects::{Locks, Objects};
+use crate::replicas::Replicas;
 use crate::state::{Config, State};
 use crate::sweep::Sweeper;
 use crate::usage::UsageBook;
@@ -109,6 +110,12 @@ impl Engine {
     #[must_use]
     pub fn uploads(&self) -> Uploads<'_> {
         Uploads::over(&self.state)
+    }
+
+    /// Versions that were written elsewhere first.
+    #[must_use]
+    pub fn replicas(&self) -> Replicas<'_> {
+        Replicas::over(&self.state)
     }
 
     /// What lifecycle rules say, and what they remove.

@@ -264,6 +264,9 @@ pub enum Error {
     /// Retention or a legal hold protects the version.
     #[error("Access Denied because object protected by object lock.")]
     ObjectLocked,
+    /// A replica that was removed for good is not written again.
+    #[error("The version was permanently deleted from the destination bucket.")]
+    ReplicaRemoved,
     /// An SSE-C object was addressed without its key, or another object with one.
     #[error("{message}")]
     CustomerKey {

@@ -3,7 +3,7 @@
 //! **Purpose.** [`Engine`] turns S3's semantics into commits of a [`arqueta_store::MetaStore`] and
 //! blobs of a [`arqueta_store::BlobStore`], with every body sealed by the envelope on its way. It gives
 //! out one handle for each role: [`Buckets`], [`BucketSettings`], [`Objects`], [`Locks`], [`Listing`],
-//! [`Uploads`], [`Lifecycle`], [`Sweeper`], [`Collector`].
+//! [`Uploads`], [`Replicas`], [`Lifecycle`], [`Sweeper`], [`Collector`].
 //!
 //! **Refuses to do** HTTP (no header, status or XML appears here) and the authorization of S3
 //! actions: the edge decides both before it calls. The use of KMS keys is authorized inside the key
@@ -55,6 +55,7 @@ mod objects;
 mod protection;
 mod readers;
 pub mod record;
+mod replicas;
 pub mod schema;
 mod sequence;
 mod slots;
@@ -77,5 +78,6 @@ pub use listing::Listing;
 pub use multipart::{Uploads, upload_started};
 pub use naming::name_of;
 pub use objects::{Locks, Objects};
+pub use replicas::Replicas;
 pub use state::Config;
 pub use sweep::{SweepSchedule, Sweeper, Swept};

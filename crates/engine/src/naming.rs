@@ -43,6 +43,10 @@ fn known(key: &[u8]) -> Option<String> {
         schema::INLINE => format!("small body {}", blob(rest)?),
         schema::REFERENCED => format!("reference to body {}", blob(rest)?),
         schema::GARBAGE => format!("garbage mark of body {}", blob(rest)?),
+        schema::REMOVED => {
+            let (bucket, version) = parted(rest)?;
+            format!("removal of replica {} from bucket {bucket}", text(version))
+        }
         schema::NOTICES => format!("event for the target {}", parted(rest)?.0),
         _ => return None,
     })
@@ -66,7 +70,7 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use arqueta_model::{BucketName, ObjectKey};
+    use arqueta_model::{BucketName, ObjectKey, VersionId};
 
     use super::*;
 
@@ -84,6 +88,7 @@ mod tests {
             (schema::finished(upload), format!("ended multipart upload {upload}")),
             (schema::bucket_key(&bucket, wrapped), format!("bucket key {wrapped} of bucket bkt")),
             (schema::inline(body), format!("small body {body}")),
+            (schema::removed(&bucket, VersionId::Null), "removal of replica \"null\" from bucket bkt".to_owned()),
             (schema::referenced(body), format!("reference to body {body}")),
             (schema::garbage(body), format!("garbage mark of body {body}")),
             ("n/hook\0abc".into(), "event for the target hook".into()),

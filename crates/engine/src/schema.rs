@@ -4,7 +4,9 @@
 //! something follows one it is escaped ([`escaped`]), which keeps byte order and makes no encoded
 //! key a prefix of another.
 
-use arqueta_model::{AccountId, BlobId, BucketKeyId, BucketName, ObjectKey, UploadId};
+use std::ops::Range;
+
+use arqueta_model::{AccountId, BlobId, BucketKeyId, BucketName, ObjectKey, UploadId, VersionId};
 use bytes::Bytes;
 
 /// Prefix of all bucket records.
@@ -37,6 +39,8 @@ pub const ACCOUNT_QUOTAS: &[u8] = b"q/";
 
 /// Prefix of all settings of accounts.
 pub const ACCOUNTS: &[u8] = b"a/";
+/// Prefix of all replicas that were removed for good a while ago.
+pub const REMOVED: &[u8] = b"d/";
 
 fn join(pieces: &[&[u8]]) -> Bytes {
     pieces.concat().into()
@@ -76,6 +80,17 @@ pub fn noncurrents_of(bucket: &BucketName, key: &ObjectKey) -> Bytes {
 #[must_use]
 pub fn noncurrent(bucket: &BucketName, key: &ObjectKey, sequence: u64) -> Bytes {
     join(&[&noncurrents_of(bucket, key), &(!sequence).to_be_bytes()])
+}
+
+/// How far from the sequence in its id a version may be kept: two gateways that replicate to each other may
+/// have given theirs in the same instant.
+pub const NEAR: u64 = 16;
+
+/// From the first to behind the last key of the noncurrent versions that are kept near `sequence`.
+#[must_use]
+pub fn near(bucket: &BucketName, key: &ObjectKey, sequence: u64) -> Range<Bytes> {
+    let end = noncurrent(bucket, key, sequence.saturating_sub(NEAR));
+    noncurrent(bucket, key, sequence.saturating_add(NEAR))..join(&[&end, &[0]])
 }
 
 /// `i/<blob id>`: a small sealed body inside the metadata.
@@ -161,6 +176,13 @@ pub fn account_quota(account: &AccountId) -> Bytes {
 #[must_use]
 pub fn account(account: &AccountId) -> Bytes {
     join(&[ACCOUNTS, account.as_str().as_bytes()])
+}
+
+/// `d/<bucket>\0<version id>`: a replica that was removed for good. Its value is the time, milliseconds as a
+/// big-endian i64.
+#[must_use]
+pub fn removed(bucket: &BucketName, version: VersionId) -> Bytes {
+    join(&[REMOVED, bucket.as_str().as_bytes(), b"\0", version.to_string().as_bytes()])
 }
 
 /// `k/<bucket>\0`: all wrapped bucket keys of a bucket.

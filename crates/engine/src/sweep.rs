@@ -17,6 +17,9 @@ use crate::{Error, schema};
 /// Records handled at a time.
 const CHUNK: usize = 1000;
 
+/// How long it is remembered that a replica was removed for good, so that its source does not bring it back.
+const REMOVALS_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 /// When to sweep.
 #[derive(Debug, Clone, Copy)]
 pub struct SweepSchedule {
@@ -54,6 +57,8 @@ pub struct Swept {
     pub orphans: u64,
     /// Ended uploads forgotten.
     pub uploads: u64,
+    /// Removals of replicas forgotten.
+    pub removals: u64,
 }
 
 /// Removes what nothing refers to any more.
@@ -187,6 +192,31 @@ impl Sweeper<'_> {
         }
     }
 
+    /// Forgets removals of replicas that were before `before`.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was done stays done.
+    pub async fn removals(self, before: Timestamp) -> Result<u64, Error> {
+        let (mut swept, mut scan) = (0, Scan::prefix(schema::REMOVED, CHUNK));
+        loop {
+            let page = self.state.meta.page(scan.clone()).await?;
+            let Some(last) = page.last() else { return Ok(swept) };
+            scan.start = [&last.key[..], &[0]].concat().into();
+            let mut forget = Batch::default();
+            for Entry { key, value } in &page {
+                let at = value.as_ref().and_then(|value| value.first_chunk());
+                // A damaged one says still that the version is gone, and not since when.
+                if at.is_some_and(|at| Timestamp::from_millis(i64::from_be_bytes(*at)) < before) {
+                    forget = forget.delete(key.clone());
+                    swept += 1;
+                }
+            }
+            if !forget.writes.is_empty() {
+                self.state.commit_freeing(forget).await?;
+            }
+        }
+    }
+
     /// Sweeps until `stop` resolves. The first round takes every blob that was finished before this
     /// engine was opened, and is not referred to, for an orphan: call this when no other process
     /// writes to the stores. Requests may be served already.
@@ -216,7 +246,11 @@ impl Sweeper<'_> {
                 uploads: self.uploads(earlier(now, FINISHED_KEPT)).await?,
                 garbage: self.garbage(earlier(now, schedule.garbage_kept)).await?,
                 orphans: 0,
+                removals: 0,
             };
+            if orphans_before.is_some() {
+                swept.removals = self.removals(earlier(now, REMOVALS_KEPT)).await?;
+            }
             if let Some(before) = orphans_before.filter(|_| schedule.orphans) {
                 swept.orphans = self.orphans(before).await?;
             }

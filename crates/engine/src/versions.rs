@@ -7,7 +7,7 @@ use arqueta_model::{BucketName, ObjectKey, Timestamp, VersionId};
 use arqueta_store::{Batch, Entry, Scan};
 use bytes::Bytes;
 
-use crate::api::{Conditions, Versioning};
+use crate::api::{Conditions, ReplicationState, Versioning};
 use crate::bucket_keys::{named, require_named};
 use crate::buckets::stored::StoredBucket;
 use crate::conditions::{self, Subject};
@@ -89,11 +89,36 @@ impl Versions<'_> {
             Some(sequence) => self.state.slot(schema::noncurrent(bucket, key, sequence)).await?,
             None => Slot::Empty,
         };
+        if let (Slot::Empty | Slot::Whole(_), Some(sequence)) = (&found, sequence_in(version))
+            && !matches!(&found, Slot::Whole(found) if found.record.version == version)
+            && let Some(beside) = self.beside(bucket, key, version, sequence).await?
+        {
+            return Ok(Slot::Whole(beside));
+        }
         Ok(match (found, current) {
             (Slot::Whole(found), _) if found.record.version == version => Slot::Whole(found),
             (Slot::Damaged(damage), _) | (_, Slot::Damaged(damage)) => Slot::Damaged(damage),
             _ => Slot::Empty,
         })
+    }
+
+    /// A noncurrent version that is not kept under its own sequence.
+    async fn beside(
+        self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: VersionId,
+        sequence: u64,
+    ) -> Result<Option<Stored>, Error> {
+        for Entry { key, value } in self.state.meta.page(near(bucket, key, sequence)).await? {
+            let Some(bytes) = value else { continue };
+            match ObjectRecord::decode(&bytes) {
+                Ok(record) if record.version == version => return Ok(Some(Stored { key, bytes, record })),
+                Ok(_) | Err(Error::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// Adds a version, which becomes the current one, if `permit` agrees to what it replaces; what
@@ -220,6 +245,11 @@ impl Versions<'_> {
         let at = schema::current(bucket, key);
         let mut batch = Batch::default().unchanged(old.key.clone(), Some(old.bytes));
         batch = release(batch, &old.record, now);
+        if old.record.replication == Some(ReplicationState::Replica) && !old.record.version.is_null() {
+            // Its source may send it again, and somebody wanted it gone.
+            batch = batch
+                .put(schema::removed(bucket, old.record.version), Bytes::copy_from_slice(&now.millis().to_be_bytes()));
+        }
         if old.key != at {
             return Ok(batch.delete(old.key));
         }
@@ -248,8 +278,14 @@ impl Versions<'_> {
     }
 }
 
+/// The noncurrent versions that are kept near `sequence`.
+pub(crate) fn near(bucket: &BucketName, key: &ObjectKey, sequence: u64) -> Scan {
+    let keys = schema::near(bucket, key, sequence);
+    Scan { start: keys.start, end: Some(keys.end), limit: 2 * schema::NEAR as usize + 1 }
+}
+
 /// Moves a current version to the noncurrent ones.
-fn retire(batch: Batch, bucket: &BucketName, key: &ObjectKey, mut old: ObjectRecord) -> Batch {
+pub(crate) fn retire(batch: Batch, bucket: &BucketName, key: &ObjectKey, mut old: ObjectRecord) -> Batch {
     old.null_sequence = None;
     batch.put(schema::noncurrent(bucket, key, old.sequence), old.encode())
 }

@@ -170,6 +170,7 @@ pub fn answer(error: &Error) -> Answer {
         Error::MetadataTooLarge => Answer::new("MetadataTooLarge", S::BAD_REQUEST, words()),
         Error::AccessDenied { message } => Answer::new("AccessDenied", S::FORBIDDEN, *message),
         Error::ObjectLocked => Answer::new("AccessDenied", S::FORBIDDEN, words()),
+        Error::ReplicaRemoved => Answer::new("DstObjectHardDeleted", S::CONFLICT, words()),
         Error::CustomerKey { message } => Answer::new("InvalidRequest", S::BAD_REQUEST, *message),
         Error::Encryption(encryption) => of_encryption(encryption),
         Error::Store(store) => of_store(store),

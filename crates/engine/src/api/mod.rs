@@ -10,6 +10,7 @@ mod listing;
 mod lock;
 mod multipart;
 mod object;
+mod replica;
 mod tag;
 
 pub use body::{Body, ByteRange, ChecksumRequest, ObjectStream, TrailerValue};
@@ -34,6 +35,7 @@ pub use object::{
     MetadataDirective, ObjectAttributes, ObjectInfo, ObjectName, PartInfo, PutObject, StorageClass, StoredObject,
     TagDirective, UpdateObjectEncryption, UserMetadata,
 };
+pub use replica::{AmendReplica, MarkReplica, PlacedReplica, PutReplica, ReplicaPart, ReplicaParts};
 pub use tag::Tags;
 
 pub use crate::checksum::{Algorithm as ChecksumAlgorithm, Checksum, ChecksumType, Value as ChecksumValue};

@@ -114,6 +114,25 @@ impl Checksum {
         Self { value, kind: ChecksumType::FullObject, parts: 0 }
     }
 
+    /// Its algorithm, type and value, with colons between: `CRC32:COMPOSITE:y/Q5Jg==`.
+    #[must_use]
+    pub fn named(&self) -> String {
+        format!("{}:{}:{}", self.value.algorithm().name(), self.kind.name(), self.value)
+    }
+
+    /// From [`Checksum::named`], of an object with so many parts.
+    ///
+    /// # Errors
+    /// [`InvalidValue`].
+    pub fn from_named(text: &str, parts: u16) -> Result<Self, InvalidValue> {
+        let mut words = text.splitn(3, ':');
+        let mut word = || words.next().ok_or(InvalidValue);
+        let algorithm = Algorithm::from_name(word()?).ok_or(InvalidValue)?;
+        let kind = ChecksumType::from_name(word()?).ok_or(InvalidValue)?;
+        let parts = if kind == ChecksumType::Composite { parts } else { 0 };
+        Ok(Self { value: Value::parse(algorithm, word()?)?, kind, parts })
+    }
+
     /// Whether `text` states this checksum. A composite one may be stated with its `-<parts>` or,
     /// as some clients do, without.
     #[must_use]
@@ -151,6 +170,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn named_checksums_round_trip(algorithm in algorithm(), bytes in prop::collection::vec(any::<u8>(), 64), parts in 0u16..9) {
+            let value = Value::new(algorithm, &bytes[..algorithm.value_len()]).unwrap();
+            for checksum in [Checksum::full_object(value), Checksum { value, kind: ChecksumType::Composite, parts }] {
+                prop_assert_eq!(Checksum::from_named(&checksum.named(), parts), Ok(checksum));
+            }
+        }
+
         #[test]
         fn values_round_trip(algorithm in algorithm(), bytes in prop::collection::vec(any::<u8>(), 64)) {
             let value = Value::new(algorithm, &bytes[..algorithm.value_len()]).unwrap();

@@ -139,16 +139,38 @@ impl Merge<'_> {
     /// The sequence of a version that a page ended with. A null version may be gone meanwhile:
     /// then its key is listed from the start, which repeats versions but misses none.
     async fn sequence_of(&self, key: &str, version: VersionId) -> Result<Option<u64>, Error> {
+        let Ok(key) = key.parse() else { return Ok(sequence_in(version)) };
         if let Some(sequence) = sequence_in(version) {
-            return Ok(Some(sequence));
+            return self.kept_at(&key, version, sequence).await.map(Some);
         }
-        let Ok(key) = key.parse() else { return Ok(None) };
         let current = match self.meta.get(&schema::current(self.bucket, &key)).await {
             Ok(Some(current)) => ObjectRecord::decode(&current)?,
             Ok(None) | Err(arqueta_store::Error::Damaged { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         Ok(if current.version.is_null() { Some(current.sequence) } else { current.null_sequence })
+    }
+
+    /// Where a version is kept whose id tells `sequence`: there, unless another one of the same instant is.
+    async fn kept_at(&self, key: &ObjectKey, version: VersionId, sequence: u64) -> Result<u64, Error> {
+        let keys = schema::near(self.bucket, key, sequence);
+        let scan = Scan { start: keys.start, end: Some(keys.end), limit: 2 * schema::NEAR as usize + 1 };
+        let mut other = false;
+        for Entry { key, value } in self.meta.page(scan).await? {
+            let brief = value.as_ref().and_then(|value| Brief::decode(value).ok());
+            match brief.filter(|brief| brief.version == version) {
+                Some(kept) => return Ok(kept.sequence),
+                None => other |= schema::sequence_of(&key) == Some(sequence),
+            }
+        }
+        if other
+            && let Ok(Some(current)) = self.meta.get(&schema::current(self.bucket, key)).await
+            && let Ok(current) = Brief::decode(&current)
+            && current.version == version
+        {
+            return Ok(current.sequence);
+        }
+        Ok(sequence)
     }
 
     /// Merges the current versions with the noncurrent ones of the same stretch of keys.

@@ -41,7 +41,7 @@ impl Objects<'_> {
     }
 
     /// As [`Self::peek`], for what a delete marker has none of.
-    async fn itself(self, name: &ObjectName) -> Result<Reading, Error> {
+    pub(crate) async fn itself(self, name: &ObjectName) -> Result<Reading, Error> {
         self.find(name, &Conditions::default(), Purpose::Itself).await
     }
 

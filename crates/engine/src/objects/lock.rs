@@ -29,7 +29,12 @@ pub(crate) fn permit_removal(record: &ObjectRecord, bypass: bool, now: Timestamp
 }
 
 /// Refuses a change that would weaken retention in force.
-fn permit_change(old: Option<Retention>, new: Option<Retention>, bypass: bool, now: Timestamp) -> Result<(), Error> {
+pub(crate) fn permit_change(
+    old: Option<Retention>,
+    new: Option<Retention>,
+    bypass: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
     let Some(old) = old.filter(|old| old.until > now) else { return Ok(()) };
     let stricter = new.is_some_and(|new| new.mode == old.mode && new.until >= old.until);
     let permitted = match old.mode {

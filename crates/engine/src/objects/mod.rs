@@ -11,8 +11,8 @@ mod read;
 mod rekey;
 
 pub use lock::Locks;
-pub(crate) use lock::permit_removal;
-pub(crate) use put::Draft;
+pub(crate) use lock::{permit_change, permit_removal};
+pub(crate) use put::{Draft, surely_not_committed};
 pub(crate) use read::Reading;
 
 use crate::state::State;

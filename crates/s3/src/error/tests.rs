@@ -110,6 +110,7 @@ fn table() -> Vec<(Error, &'static str, u16, &'static str)> {
         (Error::MetadataTooLarge, "MetadataTooLarge", 400, "metadata headers exceed"),
         (Error::AccessDenied { message: "it says" }, "AccessDenied", 403, "it says"),
         (Error::ObjectLocked, "AccessDenied", 403, "object lock"),
+        (Error::ReplicaRemoved, "DstObjectHardDeleted", 409, "permanently deleted"),
         (Error::CustomerKey { message: "it says" }, "InvalidRequest", 400, "it says"),
         (Error::Store(StoreError::Full(io::Error::other("x"))), "InsufficientStorage", 507, "full"),
         (Error::Store(StoreError::Conflict), "OperationAborted", 409, "conflicting"),
