@@ -39,6 +39,27 @@ def damaged(start):
     return gateway
 
 
+@pytest.mark.parametrize("at, flipped", [(0, 1), (9, 1), (9, 2), (13, 16), (25, 4), (70, 128), (200, 8), (310, 64)])
+def test_a_damaged_first_page_is_taken_from_its_copy(start, at, flipped):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    for n in range(3):
+        s3.put_object(Bucket=BUCKET, Key=str(n), Body=b"body")
+    gateway.stop()
+    with open(gateway.data / "meta.redb", "r+b") as file:
+        file.seek(at)
+        [byte] = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ flipped]))
+    gateway.start()
+    s3 = gateway.client("s3")
+    assert keys(s3) == ["0", "1", "2"] and s3.get_object(Bucket=BUCKET, Key="1")["Body"].read() == b"body"
+    s3.put_object(Bucket=BUCKET, Key="3", Body=b"later")
+    gateway.restart()
+    assert keys(gateway.client("s3")) == ["0", "1", "2", "3"]
+
+
 def checked(gateway, status, *options):
     """What `arqueta check` says of a stopped gateway's folder."""
     done = subprocess.run([BINARY, "check", "--data-dir", str(gateway.data), *options], capture_output=True, text=True, timeout=60)

@@ -31,6 +31,10 @@ impl Failure {
             redb::Error::Io(error) => Self::Io(Arc::new(error)),
             redb::Error::PreviousIo | redb::Error::DatabaseClosed => Self::Latched,
             redb::Error::Corrupted(what) => Self::Damaged(what),
+            // A later redb's file is refused before this is asked, by the format of the folder.
+            redb::Error::UpgradeRequired(version) => {
+                Self::Damaged(format!("no format of a database has the number {version}"))
+            }
             other => Self::Database(Arc::new(other)),
         }
     }

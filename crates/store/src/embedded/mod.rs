@@ -9,6 +9,7 @@
 mod commit;
 mod effect;
 mod failure;
+mod head;
 mod index;
 mod open;
 mod staged;
@@ -322,6 +323,8 @@ impl MetaStore for RedbStore {
     }
 }
 
+#[cfg(test)]
+mod head_tests;
 #[cfg(test)]
 mod journal_tests;
 #[cfg(test)]

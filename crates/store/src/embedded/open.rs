@@ -7,14 +7,28 @@ use std::sync::Arc;
 use arqueta_journal::disk::parent;
 use arqueta_journal::{Journal, JournalId, Position};
 use arqueta_model::BlobId;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableError, WriteTransaction,
+};
 
 use super::failure::{Failure, guarded};
+use super::head::{Head, is_damaged};
 use super::index::Index;
-use super::staged::Staged;
+use super::staged::{BLOCK, Staged};
 use super::{CHANGES, COUNTERS, FEED, GUARD, JOURNAL, JOURNAL_ID, JOURNAL_NEXT, PAIRS, RedbOptions, Tuning};
 use crate::Error;
 use crate::database::Databases;
+
+/// Which first page a file is opened with.
+#[derive(Clone, Copy)]
+enum Page<'a> {
+    /// The one that it has.
+    Own,
+    /// The copy of the one that it has.
+    Copied(&'a [u8]),
+    /// A copy that may be of an earlier checkpoint.
+    Older(&'a [u8]),
+}
 
 /// Opens one database file and its journal, as often as needed.
 #[derive(Debug)]
@@ -30,7 +44,8 @@ impl Opener {
         Self { disk, path: path.to_owned(), options, tuning }
     }
 
-    /// Opens the file, or creates it first, with the journal that belongs to it.
+    /// Opens the file, or creates it first, with the journal that belongs to it. A first page that is
+    /// damaged is taken from its copy.
     pub(super) fn open(&self) -> Result<(Index, Journal), Error> {
         // Beside the file: `meta.redb` has its journal in `meta.journal`.
         let folder = self.path.with_extension("journal");
@@ -42,10 +57,67 @@ impl Opener {
             }
             Err(error) => return Err(error.into()),
         }
-        let (database, staged) = self.database(&self.path)?;
+        let (staged, copy) = self.staged()?;
+        let page = first_page(&staged)?;
+        let Some(copy) = copy.filter(|copy| *copy != page) else { return self.attempt(&folder, staged, None) };
+        // A page that differs in a few bits is the copied one, damaged. Others are most likely of two checkpoints.
+        let damaged = is_damaged(&page, &copy);
+        let (likely, other) = if damaged { (Page::Copied(&copy), Page::Own) } else { (Page::Own, Page::Older(&copy)) };
+        let first = self.attempt(&folder, staged, Some(likely));
+        if !matches!(first, Err(Error::Damaged { .. } | Error::Io(_) | Error::Database(_))) {
+            return first;
+        }
+        match self.attempt(&folder, self.staged()?.0, Some(other)) {
+            Ok(opened) => Ok(opened),
+            // What is wrong with the file itself is what is told.
+            Err(error) if damaged => Err(error),
+            Err(_) => first,
+        }
+    }
+
+    /// The file, of which nothing is written before it opens, and the copy of its first page.
+    fn staged(&self) -> Result<(Staged, Option<Vec<u8>>), Error> {
+        let (head, copy) = self.copies().map(Head::open).unzip();
+        let file = self.disk.database(&self.path)?;
+        Ok((Staged::new(file, head, self.tuning.in_line)?.hold(), copy.flatten()))
+    }
+
+    /// Where copies of the first page are: `meta.redb` has them in `meta.head`. A store that cannot have them
+    /// is opened without.
+    fn copies(&self) -> Option<Box<dyn StorageBackend>> {
+        let path = self.path.with_extension("head");
+        let opened = match self.disk.stat(&path) {
+            Ok(_) => self.disk.database(&path),
+            Err(_) => self.disk.database(&path).and_then(|file| {
+                self.disk.sync_dir(parent(&path))?;
+                Ok(file)
+            }),
+        };
+        let named = |error: &io::Error| {
+            tracing::warn!(file = %path.display(), %error, "the first page of the metadata is not copied");
+        };
+        opened.inspect_err(named).ok()
+    }
+
+    /// Opens it with its own first page or another. Unless it opens, with the journal that follows, the file
+    /// stays as it is.
+    fn attempt(&self, folder: &Path, staged: Staged, page: Option<Page<'_>>) -> Result<(Index, Journal), Error> {
+        if let Some(Page::Copied(copy) | Page::Older(copy)) = page {
+            staged.write(0, copy)?;
+        }
+        // What an older page names may have been written over since.
+        let verify = self.options.verify || matches!(page, Some(Page::Older(_)));
+        let (database, staged) = self.database(staged, verify)?;
         let (id, next) = guarded(|| journal_of(&database)).map_err(|failure| self.named(failure))?;
         let disk = self.disk.clone();
-        let journal = Journal::open(disk, &folder, id, self.tuning.journal).map_err(Failure::from)?;
+        let journal = Journal::open(disk, folder, id, self.tuning.journal).map_err(Failure::from)?;
+        if page.is_some() {
+            journal.replay(next, |_, _| Ok::<(), arqueta_journal::Error>(())).map_err(Failure::from)?;
+        }
+        if let Some(Page::Copied(_) | Page::Older(_)) = page {
+            tracing::warn!(file = %self.path.display(), "the first page is damaged; it is taken from its copy");
+        }
+        staged.release();
         Ok((Index::new(database, staged, next), journal))
     }
 
@@ -69,7 +141,8 @@ impl Opener {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let (database, staged) = self.database(&unfinished)?;
+        let staged = Staged::new(self.disk.database(&unfinished)?, None, self.tuning.in_line)?;
+        let (database, staged) = self.database(staged, self.options.verify)?;
         guarded(|| journal_of(&database).map(drop))?;
         drop(database);
         if let Some(refused) = staged.failure() {
@@ -84,12 +157,11 @@ impl Opener {
         Ok(())
     }
 
-    fn database(&self, path: &Path) -> Result<(Database, Staged), Error> {
-        let staged = Staged::new(self.disk.database(path)?, self.tuning.in_line)?;
+    fn database(&self, staged: Staged, verify: bool) -> Result<(Database, Staged), Error> {
         let opened = guarded(|| {
             let mut builder = Builder::new();
             builder.set_cache_size(self.options.cache_bytes);
-            builder.set_check_integrity_on_open(self.options.verify);
+            builder.set_check_integrity_on_open(verify);
             Ok(builder.create_with_backend(staged.clone()))
         });
         if !matches!(opened, Ok(Ok(_))) {
@@ -99,7 +171,7 @@ impl Opener {
         match opened {
             Ok(Ok(database)) => Ok((database, staged)),
             Ok(Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch)) => {
-                Err(Error::InUse { path: path.to_owned() })
+                Err(Error::InUse { path: self.path.clone() })
             }
             Ok(Err(error)) => Err(self.named(error.into())),
             Err(failure) => Err(self.named(failure)),
@@ -109,10 +181,26 @@ impl Opener {
     /// Says which file is damaged: this error is read by a person at start.
     fn named(&self, failure: Failure) -> Error {
         match failure {
-            Failure::Damaged(what) => Error::Damaged { what: format!("{}: {what}", self.path.display()) },
+            Failure::Damaged(what) => {
+                let (path, journal) = (self.path.display(), self.path.with_extension("journal"));
+                Error::Damaged {
+                    what: format!(
+                        "{path}: {what}; bring it and {} back from one back-up (docs/operating.md, \"The data folder\")",
+                        journal.display()
+                    ),
+                }
+            }
             other => other.into(),
         }
     }
+}
+
+/// As it is in the file; zeros stand for what a file that is too short has not.
+fn first_page(file: &Staged) -> Result<Vec<u8>, Error> {
+    let mut page = vec![0; BLOCK];
+    let there = usize::try_from(file.len()?).unwrap_or(BLOCK).min(BLOCK);
+    file.read(0, &mut page[..there])?;
+    Ok(page)
 }
 
 /// The journal that a database belongs to, and where its replay begins. A database without one is

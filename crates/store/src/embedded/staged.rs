@@ -20,8 +20,10 @@ use std::thread::JoinHandle;
 
 use redb::{BackendError, StorageBackend};
 
+use super::head::Head;
+
 /// Unit of what is kept; redb writes whole pages of this size, and its header within one.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 const BLOCK_BYTES: u64 = BLOCK as u64;
 /// Most bytes of one write.
 const RUN: usize = 1 << 20;
@@ -49,6 +51,8 @@ struct State {
     /// Bytes of the file that are the database's; beyond them it may hold what was cut off.
     floor: u64,
     failure: Option<Arc<io::Error>>,
+    /// Whether the file is not to be touched yet.
+    held: bool,
     stop: bool,
 }
 
@@ -59,6 +63,8 @@ pub(super) struct Staged(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     file: Box<dyn StorageBackend>,
+    /// Where the first page is kept once more.
+    head: Option<Head>,
     state: Mutex<State>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -68,7 +74,7 @@ struct Shared {
 
 impl Staged {
     /// `in_line` for no thread.
-    pub(super) fn new(file: Box<dyn StorageBackend>, in_line: bool) -> io::Result<Self> {
+    pub(super) fn new(file: Box<dyn StorageBackend>, head: Option<Head>, in_line: bool) -> io::Result<Self> {
         let len = file.len()?;
         let state = State {
             view: HashMap::new(),
@@ -79,10 +85,11 @@ impl Staged {
             len,
             floor: len,
             failure: None,
+            held: false,
             stop: false,
         };
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        let shared = Arc::new(Shared { file, state, changed, thread: Mutex::default(), in_line });
+        let shared = Arc::new(Shared { file, head, state, changed, thread: Mutex::default(), in_line });
         if in_line {
             return Ok(Self(shared));
         }
@@ -90,6 +97,18 @@ impl Staged {
         let thread = std::thread::Builder::new().name("meta-checkpoint".to_owned()).spawn(move || worker.run())?;
         *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(Self(shared))
+    }
+
+    /// Nothing goes into the file before [`Staged::release`].
+    pub(super) fn hold(self) -> Self {
+        self.0.state().held = true;
+        self
+    }
+
+    /// What was held goes into the file, as it would have.
+    pub(super) fn release(&self) {
+        self.0.state().held = false;
+        self.0.look();
     }
 
     /// Syncs that redb asked for so far: what it wrote before the last of them is in the file once
@@ -132,8 +151,12 @@ impl Staged {
         }
     }
 
-    /// Ends the thread. What still waits is tried once more, then dropped: the journal has it.
+    /// Ends the thread. What still waits is tried once more, then dropped: the journal has it. So is what
+    /// is held.
     pub(super) fn finish(&self) {
+        if self.0.state().held {
+            return self.abandon();
+        }
         self.retry();
         let closings = self.syncs();
         if let Err(error) = self.wait(closings) {
@@ -161,7 +184,7 @@ impl Shared {
     /// The thread: one epoch after the other.
     fn run(&self) {
         loop {
-            let idle = |state: &mut State| !state.stop && (state.closed.is_empty() || state.failure.is_some());
+            let idle = |state: &mut State| !state.stop && !state.is_due();
             let waited = self.changed.wait_while(self.state(), idle);
             let state = waited.unwrap_or_else(PoisonError::into_inner);
             if state.stop {
@@ -186,7 +209,7 @@ impl Shared {
     fn next_epoch(&self) -> bool {
         let epoch = {
             let state = self.state();
-            state.closed.front().filter(|_| state.failure.is_none()).cloned()
+            state.closed.front().filter(|_| state.is_due()).cloned()
         };
         let Some(epoch) = epoch else { return false };
         // Whoever waits for this epoch must not wait for a thread that is gone.
@@ -223,7 +246,12 @@ impl Shared {
             run.1.extend_from_slice(block);
         }
         self.write_run(&run)?;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        match (&self.head, epoch.blocks.get(&0)) {
+            // Until it is there as well the journal keeps what it would give up: a start may go by the copy.
+            (Some(head), Some(page)) => head.keep(page),
+            _ => Ok(()),
+        }
     }
 
     fn write_run(&self, (at, bytes): &(u64, Vec<u8>)) -> io::Result<()> {
@@ -246,6 +274,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether an epoch is to be written out.
+    fn is_due(&self) -> bool {
+        !self.closed.is_empty() && self.failure.is_none() && !self.held
+    }
+
     /// The first closed epoch is in the file.
     fn done(&mut self, epoch: &Arc<Epoch>) {
         self.closed.pop_front();
@@ -364,6 +397,9 @@ impl StorageBackend for Staged {
 
     fn close(&self) -> io::Result<()> {
         self.finish();
+        if let Some(head) = &self.0.head {
+            head.close()?;
+        }
         self.0.file.close()
     }
 
@@ -478,7 +514,7 @@ mod tests {
         #[test]
         fn a_staged_file_is_a_file(steps in prop::collection::vec(step(), 1..60)) {
             let file = Flaky::default();
-            let staged = Staged::new(Box::new(file.clone()), false).unwrap();
+            let staged = Staged::new(Box::new(file.clone()), None, false).unwrap();
             let (mut model, mut synced) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
@@ -524,7 +560,7 @@ mod tests {
     #[test]
     fn a_refused_epoch_is_written_whole_again() {
         let file = Flaky::default();
-        let staged = Staged::new(Box::new(file.clone()), false).unwrap();
+        let staged = Staged::new(Box::new(file.clone()), None, false).unwrap();
         staged.set_len(8192).unwrap();
         staged.write(0, &[1; 8192]).unwrap();
         file.0.failing.store(true, Ordering::SeqCst);

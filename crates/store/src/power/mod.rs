@@ -23,11 +23,14 @@ pub use self::dice::Dice;
 use self::sim::SimDisk;
 use self::tape::{Image, Op, Tape};
 pub use self::trouble::Trouble;
+use crate::database::Databases as _;
 use crate::embedded::Tuning;
 use crate::{Error, FsBlobs, RedbOptions, RedbStore};
 
 /// Where the metadata lives on a recorder, and in an exported folder.
 const META: &str = "meta.redb";
+/// Where the copy of its first page lies.
+const HEAD: &str = "meta.head";
 /// Where its journal lives.
 const JOURNAL: &str = "meta.journal";
 /// Where the blobs live on a recorder, and in an exported folder.
@@ -68,7 +71,7 @@ pub enum Syncs {
 pub struct Spent {
     /// Syncs of segments of the metadata's journal, and bytes written to them.
     pub journal: (usize, usize),
-    /// The same of the metadata's database file.
+    /// The same of the metadata's database file and of the copy of its first page.
     pub database: (usize, usize),
     /// The same of all other files.
     pub others: (usize, usize),
@@ -144,6 +147,30 @@ impl Recorder {
         RedbStore::open_on(Arc::new(SimDisk(self.tape.clone())), Path::new(META), RedbOptions::default(), tuning)
     }
 
+    /// Changes a byte of the metadata's file, as a medium that decays does.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn damage(&self, at: u64, flipped: u8) -> io::Result<()> {
+        self.flip(META, at, flipped)
+    }
+
+    /// [`Recorder::damage`] of the copies of its first page.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn damage_copy(&self, at: u64, flipped: u8) -> io::Result<()> {
+        self.flip(HEAD, at, flipped)
+    }
+
+    fn flip(&self, name: &str, at: u64, flipped: u8) -> io::Result<()> {
+        let file = SimDisk(self.tape.clone()).database(Path::new(name))?;
+        let mut byte = [0];
+        file.read(at, &mut byte)?;
+        file.write(at, &[byte[0] ^ flipped])?;
+        file.sync_data()
+    }
+
     /// Makes operations fail from here on, or work again.
     pub fn set_trouble(&self, trouble: Trouble) {
         self.tape().set_trouble(trouble);
@@ -155,12 +182,13 @@ impl Recorder {
     pub fn spent(&self, since: usize) -> Spent {
         let tape = self.tape();
         let journal = tape.created_below(Path::new(JOURNAL));
-        let database = tape.live().names.get(Path::new(META)).copied();
+        let named = |name: &str| tape.live().names.get(Path::new(name)).copied();
+        let database = [named(META), named(HEAD)];
         let mut sum = Spent { folders: tape.folder_syncs(since), ..Spent::default() };
         for (id, (syncs, bytes)) in tape.spent(since) {
             let part = match id {
                 id if journal.contains(&id) => &mut sum.journal,
-                id if Some(id) == database => &mut sum.database,
+                id if database.contains(&Some(id)) => &mut sum.database,
                 _ => &mut sum.others,
             };
             *part = (part.0 + syncs, part.1 + bytes);
