@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ import urllib.request
 import boto3
 import pytest
 from botocore.config import Config
-from conftest import ACCESS_KEY, REGION, ROOT, SECRET_KEY, Gateway, refused
+from conftest import ACCESS_KEY, REGION, ROOT, SECRET_KEY, Gateway, free_port, refused
 
 EXAMPLES = ROOT / "target/debug/examples"
 TRANSIT = os.environ.get("ARQUETA_TRANSIT", str(EXAMPLES / "transit"))
@@ -112,12 +111,6 @@ class Transit:
 
 
 SERVICES = {"moto": Moto, "arqueta": Arqueta, "transit": Transit}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until_it_answers(url):

@@ -22,14 +22,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from conftest import Gateway, until
+from conftest import Gateway, free_port, until
 from told import CREATED, listen, settings
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Moto:

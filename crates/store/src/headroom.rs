@@ -6,7 +6,7 @@
 //! that is nothing but space. It is made again once there is room.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,11 +129,19 @@ impl Headroom {
         let (_, total) = space(&folder)?;
         let limits =
             RoomLimits { reserve: limits.reserve.min(total / 50), low_water: limits.low_water.min(total / 20) };
-        let kept = AtomicBool::new(std::fs::metadata(folder.join(RESERVE)).is_ok_and(|found| found.len() > 0));
-        let [given_up, ran_out, refusing] = [(); 3].map(|()| AtomicBool::new(false));
-        let headroom = Self { folder, limits, space: Mutex::default(), kept, given_up, ran_out, refusing };
+        let headroom = Self::of(folder, limits);
         headroom.look()?;
         Ok(headroom)
+    }
+
+    /// What an earlier start left in the folder.
+    fn of(folder: PathBuf, limits: RoomLimits) -> Self {
+        let found = std::fs::metadata(folder.join(RESERVE)).map(|found| found.len()).ok();
+        let kept = AtomicBool::new(found.is_some_and(|bytes| bytes > 0));
+        // An earlier start gave it up, and no room for it was found since.
+        let given_up = AtomicBool::new(found == Some(0) && limits.reserve > 0);
+        let [ran_out, refusing] = [(); 2].map(|()| AtomicBool::new(false));
+        Self { folder, limits, space: Mutex::default(), kept, given_up, ran_out, refusing }
     }
 
     /// Looks again: to be called every second or so. Gives up the reserve when little more than
@@ -229,7 +237,8 @@ impl Room for Headroom {
     fn give_up(&self) -> bool {
         if self.kept.swap(false, Ordering::AcqRel) {
             self.given_up.store(true, Ordering::Release);
-            match std::fs::remove_file(self.folder.join(RESERVE)) {
+            // The empty file says so to the next start.
+            match OpenOptions::new().write(true).open(self.folder.join(RESERVE)).and_then(|file| file.set_len(0)) {
                 Ok(()) => tracing::warn!("the disk is full: the reserve was given up for deletes and the record"),
                 Err(error) => tracing::error!(%error, "the reserve cannot be given up"),
             }
@@ -287,7 +296,7 @@ mod tests {
         let reserved = || std::fs::metadata(dir.path().join(RESERVE)).map(|found| found.len()).ok();
         assert_eq!((headroom.has_reserve(), reserved()), (true, Some(1 << 20)));
         assert!(headroom.give_up() && headroom.give_up(), "who comes second tries again, too");
-        assert_eq!((headroom.has_reserve(), reserved()), (false, None));
+        assert_eq!((headroom.has_reserve(), reserved()), (false, Some(0)));
         assert!(headroom.shortage().is_some(), "what is left is not for bodies");
         headroom.look().unwrap();
         assert_eq!((headroom.has_reserve(), reserved()), (true, Some(1 << 20)));
@@ -340,6 +349,25 @@ mod tests {
         assert_eq!(told.unwrap().to_string(), "3145727 bytes are free; new bodies are refused until 3145728 are");
         headroom.judge(3 << 20);
         assert!(headroom.has_reserve() && headroom.book("ann", 1) && headroom.shortage().is_none());
+    }
+
+    #[test]
+    fn a_reserve_that_was_given_up_is_remembered_by_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = RoomLimits { reserve: 1 << 20, low_water: 1 << 20 };
+        drop(Headroom::open(dir.path(), limits).unwrap());
+        let headroom = Headroom::open(dir.path(), limits).unwrap();
+        headroom.give_up();
+        drop(headroom);
+        let again = Headroom::of(dir.path().into(), limits);
+        again.judge((3 << 20) - 1);
+        assert!(!again.book("ann", 0) && again.shortage().is_some(), "what is free is for deletes");
+        again.judge(3 << 20);
+        assert!(again.has_reserve() && again.book("ann", 1));
+        std::fs::remove_file(dir.path().join(RESERVE)).unwrap();
+        let fresh = Headroom::of(dir.path().into(), limits);
+        fresh.judge((3 << 20) - 1);
+        assert!(fresh.book("ann", 0), "a folder that never had one gave none up");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arqueta_journal::disk::{Disk, create_durable_dir, parent};
+use rustix::io::Errno;
 
 /// What is known of the directories of one folder.
 #[derive(Debug, Default)]
@@ -50,6 +51,7 @@ impl Names {
         let made = create_durable_dir(disk, path);
         *standing = match &made {
             Ok(()) => Standing::Durable,
+            Err(error) if never_began(error) => Standing::Unknown,
             Err(_) => {
                 self.failures.fetch_add(1, Ordering::AcqRel);
                 if disk.stat(path).is_ok() { Standing::Lost } else { Standing::Unknown }
@@ -62,8 +64,10 @@ impl Names {
     pub(super) fn publish(&self, disk: &dyn Disk, from: &Path, to: &Path) -> io::Result<()> {
         let before = self.failures.load(Ordering::Acquire);
         disk.rename(from, to)?;
-        let synced = disk.sync_dir(parent(to)).inspect_err(|_| {
-            self.failures.fetch_add(1, Ordering::AcqRel);
+        let synced = disk.sync_dir(parent(to)).inspect_err(|error| {
+            if !never_began(error) {
+                self.failures.fetch_add(1, Ordering::AcqRel);
+            }
         });
         // Another's sync that failed meanwhile may have been of this name.
         let others = self.failures.load(Ordering::Acquire) != before;
@@ -76,6 +80,12 @@ impl Names {
             let _ = disk.remove(to);
         })
     }
+}
+
+/// Whether a folder was not even opened to be synced, for want of descriptors: nothing was dropped, and the
+/// next sync covers what this one was for.
+fn never_began(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error())).contains(&error.raw_os_error())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

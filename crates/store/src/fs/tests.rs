@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::*;
 use crate::contract;
-use crate::power::Recorder;
+use crate::power::{Loss, Recorder, Trouble};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_contract() {
@@ -39,6 +39,33 @@ async fn write(store: &FsBlobs, len: usize) -> Result<BlobId, Error> {
 async fn read(store: &FsBlobs, id: BlobId, len: u64) -> Result<usize, Error> {
     let chunks: Vec<Bytes> = store.read(id, len, 0..len).await?.try_collect().await?;
     Ok(chunks.iter().map(Bytes::len).sum())
+}
+
+/// A folder that was there before, with something in it, so that it cannot be taken away again.
+#[tokio::test]
+async fn want_of_descriptors_loses_no_folder() {
+    let disk = Recorder::new();
+    let write = async |store: &FsBlobs, last: u8| {
+        let mut id = [0; 16];
+        id[15] = last;
+        let id = BlobId::from_bytes(id);
+        let mut writer = store.create(id).await?;
+        writer.write(Bytes::from_static(b"body")).await?;
+        writer.finish().await.map(|_| id)
+    };
+    write(&disk.blobs().unwrap(), 1).await.unwrap();
+    let mut refused = 0;
+    for strike in 0..12 {
+        let disk = disk.crash(disk.position(), Loss::Everything, 0);
+        let store = disk.blobs().unwrap();
+        disk.set_trouble(Trouble::Descriptors(strike));
+        refused += usize::from(write(&store, 2).await.is_err());
+        disk.set_trouble(Trouble::None);
+        let id = write(&store, 3).await.unwrap_or_else(|error| panic!("after {strike}: {error:?}"));
+        let cut = disk.crash(disk.position(), Loss::Everything, 0);
+        assert_eq!(read(&cut.blobs().unwrap(), id, 4).await.unwrap(), 4, "after {strike}");
+    }
+    assert!((1..12).contains(&refused), "{refused}");
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 /// What becomes of operations that change the disk: writes, syncs, new lengths and names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trouble {
@@ -17,6 +19,8 @@ pub enum Trouble {
     Dropping(usize),
     /// After so many that work, all fail.
     From(usize),
+    /// After so many that work, one does not begin: the process has no descriptor left for it.
+    Descriptors(usize),
 }
 
 impl Trouble {
@@ -32,6 +36,8 @@ impl Trouble {
             Self::ReadOnly => (Err(io::ErrorKind::ReadOnlyFilesystem.into()), Self::ReadOnly),
             Self::Once(0) | Self::Dropping(0) => (Err(broken()), Self::None),
             Self::From(0) => (Err(broken()), Self::From(0)),
+            Self::Descriptors(0) => (Err(io::Error::from_raw_os_error(Errno::MFILE.raw_os_error())), Self::None),
+            Self::Descriptors(left) => (Ok(()), Self::Descriptors(left - 1)),
             Self::Once(left) => (Ok(()), Self::Once(left - 1)),
             Self::Dropping(left) => (Ok(()), Self::Dropping(left - 1)),
             Self::From(left) => (Ok(()), Self::From(left - 1)),
