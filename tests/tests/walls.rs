@@ -28,12 +28,14 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("notify", "model store audit engine remote"),
     ("replicate", "model engine"),
     ("report", "audit"),
+    ("client", ""),
+    ("compare", "model client"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
     ("console", "model call seal"),
     (
         "gateway",
-        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report s3 aws console",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report client compare s3 aws console",
     ),
 ];
 

@@ -59,6 +59,9 @@ pub enum Error {
         /// What it said, or why it did not.
         said: String,
     },
+    /// Everything was said; this is the exit status.
+    #[error("exit status {0}")]
+    Answer(u8),
     /// Standard output is gone or full.
     #[error("the output cannot be written")]
     Output(#[source] std::io::Error),

@@ -59,6 +59,6 @@ mod tls;
 mod trails;
 pub mod wiring;
 
-pub use command::{AccountsArgs, AdoptArgs, AuditArgs, Cli, Command, KeysArgs, QuotaArgs, run};
+pub use command::{AccountsArgs, AdoptArgs, AuditArgs, Cli, Command, KeysArgs, QuotaArgs, parse, run};
 pub use config::{Config, Only, ServeArgs};
 pub use error::Error;

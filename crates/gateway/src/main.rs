@@ -3,8 +3,7 @@
 
 use std::process::ExitCode;
 
-use arqueta_gateway::{Cli, run};
-use clap::Parser;
+use arqueta_gateway::{Error, parse, run};
 
 /// glibc's allocator keeps what a flood of requests took; this one gives it back within seconds.
 #[cfg(feature = "jemalloc")]
@@ -12,9 +11,9 @@ use clap::Parser;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    match run(parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Answer(code)) => ExitCode::from(code),
         Err(error) => {
             eprintln!("arqueta: {}", error.line());
             ExitCode::FAILURE

@@ -4,12 +4,14 @@ mod accounts;
 mod adopt;
 mod audit;
 mod check;
+mod diff;
 mod generate;
 mod health;
 mod keys;
 mod operations;
 mod quota;
 mod serve;
+mod sides;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -19,6 +21,7 @@ pub use accounts::AccountsArgs;
 pub use adopt::AdoptArgs;
 pub use audit::AuditArgs;
 pub use check::CheckArgs;
+pub use diff::DiffArgs;
 pub use generate::{CompletionsArgs, ManPagesArgs};
 pub use health::HealthArgs;
 pub use keys::KeysArgs;
@@ -73,8 +76,25 @@ pub enum Command {
     Adopt(Box<AdoptArgs>),
     /// Look through everything stored for what is damaged or does not fit, and mend it.
     Check(Box<CheckArgs>),
+    /// Compare two buckets of any S3 endpoints, and say why they differ. Exit status: 0 the same, 1 different,
+    /// 2 not to be told, 3 not done.
+    Diff(Box<DiffArgs>),
     /// Look at the record of who did what, and prove that nobody changed it.
     Audit(Box<AuditArgs>),
+}
+
+/// Reads the command line of this process; ends it where there is nothing to do, or nothing that can be done.
+#[must_use]
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let is_wrong = error.use_stderr();
+        // 2 is an answer of `diff`.
+        if is_wrong && std::env::args_os().nth(1).is_some_and(|word| word == "diff") {
+            let _gone = error.print();
+            std::process::exit(3);
+        }
+        error.exit()
+    })
 }
 
 /// Carries out the command line. Returns when the command is done; `serve` is when it was stopped.
@@ -98,6 +118,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),
         Command::Check(args) => check::run(*args),
+        Command::Diff(args) => diff::run(*args),
         Command::Audit(args) => audit::run(*args),
     }
 }

@@ -1,0 +1,135 @@
+//! A bucket over S3.
+
+mod list;
+mod read;
+mod seen;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use futures::StreamExt as _;
+
+use crate::{Absence, Body, Bucket, Cursor, Entry, Error, Facts, Listing, Page, Tags};
+
+/// A bucket of an S3 endpoint, or a part of it.
+#[derive(Clone)]
+pub struct S3Bucket {
+    client: Client,
+    name: String,
+    prefix: String,
+    page_size: i32,
+}
+
+impl fmt::Debug for S3Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S3Bucket({}/{})", self.name, self.prefix)
+    }
+}
+
+impl S3Bucket {
+    /// The bucket `name`, or what of it begins with `prefix`. Nothing is asked yet.
+    #[must_use]
+    pub fn new(client: Client, name: &str, prefix: &str) -> Self {
+        Self { client, name: name.to_owned(), prefix: prefix.to_owned(), page_size: 1000 }
+    }
+
+    /// With smaller pages.
+    #[must_use]
+    pub fn with_page_size(mut self, entries: i32) -> Self {
+        self.page_size = entries;
+        self
+    }
+
+    /// Its client, for what only S3 has.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[async_trait]
+impl Bucket for S3Bucket {
+    async fn page(&self, listing: Listing, from: Option<&Cursor>) -> Result<Page, Error> {
+        match listing {
+            Listing::Objects => self.objects(from).await,
+            Listing::Versions => self.versions(&self.prefix, from, self.page_size).await,
+        }
+    }
+
+    async fn facts(&self, entry: &Entry) -> Result<Facts, Error> {
+        self.head(entry).await
+    }
+
+    async fn parts(&self, entry: &Entry, count: u32) -> Result<Vec<u64>, Error> {
+        // Endpoints that have no such call, or keep no sizes, tell them when the parts are asked for one by one.
+        match self.parts_of_attributes(entry).await {
+            Ok(sizes) if sizes.len() == count as usize => Ok(sizes),
+            Err(error) if error.is_absent() && error.code() != "MethodNotAllowed" => Err(error),
+            _ => self.parts_of_heads(entry, count).await,
+        }
+    }
+
+    async fn tags(&self, entry: &Entry) -> Result<Tags, Error> {
+        let call = self.client.get_object_tagging().bucket(&self.name).key(&entry.key);
+        let said = call.set_version_id(entry.version.clone()).send().await;
+        let said = said.map_err(|error| refusal("GetObjectTagging", error))?;
+        Ok(said.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect::<BTreeMap<_, _>>())
+    }
+
+    async fn body(&self, entry: &Entry) -> Result<Body, Error> {
+        let call = self.client.get_object().bucket(&self.name).key(&entry.key);
+        // What was compared is what is read: a client may have put another object since.
+        let call = if entry.version.is_none() { call.if_match(format!("\"{}\"", entry.etag)) } else { call };
+        let said = call.set_version_id(entry.version.clone()).send().await;
+        let said = said.map_err(|error| refusal("GetObject", error))?;
+        let stream = futures::stream::try_unfold(said.body, |mut body| async move {
+            let failed = |error| Error::Unanswered { call: "GetObject", source: Box::new(error) };
+            Ok(body.try_next().await.map_err(failed)?.map(|bytes| (bytes, body)))
+        });
+        Ok(stream.boxed())
+    }
+
+    async fn absence(&self, key: &str) -> Result<Absence, Error> {
+        let page = self.versions(key, None, 1).await?;
+        let first = page.entries.into_iter().next().filter(|entry| entry.key == key && entry.is_marker);
+        Ok(first.map_or(Absence::Unknown, |entry| Absence::Marker { since: entry.modified }))
+    }
+
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+}
+
+/// What a failure of the SDK's means.
+pub fn refusal<E>(call: &'static str, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let SdkError::ServiceError(answer) = &error else {
+        return Error::Unanswered {
+            call,
+            source: Box::new(Failed(aws_sdk_s3::error::DisplayErrorContext(&error).to_string())),
+        };
+    };
+    let status = answer.raw().status().as_u16();
+    let code = answer.err().code().unwrap_or_default().to_owned();
+    if status == 404 {
+        return Error::Absent { call, code: if code.is_empty() { "404".to_owned() } else { code } };
+    }
+    Error::Refused { call, status, code, message: answer.err().message().unwrap_or_default().to_owned() }
+}
+
+/// What the SDK says of its failures, its causes included.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failed(String);
