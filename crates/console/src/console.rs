@@ -13,6 +13,7 @@ use crate::client::Fault;
 use crate::house::{Facts, House, Settings};
 use crate::lead::PATH;
 use crate::limits::Attempts;
+use crate::oidc::Desk;
 use crate::receive::{PERSON, STRANGER, too_large};
 use crate::render::render;
 use crate::service::{CallBody, Service};
@@ -29,8 +30,9 @@ pub struct Console {
 impl Console {
     /// A console over the public operations.
     #[must_use]
-    pub fn new(service: Arc<dyn Service>, facts: Arc<dyn Facts>, settings: Settings) -> Self {
-        Self { house: House { service, facts, settings, sessions: Sessions::new(), attempts: Attempts::new() } }
+    pub fn new(service: Arc<dyn Service>, facts: Arc<dyn Facts>, mut settings: Settings) -> Self {
+        let oidc = settings.oidc.take().map(Desk::new);
+        Self { house: House { service, facts, settings, oidc, sessions: Sessions::new(), attempts: Attempts::new() } }
     }
 
     /// Whether a path is the console's.

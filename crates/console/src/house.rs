@@ -6,6 +6,7 @@ use arqueta_model::{Clock, Region};
 use async_trait::async_trait;
 
 use crate::limits::Attempts;
+use crate::oidc::{Desk, Oidc};
 use crate::service::Service;
 use crate::session::Sessions;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub account: String,
     /// Version of the gateway.
     pub version: &'static str,
+    /// Where people may sign in beside.
+    pub oidc: Option<Oidc>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -39,6 +42,7 @@ pub(crate) struct House {
     pub service: Arc<dyn Service>,
     pub facts: Arc<dyn Facts>,
     pub settings: Settings,
+    pub oidc: Option<Desk>,
     pub sessions: Sessions,
     pub attempts: Attempts,
 }

@@ -23,16 +23,23 @@ pub(crate) struct Page {
     pub body: Markup,
     /// Modules of script beside the usual one.
     pub scripts: &'static [&'static str],
+    /// Where the page leads by itself.
+    pub leads: Option<String>,
 }
 
 impl Page {
     pub fn new(section: Section, title: impl Into<String>, body: Markup) -> Self {
-        Self { status: StatusCode::OK, section, title: title.into(), body, scripts: &[] }
+        Self { status: StatusCode::OK, section, title: title.into(), body, scripts: &[], leads: None }
     }
 
     /// With a module of script.
     pub fn script(self, scripts: &'static [&'static str]) -> Self {
         Self { scripts, ..self }
+    }
+
+    /// With an address to which it leads at once.
+    pub fn leading(self, to: String) -> Self {
+        Self { leads: Some(to), ..self }
     }
 
     /// With a status.

@@ -32,6 +32,17 @@ pub(crate) fn render(visit: &Visit<'_>, outcome: Result<Outcome, Fault>) -> Resp
             visit.house.sessions.keep(&session, &Place::of(&session.base, visit.secure), answer.headers_mut());
             answer
         }
+        Outcome::Arrived(session, page, more) => {
+            let mut answer = html(page.status, view::document(visit, &page).into_string());
+            if let Some(before) = &visit.session {
+                visit.house.sessions.revoke(before);
+            }
+            visit.house.sessions.keep(&session, &Place::of(&session.base, visit.secure), answer.headers_mut());
+            for (name, value) in &more {
+                answer.headers_mut().append(name.clone(), value.clone());
+            }
+            answer
+        }
         Outcome::SignedOut(to) => {
             // To a script a page is no refusal.
             let mut answer = if visit.is_script() { told(&Fault::session_over(visit.t)) } else { there(&to) };

@@ -72,10 +72,31 @@ mod hidden_some {
     }
 }
 
+impl Credentials {
+    /// Nobody's: a call by them is not signed.
+    pub fn none() -> Self {
+        Self { access_key_id: String::new(), secret: String::new().into(), token: None }
+    }
+
+    /// Whether they are nobody's.
+    pub fn is_none(&self) -> bool {
+        self.access_key_id.is_empty()
+    }
+}
+
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Credentials({})", self.access_key_id)
     }
+}
+
+/// Who somebody is without the role that he has taken.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Before {
+    pub credentials: Credentials,
+    pub expires: i64,
+    pub arn: String,
+    pub account: String,
 }
 
 /// A person who has signed in. No `Debug`: the token of changes is a secret.
@@ -85,6 +106,8 @@ pub(crate) struct Session {
     pub credentials: Credentials,
     /// Long-term credentials, given again, and until when they count.
     pub raised: Option<(Credentials, i64)>,
+    /// Where the way back leads from a role that was switched to.
+    pub before: Option<Box<Before>>,
     /// Milliseconds since the epoch.
     pub expires: i64,
     pub arn: String,
@@ -118,6 +141,12 @@ impl Session {
     /// The last part of the ARN: what people call themselves.
     pub fn name(&self) -> &str {
         self.arn.rsplit([':', '/']).next().unwrap_or(&self.arn)
+    }
+
+    /// The role that it is of, if it is one's.
+    pub fn role(&self) -> Option<&str> {
+        let (_, rest) = self.arn.split_once(":assumed-role/")?;
+        rest.split('/').next()
     }
 }
 
@@ -160,6 +189,18 @@ impl Sessions {
         for at in 0..PIECES {
             set(answer, &piece(at), pieces.next(), place);
         }
+    }
+
+    /// Something for a browser to carry, which only this process can open.
+    pub fn wrap<T: Serialize>(&self, purpose: &[u8], value: &T) -> String {
+        let plain = Zeroizing::new(serde_json::to_vec(value).unwrap_or_default());
+        BASE64_URL_SAFE_NO_PAD.encode(message::seal(&self.key, purpose, &plain))
+    }
+
+    /// What was wrapped for the same purpose.
+    pub fn unwrap<T: serde::de::DeserializeOwned>(&self, purpose: &[u8], text: &str) -> Option<T> {
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        serde_json::from_slice(&Zeroizing::new(message::open(&self.key, purpose, &sealed).ok()?)).ok()
     }
 
     /// Ends `session`: the cookie goes, and a copy of it is of no use.
@@ -210,6 +251,23 @@ pub(crate) fn set(answer: &mut HeaderMap, name: &str, value: Option<&str>, place
     }
 }
 
+/// Sets a cookie that comes back with somebody whom another site leads here: `SameSite=Lax`.
+pub(crate) fn set_returning(answer: &mut HeaderMap, name: &str, value: &str, life: Duration, place: &Place) {
+    let (path, secure) = (&place.path, if place.secure { "; Secure" } else { "" });
+    let life = life.as_secs();
+    let cookie = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}; Max-Age={life}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.append(SET_COOKIE, cookie);
+    }
+}
+
+/// Headers that remove a cookie.
+pub(crate) fn gone(name: &str, place: &Place) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    set(&mut headers, name, None, place);
+    headers
+}
+
 /// The value of a cookie.
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
@@ -238,6 +296,7 @@ mod tests {
                 token: Some(token.to_owned().into()),
             },
             raised: None,
+            before: None,
             expires: 10_000,
             arn: "arn:aws:iam::000000000000:user/team/ana".to_owned(),
             account: "000000000000".to_owned(),

@@ -90,6 +90,7 @@ impl House {
             region: "eu-west-1".parse().unwrap(),
             account: "000000000000".to_owned(),
             version: "0",
+            oidc: None,
             clock: Arc::new(Still { is_late }),
         };
         let service = Arc::new(Noted::default());
@@ -103,6 +104,7 @@ impl House {
             id: crate::session::random(),
             credentials: long("ASIA"),
             raised: None,
+            before: None,
             expires: i64::MAX,
             arn: "arn:aws:iam::000000000000:user/ana".to_owned(),
             account: "000000000000".to_owned(),

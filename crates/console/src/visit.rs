@@ -6,7 +6,7 @@ use arqueta_call::{Connection, Visitor};
 use arqueta_model::Timestamp;
 use http::header::{CONTENT_TYPE, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use maud::Markup;
 use zeroize::Zeroizing;
 
@@ -76,6 +76,8 @@ pub(crate) enum Outcome {
     Go(String),
     /// As [`Outcome::Go`], with a session that begins or changes.
     SignedIn(Box<Session>, String),
+    /// As [`Outcome::SignedIn`], with a page and more headers.
+    Arrived(Box<Session>, Box<Page>, HeaderMap),
     SignedOut(String),
     Raw(Box<Response<CallBody>>),
 }

@@ -3,6 +3,7 @@
 mod address;
 mod backends;
 mod clusters;
+mod console;
 mod lifecycle;
 mod limits;
 mod notifications;
@@ -27,6 +28,7 @@ use crate::Error;
 pub use address::parse as listen_address;
 pub use backends::{Backend, HeldKey};
 pub use clusters::Cluster;
+pub use console::{Console, Oidc as ConsoleOidc};
 pub use lifecycle::Lifecycle;
 pub use limits::Limits;
 pub(crate) use notifications::secret;
@@ -66,8 +68,8 @@ pub struct Config {
     pub log: String,
     /// The log of requests.
     pub request_log: RequestLog,
-    /// Whether there is a console.
-    pub console: bool,
+    /// The console.
+    pub console: Console,
     /// TLS files; both or none.
     pub tls: Option<Tls>,
     /// Proxies that are believed.
@@ -225,7 +227,7 @@ impl Default for Config {
             website_domains: vec!["s3-website.localhost".to_owned()],
             log: "warn".to_owned(),
             request_log: RequestLog::default(),
-            console: true,
+            console: Console::default(),
             tls: None,
             proxies: Proxies::default(),
             bucket_key: BucketKey::default(),
@@ -311,7 +313,7 @@ impl Config {
         }
         set(&mut self.domains, args.domains.as_ref());
         set(&mut self.log, args.log.as_ref());
-        set(&mut self.console, args.console.as_ref());
+        set(&mut self.console.enabled, args.console.as_ref());
         self.only = args.only;
         self.accept_older_metadata = args.accept_older_metadata;
         if let Some(region) = &args.region {
@@ -372,6 +374,7 @@ impl Config {
         self.trails.check()?;
         self.notifications.check()?;
         self.audit.webhook.as_ref().map_or(Ok(()), AuditWebhook::check)?;
+        self.console.oidc.as_ref().map_or(Ok(()), ConsoleOidc::check)?;
         self.kms.check_clusters()?;
         self.kms.check_backends()?;
         self.kms.check_root()?;

@@ -1,10 +1,11 @@
 //! The console's way to the edges, and what the operator is shown that no operation tells.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arqueta_aws::AwsEdge;
 use arqueta_call::Connection;
-use arqueta_console::{CallBody, Console, Facts, Service, Settings};
+use arqueta_console::{CallBody, Console, Facts, Oidc, Service, Settings};
 use arqueta_envelope::{CountersOf, Envelope};
 use arqueta_keys::Embedded;
 use arqueta_kms::Metered;
@@ -14,8 +15,10 @@ use async_trait::async_trait;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 
-use crate::config::Config;
+use crate::Error;
+use crate::config::{Config, ConsoleOidc};
 use crate::listen::seats::Seats;
+use crate::provider::Provider;
 use crate::readiness::{PARTS, Readiness};
 use crate::root;
 use crate::route::no_objects;
@@ -81,21 +84,41 @@ impl Facts for Operator {
 }
 
 /// The console over the edges, where the configuration has one.
+///
+/// # Errors
+/// [`Error::Config`] for an identity provider's authority that cannot be read.
 pub fn open(
     config: &Config,
     (s3, aws): (Option<Arc<S3Edge>>, Arc<AwsEdge>),
     watched: Watched,
     clock: &Arc<dyn Clock>,
-) -> Option<Arc<Console>> {
+) -> Result<Option<Arc<Console>>, Error> {
+    if !config.console.enabled {
+        return Ok(None);
+    }
     let settings = Settings {
         region: config.region.clone(),
         account: config.account_id.to_string(),
         version: env!("CARGO_PKG_VERSION"),
+        oidc: config.console.oidc.as_ref().map(|oidc| provider(oidc, clock)).transpose()?,
         clock: clock.clone(),
     };
     let operator =
         Operator { watched, configuration: in_force(config), warnings: root::warning(config).into_iter().collect() };
-    config.console.then(|| Arc::new(Console::new(Arc::new(Edges { s3, aws }), Arc::new(operator), settings)))
+    Ok(Some(Arc::new(Console::new(Arc::new(Edges { s3, aws }), Arc::new(operator), settings))))
+}
+
+fn provider(oidc: &ConsoleOidc, clock: &Arc<dyn Clock>) -> Result<Oidc, Error> {
+    let openid = std::iter::once("openid".to_owned());
+    Ok(Oidc {
+        name: oidc.name.clone(),
+        issuer: oidc.issuer.clone(),
+        client_id: oidc.client_id.clone(),
+        scopes: openid.chain(oidc.scopes.iter().filter(|scope| *scope != "openid").cloned()).collect(),
+        roles: oidc.roles.clone(),
+        session: Duration::from_secs(oidc.session_seconds),
+        web: Arc::new(Provider::new(oidc, clock.clone())?),
+    })
 }
 
 /// The configuration in force, as far as it is no secret and nobody's path to one.
@@ -120,6 +143,7 @@ fn in_force(config: &Config) -> String {
         format!("audit.keep_days = {}", config.audit.keep_days),
         format!("metadata.engine = \"{}\"", config.metadata.engine),
         format!("kms.backend = {:?}", config.kms.backend.as_deref().unwrap_or("embedded")),
+        format!("console.oidc.issuer = {:?}", config.console.oidc.as_ref().map_or("", |oidc| oidc.issuer.as_str())),
         format!("limits.connections = {}", config.limits.connections),
     ];
     lines.join("\n")

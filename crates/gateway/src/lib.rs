@@ -48,6 +48,7 @@ mod logging;
 mod metadata;
 pub mod metrics;
 mod notifications;
+pub mod provider;
 pub mod readiness;
 pub mod record;
 pub mod regions;

@@ -134,7 +134,7 @@ impl Gateway {
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
         let aws = edges::aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
         let live = Live::of(config, metrics.lost_lines())?;
-        let router = edges::router(config, (s3, aws), &kms, watched, (&metrics, &live), &clock);
+        let router = edges::router(config, (s3, aws), &kms, watched, (&metrics, &live), &clock)?;
         Ok(Self {
             damages,
             desk: Desk::new((stored, iam, engine.clone()), (audit.clone(), clock.clone()), config),

@@ -29,7 +29,6 @@ mod context;
 mod id;
 mod name;
 pub mod random;
-pub mod replica;
 mod served;
 mod sse;
 

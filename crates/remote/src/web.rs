@@ -63,7 +63,7 @@ pub fn client_config(ca: Option<&Path>) -> Result<ClientConfig, SetupError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Posts to servers that the operator named.
+/// Asks servers that the operator named.
 #[derive(Clone)]
 pub struct Http(Connections);
 
@@ -112,6 +112,17 @@ impl Http {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = to.clone();
+        *request.headers_mut() = headers;
+        self.send(request).await
+    }
+
+    /// Gets a document. How long the answer may take is the caller's to bound.
+    ///
+    /// # Errors
+    /// [`HttpError`]. An answer of any status is one.
+    pub async fn get(&self, from: &Uri, headers: HeaderMap) -> Result<Reply, HttpError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = from.clone();
         *request.headers_mut() = headers;
         self.send(request).await
     }

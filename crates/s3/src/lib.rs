@@ -57,7 +57,6 @@ mod public_access;
 mod query;
 mod record;
 mod refusal;
-mod replica;
 mod requester_pays;
 mod resources;
 mod service;

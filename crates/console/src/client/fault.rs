@@ -24,6 +24,11 @@ impl Fault {
         Self { status, code: code.to_owned(), message: message.to_owned(), request: String::new() }
     }
 
+    /// For an address that leads to nothing.
+    pub fn nowhere() -> Self {
+        Self::own(StatusCode::NOT_FOUND, "NoSuchPage", "There is no such page.")
+    }
+
     /// An answer that could not be read.
     pub fn unreadable() -> Self {
         Self::own(StatusCode::BAD_GATEWAY, "InternalError", "The answer of the service could not be read.")

@@ -39,8 +39,11 @@ pub(crate) struct Form {
 }
 
 impl Scope<'_> {
-    /// The request, signed over everything that it says.
+    /// The request, signed over everything that it says; as it is where the credentials are nobody's.
     pub fn sign(&self, ask: Ask, agent: &str) -> Request<CallBody> {
+        if self.credentials.is_none() {
+            return self.plain(ask, agent);
+        }
         let date = self.date();
         let hash = match &ask.body {
             Payload::Whole(bytes) => hex::encode(Sha256::digest(bytes)),
@@ -82,6 +85,23 @@ impl Scope<'_> {
         }
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         debug_assert!(request.headers().contains_key(HOST), "calls are signed for a host");
+        request.map(|()| ask.body.into_body())
+    }
+
+    /// For the one operation that takes no signature.
+    fn plain(&self, ask: Ask, agent: &str) -> Request<CallBody> {
+        let mut request = Request::new(());
+        *request.method_mut() = ask.method.clone();
+        *request.uri_mut() = Uri::try_from(target(&ask.path, &ask.query)).unwrap_or_default();
+        let own = ask.headers.iter().map(|(name, value)| (&**name, value.as_str()));
+        for (name, value) in own.chain([(HOST.as_str(), self.host), (USER_AGENT.as_str(), agent)]) {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes())) {
+                request.headers_mut().append(name, value);
+            }
+        }
+        if let Payload::Whole(bytes) = &ask.body {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        }
         request.map(|()| ask.body.into_body())
     }
 

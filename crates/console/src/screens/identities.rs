@@ -1,88 +1,17 @@
-//! Identities: users, roles and policies of the account, and the way to change them.
+//! Identities: users, groups, roles, policies and providers of the account.
 
 use maud::{Markup, html};
 
 use crate::client::Fault;
 use crate::client::xml::Node;
-use crate::page::{Page, Section};
-use crate::session::{Credentials, RAISED, Session};
+use crate::page::Section;
+use crate::screens::providers;
+use crate::screens::raise::ask;
 use crate::view::{csrf, done, empty, fault, head, moment, text_field};
-use crate::visit::{Outcome, Visit};
+use crate::visit::{Outcome, Visit, encode};
 
 /// Entries of each list.
 const PAGE: &str = "200";
-
-/// What a call of IAM gives, or a page that asks for the secret again, where that is all that is missing:
-/// temporary credentials of a user may not call IAM, as in AWS.
-pub(crate) async fn ask(
-    visit: &Visit<'_>,
-    operation: &str,
-    parameters: &[(&str, &str)],
-) -> Result<Result<Node, Outcome>, Fault> {
-    match visit.strong_client().query("iam", operation, parameters).await {
-        Ok(answer) => Ok(Ok(answer)),
-        Err(fault) if fault.code == "AccessDenied" && may_raise(visit) => Ok(Err(raise_page(visit, None))),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// Whether giving the secret again would help: the session is a user's, and has not been raised.
-fn may_raise(visit: &Visit<'_>) -> bool {
-    let session = visit.session();
-    session.arn.starts_with("arn:aws:iam:") && session.strongest(visit.now).token.is_some()
-}
-
-fn raise_page(visit: &Visit<'_>, refusal: Option<&Fault>) -> Outcome {
-    let t = visit.t;
-    let body = html! {
-        (head(&[], t.identities, &html! {}))
-        div.gate {
-            h2 { (t.raise) }
-            p.lead { (t.raise_lead) }
-            @if let Some(refusal) = refusal { (fault(t, refusal)) }
-            form method="post" action="identities/raise" {
-                (csrf(visit))
-                div.field { label for="key" { (t.access_key) } input id="key" name="key" autocomplete="username" spellcheck="false" required; }
-                div.field { label for="secret" { (t.secret_key) } input id="secret" name="secret" type="password" autocomplete="current-password" required; }
-                button.primary type="submit" { (t.go_on) }
-            }
-        }
-    };
-    let status = refusal.map_or(http::StatusCode::OK, |refusal| refusal.status);
-    Outcome::Page(Page::new(Section::Identities, t.identities, body).status(status))
-}
-
-/// Keeps long-term credentials for a while, if they are those of the same person.
-pub(crate) async fn raise(visit: &Visit<'_>) -> Result<Outcome, Fault> {
-    let (attempts, from) = (&visit.house.attempts, visit.connection.peer);
-    let refused = |message: &str| Fault::own(http::StatusCode::FORBIDDEN, "AccessDenied", message);
-    let Some(guess) = attempts.guess(from) else {
-        return Ok(raise_page(visit, Some(&refused(visit.t.too_many_attempts))));
-    };
-    let stated = Credentials {
-        access_key_id: visit.form.trimmed("key").to_owned(),
-        secret: visit.form.trimmed("secret").to_owned().into(),
-        token: None,
-    };
-    let caller = visit.client_by(&stated).query("sts", "GetCallerIdentity", &[]).await;
-    let fault = match caller {
-        Ok(caller) if caller.text("Arn") == visit.session().arn => {
-            guess.take_back();
-            let until = visit.now.plus(RAISED).millis();
-            let session = Session { raised: Some((stated, until)), ..visit.session().clone() };
-            return Ok(Outcome::SignedIn(Box::new(session), "identities?done=raised".to_owned()));
-        }
-        Ok(_) => {
-            guess.take_back();
-            refused(visit.t.raise_other)
-        }
-        Err(fault) => {
-            guess.failed(&fault);
-            fault
-        }
-    };
-    Ok(raise_page(visit, Some(&fault)))
-}
 
 /// The page.
 pub(crate) async fn list(visit: &Visit<'_>) -> Result<Outcome, Fault> {
@@ -93,14 +22,18 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Outcome, Fault> {
         Err(page) => return Ok(page),
     };
     let client = visit.strong_client();
+    let providers = providers::card(visit).await;
+    let groups = client.query("iam", "ListGroups", &parameters).await;
     let roles = client.query("iam", "ListRoles", &parameters).await;
     let policies = client.query("iam", "ListPolicies", &[("MaxItems", PAGE), ("Scope", "Local")]).await;
     let body = html! {
-        (head(&[], t.identities, &html! {}))
+        (head(&[], t.identities, &html! { a.button href="simulate" { (t.simulate) } }))
         (done(visit))
         (users_card(visit, &users))
-        (others(visit, t.roles, "Roles", "RoleName", roles))
-        (others(visit, t.policies, "Policies", "PolicyName", policies))
+        (others(visit, t.groups, ("Groups", "GroupName", "identities/groups/"), groups, &name_form(visit, "group", t.create_group)))
+        (others(visit, t.roles, ("Roles", "RoleName", "identities/roles/"), roles, &role_form(visit)))
+        (others(visit, t.policies, ("Policies", "PolicyName", ""), policies, &html! {}))
+        (providers)
         details.card { summary { h2 { (t.new_policy) } }
             form method="post" action="identities/policy" {
                 (csrf(visit))
@@ -145,7 +78,14 @@ fn users_card(visit: &Visit<'_>, users: &Node) -> Markup {
     }
 }
 
-fn others(visit: &Visit<'_>, title: &str, list: &str, name: &str, read: Result<Node, Fault>) -> Markup {
+/// A card of those that have a page at `to` and their name, or their ARN where that is nothing.
+fn others(
+    visit: &Visit<'_>,
+    title: &str,
+    (list, name, to): (&str, &str, &str),
+    read: Result<Node, Fault>,
+    form: &Markup,
+) -> Markup {
     let t = visit.t;
     html! {
         section.card {
@@ -159,13 +99,64 @@ fn others(visit: &Visit<'_>, title: &str, list: &str, name: &str, read: Result<N
                         caption.hidden { (title) }
                         thead { tr { th scope="col" { (t.name) } th scope="col" { "ARN" } th scope="col" { (t.created) } } }
                         tbody { @for entry in entries { tr {
-                            td.strong { (entry.text(name)) } td { code.small { (entry.text("Arn")) } } td { (moment(&entry.text("CreateDate"))) }
+                            td { a.strong href={ @if to.is_empty() { "identities/policy?arn=" (encode(&entry.text("Arn"))) } @else { (to) (encode(&entry.text(name))) } } { (entry.text(name)) } } td { code.small { (entry.text("Arn")) } } td { (moment(&entry.text("CreateDate"))) }
                         } } }
                     } } }
+                    (form)
                 },
             }
         }
     }
+}
+
+fn name_form(visit: &Visit<'_>, what: &str, label: &str) -> Markup {
+    let id = format!("{what}-name");
+    html! {
+        form.row method="post" action={ "identities/" (what) } {
+            (csrf(visit))
+            div.field { label for=(id) { (visit.t.name) } input id=(id) name="name" autocomplete="off" spellcheck="false" required; }
+            button type="submit" { (label) }
+        }
+    }
+}
+
+fn role_form(visit: &Visit<'_>) -> Markup {
+    let t = visit.t;
+    let account = &visit.session().account;
+    let trust = TRUST.replace("ACCOUNT", account);
+    html! {
+        details {
+            summary { (t.create_role) }
+            form method="post" action="identities/role" {
+                (csrf(visit))
+                div.field { label for="role-name" { (t.name) } input id="role-name" name="name" autocomplete="off" spellcheck="false" required; }
+                (crate::view::area(t.trust_policy, "trust", t.trust_policy_help, &trust))
+                button type="submit" { (t.create_role) }
+            }
+        }
+    }
+}
+
+/// Whom a new role trusts until somebody says otherwise: those of its account whom their own policies let.
+const TRUST: &str = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    { \"Effect\": \"Allow\", \"Principal\": { \"AWS\": \"arn:aws:iam::ACCOUNT:root\" }, \"Action\": \"sts:AssumeRole\" }\n  ]\n}";
+
+/// Makes a group.
+pub(crate) async fn create_group(visit: &Visit<'_>) -> Result<Outcome, Fault> {
+    let name = visit.form.trimmed("name");
+    Ok(match ask(visit, "CreateGroup", &[("GroupName", name)]).await? {
+        Ok(_) => Outcome::Go(format!("identities/groups/{}?done=created", encode(name))),
+        Err(page) => page,
+    })
+}
+
+/// Makes a role.
+pub(crate) async fn create_role(visit: &Visit<'_>) -> Result<Outcome, Fault> {
+    let name = visit.form.trimmed("name");
+    let parameters = [("RoleName", name), ("AssumeRolePolicyDocument", visit.form.get("trust"))];
+    Ok(match ask(visit, "CreateRole", &parameters).await? {
+        Ok(_) => Outcome::Go(format!("identities/roles/{}?done=created", encode(name))),
+        Err(page) => page,
+    })
 }
 
 /// Makes a user.

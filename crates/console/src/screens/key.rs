@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use crate::client::Fault;
 use crate::page::{Page, Section};
+use crate::screens::key_parts::{at, pem};
 use crate::screens::keys::{aliases, named, state, text};
-use crate::view::{area, confirm, copyable, csrf, done, fact, fault, head, is_confirmed, moment, text_field};
+use crate::screens::{key_tags, material};
+use crate::view::{area, confirm, copyable, csrf, done, fact, fault, head, is_confirmed, text_field};
 use crate::visit::{Outcome, Visit};
 
 /// Operations that a grant may allow.
@@ -42,7 +44,10 @@ pub(crate) async fn page(visit: &Visit<'_>, id: &str, refusal: Option<(&str, &Fa
     let is_ours = text(key, "KeyManager") == "AWS";
     let is_symmetric = text(key, "KeySpec") == "SYMMETRIC_DEFAULT";
     let body = html! {
-        (head(&[("keys", t.keys)], &title, &html! {}))
+        (head(&[("keys", t.keys)], &title, &html! {
+            a.button href={ "keys/" (id) "/try" } { (t.try_key) }
+            a.button href={ "simulate?key=" (id) } { (t.simulate) }
+        }))
         (done(visit))
         @if let Some((_, refusal)) = refusal { (fault(t, refusal)) }
         div.columns {
@@ -53,19 +58,16 @@ pub(crate) async fn page(visit: &Visit<'_>, id: &str, refusal: Option<(&str, &Fa
             }
         }
         @if is_symmetric { (rotation_card(visit, key, is_ours).await) }
+        (material::card(visit, key))
         (policy_card(visit, &id, is_ours).await)
         (grants_card(visit, &id).await)
         @if !is_symmetric && !text(key, "KeySpec").starts_with("HMAC") { (public_card(visit, &id).await) }
+        @if !is_ours { (key_tags::cards(visit, key).await) }
+        (key_tags::uses(visit, key).await)
         @if !is_ours { (deletion_card(visit, key)) }
     };
     let status = refusal.map_or(http::StatusCode::OK, |(_, refusal)| refusal.status);
     Ok(Outcome::Page(Page::new(Section::Keys, title, body).status(status)))
-}
-
-/// A moment of KMS: seconds since the epoch.
-fn at(value: &Value) -> Markup {
-    let Some(seconds) = value.as_f64() else { return html! { "—" } };
-    moment(&arqueta_model::Timestamp::from_millis((seconds * 1000.0) as i64).rfc3339())
 }
 
 async fn facts(visit: &Visit<'_>, key: &Value) -> Markup {
@@ -115,7 +117,6 @@ fn state_card(visit: &Visit<'_>, key: &Value, is_ours: bool) -> Markup {
             p { (state(&now)) }
             @if is_ours { p.help { (t.key_of_gateway) } }
             @else if let Some((act, label)) = act { (button(visit, &id, act, label, &html! {})) }
-            @if now == "PendingImport" { p.help { (t.wants_material) } }
         }
     }
 }
@@ -261,13 +262,6 @@ async fn public_card(visit: &Visit<'_>, id: &str) -> Markup {
     }
 }
 
-/// RFC 7468.
-fn pem(base64: &str) -> String {
-    let lines: Vec<String> =
-        base64.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
-}
-
 fn deletion_card(visit: &Visit<'_>, key: &Value) -> Markup {
     let t = visit.t;
     let id = text(key, "KeyId");
@@ -319,6 +313,17 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, act: &str) -> Result<Outcom
             )
         }
         "revoke" => ("RevokeGrant", of(json!({ "GrantId": form.get("grant") })), "deleted"),
+        "description" => ("UpdateKeyDescription", of(json!({ "Description": form.trimmed("description") })), "saved"),
+        "tag" => {
+            let tag = json!([{ "TagKey": form.trimmed("tag-name"), "TagValue": form.trimmed("tag-value") }]);
+            ("TagResource", of(json!({ "Tags": tag })), "saved")
+        }
+        "untag" => ("UntagResource", of(json!({ "TagKeys": [form.get("tag-name")] })), "saved"),
+        "replicate" => ("ReplicateKey", of(json!({ "ReplicaRegion": form.trimmed("region") })), "saved"),
+        "delete-material" => {
+            is_confirmed(visit, id)?;
+            ("DeleteImportedKeyMaterial", of(json!({})), "deleted")
+        }
         "delete" => {
             is_confirmed(visit, id)?;
             let days = form.trimmed("days").parse::<u32>().unwrap_or(30);
@@ -329,17 +334,5 @@ pub(crate) async fn act(visit: &Visit<'_>, id: &str, act: &str) -> Result<Outcom
     match visit.client().kms(operation, input).await {
         Ok(_) => Ok(Outcome::Go(format!("keys/{id}?done={done}"))),
         Err(fault) => page(visit, id, Some((act, &fault))).await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_public_key_is_a_file_that_programs_read() {
-        let file = pem(&"A".repeat(100));
-        let lines: Vec<_> = file.lines().collect();
-        assert_eq!((lines.len(), lines[1].len(), lines[2].len()), (4, 64, 36));
     }
 }

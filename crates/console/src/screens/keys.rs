@@ -77,7 +77,8 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let aliases = aliases(&client).await;
     let next = text(&listed, "NextMarker");
     let next = (!next.is_empty()).then(|| format!("keys?marker={}", encode(&next)));
-    let create = html! { a.button.primary href="keys/new" { (t.create_key) } };
+    let create =
+        html! { a.button href="keys/stores" { (t.stores) } a.button.primary href="keys/new" { (t.create_key) } };
     let body = html! {
         (head(&[], t.keys, &create))
         (done(visit))
@@ -135,6 +136,8 @@ pub(crate) async fn aliases(client: &Client<'_>) -> Vec<(String, String)> {
 pub(crate) fn form(visit: &Visit<'_>, refusal: Option<&Fault>) -> Outcome {
     let t = visit.t;
     let chosen = visit.form.get("spec");
+    // Whoever comes from a store wants a key of it.
+    let store = if visit.form.is_on("store") { visit.form.get("store") } else { visit.query.get("store") };
     let body = html! {
         (head(&[("keys", t.keys)], t.create_key, &html! {}))
         @if let Some(refusal) = refusal { (fault(t, refusal)) }
@@ -162,6 +165,7 @@ pub(crate) fn form(visit: &Visit<'_>, refusal: Option<&Fault>) -> Outcome {
                 (check(t.multi_region, "multi", t.multi_region_help, visit.form.is_on("multi")))
                 (check(t.external, "external", t.external_help, visit.form.is_on("external")))
             }
+            @if !store.is_empty() { (text_field(t.store, "store", t.store_help, store)) }
             div.buttons { button.primary type="submit" { (t.create_key) } a href="keys" { (t.cancel) } }
         }
     };
@@ -174,13 +178,18 @@ pub(crate) async fn create(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let client = visit.client();
     let (spec, usage) = visit.form.get("spec").split_once('/').unwrap_or(("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"));
     let external = visit.form.is_on("external");
-    let input = json!({
+    let store = visit.form.trimmed("store");
+    let mut input = json!({
         "KeySpec": spec,
         "KeyUsage": usage,
         "Description": visit.form.trimmed("description"),
         "MultiRegion": visit.form.is_on("multi"),
         "Origin": if external { "EXTERNAL" } else { "AWS_KMS" },
     });
+    if !store.is_empty() {
+        input["Origin"] = json!("AWS_CLOUDHSM");
+        input["CustomKeyStoreId"] = json!(store);
+    }
     let made = match client.kms("CreateKey", input).await {
         Ok(made) => made,
         Err(fault) => return Ok(form(visit, Some(&fault))),
@@ -191,7 +200,7 @@ pub(crate) async fn create(visit: &Visit<'_>) -> Result<Outcome, Fault> {
         client.kms("CreateAlias", json!({ "AliasName": named(alias), "TargetKeyId": id })).await?;
     }
     // Only keys that the service made and that encrypt can be rotated by it.
-    if visit.form.is_on("rotate") && spec == "SYMMETRIC_DEFAULT" && !external {
+    if visit.form.is_on("rotate") && spec == "SYMMETRIC_DEFAULT" && !external && store.is_empty() {
         client.kms("EnableKeyRotation", json!({ "KeyId": id })).await?;
     }
     Ok(Outcome::Go(format!("keys/{id}?done=created")))

@@ -9,9 +9,9 @@ use crate::client::xml::escape;
 use crate::client::{Fault, Reply};
 use crate::page::{Page, Section};
 use crate::screens::named::Named;
-use crate::screens::sealed;
 use crate::screens::transfer::is_image;
 use crate::screens::versions::{copy, is_marker, marker, versions, versions_panel};
+use crate::screens::{copies, locks, sealed};
 use crate::view::{area, confirm, copyable, done, fact, fault, head, is_confirmed, moment, size};
 use crate::visit::{Outcome, Visit, encode};
 
@@ -38,6 +38,7 @@ pub(crate) async fn page(visit: &Visit<'_>, bucket: &str, shared: Option<&str>) 
         Ok(reply) => {
             let tags = client.send(named.ask(Method::GET, bucket).query("tagging", "")).await;
             let preview = preview(visit, bucket, &named, reply).await;
+            let locks = locks::panel(visit, bucket, &named, reply).await;
             html! {
                 div.columns {
                     (facts(visit, bucket, &named, reply))
@@ -46,7 +47,9 @@ pub(crate) async fn page(visit: &Visit<'_>, bucket: &str, shared: Option<&str>) 
                 (preview)
                 (tags_panel(visit, bucket, &named, tags))
                 (metadata_panel(visit, bucket, &named, reply))
+                (locks)
                 (share_panel(visit, bucket, &named, shared))
+                (copies::panel(visit, bucket, &named))
                 (delete_panel(visit, bucket, &named))
             }
         }

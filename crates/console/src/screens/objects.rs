@@ -6,6 +6,8 @@ use maud::{Markup, html};
 use crate::client::xml::{Node, escape};
 use crate::client::{Ask, Fault};
 use crate::page::{Page, Section};
+use crate::screens::sweep;
+use crate::screens::wire::{checksum, unescaped};
 use crate::view::{csrf, done, empty, fault, head, moment, more, size};
 use crate::visit::{Outcome, Visit, encode};
 
@@ -44,6 +46,7 @@ pub(crate) async fn list(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, Fau
     };
     let is_empty = listing.folders.is_empty() && listing.entries.is_empty();
     let next = listing.next.as_ref().map(|next| format!("{}{next}", here(bucket, prefix, versions)));
+    let bulk = sweep::form(visit, bucket, prefix, versions);
     let body = html! {
         (head(&[("buckets", t.buckets)], bucket, &actions))
         (done(visit))
@@ -57,6 +60,7 @@ pub(crate) async fn list(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, Fau
         } @else {
             (table(visit, bucket, prefix, &listing, versions))
             (more(t, next.as_deref()))
+            (bulk)
         }
     };
     Ok(Outcome::Page(Page::new(Section::Buckets, bucket, body).script(&["upload.js"])))
@@ -115,13 +119,6 @@ fn entry(object: &Node, current: bool) -> Entry {
         is_latest: current || object.text("IsLatest") == "true",
         is_marker: object.name == "DeleteMarker",
     }
-}
-
-/// A name as it is: lists have them encoded, since XML has no control characters.
-fn unescaped(text: &str) -> String {
-    // S3 encodes as forms do.
-    let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 fn path(visit: &Visit<'_>, bucket: &str, prefix: &str, versions: bool) -> Markup {
@@ -283,13 +280,6 @@ pub(crate) async fn delete_many(visit: &Visit<'_>, bucket: &str) -> Result<Outco
     Ok(Outcome::page(Section::Buckets, visit.t.not_all_deleted, body))
 }
 
-/// The SHA-256 of a document, by which S3 knows that it came whole; some operations want one.
-pub(crate) fn checksum(document: &[u8]) -> String {
-    use base64::Engine as _;
-    use sha2::Digest as _;
-    base64::prelude::BASE64_STANDARD.encode(sha2::Sha256::digest(document))
-}
-
 /// Makes a folder: an empty object whose name ends with a slash, as S3's console makes them.
 pub(crate) async fn make_folder(visit: &Visit<'_>, bucket: &str) -> Result<Outcome, Fault> {
     let name = visit.form.trimmed("folder").trim_matches('/');
@@ -305,8 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_as_they_are() {
-        assert_eq!(unescaped("a+b%2Bc%2F%C3%A9"), "a b+c/é");
+    fn a_page_leads_to_itself() {
         assert_eq!(here("b", "a b/", true), "buckets/b/objects?prefix=a%20b%2F&versions=1");
     }
 }

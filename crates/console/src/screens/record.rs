@@ -78,7 +78,7 @@ pub(crate) fn target(operation: &str) -> String {
 }
 
 /// Seconds since the epoch of what a field for date and time has: UTC, to the minute or second.
-fn seconds(text: &str) -> Option<i64> {
+pub(crate) fn seconds(text: &str) -> Option<i64> {
     let digits: String = text.chars().filter(|c| c.is_ascii_digit()).collect();
     let padded = match digits.len() {
         8 => format!("{digits}000000"),

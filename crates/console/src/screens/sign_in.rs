@@ -1,21 +1,19 @@
 //! Signing in: an access key is exchanged at once for temporary credentials.
 
-use std::time::Duration;
-
-use arqueta_call::signature::moment;
 use arqueta_model::Timestamp;
 use http::StatusCode;
 use maud::{Markup, html};
-use s3s_sigv4::AmzDate;
 
 use crate::client::Fault;
 use crate::page::{Page, Section};
+use crate::screens::doors::doors;
+use crate::screens::issued::issued;
 use crate::session::{self, Credentials, LONGEST, Session};
 use crate::view::{csrf, fault, text_field};
 use crate::visit::{LANGUAGE, Outcome, Visit, wished};
 
-/// Room for clocks and the way between two calls.
-const EARLIER: Duration = Duration::from_secs(30);
+/// Status of too many attempts.
+pub(crate) const LIMIT: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 
 /// The page.
 pub(crate) fn page(visit: &Visit<'_>, refusal: Option<&Fault>) -> Outcome {
@@ -37,6 +35,7 @@ pub(crate) fn page(visit: &Visit<'_>, refusal: Option<&Fault>) -> Outcome {
                 (credentials(visit))
                 button.primary type="submit" { (t.sign_in) }
             }
+            (doors(visit))
         }
     };
     let status = refusal.map_or(StatusCode::OK, |refusal| refusal.status);
@@ -65,7 +64,7 @@ fn credentials(visit: &Visit<'_>) -> Markup {
 pub(crate) async fn sign_in(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let (attempts, from) = (&visit.house.attempts, visit.connection.peer);
     let Some(guess) = attempts.guess(from) else {
-        let fault = Fault::own(StatusCode::TOO_MANY_REQUESTS, "SlowDown", visit.t.too_many_attempts);
+        let fault = Fault::own(LIMIT, "SlowDown", visit.t.too_many_attempts);
         return Ok(page(visit, Some(&fault)));
     };
     let token = visit.form.trimmed("token");
@@ -93,13 +92,14 @@ async fn begin(visit: &Visit<'_>, stated: Credentials) -> Result<Session, Fault>
         // Temporary ones already. When they end they say so.
         (stated, latest)
     } else {
-        exchanged(visit, &stated, latest).await?
+        exchanged(visit, &stated).await?
     };
     let client = visit.client_by(&credentials);
     let caller = client.query("sts", "GetCallerIdentity", &[]).await?;
     Ok(Session {
         id: session::random(),
         raised: None,
+        before: None,
         expires: expires.millis(),
         arn: caller.text("Arn"),
         account: caller.text("Account"),
@@ -110,22 +110,9 @@ async fn begin(visit: &Visit<'_>, stated: Credentials) -> Result<Session, Fault>
 }
 
 /// The temporary credentials that `stated` are good for, and when they end.
-async fn exchanged(
-    visit: &Visit<'_>,
-    stated: &Credentials,
-    latest: Timestamp,
-) -> Result<(Credentials, Timestamp), Fault> {
+async fn exchanged(visit: &Visit<'_>, stated: &Credentials) -> Result<(Credentials, Timestamp), Fault> {
     let result = visit.client_by(stated).query("sts", "GetSessionToken", &[]).await?;
-    let issued = result.child("Credentials").ok_or_else(Fault::unreadable)?;
-    let credentials = Credentials {
-        access_key_id: issued.text("AccessKeyId"),
-        secret: issued.text("SecretAccessKey").into(),
-        token: Some(issued.text("SessionToken").into()),
-    };
-    let plain: String = issued.text("Expiration").chars().filter(|c| !"-:".contains(*c)).collect();
-    let ends = AmzDate::parse(&plain).ok().and_then(|date| moment(&date)).unwrap_or(visit.now);
-    let ends = Timestamp::from_millis(ends.millis() - i64::try_from(EARLIER.as_millis()).unwrap_or_default());
-    Ok((credentials, ends.min(latest)))
+    issued(&result, visit.now)
 }
 
 /// Keeps the choice of a language.

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use crate::client::Fault;
 use crate::client::xml::Node;
 use crate::page::{Page, Section};
-use crate::screens::identities::ask;
+use crate::screens::holder::{self, Holder, Kind};
+use crate::screens::raise::ask;
 use crate::view::{confirm, copyable, csrf, done, fact, fault, head, is_confirmed, moment};
 use crate::visit::{Outcome, Visit};
 
@@ -24,10 +25,10 @@ pub(crate) async fn page(
     };
     let client = visit.strong_client();
     let keys = client.query("iam", "ListAccessKeys", &of).await;
-    let attached = client.query("iam", "ListAttachedUserPolicies", &of).await;
-    let inline = client.query("iam", "ListUserPolicies", &of).await;
     let groups = client.query("iam", "ListGroupsForUser", &of).await;
-    let policies = client.query("iam", "ListPolicies", &[("MaxItems", "200")]).await.unwrap_or_default();
+    let holder = Holder { kind: Kind::User, name };
+    let boundary = user.child("PermissionsBoundary").map(|boundary| boundary.text("PermissionsBoundaryArn"));
+    let cards = holder::cards(visit, holder, boundary.as_deref()).await;
     let body = html! {
         (head(&[("identities", t.identities)], name, &html! {}))
         (done(visit))
@@ -39,11 +40,10 @@ pub(crate) async fn page(
                 (fact("ARN", &copyable(t, &user.text("Arn"))))
                 (fact(t.created, &moment(&user.text("CreateDate"))))
                 @if let Ok(groups) = &groups { (fact(t.groups, &html! { (listed(groups, "Groups", "GroupName")) })) }
-                @if let Ok(inline) = &inline { (fact(t.inline_policies, &html! { (names(inline, "PolicyNames")) })) }
             }
         }
         (keys_card(visit, name, keys))
-        (policies_card(visit, name, attached, &policies))
+        (cards)
         details.card {
             summary { h2 { (t.delete_user) } }
             (confirm(visit, &format!("identities/users/{name}/delete"), t.delete_user_warning, name, t.delete_user, &html! {}))
@@ -55,10 +55,6 @@ pub(crate) async fn page(
 
 fn listed(answer: &Node, list: &str, name: &str) -> String {
     dashed(answer.members(list).map(|member| member.text(name)).collect())
-}
-
-fn names(answer: &Node, list: &str) -> String {
-    dashed(answer.members(list).map(|member| member.content.clone()).collect())
 }
 
 fn dashed(names: Vec<String>) -> String {
@@ -113,55 +109,24 @@ fn keys_card(visit: &Visit<'_>, name: &str, keys: Result<Node, Fault>) -> Markup
     }
 }
 
-fn policies_card(visit: &Visit<'_>, name: &str, attached: Result<Node, Fault>, policies: &Node) -> Markup {
-    let t = visit.t;
-    html! {
-        section.card {
-            h2 { (t.attached_policies) }
-            @match &attached {
-                Err(refusal) => (fault(t, refusal)),
-                Ok(attached) => {
-                    @for policy in attached.members("AttachedPolicies") {
-                        div.row {
-                            span { strong { (policy.text("PolicyName")) } " " code.small { (policy.text("PolicyArn")) } }
-                            form method="post" action={ "identities/users/" (name) "/detach" } {
-                                (csrf(visit)) input type="hidden" name="arn" value=(policy.text("PolicyArn"));
-                                button.quiet type="submit" aria-label={ (t.detach) ": " (policy.text("PolicyName")) } { (t.detach) }
-                            }
-                        }
-                    }
-                    form.row method="post" action={ "identities/users/" (name) "/attach" } {
-                        (csrf(visit))
-                        div.field {
-                            label for="arn" { (t.policy) }
-                            select id="arn" name="arn" {
-                                @for policy in policies.members("Policies") { option value=(policy.text("Arn")) { (policy.text("PolicyName")) } }
-                            }
-                        }
-                        button type="submit" { (t.attach) }
-                    }
-                },
-            }
-        }
-    }
-}
-
 /// Performs one act on a user.
 pub(crate) async fn act(visit: &Visit<'_>, name: &str, act: &str) -> Result<Outcome, Fault> {
     let form = &visit.form;
-    let (user, key, arn) = (("UserName", name), ("AccessKeyId", form.get("key")), ("PolicyArn", form.get("arn")));
+    let (user, key) = (("UserName", name), ("AccessKeyId", form.get("key")));
     let done = match act {
         "key" => ask(visit, "CreateAccessKey", &[user]).await,
         "activate" => ask(visit, "UpdateAccessKey", &[user, key, ("Status", "Active")]).await,
         "deactivate" => ask(visit, "UpdateAccessKey", &[user, key, ("Status", "Inactive")]).await,
         "delete-key" => ask(visit, "DeleteAccessKey", &[user, key]).await,
-        "attach" => ask(visit, "AttachUserPolicy", &[user, arn]).await,
-        "detach" => ask(visit, "DetachUserPolicy", &[user, arn]).await,
         "delete" => {
             is_confirmed(visit, name)?;
             ask(visit, "DeleteUser", &[user]).await
         }
-        _ => return Err(Fault::own(http::StatusCode::NOT_FOUND, "NoSuchPage", "There is no such act.")),
+        other => match holder::act(visit, Holder { kind: Kind::User, name }, other).await {
+            Some(Err(fault)) => return page(visit, name, None, Some(&fault)).await,
+            Some(done) => return done,
+            None => return Err(Fault::nowhere()),
+        },
     };
     match done {
         Ok(Err(page)) => Ok(page),

@@ -109,14 +109,17 @@ const KEPT: [&str; 5] = [
     "x-amz-website-redirect-location",
 ];
 
+/// The name of a version as the source of a copy.
+pub(crate) fn source(bucket: &str, named: &Named) -> String {
+    let version =
+        if named.version.is_empty() { String::new() } else { format!("?versionId={}", encode(&named.version)) };
+    format!("{bucket}/{}{version}", encode(&named.key))
+}
+
 /// A copy of the version that `now` tells of onto its own name, sealed and kept as it is; of no other,
 /// should it have been written since.
 pub(crate) fn copy(bucket: &str, named: &Named, now: &Reply) -> Ask {
-    let mut source = format!("{bucket}/{}", encode(&named.key));
-    if !named.version.is_empty() {
-        source.push_str(&format!("?versionId={}", encode(&named.version)));
-    }
-    let mut ask = Ask::object(Method::PUT, bucket, &named.key).header("x-amz-copy-source", &source);
+    let mut ask = Ask::object(Method::PUT, bucket, &named.key).header("x-amz-copy-source", &source(bucket, named));
     if let Some(tag) = now.header("etag") {
         ask = ask.header("x-amz-copy-source-if-match", &tag);
     }

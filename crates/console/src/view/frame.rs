@@ -21,6 +21,7 @@ pub(crate) fn document(visit: &Visit<'_>, page: &Page) -> Markup {
                 meta name="color-scheme" content="light dark";
                 title { (page.title) " · Arqueta" }
                 base href=(visit.up);
+                @if let Some(to) = &page.leads { meta http-equiv="refresh" content={ "0;url=" (to) }; }
                 link rel="icon" href="assets/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="assets/console.css" nonce=(nonce);
                 script type="module" src="assets/console.js" nonce=(nonce) {}
@@ -70,11 +71,19 @@ fn navigation(visit: &Visit<'_>, here: Section) -> Markup {
 fn person(visit: &Visit<'_>) -> Markup {
     let (t, session) = (visit.t, visit.session());
     html! {
+        @if let Some(role) = session.role() { span.badge.role title=(session.arn) { (role) } }
         details.person {
             summary { span.who { (session.name()) } }
             div.menu {
                 p.arn { (session.arn) }
                 (languages(visit))
+                a href="role" { (t.switch_role) }
+                @if let Some(before) = &session.before {
+                    form method="post" action="role/back" {
+                        (csrf(visit))
+                        button.quiet type="submit" { (t.switch_back) " " (before.arn.rsplit([':', '/']).next().unwrap_or_default()) }
+                    }
+                }
                 form method="post" action="sign-out" {
                     (csrf(visit))
                     button.quiet type="submit" { (t.sign_out) }

@@ -47,7 +47,7 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
     let banner = Banner {
         listen: port.address(),
         secure: tls.is_some(),
-        console: config.console,
+        console: config.console.enabled,
         admin: admin_port.address(),
         region: &config.region,
     };
@@ -62,7 +62,7 @@ async fn serve(config: Config, args: ServeArgs, log: Refilter) -> Result<(), Err
         readiness: gateway.readiness.clone(),
         seats: gateway.seats.clone(),
         hosts: Arc::new(RwLock::new(config.admin_hosts.clone())),
-        console: config.console.then(|| ConsolePort { secure: tls.is_some(), port: port.address().port() }),
+        console: config.console.enabled.then(|| ConsolePort { secure: tls.is_some(), port: port.address().port() }),
     };
     let reload = Reload {
         config: config.clone(),

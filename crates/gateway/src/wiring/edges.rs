@@ -12,6 +12,7 @@ use arqueta_model::Clock;
 use arqueta_s3::{EdgeConfig, Recorder, S3Edge};
 use arqueta_trail::Trails;
 
+use crate::Error;
 use crate::config::{Config, Only};
 use crate::console::{self, Watched};
 use crate::live::Live;
@@ -70,6 +71,9 @@ pub(super) fn aws(
 }
 
 /// What the port serves.
+///
+/// # Errors
+/// [`Error::Config`] for what the console cannot be given.
 pub(super) fn router(
     config: &Config,
     (s3, aws): (Option<Arc<S3Edge>>, Arc<AwsEdge>),
@@ -77,10 +81,10 @@ pub(super) fn router(
     watched: Watched,
     (metrics, live): (&Arc<Metrics>, &Arc<Live>),
     clock: &Arc<dyn Clock>,
-) -> Router {
+) -> Result<Router, Error> {
     let seats = watched.seats.clone();
-    Router {
-        console: console::open(config, (s3.clone(), aws.clone()), watched, clock),
+    Ok(Router {
+        console: console::open(config, (s3.clone(), aws.clone()), watched, clock)?,
         s3,
         aws,
         regions: (!config.regions.is_empty()).then(|| RegionEdge::new(kms.clone())),
@@ -90,5 +94,5 @@ pub(super) fn router(
         live: live.clone(),
         clock: clock.clone(),
         strays: Arc::new(Strays::beside(&config.domains)),
-    }
+    })
 }

@@ -10,7 +10,6 @@ mod forms;
 mod identities;
 mod objects;
 mod record;
-mod replicas;
 mod rig;
 mod signatures;
 mod strangers;
