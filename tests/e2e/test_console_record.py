@@ -67,6 +67,7 @@ def test_the_record_is_followed(root, house, kms):  # noqa: F811
     expect(page.locator("#tail .state")).to_contain_text("Stopped", timeout=20_000)
     status, headers, _ = asked(house, "GET", "/-/console/record/tail")
     assert status == 303 and "sign-in" in headers["location"]
+    assert asked(house, "GET", "/-/console/record/tail", {"accept": "text/event-stream"})[0] == 401
 
 
 def test_who_may_not_look_up_events_follows_none(browser, house):  # noqa: F811
@@ -107,8 +108,8 @@ def test_a_trail_from_its_making_to_its_end(root, house, s3):  # noqa: F811
     press(page, "form[action$='/stop'] button")
     expect(page.locator("main .badge.warn")).to_have_text("stopped")
     assert not cloudtrail.get_trail_status(Name=name)["IsLogging"]
-    opened(page, "#confirm-delete")
-    page.fill("#confirm-delete", name)
+    opened(page, f"#confirm-{name}")
+    page.fill(f"#confirm-{name}", name)
     press(page, ".danger button")
     assert cloudtrail.describe_trails()["trailList"] == []
 
@@ -172,3 +173,20 @@ def test_usage_and_quota_of_a_bucket_for_who_may_list_it(root, house, s3, browse
     other.at(f"buckets/{name}/properties")
     assert other.page.locator("#usage").count() == 0
     other.close()
+
+
+def test_what_wants_attention(root, house, s3, kms):  # noqa: F811
+    page, name = root.page, "open-" + secrets.token_hex(4)
+    s3.create_bucket(Bucket=name)
+    s3.delete_public_access_block(Bucket=name)
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}]}))
+    gone, plain, fine = (kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(3))
+    kms.schedule_key_deletion(KeyId=gone, PendingWindowInDays=7)
+    kms.enable_key_rotation(KeyId=fine)
+    root.at("")
+    page.click("a[href=attention]")
+    expect(page.locator("#buckets")).to_contain_text(name)
+    expect(page.locator(f"#keys p:has(a[href='keys/{gone}'])")).to_contain_text("PendingDeletion")
+    expect(page.locator(f"#keys p:has(a[href='keys/{plain}'])")).to_contain_text("Rotation: off")
+    assert page.locator(f"#keys a[href='keys/{fine}']").count() == 0

@@ -58,7 +58,7 @@ class Furnished:
             "key-signing": f"keys/{self.signer}", "record": "record", "identities-raise": "identities", "settings": "settings",
             "nowhere": "nowhere", "role": "role", "key-try": f"keys/{self.key}/try", "key-import": f"keys/{self.own}/import",
             "key-own": f"keys/{self.own}", "stores": "keys/stores", "locked": f"buckets/{self.locked}/object?key=kept",
-            "trails": "record/trails", "report": "record/report", "verify": "record/verify", "state": "settings/state",
+            "trails": "record/trails", "report": "record/report", "attention": "attention", "verify": "record/verify", "state": "settings/state",
         }
 
     def identities(self):

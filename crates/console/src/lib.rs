@@ -58,7 +58,7 @@ mod view;
 mod visit;
 
 pub use console::Console;
-pub use house::{Facts, Settings};
+pub use house::{About, Chain, Errands, Facts, Form, Settings, Target, Told, Usage};
 pub use isolate::isolate;
 pub use lead::{PATH, leads_here};
 pub use oidc::{Oidc, Web};

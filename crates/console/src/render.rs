@@ -37,7 +37,7 @@ pub(crate) fn render(visit: &Visit<'_>, outcome: Result<Outcome, Fault>) -> Resp
             if let Some(before) = &visit.session {
                 visit.house.sessions.revoke(before);
             }
-            visit.house.sessions.keep(&session, &Place::of(&session.base, visit.secure), answer.headers_mut());
+            visit.house.sessions.keep(&session, &session.place(), answer.headers_mut());
             for (name, value) in &more {
                 answer.headers_mut().append(name.clone(), value.clone());
             }

@@ -133,6 +133,11 @@ impl Session {
         }
     }
 
+    /// Where its cookies count, by its address alone: who comes from another site brings no word of this one.
+    pub fn place(&self) -> Place {
+        Place::of(&self.base, self.base.starts_with("https://"))
+    }
+
     /// Whether it is the account itself.
     pub fn is_root(&self) -> bool {
         self.arn.starts_with("arn:aws:iam:") && self.arn.ends_with(":root")

@@ -19,7 +19,7 @@ use crate::answer::full;
 use crate::receive::{PERSON, STRANGER};
 use crate::service::{BoxError, CallBody, Service, whole};
 use crate::session::{Credentials, Place, Session};
-use crate::{Console, Facts, Settings};
+use crate::{About, Chain, Console, Errands, Facts, Form, Settings, Told, Usage};
 
 const CSRF: &str = "the-token-of-the-session";
 
@@ -75,6 +75,21 @@ impl Facts for Nothing {
     }
     fn warnings(&self) -> Vec<String> {
         Vec::new()
+    }
+    async fn usage(&self, _: &str) -> Option<Usage> {
+        None
+    }
+    async fn total(&self) -> Option<Usage> {
+        None
+    }
+    fn errands(&self) -> Errands {
+        Errands::default()
+    }
+    async fn report(&self, _: About, _: Option<String>, _: Option<String>, _: Form) -> Told<String> {
+        Told::Busy
+    }
+    async fn verify(&self) -> Told<Chain> {
+        Told::Busy
     }
 }
 

@@ -160,7 +160,7 @@ impl Visit<'_> {
 
     /// Whether a script of ours asks, which can make nothing of a page.
     pub fn is_script(&self) -> bool {
-        self.parts.headers.contains_key("x-csrf-token")
+        self.parts.headers.contains_key("x-csrf-token") || self.says("accept") == Some("text/event-stream")
     }
 
     /// A body that this request came with.
@@ -170,11 +170,12 @@ impl Visit<'_> {
 
     /// The console's address as the browser has it; a proxy may have put something before our path.
     pub fn base(&self) -> String {
-        let referer = self.says(REFERER.as_str()).and_then(|from| Some(&from[..from.find(PATH)? + PATH.len()]));
+        let host = guard::host(&self.parts.headers, &self.parts.uri);
+        let referer = self.says(REFERER.as_str()).and_then(|from| console_of(from, host));
         let scheme = if self.secure { "https" } else { "http" };
         let origin = || match self.says(ORIGIN.as_str()) {
             Some(origin) if origin != "null" => format!("{origin}{PATH}"),
-            _ => format!("{scheme}://{}{PATH}", guard::host(&self.parts.headers, &self.parts.uri)),
+            _ => format!("{scheme}://{host}{PATH}"),
         };
         referer.map_or_else(origin, str::to_owned)
     }
@@ -212,6 +213,15 @@ impl Visit<'_> {
     }
 }
 
+/// The address of the console that the page at `from` is of, if that is on `host`: a page of another site that
+/// leads here says nothing of where we are.
+fn console_of<'a>(from: &'a str, host: &str) -> Option<&'a str> {
+    let (_, rest) = from.split_once("://")?;
+    let named = rest.split('/').next()?;
+    let console = &from[..from.find(PATH)? + PATH.len()];
+    (!host.is_empty() && named.eq_ignore_ascii_case(host)).then_some(console)
+}
+
 /// Where somebody wanted to go, if that is a page of the console: an address that leads elsewhere is
 /// nobody's wish.
 pub(crate) fn wished(next: &str) -> &str {
@@ -246,6 +256,25 @@ mod tests {
         {
             assert_eq!(wished(bad), "", "{bad}");
         }
+    }
+
+    #[test]
+    fn only_a_page_of_this_host_says_where_the_console_is() {
+        let here = |from| console_of(from, "s3.example.com:9000");
+        assert_eq!(
+            here("https://S3.example.com:9000/below/-/console/keys?x=/-/console/"),
+            Some("https://S3.example.com:9000/below/-/console/")
+        );
+        for other in [
+            "https://evil.example/-/console/",
+            "https://s3.example.com/-/console/",
+            "https://s3.example.com:9000.evil.example/-/console/",
+            "https://s3.example.com:9000/elsewhere",
+            "-/console/",
+        ] {
+            assert_eq!(here(other), None, "{other}");
+        }
+        assert_eq!(console_of("https:///-/console/", ""), None);
     }
 
     #[test]

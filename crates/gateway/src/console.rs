@@ -1,15 +1,21 @@
 //! The console's way to the edges, and what the operator is shown that no operation tells.
 
+mod reading;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use arqueta_aws::AwsEdge;
 use arqueta_call::Connection;
-use arqueta_console::{CallBody, Console, Facts, Oidc, Service, Settings};
+use arqueta_console::{
+    About, CallBody, Chain, Console, Errands, Facts, Form, Oidc, Service, Settings, Target, Told, Usage,
+};
+use arqueta_engine::Engine;
+use arqueta_engine::usage::BucketUsage;
 use arqueta_envelope::{CountersOf, Envelope};
 use arqueta_keys::Embedded;
 use arqueta_kms::Metered;
-use arqueta_model::Clock;
+use arqueta_model::{Clock, Timestamp};
 use arqueta_s3::S3Edge;
 use async_trait::async_trait;
 use http::{Request, Response};
@@ -20,8 +26,10 @@ use crate::config::{Config, ConsoleOidc};
 use crate::listen::seats::Seats;
 use crate::provider::Provider;
 use crate::readiness::{PARTS, Readiness};
+use crate::record::SealedRecord;
 use crate::root;
 use crate::route::no_objects;
+use reading::Reading;
 
 /// The edges, as the port would choose among them.
 struct Edges {
@@ -53,12 +61,21 @@ pub struct Watched {
     pub readiness: Arc<Readiness>,
     /// Connections.
     pub seats: Arc<Seats>,
+    /// What lies in buckets.
+    pub engine: Arc<Engine>,
+    /// What lifecycle did.
+    pub lifecycle: Arc<arqueta_work::Progress>,
+    /// What targets of notifications were told.
+    pub notifications: Arc<arqueta_notify::Progress>,
+    /// The record, where it is kept here.
+    pub record: Option<Arc<SealedRecord>>,
 }
 
 struct Operator {
     watched: Watched,
     configuration: String,
     warnings: Vec<String>,
+    reading: Reading,
 }
 
 #[async_trait]
@@ -80,6 +97,63 @@ impl Facts for Operator {
 
     fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
+    }
+
+    async fn usage(&self, bucket: &str) -> Option<Usage> {
+        let known = self.watched.engine.usage().of(&bucket.parse().ok()?).await.ok()?;
+        Some(shown(&known))
+    }
+
+    async fn total(&self) -> Option<Usage> {
+        let known = self.watched.engine.usage().all().await.ok()?;
+        let mut total = Usage::default();
+        for bucket in known {
+            total.bytes += bucket.usage.bytes;
+            total.objects += bucket.usage.objects;
+            total.versions += bucket.usage.versions;
+        }
+        Some(total)
+    }
+
+    fn errands(&self) -> Errands {
+        errands(&self.watched.lifecycle, &self.watched.notifications)
+    }
+
+    async fn report(&self, about: About, from: Option<String>, to: Option<String>, form: Form) -> Told<String> {
+        self.reading.report(about, from, to, form).await
+    }
+
+    async fn verify(&self) -> Told<Chain> {
+        self.reading.verify().await
+    }
+}
+
+fn shown(known: &BucketUsage) -> Usage {
+    Usage {
+        bytes: known.usage.bytes,
+        objects: known.usage.objects,
+        versions: known.usage.versions,
+        most_bytes: known.quota.bytes,
+        most_objects: known.quota.objects,
+    }
+}
+
+fn errands(lifecycle: &arqueta_work::Progress, notifications: &arqueta_notify::Progress) -> Errands {
+    let target = |(name, counts): (&str, &Arc<arqueta_notify::Counts>)| Target {
+        name: name.to_owned(),
+        sent: counts.sent(),
+        failures: counts.failures(),
+        waiting: counts.waiting(),
+        oldest: counts.oldest().map(Timestamp::seconds),
+    };
+    Errands {
+        last_round: lifecycle.last_finished(),
+        rounds: lifecycle.rounds(),
+        failures: lifecycle.failures(),
+        buckets_left: lifecycle.buckets_left(),
+        removed: lifecycle.removed().map(|(what, count)| (what.to_owned(), count)).collect(),
+        targets: notifications.targets().map(target).collect(),
+        unnamed: notifications.unnamed(),
     }
 }
 
@@ -103,8 +177,12 @@ pub fn open(
         oidc: config.console.oidc.as_ref().map(|oidc| provider(oidc, clock)).transpose()?,
         clock: clock.clone(),
     };
-    let operator =
-        Operator { watched, configuration: in_force(config), warnings: root::warning(config).into_iter().collect() };
+    let operator = Operator {
+        reading: Reading::of(watched.record.clone()),
+        watched,
+        configuration: in_force(config),
+        warnings: root::warning(config).into_iter().collect(),
+    };
     Ok(Some(Arc::new(Console::new(Arc::new(Edges { s3, aws }), Arc::new(operator), settings))))
 }
 

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 const EVERY: Duration = Duration::from_secs(1);
 /// How often finished files are looked for.
 const TIDY: Duration = Duration::from_secs(60);
+/// How often a group that is being written is looked at again.
+const LOOKS: usize = 20;
 /// A day in milliseconds.
 const DAY: u64 = 24 * 3600 * 1000;
 const SOURCE: &str = "cloudtrail.amazonaws.com";
@@ -200,6 +202,29 @@ impl SealedRecord {
     #[must_use]
     pub fn head(&self) -> Vec<u8> {
         self.lines.head().unwrap_or_default().encode(&*self.sealer)
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.lines.folder().to_owned()
+    }
+
+    /// What a verification finds, of all that is recorded by now. Reads the whole record, on this thread.
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    pub fn verified(&self) -> Result<arqueta_audit::Report, arqueta_audit::Error> {
+        // What is written meanwhile may be half of a group, which is looked at again.
+        let look = || arqueta_audit::verify(self.lines.folder(), &*self.sealer, self.lines.head());
+        let mut report = look()?;
+        for _ in 0..LOOKS {
+            if !matches!(report.findings[..], [arqueta_audit::Finding::Unsealed { .. }]) {
+                break;
+            }
+            report = look()?;
+        }
+        Ok(report)
     }
 
     /// Keeps the chain's end unless it is still `kept`. Returns what is kept now.

@@ -104,12 +104,8 @@ impl Gateway {
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
         let progress = Arc::new(Progress::default());
         let notified = notifications::progress(config);
-        let watched = Watched {
-            envelope: envelope.clone(),
-            kms: metered.clone(),
-            readiness: readiness.clone(),
-            seats: seats.clone(),
-        };
+        let watched =
+            watched((&envelope, &metered, &engine), (&readiness, &seats, record.as_ref()), (&progress, &notified));
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -287,6 +283,24 @@ fn engine_settings(config: &Config) -> arqueta_engine::Config {
         block_customer_keys: config.objects.block_sse_c,
         notices: notifications::notices(config),
         ..arqueta_engine::Config::new(config.region.clone())
+    }
+}
+
+/// What the console tells of.
+fn watched(
+    (envelope, kms, engine): (&Arc<Envelope>, &Arc<Metered<Embedded>>, &Arc<Engine>),
+    (readiness, seats, record): (&Arc<Readiness>, &Arc<Seats>, Option<&Arc<SealedRecord>>),
+    (lifecycle, notifications): (&Arc<Progress>, &Arc<arqueta_notify::Progress>),
+) -> Watched {
+    Watched {
+        envelope: envelope.clone(),
+        kms: kms.clone(),
+        readiness: readiness.clone(),
+        seats: seats.clone(),
+        engine: engine.clone(),
+        lifecycle: lifecycle.clone(),
+        notifications: notifications.clone(),
+        record: record.cloned(),
     }
 }
 

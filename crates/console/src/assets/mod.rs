@@ -10,6 +10,7 @@ use crate::service::CallBody;
 
 const STYLE: &str = include_str!("console.css");
 const SCRIPT: &str = include_str!("console.js");
+const TAIL: &str = include_str!("tail.js");
 const UPLOAD: &str = include_str!("upload.js");
 const ICON: &str = include_str!("icon.svg");
 
@@ -18,6 +19,7 @@ fn file(name: &str) -> Option<(&'static str, &'static str)> {
     Some(match name {
         "console.css" => (STYLE, "text/css; charset=utf-8"),
         "console.js" => (SCRIPT, "text/javascript; charset=utf-8"),
+        "tail.js" => (TAIL, "text/javascript; charset=utf-8"),
         "upload.js" => (UPLOAD, "text/javascript; charset=utf-8"),
         "icon.svg" => (ICON, "image/svg+xml"),
         _ => return None,
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn files_are_small_and_asked_for_once() {
-        let names = ["console.css", "console.js", "upload.js", "icon.svg"];
+        let names = ["console.css", "console.js", "tail.js", "upload.js", "icon.svg"];
         let sizes: usize = names.iter().map(|name| file(name).unwrap().0.len()).sum();
         assert!(sizes < 64 << 10, "{sizes} bytes");
         let first = answer("console.css", &HeaderMap::new());

@@ -5,7 +5,8 @@ use maud::html;
 
 use crate::client::{Ask, Fault};
 use crate::page::Section;
-use crate::view::{done, empty, head, is_confirmed, moment, more};
+use crate::screens::overview::{is_operator, latest_changes};
+use crate::view::{done, empty, head, is_confirmed, moment, more, size};
 use crate::visit::{Outcome, Visit, encode};
 
 /// Buckets of one page.
@@ -23,6 +24,12 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let answer = visit.client().send(ask).await?.xml();
     let buckets: Vec<_> =
         answer.members("Buckets").map(|bucket| (bucket.text("Name"), bucket.text("CreationDate"))).collect();
+    // How much lies in them is told the operator, as on the first page.
+    let operator = !buckets.is_empty() && is_operator(visit, &latest_changes(visit).await);
+    let mut usage = Vec::new();
+    for (name, _) in &buckets {
+        usage.push(if operator { visit.house.facts.usage(name).await } else { None });
+    }
     let next = answer.text("ContinuationToken");
     let next = (!next.is_empty()).then(|| format!("buckets?prefix={}&token={}", encode(prefix), encode(&next)));
     let create = html! { a.button.primary href="buckets/new" { (t.create_bucket) } };
@@ -40,12 +47,16 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Outcome, Fault> {
             div.scroll {
                 table {
                     caption.hidden { (t.buckets) }
-                    thead { tr { th scope="col" { (t.name) } th scope="col" { (t.created) } th scope="col" { span.hidden { (t.actions) } } } }
+                    thead { tr { th scope="col" { (t.name) } th scope="col" { (t.created) } @if operator { th.number scope="col" { (t.objects) } th.number scope="col" { (t.size) } } th scope="col" { span.hidden { (t.actions) } } } }
                     tbody {
-                        @for (name, created) in &buckets {
+                        @for ((name, created), usage) in buckets.iter().zip(&usage) {
                             tr {
                                 td { a.strong href={ "buckets/" (name) "/objects" } { (name) } }
                                 td { (moment(created)) }
+                                @if operator {
+                                    td.number { @if let Some(usage) = usage { (usage.objects) } }
+                                    td.number { @if let Some(usage) = usage { (size(usage.bytes)) } }
+                                }
                                 td.end { a href={ "buckets/" (name) "/properties" } aria-label={ (t.properties) ": " (name) } { (t.properties) } }
                             }
                         }

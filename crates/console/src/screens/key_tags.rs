@@ -9,8 +9,10 @@ use crate::screens::record::{events, target};
 use crate::view::{csrf, fault, text_field};
 use crate::visit::{Visit, encode};
 
-/// Calls that are shown; the record has all of them.
-const LATEST: u32 = 8;
+/// Calls that are looked through; the record has all of them.
+const LOOKED: u32 = 50;
+/// Calls that are shown.
+const LATEST: usize = 8;
 
 /// Its description, its tags, and its replicas.
 pub(crate) async fn cards(visit: &Visit<'_>, key: &Value) -> Markup {
@@ -79,10 +81,11 @@ fn replicas(visit: &Visit<'_>, id: &str, key: &Value) -> Markup {
 pub(crate) async fn uses(visit: &Visit<'_>, key: &Value) -> Markup {
     let t = visit.t;
     let input = json!({
-        "MaxResults": LATEST,
+        "MaxResults": LOOKED,
         "LookupAttributes": [{ "AttributeKey": "ResourceName", "AttributeValue": text(key, "Arn") }],
     });
     let found: Result<Value, Fault> = visit.client().json("cloudtrail", &target("LookupEvents"), &input).await;
+    let found = found.map(|found| used(&found));
     html! {
         section.card {
             h2 { (t.latest_uses) }
@@ -94,5 +97,24 @@ pub(crate) async fn uses(visit: &Visit<'_>, key: &Value) -> Markup {
                 },
             }
         }
+    }
+}
+
+/// What was done with the key, of what was asked about it: pages like this one ask all the time.
+fn used(found: &Value) -> Value {
+    let asks = |event: &&Value| ["Describe", "Get", "List"].iter().any(|ask| text(event, "EventName").starts_with(ask));
+    let events: Vec<&Value> = found["Events"].as_array().into_iter().flatten().collect();
+    json!({ "Events": events.into_iter().filter(|event| !asks(event)).take(LATEST).collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_at_a_key_is_no_use_of_it() {
+        let event = |name: &str| json!({ "EventName": name });
+        let found = json!({ "Events": [event("ListGrants"), event("Decrypt"), event("GetKeyPolicy"), event("GenerateDataKey")] });
+        assert_eq!(used(&found), json!({ "Events": [event("Decrypt"), event("GenerateDataKey")] }));
     }
 }

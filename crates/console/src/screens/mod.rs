@@ -1,5 +1,6 @@
 //! Pages, each at a stable address.
 
+mod attention;
 mod bucket_form;
 mod buckets;
 mod copies;
@@ -25,6 +26,7 @@ mod property;
 mod providers;
 mod raise;
 mod record;
+mod reports;
 mod role;
 mod role_page;
 mod rules;
@@ -32,8 +34,11 @@ mod sealed;
 mod settings;
 mod sign_in;
 mod simulate;
+mod state;
 mod stores;
 mod sweep;
+mod tail;
+mod trails;
 mod transfer;
 mod trial;
 mod uploads;
@@ -75,6 +80,7 @@ pub(crate) async fn route(
 ) -> Result<Outcome, Fault> {
     match (changes, path) {
         (false, []) => overview::page(visit).await,
+        (false, ["attention"]) => attention::page(visit).await,
         (true, ["sign-out"]) => Ok(Outcome::SignedOut("sign-in?reason=out".to_owned())),
         (false, ["role"]) => Ok(role::page(visit, None).await),
         (true, ["role"]) => role::switch(visit).await,
@@ -95,6 +101,14 @@ pub(crate) async fn route(
         (false, ["keys", id]) => key::page(visit, id, None).await,
         (true, ["keys", id, act]) => key::act(visit, id, act).await,
         (false, ["record"]) => record::page(visit).await,
+        (false, ["record", "tail"]) => tail::stream(visit).await,
+        (false, ["record", "trails"]) => trails::page(visit, None).await,
+        (true, ["record", "trails"]) => trails::create(visit).await,
+        (true, ["record", "trails", name, act]) => trails::act(visit, name, act).await,
+        (false, ["record", "report"]) => reports::page(visit, None).await,
+        (false, ["record", "report", "file"]) => reports::file(visit).await,
+        (false, ["record", "verify"]) => reports::verify(visit).await,
+        (false, ["settings", "state"]) => state::page(visit).await,
         (false, ["identities"]) => identities::list(visit).await,
         (true, ["identities", "raise"]) => raise::raise(visit).await,
         (true, ["identities", "user"]) => identities::create_user(visit).await,

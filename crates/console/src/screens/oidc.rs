@@ -9,7 +9,7 @@ use crate::oidc::{Desk, PATIENCE, Pending, refused};
 use crate::page::{Page, Section};
 use crate::screens::issued::begun;
 use crate::screens::sign_in::{self, LIMIT};
-use crate::session::{self, Credentials, Place, Session};
+use crate::session::{self, Credentials, Session};
 use crate::visit::{Outcome, Visit, wished};
 
 /// Cookie of a sign-in under way.
@@ -93,7 +93,7 @@ fn welcome(visit: &Visit<'_>, session: Session, next: &str) -> Outcome {
             p { a.button.primary href={ "./" (next) } { (t.go_on) } }
         }
     };
-    let place = Place::of(&session.base, visit.secure);
+    let place = session.place();
     let page = Page::new(Section::None, t.signed_in, body).leading(format!("./{next}"));
     Outcome::Arrived(Box::new(session), Box::new(page), session::gone(PENDING, &place))
 }

@@ -8,7 +8,7 @@ use crate::client::{Ask, Fault};
 use crate::page::Section;
 use crate::screens::keys::text;
 use crate::screens::record::{events, target};
-use crate::view::{fault, head};
+use crate::view::{fault, head, size};
 use crate::visit::{Outcome, Visit};
 
 /// Buckets that are counted.
@@ -36,9 +36,10 @@ pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let keys = client.kms("ListKeys", json!({ "Limit": 1000 })).await;
     let latest = latest_changes(visit).await;
     let operator = is_operator(visit, &latest);
+    let total = if operator { visit.house.facts.total().await } else { None };
     let count = |count: usize, more: bool| format!("{count}{}", if more { "+" } else { "" });
     let body = html! {
-        (head(&[], t.overview, &html! { a.button.primary href="buckets/new" { (t.create_bucket) } }))
+        (head(&[], t.overview, &html! { a.button href="attention" { (t.attention) } a.button.primary href="buckets/new" { (t.create_bucket) } }))
         @if operator { (warnings(visit).await) }
         div.tiles {
             (tile(t.buckets, "buckets", &buckets.map(|reply| {
@@ -48,6 +49,10 @@ pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
             (tile(t.keys, "keys", &keys.map(|listed| count(listed["Keys"].as_array().map_or(0, Vec::len), listed["Truncated"] == true))))
             @if operator {
                 @let (made, saved) = visit.house.facts.key_calls();
+                @if let Some(total) = &total {
+                    div.tile { p.quiet { (t.objects) } p.figure { (total.objects) } }
+                    div.tile { p.quiet { (t.size) } p.figure { (size(total.bytes)) } }
+                }
                 div.tile { p.quiet { (t.key_calls_made) } p.figure #made { (made) } }
                 div.tile { p.quiet { (t.key_calls_saved) } p.figure #saved { (saved) } p.help { (t.key_calls_help) } }
             }
@@ -102,7 +107,7 @@ async fn trails(visit: &Visit<'_>) -> Markup {
     }
     html! {
         section.card {
-            h2 { (t.trails) }
+            h2 { a href="record/trails" { (t.trails) } }
             @if rows.is_empty() { p.quiet { (t.no_trails) } }
             @for (name, bucket, status) in &rows {
                 div.row {

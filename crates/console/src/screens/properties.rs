@@ -1,9 +1,10 @@
 //! A bucket's properties: each of them a call, and a form that makes another.
 
+use http::Method;
 use maud::{Markup, html};
 
 use crate::client::xml::escape;
-use crate::client::{Fault, Reply};
+use crate::client::{Ask, Fault, Reply};
 use crate::page::{Page, Section};
 use crate::screens::bucket_form::{encryption_fields, put_encryption};
 use crate::screens::keys::aliases;
@@ -11,7 +12,7 @@ use crate::screens::property::{Document, card, delete, document_card, present, p
 use crate::screens::rules::{
     LIFECYCLE, NOTIFICATION, add_rule, add_target, lifecycle_card, lock_card, notification_card, put_lock,
 };
-use crate::view::{area, check, confirm, done, fault, head};
+use crate::view::{area, check, confirm, done, fact, fault, head, size};
 use crate::visit::{Fields, Outcome, Visit};
 
 const POLICY: Document = Document { name: "policy", example: "", nothing: "" };
@@ -42,11 +43,13 @@ pub(crate) async fn page(visit: &Visit<'_>, bucket: &str, refusal: Option<(&str,
         Some((of, refusal)) if of == name => html! { (fault(t, refusal)) },
         _ => html! {},
     };
+    let usage = usage_card(visit, bucket).await;
     let either = |one: &str, other: &str| html! { (trouble(one)) (trouble(other)) };
     let objects = format!("buckets/{bucket}/objects");
     let body = html! {
         (head(&[("buckets", t.buckets), (&objects, bucket)], t.properties, &html! { a.button href={ "simulate?bucket=" (bucket) } { (t.simulate) } }))
         (done(visit))
+        (usage)
         div.columns {
             (encryption_card(visit, bucket, encryption, &trouble("encryption")).await)
             div.stack {
@@ -68,6 +71,37 @@ pub(crate) async fn page(visit: &Visit<'_>, bucket: &str, refusal: Option<(&str,
     };
     let status = refusal.map_or(http::StatusCode::OK, |(_, refusal)| refusal.status);
     Ok(Outcome::Page(Page::new(Section::Buckets, format!("{bucket} · {}", t.properties), body).status(status)))
+}
+
+/// What lies in the bucket, for who could count it himself: whoever may list its versions.
+async fn usage_card(visit: &Visit<'_>, bucket: &str) -> Markup {
+    let t = visit.t;
+    let list = Ask::bucket(Method::GET, bucket).query("versions", "").query("max-keys", "1");
+    if visit.client().send(list).await.is_err() {
+        return html! {};
+    }
+    let Some(usage) = visit.house.facts.usage(bucket).await else { return html! {} };
+    let of = |used: u64, most: Option<u64>| match most {
+        Some(most) if most > 0 => {
+            html! { " / " (size(most)) " " progress value=(used) max=(most) aria-label=(t.quota) {} }
+        }
+        Some(_) => html! { " / 0" },
+        None => html! {},
+    };
+    html! {
+        section.card #usage {
+            h2 { (t.usage) }
+            dl.facts {
+                (fact(t.size, &html! { (size(usage.bytes)) (of(usage.bytes, usage.most_bytes)) }))
+                (fact(t.objects, &html! { (usage.objects) @if let Some(most) = usage.most_objects { " / " (most) } }))
+                (fact(t.versions, &html! { (usage.versions) }))
+                (fact(t.quota, &html! {
+                    @if usage.most_bytes.is_none() && usage.most_objects.is_none() { (t.no_quota) } @else { (t.has_quota) }
+                }))
+            }
+            p.help { (t.quota_help) " " code { "arqueta quota set --bucket " (bucket) } }
+        }
+    }
 }
 
 async fn encryption_card(visit: &Visit<'_>, bucket: &str, read: Result<Reply, Fault>, trouble: &Markup) -> Markup {

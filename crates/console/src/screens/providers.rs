@@ -23,8 +23,10 @@ pub(crate) async fn card(visit: &Visit<'_>) -> Markup {
                     @for arn in &arns { (provider(visit, arn).await) }
                     form method="post" action="identities/provider" {
                         (csrf(visit))
-                        (text_field(t.provider_url, "url", t.provider_url_help, ""))
-                        (text_field(t.audience, "audience", t.audience_help, ""))
+                        div.stack {
+                            (text_field(t.provider_url, "url", t.provider_url_help, ""))
+                            (text_field(t.audience, "audience", t.audience_help, ""))
+                        }
                         button type="submit" { (t.add_provider) }
                     }
                 },

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::client::Fault;
-use crate::page::Section;
+use crate::page::{Page, Section};
 use crate::screens::keys::text;
 use crate::texts::{Texts, fill};
 use crate::view::{fault, head, moment, more};
@@ -19,12 +19,8 @@ const ATTRIBUTES: [&str; 5] = ["Username", "ResourceName", "EventName", "EventSo
 pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let t = visit.t;
     let query = &visit.query;
-    let mut input = json!({ "MaxResults": PAGE });
+    let mut input = lookup(visit, PAGE);
     let (by, value) = (query.get("by"), query.trimmed("value"));
-    if !value.is_empty() && ATTRIBUTES.contains(&by) {
-        let value = if by == "ResourceName" { resource(visit, value) } else { value.to_owned() };
-        input["LookupAttributes"] = json!([{ "AttributeKey": by, "AttributeValue": value }]);
-    }
     for (field, name) in [("from", "StartTime"), ("to", "EndTime")] {
         if let Some(seconds) = seconds(query.trimmed(field)) {
             input[name] = json!(seconds);
@@ -46,9 +42,13 @@ pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
         )
     });
     let body = html! {
-        (head(&[], t.record, &html! {}))
+        (head(&[], t.record, &html! {
+            a.button href="record/report" { (t.report) }
+            a.button href="record/trails" { (t.trails) }
+        }))
         p.lead { (t.record_lead) }
         (form(visit, by, value))
+        @if let Ok(found) = &found { (live(visit, found)) }
         @match &found {
             Err(refusal) => (fault(t, refusal)),
             Ok(found) => {
@@ -57,7 +57,42 @@ pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
             },
         }
     };
-    Ok(Outcome::page(Section::Record, t.record, body))
+    Ok(Outcome::Page(Page::new(Section::Record, t.record, body).script(&["tail.js"])))
+}
+
+/// Where what comes from now on is shown, by a script.
+fn live(visit: &Visit<'_>, found: &Value) -> Markup {
+    let t = visit.t;
+    let newest = &found["Events"][0];
+    let seconds = newest["EventTime"].as_f64().unwrap_or_default() as i64;
+    // The list of an older page is not the newest.
+    let since = if seconds == 0 || visit.query.is_on("token") || visit.query.is_on("to") {
+        String::new()
+    } else {
+        format!("{seconds}.{}", text(newest, "EventId"))
+    };
+    let address = format!(
+        "record/tail?by={}&value={}&since={since}",
+        encode(visit.query.get("by")),
+        encode(visit.query.trimmed("value"))
+    );
+    html! {
+        section #tail data-address=(address) data-live=(t.tail_live) data-lost=(t.tail_lost) data-over=(t.tail_over) {
+            div.row { button type="button" hidden aria-pressed="false" { (t.tail) } span.state.help role="status" {} }
+            ol.events hidden aria-label=(t.tail) {}
+        }
+    }
+}
+
+/// A call of LookupEvents for what the address asks about.
+pub(crate) fn lookup(visit: &Visit<'_>, most: u32) -> Value {
+    let (by, value) = (visit.query.get("by"), visit.query.trimmed("value"));
+    let mut input = json!({ "MaxResults": most });
+    if !value.is_empty() && ATTRIBUTES.contains(&by) {
+        let value = if by == "ResourceName" { resource(visit, value) } else { value.to_owned() };
+        input["LookupAttributes"] = json!([{ "AttributeKey": by, "AttributeValue": value }]);
+    }
+    input
 }
 
 /// The ARN by which the record names what people call by its short name: a key by its id, a bucket.
@@ -132,7 +167,7 @@ pub(crate) fn events(t: &Texts, found: &Value) -> Markup {
 }
 
 /// An event in a sentence.
-fn in_words(t: &Texts, event: &Value, whole: &Value) -> String {
+pub(crate) fn in_words(t: &Texts, event: &Value, whole: &Value) -> String {
     let identity = &whole["userIdentity"];
     let arn = text(identity, "arn");
     let who = [

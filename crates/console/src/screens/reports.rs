@@ -70,10 +70,10 @@ pub(crate) async fn file(visit: &Visit<'_>) -> Result<Outcome, Fault> {
         "principal" => About::Principal(of),
         _ => About::Everything,
     };
-    let (form, kind) = match query.get("format") {
-        "csv" => (Form::Csv, "text/csv; charset=utf-8"),
-        "json" => (Form::Json, "application/json"),
-        _ => (Form::Html, "text/html; charset=utf-8"),
+    let (form, kind, name) = match query.get("format") {
+        "csv" => (Form::Csv, "text/csv; charset=utf-8", "attachment; filename=\"report.csv\""),
+        "json" => (Form::Json, "application/json", "attachment; filename=\"report.json\""),
+        _ => (Form::Html, "text/html; charset=utf-8", "attachment; filename=\"report.html\""),
     };
     let day = |name: &str| {
         let day = query.trimmed(name);
@@ -87,12 +87,8 @@ pub(crate) async fn file(visit: &Visit<'_>) -> Result<Outcome, Fault> {
         Told::Failed(why) => return page(visit, Some(&failed(&why))).await,
     };
     let mut answer = Response::new(full(text));
-    let name = format!("attachment; filename=\"report.{}\"", query.get("format").get(..4).map_or("html", |name| name));
-    let name = if form == Form::Csv { "attachment; filename=\"report.csv\"".to_owned() } else { name };
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(name) = HeaderValue::from_str(&name) {
-        answer.headers_mut().insert(CONTENT_DISPOSITION, name);
-    }
+    answer.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static(name));
     Ok(Outcome::Raw(Box::new(answer)))
 }
 

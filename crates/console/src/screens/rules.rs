@@ -35,13 +35,13 @@ pub(crate) async fn lock_card(visit: &Visit<'_>, bucket: &str, trouble: &Markup)
         let period = if is_years { retention.text("Years") } else { retention.text("Days") };
         html! {
             p { span.badge.good[is_on] { (if is_on { t.on } else { t.off }) } " " (t.object_lock_default) }
-            (field(t.lock_mode, "lock-mode", t.lock_mode_help, &html! {
-                select id="lock-mode" name="lock-mode" aria-describedby="lock-mode-help" {
-                    option value="" { (t.lock_none) }
-                    @for known in ["GOVERNANCE", "COMPLIANCE"] { option value=(known) selected[mode == known] { (known) } }
-                }
-            }))
             div.row {
+                (field(t.lock_mode, "lock-mode", t.lock_mode_help, &html! {
+                    select id="lock-mode" name="lock-mode" aria-describedby="lock-mode-help" {
+                        option value="" { (t.lock_none) }
+                        @for known in ["GOVERNANCE", "COMPLIANCE"] { option value=(known) selected[mode == known] { (known) } }
+                    }
+                }))
                 (field(t.lock_period, "lock-period", "", &html! { input id="lock-period" name="lock-period" type="number" min="1" value=(period); }))
                 (field(t.lock_unit, "lock-unit", "", &html! {
                     select id="lock-unit" name="lock-unit" {

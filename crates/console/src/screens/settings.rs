@@ -39,6 +39,7 @@ pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
         @if operator {
             section.card {
                 h2 { (t.health) }
+                p { a href="settings/state" { (t.errands) } }
                 ul.plain { @for (part, works) in &health { li { span.badge.good[*works].bad[!*works] { (if *works { "✓" } else { "✗" }) } " " (part) } } }
             }
             section.card { h2 { (t.configuration) } pre tabindex="0" { (visit.house.facts.configuration()) } }

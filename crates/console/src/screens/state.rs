@@ -25,7 +25,11 @@ pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
 fn shown(visit: &Visit<'_>, errands: &Errands) -> Markup {
     let t = visit.t;
     let when = |seconds: i64| {
-        if seconds == 0 { html! { (t.never) } } else { moment(&Timestamp::from_millis(seconds * 1000).rfc3339()) }
+        if seconds == 0 {
+            html! { (t.never) }
+        } else {
+            moment(&Timestamp::from_millis(seconds * 1000).rfc3339())
+        }
     };
     html! {
         section.card #lifecycle {

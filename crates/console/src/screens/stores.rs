@@ -7,7 +7,7 @@ use crate::client::Fault;
 use crate::page::{Page, Section};
 use crate::screens::key_parts::at;
 use crate::screens::keys::text;
-use crate::view::{area, confirm, csrf, done, empty, fact, fault, field, head, is_confirmed, text_field};
+use crate::view::{area, confirm_one, csrf, done, empty, fact, fault, field, head, is_confirmed, text_field};
 use crate::visit::{Outcome, Visit};
 
 /// The page; `refusal` is of an act.
@@ -71,7 +71,7 @@ fn card(visit: &Visit<'_>, store: &Value) -> Markup {
             @if state != "CONNECTED" {
                 details {
                     summary { (t.delete_store) }
-                    (confirm(visit, &format!("keys/stores/{id}/delete"), t.delete_store_warning, &name, t.delete_store, &html! {
+                    (confirm_one(visit, &id, &format!("keys/stores/{id}/delete"), t.delete_store_warning, &name, t.delete_store, &html! {
                         input type="hidden" name="name" value=(name);
                     }))
                 }

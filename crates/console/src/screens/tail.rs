@@ -39,8 +39,8 @@ fn said(visit: &Visit<'_>, found: &Value, last: &str) -> String {
     for event in newer.into_iter().rev() {
         let whole: Value = serde_json::from_str(&text(event, "CloudTrailEvent")).unwrap_or_default();
         // Looking would show itself for ever.
-        let is_looking = text(event, "EventName") == "LookupEvents"
-            && text(&whole, "userAgent").starts_with("[ArquetaConsole/");
+        let is_looking =
+            text(event, "EventName") == "LookupEvents" && text(&whole, "userAgent").starts_with("[ArquetaConsole/");
         let seconds = event["EventTime"].as_f64().unwrap_or_default() as i64;
         body.push_str(&format!("id: {seconds}.{}\n", text(event, "EventId")));
         if !is_looking {

@@ -8,7 +8,7 @@ use crate::page::{Page, Section};
 use crate::screens::key_parts::at;
 use crate::screens::keys::text;
 use crate::screens::record::target;
-use crate::view::{area, check, confirm, csrf, done, empty, fact, fault, head, is_confirmed, text_field};
+use crate::view::{area, check, confirm_one, csrf, done, empty, fact, fault, head, is_confirmed, text_field};
 use crate::visit::{Outcome, Visit, encode};
 
 async fn call(visit: &Visit<'_>, operation: &str, input: Value) -> Result<Value, Fault> {
@@ -90,7 +90,7 @@ async fn card(visit: &Visit<'_>, trail: &Value) -> Markup {
             }
             details {
                 summary { (t.delete_trail) }
-                (confirm(visit, &to("delete"), t.delete_trail_warning, &name, t.delete_trail, &html! {}))
+                (confirm_one(visit, &name, &to("delete"), t.delete_trail_warning, &name, t.delete_trail, &html! {}))
             }
         }
     }
@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn what_a_trail_selects_is_a_line_each() {
-        let selectors = json!({ "EventSelectors": [{ "DataResources": [{ "Values": ["arn:aws:s3:::a/", "arn:aws:s3:::b/c"] }] }] });
+        let selectors =
+            json!({ "EventSelectors": [{ "DataResources": [{ "Values": ["arn:aws:s3:::a/", "arn:aws:s3:::b/c"] }] }] });
         assert_eq!(objects(&selectors), "arn:aws:s3:::a/\narn:aws:s3:::b/c\n");
         assert_eq!(objects(&json!({ "EventSelectors": [{}] })), "");
     }

@@ -150,8 +150,21 @@ pub(crate) fn confirm(
     button: &str,
     hidden: &Markup,
 ) -> Markup {
+    confirm_one(visit, action.rsplit('/').next().unwrap_or_default(), action, warning, word, button, hidden)
+}
+
+/// As [`confirm`], of several on one page; `id` tells its field from theirs.
+pub(crate) fn confirm_one(
+    visit: &Visit<'_>,
+    id: &str,
+    action: &str,
+    warning: &str,
+    word: &str,
+    button: &str,
+    hidden: &Markup,
+) -> Markup {
     let t = visit.t;
-    let id = format!("confirm-{}", action.rsplit('/').next().unwrap_or_default());
+    let id = format!("confirm-{id}");
     html! {
         form.danger method="post" action=(action) data-confirm=(word) {
             (csrf(visit)) (hidden)

@@ -2,8 +2,7 @@
 
 use std::io::Write;
 
-use arqueta_audit::{Entries, Entry};
-use arqueta_report::{Collector, Proof, Scope};
+use arqueta_report::{Proof, Scope};
 use clap::{Args, ValueEnum};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -11,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use super::search::moment;
 use super::verify::VerifyArgs;
 use super::{folder, warn_of, write};
+use crate::report::{self, Asked};
 use crate::{Config, Error};
 
 /// How a report is written.
@@ -73,23 +73,10 @@ impl ReportArgs {
             _ => Scope::Everything,
         };
         let second = |at: OffsetDateTime| at.replace_nanosecond(0).ok().and_then(|at| at.format(&Rfc3339).ok());
-        let mut collector = Collector::new(scope, self.from.and_then(second), self.to.and_then(second));
-        let mut entries = Entries::open(folder(config), None).map_err(Error::Record)?;
-        // What a running gateway adds meanwhile was not verified. Of a record that is not what was written
-        // all is told that can be read.
-        let most = if proof.valid { proof.events } else { u64::MAX };
-        let mut taken = 0;
-        for entry in entries.by_ref() {
-            if let Entry::Event(event) = entry.map_err(Error::Record)? {
-                if taken == most {
-                    break;
-                }
-                taken += 1;
-                collector.take(&event);
-            }
-        }
-        warn_of(entries.skipped());
-        let report = collector.finish(proof);
+        let asked = Asked { scope, from: self.from.and_then(second), to: self.to.and_then(second) };
+        let made = report::collected(&folder(config), asked, proof).map_err(Error::Record);
+        let (report, skipped) = made?;
+        warn_of(skipped);
         let text = match self.format {
             Format::Html => report.html(),
             Format::Csv => report.csv(),
