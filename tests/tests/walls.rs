@@ -27,6 +27,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("work", "model store engine audit"),
     ("notify", "model store audit engine remote"),
     ("replicate", "model engine"),
+    ("elsewhere", "model iam engine remote replicate"),
     ("report", "audit"),
     ("client", ""),
     ("compare", "model client"),

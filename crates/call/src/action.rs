@@ -59,6 +59,8 @@ pub enum When {
     Header(&'static str),
     /// For requests with one of these headers.
     AnyHeader(&'static [&'static str]),
+    /// For requests whose header of this name has this value.
+    HeaderIs(&'static str, &'static str),
     /// For requests whose header of this name is `true`.
     Says(&'static str),
     /// For requests without a body. With one the operation decides itself, with what stands in it.

@@ -103,6 +103,8 @@ pub struct Operation {
     pub on: On,
     /// The actions that it needs; none where there is nothing to decide.
     pub permissions: &'static [Permission],
+    /// The actions that it needs instead where another gateway hands a replica over by it; none where none does.
+    pub replicas: &'static [Permission],
     /// Whether it is performed here. Others are refused by name.
     pub is_served: bool,
     /// Whether principals of other accounts than the key's can be allowed it.
@@ -132,6 +134,7 @@ impl Operation {
             kind: Kind::Management,
             on,
             permissions: &[],
+            replicas: &[],
             is_served: true,
             cross_account: false,
             grantable: false,
@@ -164,6 +167,11 @@ impl Operation {
 
     pub(crate) const fn needs(self, permissions: &'static [Permission]) -> Self {
         Self { permissions, ..self }
+    }
+
+    /// What it needs where a replica comes by it.
+    pub(crate) const fn replicas(self, replicas: &'static [Permission]) -> Self {
+        Self { replicas, ..self }
     }
 
     pub(crate) const fn data(self) -> Self {

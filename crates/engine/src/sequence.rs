@@ -43,6 +43,11 @@ pub fn millis(sequence: u64) -> u64 {
     sequence >> COUNTER_BITS
 }
 
+/// The first sequence that could be handed out then.
+pub fn first_of(at: Timestamp) -> u64 {
+    u64::try_from(at.millis()).unwrap_or(0) << COUNTER_BITS
+}
+
 /// The sequence told by a version id; `None` for `null`.
 pub fn sequence_in(version: VersionId) -> Option<u64> {
     match version {

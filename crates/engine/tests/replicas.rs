@@ -263,12 +263,9 @@ async fn who_could_not_have_the_version_is_told_so() {
     }
     let rig = Rig::new(Versioning::Enabled).await;
     let later = 16 * 60 * 1000;
-    for (id, last_modified) in [
-        (VersionId::Null, 0),
-        (VersionId::Id([255; 16]), 0),
-        (id(later, 0, 1), 0),
-        (id(1, 0, 1), 1_767_225_600_000 + later as i64),
-    ] {
+    for (id, last_modified) in
+        [(VersionId::Id([255; 16]), 0), (id(later, 0, 1), 0), (id(1, 0, 1), 1_767_225_600_000 + later as i64)]
+    {
         let input =
             PutReplica { last_modified: Timestamp::from_millis(last_modified), ..replica("k", id, &pattern(2)) };
         assert!(matches!(put(&rig, input).await, Err(Error::InvalidArgument { .. })), "{id}");
@@ -277,6 +274,30 @@ async fn who_could_not_have_the_version_is_told_so() {
     put(&rig, replica("k", near, &pattern(2))).await.unwrap();
     let own = rig.put("k", "own").await.unwrap().version.unwrap();
     assert_eq!(order(&rig).await, [(own, true, true), (near, false, true)], "what follows stands above it");
+}
+
+#[tokio::test]
+async fn a_null_version_is_placed_by_its_time() {
+    let at = |millis: i64| Timestamp::from_millis(1_767_225_600_000 + millis);
+    let null = |millis| PutReplica { last_modified: at(millis), ..replica("k", VersionId::Null, &pattern(20)) };
+    let rig = Rig::new(Versioning::Enabled).await;
+    put(&rig, replica("k", id(9, 0, 1), &pattern(30))).await.unwrap();
+    put(&rig, replica("k", id(3, 0, 1), &pattern(30))).await.unwrap();
+    assert!(!put(&rig, null(5)).await.unwrap().repeated);
+    assert!(put(&rig, null(5)).await.unwrap().repeated);
+    let expected = [(id(9, 0, 1), true, true), (VersionId::Null, false, true), (id(3, 0, 1), false, true)];
+    assert_eq!(order(&rig).await, expected);
+    assert_eq!(rig.body(version("k", VersionId::Null)).await.unwrap(), pattern(20));
+    let other = put(&rig, null(6)).await;
+    assert!(matches!(other, Err(Error::InvalidRequest { .. })), "it is another bucket's null version: {other:?}");
+    rig.delete(version("k", VersionId::Null)).await.unwrap();
+    assert_eq!(order(&rig).await.len(), 2);
+    put(&rig, null(12)).await.unwrap();
+    assert_eq!(order(&rig).await[0], (VersionId::Null, true, true));
+    let suspended = rig.engine.bucket_settings();
+    suspended.put_versioning(&bucket(), Versioning::Suspended).await.unwrap();
+    rig.put("k", "own").await.unwrap();
+    assert_eq!(order(&rig).await.len(), 3, "one null version, and it was replaced");
 }
 
 #[tokio::test]

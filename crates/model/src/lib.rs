@@ -29,6 +29,7 @@ mod context;
 mod id;
 mod name;
 pub mod random;
+pub mod replica;
 mod served;
 mod sse;
 

@@ -49,6 +49,34 @@ pub struct BucketSettings {
     pub connect: Duration,
 }
 
+/// How a client of one S3 endpoint is made, for whoever writes there: as one identity, without retries.
+///
+/// # Errors
+/// [`SetupError`] for secrets and files that cannot be read and addresses that are none.
+pub fn s3_config(settings: &BucketSettings, clock: Arc<dyn Clock>) -> Result<aws_sdk_s3::config::Builder, SetupError> {
+    let kept = Kept {
+        access_key_id: settings.access_key_id.clone(),
+        secret: settings.secret.clone(),
+        session_token_file: settings.session_token_file.clone(),
+        clock,
+    };
+    kept.load()?;
+    let mut config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(settings.region.clone()))
+        .credentials_provider(kept)
+        .force_path_style(settings.path_style)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(settings.connect).build());
+    if let Some(endpoint) = &settings.endpoint {
+        config = config.endpoint_url(address(endpoint)?);
+    }
+    if let Some(ca) = &settings.ca {
+        config = config.http_client(trusting(ca)?);
+    }
+    Ok(config)
+}
+
 /// Buckets of one S3 endpoint, as one identity may write them.
 pub struct RemoteBuckets {
     client: Client,
@@ -66,27 +94,7 @@ impl RemoteBuckets {
     /// # Errors
     /// [`SetupError`] for secrets and files that cannot be read and addresses that are none.
     pub fn new(settings: &BucketSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let kept = Kept {
-            access_key_id: settings.access_key_id.clone(),
-            secret: settings.secret.clone(),
-            session_token_file: settings.session_token_file.clone(),
-            clock,
-        };
-        kept.load()?;
-        let mut config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(settings.region.clone()))
-            .credentials_provider(kept)
-            .force_path_style(settings.path_style)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(settings.connect).build());
-        if let Some(endpoint) = &settings.endpoint {
-            config = config.endpoint_url(address(endpoint)?);
-        }
-        if let Some(ca) = &settings.ca {
-            config = config.http_client(trusting(ca)?);
-        }
-        Ok(Self { client: Client::from_conf(config.build()) })
+        Ok(Self { client: Client::from_conf(s3_config(settings, clock)?.build()) })
     }
 
     /// A put as CloudTrail makes it, so that bucket policies written for CloudTrail fit.

@@ -34,7 +34,7 @@ mod vault;
 mod web;
 
 pub use aws::{AwsHolder, AwsSettings};
-pub use buckets::{BucketSettings, RemoteBuckets};
+pub use buckets::{BucketSettings, RemoteBuckets, s3_config};
 pub use credentials::Secret;
 pub use error::SetupError;
 pub use guard::{BreakerState, Guarded, Limits, RemoteCall, RemoteCount, RemoteOutcome, Snapshot};

@@ -1,6 +1,7 @@
 //! Which actions a request needs, and on what, as the row of its operation says.
 
 use arqueta_call::{Action, Operation, S3, When};
+use arqueta_model::replica;
 use http::{HeaderMap, Uri};
 
 use crate::query;
@@ -26,7 +27,11 @@ pub fn needs<'a>(
 ) -> impl Iterator<Item = Need> + Clone + use<'a> {
     let versioned = query::has(uri, "versionId");
     let from_version = copies_version(headers);
-    operation.permissions.iter().filter(|permission| is_asked(permission.when, headers)).map(move |permission| {
+    let permissions = match headers.contains_key(replica::REPLICA) {
+        true => operation.replicas,
+        false => operation.permissions,
+    };
+    permissions.iter().filter(|permission| is_asked(permission.when, headers)).map(move |permission| {
         let of_source = permission.of_source;
         let version = permission.version.filter(|_| if of_source { from_version } else { versioned });
         Need { action: version.unwrap_or(permission.action), of_source }
@@ -52,6 +57,7 @@ fn is_asked(when: When, headers: &HeaderMap) -> bool {
         When::Always => true,
         When::Header(name) => headers.contains_key(name),
         When::AnyHeader(names) => names.iter().any(|name| headers.contains_key(*name)),
+        When::HeaderIs(name, wanted) => headers.get(name).is_some_and(|value| value == wanted),
         When::Says(name) => says(headers, name),
         When::WithoutBody => !has_body(headers),
         When::InBody | When::ByOperation => false,
@@ -98,6 +104,24 @@ mod tests {
     fn actions(name: &str, pairs: &[(&'static str, &'static str)], uri: &'static str) -> Vec<&'static str> {
         let row = S3::served(name).unwrap().row();
         needs(row, &headers(pairs), &Uri::from_static(uri)).map(|need| need.action.name).collect()
+    }
+
+    #[test]
+    fn a_replica_needs_what_replication_needs_and_nothing_else_will_do() {
+        let tags = ("x-amz-tagging", "a=b");
+        let hold = ("x-amz-object-lock-legal-hold", "ON");
+        let kind = |kind| (replica::REPLICA, kind);
+        let of = |sent: &[(&'static str, &'static str)]| actions("PutObject", sent, "/b/k");
+        assert_eq!(of(&[kind("put"), ("if-match", "a"), ("x-amz-acl", "private")]), ["s3:ReplicateObject"]);
+        assert_eq!(of(&[kind("put"), tags]), ["s3:ReplicateObject", "s3:ReplicateTags"]);
+        assert_eq!(of(&[kind("amend"), tags]), ["s3:ReplicateTags"]);
+        assert_eq!(of(&[kind("amend"), hold]), ["s3:ReplicateObject"]);
+        let owner = (replica::OWNER, "Destination");
+        assert_eq!(of(&[kind("put"), owner]), ["s3:ReplicateObject", "s3:ObjectOwnerOverrideToBucketOwner"]);
+        assert_eq!(actions("DeleteObject", &[kind("mark")], "/b/k?versionId=null"), ["s3:ReplicateDelete"]);
+        for row in S3::rows().iter().filter(|row| !["PutObject", "DeleteObject"].contains(&row.name)) {
+            assert!(row.replicas.is_empty(), "{}", row.name);
+        }
     }
 
     #[test]

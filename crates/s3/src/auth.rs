@@ -25,6 +25,7 @@ use crate::ops;
 use crate::query;
 use crate::record::draft::Copied;
 use crate::record::{Asked, Recorder};
+use crate::replica::Replica;
 use crate::requester_pays;
 use crate::signing::Signing;
 use crate::terms;
@@ -114,6 +115,9 @@ impl Access {
         exchange.begin_draft(self.recorder.draft(exchange, asked, copied));
         if signing == Signing::None {
             shut_out(gate, operation, bucket.as_deref())?;
+        }
+        if let Some(replica) = Replica::of(row, headers, signing)? {
+            exchange.replicate(replica);
         }
         let source = source.transpose()?;
         let mut keys = gate.keys(exchange, cx.headers(), cx.uri(), signing);

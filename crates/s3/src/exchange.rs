@@ -19,6 +19,7 @@ use crate::admission::Admission;
 use crate::incoming::Incoming;
 use crate::record::draft::Draft;
 use crate::refusal::Refusal;
+use crate::replica::Replica;
 use crate::signing::Signing;
 
 tokio::task_local! {
@@ -40,6 +41,7 @@ pub struct Exchange {
     doubt: Mutex<Option<Refusal>>,
     operation: OnceLock<&'static Operation>,
     escaped: AtomicBool,
+    replica: OnceLock<Replica>,
     /// Whether the requester pays for the request.
     pub charged: AtomicBool,
     draft: Mutex<Option<Draft>>,
@@ -67,6 +69,7 @@ impl Exchange {
             doubt: Mutex::default(),
             operation: OnceLock::new(),
             escaped: AtomicBool::new(false),
+            replica: OnceLock::new(),
             charged: AtomicBool::new(false),
             draft: Mutex::default(),
         })
@@ -124,6 +127,17 @@ impl Exchange {
     #[must_use]
     pub fn bucket(&self) -> Option<&Arc<BucketRecord>> {
         self.bucket.get()
+    }
+
+    /// Remembers that the request brings a replica.
+    pub fn replicate(&self, replica: Replica) {
+        let _ = self.replica.set(replica);
+    }
+
+    /// The replica that the request brings, once that is known.
+    #[must_use]
+    pub fn replica(&self) -> Option<&Replica> {
+        self.replica.get()
     }
 
     /// Remembers how the request was signed.

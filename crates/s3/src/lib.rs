@@ -57,6 +57,7 @@ mod public_access;
 mod query;
 mod record;
 mod refusal;
+mod replica;
 mod requester_pays;
 mod resources;
 mod service;

@@ -1,6 +1,8 @@
 //! S3 (Amazon S3 API Reference; S3 User Guide, "Required permissions for Amazon S3 API operations"
 //! and "Amazon S3 CloudTrail events").
 
+use arqueta_model::replica;
+
 use super::{operations, reads, writes};
 use crate::action::{Action, On, Permission, When};
 use crate::s3_actions as actions;
@@ -15,6 +17,8 @@ const ACL: When = When::AnyHeader(&[
     "x-amz-grant-write-acp",
 ]);
 const RETENTION: When = When::AnyHeader(&["x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"]);
+const LOCK: When =
+    When::AnyHeader(&["x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold"]);
 const BYPASS: When = When::Says("x-amz-bypass-governance-retention");
 
 const PUT_OBJECT: Permission = Permission::of(actions::PUT_OBJECT);
@@ -45,6 +49,15 @@ const TAG: &[Permission] =
 const RETAIN: &[Permission] =
     &[Permission::of(actions::PUT_OBJECT_RETENTION).when(When::InBody), OVERRIDE.when(When::ByOperation)];
 const HOLD: &[Permission] = &[Permission::of(actions::PUT_OBJECT_LEGAL_HOLD).when(When::InBody)];
+/// What another gateway needs that hands replicas over (S3 User Guide, "Setting up permissions for live
+/// replication"). Never is it s3:PutObject: who may write may not say when something was written, or by which id.
+const PUT_REPLICA: &[Permission] = &[
+    Permission::of(actions::REPLICATE_OBJECT).when(When::HeaderIs(replica::REPLICA, replica::PUT)),
+    Permission::of(actions::REPLICATE_OBJECT).when(LOCK),
+    Permission::of(actions::REPLICATE_TAGS).when(When::Header("x-amz-tagging")),
+    Permission::of(actions::OBJECT_OWNER_OVERRIDE_TO_BUCKET_OWNER).when(When::Header(replica::OWNER)),
+];
+const DELETE_REPLICA: &[Permission] = &[Permission::of(actions::REPLICATE_DELETE)];
 /// Directory buckets, object lambdas and annotations have actions of their own.
 const SESSION: &[Permission] = &[of(Action::new("s3express:CreateSession", On::Bucket))];
 const DIRECTORY_BUCKETS: &[Permission] = &[of(Action::new("s3express:ListAllMyDirectoryBuckets", On::Account))];
@@ -164,12 +177,12 @@ operations! {
         CompleteMultipartUpload => writes(On::Object).data().needs(COMPLETE_UPLOAD);
         CopyObject => writes(On::Object).data().needs(COPY);
         CreateMultipartUpload => writes(On::Object).data().needs(CREATE_UPLOAD);
-        DeleteObject => writes(On::Object).data().needs(DELETE);
+        DeleteObject => writes(On::Object).data().needs(DELETE).replicas(DELETE_REPLICA);
         DeleteObjects => writes(On::Bucket).data().objects_in_body().needs(DELETE_EACH);
         DeleteObjectTagging => writes(On::Object).data()
             .needs(&[of(actions::DELETE_OBJECT_TAGGING).or_version(actions::DELETE_OBJECT_VERSION_TAGGING)]);
         PostObject => writes(On::Object).data().objects_in_body().needs(PUT);
-        PutObject => writes(On::Object).data().needs(PUT);
+        PutObject => writes(On::Object).data().needs(PUT).replicas(PUT_REPLICA);
         PutObjectAcl => writes(On::Object).data()
             .needs(&[of(actions::PUT_OBJECT_ACL).or_version(actions::PUT_OBJECT_VERSION_ACL)]);
         PutObjectLegalHold => writes(On::Object).data().needs(HOLD);

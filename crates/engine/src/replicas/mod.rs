@@ -16,7 +16,7 @@ use arqueta_model::{Timestamp, VersionId};
 use crate::Error;
 use crate::api::Versioning;
 use crate::record::BucketRecord;
-use crate::sequence::{millis, sequence_in};
+use crate::sequence::{first_of, millis, sequence_in};
 use crate::state::State;
 
 /// How far a source's clock may be ahead of this one, as signatures allow. A version of a later time would
@@ -48,7 +48,8 @@ fn admissible(
     if bucket.versioning != Versioning::Enabled {
         return Err(UNVERSIONED);
     }
-    let sequence = sequence_in(version).ok_or_else(|| Error::argument("A null version has no replica of its id."))?;
+    // A null version, from before its bucket had versioning, has its time alone.
+    let sequence = sequence_in(version).unwrap_or_else(|| first_of(last_modified));
     let latest = now.plus(AHEAD);
     let written = i64::try_from(millis(sequence)).unwrap_or(i64::MAX);
     if written > latest.millis() || last_modified > latest {

@@ -70,7 +70,8 @@ impl Replicas<'_> {
             let now = self.state.clock.now();
             let sequence = admissible(&stored_bucket.record, arrival.version, arrival.last_modified, now)?;
             if let Some(there) = self.there(bucket, key, arrival.version).await? {
-                return Ok(Placed::Before(there));
+                let same = is_it(&there, arrival.last_modified, arrival.content.is_none());
+                return if same { Ok(Placed::Before(there)) } else { Err(taken()) };
             }
             let current = self.state.slot(schema::current(name, key)).await?.whole()?;
             let sequence = self.free(name, key, (arrival.version, sequence), current.as_ref()).await?;
@@ -136,8 +137,13 @@ impl Replicas<'_> {
         let below = schema::noncurrent(name, key, sequence);
         let batch = match current {
             None => batch.unchanged(at.clone(), None).put(at, record.encode()),
-            Some(Stored { record: newer, bytes, .. }) if newer.sequence > sequence => {
-                batch.unchanged(at, Some(bytes)).unchanged(below.clone(), None).put(below, record.encode())
+            Some(Stored { record: mut newer, bytes, .. }) if newer.sequence > sequence => {
+                let mut batch = batch.unchanged(at.clone(), Some(bytes)).unchanged(below.clone(), None);
+                if record.version.is_null() {
+                    newer.null_sequence = Some(sequence);
+                    batch = batch.put(at, newer.encode());
+                }
+                batch.put(below, record.encode())
             }
             Some(Stored { record: old, bytes, .. }) => {
                 record.null_sequence = if old.version.is_null() { Some(old.sequence) } else { old.null_sequence };
@@ -147,4 +153,16 @@ impl Replicas<'_> {
         };
         Ok((batch, record))
     }
+}
+
+/// Whether the version that is there is the one that comes. Every bucket has a null version of its own: it is the
+/// source's only if it was written then, too.
+pub(super) fn is_it(there: &ObjectRecord, last_modified: Timestamp, is_delete_marker: bool) -> bool {
+    let own = there.version.is_null() && there.last_modified != last_modified;
+    there.is_delete_marker() == is_delete_marker && !own
+}
+
+/// One id for two things.
+pub(super) fn taken() -> Error {
+    Error::request(format!("Another {} of that version id is there.", ObjectRecord::NAME))
 }

@@ -5,7 +5,7 @@ use arqueta_store::Batch;
 use futures::TryStreamExt;
 
 use super::parts::{check, md5_of_md5s};
-use super::place::{Arrival, Placed};
+use super::place::{Arrival, Placed, is_it, taken};
 use super::{Replicas, admissible};
 use crate::api::{
     Body, Checksum, ChecksumRequest, ChecksumType, EncryptionInfo, LegalHold, MarkReplica, PlacedReplica, PutReplica,
@@ -14,7 +14,7 @@ use crate::api::{
 use crate::ingest::{Intake, Stowed};
 use crate::notifications::Happening;
 use crate::objects::{Draft, Locks, Objects, surely_not_committed};
-use crate::record::{BucketRecord, Manifest, ManifestPart, ObjectRecord, Record as _};
+use crate::record::{BucketRecord, Manifest, ManifestPart, ObjectRecord};
 use crate::space::expect;
 use crate::{Caller, Error};
 
@@ -40,7 +40,7 @@ impl Replicas<'_> {
         if let Some(there) = self.there(&bucket, &input.key, input.version).await? {
             // Heard to its end: who sends it may not listen before.
             drain(input.body).await?;
-            return told(&there, true);
+            return if is_it(&there, input.last_modified, false) { told(&there, true) } else { Err(taken()) };
         }
         expect(self.state, &bucket, &input.key, input.size).await?;
         let protection = self.state.protection(&bucket, &input.encryption)?;
@@ -68,8 +68,7 @@ impl Replicas<'_> {
         };
         match self.place(&bucket, &input.key, &arrival).await? {
             Placed::Now(record) => told(&record, false),
-            Placed::Before(record) if record.is_delete_marker() => told(&record, true),
-            Placed::Before(_) => Err(taken()),
+            Placed::Before(record) => told(&record, true),
         }
     }
 
@@ -118,7 +117,7 @@ impl Replicas<'_> {
             }
             Ok(Placed::Before(record)) => {
                 self.abandon(&stowed).await;
-                if record.is_delete_marker() { Err(taken()) } else { told(&record, true) }
+                told(&record, true)
             }
             Err(error) => {
                 if surely_not_committed(&error) {
@@ -207,11 +206,6 @@ fn told(record: &ObjectRecord, repeated: bool) -> Result<PlacedReplica, Error> {
         repeated,
         etag: manifest.etag,
     })
-}
-
-/// Somebody gave one id to two things.
-fn taken() -> Error {
-    Error::request(format!("Another {} of that version id is there.", ObjectRecord::NAME))
 }
 
 async fn drain(mut body: Body) -> Result<(), Error> {

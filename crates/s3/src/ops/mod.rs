@@ -26,6 +26,7 @@ mod policy;
 mod public_access;
 mod put;
 mod read;
+mod replica;
 mod tagging;
 mod website;
 
@@ -129,10 +130,10 @@ operations! {
     GetObject: read::get_object(GetObjectInput) -> GetObjectOutput;
     HeadObject: read::head_object(HeadObjectInput) -> HeadObjectOutput;
     GetObjectAttributes: attributes::get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
-    PutObject: put::put_object(PutObjectInput) -> PutObjectOutput;
+    PutObject: replica::put_object(PutObjectInput) -> PutObjectOutput;
     CopyObject: copy::copy_object(CopyObjectInput) -> CopyObjectOutput;
     UploadPartCopy: copy::upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
-    DeleteObject: delete::delete_object(DeleteObjectInput) -> DeleteObjectOutput;
+    DeleteObject: replica::delete_object(DeleteObjectInput) -> DeleteObjectOutput;
     DeleteObjects: delete::delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
     CreateMultipartUpload: multipart::create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
     UploadPart: multipart::upload_part(UploadPartInput) -> UploadPartOutput;

@@ -35,6 +35,10 @@ const SHOWN: &[&str] = &[
     "x-amz-server-side-encryption-customer-algorithm",
     "x-amz-storage-class",
     "x-amz-tagging-directive",
+    "x-arqueta-replica",
+    "x-arqueta-replica-last-modified",
+    "x-arqueta-replica-owner",
+    "x-arqueta-replica-version-id",
 ];
 
 /// Headers of an answer that say what was done.
@@ -48,6 +52,7 @@ const ANSWERED: &[&str] = &[
     "x-amz-server-side-encryption-bucket-key-enabled",
     "x-amz-server-side-encryption-customer-algorithm",
     "x-amz-version-id",
+    "x-arqueta-replica",
 ];
 
 /// Most parameters of a query that are shown, and the longest name or value of one, in characters:

@@ -49,12 +49,13 @@ pub fn text<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// `SignatureDoesNotMatch` for a header that is not there; `AccessDenied` for `host` or an
-/// `x-amz-*` header that is not covered. Without the first a captured request could be replayed
+/// `x-amz-*` header, or one of a replica, that is not covered. Without the first a captured request could be replayed
 /// elsewhere; with one of the others its holder could change what it does.
 pub fn covered<'a>(parts: &'a Parts, names: &[&'a str]) -> S3Result<Vec<(&'a str, &'a str)>> {
     let is_covered = |header: &str| names.iter().any(|name| name.eq_ignore_ascii_case(header));
     // The payload's hash stands in what is signed, whether or not its header is listed.
-    let amz = |name: &&str| name.starts_with("x-amz-") && *name != "x-amz-content-sha256";
+    let ours = |name: &str| name.starts_with(arqueta_model::replica::PREFIX);
+    let amz = |name: &&str| (name.starts_with("x-amz-") && *name != "x-amz-content-sha256") || ours(name);
     let mut missing: Vec<&str> =
         parts.headers.keys().map(http::HeaderName::as_str).filter(amz).filter(|name| !is_covered(name)).collect();
     if !is_covered("host") {

@@ -10,6 +10,7 @@ mod forms;
 mod identities;
 mod objects;
 mod record;
+mod replicas;
 mod rig;
 mod signatures;
 mod strangers;
