@@ -42,6 +42,34 @@ pub enum Fault {
     Headless,
     /// Nothing names this body, or this reference to one.
     Unnamed,
+    /// The manifest is not the one that was sealed, or its key is another's.
+    Manifest,
+    /// A body is not what was sealed.
+    Content,
+}
+
+impl Fault {
+    /// Whether [`Report::mend`] mends it by itself. A damaged record is mended where that loses nothing.
+    #[must_use]
+    pub const fn is_repairable(&self) -> bool {
+        matches!(self, Self::Unreferenced(_) | Self::MarkedAsGarbage(_) | Self::Headless)
+    }
+
+    /// Its kind in one word.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Damaged => "damaged",
+            Self::BodyMissing(_) => "missing",
+            Self::BodySize(_) => "size",
+            Self::Unreferenced(_) => "unreferenced",
+            Self::MarkedAsGarbage(_) => "garbage",
+            Self::Headless => "headless",
+            Self::Unnamed => "unnamed",
+            Self::Manifest => "manifest",
+            Self::Content => "content",
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -54,6 +82,8 @@ impl fmt::Display for Fault {
             Self::MarkedAsGarbage(id) => write!(f, "names the body {id}, which is marked as garbage"),
             Self::Headless => f.write_str("has no current version before it"),
             Self::Unnamed => f.write_str("is named by nothing"),
+            Self::Manifest => f.write_str("has a manifest or keys that do not authenticate"),
+            Self::Content => f.write_str("has content that does not authenticate"),
         }
     }
 }
@@ -251,14 +281,14 @@ impl Walk {
 }
 
 /// Bucket and key of a current version's store key.
-fn current_of(key: &[u8]) -> Option<(BucketName, ObjectKey)> {
+pub(crate) fn current_of(key: &[u8]) -> Option<(BucketName, ObjectKey)> {
     let rest = std::str::from_utf8(key.strip_prefix(schema::CURRENTS)?).ok()?;
     let (bucket, object) = rest.split_once('\0')?;
     Some((bucket.parse().ok()?, object.parse().ok()?))
 }
 
 /// Bucket and key of a noncurrent version's store key.
-fn object_of(key: &[u8]) -> Option<(String, ObjectKey)> {
+pub(crate) fn object_of(key: &[u8]) -> Option<(String, ObjectKey)> {
     let rest = key.strip_prefix(schema::NONCURRENTS)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
     let (object, _) = schema::unescaped(&rest[end + 1..])?;

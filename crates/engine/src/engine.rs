@@ -15,7 +15,9 @@ use crate::lifecycle::Lifecycle;
 use crate::listing::Listing;
 use crate::multipart::Uploads;
 use crate::objects::{Locks, Objects};
+use crate::readers::BodiesHeld;
 use crate::replicas::Replicas;
+use crate::scrub::Scrubber;
 use crate::state::{Config, State};
 use crate::sweep::Sweeper;
 use crate::usage::UsageBook;
@@ -128,6 +130,18 @@ impl Engine {
     #[must_use]
     pub fn sweeper(&self) -> Sweeper<'_> {
         Sweeper::over(&self.state)
+    }
+
+    /// Keeps every body that is referred to from now on, until the answer is dropped: for who copies them.
+    #[must_use]
+    pub fn hold_bodies(&self) -> BodiesHeld {
+        self.state.readers.hold_all()
+    }
+
+    /// Everything stored, read and held against what it must be.
+    #[must_use]
+    pub fn scrubber(&self) -> Scrubber<'_> {
+        Scrubber::over(&self.state)
     }
 
     /// The end of wrapped bucket keys that nothing needs.

@@ -18,6 +18,8 @@ struct Known {
     /// By number of readers.
     held: HashMap<BlobId, usize>,
     removing: HashSet<BlobId>,
+    /// Who holds all of them.
+    all: usize,
 }
 
 /// Holds some files until dropped.
@@ -25,6 +27,18 @@ struct Known {
 pub(crate) struct Held {
     readers: Readers,
     files: Vec<BlobId>,
+}
+
+/// Keeps every body until dropped; what was released meanwhile goes with the next sweep.
+#[derive(Debug)]
+pub struct BodiesHeld {
+    readers: Readers,
+}
+
+impl Drop for BodiesHeld {
+    fn drop(&mut self) {
+        self.readers.known().all -= 1;
+    }
 }
 
 /// Keeps a file from being held until dropped.
@@ -48,10 +62,16 @@ impl Readers {
         Some(Held { readers: self.clone(), files })
     }
 
+    /// Holds every file that is there and is not being removed: those that the metadata refer to from now on.
+    pub fn hold_all(&self) -> BodiesHeld {
+        self.known().all += 1;
+        BodiesHeld { readers: self.clone() }
+    }
+
     /// Lets nobody hold this file any more; `None` if someone does.
     pub fn remove(&self, file: BlobId) -> Option<Removing> {
         let mut known = self.known();
-        if known.held.contains_key(&file) {
+        if known.all > 0 || known.held.contains_key(&file) {
             return None;
         }
         known.removing.insert(file);
@@ -99,6 +119,17 @@ mod tests {
         assert!(readers.remove(id).is_none());
         drop(second);
         assert!(readers.remove(id).is_some() && readers.known().held.is_empty());
+    }
+
+    #[test]
+    fn who_holds_all_keeps_what_nobody_knew_of() {
+        let (readers, id) = (Readers::default(), BlobId::random());
+        let (all, again) = (readers.hold_all(), readers.hold_all());
+        assert!(readers.remove(id).is_none());
+        drop(all);
+        assert!(readers.remove(id).is_none() && readers.hold(vec![id]).is_some());
+        drop(again);
+        assert!(readers.remove(id).is_some());
     }
 
     #[test]

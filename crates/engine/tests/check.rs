@@ -17,16 +17,7 @@ async fn checked(rig: &Rig) -> Report {
 
 /// What was found, by kind and by a word of the record's name.
 fn found(report: &Report) -> Vec<(&'static str, String)> {
-    let kind = |fault| match fault {
-        Fault::Damaged => "damaged",
-        Fault::BodyMissing(_) => "missing",
-        Fault::BodySize(_) => "size",
-        Fault::Unreferenced(_) => "unreferenced",
-        Fault::MarkedAsGarbage(_) => "garbage",
-        Fault::Headless => "headless",
-        Fault::Unnamed => "unnamed",
-    };
-    report.findings.iter().map(|finding| (kind(finding.fault), finding.record.clone())).collect()
+    report.findings.iter().map(|finding| (finding.fault.kind(), finding.record.clone())).collect()
 }
 
 async fn filled(versioning: Versioning) -> Rig {

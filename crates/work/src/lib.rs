@@ -1,6 +1,7 @@
 //! Background work: what the gateway does to buckets by itself, in rounds.
 //!
-//! **Purpose.** [`Lifecycle`] removes what the rules of buckets say is to go.
+//! **Purpose.** [`Lifecycle`] removes what the rules of buckets say is to go; [`scrub::Scrub`] reads everything stored
+//! when it is asked to, and says what is damaged.
 //!
 //! **Refuses to do** what a request waits for, and anything without holding the lease
 //! ([`arqueta_store::Leases`]): of several gateways over one store one works, and one that was paused
@@ -28,5 +29,6 @@
 //! ```
 
 pub mod lifecycle;
+pub mod scrub;
 
 pub use lifecycle::{Lifecycle, Progress, Settings, Standing, Wants};
