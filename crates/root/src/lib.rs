@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod chest;
 mod draft;
 mod file;
 mod frame;
@@ -40,6 +41,7 @@ use std::io;
 
 use arqueta_kms::RootKeyError;
 
+pub use chest::Chest;
 pub use draft::{Draft, remove, sync_folder};
 pub use file::FileRootKey;
 pub use frame::{Frame, FrameError};

@@ -60,7 +60,7 @@ pub use blob::{BlobEntry, BlobStore, BlobStream, BlobWriter};
 pub use damages::{Cause, Damages};
 #[cfg(any(test, feature = "testing"))]
 pub use doubles::{Counting, Fault, Faulty, Slow};
-pub use embedded::{RedbOptions, RedbStore, Writing};
+pub use embedded::{Frozen, RedbOptions, RedbStore, Writing};
 pub use error::Error;
 pub use fs::FsBlobs;
 pub use headroom::{Headroom, Room, RoomLimits, Shortage};

@@ -9,6 +9,7 @@
 mod commit;
 mod effect;
 mod failure;
+mod frozen;
 mod head;
 mod index;
 mod open;
@@ -30,6 +31,8 @@ use crate::embedded::open::Opener;
 use crate::group::{Committer, Request};
 use crate::{Batch, Change, Entry, Error, MetaStore, Position, Scan, record};
 use arqueta_journal::OsDisk;
+
+pub use frozen::Frozen;
 
 /// The pairs; values are records with a checksum.
 const PAIRS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("pairs");

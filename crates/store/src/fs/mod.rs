@@ -91,10 +91,18 @@ impl FsBlobs {
     }
 }
 
+impl FsBlobs {
+    /// Where a finished blob lies in a store in `root`.
+    #[must_use]
+    pub fn path_in(root: &Path, id: BlobId) -> PathBuf {
+        let name = id.to_string();
+        root.join(&name[..1]).join(&name[1..3]).join(name)
+    }
+}
+
 impl Folder {
     fn path(&self, id: BlobId) -> PathBuf {
-        let name = id.to_string();
-        self.root.join(&name[..1]).join(&name[1..3]).join(name)
+        FsBlobs::path_in(&self.root, id)
     }
 
     fn temporary_path(&self, id: BlobId) -> PathBuf {
