@@ -2,12 +2,13 @@
 
 import json
 import secrets
+import signal
 import subprocess
 import time
 import urllib.request
 
 import pytest
-from conftest import BINARY, refused
+from conftest import BINARY, refused, until
 
 BUCKET = "damage"
 
@@ -100,15 +101,15 @@ def test_a_damaged_object_can_be_deleted_and_its_bucket_removed(damaged):
 
 def test_the_check_finds_a_damaged_record_and_puts_it_aside(damaged):
     damaged.stop()
-    assert f'current version of "k" in bucket {BUCKET} is not what was written' in checked(damaged, 1)
-    checked(damaged, 1, "--repair")
+    assert f'current version of "k" in bucket {BUCKET} is not what was written' in checked(damaged, 3)
+    checked(damaged, 3, "--repair")
     (aside,) = damaged.data.glob("damaged-*.jsonl")
     (line,) = map(json.loads, aside.read_text().splitlines())
     assert line["record"] == f'current version of "k" in bucket {BUCKET}'
     assert bytes.fromhex(line["key"]) == f"c/{BUCKET}\0k".encode()
-    assert "is named by nothing" in checked(damaged, 1, "--repair"), "nobody asked for it to be freed"
+    assert "is named by nothing" in checked(damaged, 3, "--repair"), "nobody asked for it to be freed"
     checked(damaged, 1, "--repair", "--free-unnamed")
-    assert "is named by nothing" in checked(damaged, 1), "what was put aside may name it"
+    assert "is named by nothing" in checked(damaged, 3), "what was put aside may name it"
     aside.rename(damaged.data.parent / "looked-at")
     assert "is named by nothing" in checked(damaged, 0, "--repair", "--free-unnamed")
     assert "0 findings" in checked(damaged, 0)
@@ -146,3 +147,87 @@ def test_space_is_reserved_and_told(start, tmp_path):
     assert gateway.metrics()["arqueta_storage_reserve_bytes"] == 16 << 20
     assert (gateway.data / "reserve").stat().st_size == 16 << 20
     assert gateway.metrics()["arqueta_storage_low_water_bytes"] == 0
+
+
+def scrub(gateway, *options, status=0):
+    arguments = [BINARY, "scrub", *options, "--data-dir", str(gateway.data), "--json"]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    return json.loads(done.stdout)
+
+
+def large_bodies(gateway):
+    return sorted(path for path in (gateway.data / "blobs").rglob("*") if path.is_file() and path.stat().st_size > 50_000)
+
+
+def test_a_scrub_names_what_is_damaged_and_the_rest_is_served(start):
+    gateway = start()
+    s3, key = gateway.client("s3"), gateway.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    versions = {}
+    for name in ("flipped", "cut", "gone", "whole"):
+        before = large_bodies(gateway)
+        put = s3.put_object(Bucket=BUCKET, Key=name, Body=secrets.token_bytes(150_000), ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+        (versions[name, "body"],) = set(large_bodies(gateway)) - set(before)
+        versions[name] = put["VersionId"]
+    assert scrub(gateway, "status") is None
+    clean = scrub(gateway, "start", "--wait")
+    assert clean["stage"] == "done" and clean["found"] == 0 and clean["bodies"] >= 4 and clean["bytes"] >= 600_000
+    body = versions["flipped", "body"]
+    bytes_ = bytearray(body.read_bytes())
+    bytes_[100_000] ^= 1
+    body.write_bytes(bytes_)
+    with open(versions["cut", "body"], "r+b") as file:
+        file.truncate(100_000)
+    versions["gone", "body"].unlink()
+    found = scrub(gateway, "start", "--wait", status=3)
+    told = {(one["bucket"], one["key"], one["version"], one["kind"], one["repairable"]) for one in found["findings"]}
+    assert told == {(BUCKET, "flipped", versions["flipped"], "content", False), (BUCKET, "cut", versions["cut"], "size", False),
+                    (BUCKET, "gone", versions["gone"], "missing", False)}
+    assert gateway.metrics()["arqueta_scrub_findings"] == 3 and gateway.metrics()["arqueta_scrub_running"] == 0
+    assert len(s3.get_object(Bucket=BUCKET, Key="whole")["Body"].read()) == 150_000
+    for name in ("flipped", "cut", "gone"):
+        s3.delete_object(Bucket=BUCKET, Key=name, VersionId=versions[name])
+    assert scrub(gateway, "start", "--wait")["found"] == 0
+    gateway.stop()
+    assert "0 findings" in checked(gateway, 0, "--bodies")
+
+
+def test_a_scrub_goes_on_after_a_kill_and_keeps_its_rate(start):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    for n in range(8):
+        s3.put_object(Bucket=BUCKET, Key=str(n), Body=secrets.token_bytes(9 << 20))
+    began = scrub(gateway, "start", "--rate", "20MiB")
+    until(lambda: scrub(gateway, "status")["bytes"] > 0)
+    gateway.restart(how=signal.SIGKILL)
+    middle = scrub(gateway, "status")
+    assert middle["stage"] == "running" and middle["began"] == began["began"] and 0 < middle["bytes"] < 72 << 20
+    assert scrub(gateway, "start", "--wait")["bytes"] == 8 * (9 << 20), "nothing twice, nothing left out"
+    assert scrub(gateway, "stop")["stage"] == "done"
+    scrub(gateway, "start", "--rate", "1KiB")
+    assert scrub(gateway, "stop")["stage"] == "stopped"
+
+
+def test_a_check_reads_bodies_counts_usage_and_speaks_json(start):
+    gateway = start()
+    s3 = gateway.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="k", Body=secrets.token_bytes(150_000))
+    (body,) = large_bodies(gateway)
+    gateway.stop()
+    bytes_ = bytearray(body.read_bytes())
+    bytes_[70_000] ^= 1
+    body.write_bytes(bytes_)
+    assert "0 findings" in checked(gateway, 0), "from outside it is what it was"
+    lines = [json.loads(line) for line in checked(gateway, 3, "--bodies", "--json").splitlines()]
+    assert [line["findings"] for line in lines if "findings" in line] == [0, 1]
+    (finding,) = [line for line in lines if "kind" in line]
+    assert (finding["bucket"], finding["key"], finding["kind"], finding["repairable"]) == (BUCKET, "k", "content", False)
+    checked(gateway, 3, "--bodies", "--repair")
+    gateway.start()
+    gateway.client("s3").delete_object(Bucket=BUCKET, Key="k")
+    gateway.stop()
+    checked(gateway, 0, "--bodies")

@@ -31,12 +31,13 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("report", "audit"),
     ("client", ""),
     ("compare", "model client"),
+    ("backup", "model store kms root"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
     ("console", "model call seal"),
     (
         "gateway",
-        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report client compare s3 aws console",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report client compare backup s3 aws console",
     ),
 ];
 

@@ -51,6 +51,9 @@ pub enum Error {
     /// The record is not what was written.
     #[error("the audit record was changed: {0} finding(s)")]
     Tampered(usize),
+    /// Something that is stored is damaged, or does not fit together.
+    #[error("{0} finding(s)")]
+    Damage(u64),
     /// A gateway that was asked does not answer, or says that it is not well.
     #[error("the gateway at {address} is not well: {said}")]
     NotWell {
@@ -77,6 +80,16 @@ impl Error {
         E: std::error::Error + Send + Sync + 'static,
     {
         move |source| Self::Open { part, source: Box::new(source) }
+    }
+
+    /// What the process ends with: 3 where it found damage, so that scripts can tell it from a search that
+    /// could not be made.
+    #[must_use]
+    pub const fn status(&self) -> u8 {
+        match self {
+            Self::Damage(_) => 3,
+            _ => 1,
+        }
     }
 
     /// The error and its causes in one line, for people.

@@ -56,11 +56,12 @@ pub mod report;
 mod request_log;
 mod root;
 pub mod route;
+mod scrub;
 mod strays;
 mod tls;
 mod trails;
 pub mod wiring;
 
-pub use command::{AccountsArgs, AdoptArgs, AuditArgs, Cli, Command, KeysArgs, QuotaArgs, parse, run};
+pub use command::{AccountsArgs, AdoptArgs, AuditArgs, Cli, Command, KeysArgs, QuotaArgs, ScrubArgs, parse, run};
 pub use config::{Config, Only, ServeArgs};
 pub use error::Error;

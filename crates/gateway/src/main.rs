@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(Error::Answer(code)) => ExitCode::from(code),
         Err(error) => {
             eprintln!("arqueta: {}", error.line());
-            ExitCode::FAILURE
+            ExitCode::from(error.status())
         }
     }
 }

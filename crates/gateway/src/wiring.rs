@@ -16,6 +16,7 @@ use arqueta_model::Clock;
 use arqueta_notify::{AuditStream, Courier};
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
+use arqueta_work::scrub::Scrub;
 use arqueta_work::{Lifecycle, Progress};
 
 use crate::Error;
@@ -36,6 +37,7 @@ use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
 use crate::route::Router;
+use crate::scrub;
 use crate::trails;
 
 pub use identities::identities;
@@ -64,6 +66,7 @@ pub struct Gateway {
     engine: Arc<Engine>,
     kms: Embedded,
     lifecycle: Arc<Lifecycle>,
+    scrub: Arc<Scrub>,
     courier: Arc<Courier>,
     audit_stream: Option<Arc<AuditStream>>,
     trails: Arc<Trails>,
@@ -102,6 +105,7 @@ impl Gateway {
         let engine = Engine::open(meta.clone(), blobs, envelope.clone(), clock.clone(), engine_settings(config));
         let engine = engine.map_err(Error::open("engine"))?;
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
+        let scrub = Arc::new(scrub::open(config, meta.clone(), (&engine, &clock)));
         let progress = Arc::new(Progress::default());
         let notified = notifications::progress(config);
         let watched =
@@ -116,6 +120,7 @@ impl Gateway {
             room: room.clone(),
             damages: damages.clone(),
             lifecycle: progress.clone(),
+            scrub: scrub.progress().clone(),
             notifications: notified.clone(),
             clock: clock.clone(),
         }));
@@ -131,9 +136,10 @@ impl Gateway {
         let aws = edges::aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
         let live = Live::of(config, metrics.lost_lines())?;
         let router = edges::router(config, (s3, aws), &kms, watched, (&metrics, &live), &clock)?;
+        let kept = (scrub.clone(), journaled.clone());
         Ok(Self {
             damages,
-            desk: Desk::new((stored, iam, engine.clone()), (audit.clone(), clock.clone()), config),
+            desk: Desk::new((stored, iam, engine.clone()), (audit.clone(), clock.clone()), kept, config),
             journaled,
             room,
             router,
@@ -146,6 +152,7 @@ impl Gateway {
             engine,
             kms,
             lifecycle: Arc::new(lifecycle),
+            scrub,
             courier: Arc::new(courier),
             audit_stream,
             trails,
@@ -165,6 +172,8 @@ impl Gateway {
         let record = self.record.clone().map(|record| tokio::spawn(record.run()));
         let lifecycle = self.lifecycle.clone();
         let lifecycle = tokio::spawn(async move { lifecycle.run().await });
+        let scrub = self.scrub.clone();
+        let scrub = tokio::spawn(async move { scrub.run().await });
         let courier = self.courier.clone();
         let courier = tokio::spawn(async move { courier.run().await });
         let stream = self.audit_stream.clone().map(|stream| tokio::spawn(async move { stream.run().await }));
@@ -180,6 +189,7 @@ impl Gateway {
         usage.abort();
         room.abort();
         lifecycle.abort();
+        scrub.abort();
         courier.abort();
         if let Some(stream) = stream {
             stream.abort();
@@ -190,6 +200,11 @@ impl Gateway {
         if let Some(record) = record {
             record.abort();
         }
+    }
+
+    /// The use cases, for commands that work on a folder which no gateway has open.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     /// What commands on this machine are answered from.

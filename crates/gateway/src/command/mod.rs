@@ -3,6 +3,7 @@
 mod accounts;
 mod adopt;
 mod audit;
+mod backup;
 mod check;
 mod diff;
 mod generate;
@@ -10,6 +11,7 @@ mod health;
 mod keys;
 mod operations;
 mod quota;
+mod scrub;
 mod serve;
 mod sides;
 
@@ -20,12 +22,14 @@ use crate::{Error, hardening};
 pub use accounts::AccountsArgs;
 pub use adopt::AdoptArgs;
 pub use audit::AuditArgs;
+pub use backup::{BackupArgs, RestoreArgs};
 pub use check::CheckArgs;
 pub use diff::DiffArgs;
 pub use generate::{CompletionsArgs, ManPagesArgs};
 pub use health::HealthArgs;
 pub use keys::KeysArgs;
 pub use quota::QuotaArgs;
+pub use scrub::ScrubArgs;
 
 /// An S3 endpoint that keeps every object sealed under your own keys, and can prove who used them.
 ///
@@ -74,7 +78,14 @@ pub enum Command {
     /// Take over a data folder that an Arqueta 0.1 from before authenticated metadata wrote: once, and only
     /// where nobody else could write it since.
     Adopt(Box<AdoptArgs>),
+    /// Take back-ups of a data folder, also while it is served; show and verify them.
+    Backup(Box<BackupArgs>),
+    /// Make a data folder of a back-up.
+    Restore(Box<RestoreArgs>),
+    /// Have a running gateway read everything that it stores, and say what is damaged.
+    Scrub(Box<ScrubArgs>),
     /// Look through everything stored for what is damaged or does not fit, and mend it.
+    #[command(visible_alias = "fsck")]
     Check(Box<CheckArgs>),
     /// Compare two buckets of any S3 endpoints, and say why they differ. Exit status: 0 the same, 1 different,
     /// 2 not to be told, 3 not done.
@@ -117,6 +128,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Quota(args) => quota::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),
+        Command::Backup(args) => backup::run(*args),
+        Command::Restore(args) => backup::run_restore(&args),
+        Command::Scrub(args) => scrub::run(*args),
         Command::Check(args) => check::run(*args),
         Command::Diff(args) => diff::run(*args),
         Command::Audit(args) => audit::run(*args),

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use arqueta_model::{AccountId, BucketName};
 use arqueta_store::{Batch, Change, Entry, Error as StoreError, MetaStore, Position, Scan};
+use arqueta_work::scrub::Place;
 use async_trait::async_trait;
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
-use super::wire::{ANSWER, BucketQuota, Created, Limits, Listed, Of, Request, Usages, address, kind};
+use super::wire::{ANSWER, BucketQuota, Created, Limits, Listed, Of, Request, ScrubAsk, Usages, address, kind};
 use crate::Error;
 
 /// The gateway that has a data folder open. As a [`MetaStore`] it is the folder's metadata as it is
@@ -83,6 +84,38 @@ impl Running {
     /// [`Error::Config`] with what the gateway said.
     pub async fn recount(&self, bucket: &BucketName) -> Result<BucketQuota, Error> {
         self.json(&Request::Recount { bucket: bucket.to_string() }).await
+    }
+
+    /// From here on this is one state of the metadata, and no body that it refers to goes away.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn freeze(&self) -> Result<(), Error> {
+        self.json(&Request::Freeze).await
+    }
+
+    /// The end of that; bodies stay until this is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn thaw(&self) -> Result<(), Error> {
+        self.json(&Request::Thaw).await
+    }
+
+    /// Whether bodies are kept still. Asked for every few seconds, or the gateway takes this for gone.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where they are not.
+    pub async fn still_kept(&self) -> Result<(), Error> {
+        self.json(&Request::StillKept).await
+    }
+
+    /// Asks for the scrub, or of it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn scrub(&self, ask: &ScrubAsk) -> Result<Option<Place>, Error> {
+        self.json(&Request::Scrub(ask.clone())).await
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {

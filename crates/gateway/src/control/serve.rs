@@ -11,7 +11,8 @@ use arqueta_audit::{AuditSink, Event, EventBuilder};
 use arqueta_engine::Engine;
 use arqueta_iam::Iam;
 use arqueta_model::{AccountId, Clock, Region};
-use arqueta_store::{Entry, MetaStore, Scan};
+use arqueta_store::{Entry, MetaStore, RedbStore, Scan};
+use arqueta_work::scrub::Scrub;
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -19,7 +20,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::quota::Quotas;
+use super::still::Still;
 use super::wire::{Created, Listed, NAME, REQUEST, Request, address, kind};
+use super::{scrub, still};
 use crate::Config;
 
 /// Commands served at once.
@@ -43,6 +46,8 @@ pub(crate) struct Desk {
     /// The account of the gateway's operator.
     home: AccountId,
     quotas: Quotas,
+    scrub: Arc<Scrub>,
+    still: Still,
 }
 
 /// The socket; its name goes with it.
@@ -133,16 +138,19 @@ impl Desk {
     pub fn new(
         (meta, iam, engine): (Arc<dyn MetaStore>, Arc<Iam>, Arc<Engine>),
         (audit, clock): (Arc<dyn AuditSink>, Arc<dyn Clock>),
+        (scrub, journaled): (Arc<Scrub>, Option<Arc<RedbStore>>),
         config: &Config,
     ) -> Self {
         let region = config.region.clone();
+        let still = Still { engine: engine.clone(), journaled };
         let quotas = Quotas { engine, audit: audit.clone(), clock: clock.clone(), region: region.clone() };
-        Self { meta, iam, audit, clock, region, home: config.account_id.clone(), quotas }
+        Self { meta, iam, audit, clock, region, home: config.account_id.clone(), quotas, scrub, still }
     }
 
     async fn converse(&self, stream: UnixStream) -> io::Result<()> {
         let (read, mut write) = stream.into_split();
         let mut read = BufReader::new(read);
+        let mut kept = None;
         loop {
             let mut line = Vec::new();
             let mut bounded = (&mut read).take(REQUEST as u64);
@@ -152,7 +160,8 @@ impl Desk {
             }
             let done = match serde_json::from_slice(&line) {
                 Ok(Request::Page { start, end, limit }) => {
-                    self.page(&start, end.as_deref(), limit).await.map(|page| (kind::PAGE, page))
+                    let meta = still::state_of(&kept).unwrap_or(&*self.meta);
+                    page(meta, &start, end.as_deref(), limit).await.map(|page| (kind::PAGE, page))
                 }
                 Ok(Request::Accounts) => self.accounts().await.map(|accounts| (kind::JSON, accounts)),
                 Ok(Request::CreateAccount { account }) => self.create(&account).await.map(|key| (kind::JSON, key)),
@@ -163,6 +172,10 @@ impl Desk {
                 Ok(Request::Recount { bucket }) => {
                     self.quotas.recount(&bucket).await.map(|counted| (kind::JSON, counted))
                 }
+                Ok(Request::Freeze) => self.still.freeze(&mut kept).map(|done| (kind::JSON, done)),
+                Ok(Request::Thaw) => still::thaw(&mut kept).map(|done| (kind::JSON, done)),
+                Ok(Request::StillKept) => still::kept(&kept).map(|done| (kind::JSON, done)),
+                Ok(Request::Scrub(ask)) => scrub::answer(&self.scrub, &ask).await.map(|place| (kind::JSON, place)),
                 Err(error) => {
                     let why = format!("this is not a request: {error}");
                     return answer(&mut write, kind::REFUSED, why.as_bytes()).await;
@@ -173,26 +186,6 @@ impl Desk {
                 Err(why) => answer(&mut write, kind::REFUSED, why.as_bytes()).await?,
             }
         }
-    }
-
-    /// Entries: each key and value by its length, four bytes; a damaged value has the largest length.
-    async fn page(&self, start: &str, end: Option<&str>, limit: usize) -> Result<Vec<u8>, String> {
-        let key = |digits: &str| hex::decode(digits).map(Bytes::from).map_err(|error| error.to_string());
-        let mut scan = Scan { start: key(start)?, end: end.map(key).transpose()?, limit: 1 };
-        let (mut body, mut left) = (Vec::new(), limit);
-        while left > 0 && body.len() < PAGE {
-            // One at first: of large records a few are too many.
-            scan.limit = left.min(if body.is_empty() { 1 } else { RECORDS });
-            let page = self.meta.page(scan.clone()).await.map_err(|error| error.to_string())?;
-            let Some(last) = page.last() else { break };
-            scan.start = [&last.key[..], &[0]].concat().into();
-            for Entry { key, value } in &page {
-                left -= 1;
-                put(&mut body, Some(key))?;
-                put(&mut body, value.as_deref())?;
-            }
-        }
-        Ok(body)
     }
 
     async fn accounts(&self) -> Result<Vec<u8>, String> {
@@ -227,6 +220,26 @@ impl Desk {
         let event = EventBuilder::of_service(source, name, &self.region, &self.home, self.clock.now(), details);
         event.writes().build()
     }
+}
+
+/// Entries: each key and value by its length, four bytes; a damaged value has the largest length.
+async fn page(meta: &dyn MetaStore, start: &str, end: Option<&str>, limit: usize) -> Result<Vec<u8>, String> {
+    let key = |digits: &str| hex::decode(digits).map(Bytes::from).map_err(|error| error.to_string());
+    let mut scan = Scan { start: key(start)?, end: end.map(key).transpose()?, limit: 1 };
+    let (mut body, mut left) = (Vec::new(), limit);
+    while left > 0 && body.len() < PAGE {
+        // One at first: of large records a few are too many.
+        scan.limit = left.min(if body.is_empty() { 1 } else { RECORDS });
+        let page = meta.page(scan.clone()).await.map_err(|error| error.to_string())?;
+        let Some(last) = page.last() else { break };
+        scan.start = [&last.key[..], &[0]].concat().into();
+        for Entry { key, value } in &page {
+            left -= 1;
+            put(&mut body, Some(key))?;
+            put(&mut body, value.as_deref())?;
+        }
+    }
+    Ok(body)
 }
 
 fn unrecorded(error: arqueta_audit::Error) -> String {

@@ -38,6 +38,27 @@ pub(super) enum Request {
     Limit { of: Of, limits: Limits },
     /// A bucket is counted again.
     Recount { bucket: String },
+    /// The scrub.
+    Scrub(ScrubAsk),
+    /// From here on pages are of one state of the metadata, and no body that it refers to goes away before this
+    /// conversation ends.
+    Freeze,
+    /// Pages are of the latest state again; bodies stay.
+    Thaw,
+    /// Whether bodies are still kept.
+    StillKept,
+}
+
+/// What is asked of the scrub.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) enum ScrubAsk {
+    /// That it begins; bytes a second at most.
+    Start { rate: Option<u64> },
+    /// How far it is.
+    Status,
+    /// That it ends.
+    Stop,
 }
 
 /// What is limited.

@@ -4,6 +4,7 @@ mod lifecycle;
 mod notifications;
 mod place;
 mod process;
+mod scrub;
 mod store;
 mod usage;
 
@@ -37,6 +38,7 @@ use lifecycle::Lifecycle;
 use notifications::Notifications;
 use place::{Connections, Disk, LostLines};
 use process::Process;
+use scrub::Scrub;
 use store::{DamagedRecords, StoreSpace};
 use usage::Usage;
 
@@ -78,6 +80,8 @@ pub struct Observed {
     pub room: Arc<Headroom>,
     /// Damaged records.
     pub damages: Arc<Damages>,
+    /// What scrubs do.
+    pub scrub: Arc<arqueta_work::scrub::Progress>,
     /// What lifecycle does.
     pub lifecycle: Arc<Progress>,
     /// What targets of notifications are told.
@@ -143,6 +147,7 @@ impl Metrics {
     #[must_use]
     pub fn new(observed: Observed) -> Self {
         let Observed { envelope, kms, backends, seats, folder, engine, room, damages, .. } = observed;
+        let scrub = observed.scrub;
         let (lifecycle, notifications) = (observed.lifecycle, Notifications(observed.notifications, observed.clock));
         let mut metrics = Self::of_requests();
         metrics.own.register_collector(Box::new(BucketKeys(envelope)));
@@ -154,6 +159,7 @@ impl Metrics {
         metrics.own.register_collector(Box::new(StoreSpace(engine, room)));
         metrics.own.register_collector(Box::new(DamagedRecords(damages)));
         metrics.own.register_collector(Box::new(Lifecycle(lifecycle)));
+        metrics.own.register_collector(Box::new(Scrub(scrub)));
         metrics.own.register_collector(Box::new(notifications));
         metrics.usual.register_collector(Box::new(Process));
         metrics

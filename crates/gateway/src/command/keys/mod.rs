@@ -73,11 +73,11 @@ pub fn run(args: KeysArgs) -> Result<(), Error> {
     })
 }
 
-/// Where the passphrase of an exported key service is. Not an option of its own: every process sees
+/// Where the passphrase of an exported key service, or of back-ups, is. Not an option of its own: every process sees
 /// the options of every other.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct PassphraseArgs {
+pub(super) struct PassphraseArgs {
     /// File with the passphrase, 12 bytes or more.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -89,11 +89,12 @@ struct PassphraseArgs {
 
 impl PassphraseArgs {
     fn read(&self) -> Result<Passphrase, Error> {
-        root::passphrase(
-            self.passphrase_file.as_deref(),
-            self.passphrase_env.as_deref(),
-            "passphrase of the exported keys:",
-        )
+        self.read_as("passphrase of the exported keys:")
+    }
+
+    /// The passphrase, which messages call `what`.
+    pub(super) fn read_as(&self, what: &'static str) -> Result<Passphrase, Error> {
+        root::passphrase(self.passphrase_file.as_deref(), self.passphrase_env.as_deref(), what)
     }
 }
 
