@@ -32,12 +32,13 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("client", ""),
     ("compare", "model client"),
     ("backup", "model store kms root"),
+    ("import", "model client compare"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
     ("console", "model call seal"),
     (
         "gateway",
-        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report client compare backup s3 aws console",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report client compare backup import s3 aws console",
     ),
 ];
 

@@ -92,6 +92,12 @@ impl Endpoint {
         self.url.as_ref().map_or_else(|| format!("AWS {}", self.region), |url| url.as_str().to_owned())
     }
 
+    /// The Region that is signed for.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
     /// A client of it. Nothing is connected yet.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ impl Bucket for S3Bucket {
     async fn parts(&self, entry: &Entry, count: u32) -> Result<Vec<u64>, Error> {
         // Endpoints that have no such call, or keep no sizes, tell them when the parts are asked for one by one.
         match self.parts_of_attributes(entry).await {
-            Ok(sizes) if sizes.len() == count as usize => Ok(sizes),
+            Ok(sizes) if are_all(&sizes, count, entry.size) => Ok(sizes),
             Err(error) if error.is_absent() && error.code() != "MethodNotAllowed" => Err(error),
             _ => self.parts_of_heads(entry, count).await,
         }
@@ -110,6 +110,12 @@ impl Bucket for S3Bucket {
     }
 }
 
+/// Whether these are the parts of an object of this size: of what MinIO has sealed, its GetObjectAttributes tells how
+/// large the sealed parts are.
+fn are_all(sizes: &[u64], count: u32, size: u64) -> bool {
+    sizes.len() == count as usize && sizes.iter().sum::<u64>() == size
+}
+
 /// What a failure of the SDK's means.
 pub fn refusal<E>(call: &'static str, error: SdkError<E, HttpResponse>) -> Error
 where
@@ -133,3 +139,17 @@ where
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Failed(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_sealed_parts_are_no_sizes_of_parts() {
+        let size = (5 << 20) + (6 << 20) + 3;
+        assert!(are_all(&[5 << 20, 6 << 20, 3], 3, size));
+        // As MinIO tells them under SSE-S3.
+        assert!(!are_all(&[5_245_440, 6_294_528, 35], 3, size));
+        assert!(!are_all(&[5 << 20, (6 << 20) + 3], 3, size));
+    }
+}

@@ -8,6 +8,7 @@ mod check;
 mod diff;
 mod generate;
 mod health;
+mod import;
 mod keys;
 mod operations;
 mod quota;
@@ -27,6 +28,7 @@ pub use check::CheckArgs;
 pub use diff::DiffArgs;
 pub use generate::{CompletionsArgs, ManPagesArgs};
 pub use health::HealthArgs;
+pub use import::ImportArgs;
 pub use keys::KeysArgs;
 pub use quota::QuotaArgs;
 pub use scrub::ScrubArgs;
@@ -90,6 +92,9 @@ pub enum Command {
     /// Compare two buckets of any S3 endpoints, and say why they differ. Exit status: 0 the same, 1 different,
     /// 2 not to be told, 3 not done.
     Diff(Box<DiffArgs>),
+    /// Bring buckets over from a running S3 endpoint (MinIO, Ceph, AWS, another Arqueta) while it goes on serving.
+    /// Exit status: 0 all is there and the same, 1 something is not, 2 not to be told, 3 not done.
+    Import(Box<ImportArgs>),
     /// Look at the record of who did what, and prove that nobody changed it.
     Audit(Box<AuditArgs>),
 }
@@ -99,8 +104,8 @@ pub enum Command {
 pub fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|error| {
         let is_wrong = error.use_stderr();
-        // 2 is an answer of `diff`.
-        if is_wrong && std::env::args_os().nth(1).is_some_and(|word| word == "diff") {
+        // 2 is an answer of `diff` and `import`.
+        if is_wrong && std::env::args_os().nth(1).is_some_and(|word| word == "diff" || word == "import") {
             let _gone = error.print();
             std::process::exit(3);
         }
@@ -133,6 +138,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Scrub(args) => scrub::run(*args),
         Command::Check(args) => check::run(*args),
         Command::Diff(args) => diff::run(*args),
+        Command::Import(args) => import::run(*args),
         Command::Audit(args) => audit::run(*args),
     }
 }
