@@ -38,7 +38,7 @@ impl World {
         fs::create_dir_all(world.data().join("blobs")).unwrap();
         fs::create_dir_all(world.data().join("audit")).unwrap();
         for n in 0..2000u32 {
-            world.record(&format!("c/{n:05}"), &vec![n as u8; 100]).await;
+            world.record(&format!("c/{n:05}"), &[n as u8; 100]).await;
         }
         for size in [0, 1, 1 << 20, (1 << 20) + 1, 3_000_000] {
             world.body(size).await;
