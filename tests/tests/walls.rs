@@ -13,6 +13,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("policy", "model"),
     ("journal", "model"),
     ("store", "model journal"),
+    ("postgres", "model store"),
     ("audit", "model store"),
     ("call", "model audit"),
     ("trail", "model store audit"),

@@ -53,7 +53,8 @@ impl From<io::Error> for Error {
 
 impl Error {
     /// A metadata record that is not what was written.
-    pub(crate) fn record(key: &[u8]) -> Self {
+    #[must_use]
+    pub fn record(key: &[u8]) -> Self {
         Self::Damaged { what: format!("metadata record {}", key.escape_ascii()) }
     }
 

@@ -49,7 +49,7 @@ mod memory;
 mod meta;
 #[cfg(any(test, feature = "testing"))]
 pub mod power;
-mod record;
+pub mod record;
 mod share;
 #[cfg(feature = "sled")]
 mod sled_store;

@@ -8,16 +8,22 @@ use crc_fast::{CrcAlgorithm, Digest};
 use crate::Error;
 
 /// Bytes that a record is longer than its body.
-pub(crate) const OVERHEAD: usize = 4;
+pub const OVERHEAD: usize = 4;
 
 /// Writes the record of `key` and `body` into `record`, which is [`OVERHEAD`] longer than `body`.
-pub(crate) fn encode_into(key: &[u8], body: &[u8], record: &mut [u8]) {
+///
+/// # Panics
+/// If `record` has another length.
+pub fn encode_into(key: &[u8], body: &[u8], record: &mut [u8]) {
     record[..OVERHEAD].copy_from_slice(&checksum(key, body));
     record[OVERHEAD..].copy_from_slice(body);
 }
 
-/// The body of a record, or [`Error::Damaged`].
-pub(crate) fn decode<'a>(key: &[u8], record: &'a [u8]) -> Result<&'a [u8], Error> {
+/// The body of a record.
+///
+/// # Errors
+/// [`Error::Damaged`] for what was not written under this key.
+pub fn decode<'a>(key: &[u8], record: &'a [u8]) -> Result<&'a [u8], Error> {
     match record.split_at_checked(OVERHEAD) {
         Some((sum, body)) if sum == checksum(key, body) => Ok(body),
         _ => Err(Error::record(key)),
