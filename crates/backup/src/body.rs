@@ -1,7 +1,7 @@
 //! Bodies: sealed as they are, in stretches, so that one that is not encrypted is no exception.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, Read};
 
 use arqueta_model::BlobId;
 
@@ -46,12 +46,15 @@ impl Depot {
         let mut from = io::BufReader::with_capacity(1 << 20, file);
         let mut last = false;
         for number in 0.. {
-            let mut length = [0; 4];
-            match from.read_exact(&mut length) {
-                Ok(()) if !last => {}
+            match from.fill_buf() {
+                Ok([]) => return Ok(last),
                 // Something behind the end.
-                Ok(()) => return Ok(false),
-                Err(_) => return Ok(last),
+                Ok(_) if last => return Ok(false),
+                _ => {}
+            }
+            let mut length = [0; 4];
+            if from.read_exact(&mut length).is_err() {
+                return Ok(false);
             }
             let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
             if length > STRETCH + 1024 {

@@ -17,6 +17,9 @@ use crate::Error;
 pub(super) const HEAD: &[u8] = b"audit/head";
 const SEAL: &[u8] = b"{\"seal\":";
 
+/// Tells the files of a folder that are copied, by name.
+type Wanted = fn(&str) -> bool;
+
 /// The end of the record's chain, and a seal of it, as far as they are of interest.
 #[derive(Deserialize)]
 struct Numbers {
@@ -38,7 +41,7 @@ pub(super) fn of(data: &Path, head: Option<&[u8]>) -> Result<Vec<KeptFile>, Erro
     let failed = |source| Error::DataDir { path: data.to_owned(), source };
     let known = head.and_then(|head| serde_json::from_slice::<Numbers>(head).ok()).map_or(u64::MAX, |it| it.sequence);
     let mut files = Vec::new();
-    let kinds: [(&str, fn(&str) -> bool); 3] = [("", is_own), ("blobs", is_anchor), ("audit", is_record)];
+    let kinds: [(&str, Wanted); 3] = [("", is_own), ("blobs", is_anchor), ("audit", is_record)];
     for (folder, wanted) in kinds {
         for (name, bytes) in entries(&data.join(folder), wanted).map_err(failed)? {
             let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
@@ -72,7 +75,7 @@ fn is_record(name: &str) -> bool {
 }
 
 /// Regular files by name, with their sizes.
-fn entries(folder: &Path, wanted: fn(&str) -> bool) -> io::Result<Vec<(String, u64)>> {
+fn entries(folder: &Path, wanted: Wanted) -> io::Result<Vec<(String, u64)>> {
     let mut found = Vec::new();
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
