@@ -34,12 +34,13 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("compare", "model client"),
     ("backup", "model store kms root"),
     ("import", "model client compare"),
+    ("review", "model policy store call kms keys iam envelope engine trail"),
     ("s3", "model call engine iam audit"),
     ("aws", "model call kms keys iam audit trail"),
     ("console", "model call seal"),
     (
         "gateway",
-        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report client compare backup import s3 aws console",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report review client compare backup import s3 aws console",
     ),
 ];
 

@@ -31,6 +31,19 @@ pub trait Facts: Send + Sync {
     async fn report(&self, about: About, from: Option<String>, to: Option<String>, form: Form) -> Told<String>;
     /// Whether the record is what was written.
     async fn verify(&self) -> Told<Chain>;
+    /// Who may do `action` on `resource` (an ARN, `s3://bucket/key`, a key's id or alias), as
+    /// `arqueta access who-can --json` has it: `asked`, `notes`, `found`, `principals`, `may`, `unreadable`, and `more`,
+    /// how many were found beyond those that are listed.
+    ///
+    /// # Errors
+    /// Why that cannot be answered, for people.
+    async fn who_can(&self, action: &str, resource: &str) -> Result<serde_json::Value, String>;
+    /// What would become unreadable without a key (its id, ARN or alias), as `arqueta keys destroy-plan --json` has it:
+    /// `key`, `settings`, `buckets`, `total`.
+    ///
+    /// # Errors
+    /// Why that cannot be answered, for people.
+    async fn destroy_plan(&self, key: &str) -> Result<serde_json::Value, String>;
 }
 
 /// What lies somewhere, and how much may.

@@ -91,6 +91,12 @@ impl Facts for Nothing {
     async fn verify(&self) -> Told<Chain> {
         Told::Busy
     }
+    async fn who_can(&self, _: &str, _: &str) -> Result<serde_json::Value, String> {
+        Err("nobody is here".to_owned())
+    }
+    async fn destroy_plan(&self, _: &str) -> Result<serde_json::Value, String> {
+        Err("nothing is here".to_owned())
+    }
 }
 
 struct House {

@@ -27,6 +27,7 @@ use crate::listen::seats::Seats;
 use crate::provider::Provider;
 use crate::readiness::{PARTS, Readiness};
 use crate::record::SealedRecord;
+use crate::reviewer::Reviewer;
 use crate::root;
 use crate::route::no_objects;
 use reading::Reading;
@@ -69,6 +70,8 @@ pub struct Watched {
     pub notifications: Arc<arqueta_notify::Progress>,
     /// The record, where it is kept here.
     pub record: Option<Arc<SealedRecord>>,
+    /// Who may do what.
+    pub reviewer: Reviewer,
 }
 
 struct Operator {
@@ -125,6 +128,14 @@ impl Facts for Operator {
 
     async fn verify(&self) -> Told<Chain> {
         self.reading.verify().await
+    }
+
+    async fn who_can(&self, action: &str, resource: &str) -> Result<serde_json::Value, String> {
+        self.watched.reviewer.who_can(action, resource).await
+    }
+
+    async fn destroy_plan(&self, key: &str) -> Result<serde_json::Value, String> {
+        self.watched.reviewer.destroy_plan(key).await
     }
 }
 

@@ -54,6 +54,7 @@ pub mod record;
 pub mod regions;
 pub mod report;
 mod request_log;
+mod reviewer;
 mod root;
 pub mod route;
 mod scrub;

@@ -36,6 +36,7 @@ use crate::metrics::{Metrics, Observed};
 use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
+use crate::reviewer::Reviewer;
 use crate::route::Router;
 use crate::scrub;
 use crate::trails;
@@ -108,8 +109,12 @@ impl Gateway {
         let scrub = Arc::new(scrub::open(config, meta.clone(), (&engine, &clock)));
         let progress = Arc::new(Progress::default());
         let notified = notifications::progress(config);
-        let watched =
-            watched((&envelope, &metered, &engine), (&readiness, &seats, record.as_ref()), (&progress, &notified));
+        let reviewer = Reviewer::new(&meta, &clock, config);
+        let watched = watched(
+            (&envelope, &metered, &engine),
+            (&readiness, &seats, record.as_ref()),
+            (&progress, &notified, reviewer),
+        );
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -305,7 +310,7 @@ fn engine_settings(config: &Config) -> arqueta_engine::Config {
 fn watched(
     (envelope, kms, engine): (&Arc<Envelope>, &Arc<Metered<Embedded>>, &Arc<Engine>),
     (readiness, seats, record): (&Arc<Readiness>, &Arc<Seats>, Option<&Arc<SealedRecord>>),
-    (lifecycle, notifications): (&Arc<Progress>, &Arc<arqueta_notify::Progress>),
+    (lifecycle, notifications, reviewer): (&Arc<Progress>, &Arc<arqueta_notify::Progress>, Reviewer),
 ) -> Watched {
     Watched {
         envelope: envelope.clone(),
@@ -316,6 +321,7 @@ fn watched(
         lifecycle: lifecycle.clone(),
         notifications: notifications.clone(),
         record: record.cloned(),
+        reviewer,
     }
 }
 

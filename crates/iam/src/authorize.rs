@@ -40,6 +40,12 @@ pub fn authorize(
     }
 }
 
+/// Whether policies are not even asked; see [`authorize`].
+#[must_use]
+pub fn is_barred(identity: &Identity, action: &str) -> bool {
+    barred(identity, action).is_some()
+}
+
 /// What temporary credentials of a user can never do, whatever policies say (IAM User Guide,
 /// "Compare AWS STS credentials"): IAM without multi-factor authentication, and STS beyond
 /// AssumeRole and GetCallerIdentity.

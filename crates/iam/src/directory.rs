@@ -137,6 +137,26 @@ impl Directory {
         pairs.iter().map(|(key, value)| decode(value, &shown(key))).collect()
     }
 
+    /// At most so many records of a kind, by lower-case name behind `after`; a damaged one is `None`.
+    pub(crate) async fn after<R: Named>(
+        &self,
+        account: &AccountId,
+        after: &str,
+        most: usize,
+    ) -> Result<Vec<(String, Option<R>)>, Error> {
+        let prefix = named_key::<R>(account, "");
+        let mut scan = Scan::prefix(&prefix, most);
+        if !after.is_empty() {
+            scan.start = [&named_key::<R>(account, after), &[0u8][..]].concat().into();
+        }
+        let page = self.meta.page(scan).await?.into_iter();
+        let record = |entry: arqueta_store::Entry| {
+            let name = String::from_utf8_lossy(&entry.key[prefix.len()..]).into_owned();
+            (name, entry.value.and_then(|value| decode(&value, &shown(&entry.key)).ok()))
+        };
+        Ok(page.map(record).collect())
+    }
+
     /// A page of records whose path begins with the list's prefix.
     pub(crate) async fn page<R: Named>(&self, account: &AccountId, list: &List) -> Result<Page<R>, Error> {
         let records = self.all::<R>(account).await?;

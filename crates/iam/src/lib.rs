@@ -67,6 +67,7 @@ mod managed;
 mod names;
 mod oidc;
 mod page;
+mod people;
 mod policies;
 mod principals;
 mod record;
@@ -94,7 +95,7 @@ pub use arqueta_policy::{
     Request as PolicyRequest, ResourcePolicy, Statement, Unidentified, denial, evaluate, identified, is_global_key,
     is_unserved_key, shown, unserved,
 };
-pub use authorize::{Denied, authorize};
+pub use authorize::{Denied, authorize, is_barred};
 pub use credential::Authentication;
 pub use details::{Detail, DetailKind, Held};
 pub use error::Error;
@@ -108,6 +109,7 @@ pub use oidc::{
     WebIdentitySession,
 };
 pub use page::{List, Page};
+pub use people::{HeldPolicy, Met, People, Person};
 pub use policies::{CreatePolicy, ManagedPolicy, Policies, PolicyEntities, PolicyScope, PolicyUsage};
 pub use record::CredentialReport;
 pub use report::Reports;

@@ -77,4 +77,5 @@ pub use state::Embedded;
 pub use upkeep::authentic::{Authenticated, adopt, authenticate, is_initialized};
 pub use upkeep::backup::{Backup, BackupError, Restored, is_restored, settle_restored};
 pub use upkeep::inventory::{ListedKey, list_keys};
+pub use upkeep::review::{ReviewedGrant, ReviewedKey, review_keys};
 pub use upkeep::rewrap::rewrap;

@@ -12,6 +12,7 @@ use crate::json::Json;
 use crate::keys::{ANONYMOUS, Environment, Key, Values};
 use crate::operand::{self, Moment, Number};
 use crate::pattern::{ArnPattern, Outcome, Pattern, Syntax};
+use crate::samples::Samples;
 
 /// One operator on one key with all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +143,28 @@ impl Condition {
             _ => Vec::new(),
         };
         std::iter::once(self.key.written()).chain(variables)
+    }
+
+    /// Adds values that the condition treats unlike each other.
+    pub(crate) fn sample(&self, env: &Environment<'_>, into: &mut Samples) {
+        if self.set != Set::Single {
+            into.note_sets();
+        }
+        match &self.test {
+            Test::Text(patterns, case) => {
+                patterns.iter().for_each(|pattern| pattern.sample(env, into));
+                if *case == Case::Ignore {
+                    into.note_partial();
+                }
+            }
+            Test::Arn(patterns) => patterns.iter().for_each(|pattern| pattern.sample(env, into)),
+            Test::Number(numbers, _) => numbers.iter().flat_map(Number::around).for_each(|text| into.add(text)),
+            Test::Date(moments, _) => moments.iter().flat_map(Moment::around).for_each(|text| into.add(text)),
+            Test::Bool(_) => ["true", "false"].into_iter().for_each(|text| into.add(text)),
+            Test::Binary(wanted) => wanted.iter().for_each(|bytes| into.add(operand::base64(bytes))),
+            Test::Ip(nets) => nets.iter().flat_map(operand::around).for_each(|address| into.add(address.to_string())),
+            Test::Null(_) => {}
+        }
     }
 
     /// Name of the key, lower case.

@@ -234,12 +234,12 @@ impl Statement {
         }
     }
 
-    fn covers_action(&self, action: &str, steps: &Steps) -> bool {
+    pub(crate) fn covers_action(&self, action: &str, steps: &Steps) -> bool {
         let listed = self.actions.patterns.iter().any(|pattern| pattern.matches_plain(action, Case::Ignore, steps));
         listed != self.actions.inverted
     }
 
-    fn covers_resource(&self, resource: &str, env: &Environment<'_>) -> bool {
+    pub(crate) fn covers_resource(&self, resource: &str, env: &Environment<'_>) -> bool {
         let Some(resources) = &self.resources else { return true };
         let listed = Outcome::any(resources.patterns.iter().map(|pattern| pattern.matches(resource, env)));
         match (listed, resources.inverted) {

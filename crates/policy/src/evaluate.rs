@@ -159,16 +159,9 @@ impl Evaluation {
 /// Decides. The same evaluator serves every kind of policy.
 #[must_use]
 pub fn evaluate(identity: &Identity, request: &Request<'_>, resource: ResourcePolicy<'_>) -> Evaluation {
-    let env = Environment {
-        who: identity.who(),
-        keys: request.keys,
-        action: request.action,
-        owner: resource.owner,
-        steps: Steps::default(),
-    };
+    let env = environment(identity, request, resource);
     let kind = identity.principal.kind;
-    let outside = matches!(kind, PrincipalKind::Anonymous | PrincipalKind::Service);
-    let cross_account = !outside && identity.principal.account != *resource.owner;
+    let cross_account = is_foreign(identity, resource.owner);
     let stances = Stances::take(identity, request, resource, &env);
     let decision = match stances.explicit_deny(resource) {
         _ if env.steps.are_spent() => Decision::TooCostly,
@@ -181,9 +174,30 @@ pub fn evaluate(identity: &Identity, request: &Request<'_>, resource: ResourcePo
     Evaluation { decision, cross_account, steps: env.steps.taken() }
 }
 
+/// Everything that the evaluation of a request can ask about.
+pub(crate) fn environment<'a>(
+    identity: &'a Identity,
+    request: &Request<'a>,
+    resource: ResourcePolicy<'a>,
+) -> Environment<'a> {
+    Environment {
+        who: identity.who(),
+        keys: request.keys,
+        action: request.action,
+        owner: resource.owner,
+        steps: Steps::default(),
+    }
+}
+
+/// Whether a principal with an account of its own belongs to another one than the resource.
+pub(crate) fn is_foreign(identity: &Identity, owner: &AccountId) -> bool {
+    let outside = matches!(identity.principal.kind, PrincipalKind::Anonymous | PrincipalKind::Service);
+    !outside && identity.principal.account != *owner
+}
+
 /// What one set of policies says to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stance {
+pub(crate) enum Stance {
     Deny,
     Allow(Reach),
     Silent,
@@ -203,7 +217,21 @@ impl Stance {
                 Effect::Deny => {}
             }
         }
-        if found == Reach::None { Self::Silent } else { Self::Allow(found) }
+        Self::reaching(found)
+    }
+
+    /// That of Allows which come so close, where no Deny applies.
+    pub(crate) fn reaching(reach: Reach) -> Self {
+        if reach == Reach::None { Self::Silent } else { Self::Allow(reach) }
+    }
+
+    /// As the stance of an identity's own policies: the root user holds every permission of its account and
+    /// has no policies to say so.
+    pub(crate) fn of_identity(self, kind: PrincipalKind) -> Self {
+        match (kind, self) {
+            (PrincipalKind::Root, Self::Silent) => Self::Allow(Reach::Direct),
+            (_, own) => own,
+        }
     }
 
     fn allows(self) -> bool {
@@ -212,24 +240,18 @@ impl Stance {
 }
 
 /// What every set of policies that applies says; sets that do not exist are `None`.
-struct Stances {
-    identity: Stance,
-    boundary: Option<Stance>,
-    session: Option<Stance>,
-    resource: Stance,
+pub(crate) struct Stances {
+    pub(crate) identity: Stance,
+    pub(crate) boundary: Option<Stance>,
+    pub(crate) session: Option<Stance>,
+    pub(crate) resource: Stance,
 }
 
 impl Stances {
     fn take(identity: &Identity, request: &Request<'_>, resource: ResourcePolicy<'_>, env: &Environment<'_>) -> Self {
         let of = |policies: &[Arc<Policy>]| Stance::of(policies.iter().map(AsRef::as_ref), request, env);
-        let own = of(&identity.policies);
-        // The root user holds every permission of its account and has no policies to say so.
-        let own = match (identity.principal.kind, own) {
-            (PrincipalKind::Root, Stance::Silent) => Stance::Allow(Reach::Direct),
-            (_, own) => own,
-        };
         Self {
-            identity: own,
+            identity: of(&identity.policies).of_identity(identity.principal.kind),
             boundary: identity.boundary.as_ref().map(|policy| of(std::slice::from_ref(policy))),
             session: identity.session.as_deref().map(of),
             resource: Stance::of(resource.policy.into_iter(), request, env),
@@ -247,7 +269,12 @@ impl Stances {
     }
 
     /// The first type of policy that had to allow and did not. No stance is a deny any more.
-    fn lacking(&self, kind: PrincipalKind, cross_account: bool, resource: ResourcePolicy<'_>) -> Option<PolicyType> {
+    pub(crate) fn lacking(
+        &self,
+        kind: PrincipalKind,
+        cross_account: bool,
+        resource: ResourcePolicy<'_>,
+    ) -> Option<PolicyType> {
         let reach = match self.resource {
             Stance::Allow(reach) => reach,
             Stance::Deny | Stance::Silent => Reach::None,
@@ -282,7 +309,7 @@ impl Stances {
     }
 }
 
-fn resource_type(resource: ResourcePolicy<'_>) -> PolicyType {
+pub(crate) fn resource_type(resource: ResourcePolicy<'_>) -> PolicyType {
     match resource.policy.map(Policy::kind) {
         Some(PolicyKind::Trust) => PolicyType::Trust,
         _ => PolicyType::Resource,

@@ -91,6 +91,11 @@ impl Glob {
         Self { runs: glyphs.split(|glyph| *glyph == Glyph::Star).map(Run::new).collect() }
     }
 
+    /// A text that it covers: nothing in the place of its stars.
+    pub(crate) fn sample(&self) -> String {
+        self.runs.iter().flat_map(|run| &run.glyphs).map(|glyph| glyph.literal().unwrap_or('x')).collect()
+    }
+
     /// Whether the pattern covers the whole of `text`.
     pub(crate) fn matches(&self, text: &str, case: Case, steps: &Steps) -> bool {
         let Some((first, rest)) = self.runs.split_first() else { return text.is_empty() };

@@ -91,6 +91,12 @@ impl<'a> ConditionKeys<'a> {
         self.values(name).push(Cow::Owned(value.into()));
     }
 
+    /// Whether the service gave the key, named in lower case, this one value and no other.
+    #[must_use]
+    pub fn is_only(&self, name: &str, value: &str) -> bool {
+        self.own.get(name).is_some_and(|held| matches!(held.values.as_slice(), [only] if only == value))
+    }
+
     /// Takes a key away: it says nothing of what is decided now. Names ignore case.
     pub fn remove(&mut self, name: &str) {
         self.own.remove(name.to_lowercase().as_str());

@@ -43,8 +43,10 @@ mod json;
 mod keys;
 mod naming;
 mod operand;
+mod outlook;
 mod pattern;
 mod principal;
+mod samples;
 mod unserved;
 
 pub use denial::denial;
@@ -57,5 +59,7 @@ pub use global::is_global_key;
 pub use identity::Identity;
 pub use keys::ConditionKeys;
 pub use naming::{Known, LookupError, Principals, Unidentified, identified, shown};
+pub use outlook::{Foresight, Mention, Outlook, foresee, samples};
 pub use principal::PrincipalName;
+pub use samples::Samples;
 pub use unserved::{is_served_key, is_unserved_key, unserved};

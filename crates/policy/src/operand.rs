@@ -38,6 +38,23 @@ impl Number {
     }
 }
 
+impl Number {
+    /// The number, and what lies next to it: whole numbers, and the nearest that can be written.
+    pub(crate) fn around(&self) -> Vec<String> {
+        const ONE: i128 = 1_000_000_000;
+        let near = [0, ONE, -ONE, 1, -1].map(|step| self.0.saturating_add(step));
+        near.into_iter().map(|scaled| Self(scaled).shown()).collect()
+    }
+
+    fn shown(self) -> String {
+        let digits = format!("{:0>width$}", self.0.unsigned_abs(), width = Self::PLACES + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - Self::PLACES);
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let text = format!("{sign}{whole}.{fraction}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
 /// A moment: nanoseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(i128);
@@ -55,6 +72,15 @@ impl Moment {
             Some((day, time)) => moment(day, time)?,
         };
         Some(Self(moment.unix_timestamp_nanos()))
+    }
+}
+
+impl Moment {
+    /// The moment, and what lies next to it: a second away, and a nanosecond.
+    pub(crate) fn around(&self) -> Vec<String> {
+        const SECOND: i128 = 1_000_000_000;
+        let near = [0, SECOND, -SECOND, 1, -1].into_iter().filter_map(|step| self.0.checked_add(step));
+        near.filter_map(|at| OffsetDateTime::from_unix_timestamp_nanos(at).ok()?.format(&Rfc3339).ok()).collect()
     }
 }
 
@@ -91,6 +117,27 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
+/// The first and the last address of a range, and those next to them outside.
+pub(crate) fn around(net: &IpNet) -> Vec<IpAddr> {
+    let (first, last) = (net.network(), net.broadcast());
+    let next = |address: IpAddr, up: bool| match address {
+        IpAddr::V4(address) => {
+            let bits = u32::from(address);
+            (if up { bits.checked_add(1) } else { bits.checked_sub(1) }).map(|bits| IpAddr::V4(bits.into()))
+        }
+        IpAddr::V6(address) => {
+            let bits = u128::from(address);
+            (if up { bits.checked_add(1) } else { bits.checked_sub(1) }).map(|bits| IpAddr::V6(bits.into()))
+        }
+    };
+    [Some(first), Some(last), next(first, false), next(last, true)].into_iter().flatten().collect()
+}
+
+/// Standard base64 of some bytes.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
 /// The bytes behind standard base64.
 pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
@@ -123,6 +170,25 @@ mod tests {
         for text in ["", "-", ".", "1e5", "0x1", "1,5", "1.0000000001", "NaN", "١"] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn neighbours_are_written_as_they_are_read() {
+        for text in ["0", "10", "-2.5", "0.000000001"] {
+            let number = Number::parse(text).unwrap();
+            let around: Vec<_> = number.around().iter().map(|text| Number::parse(text).unwrap()).collect();
+            assert!(around.contains(&number) && around.iter().any(|n| *n < number), "{text}");
+            assert!(around.iter().any(|n| *n > number), "{text}");
+        }
+        let moment = Moment::parse("2026-01-01T00:00:00Z").unwrap();
+        let around: Vec<_> = moment.around().iter().map(|text| Moment::parse(text).unwrap()).collect();
+        assert_eq!(around.iter().filter(|at| **at < moment).count(), 2);
+        let net = network("0.0.0.0/8").unwrap();
+        assert_eq!(around_texts(&net), ["0.0.0.0", "0.255.255.255", "1.0.0.0"]);
+    }
+
+    fn around_texts(net: &IpNet) -> Vec<String> {
+        around(net).iter().map(ToString::to_string).collect()
     }
 
     #[test]

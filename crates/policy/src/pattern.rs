@@ -4,6 +4,7 @@
 use crate::ParseError;
 use crate::glob::{Case, Glob, Glyph, Steps};
 use crate::keys::{Environment, Key};
+use crate::samples::Samples;
 
 /// Which characters of a source text are special.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +112,31 @@ impl Pattern {
             Self::Prefix(prefix) => text.get(..prefix.len()).is_some_and(|head| equal(prefix, head, case, steps)),
             Self::Glob(glob) => glob.matches(text, case, steps),
             Self::Template(_) => false,
+        }
+    }
+
+    /// Adds texts that it matches, and where that makes a difference one that it nearly does.
+    pub(crate) fn sample(&self, env: &Environment<'_>, into: &mut Samples) {
+        match self {
+            Self::Any => {}
+            Self::Literal(literal) => into.add(&**literal),
+            Self::Prefix(prefix) => {
+                into.add(&**prefix);
+                into.add_beyond(prefix);
+            }
+            Self::Glob(glob) => {
+                into.note_partial();
+                into.add(glob.sample());
+            }
+            Self::Template(parts) => match resolve(parts, env) {
+                Some(glyphs) => {
+                    if glyphs.iter().any(|glyph| glyph.literal().is_none()) {
+                        into.note_partial();
+                    }
+                    into.add(Glob::new(&glyphs).sample());
+                }
+                None => into.note_partial(),
+            },
         }
     }
 
@@ -275,6 +301,22 @@ impl ArnPattern {
             Self::Fields(patterns) => &patterns[..],
         };
         patterns.iter().flat_map(Pattern::variables)
+    }
+
+    /// As [`Pattern::sample`].
+    pub(crate) fn sample(&self, env: &Environment<'_>, into: &mut Samples) {
+        match self {
+            Self::Whole(pattern) => pattern.sample(env, into),
+            Self::Fields(patterns) => {
+                into.note_partial();
+                let field = |pattern: &Pattern| {
+                    let mut one = Samples::default();
+                    pattern.sample(env, &mut one);
+                    one.values().next().unwrap_or_default().to_owned()
+                };
+                into.add(patterns.iter().map(field).collect::<Vec<_>>().join(":"));
+            }
+        }
     }
 
     pub(crate) fn matches(&self, arn: &str, env: &Environment<'_>) -> Outcome {

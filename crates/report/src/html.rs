@@ -4,9 +4,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::act::{Act, Use};
 use crate::key::Key;
-use crate::report::{Omitted, Report};
+use crate::report::{Omitted, Proof, Report};
 
-const STYLE: &str = "
+pub(crate) const STYLE: &str = "
 body{font:11pt/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.7rem}h2{font-size:1.25rem;border-top:1px solid #999;padding-top:1rem;margin-top:2rem}h3{font-size:1rem}
 table{border-collapse:collapse;width:100%;font-size:9pt;margin:.5rem 0}th,td{border:1px solid #bbb;padding:.25rem .4rem;
@@ -32,7 +32,7 @@ impl Report {
                     h1 { (title) }
                     p { "Period: " (self.from.as_deref().unwrap_or("the beginning of the record")) " to "
                         (self.to.as_deref().unwrap_or("its end")) ". All times are UTC." }
-                    (self.proven())
+                    (proven(&self.proof))
                     (self.of_keys())
                     h2 { "Other calls" }
                     (uses(&self.uses))
@@ -48,24 +48,6 @@ impl Report {
             }
         };
         page.into_string()
-    }
-
-    fn proven(&self) -> Markup {
-        let proof = &self.proof;
-        html! {
-            h2 { "Proof" }
-            @if proof.valid {
-                p.good { "The record is what was written." }
-            } @else {
-                p.bad { "The record is not proven to be what was written." }
-                ul { @for finding in &proof.findings { li { (finding) } } }
-            }
-            p { (proof.events) " events in " (proof.groups) " sealed groups; the chain ends at seal " (proof.chain_end)
-                ", whose tag is " code { (proof.chain_tag) } "." }
-            @if proof.pruned > 0 {
-                p { "Groups 1 to " (proof.pruned) " were removed earlier; a statement of the gateway vouches for that." }
-            }
-        }
     }
 
     fn of_keys(&self) -> Markup {
@@ -117,6 +99,24 @@ impl Report {
                     }
                 }
             }
+        }
+    }
+}
+
+/// What the verification of the record found.
+pub(crate) fn proven(proof: &Proof) -> Markup {
+    html! {
+        h2 { "Proof" }
+        @if proof.valid {
+            p.good { "The record is what was written." }
+        } @else {
+            p.bad { "The record is not proven to be what was written." }
+            ul { @for finding in &proof.findings { li { (finding) } } }
+        }
+        p { (proof.events) " events in " (proof.groups) " sealed groups; the chain ends at seal " (proof.chain_end)
+            ", whose tag is " code { (proof.chain_tag) } "." }
+        @if proof.pruned > 0 {
+            p { "Groups 1 to " (proof.pruned) " were removed earlier; a statement of the gateway vouches for that." }
         }
     }
 }

@@ -10,6 +10,7 @@
 //! ```
 
 mod act;
+mod certificate;
 mod collect;
 mod html;
 mod key;
@@ -19,6 +20,7 @@ mod table;
 mod tally;
 
 pub use act::{Act, Use};
+pub use certificate::{Certificate, Certifier, Placed, Uncertified};
 pub use collect::Collector;
 pub use key::{Key, Material};
 pub use report::{ObjectUse, Omitted, Proof, Refusal, Report};

@@ -51,7 +51,7 @@ pub use seam::{Deliver, DeliveryError, Destination, Object, PublicKey, Sign, Sig
 pub use selection::Selection;
 pub use selector::{DataResource, EventSelector, InvalidSelector, ReadWriteType, S3_OBJECT};
 pub use tag::Tag;
-pub use trails::{Config, Foundations, Trails, undelivered};
+pub use trails::{Config, Foundations, Trails, list, undelivered};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

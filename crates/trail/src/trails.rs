@@ -61,6 +61,14 @@ pub async fn undelivered(meta: Arc<dyn MetaStore>) -> Result<Option<Mark>, Error
     Ok(first)
 }
 
+/// Every trail that can be read, by account and name.
+///
+/// # Errors
+/// Failures of the store.
+pub async fn list(meta: Arc<dyn MetaStore>) -> Result<Vec<Trail>, Error> {
+    Directory::new(meta).trails(None).await
+}
+
 /// The trails of all accounts.
 pub struct Trails {
     pub(crate) directory: Directory,

@@ -1,5 +1,6 @@
 //! The command line: one file or folder per command, its options beside what carries it out.
 
+mod access;
 mod accounts;
 mod adopt;
 mod audit;
@@ -20,6 +21,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::ServeArgs;
 use crate::{Error, hardening};
+pub use access::AccessArgs;
 pub use accounts::AccountsArgs;
 pub use adopt::AdoptArgs;
 pub use audit::AuditArgs;
@@ -73,6 +75,8 @@ pub enum Command {
     ManPages(ManPagesArgs),
     /// Show the accounts of a data folder, or create one.
     Accounts(Box<AccountsArgs>),
+    /// Review access: who may do what, and what lets them.
+    Access(Box<AccessArgs>),
     /// Show what lies in the buckets of a running gateway; limit it.
     Quota(Box<QuotaArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
@@ -130,6 +134,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::ManPages(args) => generate::man_pages(&args, Cli::command()),
         Command::Accounts(args) => accounts::run(*args),
+        Command::Access(args) => access::run(*args),
         Command::Quota(args) => quota::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),

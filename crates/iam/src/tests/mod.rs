@@ -3,6 +3,7 @@
 
 mod administration;
 mod credentials;
+mod people;
 mod policies;
 mod principals;
 mod profiles;

@@ -151,18 +151,8 @@ fn request_conditions<'a>(service: &'a Embedded, ask: Ask<'a>) -> ConditionKeys<
 /// Management Service").
 fn key_conditions<'a>(service: &'a Embedded, ask: Ask<'a>, key: &Key, alias: Option<&str>) -> ConditionKeys<'a> {
     let mut keys = request_conditions(service, ask);
-    let KeyRecord { spec, usage, origin, .. } = &key.record;
     keys.set("kms:calleraccount", ask.caller.identity.principal.account.as_str());
-    keys.set("kms:keyspec", spec.name());
-    keys.set("kms:customermasterkeyspec", spec.name());
-    keys.set("kms:keyusage", usage.name());
-    keys.set("kms:customermasterkeyusage", usage.name());
-    keys.set("kms:keyorigin", origin.name());
-    keys.set("kms:multiregion", if key.record.multi_region.is_some() { "true" } else { "false" });
-    if let Some(regions) = &key.record.multi_region {
-        let primary = regions.primary.as_str() == key.arn.region();
-        keys.set("kms:multiregionkeytype", if primary { "PRIMARY" } else { "REPLICA" });
-    }
+    fixed_facts(&key.record, key.arn.region()).for_each(|(name, value)| keys.set(name, value));
     keys.insert_all("kms:ResourceAliases", key.aliases.iter().map(String::as_str));
     if let Some(alias) = alias {
         keys.insert("kms:RequestAlias", alias);
@@ -174,6 +164,22 @@ fn key_conditions<'a>(service: &'a Embedded, ask: Ask<'a>, key: &Key, alias: Opt
         keys.insert(&["aws:ResourceTag/", name].concat(), value.as_str());
     }
     keys
+}
+
+/// Condition keys that tell what a key is, whoever asks.
+pub(crate) fn fixed_facts(record: &KeyRecord, region: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let KeyRecord { spec, usage, origin, .. } = record;
+    let regions = record.multi_region.as_ref();
+    let place = regions.map(|regions| if regions.primary.as_str() == region { "PRIMARY" } else { "REPLICA" });
+    let always = [
+        ("kms:keyspec", spec.name()),
+        ("kms:customermasterkeyspec", spec.name()),
+        ("kms:keyusage", usage.name()),
+        ("kms:customermasterkeyusage", usage.name()),
+        ("kms:keyorigin", origin.name()),
+        ("kms:multiregion", if regions.is_some() { "true" } else { "false" }),
+    ];
+    always.into_iter().chain(place.map(|place| ("kms:multiregionkeytype", place)))
 }
 
 /// AWS's wording for "you will not learn whether it exists".

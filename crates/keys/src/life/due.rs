@@ -9,7 +9,7 @@ use super::usage::write_back_usage;
 use crate::Embedded;
 use crate::held::{add_version, destroy_held};
 use crate::key::Key;
-use crate::own::event::record_own;
+use crate::own::event::{DESTROYED, record_own};
 use crate::schema::{Cause, Lifecycle, days};
 use crate::state::change::Change;
 
@@ -71,7 +71,7 @@ async fn act_on(service: &Embedded, account: &AccountId, id: &str, now: Timestam
     let (name, change) = match due {
         Due::Destroy => {
             destroy_held(service, &key.record).await?;
-            ("DeleteKey", Change::Destroy(key.clone()))
+            (DESTROYED, Change::Destroy(key.clone()))
         }
         Due::Expire => {
             let mut record = key.record.clone();

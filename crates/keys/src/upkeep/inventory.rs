@@ -49,7 +49,8 @@ pub async fn list_keys(meta: &dyn MetaStore, region: &Region) -> Result<Vec<List
         .collect())
 }
 
-async fn all<T: serde::de::DeserializeOwned>(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<T>, Error> {
+/// All records under a prefix; damaged ones are left out.
+pub(super) async fn all<T: serde::de::DeserializeOwned>(meta: &dyn MetaStore, prefix: &str) -> Result<Vec<T>, Error> {
     let (mut all, mut scan) = (Vec::new(), Scan::prefix(prefix.as_bytes(), PAGE));
     loop {
         let page = meta.page(scan.clone()).await?;

@@ -3,4 +3,5 @@
 pub(crate) mod authentic;
 pub(crate) mod backup;
 pub(crate) mod inventory;
+pub(crate) mod review;
 pub(crate) mod rewrap;

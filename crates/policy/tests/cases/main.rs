@@ -8,6 +8,7 @@ mod evaluation;
 mod harness;
 mod keys;
 mod matching;
+mod outlook;
 mod principals;
 mod properties;
 mod public;

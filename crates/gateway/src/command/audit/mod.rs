@@ -6,7 +6,7 @@ mod prune;
 mod report;
 mod search;
 mod tail;
-mod verify;
+pub(super) mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ fn write(out: &mut impl Write, line: &str) -> Result<(), Error> {
 }
 
 /// Says on standard error that the record has lines which nobody can read.
-fn warn_of(skipped: u64) {
+pub(super) fn warn_of(skipped: u64) {
     if skipped > 0 {
         // Who does not read standard error loses this sentence only.
         let _ = writeln!(
@@ -86,6 +86,6 @@ fn warn_of(skipped: u64) {
 }
 
 /// Where the record of a gateway lies.
-fn folder(config: &Config) -> PathBuf {
+pub(super) fn folder(config: &Config) -> PathBuf {
     config.data_dir.join("audit")
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use arqueta_report::{Proof, Scope};
+use arqueta_report::Scope;
 use clap::{Args, ValueEnum};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -56,16 +56,8 @@ pub struct ReportArgs {
 
 impl ReportArgs {
     pub fn run(self, config: &Config, out: &mut impl Write) -> Result<(), Error> {
-        let verified = self.verify.verified(config)?;
-        let proof = Proof {
-            valid: verified.findings.is_empty(),
-            events: verified.events,
-            groups: verified.groups,
-            chain_end: verified.head.sequence,
-            chain_tag: verified.head.tag_hex(),
-            pruned: verified.pruned,
-            findings: verified.findings.iter().map(ToString::to_string).collect(),
-        };
+        let proof = self.verify.proof(config)?;
+        let found = proof.findings.len();
         let scope = match (self.key, self.bucket, self.principal) {
             (Some(key), ..) => Scope::Key(key),
             (_, Some(bucket), _) => Scope::Bucket(bucket),
@@ -83,7 +75,7 @@ impl ReportArgs {
             Format::Json => report.json(),
         };
         write(out, text.trim_end())?;
-        match verified.findings.len() {
+        match found {
             0 => Ok(()),
             found => Err(Error::Tampered(found)),
         }

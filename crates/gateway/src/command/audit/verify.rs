@@ -8,6 +8,7 @@ use std::time::Duration;
 use arqueta_audit::{Finding, Head, Report};
 use arqueta_keys::RecordSealer;
 use arqueta_model::{Clock, SystemClock};
+use arqueta_report::Proof;
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -54,6 +55,23 @@ impl VerifyArgs {
             write(out, &format!("{events} events in {groups} groups, {files} files are what was recorded"))?;
             Err(Error::Tampered(findings.len()))
         }
+    }
+
+    /// What the verification finds, as reports and certificates tell it.
+    ///
+    /// # Errors
+    /// As [`VerifyArgs::verified`].
+    pub fn proof(&self, config: &Config) -> Result<Proof, Error> {
+        let verified = self.verified(config)?;
+        Ok(Proof {
+            valid: verified.findings.is_empty(),
+            events: verified.events,
+            groups: verified.groups,
+            chain_end: verified.head.sequence,
+            chain_tag: verified.head.tag_hex(),
+            pruned: verified.pruned,
+            findings: verified.findings.iter().map(ToString::to_string).collect(),
+        })
     }
 
     /// What the verification finds.

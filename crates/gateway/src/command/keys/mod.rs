@@ -2,6 +2,8 @@
 //! folder for its metadata, or opens the folder where none does; what changes it needs the gateway
 //! stopped.
 
+mod destroy_certificate;
+mod destroy_plan;
 mod export;
 mod import;
 mod list;
@@ -20,6 +22,7 @@ use arqueta_root::Passphrase;
 use arqueta_store::{Damages, MetaStore};
 use clap::{Args, Subcommand};
 
+use super::access::read_enough;
 use crate::control::Running;
 use crate::{Config, Error, ServeArgs, data_folder, hardening, metadata, root};
 
@@ -44,6 +47,12 @@ enum KeysCommand {
     List,
     /// Show what depends on a key, bucket by bucket: objects, uploads in progress, bucket keys.
     Usage(usage::UsageArgs),
+    /// Show what would become unreadable if a key were destroyed: objects, versions and bytes, bucket by
+    /// bucket, what is locked or replicated of it, and what else names the key.
+    DestroyPlan(destroy_plan::DestroyPlanArgs),
+    /// Certify out of the record that a key was destroyed: who set it, who approved, when, which materials,
+    /// every event of the key with its place, and the proof of the record. The same record gives the same bytes.
+    DestroyCertificate(destroy_certificate::DestroyCertificateArgs),
     /// Write the whole key service, root key included, into one file sealed by a passphrase.
     Export(export::ExportArgs),
     /// Put an exported key service into a data folder that has none, or has lost its root key.
@@ -62,8 +71,14 @@ pub fn run(args: KeysArgs) -> Result<(), Error> {
     hardening::forbid_core_dumps();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let out = &mut io::stdout().lock();
+    // It verifies the record on a runtime of its own.
+    if let KeysCommand::DestroyCertificate(certificate) = args.command {
+        return certificate.run(&config, out);
+    }
     runtime.block_on(async {
         match args.command {
+            KeysCommand::DestroyCertificate(_) => Ok(()),
+            KeysCommand::DestroyPlan(plan) => read_enough(plan.run(&config, out).await),
             KeysCommand::List => list::run(&config, out).await,
             KeysCommand::Usage(usage) => usage.run(&config, out).await,
             KeysCommand::Export(export) => export.run(&config, out).await,
