@@ -16,6 +16,7 @@ use crate::listing::Listing;
 use crate::multipart::Uploads;
 use crate::objects::{Locks, Objects};
 use crate::readers::BodiesHeld;
+use crate::rekey::Rekeying;
 use crate::replicas::Replicas;
 use crate::scrub::Scrubber;
 use crate::state::{Config, State};
@@ -124,6 +125,12 @@ impl Engine {
     #[must_use]
     pub fn lifecycle(&self) -> Lifecycle<'_> {
         Lifecycle::over(&self.state)
+    }
+
+    /// All versions of buckets, for whoever wraps their keys anew.
+    #[must_use]
+    pub fn rekeying(&self) -> Rekeying<'_> {
+        Rekeying::over(&self.state)
     }
 
     /// What no request waits for: garbage, orphans, ended uploads.

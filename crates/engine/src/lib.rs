@@ -55,6 +55,7 @@ mod objects;
 mod protection;
 mod readers;
 pub mod record;
+pub mod rekey;
 mod replicas;
 pub mod schema;
 pub mod scrub;

@@ -27,6 +27,7 @@ use crate::listen::seats::Seats;
 use crate::provider::Provider;
 use crate::readiness::{PARTS, Readiness};
 use crate::record::SealedRecord;
+use crate::rekey::calls_of_users;
 use crate::reviewer::Reviewer;
 use crate::root;
 use crate::route::no_objects;
@@ -88,7 +89,7 @@ impl Facts for Operator {
     }
 
     fn key_calls(&self) -> (u64, u64) {
-        let made = self.watched.kms.snapshot().iter().filter(|row| !row.service_owned).map(|row| row.calls).sum();
+        let made = calls_of_users(&self.watched.kms);
         let saved = self.watched.envelope.counters().snapshot().iter().map(CountersOf::calls_saved).sum();
         (made, saved)
     }

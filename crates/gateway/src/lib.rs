@@ -52,6 +52,7 @@ pub mod provider;
 pub mod readiness;
 pub mod record;
 pub mod regions;
+mod rekey;
 pub mod report;
 mod request_log;
 mod reviewer;

@@ -16,6 +16,7 @@ use arqueta_model::Clock;
 use arqueta_notify::{AuditStream, Courier};
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
+use arqueta_work::rekey::Rekey;
 use arqueta_work::scrub::Scrub;
 use arqueta_work::{Lifecycle, Progress};
 
@@ -36,6 +37,7 @@ use crate::metrics::{Metrics, Observed};
 use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
+use crate::rekey;
 use crate::reviewer::Reviewer;
 use crate::route::Router;
 use crate::scrub;
@@ -68,6 +70,7 @@ pub struct Gateway {
     kms: Embedded,
     lifecycle: Arc<Lifecycle>,
     scrub: Arc<Scrub>,
+    rekey: Arc<Rekey>,
     courier: Arc<Courier>,
     audit_stream: Option<Arc<AuditStream>>,
     trails: Arc<Trails>,
@@ -109,6 +112,7 @@ impl Gateway {
         let scrub = Arc::new(scrub::open(config, meta.clone(), (&engine, &clock)));
         let progress = Arc::new(Progress::default());
         let notified = notifications::progress(config);
+        let rekeyed = metered.clone();
         let reviewer = Reviewer::new(&meta, &clock, config);
         let watched = watched(
             (&envelope, &metered, &engine),
@@ -135,13 +139,14 @@ impl Gateway {
 
         let audit_stream = notifications::audit(config, &meta, (&audit, &clock), &notified).await?;
         let courier = notifications::open(config, &meta, (&engine, &clock), &notified).await?;
+        let rekey = Arc::new(rekey::open(config, &meta, (&engine, &audit, &trails, &clock), rekeyed));
         let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
         let s3 = edges::s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
         let aws = edges::aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
         let live = Live::of(config, metrics.lost_lines())?;
         let router = edges::router(config, (s3, aws), &kms, watched, (&metrics, &live), &clock)?;
-        let kept = (scrub.clone(), journaled.clone());
+        let kept = (scrub.clone(), rekey.clone(), journaled.clone());
         Ok(Self {
             damages,
             desk: Desk::new((stored, iam, engine.clone()), (audit.clone(), clock.clone()), kept, config),
@@ -158,6 +163,7 @@ impl Gateway {
             kms,
             lifecycle: Arc::new(lifecycle),
             scrub,
+            rekey,
             courier: Arc::new(courier),
             audit_stream,
             trails,
@@ -179,6 +185,8 @@ impl Gateway {
         let lifecycle = tokio::spawn(async move { lifecycle.run().await });
         let scrub = self.scrub.clone();
         let scrub = tokio::spawn(async move { scrub.run().await });
+        let rekey = self.rekey.clone();
+        let rekey = tokio::spawn(async move { rekey.run().await });
         let courier = self.courier.clone();
         let courier = tokio::spawn(async move { courier.run().await });
         let stream = self.audit_stream.clone().map(|stream| tokio::spawn(async move { stream.run().await }));
@@ -195,6 +203,7 @@ impl Gateway {
         room.abort();
         lifecycle.abort();
         scrub.abort();
+        rekey.abort();
         courier.abort();
         if let Some(stream) = stream {
             stream.abort();

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod lifecycle;
+pub mod rekey;
 pub mod scrub;
 
 pub use lifecycle::{Lifecycle, Progress, Settings, Standing, Wants};

@@ -13,6 +13,7 @@ mod import;
 mod keys;
 mod operations;
 mod quota;
+mod rekey;
 mod scrub;
 mod serve;
 mod sides;
@@ -33,6 +34,7 @@ pub use health::HealthArgs;
 pub use import::ImportArgs;
 pub use keys::KeysArgs;
 pub use quota::QuotaArgs;
+pub use rekey::RekeyArgs;
 pub use scrub::ScrubArgs;
 
 /// An S3 endpoint that keeps every object sealed under your own keys, and can prove who used them.
@@ -79,6 +81,9 @@ pub enum Command {
     Access(Box<AccessArgs>),
     /// Show what lies in the buckets of a running gateway; limit it.
     Quota(Box<QuotaArgs>),
+    /// Wrap the keys of all versions of a bucket anew: another KMS key, the newest material, a bucket key. Bodies
+    /// are not touched.
+    Rekey(Box<RekeyArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
     Keys(Box<KeysArgs>),
     /// Take over a data folder that an Arqueta 0.1 from before authenticated metadata wrote: once, and only
@@ -136,6 +141,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Accounts(args) => accounts::run(*args),
         Command::Access(args) => access::run(*args),
         Command::Quota(args) => quota::run(*args),
+        Command::Rekey(args) => rekey::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),
         Command::Backup(args) => backup::run(*args),

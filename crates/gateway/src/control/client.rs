@@ -12,7 +12,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
-use super::wire::{ANSWER, BucketQuota, Created, Limits, Listed, Of, Request, ScrubAsk, Usages, address, kind};
+use super::wire::{
+    ANSWER, BucketQuota, Created, Limits, Listed, Of, RekeyBucket, RekeyJob, Request, ScrubAsk, Usages, address, kind,
+};
 use crate::Error;
 
 /// The gateway that has a data folder open. As a [`MetaStore`] it is the folder's metadata as it is
@@ -116,6 +118,30 @@ impl Running {
     /// [`Error::Config`] with what the gateway said.
     pub async fn scrub(&self, ask: &ScrubAsk) -> Result<Option<Place>, Error> {
         self.json(&Request::Scrub(ask.clone())).await
+    }
+
+    /// Begins a job that wraps the versions of a bucket anew.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn rekey(&self, asked: RekeyBucket) -> Result<RekeyJob, Error> {
+        self.json(&Request::Rekey(asked)).await
+    }
+
+    /// How far it is.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn rekey_job(&self, bucket: &str) -> Result<RekeyJob, Error> {
+        self.json(&Request::RekeyJob { bucket: bucket.to_owned() }).await
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn stop_rekey(&self, bucket: &str) -> Result<RekeyJob, Error> {
+        self.json(&Request::StopRekey { bucket: bucket.to_owned() }).await
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {

@@ -3,13 +3,14 @@
 //! Who may connect is who may read the folder: the socket is its owner's alone, and a peer that is
 //! neither the gateway's user nor root is turned away. It gives pages of the metadata as it is
 //! stored, which the folder's files give as well: whoever reads keys from it needs the root key, as
-//! without a gateway. The changes it knows are a new account, how
-//! much may lie in buckets, and that everything is read.
+//! without a gateway. The changes it knows are a new account, how much may lie in buckets, that everything is read,
+//! and jobs that wrap the versions of a bucket anew.
 //!
 //! A request is a line of JSON, an answer a frame: four bytes of length, a byte of kind, the rest.
 
 mod client;
 mod quota;
+mod rekeys;
 mod scrub;
 mod serve;
 mod still;
@@ -17,4 +18,4 @@ mod wire;
 
 pub(crate) use client::Running;
 pub(crate) use serve::{Desk, bind};
-pub(crate) use wire::{AccountQuota, BucketQuota, Created, Limits, Listed, Of, ScrubAsk};
+pub(crate) use wire::{AccountQuota, BucketQuota, Created, Limits, Listed, Of, RekeyBucket, RekeyJob, ScrubAsk};

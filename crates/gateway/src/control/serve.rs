@@ -12,6 +12,7 @@ use arqueta_engine::Engine;
 use arqueta_iam::Iam;
 use arqueta_model::{AccountId, Clock, Region};
 use arqueta_store::{Entry, MetaStore, RedbStore, Scan};
+use arqueta_work::rekey::Rekey;
 use arqueta_work::scrub::Scrub;
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::quota::Quotas;
+use super::rekeys::Rekeys;
 use super::still::Still;
 use super::wire::{Created, Listed, NAME, REQUEST, Request, address, kind};
 use super::{scrub, still};
@@ -48,6 +50,7 @@ pub(crate) struct Desk {
     quotas: Quotas,
     scrub: Arc<Scrub>,
     still: Still,
+    rekeys: Rekeys,
 }
 
 /// The socket; its name goes with it.
@@ -138,13 +141,14 @@ impl Desk {
     pub fn new(
         (meta, iam, engine): (Arc<dyn MetaStore>, Arc<Iam>, Arc<Engine>),
         (audit, clock): (Arc<dyn AuditSink>, Arc<dyn Clock>),
-        (scrub, journaled): (Arc<Scrub>, Option<Arc<RedbStore>>),
+        (scrub, rekey, journaled): (Arc<Scrub>, Arc<Rekey>, Option<Arc<RedbStore>>),
         config: &Config,
     ) -> Self {
         let region = config.region.clone();
+        let rekeys = Rekeys { rekey, engine: engine.clone() };
         let still = Still { engine: engine.clone(), journaled };
         let quotas = Quotas { engine, audit: audit.clone(), clock: clock.clone(), region: region.clone() };
-        Self { meta, iam, audit, clock, region, home: config.account_id.clone(), quotas, scrub, still }
+        Self { meta, iam, audit, clock, region, home: config.account_id.clone(), quotas, scrub, still, rekeys }
     }
 
     async fn converse(&self, stream: UnixStream) -> io::Result<()> {
@@ -176,6 +180,9 @@ impl Desk {
                 Ok(Request::Thaw) => still::thaw(&mut kept).map(|done| (kind::JSON, done)),
                 Ok(Request::StillKept) => still::kept(&kept).map(|done| (kind::JSON, done)),
                 Ok(Request::Scrub(ask)) => scrub::answer(&self.scrub, &ask).await.map(|place| (kind::JSON, place)),
+                Ok(Request::Rekey(asked)) => self.rekeys.begin(&asked).await.map(|job| (kind::JSON, job)),
+                Ok(Request::RekeyJob { bucket }) => self.rekeys.job(&bucket).await.map(|job| (kind::JSON, job)),
+                Ok(Request::StopRekey { bucket }) => self.rekeys.stop(&bucket).await.map(|job| (kind::JSON, job)),
                 Err(error) => {
                     let why = format!("this is not a request: {error}");
                     return answer(&mut write, kind::REFUSED, why.as_bytes()).await;

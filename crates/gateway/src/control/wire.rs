@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
+use arqueta_work::rekey::{Counts, Phase};
 use serde::{Deserialize, Serialize};
 
 /// Name of the socket in the data folder.
@@ -47,6 +48,12 @@ pub(super) enum Request {
     Thaw,
     /// Whether bodies are still kept.
     StillKept,
+    /// A job begins that wraps the versions of a bucket anew.
+    Rekey(RekeyBucket),
+    /// How far it is.
+    RekeyJob { bucket: String },
+    /// It stops.
+    StopRekey { bucket: String },
 }
 
 /// What is asked of the scrub.
@@ -100,6 +107,34 @@ pub(crate) struct AccountQuota {
 pub(crate) struct Usages {
     pub buckets: Vec<BucketQuota>,
     pub accounts: Vec<AccountQuota>,
+}
+
+/// What is to be wrapped anew.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RekeyBucket {
+    pub bucket: String,
+    /// The key of the bucket's default encryption if there is none.
+    pub key: Option<String>,
+    pub bucket_key: bool,
+    /// Versions a second; 0 for no bound.
+    pub rate: u32,
+}
+
+/// How far that is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RekeyJob {
+    pub bucket: String,
+    pub key: String,
+    pub bucket_key: bool,
+    pub rate: u32,
+    pub phase: Phase,
+    /// Versions in the bucket.
+    pub versions: u64,
+    pub counts: Counts,
+    /// Why the last one that was refused or failed was.
+    pub trouble: Option<String>,
 }
 
 /// An account.
