@@ -183,26 +183,10 @@ impl Condition {
                     pattern.literal().is_some_and(|literal| !literal.eq_ignore_ascii_case(ANONYMOUS))
                 }),
                 Test::Arn(patterns) => patterns.iter().all(ArnPattern::is_literal),
-                Test::Ip(nets) => are_narrow(nets),
+                Test::Ip(nets) => operand::are_narrow(nets),
                 _ => false,
             }
     }
-}
-
-/// S3 User Guide, "The meaning of public": ranges as wide as a /8 (IPv4) or /32 (IPv6) are fixed. How
-/// addresses are cut into ranges makes no difference, and all together are at most sixteen of these.
-fn are_narrow(nets: &[IpNet]) -> bool {
-    let mut parts = (0_u128, 0_u128);
-    let each = IpNet::aggregate(&nets.to_vec()).into_iter().all(|net| {
-        let (sum, widest) = match net {
-            IpNet::V4(_) => (&mut parts.0, 8),
-            IpNet::V6(_) => (&mut parts.1, 32),
-        };
-        let narrower = net.prefix_len().checked_sub(widest);
-        *sum += narrower.map_or(0, |bits| 1_u128 << (96 - bits));
-        narrower.is_some()
-    });
-    each && parts.0.max(parts.1) <= 16_u128 << 96
 }
 
 impl Test {

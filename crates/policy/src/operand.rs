@@ -117,6 +117,22 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
+/// S3 User Guide, "The meaning of public": ranges as wide as a /8 (IPv4) or /32 (IPv6) are fixed. How
+/// addresses are cut into ranges makes no difference, and all together are at most sixteen of these.
+pub(crate) fn are_narrow(nets: &[IpNet]) -> bool {
+    let mut parts = (0_u128, 0_u128);
+    let each = IpNet::aggregate(&nets.to_vec()).into_iter().all(|net| {
+        let (sum, widest) = match net {
+            IpNet::V4(_) => (&mut parts.0, 8),
+            IpNet::V6(_) => (&mut parts.1, 32),
+        };
+        let narrower = net.prefix_len().checked_sub(widest);
+        *sum += narrower.map_or(0, |bits| 1_u128 << (96 - bits));
+        narrower.is_some()
+    });
+    each && parts.0.max(parts.1) <= 16_u128 << 96
+}
+
 /// The first and the last address of a range, and those next to them outside.
 pub(crate) fn around(net: &IpNet) -> Vec<IpAddr> {
     let (first, last) = (net.network(), net.broadcast());
