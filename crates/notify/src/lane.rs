@@ -14,13 +14,13 @@ use arqueta_engine::notifications::{Lane as Rows, Notice};
 use arqueta_engine::record::Record as _;
 use arqueta_model::Timestamp;
 use arqueta_store::{Batch, Entry, Held, Scan};
+use arqueta_work::pace::Resting;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::further::further;
 use crate::message::{Message, group};
-use crate::pace::Resting;
 use crate::progress::Counts;
 use crate::route::{PAGE, Route, Standing, WINDOW};
 use crate::target::Failure;

@@ -63,7 +63,6 @@ mod courier;
 mod further;
 mod lane;
 pub mod message;
-mod pace;
 mod progress;
 pub mod route;
 pub mod stream;

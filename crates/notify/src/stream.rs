@@ -12,6 +12,7 @@ use std::time::Duration;
 use arqueta_audit::{AuditSink, Events, Mark};
 use arqueta_model::{Clock, Timestamp};
 use arqueta_store::{Batch, Leases, MetaStore};
+use arqueta_work::pace::Pace;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,7 +21,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::message::Message;
-use crate::pace::Pace;
 use crate::progress::Counts;
 use crate::target::{Failure, Target};
 

@@ -30,6 +30,7 @@
 
 pub mod lifecycle;
 pub mod rekey;
+pub mod pace;
 pub mod scrub;
 
 pub use lifecycle::{Lifecycle, Progress, Settings, Standing, Wants};

@@ -48,6 +48,12 @@ impl Resting {
         self.0.get(what).is_some_and(|(_, until)| *until > now)
     }
 
+    /// Until when it rests; `None` if it did not fail last time.
+    #[must_use]
+    pub fn until(&self, what: &str) -> Option<Timestamp> {
+        self.0.get(what).map(|(_, until)| *until)
+    }
+
     /// Whether it failed last time, whether or not it still rests.
     pub fn knows(&self, what: &str) -> bool {
         self.0.contains_key(what)
