@@ -18,6 +18,7 @@ use crate::objects::{Locks, Objects};
 use crate::readers::BodiesHeld;
 use crate::rekey::Rekeying;
 use crate::replicas::Replicas;
+use crate::replication::Replicating;
 use crate::scrub::Scrubber;
 use crate::state::{Config, State};
 use crate::sweep::Sweeper;
@@ -131,6 +132,12 @@ impl Engine {
     #[must_use]
     pub fn rekeying(&self) -> Rekeying<'_> {
         Rekeying::over(&self.state)
+    }
+
+    /// Replication, the sending side.
+    #[must_use]
+    pub fn replication(&self) -> Replicating<'_> {
+        Replicating::over(&self.state)
     }
 
     /// What no request waits for: garbage, orphans, ended uploads.

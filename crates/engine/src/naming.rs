@@ -47,6 +47,13 @@ fn known(key: &[u8]) -> Option<String> {
             let (bucket, version) = parted(rest)?;
             format!("removal of replica {} from bucket {bucket}", text(version))
         }
+        schema::INTENTS => format!("version on its way to bucket {}", parted(rest)?.0),
+        schema::STANDINGS => {
+            let (bucket, rest) = parted(rest)?;
+            let (object, rest) = schema::unescaped(rest)?;
+            let object = text(object.as_str().as_bytes());
+            format!("replication of version {} of {object} in bucket {bucket}", schema::sequence_of(rest)?)
+        }
         schema::NOTICES => format!("event for the target {}", parted(rest)?.0),
         _ => return None,
     })

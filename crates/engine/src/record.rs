@@ -130,6 +130,12 @@ impl ObjectRecord {
     pub fn is_delete_marker(&self) -> bool {
         self.content.is_none()
     }
+
+    /// Whether a destination of replication is to have it and does not yet: lifecycle leaves it alone until then
+    /// (S3 User Guide, "S3 Lifecycle and replication").
+    pub(crate) fn is_owed(&self) -> bool {
+        matches!(self.replication, Some(ReplicationState::Pending | ReplicationState::Failed))
+    }
 }
 
 /// What an object version holds.

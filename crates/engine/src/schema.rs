@@ -31,6 +31,10 @@ pub const PARTS: &[u8] = b"p/";
 pub const FINISHED: &[u8] = b"f/";
 /// Prefix of all events on their way to targets of notifications.
 pub const NOTICES: &[u8] = b"n/";
+/// Prefix of all versions on their way to destinations of replication.
+pub const INTENTS: &[u8] = b"r/";
+/// Prefix of all rows that tell how far the replication of a version is.
+pub const STANDINGS: &[u8] = b"h/";
 
 /// Prefix of all rows that count what lies in buckets.
 pub const USAGE: &[u8] = b"y/";
@@ -91,6 +95,18 @@ pub const NEAR: u64 = 16;
 pub fn near(bucket: &BucketName, key: &ObjectKey, sequence: u64) -> Range<Bytes> {
     let end = noncurrent(bucket, key, sequence.saturating_sub(NEAR));
     noncurrent(bucket, key, sequence.saturating_add(NEAR))..join(&[&end, &[0]])
+}
+
+/// `h/<bucket>\0`: how far all versions of a bucket are whose replication waits or failed, in key order.
+#[must_use]
+pub fn standings(bucket: &BucketName) -> Bytes {
+    join(&[STANDINGS, bucket.as_str().as_bytes(), b"\0"])
+}
+
+/// `h/<bucket>\0<escaped key><inverted sequence>`: how far one version is.
+#[must_use]
+pub fn standing(bucket: &BucketName, key: &ObjectKey, sequence: u64) -> Bytes {
+    join(&[&standings(bucket), &escaped(key.as_str()), &(!sequence).to_be_bytes()])
 }
 
 /// `i/<blob id>`: a small sealed body inside the metadata.

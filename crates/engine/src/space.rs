@@ -11,6 +11,7 @@ use crate::carried::carried;
 use crate::notifications::Notices;
 use crate::readers::Readers;
 use crate::record::BucketRecord;
+use crate::replication::Outgoing;
 use crate::slots::Slot;
 use crate::state::State;
 use crate::usage::{self, Amount, Counted, Leaving};
@@ -151,12 +152,13 @@ pub(crate) async fn expect_part(state: &State, bucket: &BucketName, size: u64) -
 
 async fn finish(state: &State, (batch, counted): (Batch, Option<Counted>)) -> Result<(), arqueta_store::Error> {
     let (garbage, tells) = (garbage(&batch), Notices::rows_of(&batch));
-    let meta = Arc::clone(&state.meta);
+    let (meta, leaving, outgoing) = (Arc::clone(&state.meta), Outgoing::rows_in(&batch), Arc::clone(&state.outgoing));
     let (notices, blobs, readers) = (Arc::clone(&state.config.notices), state.blobs.clone(), state.readers.clone());
     let finish = async move {
         match (meta.commit(batch).await, counted) {
             (Ok(()), counted) => {
                 notices.wake(&tells);
+                outgoing.wake(leaving);
                 if let Some(counted) = counted {
                     counted.committed();
                 }

@@ -21,6 +21,7 @@ use crate::lifecycle::Rules;
 use crate::multipart::UploadCiphers;
 use crate::notifications::Notices;
 use crate::readers::Readers;
+use crate::replication::Outgoing;
 use crate::sequence::Sequencer;
 use crate::usage::UsageBook;
 
@@ -94,6 +95,8 @@ pub(crate) struct State {
     pub(crate) upload_ciphers: UploadCiphers,
     pub(crate) decoded_buckets: Cache<BucketName, StoredBucket>,
     pub(crate) lifecycle: LifecycleState,
+    /// What is written of versions that are to be replicated.
+    pub(crate) outgoing: Arc<Outgoing>,
     /// What lies in each bucket, and how much may.
     pub(crate) usage: Arc<UsageBook>,
     /// What accounts are set to as a whole.
@@ -138,6 +141,7 @@ impl State {
             upload_ciphers: UploadCiphers::default(),
             decoded_buckets: Cache::new(DECODED_BUCKETS),
             lifecycle: LifecycleState { known: Cache::new(DECODED_BUCKETS), changed: Notify::new() },
+            outgoing: Arc::default(),
             damages: Arc::default(),
             room: None,
             dead: AtomicU64::new(0),

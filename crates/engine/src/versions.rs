@@ -214,6 +214,9 @@ impl Versions<'_> {
             batch = self.remove_noncurrent(batch, name, key, sequence, now).await?;
             record.null_sequence = None;
         }
+        if new.happening != Happening::ExpiredMarker {
+            batch = self.state.outgoing.intend(batch, &bucket.record, key, &mut record)?;
+        }
         let told = || About::written(&bucket.record, &record);
         batch = self.state.config.notices.tell(batch, &bucket.record, key, new.happening, told)?;
         let added = Added { version: (versioning != Versioning::Off).then_some(version), last_modified: now };
@@ -249,6 +252,10 @@ impl Versions<'_> {
             // Its source may send it again, and somebody wanted it gone.
             batch = batch
                 .put(schema::removed(bucket, old.record.version), Bytes::copy_from_slice(&now.millis().to_be_bytes()));
+        }
+        if old.record.replication.is_some() {
+            // How far it is matters to nobody any more.
+            batch = batch.delete(schema::standing(bucket, key, old.record.sequence));
         }
         if old.key != at {
             return Ok(batch.delete(old.key));

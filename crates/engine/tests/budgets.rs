@@ -159,6 +159,47 @@ fn of_one_object(counted: &mut Counted) {
     counted.hold("list of a folder", (2, 0, 40), async |rig| assert_eq!(page(rig, "large", None).await, 1));
 }
 
+/// What is to be replicated costs its rows in the same commit, and reads nothing more.
+fn replicated(counted: &mut Counted) {
+    let rule = arqueta_engine::replication::Rule {
+        id: "r".to_owned(),
+        enabled: true,
+        priority: Some(1),
+        filter: Default::default(),
+        destination: arqueta_engine::replication::Destination {
+            bucket: "there".parse().unwrap(),
+            account: None,
+            owner_override: false,
+            storage_class: None,
+            replica_key: None,
+            metrics: None,
+            time_control: None,
+        },
+        delete_markers: Some(false),
+        existing: None,
+        sse_kms: Some(true),
+        replica_modifications: None,
+    };
+    let put = async |rig: &Rig| {
+        rig.put_mode("versions", pattern(4096), Mode::KmsBucketKey).await;
+    };
+    let settings = |counted: &Counted, rules: Option<arqueta_engine::replication::Rule>| {
+        let rig = &counted.rig;
+        counted.runtime.block_on(async {
+            let settings = rig.engine.bucket_settings();
+            settings.put_versioning(&bucket(), Versioning::Enabled).await.unwrap();
+            if let Some(rule) = rules {
+                let replication = arqueta_engine::replication::Replication { role: String::new(), rules: vec![rule] };
+                settings.put_replication(&bucket(), &replication).await.unwrap();
+            }
+        });
+    };
+    settings(counted, None);
+    counted.hold("PUT 4 KiB of a version", (3, 1, 200), put);
+    settings(counted, Some(rule));
+    counted.hold("PUT 4 KiB of a version that is replicated", (3, 1, 300), put);
+}
+
 /// What a limit of the account adds: one look at what would be replaced, and nothing for its other buckets.
 fn under_an_account_quota(counted: &mut Counted) {
     let limit = |counted: &Counted, bytes| {
@@ -191,6 +232,7 @@ fn a_call_stays_within_its_budget_on_an_empty_and_on_a_large_store() {
             counted.hold("page of 1,000", (3, 0, 3_080), async |rig| assert_eq!(page(rig, "many/", None).await, 1000));
             counted.hold("versions, 1,000", (3, 0, 6_100), async |rig| assert_eq!(versions(rig).await, 1000));
         }
+        replicated(&mut counted);
         over.extend(counted.over.into_iter().map(|what| format!("{objects} objects, {what}")));
     }
     assert!(over.is_empty(), "{over:#?}");

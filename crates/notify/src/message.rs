@@ -102,7 +102,7 @@ fn record(what: &Occurrence, version: &str, source: &str) -> Value {
     // Always as long: they compare as texts.
     object.insert("sequencer".to_owned(), format!("{:016X}", what.sequence).into());
     let Act { principal, source: address, request, host } = &what.act;
-    json!({
+    let mut record = json!({
         "eventVersion": version,
         "eventSource": source,
         "awsRegion": what.region.as_str(),
@@ -121,7 +121,20 @@ fn record(what: &Occurrence, version: &str, source: &str) -> Value {
             },
             "object": object,
         },
-    })
+    });
+    if let (Some(of), Value::Object(members)) = (&what.replication, &mut record) {
+        let mut data = json!({
+            "replicationRuleId": of.rule,
+            "destinationBucket": format!("arn:aws:s3:::{}", of.destination),
+            "s3Operation": of.operation,
+            "requestTime": time_text(of.requested),
+        });
+        if let (Some(reason), Value::Object(data)) = (&of.reason, &mut data) {
+            data.insert("failureReason".to_owned(), reason.as_str().into());
+        }
+        members.insert("replicationEventData".to_owned(), data);
+    }
+    record
 }
 
 /// `2026-11-27T07:00:00.123Z`
@@ -138,7 +151,7 @@ fn encoded(key: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use arqueta_engine::notifications::Lane;
+    use arqueta_engine::notifications::{Lane, ReplicationData};
     use arqueta_model::VersionId;
 
     use super::*;
@@ -167,7 +180,31 @@ mod tests {
                 request: "REQUEST".to_owned(),
                 host: "HOST".to_owned(),
             },
+            replication: None,
         }
+    }
+
+    #[test]
+    fn a_failed_replication_tells_its_reason() {
+        let failed = ReplicationData {
+            rule: "r1".to_owned(),
+            destination: "there".parse().unwrap(),
+            operation: "OBJECT_PUT".to_owned(),
+            requested: Timestamp::from_millis(1_764_227_106_007),
+            reason: Some("DstBucketNotFound".to_owned()),
+        };
+        let failed = Occurrence { happening: Happening::NotReplicated, replication: Some(failed), ..occurrence() };
+        let message = Message::of(&Notice::Occurred(Box::new(failed)), place(), Format::Aws);
+        let body: Value = serde_json::from_slice(&message.body).unwrap();
+        let expected = json!({
+            "replicationRuleId": "r1",
+            "destinationBucket": "arn:aws:s3:::there",
+            "s3Operation": "OBJECT_PUT",
+            "requestTime": "2025-11-27T07:05:06.007Z",
+            "failureReason": "DstBucketNotFound",
+        });
+        assert_eq!(body["Records"][0]["replicationEventData"], expected);
+        assert_eq!(message.event, "Replication:OperationFailedReplication");
     }
 
     #[test]

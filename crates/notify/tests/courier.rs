@@ -100,6 +100,7 @@ impl Rig {
             sequence,
             at: self.clock.now(),
             act: Act { principal: String::new(), source: String::new(), request: String::new(), host: String::new() },
+            replication: None,
         }));
         self.meta.commit(Batch::default().put(at(sequence), notice.encode())).await.unwrap();
     }

@@ -5,6 +5,7 @@ use super::BucketSettings;
 use crate::api::{ObjectLockConfiguration, RetentionPeriod, Tags, Versioning};
 use crate::notifications::{Notices, Notifications};
 use crate::record::{BucketDocument, BucketRecord, Record};
+use crate::replication::Replication;
 use crate::state::ATTEMPTS;
 use crate::{Error, schema};
 
@@ -56,6 +57,11 @@ impl BucketSettings<'_> {
             if bucket.object_lock.is_some() && versioning != Versioning::Enabled {
                 return Err(Error::InvalidBucketState {
                     message: "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+                });
+            }
+            if bucket.documents.contains_key(&BucketDocument::Replication) && versioning != Versioning::Enabled {
+                return Err(Error::InvalidBucketState {
+                    message: "A replication configuration is present on this bucket, so the versioning state cannot be changed.",
                 });
             }
             // A bucket that once had versioning never returns to `Off`: it may hold versions.
@@ -159,6 +165,26 @@ impl BucketSettings<'_> {
             Ok(())
         })
         .await
+    }
+
+    /// Sets what of a bucket is replicated where; the edge has validated it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] where the bucket has no versioning; [`Error::NoSuchBucket`].
+    pub async fn put_replication(self, name: &BucketName, configuration: &Replication) -> Result<(), Error> {
+        let text = configuration.to_document();
+        self.update(name, |bucket| {
+            if bucket.versioning != Versioning::Enabled {
+                return Err(Error::request(
+                    "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
+                ));
+            }
+            set(bucket, BucketDocument::Replication, Some(&text));
+            Ok(())
+        })
+        .await?;
+        self.state.outgoing.rules_set();
+        Ok(())
     }
 
     /// Sets or removes a configuration that is kept as text; the edge has validated it.

@@ -36,7 +36,7 @@ impl Lifecycle<'_> {
         let Entry { key: at, value } = entry;
         let key: ObjectKey = std::str::from_utf8(at.get(base.len()..)?).ok()?.parse().ok()?;
         let bytes = value?;
-        let record = ObjectRecord::decode(&bytes).ok()?;
+        let record = ObjectRecord::decode(&bytes).ok().filter(|record| !record.is_owed())?;
         let written = record.last_modified;
         let expiry = match &record.content {
             Some(content) => {

@@ -119,7 +119,7 @@ fn expiry(
     newer: u32,
     replaced: Timestamp,
 ) -> Option<Expiry> {
-    permit_removal(&stored.record, false, ground.now).ok()?;
+    permit_removal(&stored.record, false, ground.now).ok().filter(|()| !stored.record.is_owed())?;
     let content = stored.record.content.as_ref();
     let object = match content {
         Some(content) => Some((&content.tags, content.manifest().ok()?.size())),

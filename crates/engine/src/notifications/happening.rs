@@ -25,10 +25,16 @@ pub enum Happening {
     Expired,
     /// Hidden under a delete marker by lifecycle.
     ExpiredMarker,
+    /// A destination of replication did not take a version.
+    NotReplicated,
+    /// A destination of replication does not have a version after a quarter of an hour.
+    ReplicationMissed,
+    /// It has it now.
+    ReplicatedLate,
 }
 
 /// Every event, by its name.
-const NAMES: [(&str, Happening); 10] = [
+const NAMES: [(&str, Happening); 13] = [
     ("s3:ObjectCreated:Put", Happening::Put),
     ("s3:ObjectCreated:Post", Happening::Post),
     ("s3:ObjectCreated:Copy", Happening::Copy),
@@ -39,9 +45,18 @@ const NAMES: [(&str, Happening); 10] = [
     ("s3:ObjectTagging:Delete", Happening::TagsDeleted),
     ("s3:LifecycleExpiration:Delete", Happening::Expired),
     ("s3:LifecycleExpiration:DeleteMarkerCreated", Happening::ExpiredMarker),
+    ("s3:Replication:OperationFailedReplication", Happening::NotReplicated),
+    ("s3:Replication:OperationMissedThreshold", Happening::ReplicationMissed),
+    ("s3:Replication:OperationReplicatedAfterThreshold", Happening::ReplicatedLate),
 ];
 
 impl Happening {
+    /// Whether S3 does it by itself.
+    pub(super) fn is_of_service(self) -> bool {
+        use Happening::{Expired, ExpiredMarker, NotReplicated, ReplicatedLate, ReplicationMissed};
+        matches!(self, Expired | ExpiredMarker | NotReplicated | ReplicationMissed | ReplicatedLate)
+    }
+
     /// The event's name, as configurations have it (S3 User Guide, "Event notification types").
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -87,7 +102,7 @@ mod tests {
             "s3:ObjectCreated",
             "s3:ObjectCreated:",
             "ObjectCreated:Put",
-            "s3:Replication:*",
+            "s3:Replication:OperationNotTracked",
             "s3:ObjectAcl:Put",
         ] {
             assert_eq!(expand(none).count(), 0, "{none}");

@@ -17,6 +17,6 @@ mod notices;
 pub use act::{Act, Witness, witnessed};
 pub use configuration::{Destination, Notifications, Rule};
 pub use happening::{Happening, expand};
-pub use notice::{Lane, Notice, Occurrence, Place};
+pub use notice::{Lane, Notice, Occurrence, Place, ReplicationData};
 pub(crate) use notices::About;
 pub use notices::{Access, Notices, Targets};

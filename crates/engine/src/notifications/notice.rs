@@ -57,6 +57,24 @@ pub struct Occurrence {
     pub at: Timestamp,
     /// Who, and from where.
     pub act: Act,
+    /// Of which replication, where one failed or is late.
+    #[serde(default)]
+    pub replication: Option<ReplicationData>,
+}
+
+/// A replication that failed or is late (`replicationEventData`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicationData {
+    /// The rule's name.
+    pub rule: String,
+    /// The destination.
+    pub destination: BucketName,
+    /// What was to be done there, as S3 names it: `OBJECT_PUT`.
+    pub operation: String,
+    /// When the version was written, or changed.
+    pub requested: Timestamp,
+    /// AWS's failure reason; none of what is late.
+    pub reason: Option<String>,
 }
 
 impl Record for Notice {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::act::{self, Act};
 use super::configuration::{Destination, Notifications, Rule};
 use super::happening::Happening;
-use super::notice::{Lane, Notice, Occurrence};
+use super::notice::{Lane, Notice, Occurrence, ReplicationData};
 use crate::Error;
 use crate::api::Versioning;
 use crate::record::{BucketDocument, BucketRecord, ObjectRecord, Record as _};
@@ -108,6 +108,7 @@ pub(crate) struct About {
     pub etag: Option<String>,
     pub sequence: u64,
     pub at: Timestamp,
+    pub replication: Option<ReplicationData>,
 }
 
 impl About {
@@ -126,6 +127,7 @@ impl About {
             etag: Some(etag),
             sequence: record.sequence,
             at: record.last_modified,
+            replication: None,
         })
     }
 
@@ -138,7 +140,7 @@ impl About {
         at: Timestamp,
     ) -> Self {
         let version = (bucket.versioning != Versioning::Off).then_some(version);
-        Self { version, size: None, etag: None, sequence: sequencer.next(at, last), at }
+        Self { version, size: None, etag: None, sequence: sequencer.next(at, last), at, replication: None }
     }
 }
 
@@ -209,9 +211,9 @@ impl Notices {
         if taking.peek().is_none() {
             return Ok(batch);
         }
-        let About { version, size, etag, sequence, at } = about()?;
+        let About { version, size, etag, sequence, at, replication } = about()?;
         let act = match happening {
-            Happening::Expired | Happening::ExpiredMarker => Act::of_service(),
+            happening if happening.is_of_service() => Act::of_service(),
             _ => witness.map_or_else(Act::of_service, |witness| witness.act()),
         };
         let told = |rule: &Rule| {
@@ -228,6 +230,7 @@ impl Notices {
                 sequence,
                 at,
                 act: act.clone(),
+                replication: replication.clone(),
             }))
         };
         taking.try_fold(batch, |batch, rule| {

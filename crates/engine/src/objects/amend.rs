@@ -1,16 +1,17 @@
 //! Changes to what a version's manifest does not cover: tags, locks, keys.
 
-use arqueta_model::VersionId;
+use arqueta_model::{ObjectKey, VersionId};
 use arqueta_store::Batch;
 
 use super::Objects;
 use super::read::{Purpose, Reading};
-use crate::Error;
 use crate::api::{Conditions, ObjectName, Tags};
 use crate::notifications::{About, Happening};
-use crate::record::{Content, ObjectRecord, Record};
+use crate::record::{BucketRecord, Content, ObjectRecord, Record};
+use crate::replication::{Outgoing, Subject};
 use crate::slots::Stored;
 use crate::state::ATTEMPTS;
+use crate::{Error, schema};
 
 impl Objects<'_> {
     /// Tags of a version, and its id.
@@ -45,12 +46,24 @@ impl Objects<'_> {
         self.find(name, &Conditions::default(), Purpose::Itself).await
     }
 
-    /// Changes a version in place, and tells `happening`; its last-modified time stays. `change` may run
-    /// more than once.
+    /// Changes a version in place, tells `happening`, and lets its replicas follow; its last-modified time stays.
+    /// `change` may run more than once.
     pub(crate) async fn amend(
         self,
         name: &ObjectName,
         happening: Option<Happening>,
+        change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
+    ) -> Result<VersionId, Error> {
+        self.follow(name, happening, true, change).await
+    }
+
+    /// As [`Objects::amend`]. What itself follows another version `goes_on` to none: two buckets that tell each
+    /// other of changes made at once would exchange them for ever.
+    pub(crate) async fn follow(
+        self,
+        name: &ObjectName,
+        happening: Option<Happening>,
+        goes_on: bool,
         mut change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
     ) -> Result<VersionId, Error> {
         let mut bucket = self.state.stored_bucket(&name.bucket).await?;
@@ -59,9 +72,13 @@ impl Objects<'_> {
             let reading = self.itself(name).await?;
             let mut content = reading.content().clone();
             change(&mut content)?;
-            let stored = reading.stored;
+            let mut stored = reading.stored;
             let version = stored.record.version;
             let mut along = bucket.unchanged(Batch::default());
+            if goes_on && Outgoing::concerns(&bucket.record, &stored.record) {
+                stored.record.content = Some(content.clone());
+                along = self.send_change(along, &bucket.record, &name.key, &mut stored).await?;
+            }
             if let Some(happening) = happening {
                 let told = || {
                     let now = self.state.clock.now();
@@ -77,6 +94,21 @@ impl Objects<'_> {
             bucket = self.state.same_bucket(&bucket.record).await?;
         }
         Err(arqueta_store::Error::Conflict.into())
+    }
+
+    /// Adds what lets destinations of replication have a changed version, too.
+    async fn send_change(
+        self,
+        batch: Batch,
+        bucket: &BucketRecord,
+        key: &ObjectKey,
+        stored: &mut Stored,
+    ) -> Result<Batch, Error> {
+        let standing = self.state.meta.get(&schema::standing(&bucket.name, key, stored.record.sequence)).await?;
+        let at = self.state.clock.now();
+        let sequence = self.state.sequence.next(at, stored.record.sequence);
+        let subject = Subject { bucket, key, sequence, at };
+        self.state.outgoing.intend_change(batch, &subject, &mut stored.record, standing)
     }
 
     /// Writes a version back with other content, on the conditions of `along`; `false` if it was

@@ -13,7 +13,7 @@ mod rekey;
 pub use lock::Locks;
 pub(crate) use lock::{permit_change, permit_removal};
 pub(crate) use put::{Draft, surely_not_committed};
-pub(crate) use read::Reading;
+pub(crate) use read::{Reading, info};
 
 use crate::state::State;
 

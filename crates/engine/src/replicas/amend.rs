@@ -40,7 +40,7 @@ impl Replicas<'_> {
             content.legal_hold = input.legal_hold.or(content.legal_hold);
             Ok(())
         };
-        Objects::over(self.state).amend(&input.name, happening, change).await.map(drop)
+        Objects::over(self.state).follow(&input.name, happening, false, change).await.map(drop)
     }
 
     /// Whether the version is already as it is to be.
