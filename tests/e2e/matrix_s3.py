@@ -19,6 +19,9 @@ VERSIONING = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfi
 CORS = "<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>{origin}</AllowedOrigin></CORSRule></CORSConfiguration>"
 LIFECYCLE = ("<LifecycleConfiguration><Rule><ID>r</ID><Filter><Prefix>none/</Prefix></Filter><Status>Enabled</Status>"
              "<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>")
+REPLICATION = (f"<ReplicationConfiguration><Role>arn:aws:iam::{ACCOUNT}:role/replicator</Role><Rule><ID>r</ID><Priority>1</Priority>"
+               "<Status>Enabled</Status><Filter/><DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication>"
+               "<Destination><Bucket>arn:aws:s3:::{there}</Bucket></Destination></Rule></ReplicationConfiguration>")
 WEBSITE = "<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument></WebsiteConfiguration>"
 TAGS = "<Tagging><TagSet><Tag><Key>{tag}</Key><Value>1</Value></Tag></TagSet></Tagging>"
 OWNERSHIP = "<OwnershipControls><Rule><ObjectOwnership>{who}</ObjectOwnership></Rule></OwnershipControls>"
@@ -131,6 +134,8 @@ ROWS = [
     bucket("PutBucketNotificationConfiguration", "PUT", "?notification", "PutBucketNotification", "<NotificationConfiguration/>"),
     bucket("PutBucketLifecycleConfiguration", "PUT", "?lifecycle", "PutLifecycleConfiguration", LIFECYCLE),
     bucket("DeleteBucketLifecycle", "DELETE", "?lifecycle", "PutLifecycleConfiguration", allowed=(204, None)),
+    Row("PutBucketReplication", "PUT", "/{b}?replication", on(BUCKET, "PutReplicationConfiguration")
+        + (("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/replicator"),), REPLICATION, wants="destination"),
     bucket("DeleteBucketReplication", "DELETE", "?replication", "PutReplicationConfiguration", allowed=(204, None)),
     bucket("DeleteBucketWebsite", "DELETE", "?website", "DeleteBucketWebsite", allowed=(204, None)),
     bucket("DeleteBucketAnalyticsConfiguration", "DELETE", "?analytics&id=a", "PutAnalyticsConfiguration", allowed=(204, None)),
@@ -214,7 +219,7 @@ ROWS = [
 
 # Requests by which root sees all that a denied call might have changed.
 VIEWS = ["/", "/{b}?versions", "/{b}?uploads", "/{b}/u?uploadId={upload}", "/{b}?encryption", "/{b}?versioning", "/{b}?cors",
-         "/{b}?tagging", "/{b}?policy", "/{b}?acl", "/{b}?ownershipControls", "/{b}?publicAccessBlock", "/{b}?website", "/{b}?object-lock", "/{b}/k?acl",
+         "/{b}?tagging", "/{b}?policy", "/{b}?acl", "/{b}?ownershipControls", "/{b}?publicAccessBlock", "/{b}?website", "/{b}?replication", "/{b}?object-lock", "/{b}/k?acl",
          "/{b}/k?tagging", "/{b}/k?retention", "/{b}/k?legal-hold", "/{b}/k", "/{b}/sealed", "/{empty}"]
 
 
@@ -257,6 +262,13 @@ class Place:
         self.root("PUT", "/" + name)
         return name
 
+    @cached_property
+    def there(self):
+        """Where versions may be replicated to."""
+        name = "t-" + secrets.token_hex(8)
+        self.root("PUT", "/" + name, headers={"x-amz-bucket-object-lock-enabled": "true"})
+        return name
+
     @property
     def key(self):
         """One KMS key for all places; it holds no state that S3 changes."""
@@ -270,6 +282,8 @@ class Place:
         if row.wants == "sealed":
             self.root("PUT", "/{b}/sealed", BODY, {"x-amz-server-side-encryption": "aws:kms",
                                                    "x-amz-server-side-encryption-aws-kms-key-id": self.key})
+        if row.wants == "destination":
+            self.fill("{there}")
         if row.wants == "account's block":
             self.root("PUT", BLOCKS, BLOCK.format(on="false").encode(), OF_ACCOUNT)
         if row.wants == "retention":

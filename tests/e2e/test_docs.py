@@ -18,7 +18,7 @@ from conftest import ACCESS_KEY, BINARY, ROOT, SECRET_KEY
 
 DOCS = ROOT / "docs"
 PAGES = [
-    "start.md", "es/empezar.md", "first-user.md", "lifecycle.md", "notifications.md", "upgrading.md", "from-minio.md",
+    "start.md", "es/empezar.md", "first-user.md", "lifecycle.md", "notifications.md", "replication.md", "upgrading.md", "from-minio.md",
     "how-to/bucket-keys.md", "how-to/cross-account.md", "how-to/separation-of-duties.md", "how-to/own-key-material.md",
     "how-to/hsm.md", "how-to/audit.md", "how-to/access-review.md", "how-to/back-up.md", "how-to/diff.md", "monitoring.md",
 ]

@@ -28,13 +28,14 @@ SAME = {"GetBucketLifecycle": "GetBucketLifecycleConfiguration", "PutBucketLifec
         "PutBucketNotification": "PutBucketNotificationConfiguration"}
 
 # Errors by which an operation says that there is nothing of its kind, here and ever.
-NOTHING = {"NoSuchConfiguration", "MetadataConfigurationNotFound", "InvalidObjectState", "ReplicationConfigurationNotFoundError"}
+NOTHING = {"NoSuchConfiguration", "MetadataConfigurationNotFound", "InvalidObjectState"}
 
 # By which errors operations that are served answer the sample of their requests, or where there is nothing yet.
 SERVED = {
     "CopyObject": "InvalidRequest", "DeleteBucket": "NoSuchBucket", "GetBucketCors": "NoSuchCORSConfiguration",
     "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration", "GetBucketTagging": "NoSuchTagSet",
     "GetBucketOwnershipControls": "OwnershipControlsNotFoundError", "GetBucketWebsite": "NoSuchWebsiteConfiguration",
+    "GetBucketReplication": "ReplicationConfigurationNotFoundError", "PutBucketReplication": "InvalidArgument",
     "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError", "PutBucketPolicy": "MalformedPolicy",
     "GetPublicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
     "PutBucketVersioning": "IllegalVersioningConfigurationException",

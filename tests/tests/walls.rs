@@ -26,8 +26,8 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("iam", "model policy store"),
     ("engine", "model envelope store"),
     ("work", "model store engine audit"),
-    ("notify", "model store audit engine remote"),
-    ("replicate", "model engine"),
+    ("notify", "model store audit engine work remote"),
+    ("replicate", "model store audit iam engine work"),
     ("elsewhere", "model iam engine remote replicate"),
     ("report", "audit"),
     ("client", ""),
@@ -40,7 +40,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("console", "model call seal"),
     (
         "gateway",
-        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify report review client compare backup import s3 aws console",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify replicate report review client compare backup import s3 aws console",
     ),
 ];
 

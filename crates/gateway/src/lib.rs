@@ -53,6 +53,7 @@ pub mod readiness;
 pub mod record;
 pub mod regions;
 mod rekey;
+mod replication;
 pub mod report;
 mod request_log;
 mod reviewer;

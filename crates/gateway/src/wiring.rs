@@ -14,6 +14,7 @@ use arqueta_keys::Embedded;
 use arqueta_kms::Metered;
 use arqueta_model::Clock;
 use arqueta_notify::{AuditStream, Courier};
+use arqueta_replicate::Replicator;
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
 use arqueta_trail::Trails;
 use arqueta_work::rekey::Rekey;
@@ -38,6 +39,7 @@ use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
 use crate::rekey;
+use crate::replication;
 use crate::reviewer::Reviewer;
 use crate::route::Router;
 use crate::scrub;
@@ -73,6 +75,7 @@ pub struct Gateway {
     rekey: Arc<Rekey>,
     courier: Arc<Courier>,
     audit_stream: Option<Arc<AuditStream>>,
+    replicator: Arc<Replicator>,
     trails: Arc<Trails>,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
@@ -119,6 +122,7 @@ impl Gateway {
             (&readiness, &seats, record.as_ref()),
             (&progress, &notified, reviewer),
         );
+        let replicated = Arc::new(arqueta_replicate::Progress::default());
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -131,6 +135,7 @@ impl Gateway {
             lifecycle: progress.clone(),
             scrub: scrub.progress().clone(),
             notifications: notified.clone(),
+            replication: replicated.clone(),
             clock: clock.clone(),
         }));
         let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone(), config.region.clone()));
@@ -140,6 +145,8 @@ impl Gateway {
         let audit_stream = notifications::audit(config, &meta, (&audit, &clock), &notified).await?;
         let courier = notifications::open(config, &meta, (&engine, &clock), &notified).await?;
         let rekey = Arc::new(rekey::open(config, &meta, (&engine, &audit, &trails, &clock), rekeyed));
+        let parts = replication::Parts { engine: &engine, iam: &iam, audit: &audit, trails: &trails, clock: &clock };
+        let replicator = replication::open(config, &meta, parts, replicated).await?;
         let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
         let s3 = edges::s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
@@ -166,6 +173,7 @@ impl Gateway {
             rekey,
             courier: Arc::new(courier),
             audit_stream,
+            replicator: Arc::new(replicator),
             trails,
             audit,
             record,
@@ -189,6 +197,10 @@ impl Gateway {
         let rekey = tokio::spawn(async move { rekey.run().await });
         let courier = self.courier.clone();
         let courier = tokio::spawn(async move { courier.run().await });
+        let replicator = self.replicator.clone();
+        let existing = replicator.existing();
+        let existing = tokio::spawn(async move { existing.run().await });
+        let replicator = tokio::spawn(async move { replicator.run().await });
         let stream = self.audit_stream.clone().map(|stream| tokio::spawn(async move { stream.run().await }));
         let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
         // So that the first who looks sees every bucket, and one that was never counted is.
@@ -205,6 +217,8 @@ impl Gateway {
         scrub.abort();
         rekey.abort();
         courier.abort();
+        replicator.abort();
+        existing.abort();
         if let Some(stream) = stream {
             stream.abort();
         }

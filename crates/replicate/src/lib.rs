@@ -14,10 +14,29 @@
 //! **Threat notes.** Plaintext passes from the source's opener to the destination's sealer in memory, piece by
 //! piece, and is never kept.
 
+mod access;
 mod destination;
+mod existing;
 mod item;
+mod lane;
+mod own;
+mod progress;
 mod reason;
+mod record;
+mod role;
+mod source;
+mod standing;
+mod worker;
 
+pub use access::Access;
 pub use destination::{Destination, Failure};
+pub use existing::Existing;
 pub use item::{Address, Amendable, Item, Origin, Part, Version, What};
+pub use own::OwnBuckets;
+pub use progress::{Counts, Progress};
 pub use reason::Reason;
+pub use record::{Told, Wants};
+pub use role::Roles;
+pub use source::Source;
+pub use standing::{Standing, THRESHOLD};
+pub use worker::Replicator;

@@ -10,7 +10,7 @@ use arqueta_engine::{Caller, Engine, Error};
 use arqueta_iam::{
     ConditionKeys, Iam, Identity, Policy, PolicyKind, PolicyRequest, Unidentified, denial, identified, shown,
 };
-use arqueta_model::{AccountId, BucketName, PrincipalKind, Region};
+use arqueta_model::{AccountId, Arn, BucketName, PrincipalKind, Region};
 use http::{HeaderMap, Uri};
 use moka::sync::Cache;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
@@ -181,6 +181,25 @@ impl Gate {
             Some(keys) => self.decide(Question { keys: &keys, ..question }, action, resource, bucket),
             None => self.decide(question, action, resource, bucket),
         }
+    }
+
+    /// Whether the caller may hand a role to S3, which will act as it (IAM User Guide, "Grant a user permissions
+    /// to pass a role to an AWS service"). Roles have no policy that could allow it, and only those of the
+    /// caller's own account can be passed.
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub fn may_pass_role(&self, exchange: &Exchange, (headers, uri): (&HeaderMap, &Uri), role: &Arn) -> S3Result<()> {
+        let identity = exchange.identity().ok_or_else(denied)?;
+        let own = &identity.principal.account;
+        if role.account() != own.as_str() {
+            return Err(s3_error!(AccessDenied, "Cross-account pass role is not allowed."));
+        }
+        let mut keys = condition::keys(exchange, &self.region, headers, uri, exchange.signing());
+        keys.set("iam:passedtoservice", "s3.amazonaws.com");
+        let request = PolicyRequest { action: "iam:PassRole", resource: role.as_str(), keys: &keys };
+        arqueta_iam::authorize(identity, &request, None, own)
+            .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))
     }
 
     /// Whether the object is sealed under a KMS key; one that cannot be read is answered by its read.

@@ -128,6 +128,7 @@ operations! {
             .needs(&[of(actions::PUT_BUCKET_NOTIFICATION)]);
         PutBucketOwnershipControls => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_OWNERSHIP_CONTROLS)]);
         PutBucketPolicy => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_POLICY)]);
+        PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)]);
         PutBucketRequestPayment => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_REQUEST_PAYMENT)]);
         PutBucketTagging => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_TAGGING)]);
         PutBucketVersioning => writes(On::Bucket).needs(&[of(actions::PUT_BUCKET_VERSIONING)]);
@@ -232,8 +233,6 @@ operations! {
             .because("Server access logs are not implemented; trails tell of every request.");
         PutBucketMetricsConfiguration => writes(On::Bucket).needs(&[of(actions::PUT_METRICS_CONFIGURATION)])
             .because(NO_METRICS);
-        PutBucketReplication => writes(On::Bucket).needs(&[of(actions::PUT_REPLICATION_CONFIGURATION)])
-            .because("Replication is not implemented.");
         PutObjectAnnotation => writes(On::Object).data().because(NO_ANNOTATIONS);
         RenameObject => writes(On::Object).data().needs(RENAME)
             .because("Objects of directory buckets can be renamed, and there are none here.");

@@ -4,6 +4,7 @@ mod lifecycle;
 mod notifications;
 mod place;
 mod process;
+mod replication;
 mod scrub;
 mod store;
 mod usage;
@@ -38,6 +39,7 @@ use lifecycle::Lifecycle;
 use notifications::Notifications;
 use place::{Connections, Disk, LostLines};
 use process::Process;
+use replication::Replication;
 use scrub::Scrub;
 use store::{DamagedRecords, StoreSpace};
 use usage::Usage;
@@ -86,6 +88,8 @@ pub struct Observed {
     pub lifecycle: Arc<Progress>,
     /// What targets of notifications are told.
     pub notifications: Arc<arqueta_notify::Progress>,
+    /// What destinations of replication took.
+    pub replication: Arc<arqueta_replicate::Progress>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -148,6 +152,8 @@ impl Metrics {
     pub fn new(observed: Observed) -> Self {
         let Observed { envelope, kms, backends, seats, folder, engine, room, damages, .. } = observed;
         let scrub = observed.scrub;
+        let replication =
+            Replication { progress: observed.replication, engine: engine.clone(), clock: observed.clock.clone() };
         let (lifecycle, notifications) = (observed.lifecycle, Notifications(observed.notifications, observed.clock));
         let mut metrics = Self::of_requests();
         metrics.own.register_collector(Box::new(BucketKeys(envelope)));
@@ -161,6 +167,7 @@ impl Metrics {
         metrics.own.register_collector(Box::new(Lifecycle(lifecycle)));
         metrics.own.register_collector(Box::new(Scrub(scrub)));
         metrics.own.register_collector(Box::new(notifications));
+        metrics.own.register_collector(Box::new(replication));
         metrics.usual.register_collector(Box::new(Process));
         metrics
     }

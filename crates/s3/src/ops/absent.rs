@@ -2,9 +2,7 @@
 //! tells is the truth; deleting one, or setting what every bucket has, changes nothing and succeeds.
 //! Tools that read and write a bucket's every setting need these answers.
 
-use arqueta_engine::Error;
 use arqueta_engine::api::ObjectName;
-use arqueta_engine::record::BucketDocument;
 use http::StatusCode;
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
@@ -35,15 +33,6 @@ pub async fn get_bucket_logging(
 ) -> S3Result<S3Response<GetBucketLoggingOutput>> {
     require(ops, &request.input.bucket).await?;
     Ok(S3Response::new(GetBucketLoggingOutput::default()))
-}
-
-/// GetBucketReplication: none.
-pub async fn get_bucket_replication(
-    ops: &Operations,
-    request: S3Request<GetBucketReplicationInput>,
-) -> S3Result<S3Response<GetBucketReplicationOutput>> {
-    require(ops, &request.input.bucket).await?;
-    Err(fail(&Error::NoSuchDocument(BucketDocument::Replication), &request.input.bucket, None))
 }
 
 /// GetBucketAbac: tags of the bucket decide nothing.
@@ -142,7 +131,6 @@ macro_rules! deletes {
 }
 
 deletes! {
-    delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
     delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
     delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;
     delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput;

@@ -27,6 +27,7 @@ mod public_access;
 mod put;
 mod read;
 mod replica;
+mod replication;
 mod tagging;
 mod website;
 
@@ -189,11 +190,12 @@ operations! {
     GetBucketLogging: absent::get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
     GetBucketNotificationConfiguration: notification::get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
     GetBucketLifecycleConfiguration: lifecycle::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
-    GetBucketReplication: absent::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
+    GetBucketReplication: replication::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
     GetBucketWebsite: website::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
     PutBucketLifecycleConfiguration: lifecycle::put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput;
     DeleteBucketLifecycle: lifecycle::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
-    DeleteBucketReplication: absent::delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
+    PutBucketReplication: replication::put_bucket_replication(PutBucketReplicationInput) -> PutBucketReplicationOutput;
+    DeleteBucketReplication: replication::delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
     DeleteBucketWebsite: website::delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
     DeleteBucketAnalyticsConfiguration: absent::delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput;
     DeleteBucketIntelligentTieringConfiguration: absent::delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput;

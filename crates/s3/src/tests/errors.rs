@@ -51,7 +51,6 @@ async fn what_is_not_served_says_so() {
     for (method, uri) in [
         ("GET", "/bucket/k?torrent"),
         ("PUT", "/bucket?logging"),
-        ("PUT", "/bucket?replication"),
         ("PUT", "/bucket?inventory&id=a"),
         ("PUT", "/bucket?metrics&id=a"),
         ("POST", "/bucket/k?select&select-type=2"),

@@ -399,6 +399,7 @@ async fn every_change_to_a_bucket_is_announced_and_recorded() {
         ("DeleteBucketMetricsConfiguration", "DELETE", "/bucket?metrics&id=a"),
         ("DeleteBucketOwnershipControls", "DELETE", "/bucket?ownershipControls"),
         ("DeleteBucketReplication", "DELETE", "/bucket?replication"),
+        ("PutBucketReplication", "PUT", "/bucket?replication"),
         ("DeleteBucketWebsite", "DELETE", "/bucket?website"),
         ("PutBucketAccelerateConfiguration", "PUT", "/bucket?accelerate"),
         ("PutBucketNotificationConfiguration", "PUT", "/bucket?notification"),
