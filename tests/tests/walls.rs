@@ -40,7 +40,7 @@ const MAY_DEPEND_ON: &[(&str, &str)] = &[
     ("console", "model call seal"),
     (
         "gateway",
-        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify replicate report review client compare backup import s3 aws console",
+        "model call seal store audit trail kms root keys hsm remote envelope iam engine work notify replicate elsewhere report review client compare backup import s3 aws console",
     ),
 ];
 

@@ -10,6 +10,7 @@ mod notifications;
 mod overrides;
 mod proxies;
 mod regions;
+mod replication;
 mod root;
 mod storage;
 mod trails;
@@ -36,6 +37,7 @@ pub use notifications::{AUDIT, AuditWebhook, Kind, Notifications, Service, Targe
 pub use overrides::{Only, ServeArgs};
 pub use proxies::{ForwardedBy, Proxies};
 pub use regions::{Endpoint, OtherRegion};
+pub use replication::Replication;
 pub use root::Root;
 pub use storage::Storage;
 pub use trails::{RemoteBucket, Trails};
@@ -86,6 +88,8 @@ pub struct Config {
     pub trails: Trails,
     /// Who is told of events.
     pub notifications: Notifications,
+    /// Where buckets may replicate to, beside this gateway.
+    pub replication: Replication,
     /// Embedded key service.
     pub kms: Kms,
     /// The metadata store.
@@ -236,6 +240,7 @@ impl Default for Config {
             lifecycle: Lifecycle::default(),
             trails: Trails::default(),
             notifications: Notifications::default(),
+            replication: Replication::default(),
             kms: Kms::default(),
             metadata: Metadata::default(),
             regions: BTreeMap::new(),
@@ -373,6 +378,7 @@ impl Config {
         self.lifecycle.check()?;
         self.trails.check()?;
         self.notifications.check()?;
+        self.replication.check()?;
         self.audit.webhook.as_ref().map_or(Ok(()), AuditWebhook::check)?;
         self.console.oidc.as_ref().map_or(Ok(()), ConsoleOidc::check)?;
         self.kms.check_clusters()?;

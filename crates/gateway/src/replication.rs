@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arqueta_audit::AuditSink;
+use arqueta_elsewhere::{Elsewhere, Unusable};
 use arqueta_engine::Engine;
 use arqueta_iam::Iam;
-use arqueta_model::{AccountId, Clock};
+use arqueta_model::{AccountId, Clock, with_causes};
 use arqueta_replicate::{Access, OwnBuckets, Progress, Replicator, Roles, Source, Standing, THRESHOLD, Told};
 use arqueta_store::{Leases, MetaStore};
 use arqueta_trail::Trails;
@@ -54,9 +55,16 @@ pub(crate) async fn open(
         progress,
         threshold: THRESHOLD,
     };
-    let own = Arc::new(OwnBuckets::new(engine.clone(), access));
+    let endpoints = config.replication.settings(&config.account_id);
+    let own = Elsewhere::new(OwnBuckets::new(engine.clone(), access), &endpoints, clock).map_err(unusable)?;
+    let own = Arc::new(own);
     let replicator = Replicator::new(standing, own);
     // Before the first call: what is written from now on is counted with it, and lies behind it.
     engine.follow(replicator.begin().await.map_err(Error::open("replication"))?);
     Ok(replicator)
+}
+
+/// Names the endpoint and what it lacks.
+fn unusable(Unusable { name, error }: Unusable) -> Error {
+    Error::Config(format!("replication.endpoints.{name:?}: {}", with_causes(&error)))
 }

@@ -43,6 +43,7 @@ mod condition;
 mod condition_keys;
 mod cors;
 mod document;
+mod elsewhere;
 pub mod error;
 mod exchange;
 mod form;
@@ -79,6 +80,7 @@ mod witness;
 mod tests;
 
 pub use arqueta_call::Connection;
+pub use elsewhere::Elsewhere;
 pub use host::Hosts;
 pub use record::{DataSelection, NoDataEvents, Recorder};
 pub use service::{EdgeConfig, S3Edge};

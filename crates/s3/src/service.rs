@@ -100,7 +100,8 @@ impl S3Edge {
             let operations =
                 Operations::new(Arc::clone(&engine), Arc::clone(&gate), region, recorder.clone(), public_access)
                     .by(Calendar::of_days(config.lifecycle_day))
-                    .showing(!config.website_domains.is_empty());
+                    .showing(!config.website_domains.is_empty())
+                    .replicating(config.elsewhere.clone());
             let mut builder = S3ServiceBuilder::new(operations);
             builder.set_config(Arc::clone(&settings) as Arc<_>);
             builder.set_host(hosts.clone());

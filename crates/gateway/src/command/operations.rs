@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use arqueta_call::{Operation, operations};
+use arqueta_call::{Operation, Permission, operations};
 use serde_json::json;
 
 use crate::Error;
@@ -17,8 +17,10 @@ pub fn run() -> Result<(), Error> {
 }
 
 fn shown(row: &Operation) -> serde_json::Value {
-    let actions = row.permissions.iter().flat_map(|permission| [Some(permission.action), permission.version]);
-    let actions: Vec<_> = actions.flatten().map(|action| action.name).collect();
+    let named = |permissions: &[Permission]| -> Vec<_> {
+        let actions = permissions.iter().flat_map(|permission| [Some(permission.action), permission.version]);
+        actions.flatten().map(|action| action.name).collect()
+    };
     json!({
         "service": row.service.name(),
         "name": row.name,
@@ -27,7 +29,8 @@ fn shown(row: &Operation) -> serde_json::Value {
         "writes": row.writes(),
         "management": row.is_management(),
         "announced": row.is_announced(),
-        "actions": actions,
+        "actions": named(row.permissions),
+        "replicas": named(row.replicas),
         "reason": row.reason,
     })
 }

@@ -49,6 +49,7 @@ fn known(config: &Config) -> BTreeSet<String> {
     known.extend(config.audit.webhook.iter().flat_map(super::AuditWebhook::variables).cloned());
     known.extend(config.console.oidc.iter().filter_map(|oidc| oidc.client_secret_env.clone()));
     known.extend(config.notifications.variables().map(str::to_owned));
+    known.extend(config.replication.variables().cloned());
     known.extend(config.trails.remote.values().filter_map(|bucket| bucket.secret_access_key_env.clone()));
     known
 }

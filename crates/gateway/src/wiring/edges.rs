@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arqueta_audit::{AuditSink, History};
 use arqueta_aws::{AwsEdge, Services};
+use arqueta_elsewhere::Directory;
 use arqueta_engine::Engine;
 use arqueta_iam::Iam;
 use arqueta_keys::Embedded;
@@ -23,6 +24,7 @@ use crate::strays::Strays;
 use crate::trails;
 
 fn edge(config: &Config) -> EdgeConfig {
+    let directory = Directory::new(&config.replication.settings(&config.account_id));
     EdgeConfig {
         domains: config.domains.clone(),
         website_domains: config.website_domains.clone(),
@@ -31,6 +33,7 @@ fn edge(config: &Config) -> EdgeConfig {
         signature_v2: config.objects.signature_v2,
         any_region: config.objects.any_region,
         lifecycle_day: config.lifecycle.day(),
+        elsewhere: arqueta_s3::Elsewhere::new(move |bucket, account| directory.admits(bucket, account)),
         ..EdgeConfig::new(config.region.clone())
     }
 }

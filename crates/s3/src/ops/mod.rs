@@ -48,6 +48,7 @@ use http::{HeaderMap, Uri};
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+use crate::elsewhere::Elsewhere;
 use crate::error;
 use crate::exchange::{Exchange, told};
 use crate::gate::{Gate, Question};
@@ -71,6 +72,8 @@ pub struct Operations {
     new_buckets: BTreeMap<BucketDocument, String>,
     /// Whether anybody is shown websites.
     websites: bool,
+    /// Where buckets may replicate to, beside this gateway.
+    elsewhere: Elsewhere,
 }
 
 impl Operations {
@@ -78,6 +81,12 @@ impl Operations {
     #[must_use]
     pub fn showing(self, websites: bool) -> Self {
         Self { websites, ..self }
+    }
+
+    /// The same where replication knows these endpoints.
+    #[must_use]
+    pub fn replicating(self, elsewhere: Elsewhere) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// The operations of a gateway in `region` whose new buckets have `public_access`.
@@ -91,7 +100,16 @@ impl Operations {
     ) -> Self {
         let blocked = public_access.map(|settings| (BucketDocument::PublicAccessBlock, settings.document()));
         let new_buckets = blocked.into_iter().collect();
-        Self { engine, gate, region, recorder, calendar: Calendar::default(), new_buckets, websites: false }
+        Self {
+            engine,
+            gate,
+            region,
+            recorder,
+            calendar: Calendar::default(),
+            new_buckets,
+            websites: false,
+            elsewhere: Elsewhere::default(),
+        }
     }
 
     /// With days of another length for lifecycle.

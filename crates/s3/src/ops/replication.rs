@@ -81,6 +81,12 @@ async fn check_destination(ops: &Operations, source: &BucketRecord, to: &To) -> 
     if to.bucket == source.name {
         return Err(s3_error!(InvalidRequest, "Destination bucket cannot be the same as the source bucket."));
     }
+    match ops.elsewhere.admits(&to.bucket, &source.owner) {
+        // What it is over there is told by its endpoint, once something comes.
+        Some(true) => return Ok(()),
+        Some(false) => return Err(s3_error!(InvalidRequest, "Destination bucket must exist.")),
+        None => {}
+    }
     let bucket = match ops.engine.buckets().get(&to.bucket).await {
         Err(Error::NoSuchBucket) => return Err(s3_error!(InvalidRequest, "Destination bucket must exist.")),
         bucket => bucket.map_err(|e| of_engine(&e))?,

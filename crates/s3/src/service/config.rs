@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use arqueta_model::Region;
 
+use crate::elsewhere::Elsewhere;
+
 /// Settings of the edge.
 #[derive(Debug, Clone)]
 pub struct EdgeConfig {
@@ -21,6 +23,8 @@ pub struct EdgeConfig {
     pub signature_v2: bool,
     /// Whether signatures for any Region are taken.
     pub any_region: bool,
+    /// Where buckets may replicate to, beside this gateway.
+    pub elsewhere: Elsewhere,
     /// What lifecycle calls a day: 24 hours, but in tests of applications.
     pub lifecycle_day: Duration,
 }
@@ -37,6 +41,7 @@ impl EdgeConfig {
             block_public_access: true,
             signature_v2: true,
             any_region: false,
+            elsewhere: Elsewhere::default(),
             lifecycle_day: Duration::from_secs(24 * 60 * 60),
         }
     }
