@@ -14,6 +14,7 @@ mod keys;
 mod operations;
 mod quota;
 mod rekey;
+mod replication;
 mod scrub;
 mod serve;
 mod sides;
@@ -35,6 +36,7 @@ pub use import::ImportArgs;
 pub use keys::KeysArgs;
 pub use quota::QuotaArgs;
 pub use rekey::RekeyArgs;
+pub use replication::ReplicationArgs;
 pub use scrub::ScrubArgs;
 
 /// An S3 endpoint that keeps every object sealed under your own keys, and can prove who used them.
@@ -84,6 +86,8 @@ pub enum Command {
     /// Wrap the keys of all versions of a bucket anew: another KMS key, the newest material, a bucket key. Bodies
     /// are not touched.
     Rekey(Box<RekeyArgs>),
+    /// Show how far a bucket's replication is; let what failed be tried again.
+    Replication(Box<ReplicationArgs>),
     /// Show the keys of a data folder and who depends on them; back up, restore, protect.
     Keys(Box<KeysArgs>),
     /// Take over a data folder that an Arqueta 0.1 from before authenticated metadata wrote: once, and only
@@ -142,6 +146,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Access(args) => access::run(*args),
         Command::Quota(args) => quota::run(*args),
         Command::Rekey(args) => rekey::run(*args),
+        Command::Replication(args) => replication::run(*args),
         Command::Keys(args) => keys::run(*args),
         Command::Adopt(args) => adopt::run(*args),
         Command::Backup(args) => backup::run(*args),

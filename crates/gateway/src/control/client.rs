@@ -13,7 +13,8 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
 use super::wire::{
-    ANSWER, BucketQuota, Created, Limits, Listed, Of, RekeyBucket, RekeyJob, Request, ScrubAsk, Usages, address, kind,
+    ANSWER, Backlog, Behind, BucketQuota, Created, Limits, Listed, Of, RekeyBucket, RekeyJob, ReplicationAsk, Request,
+    ScrubAsk, Usages, address, kind,
 };
 use crate::Error;
 
@@ -142,6 +143,30 @@ impl Running {
     /// [`Error::Config`] with what the gateway said.
     pub async fn stop_rekey(&self, bucket: &str) -> Result<RekeyJob, Error> {
         self.json(&Request::StopRekey { bucket: bucket.to_owned() }).await
+    }
+
+    /// How far the replication of a bucket is.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn replication_status(&self, bucket: &BucketName) -> Result<Behind, Error> {
+        self.json(&Request::Replication(ReplicationAsk::Status { bucket: bucket.to_string() })).await
+    }
+
+    /// A page of the versions that wait or failed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn replication_backlog(&self, bucket: &BucketName, from: Option<String>) -> Result<Backlog, Error> {
+        self.json(&Request::Replication(ReplicationAsk::Backlog { bucket: bucket.to_string(), from })).await
+    }
+
+    /// Lets what failed wait again. Returns how many versions.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what the gateway said.
+    pub async fn retry_replication(&self, bucket: &BucketName) -> Result<u64, Error> {
+        self.json(&Request::Replication(ReplicationAsk::Retry { bucket: bucket.to_string() })).await
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use super::quota::Quotas;
 use super::rekeys::Rekeys;
+use super::replication::Replications;
 use super::still::Still;
 use super::wire::{Created, Listed, NAME, REQUEST, Request, address, kind};
 use super::{scrub, still};
@@ -51,6 +52,7 @@ pub(crate) struct Desk {
     scrub: Arc<Scrub>,
     still: Still,
     rekeys: Rekeys,
+    replications: Replications,
 }
 
 /// The socket; its name goes with it.
@@ -147,8 +149,11 @@ impl Desk {
         let region = config.region.clone();
         let rekeys = Rekeys { rekey, engine: engine.clone() };
         let still = Still { engine: engine.clone(), journaled };
-        let quotas = Quotas { engine, audit: audit.clone(), clock: clock.clone(), region: region.clone() };
-        Self { meta, iam, audit, clock, region, home: config.account_id.clone(), quotas, scrub, still, rekeys }
+        let quotas =
+            Quotas { engine: engine.clone(), audit: audit.clone(), clock: clock.clone(), region: region.clone() };
+        let replications = Replications { engine, audit: audit.clone(), clock: clock.clone(), region: region.clone() };
+        let home = config.account_id.clone();
+        Self { meta, iam, audit, clock, region, home, quotas, scrub, still, rekeys, replications }
     }
 
     async fn converse(&self, stream: UnixStream) -> io::Result<()> {
@@ -183,6 +188,7 @@ impl Desk {
                 Ok(Request::Rekey(asked)) => self.rekeys.begin(&asked).await.map(|job| (kind::JSON, job)),
                 Ok(Request::RekeyJob { bucket }) => self.rekeys.job(&bucket).await.map(|job| (kind::JSON, job)),
                 Ok(Request::StopRekey { bucket }) => self.rekeys.stop(&bucket).await.map(|job| (kind::JSON, job)),
+                Ok(Request::Replication(ask)) => self.replications.answer(&ask).await.map(|told| (kind::JSON, told)),
                 Err(error) => {
                     let why = format!("this is not a request: {error}");
                     return answer(&mut write, kind::REFUSED, why.as_bytes()).await;

@@ -1,5 +1,6 @@
 //! What is said over the socket, and where it is.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -54,6 +55,20 @@ pub(super) enum Request {
     RekeyJob { bucket: String },
     /// It stops.
     StopRekey { bucket: String },
+    /// Replication.
+    Replication(ReplicationAsk),
+}
+
+/// What is asked of replication.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) enum ReplicationAsk {
+    /// How far that of a bucket is.
+    Status { bucket: String },
+    /// A page of the versions that wait or failed.
+    Backlog { bucket: String, from: Option<String> },
+    /// That what failed waits again.
+    Retry { bucket: String },
 }
 
 /// What is asked of the scrub.
@@ -135,6 +150,50 @@ pub(crate) struct RekeyJob {
     pub counts: Counts,
     /// Why the last one that was refused or failed was.
     pub trouble: Option<String>,
+}
+
+/// How far the replication of a bucket is.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Behind {
+    /// Whether it has a replication configuration.
+    pub configured: bool,
+    /// By destination.
+    pub towards: BTreeMap<String, Towards>,
+}
+
+/// How far it is on the way to one destination.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Towards {
+    /// Versions that wait.
+    pub waiting: u64,
+    /// Bytes of content in them.
+    pub bytes: u64,
+    /// Since when the oldest waits, in milliseconds since the epoch.
+    pub since: Option<i64>,
+    /// Versions that failed, by AWS's failure reason.
+    pub failed: BTreeMap<String, u64>,
+}
+
+/// Versions that wait or failed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Backlog {
+    pub versions: Vec<Waiting>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A version on its way to one destination.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    pub key: String,
+    pub version: String,
+    pub size: u64,
+    pub to: String,
+    pub rule: String,
+    /// Since when it waits, or when it failed, in milliseconds since the epoch.
+    pub since: Option<i64>,
+    /// AWS's failure reason; `None` while it waits.
+    pub failed: Option<String>,
 }
 
 /// An account.
