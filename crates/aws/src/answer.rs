@@ -12,6 +12,10 @@ use crate::query::xml;
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const XML: HeaderValue = HeaderValue::from_static("text/xml");
 
+/// Most bytes of a message: what was signed stands in some, to be compared as a whole, and nobody needs more
+/// of what he sent himself.
+const SAID: usize = 16 * 1024;
+
 /// A successful answer with a whole document as its body.
 pub(crate) fn success(protocol: Protocol, body: Vec<u8>, id: RequestId) -> Response<Full<Bytes>> {
     respond(protocol, StatusCode::OK, body, id)
@@ -19,11 +23,12 @@ pub(crate) fn success(protocol: Protocol, body: Vec<u8>, id: RequestId) -> Respo
 
 /// An error answer in the protocol's form.
 pub(crate) fn failure(protocol: Protocol, fault: &Fault, id: RequestId) -> Response<Full<Bytes>> {
+    let message = &fault.message[..fault.message.floor_char_boundary(SAID)];
     match protocol {
         Protocol::Json => {
             let mut body = serde_json::json!({ "__type": fault.code });
-            if !fault.message.is_empty() {
-                body["message"] = fault.message.clone().into();
+            if !message.is_empty() {
+                body["message"] = message.into();
             }
             let mut response = respond(protocol, fault.status, body.to_string().into_bytes(), id);
             response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(fault.code));
@@ -31,7 +36,7 @@ pub(crate) fn failure(protocol: Protocol, fault: &Fault, id: RequestId) -> Respo
         }
         Protocol::Query(namespace) => {
             let sender = fault.status.is_client_error();
-            let body = xml::error(namespace, sender, fault.code, &fault.message, &id.to_string()).unwrap_or_default();
+            let body = xml::error(namespace, sender, fault.code, message, &id.to_string()).unwrap_or_default();
             respond(protocol, fault.status, body, id)
         }
     }

@@ -10,7 +10,7 @@ use s3s::{Body, S3Error};
 use serde::Deserialize;
 
 use crate::exchange::Exchange;
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 use crate::subject::Subject;
 use crate::text;
 
@@ -219,9 +219,9 @@ fn write_error(answer: &mut Response<Body>, refusal: &Refusal, subject: &Subject
     // S3 Control's documents are those of AWS's other services.
     xml.push_str(if subject.of_account { "<ErrorResponse><Error>" } else { "<Error>" });
     text::element(&mut xml, "Code", &refusal.code);
-    text::said(&mut xml, "Message", &refusal.message);
+    text::said(&mut xml, "Message", refusal::message(&refusal.message));
     for (name, value) in &refusal.details {
-        text::said(&mut xml, name, value);
+        text::said(&mut xml, name, refusal::element(name, value));
     }
     if subject.of_account {
         xml.push_str("</Error>");

@@ -44,7 +44,9 @@ fn carried(error: &S3Error) -> Option<&Carried> {
 impl Detail for S3Error {
     fn detail(mut self, name: &'static str, value: impl Into<String>) -> Self {
         let mut all = carried(&self).cloned().unwrap_or_default();
-        all.details.push((name, value.into()));
+        let mut value = value.into();
+        value.truncate(element(name, &value).len());
+        all.details.push((name, value));
         self.set_source(Box::new(all));
         self
     }
@@ -55,6 +57,27 @@ impl Detail for S3Error {
         self.set_source(Box::new(all));
         self
     }
+}
+
+/// Most bytes of one thing that an error repeats: of what the caller sent, more tells nobody anything, and
+/// escaped it would be six times as long.
+const REPEATED: usize = 1024;
+/// The same of a message, which may repeat a name or two and says something of them.
+const SAID: usize = 4 * REPEATED;
+/// The same of what a signature was computed over: it is there to be compared as a whole.
+const SIGNED: usize = 16 * REPEATED;
+
+/// As much of a message as is told.
+#[must_use]
+pub fn message(text: &str) -> &str {
+    &text[..text.floor_char_boundary(SAID)]
+}
+
+/// As much of an element of an error as is told.
+#[must_use]
+pub fn element<'a>(name: &str, text: &'a str) -> &'a str {
+    let is_signed = name.starts_with("CanonicalRequest") || name.starts_with("StringToSign");
+    &text[..text.floor_char_boundary(if is_signed { SIGNED } else { REPEATED })]
 }
 
 /// What is answered instead of a result.
@@ -92,7 +115,7 @@ impl From<&S3Error> for Refusal {
         Self {
             code: error.code().as_str().to_owned(),
             status: error.status_code().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            message: error.message().unwrap_or_default().to_owned(),
+            message: message(error.message().unwrap_or_default()).to_owned(),
             details,
             cause,
         }
@@ -113,6 +136,16 @@ mod tests {
         assert_eq!(refusal.details, [("Key", "k".to_owned()), ("VersionId", "v".to_owned())]);
         assert_eq!(refusal.cause.as_deref(), Some("disk"));
         assert!(refusal.tells("Key") && !refusal.tells("BucketName"));
+    }
+
+    #[test]
+    fn what_is_repeated_is_bounded() {
+        let long = "\u{1}\u{20ac}".repeat(100_000);
+        let error = S3Error::with_message(s3s::S3ErrorCode::InvalidArgument, long.clone());
+        let refusal = Refusal::from(&error.detail("ArgumentValue", long.clone()).detail("StringToSign", long));
+        assert!(refusal.message.len() <= SAID && refusal.message.len() > SAID - 4);
+        let lengths: Vec<_> = refusal.details.iter().map(|(_, value)| value.len()).collect();
+        assert_eq!(lengths, [REPEATED, SIGNED]);
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Forms {
     {
         let boundary = boundary(headers)?;
         let (mut fields, file) = reader::read(Source::of(body), &boundary, &*self.clock).await?;
-        fields.name_file(file.name.as_deref());
+        fields.name_file(file.name.as_deref())?;
         let key = key(&fields)?;
         let bucket: BucketName = ops::bucket_name(target.bucket)?;
         let (signing, range) = self.admit(&fields, exchange, target.bucket).await?;

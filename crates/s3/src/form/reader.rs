@@ -17,9 +17,12 @@ use s3s_multipart::{Boundary, Error, Multipart, Part, PartDataStream};
 use super::disposition::ContentDisposition;
 use super::malformed;
 use crate::error::invalid_argument;
+use crate::subject::LONGEST_KEY;
 
 /// Most bytes before the file (S3 User Guide, "POST Object": form fields are limited to 20 KB).
 pub const FIELDS_LIMIT: usize = 20 * 1024;
+/// What stands for the name of the file.
+const FILE_NAME: &str = "${filename}";
 /// Most fields before the file.
 const FIELDS: usize = 100;
 /// How long a client may take to send them. Nobody has been authenticated until they are there.
@@ -41,14 +44,27 @@ impl Fields {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Puts the file's name in the place of `${filename}`, which is nothing where it has none.
-    pub fn name_file(&mut self, name: Option<&str>) {
+    /// Puts the file's name in the place of `${filename}`, which is nothing where it has none. The limit of the
+    /// fields is that of what they are then: nobody has been asked who sends them.
+    ///
+    /// # Errors
+    /// `MaxPostPreDataLengthExceeded`, before anything of that size is made.
+    pub fn name_file(&mut self, name: Option<&str>) -> S3Result<()> {
         const SIGNED: [&str; 3] = ["policy", "signature", "x-amz-signature"];
+        let name = name.unwrap_or_default();
+        let mut size = 0_usize;
         for (field, value) in &mut self.0 {
-            if value.contains("${filename}") && !SIGNED.contains(&field.as_str()) {
-                *value = value.replace("${filename}", name.unwrap_or_default());
+            let places = if SIGNED.contains(&field.as_str()) { 0 } else { value.matches(FILE_NAME).count() };
+            let named = places.saturating_mul(name.len());
+            size = size.saturating_add(value.len() - places * FILE_NAME.len()).saturating_add(named);
+            if size > FIELDS_LIMIT || (places > 0 && name.len() > LONGEST_KEY) {
+                return Err(too_long());
+            }
+            if places > 0 {
+                *value = value.replace(FILE_NAME, name);
             }
         }
+        Ok(())
     }
 
     fn add(&mut self, name: String, value: String) -> S3Result<()> {
@@ -334,10 +350,27 @@ mod tests {
     }
 
     #[test]
+    fn fields_are_bounded_as_they_are_with_the_name_of_the_file() {
+        let code = |fields: &mut Fields, name: &str| {
+            let refused = fields.name_file(Some(name)).err();
+            refused.map(|error| error.code().as_str().to_owned())
+        };
+        let of = |value: &str| Fields::from([("key", "a"), ("x-amz-meta-a", value)]);
+        let long = "x".repeat(LONGEST_KEY);
+        assert_eq!(code(&mut of(&FILE_NAME.repeat(19)), &long), None);
+        for (value, name) in [(FILE_NAME.repeat(20), long.clone()), (FILE_NAME.repeat(880), "&".repeat(9700))] {
+            let mut fields = of(&value);
+            assert_eq!(code(&mut fields, &name).as_deref(), Some("MaxPostPreDataLengthExceededError"));
+            assert_eq!(fields.value("x-amz-meta-a"), Some(&*value), "nothing was made");
+        }
+        assert!(code(&mut of(FILE_NAME), &(long + "x")).is_some(), "no key is as long");
+    }
+
+    #[test]
     fn the_name_of_the_file_goes_where_it_is_wanted() {
         let named = |name: Option<&str>| {
             let mut fields = Fields::from([("key", "up/${filename}"), ("policy", "${filename}")]);
-            fields.name_file(name);
+            fields.name_file(name).unwrap();
             (fields.value("key").unwrap().to_owned(), fields.value("policy").unwrap().to_owned())
         };
         assert_eq!(named(Some("a")), ("up/a".into(), "${filename}".into()));

@@ -16,6 +16,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::Body;
 
+use crate::refusal;
+
 /// Characters of a key that stay as they are in a path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'~').remove(b'.');
 
@@ -27,7 +29,9 @@ pub fn path_of(key: &str) -> String {
 /// A page that says what is wrong, as S3's do.
 pub fn page(status: StatusCode, code: &str, message: &str, details: &[(&str, &str)]) -> Response<Body> {
     let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
-    let line = |(name, value): (&str, &str)| format!("<li>{name}: {}</li>\n", quick_xml::escape::escape(value));
+    let line = |(name, value): (&str, &str)| {
+        format!("<li>{name}: {}</li>\n", quick_xml::escape::escape(refusal::element(name, value)))
+    };
     let told: String =
         [("Code", code), ("Message", message)].into_iter().chain(details.iter().copied()).map(line).collect();
     let text = format!(
