@@ -117,6 +117,7 @@ mod tests {
             if_none_match: tags.1,
             if_unmodified_since: unmodified.map(Timestamp::from_millis),
             if_modified_since: modified.map(Timestamp::from_millis),
+            seen: None,
         };
         match of_read(&conditions, SUBJECT, NOW) {
             Ok(()) => "ok",
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn deletes_by_tag_size_and_time() {
         let ok =
-            DeleteConditions { if_match: tag("a"), size: Some(3), last_modified: Some(Timestamp::from_millis(10_000)) };
+            DeleteConditions { if_match: tag("a"), size: Some(3), last_modified: Some(Timestamp::from_millis(10_000)), seen: None };
         assert!(of_delete(&ok, SUBJECT).is_ok());
         for bad in [
             DeleteConditions { if_match: tag("b"), ..ok.clone() },

@@ -142,6 +142,9 @@ pub enum Error {
         /// The condition that could not be held against a settled state.
         condition: Condition,
     },
+    /// What the name means is no longer what the caller's leave was decided on ([`crate::api::Sighting`]).
+    #[error("The object was changed while the request was being decided.")]
+    Changed,
     /// A conditional read: the caller's copy is still good.
     #[error("Not Modified")]
     NotModified {
@@ -309,7 +312,7 @@ impl Error {
         match self {
             Self::Store(error) => error.is_retryable(),
             Self::Encryption(error) => error.is_retryable(),
-            Self::ConditionalConflict { .. } | Self::TooManyWaiting => true,
+            Self::ConditionalConflict { .. } | Self::Changed | Self::TooManyWaiting => true,
             _ => false,
         }
     }

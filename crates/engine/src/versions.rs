@@ -17,7 +17,7 @@ use crate::sequence::{sequence_in, version_id};
 use crate::slots::{Slot, Stored};
 use crate::space::commit_within;
 use crate::state::{ATTEMPTS, State};
-use crate::{Error, schema};
+use crate::{Condition, Error, schema};
 
 /// A version to be added.
 pub(crate) struct NewVersion {
@@ -325,6 +325,14 @@ pub(crate) fn check_write(conditions: &Conditions, current: &Slot) -> Result<(),
         Slot::Whole(current) => current.record.content.as_ref().map(|content| (current, content)),
         Slot::Damaged(damage) => return Err(damage.error()),
     };
+    let bytes = match current {
+        Slot::Whole(current) => Some(&current.bytes),
+        _ => None,
+    };
+    if conditions.seen.as_ref().is_some_and(|seen| !seen.is(bytes)) {
+        // Its body has been read, so that it cannot be decided anew.
+        return Err(Error::ConditionalConflict { condition: Condition::IfMatch });
+    }
     match content {
         None => conditions::of_write(conditions, None),
         Some((current, content)) => {

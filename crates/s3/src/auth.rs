@@ -20,7 +20,7 @@ use crate::action;
 use crate::condition;
 use crate::error;
 use crate::exchange::{Exchange, told};
-use crate::gate::{Gate, Question};
+use crate::gate::{About, Gate, Question};
 use crate::ops;
 use crate::query;
 use crate::record::draft::Copied;
@@ -130,21 +130,22 @@ impl Access {
         // Whether a bucket of that name exists is no reason to refuse its creation; what is said
         // then is the engine's answer.
         let present = bucket.as_deref().filter(|_| operation != Some(S3::CreateBucket));
+        let target = object_name(path, uri);
         let mut decided = false;
         for need in needs {
-            let (question, resource, bucket, name) = match &source {
+            let (question, resource, bucket, about) = match &source {
                 Some(source) if need.of_source => {
                     let resource = source.arn.as_str().to_owned();
-                    (about_source, resource, source.bucket.as_deref(), Some(source.name.clone()))
+                    (about_source, resource, source.bucket.as_deref(), About::source(&source.name))
                 }
-                _ => (question, resource(need.action.on, path)?, present, object_name(path, cx.uri())),
+                _ => (question, resource(need.action.on, path)?, present, About::target(target.as_ref())),
             };
             decided = true;
-            gate.decide_object(question, need.action, &resource, bucket, name).await?;
+            gate.decide_object(question, need.action, &resource, bucket, about).await?;
         }
         if let Some(action) = action::of_body(row, uri) {
-            let (on, name) = (resource(On::Object, path)?, object_name(path, uri));
-            if let Err(denied) = gate.decide_object(question, action, &on, present, name).await {
+            let on = resource(On::Object, path)?;
+            if let Err(denied) = gate.weigh_object(question, action, &on, present, target.as_ref()).await {
                 exchange.doubt(&denied);
             }
         }
@@ -154,12 +155,12 @@ impl Access {
         if operation == Some(S3::CopyObject)
             && action::copies_tags(cx.headers())
             && let Some(source) = &source
-            && gate.is_tagged(&source.name).await
         {
-            let (read, source) = (source.tagging_action(), source);
-            let name = Some(source.name.clone());
-            gate.decide_object(about_source, read, source.arn.as_str(), source.bucket.as_deref(), name).await?;
-            gate.decide(question, s3_actions::PUT_OBJECT_TAGGING, &resource(On::Object, path)?, present)?;
+            let (from, to) = (About::source(&source.name), About::target(target.as_ref()));
+            let (read, from) = (source.tagging_action(), (from, &source.name));
+            gate.decide_if_tagged(about_source, read, source.arn.as_str(), source.bucket.as_deref(), from).await?;
+            let (write, on, to) = (s3_actions::PUT_OBJECT_TAGGING, resource(On::Object, path)?, (to, &source.name));
+            gate.decide_if_tagged(question, write, &on, present, to).await?;
         }
         if bucket.is_none() && named.is_some() && decided && operation != Some(S3::CreateBucket) {
             // Who may act in it is told first of all that there is none.

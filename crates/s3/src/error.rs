@@ -133,6 +133,8 @@ pub fn answer(error: &Error) -> Answer {
         Error::ConditionalConflict { condition } => {
             Answer::new("ConditionalRequestConflict", S::CONFLICT, words()).detail("Condition", condition)
         }
+        // As a conflict, and one that clients try again by themselves.
+        Error::Changed => Answer::new("SlowDown", S::SERVICE_UNAVAILABLE, "Please reduce your request rate."),
         Error::NotModified { etag, last_modified } => Answer::new("NotModified", S::NOT_MODIFIED, words())
             .header(ETAG, format!("\"{etag}\""))
             .header(LAST_MODIFIED, time_text::http_date(*last_modified)),

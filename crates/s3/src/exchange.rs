@@ -20,6 +20,7 @@ use crate::incoming::Incoming;
 use crate::record::draft::Draft;
 use crate::refusal::Refusal;
 use crate::replica::Replica;
+use crate::sightings::Sightings;
 use crate::signing::Signing;
 
 tokio::task_local! {
@@ -45,6 +46,7 @@ pub struct Exchange {
     /// Whether the requester pays for the request.
     pub charged: AtomicBool,
     draft: Mutex<Option<Draft>>,
+    sightings: Sightings,
 }
 
 impl Exchange {
@@ -72,6 +74,7 @@ impl Exchange {
             replica: OnceLock::new(),
             charged: AtomicBool::new(false),
             draft: Mutex::default(),
+            sightings: Sightings::default(),
         })
     }
 
@@ -161,6 +164,12 @@ impl Exchange {
     #[must_use]
     pub const fn incoming(&self) -> &Incoming {
         &self.incoming
+    }
+
+    /// What was seen of objects when the request was decided.
+    #[must_use]
+    pub const fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// Keeps what the caller is told if the body by which the call is decided cannot be read: the

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arqueta_call::Action;
+use arqueta_call::{Action, S3};
 use arqueta_call::s3_actions::{DELETE_BUCKET_POLICY, GET_BUCKET_POLICY, PUT_BUCKET_POLICY};
 use arqueta_engine::api::{GetObject, ObjectName};
 use arqueta_engine::record::{BucketDocument, BucketRecord};
@@ -20,6 +20,7 @@ use crate::condition;
 use crate::error;
 use crate::exchange::Exchange;
 use crate::public_access::{self, PublicAccess};
+use crate::sightings::{Decided, Seen};
 use crate::signing::Signing;
 
 /// Bytes of bucket policies whose parsed forms are remembered.
@@ -52,6 +53,31 @@ pub struct Question<'a> {
     pub exchange: &'a Exchange,
     /// Its condition keys.
     pub keys: &'a ConditionKeys<'a>,
+}
+
+/// Which object a decision is about.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The object; `None` if it can be none.
+    pub name: Option<&'a ObjectName>,
+    /// Whether it is the one that a copy reads.
+    pub of_source: bool,
+    /// Condition keys that only the body told; they are among those of the question.
+    pub told: &'a [(String, String)],
+}
+
+impl<'a> About<'a> {
+    /// The object that the request is about.
+    #[must_use]
+    pub const fn target(name: Option<&'a ObjectName>) -> Self {
+        Self { name, of_source: false, told: &[] }
+    }
+
+    /// The object that a copy reads.
+    #[must_use]
+    pub const fn source(name: &'a ObjectName) -> Self {
+        Self { name: Some(name), of_source: true, told: &[] }
+    }
 }
 
 impl Gate {
@@ -165,19 +191,45 @@ impl Gate {
         }
     }
 
-    /// As [`Gate::decide`], on an object, with the tags that it has where policies may ask for them.
+    /// As [`Gate::decide`], on an object, with the tags that it has where policies may ask for them. What
+    /// was seen is kept: what the request does is to hold for that and for nothing else.
     ///
     /// # Errors
-    /// `AccessDenied`.
+    /// `AccessDenied`, and failures of the store: who cannot be told the tags is not told that there are none.
     pub async fn decide_object(
         &self,
         question: Question<'_>,
         action: Action,
         resource: &str,
         bucket: Option<&BucketRecord>,
-        name: Option<ObjectName>,
+        about: About<'_>,
     ) -> S3Result<()> {
-        match self.existing_tags(question, action, bucket, name).await {
+        self.weigh_object(question, action, resource, bucket, about.name).await?;
+        if let Some(name) = about.name
+            && action.by_existing_tags
+            && question.exchange.sightings().of(name).is_some()
+        {
+            let (resource, name, told) = (resource.to_owned(), name.clone(), about.told.to_vec());
+            let of_source = about.of_source;
+            let decided = Decided { action, resource, name, of_source, told, if_tagged: None };
+            question.exchange.sightings().decided(decided);
+        }
+        Ok(())
+    }
+
+    /// As [`Gate::decide_object`], where something else decides what is done.
+    ///
+    /// # Errors
+    /// As [`Gate::decide_object`].
+    pub async fn weigh_object(
+        &self,
+        question: Question<'_>,
+        action: Action,
+        resource: &str,
+        bucket: Option<&BucketRecord>,
+        name: Option<&ObjectName>,
+    ) -> S3Result<()> {
+        match self.existing_tags(question, action, bucket, name).await? {
             Some(keys) => self.decide(Question { keys: &keys, ..question }, action, resource, bucket),
             None => self.decide(question, action, resource, bucket),
         }
@@ -202,6 +254,73 @@ impl Gate {
             .map_err(|denied| s3_error!(AccessDenied, "{}", denied.message))
     }
 
+    /// Makes the decisions about a request again, because what they were made on is no longer what is there.
+    ///
+    /// # Errors
+    /// As [`Gate::decide_object`].
+    pub async fn decide_anew(&self, exchange: &Exchange, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+        let mut plain = self.keys(exchange, headers, uri, exchange.signing());
+        if let Some(operation) = exchange.operation().and_then(|row| S3::served(row.name)) {
+            condition::of_operation(&mut plain, operation);
+        }
+        for Decided { action, resource, name, of_source, told, if_tagged } in exchange.sightings().take() {
+            let mut keys = match of_source {
+                true => condition::of_source(&plain, name.version),
+                false => plain.clone(),
+            };
+            for (key, value) in &told {
+                keys.insert(key, value.as_str());
+            }
+            let bucket = self.bucket(name.bucket.as_str()).await?;
+            let about = About { name: Some(&name), of_source, told: &told };
+            let question = Question { exchange, keys: &keys };
+            match if_tagged {
+                Some(source) => {
+                    self.decide_if_tagged(question, action, &resource, bucket.as_deref(), (about, &source)).await?;
+                }
+                None => self.decide_object(question, action, &resource, bucket.as_deref(), about).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Gate::decide_object`] where `source` has tags, which is what the request is then decided on.
+    ///
+    /// # Errors
+    /// As [`Gate::decide_object`].
+    pub async fn decide_if_tagged(
+        &self,
+        question: Question<'_>,
+        action: Action,
+        resource: &str,
+        bucket: Option<&BucketRecord>,
+        (about, source): (About<'_>, &ObjectName),
+    ) -> S3Result<()> {
+        let Some(name) = about.name else { return Ok(()) };
+        let is_tagged = !self.see(question.exchange, source).await?.tags.is_empty();
+        question.exchange.sightings().decided(Decided {
+            action,
+            resource: resource.to_owned(),
+            name: name.clone(),
+            of_source: about.of_source,
+            told: about.told.to_vec(),
+            if_tagged: Some(source.clone()),
+        });
+        if is_tagged { self.weigh_object(question, action, resource, bucket, Some(name)).await } else { Ok(()) }
+    }
+
+    /// The object as the decisions about this request see it: as it was when the first of them asked.
+    async fn see(&self, exchange: &Exchange, name: &ObjectName) -> S3Result<Seen> {
+        if let Some(seen) = exchange.sightings().of(name) {
+            return Ok(seen);
+        }
+        let (tags, sighting) =
+            self.engine.objects().sight(name).await.map_err(|failure| error::of_engine(&failure))?;
+        let seen = Seen { tags, sighting };
+        exchange.sightings().keep(name, seen.clone());
+        Ok(seen)
+    }
+
     /// Whether the object is sealed under a KMS key; one that cannot be read is answered by its read.
     pub async fn is_under_key_service(&self, exchange: &Exchange, name: ObjectName) -> bool {
         let Some(identity) = exchange.identity() else { return false };
@@ -215,11 +334,6 @@ impl Gate {
     pub async fn is_upload_under_key_service(&self, name: &ObjectName, upload: Option<&str>) -> bool {
         let Some(upload) = upload.and_then(|text| text.parse().ok()) else { return false };
         self.engine.uploads().is_under_kms(&name.bucket, &name.key, upload).await.unwrap_or(false)
-    }
-
-    /// Whether the object carries tags; one that cannot be read has none to copy.
-    pub async fn is_tagged(&self, name: &ObjectName) -> bool {
-        self.engine.objects().tags(name).await.is_ok_and(|(tags, _)| !tags.is_empty())
     }
 
     /// Parses a policy for `bucket` and checks that it can be stored: it is about the bucket and
@@ -253,30 +367,32 @@ impl Gate {
     }
 
     /// The keys with the tags of the object that `action` is decided on. `None` where they cannot
-    /// matter: the action has no such keys, no policy asks for them, or there is no such object.
+    /// matter: the action has no such keys, no policy asks for them, or it can be no object.
     async fn existing_tags<'a>(
         &self,
         question: Question<'a>,
         action: Action,
         bucket: Option<&BucketRecord>,
-        name: Option<ObjectName>,
-    ) -> Option<ConditionKeys<'a>> {
-        let bucket = bucket.filter(|_| action.by_existing_tags)?;
-        let identity = question.exchange.identity()?;
+        name: Option<&ObjectName>,
+    ) -> S3Result<Option<ConditionKeys<'a>>> {
+        let (Some(bucket), Some(name), Some(identity)) =
+            (bucket.filter(|_| action.by_existing_tags), name, question.exchange.identity())
+        else {
+            return Ok(None);
+        };
         let asks = |policy: &Policy| policy.mentions("s3:existingobjecttag/");
         let own =
             identity.policies.iter().chain(&identity.boundary).chain(identity.session.iter().flat_map(|it| &**it));
-        // One that cannot be read denies whatever the tags are.
-        let of_bucket = self.bucket_policy(bucket).ok()?;
+        let of_bucket = self.bucket_policy(bucket)?;
         if !own.map(AsRef::as_ref).chain(of_bucket.as_deref().map(|it| &it.policy)).any(asks) {
-            return None;
+            return Ok(None);
         }
-        let (tags, _) = self.engine.objects().tags(&name?).await.ok()?;
+        let seen = self.see(question.exchange, name).await?;
         let mut keys = question.keys.clone();
-        for (key, value) in tags.pairs() {
-            keys.insert(&format!("s3:ExistingObjectTag/{key}"), value.as_str());
+        for (key, value) in seen.tags.pairs() {
+            keys.insert(&format!("s3:ExistingObjectTag/{key}"), value.clone());
         }
-        Some(keys)
+        Ok(Some(keys))
     }
 
     /// The bucket's policy, parsed.

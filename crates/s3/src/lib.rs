@@ -62,6 +62,7 @@ mod replica;
 mod requester_pays;
 mod resources;
 mod service;
+mod sightings;
 mod signature;
 mod signing;
 mod sse;

@@ -30,6 +30,9 @@ const SET_ACL: Permission = Permission::of(actions::PUT_OBJECT_ACL).when(ACL);
 /// A condition on the present ETag tells something of the present object.
 const COMPARE: Permission = Permission::of(actions::GET_OBJECT).when(When::Header("if-match"));
 const READ: Permission = Permission::of(actions::GET_OBJECT).or_version(actions::GET_OBJECT_VERSION);
+/// So do the others of a delete, which may be of a version.
+const COMPARE_VERSION: Permission =
+    READ.when(When::AnyHeader(&["if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"]));
 const READ_SOURCE: Permission = READ.of_source();
 const DELETE_ONE: Permission = Permission::of(actions::DELETE_OBJECT).or_version(actions::DELETE_OBJECT_VERSION);
 const OVERRIDE: Permission = Permission::of(actions::BYPASS_GOVERNANCE_RETENTION);
@@ -40,8 +43,9 @@ const COPY: &[Permission] = &[PUT_OBJECT, SET_TAGS, SET_RETENTION, SET_HOLD, SET
 const CREATE_UPLOAD: &[Permission] = &[PUT_OBJECT, SET_TAGS, SET_RETENTION, SET_HOLD, SET_ACL];
 const COPY_PART: &[Permission] = &[PUT_OBJECT, READ_SOURCE];
 const COMPLETE_UPLOAD: &[Permission] = &[PUT_OBJECT, COMPARE];
-const DELETE: &[Permission] = &[DELETE_ONE, COMPARE, OVERRIDE.when(BYPASS)];
-const DELETE_EACH: &[Permission] = &[DELETE_ONE.when(When::ByOperation), OVERRIDE.when(When::ByOperation)];
+const DELETE: &[Permission] = &[DELETE_ONE, COMPARE_VERSION, OVERRIDE.when(BYPASS)];
+const DELETE_EACH: &[Permission] =
+    &[DELETE_ONE.when(When::ByOperation), READ.when(When::ByOperation), OVERRIDE.when(When::ByOperation)];
 const ATTRIBUTES: &[Permission] =
     &[READ, Permission::of(actions::GET_OBJECT_ATTRIBUTES).or_version(actions::GET_OBJECT_VERSION_ATTRIBUTES)];
 const TAG: &[Permission] =

@@ -1,5 +1,7 @@
 use arqueta_model::Timestamp;
 
+use super::Sighting;
+
 /// The value of `If-Match` or `If-None-Match`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EtagCondition {
@@ -31,6 +33,8 @@ pub struct Conditions {
     pub if_modified_since: Option<Timestamp>,
     /// Not changed after this second.
     pub if_unmodified_since: Option<Timestamp>,
+    /// It must be what the caller's leave was decided on.
+    pub seen: Option<Sighting>,
 }
 
 impl Conditions {
@@ -61,6 +65,8 @@ pub struct DeleteConditions {
     pub size: Option<u64>,
     /// It must have been last modified in this second.
     pub last_modified: Option<Timestamp>,
+    /// It must be what the caller's leave was decided on.
+    pub seen: Option<Sighting>,
 }
 
 impl DeleteConditions {

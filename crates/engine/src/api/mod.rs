@@ -11,6 +11,7 @@ mod lock;
 mod multipart;
 mod object;
 mod replica;
+mod sighting;
 mod tag;
 
 pub use body::{Body, ByteRange, ChecksumRequest, ObjectStream, TrailerValue};
@@ -36,6 +37,7 @@ pub use object::{
     TagDirective, UpdateObjectEncryption, UserMetadata,
 };
 pub use replica::{AmendReplica, MarkReplica, PlacedReplica, PutReplica, ReplicaPart, ReplicaParts};
+pub use sighting::Sighting;
 pub use tag::Tags;
 
 pub use crate::checksum::{Algorithm as ChecksumAlgorithm, Checksum, ChecksumType, Value as ChecksumValue};

@@ -19,7 +19,15 @@ impl Objects<'_> {
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
     pub async fn tags(self, name: &ObjectName) -> Result<(Tags, VersionId), Error> {
-        let reading = self.itself(name).await?;
+        self.tags_if(name, Conditions::default()).await
+    }
+
+    /// As [`Objects::tags`], on conditions.
+    ///
+    /// # Errors
+    /// As [`Objects::tags`], and [`Error::Changed`] and whatever else the conditions say.
+    pub async fn tags_if(self, name: &ObjectName, held: Conditions) -> Result<(Tags, VersionId), Error> {
+        let reading = self.find(name, &held, Purpose::Itself).await?;
         Ok((reading.content().tags.clone(), reading.stored.record.version))
     }
 
@@ -28,8 +36,21 @@ impl Objects<'_> {
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`].
     pub async fn put_tags(self, name: &ObjectName, tags: Option<Tags>) -> Result<VersionId, Error> {
+        self.put_tags_if(name, tags, Conditions::default()).await
+    }
+
+    /// As [`Objects::put_tags`], on conditions.
+    ///
+    /// # Errors
+    /// As [`Objects::put_tags`], and [`Error::Changed`] and whatever else the conditions say.
+    pub async fn put_tags_if(
+        self,
+        name: &ObjectName,
+        tags: Option<Tags>,
+        held: Conditions,
+    ) -> Result<VersionId, Error> {
         let happening = if tags.is_some() { Happening::TagsPut } else { Happening::TagsDeleted };
-        self.amend(name, Some(happening), |content| {
+        self.amend_if(name, &held, Some(happening), |content| {
             content.tags = tags.clone().unwrap_or_default();
             Ok(())
         })
@@ -54,7 +75,17 @@ impl Objects<'_> {
         happening: Option<Happening>,
         change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
     ) -> Result<VersionId, Error> {
-        self.follow(name, happening, true, change).await
+        self.amend_if(name, &Conditions::default(), happening, change).await
+    }
+
+    async fn amend_if(
+        self,
+        name: &ObjectName,
+        held: &Conditions,
+        happening: Option<Happening>,
+        change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
+    ) -> Result<VersionId, Error> {
+        self.changed(name, held, (happening, true), change).await
     }
 
     /// As [`Objects::amend`]. What itself follows another version `goes_on` to none: two buckets that tell each
@@ -64,12 +95,22 @@ impl Objects<'_> {
         name: &ObjectName,
         happening: Option<Happening>,
         goes_on: bool,
+        change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
+    ) -> Result<VersionId, Error> {
+        self.changed(name, &Conditions::default(), (happening, goes_on), change).await
+    }
+
+    async fn changed(
+        self,
+        name: &ObjectName,
+        held: &Conditions,
+        (happening, goes_on): (Option<Happening>, bool),
         mut change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
     ) -> Result<VersionId, Error> {
         let mut bucket = self.state.stored_bucket(&name.bucket).await?;
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
         for _ in 0..ATTEMPTS {
-            let reading = self.itself(name).await?;
+            let reading = self.find(name, held, Purpose::Itself).await?;
             let mut content = reading.content().clone();
             change(&mut content)?;
             let mut stored = reading.stored;

@@ -59,6 +59,7 @@ impl Objects<'_> {
         let marker = NewVersion { content: None, happening: Happening::Marker, along: Batch::default() };
         let permit = |current: &Slot| match current {
             _ if held.is_empty() => Ok(()),
+            _ if !is_as_seen(held, current) => Err(Error::Changed),
             Slot::Damaged(damage) => Err(damage.error()),
             Slot::Whole(current) if !current.record.is_delete_marker() => check(held, current),
             Slot::Whole(_) if held.if_match.is_some() => {
@@ -85,8 +86,12 @@ impl Objects<'_> {
     ) -> Result<DeletedObject, Error> {
         let (name, bucket) = (&input.name, &stored_bucket.record);
         let _held = self.state.locks.lock(&name.bucket, &name.key).await;
+        let found = Versions::over(self.state).version_slot(&name.bucket, &name.key, version).await?;
+        if !is_as_seen(&input.conditions, &found) {
+            return Err(Error::Changed);
+        }
         let (batch, delete_marker, last) =
-            match Versions::over(self.state).version_slot(&name.bucket, &name.key, version).await? {
+            match found {
                 // Of a version that is named, its id says all.
                 Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
                     return Err(NOTHING_THERE);
@@ -128,6 +133,16 @@ fn permit_damage(damage: &Damage, input: &DeleteObject, bucket: &BucketRecord) -
         Err(damage.error())
     } else {
         Ok(())
+    }
+}
+
+/// Whether what is found is what the caller's leave was decided on.
+fn is_as_seen(held: &DeleteConditions, found: &Slot) -> bool {
+    let Some(seen) = &held.seen else { return true };
+    match found {
+        Slot::Empty => seen.is(None),
+        Slot::Whole(stored) => seen.is(Some(&stored.bytes)),
+        Slot::Damaged(_) => false,
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arqueta_envelope::{CustomerKey, ObjectCipher, SseMode};
 
 use super::{Objects, range};
-use crate::api::{ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, ObjectInfo, ObjectName, ObjectStream};
+use crate::api::{
+    ByteRange, Conditions, EncryptionInfo, GetObject, GotObject, ObjectInfo, ObjectName, ObjectStream, Sighting, Tags,
+};
 use crate::checksum::Checksum;
 use crate::content::Unreadable;
 use crate::record::{Content, Manifest};
@@ -49,7 +51,7 @@ impl Objects<'_> {
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoSuchVersion`], [`Error::MethodNotAllowed`] for a delete
     /// marker named by its version, [`Error::NotModified`], [`Error::PreconditionFailed`],
-    /// [`Error::InvalidRange`], [`Error::CustomerKey`], [`Error::Encryption`],
+    /// [`Error::Changed`], [`Error::InvalidRange`], [`Error::CustomerKey`], [`Error::Encryption`],
     /// [`Error::Integrity`] when already the manifest or the first body is not authentic.
     pub async fn get(self, caller: &Caller, input: GetObject) -> Result<GotObject, Error> {
         for _ in 0..RESTARTS {
@@ -77,12 +79,31 @@ impl Objects<'_> {
         Ok(info(reading, asked, bytes))
     }
 
+    /// The tags of what a name means, and what it is that has them; none of a delete marker and of nothing.
+    ///
+    /// # Errors
+    /// Failures of the store, and records that cannot be read.
+    pub async fn sight(self, name: &ObjectName) -> Result<(Tags, Sighting), Error> {
+        let Some(Stored { bytes, record, .. }) = self.named(name).await? else {
+            return Ok((Tags::default(), Sighting::of(None)));
+        };
+        Ok((record.content.map(|content| content.tags).unwrap_or_default(), Sighting::of(Some(bytes))))
+    }
+
+    /// The version that a name means, or the delete marker.
+    async fn named(self, name: &ObjectName) -> Result<Option<Stored>, Error> {
+        match name.version {
+            None => Versions::over(self.state).current(&name.bucket, &name.key).await,
+            Some(version) => Versions::over(self.state).version(&name.bucket, &name.key, version).await,
+        }
+    }
+
     /// Finds the version that a name means.
     pub(crate) async fn find(self, name: &ObjectName, held: &Conditions, purpose: Purpose) -> Result<Reading, Error> {
-        let found = match name.version {
-            None => Versions::over(self.state).current(&name.bucket, &name.key).await?,
-            Some(version) => Versions::over(self.state).version(&name.bucket, &name.key, version).await?,
-        };
+        let found = self.named(name).await?;
+        if held.seen.as_ref().is_some_and(|seen| !seen.is(found.as_ref().map(|found| &found.bytes))) {
+            return Err(Error::Changed);
+        }
         let Some(stored) = found else {
             self.state.require_bucket(&name.bucket).await?;
             return Err(match name.version {

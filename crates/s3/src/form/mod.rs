@@ -29,7 +29,7 @@ use crate::auth;
 use crate::condition;
 use crate::error::{self, invalid_argument};
 use crate::exchange::Exchange;
-use crate::gate::{Gate, Question};
+use crate::gate::{About, Gate, Question};
 use crate::ops;
 use crate::record::{Asked, Recorder};
 use crate::refusal::Detail as _;
@@ -170,7 +170,8 @@ impl Forms {
                 On::Bucket => format!("arn:aws:s3:::{bucket_text}"),
                 _ => return Err(s3_error!(InternalError)),
             };
-            self.gate.decide_object(question, need.action, &resource, bucket.as_deref(), Some(name.clone())).await?;
+            let about = About::target(Some(&name));
+            self.gate.decide_object(question, need.action, &resource, bucket.as_deref(), about).await?;
         }
         if signing == Signing::FormV2 {
             version_2::refuse_write(headers, bucket.as_deref())?;

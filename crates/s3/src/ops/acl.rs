@@ -3,7 +3,7 @@
 //! decide everything else (S3 User Guide, "Controlling ownership of objects and disabling ACLs").
 
 use arqueta_engine::Error;
-use arqueta_engine::api::ObjectName;
+use arqueta_engine::api::{Conditions, ObjectName};
 use arqueta_engine::record::BucketDocument;
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
@@ -112,7 +112,7 @@ pub async fn put_bucket_acl(
 
 /// The owner of an object that exists.
 async fn object_owner(
-    ops: &Operations,
+    (ops, call): (&Operations, &Call),
     bucket: &str,
     key: &str,
     version: Option<&str>,
@@ -120,10 +120,9 @@ async fn object_owner(
     uri: &http::Uri,
 ) -> S3Result<Owner> {
     let name = ObjectName { bucket: bucket_name(bucket)?, key: object_key(key)?, version: fields::version(version)? };
-    match ops.engine.objects().tags(&name).await {
-        Ok(_) => bucket_owner(ops, bucket).await,
-        Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, headers, uri).await),
-    }
+    let find = |seen| ops.engine.objects().tags_if(&name, Conditions { seen, ..Conditions::default() });
+    ops.as_decided(call, &name, (headers, uri), find).await?;
+    bucket_owner(ops, bucket).await
 }
 
 /// GetObjectAcl.
@@ -131,10 +130,10 @@ pub async fn get_object_acl(
     ops: &Operations,
     request: S3Request<GetObjectAclInput>,
 ) -> S3Result<S3Response<GetObjectAclOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let input = &request.input;
     let version = input.version_id.as_deref();
-    let owner = object_owner(ops, &input.bucket, &input.key, version, &request.headers, &request.uri).await?;
+    let owner = object_owner((ops, &call), &input.bucket, &input.key, version, &request.headers, &request.uri).await?;
     Ok(S3Response::new(GetObjectAclOutput {
         grants: Some(full_control(&owner)),
         owner: Some(owner),
@@ -147,10 +146,10 @@ pub async fn put_object_acl(
     ops: &Operations,
     request: S3Request<PutObjectAclInput>,
 ) -> S3Result<S3Response<PutObjectAclOutput>> {
-    Call::current()?;
+    let call = Call::current()?;
     let input = &request.input;
     let version = input.version_id.as_deref();
-    let owner = object_owner(ops, &input.bucket, &input.key, version, &request.headers, &request.uri).await?;
+    let owner = object_owner((ops, &call), &input.bucket, &input.key, version, &request.headers, &request.uri).await?;
     refuse_canned(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     refuse_grants([
         &input.grant_full_control,

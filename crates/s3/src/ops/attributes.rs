@@ -8,6 +8,7 @@ use s3s::dto::{
 use s3s::xml::{SerError, Serializer};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use super::read::as_seen;
 use super::{Call, Operations, bucket_name, fields, object_key};
 use crate::answer::Ordered;
 use crate::checksum::{set_checksum, type_name};
@@ -34,18 +35,14 @@ pub async fn get_object_attributes(
         version: fields::version(input.version_id.as_deref())?,
     };
     let get = GetObject {
-        name: name.clone(),
+        name,
         range: None,
         if_range: None,
         conditions: Conditions::default(),
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
-    let found = match ops.engine.objects().attributes(&call.caller, get).await {
-        Ok(found) => found,
-        Err(failure) => {
-            return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);
-        }
-    };
+    let read = |seen| ops.engine.objects().attributes(&call.caller, as_seen(&get, seen));
+    let found = ops.as_decided(&call, &get.name, (&request.headers, &request.uri), read).await?;
     let info = found.info;
     let checksum = info.checksum.filter(|_| wants(ObjectAttributes::CHECKSUM)).map(|mut checksum| {
         let mut told = Checksum { checksum_type: Some(type_name(checksum.kind)), ..Checksum::default() };

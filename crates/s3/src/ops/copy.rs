@@ -39,14 +39,14 @@ pub async fn copy_object(
     lock::refuse_event_hold(&request.headers)?;
     let name = source_name(&copy_source(&request.headers)?)?;
     let copy = decode(&mut request.input, &request.extensions, name)?;
-    let written = copy.key.clone();
-    let read = copy.source.name.clone();
-    let copied = match ops.engine.objects().copy(&call.caller, copy).await {
-        Ok(copied) => copied,
-        Err(failure) => {
-            return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await);
-        }
+    let written = ObjectName { bucket: copy.bucket.clone(), key: copy.key.clone(), version: None };
+    let work = |seen| {
+        let mut copy = copy.clone();
+        copy.source.conditions.seen = seen;
+        copy.conditions.seen = copy.conditions.if_match.as_ref().and_then(|_| call.seen(&written));
+        ops.engine.objects().copy(&call.caller, copy)
     };
+    let copied = ops.as_decided(&call, &copy.source.name, (&request.headers, &request.uri), work).await?;
     let object = &copied.object;
     let mut result = CopyObjectResult {
         e_tag: Some(fields::etag(&object.etag)),
@@ -61,7 +61,7 @@ pub async fn copy_object(
         copy_source_version_id: (!copied.source_version.is_null()).then(|| copied.source_version.to_string()),
         version_id: object.version.map(|version| version.to_string()),
         ssekms_encryption_context: told.context.clone(),
-        expiration: ops.expiration(call.bucket(), &written).await,
+        expiration: ops.expiration(call.bucket(), &written.key).await,
         ..CopyObjectOutput::default()
     };
     sse::tell!(output, told);
@@ -122,13 +122,12 @@ pub async fn upload_part_copy(
         range: input.copy_source_range.as_deref().map(source_range).transpose()?,
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
-    let read = part.source.name.clone();
-    let part = match ops.engine.uploads().copy_part(&call.caller, part).await {
-        Ok(part) => part,
-        Err(failure) => {
-            return Err(ops.fail_object(&failure, &read.bucket, &read.key, &request.headers, &request.uri).await);
-        }
+    let work = |seen| {
+        let mut part = part.clone();
+        part.source.conditions.seen = seen;
+        ops.engine.uploads().copy_part(&call.caller, part)
     };
+    let part = ops.as_decided(&call, &part.source.name, (&request.headers, &request.uri), work).await?;
     let mut result = CopyPartResult {
         e_tag: Some(fields::etag(&part.etag)),
         last_modified: Some(to_dto(part.last_modified)),

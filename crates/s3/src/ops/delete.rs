@@ -12,8 +12,8 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::{Call, Operations, bucket_name, fail, fields, object_key};
 use crate::action::bypasses_governance;
 use crate::checksum;
-use crate::error::{answer, invalid_argument, of_engine};
-use crate::gate::Question;
+use crate::error::{invalid_argument, of_engine};
+use crate::gate::{About, Question};
 use crate::record::draft::Draft;
 use crate::terms;
 use crate::text;
@@ -40,16 +40,16 @@ pub async fn delete_object(
             if_match: input.if_match.as_ref().map(fields::etags),
             size: input.if_match_size.and_then(|size| u64::try_from(size).ok()),
             last_modified: input.if_match_last_modified_time.as_ref().map(from_dto),
+            seen: None,
         },
         bypass_governance: bypasses_governance(&request.headers),
     };
-    let gone = match ops.engine.objects().delete(&delete).await {
-        Ok(gone) => gone,
-        Err(failure) => {
-            let name = &delete.name;
-            return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);
-        }
+    let work = |seen| {
+        let mut delete = delete.clone();
+        delete.conditions.seen = seen;
+        async move { ops.engine.objects().delete(&delete).await }
     };
+    let gone = ops.as_decided(&call, &delete.name, (&request.headers, &request.uri), work).await?;
     Ok(S3Response::new(DeleteObjectOutput {
         delete_marker: gone.delete_marker.then_some(true),
         version_id: gone.version.map(|version| version.to_string()),
@@ -83,8 +83,17 @@ pub async fn delete_objects(
     let mut verdicts = Vec::with_capacity(input.delete.objects.len());
     let mut deletes = Vec::new();
     for object in &input.delete.objects {
-        let decided = decide(ops, question, &bucket, object, bypass, record.as_deref());
-        let decided = decided.and_then(|()| decode(&bucket, object, bypass));
+        let decided = match decode(&bucket, object, bypass) {
+            // What can be no object is told so by who may delete it.
+            Err(refused) => decide(ops, question, (&bucket, object, None), bypass, record.as_deref()).await.and(Err(refused)),
+            Ok(mut delete) => {
+                let about = (&bucket, object, Some(&delete.name));
+                decide(ops, question, about, bypass, record.as_deref()).await.map(|()| {
+                    delete.conditions.seen = call.seen(&delete.name).filter(|_| is_conditional(object));
+                    delete
+                })
+            }
+        };
         verdicts.push(decided.map(|delete| deletes.push(delete)));
     }
     let objects = input.delete.objects.iter().zip(&verdicts);
@@ -111,8 +120,8 @@ pub async fn delete_objects(
                 }
             }
             Ok(Some(Err(failure))) => {
-                let answer = answer(&failure);
-                errors.push(refusal(&call, object, answer.code, &answer.message));
+                let told = ops.fail_listed(&failure, &bucket, &request.headers, &request.uri).await;
+                errors.push(refusal(&call, object, told.code().as_str(), told.message().unwrap_or_default()));
             }
             Ok(None) => errors.push(refusal(
                 &call,
@@ -132,12 +141,16 @@ pub async fn delete_objects(
     }))
 }
 
+/// Whether something is asked of what is there.
+const fn is_conditional(object: &ObjectIdentifier) -> bool {
+    object.e_tag.is_some() || object.size.is_some() || object.last_modified_time.is_some()
+}
+
 /// Decides about one key.
-fn decide(
+async fn decide(
     ops: &Operations,
     question: Question<'_>,
-    bucket: &BucketName,
-    object: &ObjectIdentifier,
+    (bucket, object, name): (&BucketName, &ObjectIdentifier, Option<&ObjectName>),
     bypass: bool,
     record: Option<&BucketRecord>,
 ) -> S3Result<()> {
@@ -157,6 +170,14 @@ fn decide(
     }
     let question = Question { keys: &keys, ..question };
     ops.gate.decide(question, action, &resource, record)?;
+    if is_conditional(object) {
+        // What is told of a condition is told of what is there.
+        let read = match object.version_id.is_some() {
+            true => s3_actions::GET_OBJECT_VERSION,
+            false => s3_actions::GET_OBJECT,
+        };
+        ops.gate.decide_object(question, read, &resource, record, About::target(name)).await?;
+    }
     if bypass {
         ops.gate.decide(question, s3_actions::BYPASS_GOVERNANCE_RETENTION, &resource, record)?;
     }
@@ -186,6 +207,7 @@ fn decode(bucket: &BucketName, object: &ObjectIdentifier, bypass: bool) -> S3Res
             if_match: object.e_tag.as_ref().map(any),
             size: object.size.and_then(|size| u64::try_from(size).ok()),
             last_modified: object.last_modified_time.as_ref().map(from_dto),
+            seen: None,
         },
         bypass_governance: bypass,
     })

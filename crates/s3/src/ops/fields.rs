@@ -129,6 +129,7 @@ pub fn read_conditions(
         if_none_match: if_none_match.map(etags),
         if_modified_since: if_modified_since.map(from_dto),
         if_unmodified_since: if_unmodified_since.map(from_dto),
+        seen: None,
     }
 }
 

@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arqueta_call::{Action, s3_actions};
-use arqueta_engine::api::ObjectName;
+use arqueta_engine::api::{ObjectName, Sighting};
 use arqueta_engine::lifecycle::Calendar;
 use arqueta_engine::record::{BucketDocument, BucketRecord};
 use arqueta_engine::{Caller, Engine, Error};
@@ -51,12 +51,15 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 use crate::elsewhere::Elsewhere;
 use crate::error;
 use crate::exchange::{Exchange, told};
-use crate::gate::{Gate, Question};
+use crate::gate::{About, Gate, Question};
 use crate::public_access::PublicAccess;
 use crate::query;
 use crate::record::Recorder;
 use crate::refusal::Detail as _;
 use crate::terms;
+
+/// Times a request is decided because what it was decided on is replaced meanwhile.
+const DECISIONS: usize = 4;
 
 /// S3 over an [`Engine`].
 #[derive(Debug)]
@@ -271,6 +274,11 @@ impl Call {
         self.exchange.with_draft(|draft| draft.name_keys(keys));
     }
 
+    /// What the object was when the request was decided, where its tags could matter.
+    fn seen(&self, name: &ObjectName) -> Option<Sighting> {
+        self.exchange.sightings().of(name).map(|seen| seen.sighting)
+    }
+
     /// The bucket of the path.
     fn bucket(&self) -> Option<&BucketRecord> {
         self.exchange.bucket().map(|bucket| &**bucket)
@@ -339,6 +347,48 @@ impl Operations {
         }
     }
 
+    /// As [`Operations::fail_object`], of one key of many.
+    async fn fail_listed(&self, failure: &Error, bucket: &BucketName, headers: &HeaderMap, uri: &Uri) -> S3Error {
+        let told = error::of_engine(failure);
+        if !matches!(failure, Error::NoSuchKey { .. } | Error::NoSuchVersion) {
+            return told;
+        }
+        let resource = format!("arn:aws:s3:::{bucket}");
+        self.permits(s3_actions::LIST_BUCKET, &resource, bucket, headers, uri).await.err().unwrap_or(told)
+    }
+
+    /// Does what a request asks of `name`, on what it was decided on; what was replaced meanwhile is decided
+    /// anew, a few times. Who is answered has leave for what the answer is about, and for no other version.
+    async fn as_decided<T, F: Future<Output = Result<T, Error>> + Send>(
+        &self,
+        call: &Call,
+        name: &ObjectName,
+        (headers, uri): (&HeaderMap, &Uri),
+        work: impl Fn(Option<Sighting>) -> F + Send + Sync,
+    ) -> S3Result<T> {
+        for _ in 0..DECISIONS {
+            match work(call.seen(name)).await {
+                Ok(done) => return Ok(done),
+                Err(Error::Changed) => self.gate.decide_anew(&call.exchange, headers, uri).await?,
+                Err(failure) => return Err(self.fail_object(&failure, &name.bucket, &name.key, headers, uri).await),
+            }
+        }
+        Err(error::of_engine(&Error::Changed))
+    }
+
+    /// Decides one more action on an object, as it was when the request was decided.
+    async fn permits_on(&self, action: Action, name: &ObjectName, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+        let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
+        let record = match exchange.bucket() {
+            Some(record) if record.name == name.bucket => Some(Arc::clone(record)),
+            _ => self.gate.bucket(name.bucket.as_str()).await?,
+        };
+        let keys = self.gate.keys(&exchange, headers, uri, exchange.signing());
+        let question = Question { exchange: &exchange, keys: &keys };
+        let resource = format!("arn:aws:s3:::{}/{}", name.bucket, name.key);
+        self.gate.weigh_object(question, action, &resource, record.as_deref(), Some(name)).await
+    }
+
     /// Decides an action on an object with condition keys that only the body tells.
     async fn permits_with(
         &self,
@@ -351,13 +401,15 @@ impl Operations {
         let exchange = Exchange::current().ok_or_else(|| s3_error!(InternalError))?;
         drop(exchange.take_doubt());
         let record = self.gate.bucket(name.bucket.as_str()).await?;
+        let told: Vec<_> = told.into_iter().collect();
         let mut keys = self.gate.keys(&exchange, headers, uri, exchange.signing());
-        for (key, value) in told {
-            keys.insert(&key, value);
+        for (key, value) in &told {
+            keys.insert(key, value.as_str());
         }
         let resource = format!("arn:aws:s3:::{}/{}", name.bucket, name.key);
         let question = Question { exchange: &exchange, keys: &keys };
-        self.gate.decide_object(question, action, &resource, record.as_deref(), Some(name.clone())).await?;
+        let about = About { told: &told, ..About::target(Some(name)) };
+        self.gate.decide_object(question, action, &resource, record.as_deref(), about).await?;
         terms::require(&exchange, headers, uri)
     }
 

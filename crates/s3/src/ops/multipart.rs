@@ -116,7 +116,7 @@ pub async fn complete_multipart_upload(
     fields::presigned_conditions!(request);
     let is_missing = request.extensions.get::<Missing>().is_some();
     let input = &mut request.input;
-    let complete = api::CompleteMultipartUpload {
+    let mut complete = api::CompleteMultipartUpload {
         bucket: bucket_name(&input.bucket)?,
         key: object_key(&input.key)?,
         upload: fields::upload(&input.upload_id)?,
@@ -128,6 +128,10 @@ pub async fn complete_multipart_upload(
         customer_key: sse::decode_customer(&sse::customer_fields!(input))?,
     };
     let (bucket, key) = (complete.bucket.clone(), complete.key.clone());
+    if complete.conditions.if_match.is_some() {
+        let name = api::ObjectName { bucket: bucket.clone(), key: key.clone(), version: None };
+        complete.conditions.seen = call.seen(&name);
+    }
     let stored = match ops.engine.uploads().complete(&call.caller, complete).await {
         Ok(stored) => stored,
         Err(failure @ Error::NoSuchKey { .. }) => {

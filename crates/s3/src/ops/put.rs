@@ -1,6 +1,6 @@
 //! PutObject.
 
-use arqueta_engine::api::{PutObject, StoredObject};
+use arqueta_engine::api::{ObjectName, PutObject, StoredObject};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -29,6 +29,10 @@ pub async fn put_object(
     }
     put.checksum = checksum;
     let (bucket, key) = (put.bucket.clone(), put.key.clone());
+    if put.conditions.if_match.is_some() {
+        let name = ObjectName { bucket: bucket.clone(), key: key.clone(), version: None };
+        put.conditions.seen = call.seen(&name);
+    }
     match ops.engine.objects().put(&call.caller, put).await {
         Ok(stored) => {
             let mut output = encode(&stored);

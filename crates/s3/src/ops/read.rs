@@ -5,7 +5,7 @@ use arqueta_call::s3_actions::{
     GET_OBJECT_LEGAL_HOLD, GET_OBJECT_RETENTION, GET_OBJECT_TAGGING, GET_OBJECT_VERSION_TAGGING,
 };
 use arqueta_engine::Error;
-use arqueta_engine::api::{ByteRange, GetObject, ObjectInfo, ObjectName, ObjectStream};
+use arqueta_engine::api::{ByteRange, GetObject, ObjectInfo, ObjectName, ObjectStream, Sighting};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http::{HeaderMap, Uri};
@@ -102,17 +102,13 @@ pub async fn get_object(
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let call = Call::current()?;
     let reading = reading!(request);
-    let (name, range) = (reading.name.clone(), reading.range);
-    let got = match ops.engine.objects().get(&call.caller, reading).await {
-        Ok(got) => got,
-        Err(failure) => {
-            return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);
-        }
-    };
+    let (name, range) = (&reading.name, reading.range);
+    let get = |seen| ops.engine.objects().get(&call.caller, as_seen(&reading, seen));
+    let got = ops.as_decided(&call, name, (&request.headers, &request.uri), get).await?;
     let info = got.info;
     let length = info.range.as_ref().map_or(info.size, |range| range.end - range.start);
     let body = outgoing(got.body, length).await?;
-    let shown = Shown::to_caller(ops, &name, &info, &request.headers, &request.uri).await;
+    let shown = Shown::to_caller(ops, name, &info, &request.headers, &request.uri).await;
     let mut output = GetObjectOutput { body: Some(body), ..GetObjectOutput::default() };
     if name.version.is_none() {
         output.expiration = ops.expiration(call.bucket(), &name.key).await;
@@ -128,14 +124,10 @@ pub async fn head_object(
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let call = Call::current()?;
     let reading = reading!(request);
-    let (name, range) = (reading.name.clone(), reading.range);
-    let info = match ops.engine.objects().head(&call.caller, reading).await {
-        Ok(info) => info,
-        Err(failure) => {
-            return Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await);
-        }
-    };
-    let shown = Shown::to_caller(ops, &name, &info, &request.headers, &request.uri).await;
+    let (name, range) = (&reading.name, reading.range);
+    let head = |seen| ops.engine.objects().head(&call.caller, as_seen(&reading, seen));
+    let info = ops.as_decided(&call, name, (&request.headers, &request.uri), head).await?;
+    let shown = Shown::to_caller(ops, name, &info, &request.headers, &request.uri).await;
     let mut output = HeadObjectOutput::default();
     if name.version.is_none() {
         output.expiration = ops.expiration(call.bucket(), &name.key).await;
@@ -143,6 +135,13 @@ pub async fn head_object(
     describe!(output, info, shown, call, range, request.input.checksum_mode);
     override_headers(&mut output, request.input);
     Ok(S3Response::new(output))
+}
+
+/// The same, of what the caller's leave was decided on.
+pub fn as_seen(reading: &GetObject, seen: Option<Sighting>) -> GetObject {
+    let mut reading = reading.clone();
+    reading.conditions.seen = seen;
+    reading
 }
 
 /// The headers that the request wants instead of the object's. GET has them from s3s.
@@ -176,8 +175,7 @@ impl Shown {
     async fn to_caller(ops: &Operations, name: &ObjectName, info: &ObjectInfo, headers: &HeaderMap, uri: &Uri) -> Self {
         let may = async |present: bool, plain: Action, versioned: Action| {
             let action = if name.version.is_some() { versioned } else { plain };
-            let resource = || format!("arn:aws:s3:::{}/{}", name.bucket, name.key);
-            present && ops.permits(action, &resource(), &name.bucket, headers, uri).await.is_ok()
+            present && ops.permits_on(action, name, headers, uri).await.is_ok()
         };
         Self {
             tags: may(info.tags > 0, GET_OBJECT_TAGGING, GET_OBJECT_VERSION_TAGGING).await,

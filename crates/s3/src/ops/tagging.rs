@@ -1,8 +1,9 @@
 //! Tags of buckets and objects.
 
 use arqueta_call::s3_actions;
-use arqueta_engine::api::{ObjectName, Tags};
-use http::StatusCode;
+use arqueta_engine::api::{Conditions, ObjectName, Tags};
+use arqueta_model::VersionId;
+use http::{HeaderMap, StatusCode, Uri};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -78,13 +79,12 @@ pub async fn get_object_tagging(
     let call = Call::current()?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    match ops.engine.objects().tags(&name).await {
-        Ok((tags, version)) => Ok(S3Response::new(GetObjectTaggingOutput {
-            tag_set: told(&tags),
-            version_id: call.names_versions().then(|| version.to_string()),
-        })),
-        Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
-    }
+    let read = |seen| ops.engine.objects().tags_if(&name, Conditions { seen, ..Conditions::default() });
+    let (tags, version) = ops.as_decided(&call, &name, (&request.headers, &request.uri), read).await?;
+    Ok(S3Response::new(GetObjectTaggingOutput {
+        tag_set: told(&tags),
+        version_id: call.names_versions().then(|| version.to_string()),
+    }))
 }
 
 /// PutObjectTagging.
@@ -105,13 +105,22 @@ pub async fn put_object_tagging(
     };
     ops.permits_with(action, &name, condition::request_tags(&set), &request.headers, &request.uri).await?;
     let tags = Tags::of_object(set).map_err(|e| of_engine(&e))?;
-    match ops.engine.objects().put_tags(&name, Some(tags)).await {
-        Ok(version) => {
-            let version_id = call.names_versions().then(|| version.to_string());
-            Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
-        }
-        Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
-    }
+    let version = put_tags(ops, &call, (&name, Some(tags)), (&request.headers, &request.uri)).await?;
+    let version_id = call.names_versions().then(|| version.to_string());
+    Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
+}
+
+/// Sets the tags of the version that the caller's leave was decided on, or removes them.
+async fn put_tags(
+    ops: &Operations,
+    call: &Call,
+    (name, tags): (&ObjectName, Option<Tags>),
+    request: (&HeaderMap, &Uri),
+) -> S3Result<VersionId> {
+    let put = |seen| {
+        ops.engine.objects().put_tags_if(name, tags.clone(), Conditions { seen, ..Conditions::default() })
+    };
+    ops.as_decided(call, name, request, put).await
 }
 
 /// DeleteObjectTagging.
@@ -122,11 +131,7 @@ pub async fn delete_object_tagging(
     let call = Call::current()?;
     let input = &request.input;
     let name = object(&input.bucket, &input.key, input.version_id.as_deref())?;
-    match ops.engine.objects().put_tags(&name, None).await {
-        Ok(version) => {
-            let version_id = call.names_versions().then(|| version.to_string());
-            Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
-        }
-        Err(failure) => Err(ops.fail_object(&failure, &name.bucket, &name.key, &request.headers, &request.uri).await),
-    }
+    let version = put_tags(ops, &call, (&name, None), (&request.headers, &request.uri)).await?;
+    let version_id = call.names_versions().then(|| version.to_string());
+    Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
 }

@@ -11,7 +11,9 @@ mod identities;
 mod objects;
 mod record;
 mod replicas;
+mod interposed;
 mod rig;
+mod sightings;
 mod signatures;
 mod strangers;
 

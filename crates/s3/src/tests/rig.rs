@@ -17,6 +17,7 @@ use sha2::Digest as _;
 use crate::{Connection, DataSelection, EdgeConfig, Recorder, S3Edge};
 
 use super::identities::{self, Identities};
+use super::interposed::Interposed;
 
 pub const ACCOUNT: &str = "111122223333";
 pub const HOST: &str = "127.0.0.1:9000";
@@ -33,6 +34,8 @@ pub struct Rig {
     pub rows: Arc<MemoryMeta>,
     /// What the store was asked.
     pub asked: Counting<Arc<dyn MetaStore>>,
+    /// What else happens between two questions to the store.
+    pub between: Arc<Interposed>,
 }
 
 /// Objects whose data events are wanted: those under this prefix of `bucket/key`, by any account.
@@ -92,7 +95,8 @@ impl Rig {
         let (meta, blobs): (Arc<MemoryMeta>, MemoryBlobs) = Default::default();
         let rows = Arc::clone(&meta);
         let told: Arc<dyn MetaStore> = Arc::new(arqueta_audit::Told::new(meta, Arc::default()));
-        let asked = Counting::new(told);
+        let between = Arc::new(Interposed::new(told));
+        let asked = Counting::new(Arc::clone(&between) as Arc<dyn MetaStore>);
         let meta: Arc<dyn MetaStore> = Arc::new(asked.clone());
         let clock = Arc::new(ManualClock::new(now()));
         let kms = Arc::new(Memory::new());
@@ -128,7 +132,7 @@ impl Rig {
             &config,
         );
         let root = identities.root.clone();
-        Self { edge: Arc::new(edge), kms, clock, identities, root, audit, selected, rows, asked }
+        Self { edge: Arc::new(edge), kms, clock, identities, root, audit, selected, rows, asked, between }
     }
 
     /// A rig with the bucket `bucket`.
