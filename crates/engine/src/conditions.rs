@@ -180,8 +180,12 @@ mod tests {
 
     #[test]
     fn deletes_by_tag_size_and_time() {
-        let ok =
-            DeleteConditions { if_match: tag("a"), size: Some(3), last_modified: Some(Timestamp::from_millis(10_000)), seen: None };
+        let ok = DeleteConditions {
+            if_match: tag("a"),
+            size: Some(3),
+            last_modified: Some(Timestamp::from_millis(10_000)),
+            seen: None,
+        };
         assert!(of_delete(&ok, SUBJECT).is_ok());
         for bad in [
             DeleteConditions { if_match: tag("b"), ..ok.clone() },

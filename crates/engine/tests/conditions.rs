@@ -100,8 +100,12 @@ async fn deletes_under_conditions() {
             assert!(matches!(delete(bad).await, Err(Error::PreconditionFailed { .. })), "{versioning:?}");
             assert!(rig.body(name("k")).await.is_ok());
         }
-        let good =
-            DeleteConditions { if_match: etag(&stored.etag), size: Some(4), last_modified: Some(stored.last_modified), seen: None };
+        let good = DeleteConditions {
+            if_match: etag(&stored.etag),
+            size: Some(4),
+            last_modified: Some(stored.last_modified),
+            seen: None,
+        };
         delete(good.clone()).await.unwrap();
         assert!(rig.body(name("k")).await.is_err());
         let gone = delete(good.clone()).await;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, SERVER, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use s3s::{Body, S3Error};
 use serde::Deserialize;
 
@@ -89,11 +89,16 @@ pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: &Subject
     if is_charged {
         headers.insert("x-amz-request-charged", HeaderValue::from_static("requester"));
     }
-    let text = |text: String| HeaderValue::try_from(text).expect("hexadecimal digits and base64 fit a header");
-    headers.insert(REQUEST_ID, text(id));
-    headers.insert(HOST_ID, text(host_id));
-    headers.insert(SERVER, HeaderValue::from_static("Arqueta"));
+    identify(headers, &id);
     answer
+}
+
+/// Adds the headers by which people speak of a request.
+pub fn identify(headers: &mut HeaderMap, id: &str) {
+    let text = |text: String| HeaderValue::try_from(text).expect("hexadecimal digits and base64 fit a header");
+    headers.insert(HOST_ID, text(host_id(id)));
+    headers.insert(REQUEST_ID, text(id.to_owned()));
+    headers.insert(SERVER, HeaderValue::from_static("Arqueta"));
 }
 
 /// Breaks the line after the XML declaration, as S3 does. Objects are streams and stay as they are.

@@ -145,8 +145,9 @@ impl Access {
         }
         if let Some(action) = action::of_body(row, uri) {
             let on = resource(On::Object, path)?;
-            if let Err(denied) = gate.weigh_object(question, action, &on, present, target.as_ref()).await {
-                exchange.doubt(&denied);
+            match gate.weigh_object(question, action, &on, present, target.as_ref()).await {
+                Ok(()) => decided = true,
+                Err(denied) => exchange.doubt(&denied),
             }
         }
         if let Some(operation) = operation.filter(|_| signing.is_version_2()) {

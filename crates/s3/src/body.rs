@@ -241,8 +241,11 @@ mod tests {
         let pieces = http_body_util::StreamBody::new(pieces);
         let mut body = Watched::new(pieces, exchange.clone(), clock.clone(), IDLE);
         if is_document {
-            body =
-                body.with_digests(&HeaderMap::new(), Digests::All, Limits { bytes: 1 << 20, tags: 100, holds: false });
+            body = body.with_digests(
+                &HeaderMap::new(),
+                Digests::All,
+                Limits { bytes: 1 << 20, tags: 100, holds: false, known: None },
+            );
         }
         for _ in 0..9 {
             let polled = futures::poll!(http_body_util::BodyExt::frame(&mut body));

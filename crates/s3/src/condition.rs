@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use s3s::{S3Result, s3_error};
 
+use crate::copy_source;
 use crate::error;
 use crate::exchange::Exchange;
 use crate::query;
@@ -15,11 +16,10 @@ use crate::refusal::Detail as _;
 use crate::signing::Signing;
 
 /// Headers whose values are condition keys of their own.
-const HEADERS: [(&str, &str); 20] = [
+const HEADERS: [(&str, &str); 19] = [
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-bucket-namespace", "s3:x-amz-bucket-namespace"),
     ("x-amz-content-sha256", "s3:x-amz-content-sha256"),
-    ("x-amz-copy-source", "s3:x-amz-copy-source"),
     ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
     ("x-amz-grant-read", "s3:x-amz-grant-read"),
     ("x-amz-grant-read-acp", "s3:x-amz-grant-read-acp"),
@@ -37,6 +37,9 @@ const HEADERS: [(&str, &str); 20] = [
     ("if-none-match", "s3:if-none-match"),
     ("referer", "aws:referer"),
 ];
+
+/// The header whose value is one that is compared as it is understood.
+const COPY_SOURCE: &str = "x-amz-copy-source";
 
 /// Query parameters whose values are condition keys.
 const PARAMETERS: [(&str, &str); 4] = [
@@ -75,7 +78,8 @@ pub fn bounded(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
             });
         }
     }
-    let lengths = HEADERS.iter().filter_map(|(name, _)| headers.get(*name)).map(|value| value.len());
+    let names = HEADERS.iter().map(|(name, _)| *name).chain([COPY_SOURCE]);
+    let lengths = names.filter_map(|name| headers.get(name)).map(|value| value.len());
     let tagging = headers.get("x-amz-tagging");
     if lengths.chain(tagging.map(|value| value.len())).any(|length| length > HEADER) {
         return Err(error::too_large_headers(HEADER));
@@ -121,6 +125,9 @@ pub fn keys<'a>(
         if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty()) {
             keys.set(key, value);
         }
+    }
+    if let Some(source) = headers.get(COPY_SOURCE).and_then(|value| value.to_str().ok()).filter(|it| !it.is_empty()) {
+        keys.set("s3:x-amz-copy-source", copy_source::compared(source));
     }
     for (name, value) in query::pairs(uri) {
         if let Some((_, key)) = PARAMETERS.iter().find(|(parameter, _)| *parameter == name) {

@@ -1,6 +1,8 @@
 //! Cross-origin rules acted on: preflight answers and the headers of actual answers
 //! (S3 User Guide, "Using cross-origin resource sharing"; WHATWG Fetch, "CORS protocol").
 
+use std::collections::BTreeSet;
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderName, VARY,
@@ -37,18 +39,39 @@ pub struct Question<'a> {
 }
 
 impl Rule {
-    fn allows(&self, question: &Question<'_>) -> bool {
-        let headers = question.headers.split(',').map(str::trim).filter(|name| !name.is_empty());
+    fn allows(&self, question: &Question<'_>, asked: &BTreeSet<String>) -> bool {
         self.methods.iter().any(|method| method == question.method)
             && self.origins.iter().any(|pattern| matches(pattern, question.origin, false))
-            && headers.into_iter().all(|name| self.headers.iter().any(|pattern| matches(pattern, name, true)))
+            && self.allows_headers(asked)
+    }
+
+    /// Whether each is allowed: by its name, which is looked up, or by a pattern.
+    fn allows_headers(&self, asked: &BTreeSet<String>) -> bool {
+        if asked.is_empty() || self.headers.iter().any(|pattern| pattern == "*") {
+            return true;
+        }
+        let (patterns, names): (Vec<&String>, Vec<&String>) = self.headers.iter().partition(|it| it.contains('*'));
+        let names: BTreeSet<String> = names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
+        let patterned = |name: &&String| patterns.iter().any(|pattern| matches(pattern, name, true));
+        let mut left = asked.iter().filter(|name| !names.contains(*name)).peekable();
+        left.peek().is_none() || (left.clone().count() <= MOST_PATTERNED && left.all(|name| patterned(&name)))
     }
 }
+
+/// Longest `Access-Control-Request-Headers`: what S3 takes for all headers together. Nobody has signed it.
+pub const LONGEST_HEADERS: usize = 8 * 1024;
+/// Most names that are held against patterns: more than any browser's script sets.
+const MOST_PATTERNED: usize = 100;
 
 /// The first rule that allows what is asked.
 #[must_use]
 pub fn find<'a>(rules: &'a [Rule], question: &Question<'_>) -> Option<&'a Rule> {
-    rules.iter().find(|rule| rule.allows(question))
+    if question.headers.len() > LONGEST_HEADERS {
+        return None;
+    }
+    let headers = question.headers.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let asked = headers.map(str::to_ascii_lowercase).collect();
+    rules.iter().find(|rule| rule.allows(question, &asked))
 }
 
 /// Adds the CORS headers of `rule` to an answer.
@@ -157,6 +180,22 @@ mod tests {
         ] {
             assert!(find(&rules, &question).is_none(), "{question:?}");
         }
+    }
+
+    #[test]
+    fn headers_are_looked_up_and_few_are_held_against_patterns() {
+        let names: Vec<String> = (0..2000).map(|number| format!("x-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let asked = |count: usize| names[..count].join(", ").to_uppercase();
+        let named = [rule(&["*"], &["GET"], &names)];
+        assert!(find(&named, &ask("https://a", "GET", &asked(900))).is_some());
+        assert!(find(&named, &ask("https://a", "GET", &(asked(900) + ",y"))).is_none());
+        assert!(find(&named, &ask("https://a", "GET", &asked(2000))).is_none(), "longer than any header");
+        let patterned = [rule(&["*"], &["GET"], &["x-*"])];
+        assert!(find(&patterned, &ask("https://a", "GET", &asked(MOST_PATTERNED))).is_some());
+        assert!(find(&patterned, &ask("https://a", "GET", &asked(MOST_PATTERNED + 1))).is_none());
+        let all = [rule(&["*"], &["GET"], &["*"])];
+        assert!(find(&all, &ask("https://a", "GET", &asked(900))).is_some());
     }
 
     #[test]

@@ -12,7 +12,9 @@ use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256, Sha512, XxHash3, 
 
 use crate::exchange::Exchange;
 use crate::incoming::{self, BodyFault};
+use crate::outline::{Known, Outline};
 use crate::query;
+use crate::subject;
 
 /// Largest document of any request, in bytes. Of DeleteObjects, too: a thousand keys of 1,024 bytes,
 /// written as references, and what else may be said of each. Who has not signed gets so far only where
@@ -23,6 +25,19 @@ pub const LIMIT: usize = 4 * 1024 * 1024;
 const UNDECIDED: usize = 256 * 1024;
 /// As [`UNDECIDED`], of an object's lock: two short values.
 const LOCK: usize = 16 * 1024;
+/// Largest configuration of a bucket, in bytes: it is read with the bucket, by whoever asks for anything in it.
+const CONFIGURATION: usize = 64 * 1024;
+/// The configurations that may be larger, or are much smaller: policies have AWS's limit themselves, and white
+/// space that does not count; websites have 128 KB (S3 API Reference, PutBucketWebsite), lifecycle a thousand rules,
+/// replication 2 MB (S3 User Guide, "Replication configuration file elements").
+const CONFIGURATIONS: [(&str, usize); 6] = [
+    ("encryption", 16 * 1024),
+    ("lifecycle", 512 * 1024),
+    ("notification", 256 * 1024),
+    ("policy", 256 * 1024),
+    ("replication", 2 * 1024 * 1024),
+    ("website", 128 * 1024),
+];
 /// Most tags of a document: ten thousand parts with number, ETag and checksum.
 const TAGS: usize = 100_000;
 /// Most tags of DeleteObjects: a thousand keys with everything that may be said of each.
@@ -38,6 +53,8 @@ pub struct Limits {
     /// Whether it may ask for event holds, which are refused: s3s passes over elements that it does not know, and
     /// what is not held must not be taken for held.
     pub holds: bool,
+    /// Which elements it may have, where that is known.
+    pub known: Option<&'static Known>,
 }
 
 impl Limits {
@@ -48,11 +65,16 @@ impl Limits {
         let bytes = match parts.method == Method::PUT {
             true if asks("retention") || asks("legal-hold") => LOCK,
             true if creates || asks("tagging") => UNDECIDED,
-            _ => LIMIT,
+            true => {
+                let own = CONFIGURATIONS.iter().find(|(name, _)| asks(name));
+                own.map_or(CONFIGURATION, |(_, bytes)| *bytes)
+            }
+            false => LIMIT,
         };
         let tags = if parts.method == Method::POST && asks("delete") { TAGS_OF_DELETE } else { TAGS };
         let holds = parts.method == Method::PUT && (asks("retention") || asks("object-lock"));
-        Self { bytes, tags, holds }
+        let known = Known::of(parts, creates, subject::is_of_account(&parts.headers, &parts.uri));
+        Self { bytes, tags, holds, known }
     }
 }
 
@@ -132,6 +154,7 @@ pub struct Document {
     seen: usize,
     /// Of a document of XML.
     markup: Option<Markup>,
+    outline: Option<Outline>,
     holds: Option<Holds>,
     hasher: ChecksumHasher,
     stated: Vec<(Digest, Vec<u8>)>,
@@ -217,12 +240,13 @@ impl Document {
             xxhash128: wants(&[Digest::XxHash128]).then(XxHash128::new),
         };
         let holds = limits.holds.then(Holds::default);
-        Self { limits, seen: 0, markup: None, holds, hasher, stated, trailer }
+        Self { limits, seen: 0, markup: None, outline: None, holds, hasher, stated, trailer }
     }
 
     /// Marks it as XML, see [`is_plain`].
     pub fn is_xml(&mut self) {
         self.markup = Some(Markup::default());
+        self.outline = self.limits.known.map(Outline::new);
     }
 
     /// Takes the next piece.
@@ -237,6 +261,9 @@ impl Document {
         self.hasher.update(data);
         if let Some(holds) = &mut self.holds {
             holds.update(data);
+        }
+        if let Some(outline) = &mut self.outline {
+            outline.update(data);
         }
         if let Some(markup) = &mut self.markup {
             markup.update(data);
@@ -257,6 +284,9 @@ impl Document {
         }
         if self.holds.is_some_and(|holds| holds.found) {
             return Err(BodyFault::EventHold);
+        }
+        if self.outline.is_some_and(|outline| outline.has_unknown()) {
+            return Err(BodyFault::Markup);
         }
         if let Some(wanted) = self.trailer {
             // Announced and of no use, or not there: nothing would prove the document.
@@ -341,7 +371,10 @@ mod tests {
             ("PUT", "/b/k?versionId=a&retention", false, LOCK),
             ("PUT", "/b/k?legal-hold", false, LOCK),
             ("PUT", "/b", true, UNDECIDED),
-            ("PUT", "/b?policy", false, LIMIT),
+            ("PUT", "/b?policy", false, 256 * 1024),
+            ("PUT", "/b?cors", false, CONFIGURATION),
+            ("PUT", "/b?website", false, 128 * 1024),
+            ("PUT", "/b?encryption", false, 16 * 1024),
             ("POST", "/b?delete", false, LIMIT),
         ] {
             assert_eq!(limits(method, uri, creates).bytes, bytes, "{method} {uri}");
@@ -353,8 +386,11 @@ mod tests {
     #[test]
     fn documents_of_nothing_but_tags_are_not_parsed() {
         let tags = |count: usize| {
-            let mut document =
-                Document::new(&HeaderMap::new(), Digests::All, Limits { bytes: 1 << 20, tags: 100, holds: false });
+            let mut document = Document::new(
+                &HeaderMap::new(),
+                Digests::All,
+                Limits { bytes: 1 << 20, tags: 100, holds: false, known: None },
+            );
             document.is_xml();
             (0..count).try_for_each(|_| document.update(b"<a>"))
         };

@@ -5,6 +5,7 @@ mod closing;
 mod config;
 mod cross_origin;
 mod intake;
+mod site;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,6 @@ use arqueta_engine::{Engine, Error};
 use arqueta_iam::Iam;
 use arqueta_model::{Clock, PrincipalKind, Served};
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -46,7 +46,6 @@ use crate::signature::{self, Rules, Verified, Verifier};
 use crate::signing::Signing;
 use crate::subject::{self, Subject};
 use crate::tidy::tidy;
-use crate::website;
 use closing::Closing;
 pub use config::EdgeConfig;
 use cross_origin::Allowed;
@@ -142,18 +141,14 @@ impl S3Edge {
         B::Error: Into<StdError>,
     {
         let (parts, body) = request.into_parts();
-        if let Some(bucket) = self.sites.as_ref().and_then(|sites| sites.bucket(subject::host(&parts))) {
-            let visitor = parts.extensions.get::<Arc<Visitor>>();
-            let read = |mut request: Request<_>| -> BoxFuture<'_, _> {
-                if let Some(visitor) = visitor {
-                    request.extensions_mut().insert(Arc::clone(visitor));
-                }
-                Box::pin(arqueta_audit::call(self.answer(request, connection)))
-            };
-            return website::answer(&self.engine, (&parts, connection.tls.is_some()), bucket, &read).await;
+        let site = self.sites.as_ref().and_then(|sites| sites.bucket(subject::host(&parts))).map(str::to_owned);
+        let request = Request::from_parts(parts, body);
+        if let Some(bucket) = site {
+            // Boxed: it has room for the requests that it makes of its own.
+            return Box::pin(self.site(request, &bucket, connection)).await;
         }
         // What it changes and the event that tells it belong together.
-        arqueta_audit::call(self.answer(Request::from_parts(parts, body), connection)).await
+        arqueta_audit::call(self.answer(request, connection)).await
     }
 
     async fn answer<B>(&self, request: Request<B>, connection: &Connection) -> Response<Body>

@@ -90,28 +90,27 @@ impl Objects<'_> {
         if !is_as_seen(&input.conditions, &found) {
             return Err(Error::Changed);
         }
-        let (batch, delete_marker, last) =
-            match found {
-                // Of a version that is named, its id says all.
-                Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
-                    return Err(NOTHING_THERE);
+        let (batch, delete_marker, last) = match found {
+            // Of a version that is named, its id says all.
+            Slot::Empty if name.version.is_none() && input.conditions.if_match.is_some() => {
+                return Err(NOTHING_THERE);
+            }
+            Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
+            Slot::Damaged(damage) => {
+                permit_damage(&damage, input, bucket)?;
+                (damage.require(Batch::default()).delete(damage.key), false, 0)
+            }
+            Slot::Whole(stored) => {
+                let delete_marker = stored.record.is_delete_marker();
+                if !delete_marker {
+                    check(&input.conditions, &stored)?;
                 }
-                Slot::Empty => return Ok(DeletedObject { version: Some(version), delete_marker: false }),
-                Slot::Damaged(damage) => {
-                    permit_damage(&damage, input, bucket)?;
-                    (damage.require(Batch::default()).delete(damage.key), false, 0)
-                }
-                Slot::Whole(stored) => {
-                    let delete_marker = stored.record.is_delete_marker();
-                    if !delete_marker {
-                        check(&input.conditions, &stored)?;
-                    }
-                    lock::permit_removal(&stored.record, input.bypass_governance, self.state.clock.now())?;
-                    let last = stored.record.sequence;
-                    let versions = Versions::over(self.state);
-                    (versions.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker, last)
-                }
-            };
+                lock::permit_removal(&stored.record, input.bypass_governance, self.state.clock.now())?;
+                let last = stored.record.sequence;
+                let versions = Versions::over(self.state);
+                (versions.plan_removal(&name.bucket, &name.key, stored).await?, delete_marker, last)
+            }
+        };
         let told = || Ok(About::removed(bucket, version, (&self.state.sequence, last), self.state.clock.now()));
         let batch = self.state.config.notices.tell(batch, bucket, &name.key, Happening::Delete, told)?;
         self.state.commit_freeing(stored_bucket.unchanged(batch)).await?;

@@ -57,6 +57,7 @@ fn table() -> Vec<(Error, &'static str, u16, &'static str)> {
         ),
         (Error::NoObjectLockConfiguration, "ObjectLockConfigurationNotFoundError", 404, "does not exist"),
         (Error::NoObjectLock, "NoSuchObjectLockConfiguration", 404, "ObjectLock"),
+        (Error::Changed, "SlowDown", 503, "reduce your request rate"),
         (Error::QuotaExceeded, "QuotaExceeded", 403, "quota of the bucket"),
         (Error::PreconditionFailed { condition: Condition::IfMatch }, "PreconditionFailed", 412, "pre-conditions"),
         (

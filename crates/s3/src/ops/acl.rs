@@ -9,6 +9,7 @@ use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, bucket_name, fail, fields, object_key};
+use crate::refusal::Detail as _;
 
 /// Canned lists that say what is so anyway.
 const ACCEPTED: [&str; 2] = ["private", "bucket-owner-full-control"];
@@ -35,6 +36,21 @@ pub fn refuse_on_bucket<const N: usize>(acl: Option<&str>, grants: [&Option<Stri
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
         )
     })
+}
+
+/// Refuses a request that states no list, or two.
+fn require_one<const N: usize>(
+    acl: Option<&str>,
+    grants: [&Option<String>; N],
+    list: Option<&AccessControlPolicy>,
+) -> S3Result<()> {
+    let in_headers = acl.is_some() || grants.iter().any(|grant| grant.is_some());
+    match (in_headers, list) {
+        (false, None) => Err(s3_error!(MissingSecurityHeader, "Your request was missing a required header")
+            .detail("MissingHeaderName", "x-amz-acl")),
+        (true, Some(_)) => Err(s3_error!(UnexpectedContent, "This request does not support content")),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses any other ownership.
@@ -98,14 +114,17 @@ pub async fn put_bucket_acl(
         call.tell("AccessControlPolicy", policy);
     }
     let owner = bucket_owner(ops, &input.bucket).await?;
-    refuse_canned(input.acl.as_ref().map(BucketCannedACL::as_str))?;
-    refuse_grants([
+    let grants = [
         &input.grant_full_control,
         &input.grant_read,
         &input.grant_read_acp,
         &input.grant_write,
         &input.grant_write_acp,
-    ])?;
+    ];
+    let acl = input.acl.as_ref().map(BucketCannedACL::as_str);
+    require_one(acl, grants, input.access_control_policy.as_ref())?;
+    refuse_canned(acl)?;
+    refuse_grants(grants)?;
     refuse_list(input.access_control_policy.as_ref(), &owner)?;
     Ok(S3Response::new(PutBucketAclOutput::default()))
 }
@@ -150,14 +169,17 @@ pub async fn put_object_acl(
     let input = &request.input;
     let version = input.version_id.as_deref();
     let owner = object_owner((ops, &call), &input.bucket, &input.key, version, &request.headers, &request.uri).await?;
-    refuse_canned(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
-    refuse_grants([
+    let grants = [
         &input.grant_full_control,
         &input.grant_read,
         &input.grant_read_acp,
         &input.grant_write,
         &input.grant_write_acp,
-    ])?;
+    ];
+    let acl = input.acl.as_ref().map(ObjectCannedACL::as_str);
+    require_one(acl, grants, input.access_control_policy.as_ref())?;
+    refuse_canned(acl)?;
+    refuse_grants(grants)?;
     refuse_list(input.access_control_policy.as_ref(), &owner)?;
     Ok(S3Response::new(PutObjectAclOutput::default()))
 }

@@ -9,6 +9,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, acl, bucket_name, fields, lock, object_key};
 use crate::checksum::{self, set_checksum, type_name};
+use crate::copy_source;
 use crate::error::invalid_argument;
 use crate::sse::{self, Told};
 use crate::time_text::to_dto;
@@ -149,7 +150,7 @@ pub async fn upload_part_copy(
 /// `x-amz-copy-source`, decoded as a form is: a `+` is a space.
 pub fn copy_source(headers: &http::HeaderMap) -> S3Result<CopySource> {
     let text = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    CopySource::parse(&text.replace('+', "%20")).map_err(|_| {
+    copy_source::parse(text).ok_or_else(|| {
         let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
         invalid_argument(message, "x-amz-copy-source", text)
     })

@@ -9,6 +9,8 @@ use crate::cors::{Rule, from_document, to_document};
 
 /// Most rules of a bucket.
 const MOST: usize = 100;
+/// Longest id of one (S3 API Reference, CORSRule).
+const LONGEST_ID: usize = 255;
 
 /// GetBucketCors.
 pub async fn get_bucket_cors(
@@ -68,6 +70,9 @@ fn decode_rule(rule: &CORSRule) -> S3Result<Rule> {
         if !matches!(method.as_str(), "GET" | "PUT" | "POST" | "DELETE" | "HEAD") {
             return invalid(format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}"));
         }
+    }
+    if rule.id.as_ref().is_some_and(|id| id.chars().count() > LONGEST_ID) {
+        return invalid(format!("The CORS rule ID can not be longer than {LONGEST_ID} characters."));
     }
     let wild = |text: &&String| text.matches('*').count() > 1;
     if let Some(origin) = rule.allowed_origins.iter().find(wild) {
@@ -136,6 +141,7 @@ mod tests {
             rule(&[], &["*"]),
             rule(&["GET"], &[]),
             CORSRule { allowed_headers: Some(vec!["a*b*".into()]), ..rule(&["GET"], &["*"]) },
+            CORSRule { id: Some("i".repeat(256)), ..rule(&["GET"], &["*"]) },
             CORSRule { expose_headers: Some(vec!["x-*".into()]), ..rule(&["GET"], &["*"]) },
         ] {
             assert!(decode(&[bad]).is_err());

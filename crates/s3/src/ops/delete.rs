@@ -85,7 +85,9 @@ pub async fn delete_objects(
     for object in &input.delete.objects {
         let decided = match decode(&bucket, object, bypass) {
             // What can be no object is told so by who may delete it.
-            Err(refused) => decide(ops, question, (&bucket, object, None), bypass, record.as_deref()).await.and(Err(refused)),
+            Err(refused) => {
+                decide(ops, question, (&bucket, object, None), bypass, record.as_deref()).await.and(Err(refused))
+            }
             Ok(mut delete) => {
                 let about = (&bucket, object, Some(&delete.name));
                 decide(ops, question, about, bypass, record.as_deref()).await.map(|()| {

@@ -11,6 +11,9 @@ use crate::error::invalid_argument;
 /// How `BlockedEncryptionTypes` names SSE-C, and the absence of any.
 const CUSTOMER: &str = "SSE-C";
 
+/// Longest key id (KMS API Reference, KeyId).
+const LONGEST_KEY_ID: usize = 2048;
+
 /// GetBucketEncryption.
 pub async fn get_bucket_encryption(
     ops: &Operations,
@@ -82,6 +85,9 @@ fn decode(
         return Ok((default, blocked));
     };
     let key = default.kms_master_key_id.clone().filter(|key| !key.is_empty());
+    if let Some(long) = key.as_deref().filter(|key| key.len() > LONGEST_KEY_ID) {
+        return Err(invalid_argument("The KMSMasterKeyID is longer than any key id.", "KMSMasterKeyID", long));
+    }
     let mode = match default.sse_algorithm.as_str() {
         ServerSideEncryption::AES256 if key.is_some() => {
             return Err(invalid_argument(
@@ -188,9 +194,13 @@ mod tests {
         let two = ServerSideEncryptionConfiguration {
             rules: [rule("AES256", None).rules, rule("AES256", None).rules].concat(),
         };
-        for bad in
-            [rule("AES256", Some("k")), rule("aes", None), two, ServerSideEncryptionConfiguration { rules: vec![] }]
-        {
+        for bad in [
+            rule("AES256", Some("k")),
+            rule("aws:kms", Some(&"k".repeat(LONGEST_KEY_ID + 1))),
+            rule("aes", None),
+            two,
+            ServerSideEncryptionConfiguration { rules: vec![] },
+        ] {
             assert!(decode(&bad).is_err());
         }
         let types = |names: &[&'static str]| BlockedEncryptionTypes {

@@ -117,9 +117,7 @@ async fn put_tags(
     (name, tags): (&ObjectName, Option<Tags>),
     request: (&HeaderMap, &Uri),
 ) -> S3Result<VersionId> {
-    let put = |seen| {
-        ops.engine.objects().put_tags_if(name, tags.clone(), Conditions { seen, ..Conditions::default() })
-    };
+    let put = |seen| ops.engine.objects().put_tags_if(name, tags.clone(), Conditions { seen, ..Conditions::default() });
     ops.as_decided(call, name, request, put).await
 }
 

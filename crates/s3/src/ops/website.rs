@@ -6,10 +6,13 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::{Call, Operations, bucket_name, fail};
 use crate::error::invalid_argument;
+use crate::subject::LONGEST_KEY;
 use crate::website::{self, Rule, Site};
 
 /// Most rules of a website.
 const MOST: usize = 50;
+/// Longest name of a host (RFC 1035, 2.3.4).
+const LONGEST_HOST: usize = 255;
 
 /// GetBucketWebsite.
 pub async fn get_bucket_website(
@@ -99,13 +102,13 @@ fn decode(configuration: &WebsiteConfiguration) -> S3Result<Site> {
             let message = "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty";
             return Err(invalid_argument(message, "IndexDocument", "null"));
         }
-        Some(suffix) if suffix.is_empty() || suffix.contains('/') => {
+        Some(suffix) if suffix.is_empty() || suffix.contains('/') || suffix.len() > LONGEST_KEY => {
             return Err(invalid_argument("The IndexDocument Suffix is not well formed", "IndexDocument", suffix));
         }
         Some(_) => {}
     }
-    if error.as_deref().is_some_and(str::is_empty) {
-        return Err(invalid_argument("The ErrorDocument Key is not well formed", "ErrorDocument", ""));
+    if let Some(error) = error.as_deref().filter(|key| key.is_empty() || key.len() > LONGEST_KEY) {
+        return Err(invalid_argument("The ErrorDocument Key is not well formed", "ErrorDocument", error));
     }
     if rules.len() > MOST {
         return Err(refused(format!(
@@ -138,6 +141,12 @@ fn decode_rule(rule: &RoutingRule) -> S3Result<Rule> {
         })
     });
     let condition = rule.condition.as_ref();
+    let prefix = condition.and_then(|condition| condition.key_prefix_equals.as_deref());
+    for text in [prefix, replace_key_prefix_with.as_deref(), replace_key_with.as_deref()].into_iter().flatten() {
+        if text.len() > LONGEST_KEY {
+            return Err(refused(format!("A key in a routing rule can not be longer than {LONGEST_KEY} bytes.")));
+        }
+    }
     let status = condition.and_then(|condition| condition.http_error_code_returned_equals.as_deref()).map(|code| {
         let number = code.parse().ok().filter(|number| (400..600).contains(number));
         number.ok_or_else(|| {
@@ -145,7 +154,7 @@ fn decode_rule(rule: &RoutingRule) -> S3Result<Rule> {
         })
     });
     Ok(Rule {
-        prefix: condition.and_then(|condition| condition.key_prefix_equals.clone()),
+        prefix: prefix.map(str::to_owned),
         status: status.transpose()?,
         to: website::Redirect {
             host: host_name.as_deref().map(host).transpose()?,
@@ -159,7 +168,9 @@ fn decode_rule(rule: &RoutingRule) -> S3Result<Rule> {
 
 /// A host, to which a header can send.
 fn host(text: &str) -> S3Result<String> {
-    let is_host = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte));
+    let is_host = !text.is_empty()
+        && text.len() <= LONGEST_HOST
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte));
     if is_host {
         Ok(text.to_owned())
     } else {
@@ -209,6 +220,7 @@ mod tests {
             with(None, vec![]),
             with(Some(""), vec![]),
             with(Some("a/b"), vec![]),
+            with(Some(&"s".repeat(LONGEST_KEY + 1)), vec![]),
             with(Some("i"), vec![rule(Some("300"), None)]),
             with(Some("i"), vec![rule(Some("200"), None)]),
             with(Some("i"), vec![rule(None, Some("200"))]),
@@ -219,6 +231,17 @@ mod tests {
         let elsewhere = RedirectAllRequestsTo { host_name: "h.example".to_owned(), protocol: None };
         let both = WebsiteConfiguration { redirect_all_requests_to: Some(elsewhere), ..with(Some("i"), vec![]) };
         assert!(decode(&both).is_err());
+        let long = "k".repeat(LONGEST_KEY + 1);
+        let error = ErrorDocument { key: long.clone() };
+        assert!(decode(&WebsiteConfiguration { error_document: Some(error), ..with(Some("i"), vec![]) }).is_err());
+        for redirect in [
+            Redirect { replace_key_with: Some(long.clone()), ..Redirect::default() },
+            Redirect { replace_key_prefix_with: Some(long), ..Redirect::default() },
+            Redirect { host_name: Some("h".repeat(LONGEST_HOST + 1)), ..Redirect::default() },
+        ] {
+            let long = RoutingRule { condition: None, redirect };
+            assert!(decode(&with(Some("i"), vec![long])).is_err());
+        }
         assert!(host("a b").is_err() && host("a\r\nb").is_err() && host("").is_err());
     }
 }

@@ -126,6 +126,18 @@ async fn forms_are_decided_with_the_key_in_them() {
     assert_eq!(unsigned.error(), (403, "AccessDenied"), "an unsigned form is an anonymous put");
 }
 
+#[tokio::test]
+async fn nobody_is_answered_with_more_than_a_few_times_what_he_sent() {
+    let rig = Rig::with_bucket().await;
+    for value in [format!("\u{1}{}", "&".repeat(16_000)), format!("\u{1}{}", "${filename}".repeat(880))] {
+        let mut form = Form::new("a").extra("x-amz-meta-a", &value);
+        form.head = Some("Content-Disposition: form-data; name=\"file\"; filename=\"a name that goes on and on\"");
+        let answer = rig.send(form.request()).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(answer.body.len() < 64 * 1024, "{}", answer.body.len());
+    }
+}
+
 /// A form of unknown length, whose file goes on and on, and how much of it was asked for.
 fn endless(
     head: &str,

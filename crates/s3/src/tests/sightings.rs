@@ -55,7 +55,11 @@ async fn caller(rig: &Rig) -> Caller {
 
 /// Sends a request with the object replaced before each operation of the store that it takes, and looks at
 /// every answer and at what became of the object.
-async fn at_every_point(first: Option<&'static str>, request: impl Fn() -> Draft, check: impl AsyncFn(&Rig, &Answer, u64)) {
+async fn at_every_point(
+    first: Option<&'static str>,
+    request: impl Fn() -> Draft,
+    check: impl AsyncFn(&Rig, &Answer, u64),
+) {
     for nth in 1.. {
         let rig = rig().await;
         let (engine, root) = (beside(&rig), caller(&rig).await);
@@ -78,25 +82,37 @@ async fn at_every_point(first: Option<&'static str>, request: impl Fn() -> Draft
 #[tokio::test]
 async fn a_read_is_answered_with_what_it_was_decided_on() {
     for first in [Some(OPEN), None] {
-        at_every_point(first, || anonymous("GET", "/bucket/k"), async |_, answer, nth| {
-            assert!(matches!(answer.status.as_u16(), 200 | 403 | 503), "{nth}: {:?}", answer.status);
-            assert!(!answer.text().contains(SECRET), "{nth}: {first:?}");
-        })
+        at_every_point(
+            first,
+            || anonymous("GET", "/bucket/k"),
+            async |_, answer, nth| {
+                assert!(matches!(answer.status.as_u16(), 200 | 403 | 503), "{nth}: {:?}", answer.status);
+                assert!(!answer.text().contains(SECRET), "{nth}: {first:?}");
+            },
+        )
         .await;
     }
     let length = SECRET.len().to_string();
-    at_every_point(Some(OPEN), || anonymous("HEAD", "/bucket/k"), async |_, answer, nth| {
-        assert!(answer.status != 200 || answer.header("content-length") != Some(&*length), "{nth}");
-    })
+    at_every_point(
+        Some(OPEN),
+        || anonymous("HEAD", "/bucket/k"),
+        async |_, answer, nth| {
+            assert!(answer.status != 200 || answer.header("content-length") != Some(&*length), "{nth}");
+        },
+    )
     .await;
     let attributes = || anonymous("GET", "/bucket/k?attributes").header("x-amz-object-attributes", "ObjectSize");
     at_every_point(Some(OPEN), attributes, async |_, answer, nth| {
         assert!(answer.element("ObjectSize") != Some(&*length), "{nth}: {}", answer.text());
     })
     .await;
-    at_every_point(Some(OPEN), || anonymous("GET", "/bucket/k?tagging"), async |_, answer, nth| {
-        assert!(answer.element("Value") != Some("secret"), "{nth}: {}", answer.text());
-    })
+    at_every_point(
+        Some(OPEN),
+        || anonymous("GET", "/bucket/k?tagging"),
+        async |_, answer, nth| {
+            assert!(answer.element("Value") != Some("secret"), "{nth}: {}", answer.text());
+        },
+    )
     .await;
 }
 

@@ -14,6 +14,7 @@ use s3s::Body;
 use super::rules::Site;
 use super::serve::{Asked, serve};
 use super::{page, path_of};
+use crate::refusal::Refusal;
 use crate::subject::LONGEST_KEY;
 use crate::{error, subject};
 
@@ -41,9 +42,13 @@ pub async fn answer(engine: &Engine, (parts, tls): (&Parts, bool), bucket: &str,
         Err(answer) => return *answer,
     };
     let path = parts.uri.path().strip_prefix('/').unwrap_or_default();
-    let key = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let Ok(key) = percent_decode_str(path).decode_utf8() else {
+        // The object of another name must not be taken for it.
+        return page(StatusCode::BAD_REQUEST, "InvalidURI", "Couldn't parse the specified URI.", &[]);
+    };
+    let key = key.into_owned();
     if key.len() > LONGEST_KEY {
-        return page(StatusCode::BAD_REQUEST, "KeyTooLongError", "Your key is too long", &[]);
+        return too_long();
     }
     let asked = Asked {
         bucket,
@@ -52,7 +57,20 @@ pub async fn answer(engine: &Engine, (parts, tls): (&Parts, bool), bucket: &str,
         headers: &parts.headers,
         origin: (if tls { "https" } else { "http" }, subject::host(parts)),
     };
-    serve(&asked, &site, &|method, key, whole| read(request_for(&asked, method, key, whole))).await
+    let read = |method: &Method, key: &str, whole: bool| -> BoxFuture<'_, Response<Body>> {
+        match request_for(&asked, method, key, whole) {
+            Some(request) => read(request),
+            None => Box::pin(std::future::ready(too_long())),
+        }
+    };
+    serve(&asked, &site, &read).await
+}
+
+fn too_long() -> Response<Body> {
+    let (status, code, message) = (StatusCode::BAD_REQUEST, "KeyTooLongError", "Your key is too long");
+    let mut answer = page(status, code, message, &[]);
+    answer.extensions_mut().insert(Refusal::new(code, status, message));
+    answer
 }
 
 /// What a bucket shows to browsers. Strangers do not learn here whether there is such a bucket.
@@ -74,11 +92,15 @@ async fn site(engine: &Engine, bucket: &str) -> Result<Site, Box<Response<Body>>
     site.ok_or_else(|| Box::new(page(StatusCode::NOT_FOUND, "NoSuchWebsiteConfiguration", none, &details)))
 }
 
-/// The request for an object that one for a page stands for.
-fn request_for(asked: &Asked<'_>, method: &Method, key: &str, whole: bool) -> Request<Empty<Bytes>> {
+/// The request for an object that one for a page stands for; `None` if no object has such a key. What a path
+/// shows is longer than the path, and configurations of long ago may say anything.
+fn request_for(asked: &Asked<'_>, method: &Method, key: &str, whole: bool) -> Option<Request<Empty<Bytes>>> {
+    if key.len() > LONGEST_KEY {
+        return None;
+    }
     let (mut parts, body) = Request::new(Empty::new()).into_parts();
     parts.method = method.clone();
-    parts.uri = format!("/{}/{}", asked.bucket, path_of(key)).parse().expect("a name of a bucket and an encoded key");
+    parts.uri = format!("/{}/{}", asked.bucket, path_of(key)).parse().ok()?;
     for name in PASSED.into_iter().chain(OF_THE_OBJECT.into_iter().filter(|_| !whole)) {
         for value in asked.headers.get_all(name) {
             parts.headers.append(name, value.clone());
@@ -86,5 +108,27 @@ fn request_for(asked: &Asked<'_>, method: &Method, key: &str, whole: bool) -> Re
     }
     // One that names no bucket.
     parts.headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
-    Request::from_parts(parts, body)
+    Some(Request::from_parts(parts, body))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_is_longer_than_one_of_an_object() {
+        let headers = http::HeaderMap::new();
+        let asked = Asked {
+            bucket: "bucket",
+            key: String::new(),
+            method: &Method::GET,
+            headers: &headers,
+            origin: ("http", "site.example"),
+        };
+        assert!(request_for(&asked, &Method::GET, &"\u{e4}".repeat(LONGEST_KEY / 2), true).is_some());
+        for long in [LONGEST_KEY + 1, 70_000] {
+            assert!(request_for(&asked, &Method::GET, &"s".repeat(long), true).is_none(), "{long}");
+        }
+    }
 }
