@@ -3,6 +3,7 @@
 mod edges;
 mod identities;
 mod key_service;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,8 @@ use arqueta_envelope::{BucketKeyConfig, Envelope};
 use arqueta_keys::Embedded;
 use arqueta_kms::Metered;
 use arqueta_model::Clock;
-use arqueta_notify::{AuditStream, Courier};
-use arqueta_replicate::Replicator;
 use arqueta_store::{BlobStore, Damages, Headroom, MetaStore, RedbStore};
-use arqueta_trail::Trails;
-use arqueta_work::rekey::Rekey;
-use arqueta_work::scrub::Scrub;
-use arqueta_work::{Lifecycle, Progress};
+use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::anchor;
@@ -30,7 +26,6 @@ use crate::console::Watched;
 use crate::control::Desk;
 use crate::dependents::DependentsDesk;
 use crate::foundations::Foundations;
-use crate::lifecycle;
 use crate::listen::seats::Seats;
 use crate::live::{self, Live};
 use crate::metadata;
@@ -38,14 +33,13 @@ use crate::metrics::{Metrics, Observed};
 use crate::notifications;
 use crate::readiness::{Probed, Readiness};
 use crate::record::{Home, SealedRecord};
-use crate::rekey;
-use crate::replication;
 use crate::reviewer::Reviewer;
 use crate::route::Router;
 use crate::scrub;
 use crate::trails;
 
 pub use identities::identities;
+use workers::{Followed, Ground, Workers};
 
 /// A gateway with all its parts.
 pub struct Gateway {
@@ -70,13 +64,7 @@ pub struct Gateway {
     room: Arc<Headroom>,
     engine: Arc<Engine>,
     kms: Embedded,
-    lifecycle: Arc<Lifecycle>,
-    scrub: Arc<Scrub>,
-    rekey: Arc<Rekey>,
-    courier: Arc<Courier>,
-    audit_stream: Option<Arc<AuditStream>>,
-    replicator: Arc<Replicator>,
-    trails: Arc<Trails>,
+    workers: Workers,
     audit: Arc<dyn AuditSink>,
     record: Option<Arc<SealedRecord>>,
     clock: Arc<dyn Clock>,
@@ -113,16 +101,10 @@ impl Gateway {
         let engine = engine.map_err(Error::open("engine"))?;
         let engine = Arc::new(engine.noting(damages.clone()).within(room.clone()));
         let scrub = Arc::new(scrub::open(config, meta.clone(), (&engine, &clock)));
-        let progress = Arc::new(Progress::default());
-        let notified = notifications::progress(config);
-        let rekeyed = metered.clone();
+        let followed = Followed::new(config);
         let reviewer = Reviewer::new(&meta, &clock, config);
-        let watched = watched(
-            (&envelope, &metered, &engine),
-            (&readiness, &seats, record.as_ref()),
-            (&progress, &notified, reviewer),
-        );
-        let replicated = Arc::new(arqueta_replicate::Progress::default());
+        let watched =
+            watched((&envelope, &metered, &engine), (&readiness, &seats, record.as_ref()), (&followed, reviewer));
         let metrics = Arc::new(Metrics::new(Observed {
             envelope,
             kms: metered,
@@ -132,28 +114,26 @@ impl Gateway {
             engine: engine.clone(),
             room: room.clone(),
             damages: damages.clone(),
-            lifecycle: progress.clone(),
+            lifecycle: followed.lifecycle.clone(),
             scrub: scrub.progress().clone(),
-            notifications: notified.clone(),
-            replication: replicated.clone(),
+            notifications: followed.notifications.clone(),
+            replication: followed.replication.clone(),
             clock: clock.clone(),
         }));
         let dependents = Arc::new(DependentsDesk::new(meta.clone(), clock.clone(), config.region.clone()));
         let standing = standing((&meta, &audit), &engine, (&kms, &clock));
         let trails = Arc::new(trails::open(config, standing).await?);
 
-        let audit_stream = notifications::audit(config, &meta, (&audit, &clock), &notified).await?;
-        let courier = notifications::open(config, &meta, (&engine, &clock), &notified).await?;
-        let rekey = Arc::new(rekey::open(config, &meta, (&engine, &audit, &trails, &clock), rekeyed));
-        let parts = replication::Parts { engine: &engine, iam: &iam, audit: &audit, trails: &trails, clock: &clock };
-        let replicator = replication::open(config, &meta, parts, replicated).await?;
-        let lifecycle = lifecycle::open(config, meta, (&engine, &audit, &trails, &clock), progress);
+        let (meta, kms_calls) = (&meta, &watched.kms);
+        let ground =
+            Ground { meta, engine: &engine, iam: &iam, kms: kms_calls, audit: &audit, trails: &trails, clock: &clock };
+        let workers = Workers::open(config, ground, scrub, followed).await?;
         let s3 = edges::s3(config, (&engine, &iam), (&audit, &trails), &clock);
         let history = record.as_ref().map(|record: &Arc<SealedRecord>| record.history().clone());
         let aws = edges::aws(config, (&kms, iam.clone()), (&audit, history), &trails, &clock);
         let live = Live::of(config, metrics.lost_lines())?;
         let router = edges::router(config, (s3, aws), &kms, watched, (&metrics, &live), &clock)?;
-        let kept = (scrub.clone(), rekey.clone(), journaled.clone());
+        let kept = (workers.scrub.clone(), workers.rekey.clone(), journaled.clone());
         Ok(Self {
             damages,
             desk: Desk::new((stored, iam, engine.clone()), (audit.clone(), clock.clone()), kept, config),
@@ -168,13 +148,7 @@ impl Gateway {
             live,
             engine,
             kms,
-            lifecycle: Arc::new(lifecycle),
-            scrub,
-            rekey,
-            courier: Arc::new(courier),
-            audit_stream,
-            replicator: Arc::new(replicator),
-            trails,
+            workers,
             audit,
             record,
             clock,
@@ -184,50 +158,26 @@ impl Gateway {
 
     /// Work that no request waits for, until `stop` resolves.
     pub async fn work(&self, stop: impl Future<Output = ()> + Send) {
-        let keys = tokio::spawn(self.kms.clone().run());
-        let regions = tokio::spawn(self.kms.clone().run_regions());
-        let trails = self.trails.clone();
-        let trails = tokio::spawn(async move { trails.run().await });
-        let record = self.record.clone().map(|record| tokio::spawn(record.run()));
-        let lifecycle = self.lifecycle.clone();
-        let lifecycle = tokio::spawn(async move { lifecycle.run().await });
-        let scrub = self.scrub.clone();
-        let scrub = tokio::spawn(async move { scrub.run().await });
-        let rekey = self.rekey.clone();
-        let rekey = tokio::spawn(async move { rekey.run().await });
-        let courier = self.courier.clone();
-        let courier = tokio::spawn(async move { courier.run().await });
-        let replicator = self.replicator.clone();
-        let existing = replicator.existing();
-        let existing = tokio::spawn(async move { existing.run().await });
-        let replicator = tokio::spawn(async move { replicator.run().await });
-        let stream = self.audit_stream.clone().map(|stream| tokio::spawn(async move { stream.run().await }));
-        let room = tokio::spawn(watch_room(self.room.clone(), self.clock.clone()));
+        let mut tasks = JoinSet::new();
+        self.workers.start(&mut tasks);
+        tasks.spawn(self.kms.clone().run());
+        tasks.spawn(self.kms.clone().run_regions());
+        if let Some(record) = self.record.clone() {
+            tasks.spawn(record.run());
+        }
+        tasks.spawn(watch_room(self.room.clone(), self.clock.clone()));
         // So that the first who looks sees every bucket, and one that was never counted is.
         let usage = self.engine.usage().clone();
-        let usage = tokio::spawn(async move { usage.all().await.map(drop) });
+        tasks.spawn(async move {
+            // Whoever looks is told why it could not be counted.
+            let _ = usage.all().await;
+        });
         let engine = self.engine.clone();
-        let collector = tokio::spawn(async move { engine.collector().run().await });
+        tasks.spawn(async move { engine.collector().run().await });
         let schedule = SweepSchedule { orphans: self.orphans, ..SweepSchedule::default() };
         self.engine.sweeper().run(schedule, stop).await;
-        collector.abort();
-        usage.abort();
-        room.abort();
-        lifecycle.abort();
-        scrub.abort();
-        rekey.abort();
-        courier.abort();
-        replicator.abort();
-        existing.abort();
-        if let Some(stream) = stream {
-            stream.abort();
-        }
-        keys.abort();
-        regions.abort();
-        trails.abort();
-        if let Some(record) = record {
-            record.abort();
-        }
+        // What has not ended goes on after the next start.
+        tasks.shutdown().await;
     }
 
     /// The use cases, for commands that work on a folder which no gateway has open.
@@ -249,7 +199,7 @@ impl Gateway {
     /// Makes durable what is only in memory, the rest of the record and when keys were last used, and
     /// delivers the record.
     pub async fn flush(&self) {
-        self.trails.deliver_all().await;
+        self.workers.trails.deliver_all().await;
         if let Err(error) = self.kms.flush().await {
             tracing::warn!(%error, "the last uses of keys could not be written back");
         }
@@ -333,7 +283,7 @@ fn engine_settings(config: &Config) -> arqueta_engine::Config {
 fn watched(
     (envelope, kms, engine): (&Arc<Envelope>, &Arc<Metered<Embedded>>, &Arc<Engine>),
     (readiness, seats, record): (&Arc<Readiness>, &Arc<Seats>, Option<&Arc<SealedRecord>>),
-    (lifecycle, notifications, reviewer): (&Arc<Progress>, &Arc<arqueta_notify::Progress>, Reviewer),
+    (followed, reviewer): (&Followed, Reviewer),
 ) -> Watched {
     Watched {
         envelope: envelope.clone(),
@@ -341,8 +291,8 @@ fn watched(
         readiness: readiness.clone(),
         seats: seats.clone(),
         engine: engine.clone(),
-        lifecycle: lifecycle.clone(),
-        notifications: notifications.clone(),
+        lifecycle: followed.lifecycle.clone(),
+        notifications: followed.notifications.clone(),
         record: record.cloned(),
         reviewer,
     }

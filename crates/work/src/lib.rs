@@ -29,8 +29,8 @@
 //! ```
 
 pub mod lifecycle;
-pub mod rekey;
 pub mod pace;
+pub mod rekey;
 pub mod scrub;
 
 pub use lifecycle::{Lifecycle, Progress, Settings, Standing, Wants};
