@@ -1,17 +1,22 @@
-"""`arqueta import`: from another Arqueta, killed in the middle."""
+"""`arqueta import`: from another Arqueta and from an endpoint that is not ours, killed in the middle."""
 
 import hashlib
 import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from datetime import datetime, timedelta, timezone
 
+import boto3
 import pytest
-from conftest import ACCESS_KEY, BINARY, SECRET_KEY, customer, take_customer_keys, until
+from botocore.config import Config
+from conftest import ACCESS_KEY, BINARY, REGION, SECRET_KEY, customer, take_customer_keys, until
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +96,7 @@ def test_a_bucket_comes_over_whole(old, named, gateway, s3):
     source.put_object(Bucket=named, Key="sealed", Body=b"secret")
     source.put_object(Bucket=named, Key="empty", Body=b"")
     source.put_object(Bucket=named, Key="streamed", Body=secrets.token_bytes(3 << 20), ServerSideEncryption="AES256")
-    parts = [secrets.token_bytes(5 << 20), secrets.token_bytes(5 << 20), b"end"]
+    parts = [secrets.token_bytes(5 << 20), secrets.token_bytes(6 << 20), b"end"]
     uploaded(source, named, "parts", parts, ServerSideEncryption="AES256", Metadata={"m": "1"}, Tagging="p=q")
     uploaded(source, named, "composite", parts, ServerSideEncryption="AES256", ChecksumAlgorithm="SHA256")
     plan, said = run(old.url, gateway.url, named, "--dry-run")
@@ -249,3 +254,47 @@ def test_a_rate_is_kept(old, named, gateway):
     run(old.url, gateway.url, named, "--rate", "200000", "--no-report")
     # The first piece waits for nobody.
     assert time.monotonic() - began > 1.4
+
+
+@pytest.fixture
+def moto(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+                               stdout=open(tmp_path / "moto.log", "wb"), stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+
+    def answers():
+        try:
+            return urllib.request.urlopen(url + "/moto-api/", timeout=5).status == 200
+        except OSError:
+            return False
+
+    until(answers)
+    yield url
+    process.kill()
+    process.wait()
+
+
+def test_all_buckets_of_an_endpoint_that_is_not_ours(gateway, s3, moto):
+    source = boto3.client("s3", endpoint_url=moto, aws_access_key_id="k", aws_secret_access_key="s", region_name=REGION,
+                          config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"))
+    names = ["moto-" + secrets.token_hex(6) for _ in "ab"]
+    for name in names:
+        source.create_bucket(Bucket=name)
+    source.put_bucket_versioning(Bucket=names[1], VersioningConfiguration={"Status": "Enabled"})
+    source.put_bucket_tagging(Bucket=names[1], Tagging={"TagSet": [{"Key": "team", "Value": "b"}]})
+    for name in names:
+        for number in range(10):
+            source.put_object(Bucket=name, Key=f"d/{number}", Body=secrets.token_bytes(1000), ContentType="text/plain", Metadata={"m": "1"}, Tagging="a=b")
+        uploaded(source, name, "parts", [secrets.token_bytes(5 << 20), b"end"])
+    source.put_object(Bucket=names[1], Key="d/0", Body=b"second")
+    source.delete_object(Bucket=names[1], Key="d/1")
+    lines, said = run(moto, gateway.url, pair=("k", "s"))
+    assert not [line for line in lines if "left behind" in line or "content" in line], (lines, said)
+    for name in names:
+        assert s3.head_object(Bucket=name, Key="parts")["ETag"] == source.head_object(Bucket=name, Key="parts")["ETag"]
+        assert s3.get_object(Bucket=name, Key="d/5")["Body"].read() == source.get_object(Bucket=name, Key="d/5")["Body"].read()
+    assert versions(s3, names[1]) == versions(source, names[1])
+    assert s3.get_bucket_tagging(Bucket=names[1])["TagSet"] == [{"Key": "team", "Value": "b"}]

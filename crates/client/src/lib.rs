@@ -40,4 +40,4 @@ pub use error::Error;
 pub use facts::{Algorithm, Encryption, Facts, Lock, Sse, Whole};
 pub use listing::entries;
 pub use place::Place;
-pub use s3::{S3Bucket, refusal};
+pub use s3::{S3Bucket, refusal, versioning};

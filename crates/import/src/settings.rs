@@ -1,6 +1,6 @@
 //! Settings of buckets: those that both sides know.
 
-use arqueta_client::{Error, refusal};
+use arqueta_client::{Error, refusal, versioning};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus, CorsConfiguration,
@@ -74,16 +74,13 @@ pub(crate) enum Versioning {
 impl Settings<'_> {
     /// How the source keeps versions; one that has no such call keeps none.
     pub(crate) async fn versioning(&self) -> Result<Versioning, Error> {
-        let asked = self.source.0.get_bucket_versioning().bucket(self.source.1).send().await;
-        match asked.map_err(|error| refusal("GetBucketVersioning", error)) {
-            Ok(said) => Ok(match said.status {
-                Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
-                Some(BucketVersioningStatus::Suspended) => Versioning::Suspended,
-                _ => Versioning::Never,
-            }),
-            Err(error) if error.is_unserved() => Ok(Versioning::Never),
-            Err(error) => Err(error),
-        }
+        let (client, bucket) = self.source;
+        Ok(match versioning(client, bucket).await?.as_deref() {
+            None => Versioning::Never,
+            Some("Suspended") => Versioning::Suspended,
+            // What says something else keeps them, too, as far as anybody knows.
+            Some(_) => Versioning::Enabled,
+        })
     }
 
     /// Whether there is a bucket at the destination.

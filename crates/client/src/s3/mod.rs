@@ -110,6 +110,31 @@ impl Bucket for S3Bucket {
     }
 }
 
+/// How a bucket keeps versions: `Enabled` or `Suspended`; absent where it never did, or the endpoint has no such call.
+///
+/// # Errors
+/// [`Error`] where the endpoint does not say.
+pub async fn versioning(client: &Client, bucket: &str) -> Result<Option<String>, Error> {
+    let answer = seen::Answer::default();
+    let call = client.get_bucket_versioning().bucket(bucket).customize().interceptor(answer.clone());
+    match call.send().await.map_err(|error| refusal("GetBucketVersioning", error)) {
+        Ok(said) => Ok(said.status.map(|status| status.as_str().to_owned())),
+        Err(error) if error.is_unserved() => Ok(None),
+        // moto's document has a name of its own, which the SDK does not read.
+        Err(error @ Error::Refused { status: 200, .. }) => {
+            let document = answer.body();
+            if document.contains("VersioningResponse") { Ok(stated(&document)) } else { Err(error) }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The status that a document of versioning states.
+fn stated(document: &str) -> Option<String> {
+    let (_, rest) = document.split_once("<Status>")?;
+    rest.split_once("</Status>").map(|(status, _)| status.trim().to_owned())
+}
+
 /// Whether these are the parts of an object of this size: of what MinIO has sealed, its GetObjectAttributes tells how
 /// large the sealed parts are.
 fn are_all(sizes: &[u64], count: u32, size: u64) -> bool {
@@ -151,5 +176,12 @@ mod tests {
         // As MinIO tells them under SSE-S3.
         assert!(!are_all(&[5_245_440, 6_294_528, 35], 3, size));
         assert!(!are_all(&[5 << 20, (6 << 20) + 3], 3, size));
+    }
+
+    #[test]
+    fn a_status_is_read_under_any_name() {
+        let of = |inner: &str| stated(&format!("<GetBucketVersioningResponse>{inner}</GetBucketVersioningResponse>"));
+        assert_eq!(of("<Status>Enabled</Status>").as_deref(), Some("Enabled"));
+        assert_eq!(of(""), None);
     }
 }

@@ -48,8 +48,8 @@ impl S3Bucket {
         }
     }
 
-    /// As HeadObject tells them, which is asked for parts: for the first, and for all where that does not fit
-    /// parts of one size.
+    /// As HeadObject tells them, which is asked for parts: for the first and the last, and for all where those do not
+    /// fit parts of one size.
     pub(super) async fn parts_of_heads(&self, entry: &Entry, count: u32) -> Result<Vec<u64>, Error> {
         let size = |number: u32| async move {
             let call = self.head_of(entry).set_part_number(i32::try_from(number).ok());
@@ -66,7 +66,9 @@ impl S3Bucket {
             Err(Error::Refused { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        if let Some(sizes) = even(first, count, entry.size) {
+        if let Some(sizes) = even(first, count, entry.size)
+            && (count == 1 || sizes.last() == Some(&size(count).await?))
+        {
             return Ok(sizes);
         }
         let sizes: Vec<u64> = stream::iter(1..=count).map(size).buffered(AT_ONCE).try_collect().await?;
