@@ -154,5 +154,9 @@ def _enumerated(shape, value, at):
     # ended before the newer specs.
     if shape.name == "CustomerMasterKeySpec":
         return
+    # "This data type can only have a value of Policy" (IAM API Reference, AttachedPermissionsBoundary); the
+    # model lists another.
+    if shape.name == "PermissionsBoundaryAttachmentType" and value == "Policy":
+        return
     if getattr(shape, "enum", None) and value not in shape.enum:
         yield f"{at} is {value}, not one of {shape.enum}"

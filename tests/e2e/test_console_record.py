@@ -73,9 +73,10 @@ def test_the_record_is_followed(root, house, kms):  # noqa: F811
 def test_who_may_not_look_up_events_follows_none(browser, house):  # noqa: F811
     nobody = person(browser, house, allow("s3:*"))
     status, _, text = asked(house, "GET", "/-/console/record/tail", {"cookie": cookies(nobody)})
-    assert status == 403 and "cloudtrail:LookupEvents" in text
+    # CloudTrail's AccessDeniedException is a 400.
+    assert status == 400 and "cloudtrail:LookupEvents" in text
     for path in ["record/report", "record/report/file", "record/verify"]:
-        assert nobody.at(path).status == 403
+        assert nobody.at(path).status == 400
         expect(nobody.page.locator(".alert.bad")).to_contain_text("AccessDenied")
     nobody.close()
 

@@ -323,8 +323,8 @@ def test_a_disabled_key_fails_and_a_changed_version_tries_again(place):
 @pytest.mark.parametrize("statements, reason", [
     ([allow(SOURCE_ACTIONS)], "DstPutObjectNotPermitted"),
     ([allow([a for a in SOURCE_ACTIONS if not a.endswith("ForReplication")] + DESTINATION_ACTIONS)], "SrcGetObjectNotPermitted"),
-    ([allow([a for a in SOURCE_ACTIONS if not a.endswith("Tagging")] + DESTINATION_ACTIONS)], "SrcGetTagNotPermitted"),
-    ([allow(SOURCE_ACTIONS + [a for a in DESTINATION_ACTIONS if not a.endswith("Tags")])], "DstPutTagNotPermitted"),
+    ([allow([a for a in SOURCE_ACTIONS if not a.endswith("Tagging")] + DESTINATION_ACTIONS)], "SrcGetTaggingNotPermitted"),
+    ([allow(SOURCE_ACTIONS + [a for a in DESTINATION_ACTIONS if not a.endswith("Tags")])], "DstPutTaggingNotPermitted"),
 ], ids=lambda of: of if isinstance(of, str) else "")
 def test_what_the_role_may_not_fails_by_its_reason(place, statements, reason):
     role = place.role("r-" + secrets.token_hex(6), statements=statements)

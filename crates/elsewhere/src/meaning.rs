@@ -29,7 +29,7 @@ impl Act {
             Self::Part => Reason::DstMultipartUploadNotPermitted,
             Self::Complete => Reason::DstMultipartCompleteNotPermitted,
             Self::Mark => Reason::DstDelObjNotPermitted,
-            Self::Amend => Reason::DstPutTagNotPermitted,
+            Self::Amend => Reason::DstPutTaggingNotPermitted,
         }
     }
 }
@@ -115,7 +115,7 @@ mod tests {
             (Act::Put, 409, "DstObjectHardDeleted", "", R::DstObjectHardDeleted),
             (Act::Put, 403, "AccessDenied", "", R::DstPutObjectNotPermitted),
             (Act::Mark, 403, "AccessDenied", "", R::DstDelObjNotPermitted),
-            (Act::Amend, 403, "AccessDenied", "", R::DstPutTagNotPermitted),
+            (Act::Amend, 403, "AccessDenied", "", R::DstPutTaggingNotPermitted),
             (Act::Begin, 403, "AccessDenied", "", R::DstMultipartInitNotPermitted),
             (Act::Part, 403, "AccessDenied", "", R::DstMultipartUploadNotPermitted),
             (Act::Complete, 403, "AccessDenied", "", R::DstMultipartCompleteNotPermitted),

@@ -7,7 +7,7 @@ use arqueta_replicate::{Failure, Item, Reason, What};
 /// What an item needs, and the reason why it fails without.
 fn needs(item: &Item) -> Vec<(&'static str, Reason)> {
     let object = ("s3:ReplicateObject", Reason::DstPutObjectNotPermitted);
-    let tags = ("s3:ReplicateTags", Reason::DstPutTagNotPermitted);
+    let tags = ("s3:ReplicateTags", Reason::DstPutTaggingNotPermitted);
     match &item.what {
         What::Marker => vec![("s3:ReplicateDelete", Reason::DstDelObjNotPermitted)],
         What::Amend(_) => vec![object, tags],

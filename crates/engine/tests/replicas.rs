@@ -91,8 +91,8 @@ async fn paged(rig: &Rig) -> Vec<(VersionId, bool, bool)> {
     }
 }
 
-fn state(rig: &Rig) -> impl Future<Output = Vec<(Bytes, Bytes)>> + '_ {
-    async { rig.meta.dump().await.into_iter().collect() }
+async fn state(rig: &Rig) -> Vec<(Bytes, Bytes)> {
+    rig.meta.dump().await.into_iter().collect()
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ impl Access {
         let policy = self.policy(bucket)?;
         let mut keys = ConditionKeys::of_request(&caller.request, &self.region);
         for (name, value) in wish.told {
-            keys.set(*name, value.as_str());
+            keys.set(name, value.as_str());
         }
         let bucket_arn = format!("arn:aws:s3:::{}", bucket.name);
         let resource = match wish.key {

@@ -13,6 +13,17 @@
 //!
 //! **Threat notes.** Plaintext passes from the source's opener to the destination's sealer in memory, piece by
 //! piece, and is never kept.
+//!
+//! # Example
+//! A destination refuses for one of AWS's reasons, or cannot be reached for now:
+//!
+//! ```
+//! use arqueta_replicate::{Failure, Reason};
+//!
+//! let denied = Failure::denied(Reason::DstKmsKeyInvalidState, "the key is disabled");
+//! assert!(matches!(denied, Failure::Denied { reason, .. } if reason.name() == "DstKmsKeyInvalidState"));
+//! assert_eq!(Reason::from_name("DstBucketUnversioned"), Some(Reason::DstBucketUnversioned));
+//! ```
 
 mod access;
 mod destination;

@@ -54,7 +54,7 @@ impl Destination for OwnBuckets {
             }
             What::Amend(now) => {
                 self.permit(role, &bucket, &Wish::on("s3:ReplicateObject", key), Reason::DstPutObjectNotPermitted)?;
-                self.permit(role, &bucket, &Wish::on("s3:ReplicateTags", key), Reason::DstPutTagNotPermitted)?;
+                self.permit(role, &bucket, &Wish::on("s3:ReplicateTags", key), Reason::DstPutTaggingNotPermitted)?;
                 self.amend(from, to, now, &bucket).await
             }
         }
@@ -93,7 +93,7 @@ impl OwnBuckets {
         let wish = Wish { told: &told, ..Wish::on("s3:ReplicateObject", key) };
         self.permit(role, bucket, &wish, Reason::DstPutObjectNotPermitted)?;
         if !version.amendable.tags.is_empty() {
-            self.permit(role, bucket, &Wish::on("s3:ReplicateTags", key), Reason::DstPutTagNotPermitted)?;
+            self.permit(role, bucket, &Wish::on("s3:ReplicateTags", key), Reason::DstPutTaggingNotPermitted)?;
         }
         if to.owner_override {
             let wish = Wish::on("s3:ObjectOwnerOverrideToBucketOwner", key);

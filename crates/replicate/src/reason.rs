@@ -54,7 +54,7 @@ reasons! {
     /// The role may not replicate there, or not use the key of replicas.
     DstPutObjectNotPermitted,
     /// The role may not replicate tags there.
-    DstPutTagNotPermitted,
+    DstPutTaggingNotPermitted,
     /// The version that is to be changed is not there.
     DstVersionNotFound,
     /// The source bucket is gone.
@@ -64,7 +64,7 @@ reasons! {
     /// The role may not read the source, or not use its key.
     SrcGetObjectNotPermitted,
     /// The role may not read the source's tags.
-    SrcGetTagNotPermitted,
+    SrcGetTaggingNotPermitted,
     /// The source cannot be replicated, such as for what encrypts it.
     SrcObjectNotEligible,
     /// The version is gone.

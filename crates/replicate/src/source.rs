@@ -102,7 +102,7 @@ impl Source {
         };
         if !tags.is_empty() {
             let wish = Wish::on("s3:GetObjectVersionTagging", intent.key.as_str());
-            let denied = |why| Failure::denied(Reason::SrcGetTagNotPermitted, why);
+            let denied = |why| Failure::denied(Reason::SrcGetTaggingNotPermitted, why);
             self.access.permit(role, bucket, &wish).map_err(denied)?;
         }
         let from = origin(info.last_modified);

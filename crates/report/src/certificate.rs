@@ -373,7 +373,8 @@ mod tests {
 
     #[test]
     fn who_set_it_who_approved_when_and_what_went() {
-        let certificate = certified("1", &life()).unwrap();
+        let record = life();
+        let certificate = certified("1", &record).unwrap();
         let scheduled = certificate.scheduled.clone().unwrap();
         assert_eq!((scheduled.number, scheduled.at.as_str()), (6, "2026-01-01T00:00:04Z"));
         assert!(scheduled.parameters.contains("30"), "{scheduled:?}");
@@ -383,7 +384,7 @@ mod tests {
         assert_eq!(certificate.events.len(), 5);
         let page = certificate.html();
         assert!(page.contains("&lt;carol&gt;") && page.contains("2026-01-01.jsonl, byte 600"), "{page}");
-        assert_eq!(page, certified(ARN, &life()).unwrap().html(), "the same record gives the same bytes");
+        assert_eq!(page, certified(ARN, &record).unwrap().html(), "the same record gives the same bytes");
     }
 
     #[test]

@@ -12,6 +12,26 @@
 //! request; an example is one that the evaluator allows.
 //!
 //! **Threat notes.** Policies are tenants': what one principal and a whole review may cost is bounded.
+//!
+//! # Example
+//! A question is held against the operations that there are before anybody is looked at:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arqueta_model::{Clock, SystemClock};
+//! use arqueta_review::{Unanswerable, asks};
+//! use arqueta_store::{MemoryMeta, MetaStore};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let meta: Arc<dyn MetaStore> = Arc::new(MemoryMeta::default());
+//! let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+//! let region = "eu-west-1".parse().expect("a Region");
+//! let asked = asks(&meta, &clock, &region, "s3:GetObjekt", "s3://photos/cat.jpg").await;
+//! assert!(matches!(asked, Err(Unanswerable::NoSuchAction(_))));
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod ask;
 mod finding;

@@ -89,15 +89,15 @@ pub fn finish(mut answer: Response<Body>, exchange: &Exchange, subject: &Subject
     if is_charged {
         headers.insert("x-amz-request-charged", HeaderValue::from_static("requester"));
     }
-    identify(headers, &id);
+    identify(headers, id, host_id);
     answer
 }
 
 /// Adds the headers by which people speak of a request.
-pub fn identify(headers: &mut HeaderMap, id: &str) {
+pub fn identify(headers: &mut HeaderMap, id: String, host_id: String) {
     let text = |text: String| HeaderValue::try_from(text).expect("hexadecimal digits and base64 fit a header");
-    headers.insert(HOST_ID, text(host_id(id)));
-    headers.insert(REQUEST_ID, text(id.to_owned()));
+    headers.insert(REQUEST_ID, text(id));
+    headers.insert(HOST_ID, text(host_id));
     headers.insert(SERVER, HeaderValue::from_static("Arqueta"));
 }
 

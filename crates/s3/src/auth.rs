@@ -85,6 +85,21 @@ impl Access {
         Ok(())
     }
 
+    /// Whether the tags of a copy's source may be read there and put here, where it has any.
+    async fn decide_copied_tags(
+        &self,
+        (about_source, source): (Question<'_>, &Source),
+        (question, on): (Question<'_>, String),
+        bucket: Option<&BucketRecord>,
+        target: Option<&ObjectName>,
+    ) -> S3Result<()> {
+        let gate = &*self.gate;
+        let (read, from) = (source.tagging_action(), (About::source(&source.name), &source.name));
+        gate.decide_if_tagged(about_source, read, source.arn.as_str(), source.bucket.as_deref(), from).await?;
+        let to = (About::target(target), &source.name);
+        gate.decide_if_tagged(question, s3_actions::PUT_OBJECT_TAGGING, &on, bucket, to).await
+    }
+
     async fn authorize(
         &self,
         exchange: &Arc<Exchange>,
@@ -154,14 +169,11 @@ impl Access {
             self.refuse_key_service(exchange, operation, cx, source.as_ref()).await?;
         }
         if operation == Some(S3::CopyObject)
-            && action::copies_tags(cx.headers())
+            && action::copies_tags(headers)
             && let Some(source) = &source
         {
-            let (from, to) = (About::source(&source.name), About::target(target.as_ref()));
-            let (read, from) = (source.tagging_action(), (from, &source.name));
-            gate.decide_if_tagged(about_source, read, source.arn.as_str(), source.bucket.as_deref(), from).await?;
-            let (write, on, to) = (s3_actions::PUT_OBJECT_TAGGING, resource(On::Object, path)?, (to, &source.name));
-            gate.decide_if_tagged(question, write, &on, present, to).await?;
+            let (from, to) = ((about_source, source), (question, resource(On::Object, path)?));
+            self.decide_copied_tags(from, to, present, target.as_ref()).await?;
         }
         if bucket.is_none() && named.is_some() && decided && operation != Some(S3::CreateBucket) {
             // Who may act in it is told first of all that there is none.

@@ -70,7 +70,14 @@ impl Resting {
         self.0.remove(what).is_some()
     }
 
+    /// Whether none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many are known.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -22,8 +22,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 /// Loops of a gateway that no request waits for: the sweeper, the key service's due work, deliveries of
-/// trails, the watch over the space that is left, the collector of wrapped bucket keys, lifecycle.
-const BACKGROUND_LOOPS: usize = 6;
+/// trails, the watch over the space that is left, the collector of wrapped bucket keys, lifecycle, replication and
+/// its walk over what was there before.
+const BACKGROUND_LOOPS: usize = 8;
 
 /// One port for all the gateways of a test, so that clients and their connections stay.
 pub struct Front {

@@ -62,6 +62,7 @@ impl S3Bucket {
         for entry in &mut entries {
             entry.key = decoded(std::mem::take(&mut entry.key), is_encoded);
         }
+        put_markers_among(&mut entries);
         let next = said.next_key_marker.filter(|_| said.is_truncated == Some(true));
         let version = said.next_version_id_marker;
         Ok(Page { entries, next: next.map(|token| Cursor { token: decoded(token, is_encoded), version }) })
@@ -77,6 +78,18 @@ fn put_in_order(entries: &mut [Entry], answer: &str) {
     entries.sort_by_cached_key(|entry| {
         let version = entry.version.as_deref().unwrap_or_default();
         places.get(&(entry.key.as_str(), version)).copied().unwrap_or(usize::MAX)
+    });
+}
+
+/// Some endpoints list the delete markers of a page behind all its versions, as moto does. How those of one key
+/// follow each other then only their dates tell.
+fn put_markers_among(entries: &mut [Entry]) {
+    if entries.is_sorted_by(|one, next| one.key <= next.key) {
+        return;
+    }
+    entries.sort_by(|one, next| {
+        let newest_first = next.is_latest.cmp(&one.is_latest).then(next.modified.cmp(&one.modified));
+        one.key.cmp(&next.key).then(newest_first)
     });
 }
 
@@ -135,5 +148,26 @@ mod tests {
         put_in_order(&mut entries, answer);
         let versions: Vec<_> = entries.iter().map(|entry| entry.version.as_deref().unwrap_or_default()).collect();
         assert_eq!(versions, ["3", "2", "1", "null"]);
+    }
+
+    #[test]
+    fn markers_behind_all_versions_come_to_their_keys() {
+        let entry = |key: &str, modified, is_marker, is_latest| Entry {
+            key: key.into(),
+            is_marker,
+            is_latest,
+            modified,
+            ..Entry::default()
+        };
+        let (old, new) = (entry("a", 1, false, false), entry("a", 3, false, true));
+        let (marker, other) = (entry("a", 2, true, false), entry("b", 1, false, true));
+        let mut entries = vec![new.clone(), old.clone(), other.clone(), marker.clone()];
+        put_markers_among(&mut entries);
+        assert_eq!(entries, [new, marker, old, other]);
+        // An answer whose keys are in order is left as it is, whatever its dates say.
+        let mut entries = vec![entry("a", 1, true, false), entry("a", 2, false, false)];
+        let before = entries.clone();
+        put_markers_among(&mut entries);
+        assert_eq!(entries, before);
     }
 }

@@ -50,7 +50,7 @@ impl Objects<'_> {
         held: Conditions,
     ) -> Result<VersionId, Error> {
         let happening = if tags.is_some() { Happening::TagsPut } else { Happening::TagsDeleted };
-        self.amend_if(name, &held, Some(happening), |content| {
+        self.changed(name, &held, (Some(happening), true), |content| {
             content.tags = tags.clone().unwrap_or_default();
             Ok(())
         })
@@ -75,32 +75,12 @@ impl Objects<'_> {
         happening: Option<Happening>,
         change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
     ) -> Result<VersionId, Error> {
-        self.amend_if(name, &Conditions::default(), happening, change).await
+        self.changed(name, &Conditions::default(), (happening, true), change).await
     }
 
-    async fn amend_if(
-        self,
-        name: &ObjectName,
-        held: &Conditions,
-        happening: Option<Happening>,
-        change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
-    ) -> Result<VersionId, Error> {
-        self.changed(name, held, (happening, true), change).await
-    }
-
-    /// As [`Objects::amend`]. What itself follows another version `goes_on` to none: two buckets that tell each
-    /// other of changes made at once would exchange them for ever.
-    pub(crate) async fn follow(
-        self,
-        name: &ObjectName,
-        happening: Option<Happening>,
-        goes_on: bool,
-        change: impl FnMut(&mut Content) -> Result<(), Error> + Send,
-    ) -> Result<VersionId, Error> {
-        self.changed(name, &Conditions::default(), (happening, goes_on), change).await
-    }
-
-    async fn changed(
+    /// As [`Objects::amend`], on conditions. What itself follows another version `goes_on` to none: two buckets that
+    /// tell each other of changes made at once would exchange them for ever.
+    pub(crate) async fn changed(
         self,
         name: &ObjectName,
         held: &Conditions,

@@ -2,7 +2,7 @@
 
 use super::Replicas;
 use crate::Error;
-use crate::api::AmendReplica;
+use crate::api::{AmendReplica, Conditions};
 use crate::notifications::Happening;
 use crate::objects::{Objects, permit_change};
 use crate::record::Content;
@@ -40,7 +40,8 @@ impl Replicas<'_> {
             content.legal_hold = input.legal_hold.or(content.legal_hold);
             Ok(())
         };
-        Objects::over(self.state).follow(&input.name, happening, false, change).await.map(drop)
+        let unconditional = Conditions::default();
+        Objects::over(self.state).changed(&input.name, &unconditional, (happening, false), change).await.map(drop)
     }
 
     /// Whether the version is already as it is to be.

@@ -4,11 +4,12 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use arqueta_review::{Finding, May, Question, Said, Unanswerable, asks, who_can};
+use arqueta_review::{Finding, May, Question, Said, asks, who_can};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::keys::{authenticated, clock};
+use super::told::{read_enough, unanswerable};
 use crate::{Config, Error, ServeArgs, hardening};
 
 /// Options of `arqueta access`.
@@ -63,17 +64,6 @@ pub fn run(args: AccessArgs) -> Result<(), Error> {
     read_enough(runtime.block_on(args.run(&config, &mut io::stdout().lock())))
 }
 
-/// Whoever reads may have seen enough: `arqueta access who-can … | head`.
-///
-/// # Errors
-/// Every other one.
-pub(super) fn read_enough(done: Result<(), Error>) -> Result<(), Error> {
-    match done {
-        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        done => done,
-    }
-}
-
 /// What stops a review.
 enum Stopped {
     People(arqueta_iam::Error),
@@ -123,15 +113,6 @@ impl WhoCanArgs {
             .chain([format!("\n{} of {} principals", review.may, review.principals)])
             .try_for_each(|line| writeln!(out, "{line}"))
             .map_err(Error::Output)
-    }
-}
-
-pub(super) fn unanswerable(why: Unanswerable) -> Error {
-    match why {
-        Unanswerable::NoSuchAction(_) | Unanswerable::NoSuchResource(_) | Unanswerable::OtherKind { .. } => {
-            Error::Config(why.to_string())
-        }
-        other => Error::open("metadata")(other),
     }
 }
 

@@ -18,6 +18,7 @@ mod replication;
 mod scrub;
 mod serve;
 mod sides;
+mod told;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 

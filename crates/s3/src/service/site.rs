@@ -40,7 +40,9 @@ impl S3Edge {
         }
         if answer.extensions().get::<Served>().is_none() {
             // Nothing was read for it.
-            answer::identify(answer.headers_mut(), &RequestId::random().to_string());
+            let id = RequestId::random().to_string();
+            let host_id = answer::host_id(&id);
+            answer::identify(answer.headers_mut(), id, host_id);
             let code = answer.headers().get(CODE).and_then(|code| code.to_str().ok()).map(str::to_owned);
             let key = percent_decode_str(parts.uri.path().strip_prefix('/').unwrap_or_default());
             let key = key.decode_utf8().ok().filter(|key| !key.is_empty()).map(Into::into);

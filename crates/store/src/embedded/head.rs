@@ -16,8 +16,8 @@ use std::sync::{Mutex, PoisonError};
 use crc_fast::{CrcAlgorithm, checksum};
 use redb::StorageBackend;
 
-use super::staged::BLOCK;
-
+/// Unit of what is kept; redb writes whole pages of this size, and its header within one.
+pub(super) const BLOCK: usize = 4096;
 const MAGIC: &[u8; 8] = b"arq-head";
 /// Magic, number and checksum, then the page, each in a block of its own.
 const PLACE: u64 = 2 * BLOCK as u64;

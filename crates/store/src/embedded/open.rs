@@ -12,9 +12,9 @@ use redb::{
 };
 
 use super::failure::{Failure, guarded};
-use super::head::{Head, is_damaged};
+use super::head::{BLOCK, Head, is_damaged};
 use super::index::Index;
-use super::staged::{BLOCK, Staged};
+use super::staged::Staged;
 use super::{CHANGES, COUNTERS, FEED, GUARD, JOURNAL, JOURNAL_ID, JOURNAL_NEXT, PAIRS, RedbOptions, Tuning};
 use crate::Error;
 use crate::database::Databases;

@@ -20,10 +20,8 @@ use std::thread::JoinHandle;
 
 use redb::{BackendError, StorageBackend};
 
-use super::head::Head;
+use super::head::{BLOCK, Head};
 
-/// Unit of what is kept; redb writes whole pages of this size, and its header within one.
-pub(super) const BLOCK: usize = 4096;
 const BLOCK_BYTES: u64 = BLOCK as u64;
 /// Most bytes of one write.
 const RUN: usize = 1 << 20;

@@ -6,7 +6,7 @@ use arqueta_review::{Doomed, Loss, Planned, Setting, Unanswerable, destroy_plan}
 use clap::Args;
 
 use super::{authenticated, clock};
-use crate::command::access::unanswerable;
+use crate::command::told::unanswerable;
 use crate::{Config, Error};
 
 #[derive(Debug, Args)]

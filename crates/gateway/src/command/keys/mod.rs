@@ -22,7 +22,7 @@ use arqueta_root::Passphrase;
 use arqueta_store::{Damages, MetaStore};
 use clap::{Args, Subcommand};
 
-use super::access::read_enough;
+use super::told::read_enough;
 use crate::control::Running;
 use crate::{Config, Error, ServeArgs, data_folder, hardening, metadata, root};
 
