@@ -27,7 +27,7 @@ pub(crate) async fn list(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let roles = client.query("iam", "ListRoles", &parameters).await;
     let policies = client.query("iam", "ListPolicies", &[("MaxItems", PAGE), ("Scope", "Local")]).await;
     let body = html! {
-        (head(&[], t.identities, &html! { a.button href="simulate" { (t.simulate) } }))
+        (head(&[], t.identities, &html! { a.button href="access" { (t.access) } a.button href="simulate" { (t.simulate) } }))
         (done(visit))
         (users_card(visit, &users))
         (others(visit, t.groups, ("Groups", "GroupName", "identities/groups/"), groups, &name_form(visit, "group", t.create_group)))

@@ -274,6 +274,7 @@ fn deletion_card(visit: &Visit<'_>, key: &Value) -> Markup {
     html! {
         details.card {
             summary { h2 { (t.delete_key) } }
+            p { a href={ "keys/" (id) "/plan" } { (t.plan) } }
             (confirm(visit, &format!("keys/{id}/delete"), t.delete_key_warning, &id, t.delete_key, &days))
         }
     }

@@ -1,5 +1,6 @@
 //! Pages, each at a stable address.
 
+mod access;
 mod attention;
 mod bucket_form;
 mod buckets;
@@ -20,6 +21,7 @@ mod object;
 mod objects;
 mod oidc;
 mod overview;
+mod plan;
 mod policy;
 mod properties;
 mod property;
@@ -94,6 +96,7 @@ pub(crate) async fn route(
         (false, ["keys", "stores"]) => stores::page(visit, None).await,
         (true, ["keys", "stores"]) => stores::create(visit).await,
         (true, ["keys", "stores", id, act]) => stores::act(visit, id, act).await,
+        (false, ["keys", id, "plan"]) => plan::page(visit, id).await,
         (false, ["keys", id, "try"]) => trial::page(visit, id, None).await,
         (true, ["keys", id, "try"]) => trial::attempt(visit, id).await,
         (false, ["keys", id, "import"]) => material::page(visit, id, None).await,
@@ -113,6 +116,7 @@ pub(crate) async fn route(
         (true, ["identities", "raise"]) => raise::raise(visit).await,
         (true, ["identities", "user"]) => identities::create_user(visit).await,
         (_, ["identities", rest @ ..]) => in_identities(visit, rest, changes).await,
+        (false, ["access"]) => access::page(visit).await,
         (false, ["simulate"]) => simulate::page(visit).await,
         (true, ["simulate"]) => simulate::answer(visit).await,
         (false, ["settings"]) => settings::page(visit).await,

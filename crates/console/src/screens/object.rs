@@ -87,6 +87,8 @@ fn facts(visit: &Visit<'_>, bucket: &str, named: &Named, reply: &Reply) -> Marku
                     @if !value.is_empty() { (fact(&name.to_uppercase(), &html! { code { (value) } })) }
                 }
                 @if !lock.is_empty() { (fact(t.retention, &html! { (lock) " " (moment(&header("x-amz-object-lock-retain-until-date"))) })) }
+                @let replication = header("x-amz-replication-status");
+                @if !replication.is_empty() { (fact(t.replication, &html! { span.badge.good[replication != "FAILED"].bad[replication == "FAILED"] { (replication) } })) }
                 @if header("x-amz-object-lock-legal-hold") == "ON" { (fact(t.legal_hold, &html! { span.badge.warn { "ON" } })) }
             }
         }

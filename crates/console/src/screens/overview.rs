@@ -28,6 +28,17 @@ pub(crate) fn is_operator(visit: &Visit<'_>, latest: &Result<Value, Fault>) -> b
     latest.is_ok() && visit.session().account == visit.house.settings.account
 }
 
+/// Whoever is no operator is told so.
+pub(crate) async fn only_operators(visit: &Visit<'_>) -> Result<(), Fault> {
+    let latest = latest_changes(visit).await;
+    if is_operator(visit, &latest) {
+        return Ok(());
+    }
+    // In AWS's words where these are what keeps somebody out.
+    latest?;
+    Err(Fault::own(http::StatusCode::FORBIDDEN, "AccessDenied", visit.t.for_operators_only))
+}
+
 /// The page.
 pub(crate) async fn page(visit: &Visit<'_>) -> Result<Outcome, Fault> {
     let t = visit.t;

@@ -10,7 +10,7 @@ use crate::screens::bucket_form::{encryption_fields, put_encryption};
 use crate::screens::keys::aliases;
 use crate::screens::property::{Document, card, delete, document_card, present, put, put_document, read};
 use crate::screens::rules::{
-    LIFECYCLE, NOTIFICATION, add_rule, add_target, lifecycle_card, lock_card, notification_card, put_lock,
+    LIFECYCLE, NOTIFICATION, REPLICATION, add_rule, add_target, lifecycle_card, lock_card, notification_card, put_lock,
 };
 use crate::view::{area, check, confirm, done, fact, fault, head, size};
 use crate::visit::{Fields, Outcome, Visit};
@@ -61,6 +61,7 @@ pub(crate) async fn page(visit: &Visit<'_>, bucket: &str, refusal: Option<(&str,
         (document_card(visit, bucket, &POLICY, (t.bucket_policy, t.bucket_policy_help), &trouble("policy")).await)
         (tags_card(visit, bucket, &trouble("tags")).await)
         (lifecycle_card(visit, bucket, &either("lifecycle", "expire")).await)
+        (document_card(visit, bucket, &REPLICATION, (t.replication, t.replication_help), &trouble("replication")).await)
         (notification_card(visit, bucket, &either("notification", "notify")).await)
         (document_card(visit, bucket, &CORS, (t.cors, t.cors_help), &trouble("cors")).await)
         (document_card(visit, bucket, &WEBSITE, (t.website, t.website_help), &trouble("website")).await)
@@ -167,6 +168,7 @@ pub(crate) async fn save(visit: &Visit<'_>, bucket: &str, name: &str) -> Result<
         "policy" => put_document(visit, bucket, &POLICY).await,
         "lifecycle" => put_document(visit, bucket, &LIFECYCLE).await,
         "expire" => add_rule(visit, bucket).await,
+        "replication" => put_document(visit, bucket, &REPLICATION).await,
         "notification" => put_document(visit, bucket, &NOTIFICATION).await,
         "notify" => add_target(visit, bucket).await,
         "object-lock" => put_lock(visit, bucket).await,

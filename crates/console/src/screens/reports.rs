@@ -8,20 +8,9 @@ use crate::answer::full;
 use crate::client::Fault;
 use crate::house::{About, Form, Told};
 use crate::page::{Page, Section};
-use crate::screens::overview::{is_operator, latest_changes};
+use crate::screens::overview::only_operators;
 use crate::view::{fact, fault, field, head, moment, text_field};
 use crate::visit::{Outcome, Visit};
-
-/// Whoever is no operator is told so.
-async fn only_operators(visit: &Visit<'_>) -> Result<(), Fault> {
-    let latest = latest_changes(visit).await;
-    if is_operator(visit, &latest) {
-        return Ok(());
-    }
-    // In AWS's words where these are what keeps somebody out.
-    latest?;
-    Err(Fault::own(StatusCode::FORBIDDEN, "AccessDenied", visit.t.for_operators_report))
-}
 
 /// The page.
 pub(crate) async fn page(visit: &Visit<'_>, refusal: Option<&Fault>) -> Result<Outcome, Fault> {

@@ -14,6 +14,11 @@ pub(crate) const LIFECYCLE: Document = Document {
     example: "<LifecycleConfiguration>\n  <Rule>\n    <ID>old-versions</ID>\n    <Status>Enabled</Status>\n    <Filter><Prefix></Prefix></Filter>\n    <NoncurrentVersionExpiration><NoncurrentDays>30</NoncurrentDays></NoncurrentVersionExpiration>\n  </Rule>\n</LifecycleConfiguration>",
     nothing: "",
 };
+pub(crate) const REPLICATION: Document = Document {
+    name: "replication",
+    example: "<ReplicationConfiguration>\n  <Role>arn:aws:iam::000000000000:role/ROLE</Role>\n  <Rule>\n    <ID>everything</ID>\n    <Priority>1</Priority>\n    <Status>Enabled</Status>\n    <Filter><Prefix></Prefix></Filter>\n    <DeleteMarkerReplication><Status>Enabled</Status></DeleteMarkerReplication>\n    <Destination><Bucket>arn:aws:s3:::BUCKET</Bucket></Destination>\n  </Rule>\n</ReplicationConfiguration>",
+    nothing: "",
+};
 pub(crate) const NOTIFICATION: Document = Document {
     name: "notification",
     example: "<NotificationConfiguration>\n  <QueueConfiguration>\n    <Queue>arn:aws:sqs:us-east-1:000000000000:TARGET</Queue>\n    <Event>s3:ObjectCreated:*</Event>\n  </QueueConfiguration>\n</NotificationConfiguration>",

@@ -155,6 +155,8 @@ texts! {
     expire_days: "Days until objects go", "Días hasta que se van los objetos";
     noncurrent_days: "Days until old versions go", "Días hasta que se van las versiones antiguas";
     abort_days: "Days until uploads are given up", "Días hasta que se abandonan las subidas";
+    replication: "Replication", "Replicación";
+    replication_help: "XML, as PutBucketReplication takes it. Empty takes it away.", "XML, como lo toma PutBucketReplication. Vacío lo quita.";
     notifications: "Notifications", "Notificaciones";
     notification_help: "XML, as PutBucketNotificationConfiguration takes it. Empty takes it away.", "XML, como lo toma PutBucketNotificationConfiguration. Vacío lo quita.";
     add_target: "Tell a target", "Avisar a un destino";
@@ -165,6 +167,28 @@ texts! {
     website: "Website", "Sitio web";
     website_help: "XML, as PutBucketWebsite takes it. Empty takes it away.", "XML, como lo toma PutBucketWebsite. Vacío lo quita.";
     bucket: "Bucket", "Bucket";
+    access: "Access review", "Revisión de accesos";
+    access_lead: "Everybody who may do something, of all accounts, and by which statement or grant: decided by what decides requests.", "Todos los que pueden hacer algo, de todas las cuentas, y por qué declaración o concesión: lo decide lo que decide las peticiones.";
+    access_action_help: "One action, such as kms:Decrypt or s3:GetObject.", "Una acción, como kms:Decrypt o s3:GetObject.";
+    access_resource_help: "An ARN, s3://bucket/key, or the id or alias of a key.", "Un ARN, s3://bucket/clave, o el id o alias de una clave.";
+    access_found: "{} of {} may.", "{} de {} pueden.";
+    access_more: "{} more are not listed: arqueta access who-can lists all.", "Otros {} no se muestran: arqueta access who-can los muestra todos.";
+    access_by: "By", "Por";
+    access_unless: "unless denied by", "salvo que lo deniegue";
+    access_example: "So, for one:", "Así, por ejemplo:";
+    always: "always", "siempre";
+    sometimes: "depends on the request", "depende de la petición";
+    undecided: "depends on the request; not decided", "depende de la petición; sin decidir";
+    unreadable: "cannot be read", "no se puede leer";
+    plan: "What would become unreadable", "Qué quedaría ilegible";
+    plan_lead: "If this key were destroyed, nobody could read this any more.", "Si esta clave se destruyera, nadie podría volver a leer esto.";
+    noncurrent: "Old versions", "Versiones antiguas";
+    locked_lost: "Locked, and lost all the same", "Bloqueadas, y perdidas igualmente";
+    under_bucket_keys: "Under bucket keys", "Con claves de bucket";
+    replicated_lost: "With copies elsewhere", "Con copias en otro sitio";
+    uploads_lost: "Uploads in progress", "Subidas en curso";
+    other_regions: "Other Regions", "Otras regiones";
+    names_key: "Names the key", "Nombra la clave";
     // May X do Y?
     simulate: "Who may do what?", "¿Quién puede hacer qué?";
     simulate_lead: "What policies would decide, without doing it. A policy that is no policy is told, too.", "Lo que decidirían las políticas, sin hacerlo. También se dice si una política no lo es.";
@@ -394,7 +418,7 @@ texts! {
     report_format: "Format", "Formato";
     make_report: "Make report", "Hacer informe";
     report_busy: "A report is being made. Try again when it is done.", "Se está haciendo un informe. Inténtelo cuando termine.";
-    for_operators_report: "Reports cover every account: they are for members of the gateway's own account who may read its record.", "Los informes abarcan todas las cuentas: son para miembros de la cuenta del servicio que pueden leer su registro.";
+    for_operators_only: "This covers every account: it is for members of the gateway's own account who may read its record.", "Esto abarca todas las cuentas: es para miembros de la cuenta del servicio que pueden leer su registro.";
     chain: "The record's chain", "La cadena del registro";
     chain_help: "Every event is part of a chain that nobody can change unnoticed.", "Cada evento es parte de una cadena que nadie puede cambiar sin que se note.";
     verify: "Verify now", "Verificar ahora";
