@@ -41,6 +41,7 @@ SERVED = {
     "PutBucketVersioning": "IllegalVersioningConfigurationException",
     **dict.fromkeys(["AbortMultipartUpload", "CompleteMultipartUpload", "ListParts", "UploadPart", "UploadPartCopy"], "NoSuchUpload"),
     **dict.fromkeys(["GetBucketPolicy", "GetBucketPolicyStatus"], "NoSuchBucketPolicy"),
+    **dict.fromkeys(["PutBucketAcl", "PutObjectAcl"], "MissingSecurityHeader"),
     **dict.fromkeys(["GetObjectLegalHold", "GetObjectRetention", "PutBucketCors", "PutObjectLockConfiguration"], "InvalidRequest"),
     **dict.fromkeys(["PutBucketAccelerateConfiguration", "PutBucketLifecycleConfiguration", "PutObjectLegalHold",
                      "PutObjectRetention", "UpdateObjectEncryption"], "MalformedXML"),
