@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import secrets
 
 import pytest
@@ -205,3 +206,41 @@ def test_a_policy_that_locks_somebody_out_shows_it(browser, house, s3, bucket): 
     assert person.at(f"buckets/{bucket}/objects").status == 403
     expect(page.locator(".alert.bad")).to_contain_text("with an explicit deny in a resource-based policy")
     person.close()
+
+
+def test_a_bucket_is_replicated_and_its_objects_say_so(root, house, s3, bucket):  # noqa: F811
+    page, there, role = root.page, "there-" + secrets.token_hex(4), "replicator-" + secrets.token_hex(4)
+    s3.create_bucket(Bucket=there)
+    for name in (bucket, there):
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    iam, trusted = house.client("iam"), {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=document(trusted))
+    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=document(allow("s3:*")))
+    rules = (f"<ReplicationConfiguration><Role>arn:aws:iam::{ACCOUNT}:role/{role}</Role><Rule><ID>r</ID><Priority>1</Priority>"
+             "<Status>Enabled</Status><Filter><Prefix>{}</Prefix></Filter><DeleteMarkerReplication><Status>Disabled</Status>"
+             f"</DeleteMarkerReplication><Destination><Bucket>arn:aws:s3:::{there}</Bucket></Destination></Rule></ReplicationConfiguration>")
+    # A session that an access key was exchanged for hands no role over; what was written stays.
+    root.at(f"buckets/{bucket}/properties")
+    page.fill("#replication", rules.format("kept/"))
+    press(page, "form[action$='/replication'] button")
+    expect(page.locator(".alert.bad")).to_contain_text("iam:PassRole")
+    expect(page.locator("#replication")).to_have_value(re.compile("kept/"))
+    assert refused(s3.get_bucket_replication, Bucket=bucket)[1] == "ReplicationConfigurationNotFoundError"
+    s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration={
+        "Role": f"arn:aws:iam::{ACCOUNT}:role/{role}",
+        "Rules": [{"ID": "r", "Priority": 1, "Status": "Enabled", "Filter": {}, "DeleteMarkerReplication": {"Status": "Disabled"},
+                   "Destination": {"Bucket": f"arn:aws:s3:::{there}"}}]})
+    root.at(f"buckets/{bucket}/properties")
+    expect(page.locator("#replication")).to_have_value(re.compile(there))
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.get_waiter("object_exists").wait(Bucket=there, Key="k", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    root.at(f"buckets/{bucket}/object?key=k")
+    expect(page.locator("main")).to_contain_text(re.compile("COMPLETED|PENDING"))
+    root.at(f"buckets/{there}/object?key=k")
+    expect(page.locator("main")).to_contain_text("REPLICA")
+    # To take it away hands nothing over.
+    root.at(f"buckets/{bucket}/properties")
+    page.fill("#replication", "")
+    press(page, "form[action$='/replication'] button")
+    expect(page.locator(".alert.good")).to_have_text("Saved.")
+    assert refused(s3.get_bucket_replication, Bucket=bucket)[1] == "ReplicationConfigurationNotFoundError"
