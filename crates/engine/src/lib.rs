@@ -52,6 +52,7 @@ mod multipart;
 mod naming;
 pub mod notifications;
 mod objects;
+mod outbox;
 mod protection;
 mod readers;
 pub mod record;

@@ -35,7 +35,7 @@ impl Courier {
         let (mut last, mut unnamed) = (0, 0);
         let mut scan = Scan::prefix(Rows::all(), 1);
         while let Some(first) = self.on.meta.page(scan.clone()).await?.into_iter().next() {
-            let Some(name) = Rows::target(&first.key) else { break };
+            let Some(name) = Rows::name(&first.key) else { break };
             let rows = Rows::of(name);
             let (found, newest) = self.count(&rows).await?;
             last = last.max(newest);

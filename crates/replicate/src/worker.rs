@@ -66,7 +66,7 @@ impl Replicator {
         let mut names = BTreeSet::new();
         let mut scan = Scan::prefix(Rows::all(), 1);
         while let Some(first) = self.on.meta.page(scan.clone()).await?.into_iter().next() {
-            let Some(name) = Rows::destination(&first.key) else { break };
+            let Some(name) = Rows::name(&first.key) else { break };
             let prefix = Rows::of(name).prefix().clone();
             // Behind all rows of this one.
             scan.start = [&prefix[..prefix.len() - 1], &[1]].concat().into();

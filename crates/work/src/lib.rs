@@ -32,5 +32,6 @@ pub mod lifecycle;
 pub mod pace;
 pub mod rekey;
 pub mod scrub;
+mod tenure;
 
 pub use lifecycle::{Lifecycle, Progress, Settings, Standing, Wants};

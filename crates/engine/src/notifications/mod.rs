@@ -14,9 +14,10 @@ mod happening;
 mod notice;
 mod notices;
 
+pub use crate::outbox::Place;
 pub use act::{Act, Witness, witnessed};
 pub use configuration::{Destination, Notifications, Rule};
 pub use happening::{Happening, expand};
-pub use notice::{Lane, Notice, Occurrence, Place, ReplicationData};
+pub use notice::{Lane, Notice, Occurrence, ReplicationData};
 pub(crate) use notices::About;
 pub use notices::{Access, Notices, Targets};

@@ -299,7 +299,7 @@ impl Notices {
         if rows.is_empty() {
             return;
         }
-        for waiting in rows.iter().filter_map(|row| self.waiting.get(Lane::target(row)?)) {
+        for waiting in rows.iter().filter_map(|row| self.waiting.get(Lane::name(row)?)) {
             waiting.fetch_add(1, Ordering::Relaxed);
         }
         self.written.send_modify(|count| *count = count.wrapping_add(1));

@@ -16,9 +16,10 @@ mod outgoing;
 mod sender;
 mod standing;
 
+pub use crate::outbox::Place;
 pub use configuration::{Destination, Filter, Form, Replication, Rule};
 pub use existing::{Configured, Walked};
-pub use intent::{Intent, Kind, Lane, Place};
+pub use intent::{Intent, Kind, Lane};
 pub(crate) use outgoing::Subject;
 pub use outgoing::{Load, Outgoing};
 pub use sender::{Opened, Part, Replicating, Settled};

@@ -197,7 +197,7 @@ impl Outgoing {
         let row = |write: &Write| match write {
             Write::Put(key, value) if key.starts_with(schema::INTENTS) => {
                 let size = Intent::decode(value).map_or(0, |intent| intent.size);
-                Some((Lane::destination(key)?.to_owned(), size))
+                Some((Lane::name(key)?.to_owned(), size))
             }
             _ => None,
         };

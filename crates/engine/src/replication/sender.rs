@@ -171,7 +171,7 @@ impl Replicating<'_> {
         fence: &Precondition,
         outcome: &Settled,
     ) -> Result<(), Error> {
-        let Some(to) = Lane::destination(row).and_then(|name| name.parse::<BucketName>().ok()) else {
+        let Some(to) = Lane::name(row).and_then(|name| name.parse::<BucketName>().ok()) else {
             return Err(Error::Damaged { what: "replication intent" });
         };
         let _held = self.state.locks.lock(&intent.bucket, &intent.key).await;
@@ -226,7 +226,7 @@ impl Replicating<'_> {
     /// # Errors
     /// As [`Replicating::settle`].
     pub async fn miss(self, row: &Bytes, intent: &Intent, fence: &Precondition) -> Result<(), Error> {
-        let Some(to) = Lane::destination(row).and_then(|name| name.parse::<BucketName>().ok()) else { return Ok(()) };
+        let Some(to) = Lane::name(row).and_then(|name| name.parse::<BucketName>().ok()) else { return Ok(()) };
         let _held = self.state.locks.lock(&intent.bucket, &intent.key).await;
         let at = schema::standing(&intent.bucket, &intent.key, intent.of);
         let Some(bytes) = self.state.meta.get(&at).await? else { return Ok(()) };

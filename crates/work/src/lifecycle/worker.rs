@@ -7,13 +7,14 @@ use arqueta_audit::AuditSink;
 use arqueta_engine::Engine;
 use arqueta_engine::lifecycle::{Calendar, Noncurrents, Pass, Removed, Ruled, Step};
 use arqueta_model::{Clock, Region, Timestamp};
-use arqueta_store::{Batch, Entry, Held, Leases, MetaStore, Scan};
+use arqueta_store::{Batch, Entry, Leases, MetaStore, Scan};
 use bytes::Bytes;
 use serde_bytes::ByteBuf;
 
 use super::event::{self, Wants};
 use super::place::{self, Phase, Place};
 use super::progress::Progress;
+use crate::tenure::Tenure;
 
 /// The lease's name.
 const LEASE: &str = "lifecycle";
@@ -133,7 +134,7 @@ impl Lifecycle {
             return Ok(Outcome::Finished);
         }
         let Some(held) = self.on.leases.take(LEASE).await? else { return Ok(Outcome::Elsewhere) };
-        let mut tenure = Tenure { renewed: self.on.clock.now(), held };
+        let mut tenure = Tenure::begins(held, &*self.on.clock);
         let outcome = self.walk_all(&mut tenure, &ruled).await;
         if let Err(error) = self.on.leases.give_up(tenure.held).await {
             tracing::debug!(%error, "a lease ends with its term");
@@ -196,7 +197,7 @@ impl Lifecycle {
             (Noncurrents::default(), place.from.clone().map(|from| Bytes::from(from.into_vec())));
         let mut unkept = 0;
         while place.phase != Phase::Done {
-            if !self.still(tenure).await? {
+            if !tenure.goes_on(&self.on.leases, &*self.on.clock).await? {
                 return Ok(Outcome::Elsewhere);
             }
             let began = self.on.clock.now();
@@ -268,20 +269,4 @@ impl Lifecycle {
         }
         Ok(())
     }
-
-    /// Renews the lease in time. `false`: it is another's.
-    async fn still(&self, tenure: &mut Tenure) -> Result<bool, Error> {
-        let now = self.on.clock.now();
-        if now.since(tenure.renewed) < self.on.leases.term() / 3 {
-            return Ok(true);
-        }
-        tenure.renewed = now;
-        Ok(self.on.leases.renew(&mut tenure.held).await?)
-    }
-}
-
-/// A lease, and when it was renewed.
-struct Tenure {
-    held: Held,
-    renewed: Timestamp,
 }

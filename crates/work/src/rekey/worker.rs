@@ -7,8 +7,8 @@ use arqueta_audit::{AuditSink, Event};
 use arqueta_engine::api::{ObjectName, UpdateObjectEncryption};
 use arqueta_engine::rekey::{Versions, Wrapping};
 use arqueta_engine::{Caller, Engine, EnvelopeError};
-use arqueta_model::{AccountId, BucketName, Clock, Region, Timestamp, with_causes};
-use arqueta_store::{Batch, Held, Leases, MetaStore, Scan};
+use arqueta_model::{AccountId, BucketName, Clock, Region, with_causes};
+use arqueta_store::{Batch, Leases, MetaStore, Scan};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use serde_bytes::ByteBuf;
@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, Notify};
 use super::event;
 use super::job::{self, Counts, Job, Phase, Wanted};
 use crate::lifecycle::Wants;
+use crate::tenure::Tenure;
 
 /// The lease's name.
 const LEASE: &str = "rekey";
@@ -171,7 +172,7 @@ impl Rekey {
             let mut tenure = match held.take() {
                 Some(held) => held,
                 None => match self.on.leases.take(LEASE).await? {
-                    Some(lease) => Tenure { held: lease, renewed: self.on.clock.now() },
+                    Some(lease) => Tenure::begins(lease, &*self.on.clock),
                     None => return Ok(false),
                 },
             };
@@ -211,7 +212,7 @@ impl Rekey {
         let bucket = job.wanted.bucket.clone();
         let caller = (self.on.caller)(&job.owner);
         loop {
-            if !self.still(tenure).await? {
+            if !tenure.goes_on(&self.on.leases, &*self.on.clock).await? {
                 return Ok(false);
             }
             let (began, calls) = (self.on.clock.now(), (self.on.calls)());
@@ -358,22 +359,6 @@ impl Rekey {
     fn event(&self, name: &str, job: &Job, details: serde_json::Value) -> Event {
         event::of_job(name, job, details, &self.on.region, self.on.clock.now())
     }
-
-    /// Renews the lease in time. `false`: it is another's.
-    async fn still(&self, tenure: &mut Tenure) -> Result<bool, Error> {
-        let now = self.on.clock.now();
-        if now.since(tenure.renewed) < self.on.leases.term() / 3 {
-            return Ok(true);
-        }
-        tenure.renewed = now;
-        Ok(self.on.leases.renew(&mut tenure.held).await?)
-    }
-}
-
-/// A lease, and when it was renewed.
-struct Tenure {
-    held: Held,
-    renewed: Timestamp,
 }
 
 /// What became of a place that was to be kept.

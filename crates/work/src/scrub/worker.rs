@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use arqueta_engine::{Caller, Engine};
 use arqueta_model::{AccountId, Clock, Timestamp};
-use arqueta_store::{Batch, Error as StoreError, Held, Leases, MetaStore};
+use arqueta_store::{Batch, Error as StoreError, Leases, MetaStore};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::place::{KEY, Place, Stage};
 use super::progress::Progress;
+use crate::tenure::Tenure;
 
 /// The lease's name.
 const LEASE: &str = "scrub";
@@ -170,16 +171,16 @@ impl Scrub {
         if place.is_none_or(|place| place.stage != Stage::Running) {
             return Ok(Outcome::Idle);
         }
-        let Some(mut held) = self.on.leases.take(LEASE).await? else { return Ok(Outcome::Elsewhere) };
-        let outcome = self.walk(&mut held).await;
-        if let Err(error) = self.on.leases.give_up(held).await {
+        let Some(held) = self.on.leases.take(LEASE).await? else { return Ok(Outcome::Elsewhere) };
+        let mut tenure = Tenure::begins(held, &*self.on.clock);
+        let outcome = self.walk(&mut tenure).await;
+        if let Err(error) = self.on.leases.give_up(tenure.held).await {
             tracing::debug!(%error, "a lease ends with its term");
         }
         outcome
     }
 
-    async fn walk(&self, held: &mut Held) -> Result<Outcome, Error> {
-        let mut renewed = self.on.clock.now();
+    async fn walk(&self, tenure: &mut Tenure) -> Result<Outcome, Error> {
         loop {
             let (bytes, Some(mut place)) = self.stored().await? else { return Ok(Outcome::Idle) };
             if place.stage != Stage::Running {
@@ -187,11 +188,8 @@ impl Scrub {
                 return Ok(Outcome::Idle);
             }
             let began = self.on.clock.now();
-            if began.since(renewed) >= self.on.leases.term() / 3 {
-                if !self.on.leases.renew(held).await? {
-                    return Ok(Outcome::Elsewhere);
-                }
-                renewed = began;
+            if !tenure.goes_on(&self.on.leases, &*self.on.clock).await? {
+                return Ok(Outcome::Elsewhere);
             }
             let from = place.from.take().map(|from| Bytes::from(from.into_vec()));
             let most = place.rate.map_or(STEP, |rate| rate.saturating_mul(SECONDS).clamp(1, STEP));
@@ -204,7 +202,7 @@ impl Scrub {
             self.progress.saw(&done);
             let (named, is_last) = (done.flaws.len(), done.next.is_none());
             place.advance(done, self.on.clock.now());
-            let kept = Batch::default().require(held.fence()).unchanged(KEY, bytes).put(KEY, place.encode());
+            let kept = Batch::default().require(tenure.held.fence()).unchanged(KEY, bytes).put(KEY, place.encode());
             match self.on.meta.commit(kept).await {
                 // Stopped, begun anew or another's: what this step found will be found again.
                 Err(StoreError::Conflict) => continue,
